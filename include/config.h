@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What one generation of the dataplane was built for: the read-only data of its programs.
+ *
+ * The loader writes it before the programs are loaded; the verifier then removes what is off.
+ * Map instance_v1 (ARRAY, one entry) tells other processes about the generation in force.
+ */
+#ifndef SHRIKE_CONFIG_H
+#define SHRIKE_CONFIG_H
+
+#include "abi.h"
+#include "flow.h"
+
+enum hook {
+	HOOK_XDP = 0,
+	HOOK_TC = 1,
+};
+
+enum routing {
+	ROUTING_DISABLED = 0,
+	ROUTING_NATIVE = 1,
+	ROUTING_USERSPACE = 2,
+};
+
+struct config {
+	__u64 timeout_ns[FLOW_STATE_MAX];
+	__u64 fragment_timeout_ns;
+	__u32 generation;
+	__u16 mss4; /* MSS written into outbound IPv4 SYNs that ask for more, 0: off */
+	__u16 mss6;
+	__u8 l2_len;  /* bytes of link header before the IP header: 14, or 0 on L3 devices */
+	__u8 hook;    /* enum hook of the ingress program */
+	__u8 routing; /* enum routing */
+	__u8 stateful;
+	__u8 native_acl; /* route_acl is enforced under native routing too */
+	__u8 netstack;
+	__u8 local_forwarding;
+	__u8 nat_port;	     /* the policy has port translations */
+	__u8 nat_one_to_one; /* the policy has 1:1 translations */
+	__u8 dry_run;	     /* judge, but write no state and count nothing */
+	__u8 trace;	     /* write a record per packet into the map of event.h */
+	__u8 virtual_clock;  /* time is virtual_now_ns instead of the kernel's */
+	__u8 pad[4];
+};
+
+/* Whether the generation hands packets to the userspace forwarder at all. */
+static inline int config_has_forwarder(const volatile struct config *config)
+{
+	return config->routing == ROUTING_USERSPACE ||
+	       (config->netstack && config->local_forwarding);
+}
+
+struct instance {
+	__u64 applied_ns; /* CLOCK_REALTIME when this generation came into force */
+	__u32 generation;
+	__u32 policy_len; /* bytes of the policy text in policy_text_v1 */
+	__u32 rules;	  /* entries of rules_v1, built-in ones included */
+	__u32 ifindex;
+	__u16 mtu;
+	__u8 hook;    /* enum hook */
+	__u8 routing; /* enum routing */
+	__u8 l2_len;
+	__u8 stateful;
+	__u8 native_acl;
+	__u8 netstack;
+	__u8 local_forwarding;
+	__u8 pad[7];
+	char version[32];      /* of the shrike that built it */
+	char policy_path[256]; /* where the policy was read from, empty: none was given */
+	char routing_why[128]; /* what decided the routing mode, for status */
+	char hook_why[128];    /* what decided the hook */
+};
+_Static_assert(sizeof(struct instance) == 584, "struct instance is ABI");
+
+/* Map policy_text_v1 (ARRAY): the policy in force as it was read, in chunks. */
+#define POLICY_CHUNK 4096
+
+struct policy_chunk {
+	char text[POLICY_CHUNK];
+};
+
+#endif /* SHRIKE_CONFIG_H */

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Map counters_v1: per-CPU packet and byte counts, key is an enum direction.
+ *
+ * Invariant, for each direction, over all CPUs and at rest:
+ *	seen = verdict[PASS] + verdict[FORWARD] + the sum of reason[r] over all drop reasons
+ * "seen" is counted before the first stage and the rest after the last one, so that a path that
+ * forgets its verdict shows up.  Bytes are IP bytes, 0 for frames that are not IP.
+ */
+#ifndef SHRIKE_COUNTER_H
+#define SHRIKE_COUNTER_H
+
+#include "abi.h"
+#include "reason.h"
+
+struct counter {
+	__u64 packets;
+	__u64 bytes;
+};
+
+struct counters {
+	struct counter seen;
+	struct counter verdict[VERDICT_MAX];
+	struct counter reason[REASON_MAX];
+};
+
+#endif /* SHRIKE_COUNTER_H */

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Map fragments_v1 (HASH): the verdict on a fragmented datagram, for its later fragments.
+ *
+ * Written by the first fragment alone, which holds the whole transport header; lives for
+ * config.fragment_timeout_ns from then on, never refreshed.  A full table records nothing, so the
+ * later fragments of that datagram drop.
+ */
+#ifndef SHRIKE_FRAGMENT_H
+#define SHRIKE_FRAGMENT_H
+
+#include "abi.h"
+
+struct fragment_key {
+	union addr saddr;
+	union addr daddr;
+	__be32 id; /* IPv4: the 16-bit identification in the low bytes */
+	__u8 l4_proto;
+	__u8 ip_version; /* enum ip_version */
+	__u8 pad[2];
+};
+_Static_assert(sizeof(struct fragment_key) == 40, "struct fragment_key is ABI");
+
+struct fragment {
+	__u64 created_ns;
+	__u32 first_end; /* where the first fragment's data ended, bytes */
+	__u32 rule;	 /* number of the rule that decided the first fragment */
+	__u8 verdict;	 /* enum verdict; VERDICT_DROP: poisoned by an overlap */
+	__u8 pad[7];
+};
+_Static_assert(sizeof(struct fragment) == 24, "struct fragment is ABI");
+
+#endif /* SHRIKE_FRAGMENT_H */

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A policy as a user wrote it, parsed and checked (the file format is in shrike-policy(5)).
+ */
+#ifndef SHRIKE_POLICY_H
+#define SHRIKE_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "error.h"
+#include "rule.h"
+
+/* A prefix of either family; IPv4 is v4-mapped, and len counts the bits of its own family. */
+struct prefix {
+	union addr addr;
+	uint8_t ip_version; /* enum ip_version */
+	uint8_t len;	    /* 0-32 or 0-128 */
+};
+
+struct port_range {
+	uint16_t first; /* both inclusive, host byte order */
+	uint16_t last;
+};
+
+struct position {
+	unsigned int line; /* from 1 */
+	unsigned int column;
+};
+
+/* Protocols of a rule beyond the numbers 0-255. */
+enum {
+	PROTOCOL_ALL = 256,
+	PROTOCOL_ICMP = 257, /* ICMP over IPv4 and ICMPv6 over IPv6 */
+};
+
+/* A named set of prefixes. */
+struct prefix_set {
+	char *name;
+	struct prefix *prefixes;
+	size_t n_prefixes;
+	struct position position;
+};
+
+/*
+ * Where a rule's addresses come from: listed prefixes and named sets together; a set may be
+ * empty, and a match without any prefix matches nothing.  "any" is both families' /0.
+ */
+struct address_match {
+	bool any;
+	struct prefix *prefixes;
+	size_t n_prefixes;
+	size_t *sets; /* indexes into policy.sets */
+	size_t n_sets;
+};
+
+struct policy_rule {
+	char *id; /* at most RULE_ID_MAX - 1 bytes, unique in the whole policy */
+	struct address_match source;
+	struct address_match destination; /* route_acl; any in peer_acl */
+	struct port_range *source_ports;  /* none: any port */
+	size_t n_source_ports;
+	struct port_range *destination_ports;
+	size_t n_destination_ports;
+	struct position position;
+	uint16_t protocol; /* 0-255, PROTOCOL_ALL or PROTOCOL_ICMP */
+	bool allow;
+};
+
+struct policy_acl {
+	struct policy_rule *rules; /* in the order of the file */
+	size_t n_rules;
+};
+
+struct nat_one_to_one {
+	union addr original;
+	union addr translated;
+	uint8_t ip_version;
+	struct position position;
+};
+
+struct nat_port_rule {
+	union addr addr;    /* all zero: every local address */
+	uint8_t ip_version; /* of addr, 0 where there is none */
+	uint8_t l4_proto;   /* 6 or 17 */
+	uint16_t port;	    /* host byte order */
+	uint16_t to;
+	struct position position;
+};
+
+enum policy_routing {
+	POLICY_ROUTING_AUTO,
+	POLICY_ROUTING_NATIVE,
+	POLICY_ROUTING_USERSPACE,
+	POLICY_ROUTING_DISABLED,
+};
+
+enum policy_hook {
+	POLICY_HOOK_AUTO,
+	POLICY_HOOK_XDP,
+	POLICY_HOOK_TC,
+};
+
+struct policy_mode {
+	bool stateful;
+	enum policy_routing routing;
+	bool native_acl; /* enforce */
+	bool netstack;
+	bool local_forwarding;
+	enum policy_hook hook;
+};
+
+struct policy_limits { /* entries, at least 1 */
+	uint32_t tcp;
+	uint32_t udp;
+	uint32_t icmp;
+	uint32_t fragments;
+};
+
+struct policy_timeouts { /* nanoseconds */
+	uint64_t tcp_established;
+	uint64_t tcp_handshake;
+	uint64_t tcp_fin_wait;
+	uint64_t tcp_close_wait;
+	uint64_t tcp_last_ack;
+	uint64_t tcp_time_wait;
+	uint64_t udp;
+	uint64_t icmp;
+	uint64_t fragment;
+};
+
+struct policy {
+	char *path; /* as given, "-" for standard input, NULL for the built-in default */
+	char *text; /* the source as it was read, NUL-terminated */
+	size_t text_len;
+	struct policy_mode mode;
+	struct policy_acl acl[ACL_MAX]; /* indexed by enum acl */
+	struct prefix_set *sets;
+	size_t n_sets;
+	struct nat_one_to_one *one_to_one;
+	size_t n_one_to_one;
+	struct nat_port_rule *nat_port;
+	size_t n_nat_port;
+	struct policy_limits limits;
+	struct policy_timeouts timeouts;
+	bool mss_clamp;
+};
+
+int policy_load(const char *path, struct policy **policy, struct error *error);
+int policy_parse(const char *path, const char *text, size_t len, struct policy **policy,
+		 struct error *error);
+struct policy *policy_default(void);
+void policy_free(struct policy *policy);
+
+#endif /* SHRIKE_POLICY_H */
