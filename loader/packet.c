@@ -41,6 +41,10 @@ struct layout {
 	size_t payload;
 };
 
+const char *const packet_tcp_flag_names[PACKET_TCP_FLAGS] = {
+	"fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr",
+};
+
 /**
  * packet_icmp_proto() - The protocol number of ICMP in a family
  * @ip_version: enum ip_version

@@ -52,6 +52,11 @@ struct packet_spec {
 	bool frag_more;
 };
 
+#define PACKET_TCP_FLAGS 8
+
+/* Names of the TCP flags as users write them, by their bit in the header, lowest first. */
+extern const char *const packet_tcp_flag_names[PACKET_TCP_FLAGS];
+
 void packet_spec_init(struct packet_spec *spec);
 uint8_t packet_icmp_proto(uint8_t ip_version);
 int packet_build(const struct packet_spec *spec, void *buf, size_t size, size_t *len,
