@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# One test in a shell of its own: one.sh FILE NAME PARAMETER, called by run.  Exit status 0 passed,
+# 1 failed and 77 skipped with the reason in $T/why.
+
+set -u
+
+. "$SELFTESTS/lib.sh"
+. "$SELFTESTS/topology.sh"
+. "$SELFTESTS/shrike.sh"
+
+tests() {
+	: # what run lists
+}
+
+. "$1"
+
+trap clean_up EXIT
+trap 'exit 1' INT TERM HUP
+export SHRIKE_BPFFS=$T/bpffs
+mkdir "$SHRIKE_BPFFS" && mount -t bpf "$ID" "$SHRIKE_BPFFS" || die "cannot mount a bpffs"
+"test_$2" "$3"

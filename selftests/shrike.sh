@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# The command under test, on the router.
+
+# shrike ARGUMENT...: in the router's network namespace, with the test's bpffs
+shrike() {
+	in_ns "$ROUTER" "$SHRIKE" "$@"
+}
+
+# policy NAME: standard input becomes $T/NAME.yaml, after the version
+policy() {
+	{
+		echo "version: 1"
+		cat
+	} >"$T/$1.yaml"
+}
+
+# programs IFACE: what the kernel runs there, a line per program
+programs() {
+	local direction
+	in_ns "$ROUTER" "$TOOLS/hooks" list "$1" || return 1
+	for direction in ingress egress; do
+		tc -n "$ROUTER" filter show dev "$1" $direction 2>/dev/null |
+			sed -n "s/.* bpf .*handle.*/clsact\/$direction &/p"
+	done
+}
+
+# is_protected IFACE: both directions have a program
+is_protected() {
+	local found
+	found=$(programs "$1") && [[ $found == *xdp* || $found == */ingress* ]] &&
+		[[ $found == */egress* ]]
+}
+
+is_bare() {
+	[ -z "$(programs "$1")" ]
+}
+
+# run_shrike IFACE POLICY [NAME=VALUE...]: `shrike run` in the background as process run-IFACE
+run_shrike() {
+	local iface=$1 policy=$2
+	shift 2
+	start "run-$iface" "$ROUTER" env "$@" "$SHRIKE" run "$iface" -c "$T/$policy.yaml"
+	until_protected "$iface"
+}
+
+# until_protected IFACE: or until run gives up
+until_protected() {
+	wait_for is_protected_or_over "$1"
+	kill -0 "${PROCESS[run-$1]}" 2>/dev/null || die "run ended: $(cat "$T/run-$1.err")"
+}
+
+is_protected_or_over() {
+	is_protected "$1" || ! kill -0 "${PROCESS[run-$1]}" 2>/dev/null
+}
+
+# pins: the directory of the router's pins
+pins() {
+	echo "$SHRIKE_BPFFS/shrike/netns-$(stat -Lc %i "/run/netns/$ROUTER")"
+}
+
+# is_one_error_line TEXT [REGEX]: an error is one line that begins as promised
+is_one_error_line() {
+	is "lines of the error" 1 "$(grep -c . <<<"$1")"
+	matches "the error" "${2:-^shrike: [^ ].*: .+}" "$1"
+}
