@@ -140,8 +140,9 @@ static void decide_auto_hook(const struct mode_facts *facts, bool has_forwarder,
 static int decide_hook(const struct policy *policy, const struct mode_facts *facts,
 		       struct mode *mode, struct error *error)
 {
+	bool in_userspace = mode->routing == ROUTING_USERSPACE;
 	bool netstack_forwards = policy->mode.netstack && policy->mode.local_forwarding;
-	bool has_forwarder = mode->routing == ROUTING_USERSPACE || netstack_forwards;
+	bool has_forwarder = in_userspace || netstack_forwards;
 
 	switch (policy->mode.hook) {
 	case POLICY_HOOK_XDP:
@@ -159,20 +160,19 @@ static int decide_hook(const struct policy *policy, const struct mode_facts *fac
 	if (mode->hook == HOOK_TC && has_forwarder)
 		return error_input(
 			error,
-			"mode.hook is tc, but only XDP can hand packets to the userspace forwarder "
-			"(%s): set mode.hook to auto or xdp, or %s",
-			mode->routing == ROUTING_USERSPACE ? mode->routing_why
-							   : "netstack with local forwarding",
-			mode->routing == ROUTING_USERSPACE ? "mode.routing to native"
-							   : "mode.local_forwarding to false");
+			"mode.hook is tc, but only XDP can hand packets to the userspace "
+			"forwarder (%s): set mode.hook to auto or xdp, or %s",
+			in_userspace ? mode->routing_why : "netstack, local forwarding",
+			in_userspace ? "route natively (mode.routing: native)"
+				     : "mode.local_forwarding to false");
 	if (mode->hook == HOOK_XDP && !facts->l2_len && policy->n_one_to_one)
 		return error_input(
 			error,
-			"nat.one_to_one needs the TC hook on a link without Ethernet header (in "
-			"generic XDP the kernel misreads a rewritten source address), but the hook "
-			"is XDP (%s): %s",
+			"nat.one_to_one needs TC on a link without Ethernet header (generic "
+			"XDP breaks packets whose source is rewritten), but the hook is XDP "
+			"(%s): remove nat.one_to_one or %s",
 			mode->hook_why,
-			has_forwarder ? "set mode.routing to native or remove nat.one_to_one"
+			has_forwarder ? "do without the userspace forwarder"
 				      : "set mode.hook to tc");
 	return 0;
 }
