@@ -64,3 +64,47 @@ is_one_error_line() {
 	is "lines of the error" 1 "$(grep -c . <<<"$1")"
 	matches "the error" "${2:-^shrike: [^ ].*: .+}" "$1"
 }
+
+# The following read the JSON of the command; its shape is known here alone.
+
+status_of() {
+	shrike status "$1" -j | jq -r "(if type == \"array\" then .[0] else . end) | $2"
+}
+
+# dropped IFACE REASON: packets, both directions
+dropped() {
+	status_of "$1" "[.. | objects | .$2? // empty | .packets? // .] | add // 0"
+}
+
+# routing IFACE: native, userspace or disabled
+routing() {
+	status_of "$1" '.routing.mode? // .routing'
+}
+
+# attached IFACE: true or false
+attached() {
+	status_of "$1" '.attached'
+}
+
+# connections IFACE: how many are tracked
+connections() {
+	shrike conntrack count "$1"
+}
+
+connections_reach() {
+	[ "$(connections "$1")" -ge "$2" ]
+}
+
+RULE_IDS='[.. | objects | .id? // empty] | join(" ")'
+
+# rule_is_in_force IFACE ID
+rule_is_in_force() {
+	shrike policy show "$1" -j | jq -e --arg id "$2" '[.. | objects | .id?] | index($id)' \
+		>/dev/null
+}
+
+# counters_agree IFACE: what came in is what passed, was forwarded or dropped, exactly
+counters_agree() {
+	is "packets without a verdict" "0 0" "$(status_of "$1" '.counters | [.ingress, .egress] |
+		map(.seen.packets - ([.verdict[].packets] | add)) | join(" ")')"
+}

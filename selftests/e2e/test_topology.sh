@@ -21,7 +21,7 @@ test_everything_passes_where_nothing_is_attached() {
 		matches "TTL at the LAN" "ttl=63 len=1000" "$(cat "$T/lan-8080-udp$family.log")"
 		probe ok "$ROUTER" udp $PEER_IP 8080
 		probe ok "$PEER" tcp $LAN_IP 8080 -s $PEER_OTHER_IP
-		pings ok "$PEER" $LAN_IP -s 4000
+		pings ok "$PEER" $LAN_IP -s 1000
 		session one "$PEER" tcp $LAN_IP 8080
 		talk one ok
 		stop one

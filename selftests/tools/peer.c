@@ -14,6 +14,7 @@
  * Outcomes: ok, refused, timeout, reset, closed, unreachable, toobig, mismatch, error.  ask exits 0
  * only for ok.  Bytes are a function of their position, so a lost, doubled or altered one shows.
  */
+#define _GNU_SOURCE /* struct in6_pktinfo */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -146,17 +147,34 @@ static void log_line(const struct options *options, const struct sockaddr *from,
 	fflush(options->log);
 }
 
+/* Of what came with a datagram, keeps only its destination: the answer's source. */
+static void keep_pktinfo(struct msghdr *message)
+{
+	struct cmsghdr *c;
+
+	for (c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) ||
+		    (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO)) {
+			memmove(message->msg_control, c, c->cmsg_len);
+			message->msg_controllen = c->cmsg_len;
+			return;
+		}
+	}
+	message->msg_controllen = 0;
+}
+
 static void serve_udp(const struct options *options, int fd)
 {
 	static char buffer[CHUNK];
+	bool v4 = options->addr.ss_family == AF_INET;
 	int one = 1;
 
-	if (options->addr.ss_family == AF_INET)
-		setsockopt(fd, IPPROTO_IP, IP_RECVTTL, &one, sizeof(one));
-	else
-		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &one, sizeof(one));
+	setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVTTL : IPV6_RECVHOPLIMIT, &one,
+		   sizeof(one));
+	setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_PKTINFO : IPV6_RECVPKTINFO, &one,
+		   sizeof(one));
 	for (;;) {
-		char control[256];
+		_Alignas(struct cmsghdr) char control[256];
 		struct sockaddr_storage from;
 		struct iovec iov = {.iov_base = buffer, .iov_len = sizeof(buffer)};
 		struct msghdr message = {.msg_name = &from,
@@ -171,7 +189,9 @@ static void serve_udp(const struct options *options, int fd)
 			continue; /* an ICMP error for an earlier answer */
 		log_line(options, (struct sockaddr *)&from, message.msg_namelen,
 			 received_ttl(&message), len);
-		sendto(fd, buffer, (size_t)len, 0, (struct sockaddr *)&from, message.msg_namelen);
+		iov.iov_len = (size_t)len;
+		keep_pktinfo(&message);
+		sendmsg(fd, &message, 0);
 	}
 }
 

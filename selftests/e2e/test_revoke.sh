@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# A change of policy and the connections that live through it, or do not.
+
+tests "veth tun" \
+	a_revoked_rule_cuts_the_live_connections_it_had_allowed \
+	a_connection_that_this_host_opened_survives_every_policy \
+	a_change_of_policy_loses_no_packet \
+	a_reload_by_signal_reads_the_policy_again
+
+# Two TCP and two UDP sessions of the peer, to ports 8001 and 8002 of this host.
+open_sessions() {
+	local port family
+	for port in 8001 8002; do
+		serve_all "$ROUTER" $port
+	done
+	policy both <<-EOF
+		peer_acl:
+		  - {id: tcp-1, action: allow, source: [any], protocol: tcp, destination_ports: [8001]}
+		  - {id: udp-1, action: allow, source: [any], protocol: udp, destination_ports: [8001]}
+		  - {id: tcp-2, action: allow, source: [any], protocol: tcp, destination_ports: [8002]}
+		  - {id: udp-2, action: allow, source: [any], protocol: udp, destination_ports: [8002]}
+	EOF
+	policy two <<-EOF
+		peer_acl:
+		  - {id: udp-2, action: allow, source: [any], protocol: udp, destination_ports: [8002]}
+		  - {id: tcp-2, action: allow, source: [any], protocol: tcp, destination_ports: [8002]}
+	EOF
+	run_shrike wt0 both
+	for family in 4 6; do
+		use_family $family
+		for port in 8001 8002; do
+			session tcp$family-$port "$PEER" tcp $ROUTER_IP $port
+			session udp$family-$port "$PEER" udp $ROUTER_IP $port
+		done
+	done
+	all_talk 8001 ok
+	all_talk 8002 ok
+}
+
+# all_talk PORT OUTCOME
+all_talk() {
+	local family protocol
+	for family in 4 6; do
+		for protocol in tcp udp; do
+			talk $protocol$family-"$1" "$2"
+		done
+	done
+}
+
+test_a_revoked_rule_cuts_the_live_connections_it_had_allowed() {
+	topology "$1"
+	open_sessions
+	expect 0 shrike policy apply wt0 "$T/two.yaml"
+	all_talk 8001 timeout
+	all_talk 8002 ok
+	all_talk 8002 ok
+	expect 0 shrike policy apply wt0 "$T/both.yaml"
+	all_talk 8002 ok
+	# TCP kept trying and goes on where it was; a UDP exchange begins anew
+	talk tcp4-8001 ok
+	talk udp4-8001 ok
+	talk tcp6-8001 ok
+	talk udp6-8001 ok
+	counters_agree wt0
+}
+
+test_a_connection_that_this_host_opened_survives_every_policy() {
+	local family protocol
+	topology "$1"
+	serve_all "$PEER" 8001
+	policy all <<<"peer_acl: [{id: all, action: allow, source: [any], protocol: all}]"
+	policy deny <<<"peer_acl: [{id: nothing, action: deny, source: [any], protocol: all}]"
+	run_shrike wt0 all
+	for family in 4 6; do
+		use_family $family
+		for protocol in tcp udp; do
+			session $protocol$family-8001 "$ROUTER" $protocol $PEER_IP 8001
+		done
+	done
+	all_talk 8001 ok
+	expect 0 shrike policy apply wt0 "$T/deny.yaml"
+	all_talk 8001 ok
+	expect 0 shrike policy apply wt0 "$T/all.yaml"
+	all_talk 8001 ok
+}
+
+test_a_change_of_policy_loses_no_packet() {
+	local i
+	topology "$1"
+	policy odd <<<"peer_acl: [{id: odd, action: allow, source: [any], protocol: all}]"
+	policy even <<<"peer_acl: [{id: even, action: allow, source: [any], protocol: icmp}]"
+	run_shrike wt0 odd
+	start flood "$PEER" ping -n -q -i 0.005 -W 5 100.64.0.1
+	wait_for connections_reach wt0 1
+	for i in 1 2 3 4 5 6; do
+		expect 0 shrike policy apply wt0 "$T/$([ $((i % 2)) = 1 ] && echo even || echo odd).yaml"
+	done
+	stop flood INT
+	matches "pings" " 0% packet loss" "$(tr '\n' ' ' <"$T/flood.out")"
+}
+
+test_a_reload_by_signal_reads_the_policy_again() {
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	policy wt0 <<<"peer_acl: [{id: all, action: allow, source: [any], protocol: all}]"
+	run_shrike wt0 wt0
+	session kept "$PEER" tcp 100.64.0.1 8001
+	talk kept ok
+	policy wt0 <<<"peer_acl: [{id: tcp, action: allow, source: [any], protocol: tcp}]"
+	kill -HUP "${PROCESS[run-wt0]}"
+	wait_for rule_is_in_force wt0 tcp
+	probe timeout "$PEER" udp 100.64.0.1 8001
+	talk kept ok
+	# a file that is wrong changes nothing and ends nothing
+	policy wt0 <<<"peer_acl: [{id: tcp, action: maybe}]"
+	kill -HUP "${PROCESS[run-wt0]}"
+	wait_for grep -q 'wt0.yaml:2:[0-9]*: ' "$T/run-wt0.err"
+	rule_is_in_force wt0 tcp || die "the rule is gone"
+	talk kept ok
+	kill -0 "${PROCESS[run-wt0]}" || die "run ended"
+	expect 0 shrike status wt0
+}
