@@ -5,6 +5,7 @@
 tests "veth-1420 tun-1420 veth-1280 tun-1280" \
 	megabytes_arrive_unaltered_in_both_directions \
 	packets_of_the_mtu_pass \
+	the_mss_of_routed_connections_fits_the_mtu \
 	fragments_follow_their_first_one
 
 sized_topology() {
@@ -80,4 +81,26 @@ test_fragments_follow_their_first_one() {
 		fi
 	done
 	counters_agree wt0
+}
+
+# The LAN's own MTU is 1500, and nobody tells it in time that the tunnel's is smaller.
+test_the_mss_of_routed_connections_fits_the_mtu() {
+	local family mss
+	sized_topology "$1"
+	start capture "$PEER" tcpdump -n -l --immediate-mode -i p0 tcp
+	wait_for grep -q listening "$T/capture.err"
+	for family in 4 6; do
+		use_family $family
+		mss=$((MTU - IP_HEADER - 20))
+		probe ok "$PEER" tcp $LAN_IP 8080
+		probe ok "$LAN" tcp $PEER_IP 8080
+		wait_for grep -q "$LAN_IP.8080 > $PEER_IP.*\[S\.\].* mss $mss," "$T/capture.out"
+		wait_for grep -q "$LAN_IP.* > $PEER_IP.8080: .*\[S\].* mss $mss," "$T/capture.out"
+	done
+	# off, the LAN's own is seen
+	expect 0 cp "$T/open.yaml" "$T/unclamped.yaml"
+	echo "mss_clamp: false" >>"$T/unclamped.yaml"
+	expect 0 shrike policy apply wt0 "$T/unclamped.yaml"
+	probe ok "$PEER" tcp 192.168.77.2 8080
+	wait_for grep -q "192.168.77.2.8080 > .* mss 1460," "$T/capture.out"
 }
