@@ -3,9 +3,14 @@
  * The packet on its way through the stages, and the stages in their order.
  *
  * A stage returns VERDICT_CONTINUE or ends the way by pass(), drop() or forward(), which note the
- * reason.  Only the hook files know what a verdict means to XDP or TC.  Stages are __hidden: for
- * the verifier they are static functions, so that packet pointers may cross the call (global
- * functions lose them).
+ * reason.  Only the hook files know what a verdict means to XDP or TC.
+ *
+ * Stages that read or write the packet's bytes take a struct frame and are __hidden: for the
+ * verifier they are static functions, as packet pointers cannot cross the call of a global one.
+ * Stages that work on state alone take a struct packet, which holds no pointers, and are global
+ * functions: the verifier looks at each once, with any packet whatever, instead of once for every
+ * path that leads to it (inlined, the ingress program exceeds 8,192 branches: "The sequence of
+ * 8193 jumps is too complex").  It gives them a pointer that may be NULL, hence their first line.
  */
 #ifndef SHRIKE_PACKET_H
 #define SHRIKE_PACKET_H
@@ -19,6 +24,7 @@
 #include "config.h"
 #include "counter.h"
 #include "flow.h"
+#include "local.h"
 #include "reason.h"
 #include "rule.h"
 #include "stage.h"
@@ -52,41 +58,69 @@ enum fragment_kind {
 };
 
 /*
+ * struct frame - the packet's bytes
+ */
+struct frame {
+	void *data;	/* the IP header */
+	void *data_end; /* of the linear part */
+	void *ctx;	/* struct xdp_md or struct __sk_buff */
+};
+
+/*
  * struct packet - what the stages know about the packet
  *
  * Offsets and lengths are in bytes and count from the IP header.  Parsing fills everything up to
  * @frag; the other fields are filled by the stages that own them.
  */
 struct packet {
-	void *data;	/* the IP header; dead after a rewrite in TC, see rewrite.h */
-	void *data_end; /* of the linear part */
-	void *ctx;
-	struct counters *counters;
 	union addr saddr;
 	union addr daddr;
-	__u64 now_ns;	/* last: stages compare with it and write it to flows */
-	__u32 ip_len;	/* whole IP packet, without link padding */
-	__u32 l4_off;	/* transport header; FRAGMENT_LATER: the fragment's data */
-	__u32 frag_off; /* of the fragment's data in the datagram */
-	__u32 rule;	/* number of the deciding rule */
+	union addr wire_addr; /* the peer's address before 1:1 translation */
+	__u64 now_ns;
+	__u32 avail_len; /* bytes of the frame from the IP header on */
+	__u32 ip_len;	 /* whole IP packet, without link padding */
+	__u32 l4_off;	 /* transport header; FRAGMENT_LATER: the fragment's data */
+	__u32 frag_off;	 /* of the fragment's data in the datagram */
 	__be32 frag_id;
-	__be16 sport; /* ICMP echo: the identifier; other ICMP: zero */
-	__be16 dport; /* ICMP echo: the sequence number */
+	__u32 rule;	 /* number of the deciding rule */
+	__be16 sport;	 /* ICMP echo: the identifier; other ICMP: zero */
+	__be16 dport;	 /* ICMP echo: the sequence number */
 	__be16 nat_port; /* destination port before port translation, 0: not translated */
+	__u8 direction;	 /* enum direction */
 	__u8 ip_version; /* enum ip_version */
 	__u8 l4_proto;
 	__u8 tcp_flags;
 	__u8 icmp_type;
 	__u8 icmp_code;
+	__u8 hop_limit;
 	__u8 frag;	 /* enum fragment_kind */
-	__u8 direction;	 /* enum direction */
 	__u8 reason;	 /* enum reason, once there is a verdict */
+	__u8 flow_match; /* enum flow_match (conntrack.bpf.c) */
 	__u8 flow_state; /* enum flow_state of its flow after the packet, for traces */
-	__u8 is_local;	 /* enum local_kind of the destination, once asked */
 	__u8 message[STAGE_MAX];
+	__u8 pad[4];
+};
+_Static_assert(sizeof(struct packet) == 112, "struct packet fills the stack it is given");
+
+/*
+ * struct tuple - what names a flow: of a packet, or of the packet that an ICMP error quotes
+ */
+struct tuple {
+	union addr saddr;
+	union addr daddr;
+	__be16 sport; /* ICMP echo: the identifier */
+	__be16 dport; /* ICMP echo: not looked at */
+	__u8 ip_version;
+	__u8 l4_proto;
+	__u8 is_echo_reply; /* ICMP: sent by the end that did not open the flow */
+	__u8 pad;
 };
 
 extern const volatile struct config config;
+
+/* Of virtual_clock instances: the time, and the frame's length (a test run has its limits). */
+extern __u64 virtual_now_ns;
+extern __u32 virtual_frame_len;
 
 /**
  * is_icmp() - Whether the packet is ICMP of its own family
@@ -96,6 +130,38 @@ extern const volatile struct config config;
 static __always_inline bool is_icmp(const struct packet *p)
 {
 	return p->l4_proto == (p->ip_version == IP_VERSION_4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+}
+
+/**
+ * frame_behind_link() - Bytes of the frame behind its link header
+ * @frame_len: bytes that the hook sees
+ */
+static __always_inline __u32 frame_behind_link(__u32 frame_len)
+{
+	if (config.virtual_clock)
+		frame_len = virtual_frame_len;
+	return frame_len > config.l2_len ? frame_len - config.l2_len : 0;
+}
+
+/* Echo messages (RFC 792, RFC 4443 section 4). */
+#define ICMP_ECHO_REPLY	    0
+#define ICMP_ECHO_REQUEST   8
+#define ICMPV6_ECHO_REQUEST 128
+#define ICMPV6_ECHO_REPLY   129
+
+static __always_inline bool icmp_type_is(const struct packet *p, __u8 type4, __u8 type6)
+{
+	return p->icmp_type == (p->ip_version == IP_VERSION_4 ? type4 : type6);
+}
+
+static __always_inline bool icmp_is_request(const struct packet *p)
+{
+	return icmp_type_is(p, ICMP_ECHO_REQUEST, ICMPV6_ECHO_REQUEST);
+}
+
+static __always_inline bool icmp_is_echo(const struct packet *p)
+{
+	return icmp_is_request(p) || icmp_type_is(p, ICMP_ECHO_REPLY, ICMPV6_ECHO_REPLY);
 }
 
 /**
@@ -142,22 +208,30 @@ static __always_inline enum verdict forward(struct packet *p, enum reason reason
 }
 
 /* The stages, in the order of a packet's way; each is documented in its file. */
-enum verdict parse(struct packet *p, __u16 ethertype);
-enum verdict fragment_lookup(struct packet *p);
-void fragment_record(struct packet *p, enum verdict verdict);
-enum verdict nat_in(struct packet *p);
-enum verdict conntrack_in(struct packet *p);
-void conntrack_open(struct packet *p, enum verdict verdict);
-void conntrack_out(struct packet *p);
-enum local_kind local_lookup(const union addr *addr, __u8 ip_version);
-enum verdict martian_check(struct packet *p);
-enum verdict acl_judge(struct packet *p, enum acl acl);
-__u32 classify(const struct packet *p, enum acl acl);
-void mss_clamp(struct packet *p);
-void nat_out(struct packet *p);
-void trace_emit(struct packet *p, enum verdict verdict);
+enum verdict parse(struct frame *f, struct packet *p, __u16 ethertype);
+int fragment_lookup(struct packet *p);
+int fragment_forget(struct packet *p);
+int fragment_record(struct packet *p, int verdict);
+void nat_in(struct frame *f, struct packet *p);
+int conntrack_in(struct packet *p);
+enum verdict icmp_error_in(struct frame *f, struct packet *p);
+int conntrack_related(struct packet *p, struct tuple *quoted);
+int local_lookup(const union addr *addr, __u8 ip_version);
+int judge(struct packet *p);
+int acl_judge(struct packet *p, int acl);
+__u32 classify(const struct packet *p, int acl);
+int conntrack_judged(struct packet *p, int verdict, int is_local);
 
-enum verdict pipeline_in(struct packet *p, __u16 ethertype);
-enum verdict pipeline_out(struct packet *p, __u16 ethertype);
+void mss_clamp(struct frame *f, struct packet *p);
+int conntrack_out(struct packet *p);
+void nat_out(struct frame *f, struct packet *p);
+
+void trace_emit(struct frame *f, struct packet *p, enum verdict verdict);
+
+struct counters *pipeline_begin(struct packet *p, enum direction direction);
+enum verdict pipeline_in(struct frame *f, struct packet *p, __u16 ethertype);
+enum verdict pipeline_out(struct frame *f, struct packet *p, __u16 ethertype);
+void pipeline_end(struct frame *f, struct packet *p, struct counters *counters,
+		  enum verdict verdict);
 
 #endif /* SHRIKE_PACKET_H */

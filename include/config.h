@@ -26,6 +26,8 @@ struct config {
 	__u64 timeout_ns[FLOW_STATE_MAX];
 	__u64 fragment_timeout_ns;
 	__u32 generation;
+	__u32 ifindex;	/* of the protected interface */
+	__u32 snap_len; /* bytes of the frame in a trace record, at most */
 	__u16 mss4; /* MSS written into outbound IPv4 SYNs that ask for more, 0: off */
 	__u16 mss6;
 	__u8 l2_len;  /* bytes of link header before the IP header: 14, or 0 on L3 devices */
@@ -39,7 +41,7 @@ struct config {
 	__u8 nat_one_to_one; /* the policy has 1:1 translations */
 	__u8 dry_run;	     /* judge, but write no state and count nothing */
 	__u8 trace;	     /* write a record per packet into the map of event.h */
-	__u8 virtual_clock;  /* time is virtual_now_ns instead of the kernel's */
+	__u8 virtual_clock;  /* time and frame length are variables instead of the kernel's */
 	__u8 pad[4];
 };
 

@@ -5,7 +5,7 @@
  * Invariant, for each direction, over all CPUs and at rest:
  *	seen = verdict[PASS] + verdict[FORWARD] + the sum of reason[r] over all drop reasons
  * "seen" is counted before the first stage and the rest after the last one, so that a path that
- * forgets its verdict shows up.  Bytes are IP bytes, 0 for frames that are not IP.
+ * forgets its verdict shows up.  Bytes count from the IP header on, link padding included.
  */
 #ifndef SHRIKE_COUNTER_H
 #define SHRIKE_COUNTER_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Map trace_v1 (PERF_EVENT_ARRAY): one record per traced packet, followed by the first bytes of
- * the packet as it left the pipeline, from the IP header on.
+ * the frame as it left the pipeline: l2_len bytes of link header, then the IP packet.
  */
 #ifndef SHRIKE_EVENT_H
 #define SHRIKE_EVENT_H
@@ -16,7 +16,7 @@ struct trace_event {
 	union addr nat_addr; /* translated: source (inbound), destination (outbound) */
 	__u32 rule;	     /* rule number, RULE_NONE */
 	__u32 ip_len;	     /* IP bytes of the packet */
-	__u32 packet_len;    /* bytes from the IP header on that follow this record */
+	__u32 frame_len; /* bytes of the frame that follow this record */
 	__u32 ifindex;
 	__be16 sport; /* ICMP: the identifier */
 	__be16 dport; /* ICMP: the sequence number */
@@ -32,7 +32,8 @@ struct trace_event {
 	__u8 flow_state;	 /* enum flow_state after the packet */
 	__u8 fragment;		 /* 1: later fragment, no transport header */
 	__u8 message[STAGE_MAX]; /* enum message per stage */
-	__u8 pad[5];
+	__u8 l2_len;
+	__u8 pad[4];
 };
 _Static_assert(sizeof(struct trace_event) == 104, "struct trace_event is ABI");
 

@@ -30,11 +30,11 @@ enum rule_flags {
 };
 
 struct rule {
-	char id[RULE_ID_MAX];
 	__u32 number; /* RULE_NONE for built-in rules */
 	__u8 acl;     /* enum acl */
 	__u8 flags;   /* enum rule_flags */
 	__u8 pad[2];
+	char id[RULE_ID_MAX];
 	__u64 packets; /* hits of earlier generations under the same id */
 	__u64 bytes;
 	__u64 last_hit_ns; /* CLOCK_MONOTONIC, 0: never */

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Leaves over the connection tables: which table, which key, find, insert, move, delete.
+ *
+ * Included by conntrack.bpf.c alone, which owns the maps.
+ */
+#ifndef SHRIKE_FLOW_TABLE_H
+#define SHRIKE_FLOW_TABLE_H
+
+#include "packet.h"
+
+#define FLOW_TABLE(name, map_type, key_type)                                                       \
+	struct {                                                                                   \
+		__uint(type, map_type);                                                            \
+		__uint(max_entries, 1);                                                            \
+		__type(key, struct key_type);                                                      \
+		__type(value, struct flow);                                                        \
+	} name SEC(".maps")
+
+FLOW_TABLE(ct_tcp4_v1, BPF_MAP_TYPE_HASH, flow_key4);
+FLOW_TABLE(ct_tcp6_v1, BPF_MAP_TYPE_HASH, flow_key6);
+FLOW_TABLE(ct_udp4_v1, BPF_MAP_TYPE_HASH, flow_key4);
+FLOW_TABLE(ct_udp6_v1, BPF_MAP_TYPE_HASH, flow_key6);
+FLOW_TABLE(ct_icmp4_v1, BPF_MAP_TYPE_HASH, flow_key4);
+FLOW_TABLE(ct_icmp6_v1, BPF_MAP_TYPE_HASH, flow_key6);
+FLOW_TABLE(ct_tcp4_new_v1, BPF_MAP_TYPE_LRU_HASH, flow_key4);
+FLOW_TABLE(ct_tcp6_new_v1, BPF_MAP_TYPE_LRU_HASH, flow_key6);
+FLOW_TABLE(ct_udp4_new_v1, BPF_MAP_TYPE_LRU_HASH, flow_key4);
+FLOW_TABLE(ct_udp6_new_v1, BPF_MAP_TYPE_LRU_HASH, flow_key6);
+FLOW_TABLE(ct_icmp4_new_v1, BPF_MAP_TYPE_LRU_HASH, flow_key4);
+FLOW_TABLE(ct_icmp6_new_v1, BPF_MAP_TYPE_LRU_HASH, flow_key6);
+
+struct flow_key {
+	union {
+		struct flow_key4 v4;
+		struct flow_key6 v6;
+	};
+	__u8 ip_version;
+	__u8 l4_proto;
+	__u8 source; /* the end, 0 or 1, that sent the packet */
+};
+
+static __always_inline __u8 source_end(const struct tuple *t, bool has_ports)
+{
+	__u64 s, d;
+
+	s = bpf_be64_to_cpu(t->saddr.half[0]);
+	d = bpf_be64_to_cpu(t->daddr.half[0]);
+	if (s != d)
+		return s > d;
+	s = bpf_be64_to_cpu(t->saddr.half[1]);
+	d = bpf_be64_to_cpu(t->daddr.half[1]);
+	if (s != d)
+		return s > d;
+	return has_ports && bpf_ntohs(t->sport) > bpf_ntohs(t->dport);
+}
+
+/**
+ * flow_key_set() - The key of a packet's flow, and which of its ends sent the packet
+ */
+static __always_inline void flow_key_set(struct flow_key *key, const struct tuple *t)
+{
+	bool has_ports = t->l4_proto == IPPROTO_TCP || t->l4_proto == IPPROTO_UDP;
+	__u8 source = source_end(t, has_ports);
+	__be16 sport = t->sport, dport = t->dport, port[2];
+
+	if (has_ports) {
+		port[0] = source ? dport : sport;
+		port[1] = source ? sport : dport;
+	} else {
+		port[0] = sport;
+		port[1] = bpf_htons(t->is_echo_reply ? !source : source);
+	}
+	__builtin_memset(&key->v6, 0, sizeof(key->v6));
+	if (t->ip_version == IP_VERSION_4) {
+		key->v4.addr[0] = source ? t->daddr.word[3] : t->saddr.word[3];
+		key->v4.addr[1] = source ? t->saddr.word[3] : t->daddr.word[3];
+		key->v4.port[0] = port[0];
+		key->v4.port[1] = port[1];
+		key->v4.l4_proto = t->l4_proto;
+	} else {
+		key->v6.addr[0] = source ? t->daddr : t->saddr;
+		key->v6.addr[1] = source ? t->saddr : t->daddr;
+		key->v6.port[0] = port[0];
+		key->v6.port[1] = port[1];
+		key->v6.l4_proto = t->l4_proto;
+	}
+	key->ip_version = t->ip_version;
+	key->l4_proto = t->l4_proto;
+	key->source = source;
+}
+
+/* The table of a key in one of the two tiers. */
+static __always_inline void *flow_table(const struct flow_key *key, bool confirmed)
+{
+	if (key->ip_version == IP_VERSION_4) {
+		if (key->l4_proto == IPPROTO_TCP)
+			return confirmed ? (void *)&ct_tcp4_v1 : (void *)&ct_tcp4_new_v1;
+		if (key->l4_proto == IPPROTO_UDP)
+			return confirmed ? (void *)&ct_udp4_v1 : (void *)&ct_udp4_new_v1;
+		return confirmed ? (void *)&ct_icmp4_v1 : (void *)&ct_icmp4_new_v1;
+	}
+	if (key->l4_proto == IPPROTO_TCP)
+		return confirmed ? (void *)&ct_tcp6_v1 : (void *)&ct_tcp6_new_v1;
+	if (key->l4_proto == IPPROTO_UDP)
+		return confirmed ? (void *)&ct_udp6_v1 : (void *)&ct_udp6_new_v1;
+	return confirmed ? (void *)&ct_icmp6_v1 : (void *)&ct_icmp6_new_v1;
+}
+
+/**
+ * flow_find() - The flow of a key, expired or not, from either tier
+ */
+static __always_inline struct flow *flow_find(const struct flow_key *key)
+{
+	struct flow *flow = bpf_map_lookup_elem(flow_table(key, true), &key->v6);
+
+	if (flow)
+		return flow;
+	return bpf_map_lookup_elem(flow_table(key, false), &key->v6);
+}
+
+/**
+ * flow_insert() - Put a new flow into the unconfirmed tier; an existing one is replaced
+ */
+static __always_inline void flow_insert(const struct flow_key *key, const struct flow *flow)
+{
+	bpf_map_update_elem(flow_table(key, false), &key->v6, flow, BPF_ANY);
+}
+
+/**
+ * flow_delete() - Remove a flow
+ */
+static __always_inline void flow_delete(const struct flow_key *key, const struct flow *flow)
+{
+	bpf_map_delete_elem(flow_table(key, flow->flags & FLOW_CONFIRMED), &key->v6);
+}
+
+/**
+ * flow_confirm() - Move a flow to the confirmed tier
+ *
+ * Where that is full the flow stays: it works as before, but a flood may displace it until the
+ * sweep has made room.  What another CPU counts between the copy and the delete is lost; that is
+ * the flow's first answer, so the other CPU would have to hold a second packet of the same flow.
+ */
+static __always_inline void flow_confirm(const struct flow_key *key, const struct flow *flow)
+{
+	struct flow confirmed = *flow;
+
+	confirmed.flags |= FLOW_CONFIRMED;
+	if (!bpf_map_update_elem(flow_table(key, true), &key->v6, &confirmed, BPF_NOEXIST))
+		bpf_map_delete_elem(flow_table(key, false), &key->v6);
+}
+
+#endif /* SHRIKE_FLOW_TABLE_H */

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Stage 2: fragments.  Owns fragments_v1 (fragment.h).
+ *
+ * Only the first fragment shows ports, so it alone is judged, and its verdict holds for the
+ * others.  They never wait for it: a later fragment without a verdict drops.  Addresses of the
+ * key are those on the wire, before translation.
+ */
+#include "packet.h"
+
+#include "fragment.h"
+
+/*
+ * Entries looked at for an expired one when the table is full.  A variable, because Linux 6.18
+ * walks a callback with a counter that it knows until the end of the count, and gives up: "The
+ * sequence of 8193 jumps is too complex".
+ */
+__u32 fragment_evict_scan = 64;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct fragment_key);
+	__type(value, struct fragment);
+} fragments_v1 SEC(".maps");
+
+static __always_inline void key_set(struct fragment_key *key, const struct packet *p)
+{
+	__builtin_memset(key, 0, sizeof(*key));
+	key->saddr = p->direction == DIR_INGRESS ? p->wire_addr : p->saddr;
+	key->daddr = p->direction == DIR_INGRESS ? p->daddr : p->wire_addr;
+	key->id = p->frag_id;
+	key->l4_proto = p->l4_proto;
+	key->ip_version = p->ip_version;
+}
+
+static __always_inline bool expired(const struct fragment *fragment, __u64 now_ns)
+{
+	return (__s64)(now_ns - fragment->created_ns) > (__s64)config.fragment_timeout_ns;
+}
+
+/**
+ * fragment_lookup() - Judge a later fragment by what was decided on the first
+ * @p: packet that is FRAGMENT_LATER
+ *
+ * A fragment that begins before the first one's end drops, and the whole datagram with it
+ * (RFC 1858, RFC 5722).
+ *
+ * Return: the verdict of the first fragment, or VERDICT_DROP.
+ */
+int fragment_lookup(struct packet *p)
+{
+	struct fragment_key key;
+	struct fragment *fragment;
+
+	if (!p)
+		return VERDICT_DROP;
+	key_set(&key, p);
+	fragment = bpf_map_lookup_elem(&fragments_v1, &key);
+	if (!fragment || expired(fragment, p->now_ns))
+		return drop(p, REASON_FRAGMENT_UNKNOWN);
+	if (fragment->verdict == VERDICT_DROP)
+		return drop(p, REASON_FRAGMENT_OVERLAP);
+	if (p->frag_off < fragment->first_end) {
+		if (!config.dry_run)
+			fragment->verdict = VERDICT_DROP;
+		return drop(p, REASON_FRAGMENT_OVERLAP);
+	}
+	p->rule = fragment->rule;
+	if (fragment->verdict == VERDICT_FORWARD)
+		return forward(p, REASON_FRAGMENT_ALLOWED);
+	return pass(p, REASON_FRAGMENT_ALLOWED);
+}
+
+/**
+ * fragment_forget() - A first fragment has come: what was decided before holds no more
+ * @p: packet that is FRAGMENT_FIRST
+ */
+int fragment_forget(struct packet *p)
+{
+	struct fragment_key key;
+
+	if (!p || config.dry_run)
+		return 0;
+	key_set(&key, p);
+	bpf_map_delete_elem(&fragments_v1, &key);
+	return 0;
+}
+
+struct evict {
+	__u64 now_ns;
+	__u32 left;
+};
+
+static long evict_expired(void *map, const struct fragment_key *key, struct fragment *fragment,
+			  struct evict *evict)
+{
+	if (!expired(fragment, evict->now_ns))
+		return --evict->left == 0;
+	bpf_map_delete_elem(map, key);
+	return 1;
+}
+
+/**
+ * fragment_record() - Remember the verdict on a first fragment for the later ones
+ * @p: packet that is FRAGMENT_FIRST
+ * @verdict: VERDICT_PASS or VERDICT_FORWARD; a drop needs no record
+ *
+ * A full table makes room only if an expired entry turns up soon; else the later fragments drop.
+ */
+int fragment_record(struct packet *p, int verdict)
+{
+	struct fragment fragment = {.verdict = verdict};
+	struct fragment_key key;
+	struct evict evict = {.left = fragment_evict_scan};
+
+	if (!p || config.dry_run)
+		return 0;
+	fragment.created_ns = evict.now_ns = p->now_ns;
+	fragment.first_end = p->ip_len - p->l4_off;
+	fragment.rule = p->rule;
+	key_set(&key, p);
+	if (!bpf_map_update_elem(&fragments_v1, &key, &fragment, BPF_ANY))
+		return 0;
+	bpf_for_each_map_elem(&fragments_v1, evict_expired, &evict, 0);
+	bpf_map_update_elem(&fragments_v1, &key, &fragment, BPF_ANY);
+	return 0;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The way of a packet, from first stage to verdict, for both hooks and both families.
+ *
+ * Owns config (the generation's read-only data), counters_v1 (counter.h), instance_v1 and
+ * policy_text_v1 (config.h), which the programs do not read, but which live as long as they do.
+ */
+#include "packet.h"
+
+const volatile struct config config = {};
+
+__u64 virtual_now_ns = 0;
+__u32 virtual_frame_len = 0;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DIR_MAX);
+	__type(key, __u32);
+	__type(value, struct counters);
+} counters_v1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct instance);
+} instance_v1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct policy_chunk);
+} policy_text_v1 SEC(".maps");
+
+/**
+ * pipeline_begin() - Count the packet in, and set its clock
+ * @p: packet with avail_len set
+ * @direction: which of the two ways it goes
+ *
+ * Return: where pipeline_end() counts it out.  NULL where nothing is counted: in a dry run.
+ */
+__hidden struct counters *pipeline_begin(struct packet *p, enum direction direction)
+{
+	__u32 key = direction;
+	struct counters *counters;
+
+	p->direction = direction;
+	p->now_ns = config.virtual_clock ? virtual_now_ns : bpf_ktime_get_coarse_ns();
+	if (config.dry_run)
+		return NULL;
+	counters = bpf_map_lookup_elem(&counters_v1, &key);
+	if (!counters)
+		return NULL;
+	counters->seen.packets++;
+	counters->seen.bytes += p->avail_len;
+	return counters;
+}
+
+static __always_inline void tell_end(struct packet *p, enum verdict verdict)
+{
+	enum message message = p->message[STAGE_COMPLETED];
+
+	if (verdict != VERDICT_DROP && message == MESSAGE_NONE)
+		tell(p, STAGE_COMPLETED, MESSAGE_DONE);
+	if (verdict == VERDICT_DROP && message != MESSAGE_DONE_ACL &&
+	    message != MESSAGE_DONE_ROUTING)
+		tell(p, STAGE_COMPLETED, MESSAGE_DONE_DROPPED);
+}
+
+/**
+ * pipeline_end() - Count the packet out, and tell its story
+ * @f, @p: packet
+ * @counters: as pipeline_begin() returned it
+ * @verdict: what it came to
+ */
+__hidden void pipeline_end(struct frame *f, struct packet *p, struct counters *counters,
+			   enum verdict verdict)
+{
+	__u32 reason = p->reason, v = verdict;
+
+	if (counters && reason < REASON_MAX && v < VERDICT_MAX) {
+		counters->verdict[v].packets++;
+		counters->verdict[v].bytes += p->avail_len;
+		counters->reason[reason].packets++;
+		counters->reason[reason].bytes += p->avail_len;
+	}
+	if (config.trace) {
+		tell_end(p, verdict);
+		trace_emit(f, p, verdict);
+	}
+}
+
+/* Neighbour discovery (RFC 4861): on Ethernet the link would not work without it. */
+static __always_inline bool is_neighbour_discovery(const struct packet *p)
+{
+	return config.l2_len && p->ip_version == IP_VERSION_6 && p->l4_proto == IPPROTO_ICMPV6 &&
+	       p->frag == FRAGMENT_NONE && p->icmp_type >= 133 && p->icmp_type <= 137 &&
+	       p->hop_limit == 255;
+}
+
+static __always_inline enum verdict later_fragment_in(struct frame *f, struct packet *p)
+{
+	enum verdict verdict = fragment_lookup(p);
+
+	if (verdict != VERDICT_DROP)
+		nat_in(f, p);
+	return verdict;
+}
+
+/**
+ * pipeline_in() - Judge a packet that arrives on the interface
+ * @f, @p: packet for which pipeline_begin() was called
+ * @ethertype: of the frame, host byte order
+ *
+ * Return: the verdict; the reason is in @p.
+ */
+__hidden enum verdict pipeline_in(struct frame *f, struct packet *p, __u16 ethertype)
+{
+	enum verdict verdict = parse(f, p, ethertype);
+
+	if (verdict != VERDICT_CONTINUE)
+		return verdict;
+	if (p->frag == FRAGMENT_LATER)
+		return later_fragment_in(f, p);
+	if (p->frag == FRAGMENT_FIRST)
+		fragment_forget(p);
+	if (is_neighbour_discovery(p))
+		return pass(p, REASON_LINK_HOUSEKEEPING);
+	nat_in(f, p);
+	verdict = conntrack_in(p);
+	if (verdict == VERDICT_CONTINUE)
+		verdict = icmp_error_in(f, p);
+	if (verdict == VERDICT_CONTINUE)
+		verdict = judge(p);
+	if (p->frag == FRAGMENT_FIRST && verdict != VERDICT_DROP)
+		fragment_record(p, verdict);
+	return verdict;
+}
+
+/**
+ * pipeline_out() - Track a packet that leaves by the interface
+ * @f, @p: packet for which pipeline_begin() was called
+ * @ethertype: of the frame, host byte order
+ *
+ * Return: VERDICT_PASS: what this host sends is never judged.
+ */
+__hidden enum verdict pipeline_out(struct frame *f, struct packet *p, __u16 ethertype)
+{
+	if (parse(f, p, ethertype) != VERDICT_CONTINUE)
+		return pass(p, REASON_OUTBOUND_UNPARSED);
+	mss_clamp(f, p);
+	if (p->frag != FRAGMENT_LATER)
+		conntrack_out(p);
+	nat_out(f, p);
+	tell(p, STAGE_COMPLETED, MESSAGE_DONE_OUTGOING);
+	return pass(p, REASON_OUTBOUND);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Leaves that change header fields and keep the checksums right (RFC 1624).
+ *
+ * In TC the kernel's helpers do it, as only they know what the checksum field of an skb holds (a
+ * sum, a pseudo-header sum, nothing yet); they move the packet, so its pointers are read anew.
+ * XDP writes directly.  @tc is a constant at every call: the other half is not in the program.
+ */
+#ifndef SHRIKE_REWRITE_H
+#define SHRIKE_REWRITE_H
+
+#include "packet.h"
+
+#define HEADERS_MAX 512 /* no parsed header begins beyond; a bound for the verifier */
+
+struct field {
+	__u32 off; /* from the IP header */
+	__u32 len; /* 2, 4 or 16 */
+	bool in_pseudo_header;
+};
+
+/* Offset of the transport checksum from the IP header, 0: none to keep. */
+static __always_inline __u32 l4_csum_off(const struct packet *p)
+{
+	if (p->frag == FRAGMENT_LATER)
+		return 0;
+	if (p->l4_proto == IPPROTO_TCP)
+		return p->l4_off + __builtin_offsetof(struct tcphdr, check);
+	if (p->l4_proto == IPPROTO_UDP)
+		return p->l4_off + __builtin_offsetof(struct udphdr, check);
+	if (p->ip_version == IP_VERSION_6 && p->l4_proto == IPPROTO_ICMPV6)
+		return p->l4_off + __builtin_offsetof(struct icmp6hdr, icmp6_cksum);
+	return 0;
+}
+
+static __always_inline __sum16 csum_fold(__u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum;
+}
+
+static __always_inline void rewrite_tc(struct frame *f, struct packet *p, const struct field *field,
+				       void *new, __s64 diff)
+{
+	struct __sk_buff *skb = f->ctx;
+	__u32 l2_len = config.l2_len, csum_off = l4_csum_off(p);
+	__u64 flags = 0;
+
+	bpf_skb_store_bytes(skb, l2_len + field->off, new, field->len, 0);
+	if (p->ip_version == IP_VERSION_4 && field->in_pseudo_header)
+		bpf_l3_csum_replace(skb, l2_len + __builtin_offsetof(struct iphdr, check), 0, diff,
+				    0);
+	if (csum_off) {
+		if (field->in_pseudo_header)
+			flags |= BPF_F_PSEUDO_HDR;
+		if (p->l4_proto == IPPROTO_UDP)
+			flags |= BPF_F_MARK_MANGLED_0;
+		bpf_l4_csum_replace(skb, l2_len + csum_off, 0, diff, flags);
+	}
+	f->data = (void *)(long)skb->data + l2_len;
+	f->data_end = (void *)(long)skb->data_end;
+}
+
+static __always_inline void csum_update(struct frame *f, __u32 off, __s64 diff, bool is_udp)
+{
+	__sum16 *csum;
+
+	if (off > HEADERS_MAX)
+		return;
+	csum = f->data + off;
+	if ((void *)(csum + 1) > f->data_end)
+		return;
+	if (is_udp && !*csum) /* RFC 768: the sender made none */
+		return;
+	diff += (__sum16) ~*csum;
+	diff = (diff & 0xffffffff) + (diff >> 32);
+	*csum = csum_fold(diff);
+	if (is_udp && !*csum)
+		*csum = 0xffff;
+}
+
+static __always_inline void rewrite_xdp(struct frame *f, struct packet *p,
+					const struct field *field, void *new, __s64 diff)
+{
+	__u32 csum_off = l4_csum_off(p), off = field->off;
+	void *at;
+
+	if (off > HEADERS_MAX)
+		return;
+	at = f->data + off;
+	if (at + field->len > f->data_end)
+		return;
+	__builtin_memcpy(at, new, field->len);
+	if (p->ip_version == IP_VERSION_4 && field->in_pseudo_header)
+		csum_update(f, __builtin_offsetof(struct iphdr, check), diff, false);
+	if (csum_off)
+		csum_update(f, csum_off, diff, p->l4_proto == IPPROTO_UDP);
+}
+
+static __always_inline void rewrite(struct frame *f, struct packet *p, const struct field *field,
+				    void *new, __s64 diff, bool tc)
+{
+	if (tc)
+		rewrite_tc(f, p, field, new, diff);
+	else
+		rewrite_xdp(f, p, field, new, diff);
+}
+
+/**
+ * rewrite_addr() - Replace the source or destination address in the headers
+ * @f, @p: packet
+ * @source: the source address, else the destination
+ * @old: address in the packet
+ * @new: address to write, of the same family
+ * @tc: in a TC program
+ */
+static __always_inline void rewrite_addr(struct frame *f, struct packet *p, bool source,
+					 union addr *old, const union addr *new, bool tc)
+{
+	union addr to = *new;
+
+	if (p->ip_version == IP_VERSION_4) {
+		struct field field = {source ? __builtin_offsetof(struct iphdr, saddr)
+					     : __builtin_offsetof(struct iphdr, daddr),
+				      sizeof(__be32), true};
+
+		rewrite(f, p, &field, &to.word[3],
+			bpf_csum_diff(&old->word[3], 4, &to.word[3], 4, 0), tc);
+	} else {
+		struct field field = {source ? __builtin_offsetof(struct ipv6hdr, saddr)
+					     : __builtin_offsetof(struct ipv6hdr, daddr),
+				      sizeof(union addr), true};
+
+		rewrite(f, p, &field, &to, bpf_csum_diff(old->word, 16, to.word, 16, 0), tc);
+	}
+}
+
+/**
+ * rewrite_l4_u16() - Replace a 16-bit field of the transport header
+ * @f, @p: packet that is not FRAGMENT_LATER
+ * @l4_field_off: of the field, from the transport header; even
+ * @old: value in the packet
+ * @new: value to write
+ * @tc: in a TC program
+ */
+static __always_inline void rewrite_l4_u16(struct frame *f, struct packet *p, __u32 l4_field_off,
+					   __be16 old, __be16 new, bool tc)
+{
+	struct field field = {p->l4_off + l4_field_off, sizeof(new), false};
+	__be32 from = old, to = new;
+
+	rewrite(f, p, &field, &to, bpf_csum_diff(&from, 4, &to, 4, 0), tc);
+}
+
+#endif /* SHRIKE_REWRITE_H */

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Hook: XDP ingress.  Owns xsks_v1, the AF_XDP sockets of the userspace forwarder by RX queue.
+ */
+#include "packet.h"
+
+#define XSK_QUEUES 64
+
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, XSK_QUEUES);
+	__type(key, __u32);
+	__type(value, __u32);
+} xsks_v1 SEC(".maps");
+
+/* Ethertype of the frame; 0, which is none, where there is not even a link header. */
+static __always_inline __u16 frame_ethertype(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
+
+	if (config.l2_len) {
+		struct ethhdr *eth = data;
+
+		return (void *)(eth + 1) > data_end ? 0 : bpf_ntohs(eth->h_proto);
+	}
+	if (data + 1 > data_end)
+		return 0;
+	switch (*(__u8 *)data >> 4) {
+	case 4:
+		return ETH_P_IP;
+	case 6:
+		return ETH_P_IPV6;
+	default:
+		return 0;
+	}
+}
+
+/*
+ * An allowed packet and its forwarder.  An empty slot of the map drops: a dead forwarder must
+ * never open the way through the kernel's stack.
+ */
+static __always_inline int hand_over(struct packet *p, struct xdp_md *ctx, enum verdict *verdict)
+{
+	__u32 queue = ctx->rx_queue_index;
+
+	if (config.virtual_clock)
+		return XDP_DROP;
+	if (bpf_map_lookup_elem(&xsks_v1, &queue))
+		return config.dry_run ? XDP_DROP : bpf_redirect_map(&xsks_v1, queue, XDP_DROP);
+	tell(p, STAGE_FORWARDING, MESSAGE_FORWARD_NONE);
+	*verdict = drop(p, REASON_NO_FORWARDER);
+	return XDP_DROP;
+}
+
+SEC("xdp")
+int shrike_xdp(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
+	struct frame f = {.data = data + config.l2_len, .data_end = data_end, .ctx = ctx};
+	struct packet p = {.avail_len = frame_behind_link(data_end - data)};
+	struct counters *counters = pipeline_begin(&p, DIR_INGRESS);
+	enum verdict verdict = pipeline_in(&f, &p, frame_ethertype(ctx));
+	int action = XDP_DROP;
+
+	if (verdict == VERDICT_FORWARD)
+		action = hand_over(&p, ctx, &verdict);
+	else if (verdict == VERDICT_PASS)
+		action = XDP_PASS;
+	pipeline_end(&f, &p, counters, verdict);
+	return action;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

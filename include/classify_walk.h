@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The walk through the classifier's tables, compiled for the kernel and for the command.
+ *
+ * The including file first defines how it reaches the tables:
+ *
+ *	struct classify_tables;		whatever it needs to find them
+ *	classify_settings(tables)	-> const volatile struct classify_config *
+ *	classify_entry(tables, table, index) -> an entry of a table, NULL beyond its end
+ *	classify_loop(n, step, walk)	calls step(i, walk) up to n times, until it returns not 0
+ *
+ * NULL never comes for tables that the compiler made; the checks satisfy the verifier, and make
+ * damaged tables match nothing.
+ *
+ * The first match is the least rule index among the matching positions.  A position of several
+ * rules may stand before the position whose rule wins, because it sorts by its first rule and the
+ * packet may come from a source of a later one.  So the walk goes on until positions begin beyond
+ * the best rule found.
+ */
+#ifndef SHRIKE_CLASSIFY_WALK_H
+#define SHRIKE_CLASSIFY_WALK_H
+
+#include "classify.h"
+#include "rule.h"
+
+#define CLASSIFY_NO_RULE 0xffffffffu /* beyond every rule index */
+#define CLASSIFY_NO_ROW	 0xffffffffu /* the section has no such dimension */
+
+/* Steps of a walk: masks, words and positions of a section, each at most once. */
+#define CLASSIFY_STEPS_MAX (64 + CLASSIFY_POSITIONS_MAX / 64 + CLASSIFY_POSITIONS_MAX + 1)
+
+/* What rules look at. */
+struct classify_key {
+	const union addr *saddr;
+	const union addr *daddr;
+	__u16 sport; /* host byte order; for TCP and UDP only */
+	__u16 dport;
+	__u8 ip_version;
+	__u8 l4_proto;
+	__u8 acl;
+};
+
+/*
+ * struct classify_walk - where a walk stands
+ *
+ * @tops, @words, @hits: masks, words of the current mask, and positions of the current word that
+ *	are still to be looked at
+ * @bits, @base: the current mask of the source's and the destination's row
+ * @row: source and destination, CLASSIFY_NO_ROW where the section does not look at it
+ * @flat: source port, destination port, protocol
+ * @source_word: the current word of the source's row, as class_base_v1 counts
+ */
+struct classify_walk {
+	const struct classify_tables *tables;
+	__u64 tops;
+	__u64 words;
+	__u64 hits;
+	__u64 bits[2];
+	__u32 base[2];
+	__u32 row[2];
+	__u32 flat[3];
+	__u32 mask;
+	__u32 word;
+	__u32 source_word;
+	__u32 best;
+};
+
+/*
+ * The lowest bit that is set.  clang 14 crashes on a count of trailing zeros for BPF; the barrier
+ * keeps it from seeing that this is one.
+ */
+static __always_inline __u32 classify_lowest(__u64 bits)
+{
+	__u64 below = bits - 1;
+
+	asm volatile("" : "+r"(below));
+	return __builtin_popcountll(~bits & below);
+}
+
+/* How many of the bits below bit @limit are set. */
+static __always_inline __u32 classify_rank(__u64 bits, __u32 limit)
+{
+	return __builtin_popcountll(bits & ((1ull << limit) - 1));
+}
+
+/* 1 if a >= b, else 0, without a branch for the verifier to follow both ways. */
+static __always_inline __u64 classify_at_least(__u64 a, __u64 b)
+{
+	return 1 ^ (((~a & b) | ((~a | b) & (a - b))) >> 63);
+}
+
+/* A number from a map of pages. */
+static __always_inline __u32 classify_number(const struct classify_tables *tables,
+					     enum classify_table table, __u32 index)
+{
+	const struct classify_page *page = classify_entry(tables, table, index >> 8);
+
+	return page ? page->entry[index & 255] : CLASSIFY_NO_RULE;
+}
+
+static __always_inline __u32 classify_ipv4(const struct classify_tables *tables, __u32 root,
+					   __u32 address)
+{
+	const struct classify_page *page;
+	__u32 entry;
+
+	page = classify_entry(tables, CLASSIFY_TABLE_PAGE, root + (address >> 24));
+	if (!page)
+		return 0;
+	entry = page->entry[address >> 16 & 255];
+	if (!(entry & CLASSIFY_CHILD))
+		return entry;
+	page = classify_entry(tables, CLASSIFY_TABLE_PAGE, entry & ~CLASSIFY_CHILD);
+	if (!page)
+		return 0;
+	entry = page->entry[address >> 8 & 255];
+	if (!(entry & CLASSIFY_CHILD))
+		return entry;
+	page = classify_entry(tables, CLASSIFY_TABLE_PAGE, entry & ~CLASSIFY_CHILD);
+	return page ? page->entry[address & 255] : 0;
+}
+
+/* The entry of the last key that is not above @key; the first key of a tree is 0. */
+static __always_inline __u32 classify_tree_find(const struct classify_tables *tables, __u32 base,
+						__u32 nodes, __u64 key)
+{
+	const struct classify_leaf *leaf;
+	__u32 found = 0, node = 0;
+
+	for (int depth = 0; depth < CLASSIFY_TREE_DEPTH && node < nodes; depth++) {
+		const struct classify_node *keys;
+		__u64 passed = 0;
+
+		keys = classify_entry(tables, CLASSIFY_TABLE_NODE, base + node);
+		if (!keys)
+			return 0;
+		for (int i = 0; i < 8; i++)
+			passed += classify_at_least(key, keys->key[i]);
+		if (passed)
+			found = node * 8 + passed - 1;
+		node = node * 9 + 1 + passed;
+	}
+	leaf = classify_entry(tables, CLASSIFY_TABLE_LEAF, base + found / 8);
+	return leaf ? leaf->entry[found & 7] : 0;
+}
+
+static __noinline __u32 classify_ipv6(const struct classify_tables *tables,
+				      const union addr *address, __u32 dimension)
+{
+	const volatile struct classify_config *config = classify_settings(tables);
+	const struct classify_tree *tree;
+	__u32 entry;
+
+	dimension &= 1;
+	entry = classify_tree_find(tables, config->tree[dimension].base,
+				   config->tree[dimension].nodes, classify_be64(address->half[0]));
+	if (!(entry & CLASSIFY_CHILD))
+		return entry;
+	tree = classify_entry(tables, CLASSIFY_TABLE_TREE, entry & ~CLASSIFY_CHILD);
+	if (!tree)
+		return 0;
+	return classify_tree_find(tables, tree->base, tree->nodes, classify_be64(address->half[1]));
+}
+
+/* The class of an address in its dimension. */
+static __always_inline __u32 classify_address(const struct classify_tables *tables,
+					      const union addr *address, __u8 ip_version,
+					      enum classify_dimension dimension)
+{
+	if (ip_version == IP_VERSION_4)
+		return classify_ipv4(tables, classify_settings(tables)->page_root[dimension & 1],
+				     classify_be32(address->word[3]));
+	return classify_ipv6(tables, address, dimension);
+}
+
+/* The class of a port; ports of other protocols than TCP and UDP are not compared. */
+static __always_inline __u32 classify_port(const struct classify_tables *tables,
+					   const struct classify_key *key, __u32 side)
+{
+	const struct classify_ports *ports;
+
+	if (key->l4_proto != 6 && key->l4_proto != 17)
+		return classify_settings(tables)->port_ignored[side & 1];
+	ports = classify_entry(tables, CLASSIFY_TABLE_PORT, side);
+	if (!ports)
+		return 0;
+	return ports->class[side ? key->dport : key->sport];
+}
+
+static __always_inline __u32 classify_protocol(const struct classify_tables *tables,
+					       const struct classify_key *key)
+{
+	const struct classify_protocols *protocols;
+
+	protocols = classify_entry(tables, CLASSIFY_TABLE_PROTO,
+				   2 * key->acl + (key->ip_version == IP_VERSION_6));
+	return protocols ? protocols->class[key->l4_proto] : 0;
+}
+
+/* One matching position: the first of its rules that the packet's source belongs to. */
+static __always_inline long classify_hit(struct classify_walk *walk, __u64 source, __u64 merged)
+{
+	const volatile struct classify_config *config = classify_settings(walk->tables);
+	__u32 bit = classify_lowest(walk->hits);
+	__u32 rule = walk->mask * CLASSIFY_MASK_BITS + walk->word * 64 + bit;
+
+	walk->hits &= walk->hits - 1;
+	if (config->mapped)
+		rule = classify_number(walk->tables, CLASSIFY_TABLE_RULE, rule);
+	if (rule >= walk->best)
+		return 1;
+	if (config->merged && (merged >> bit & 1)) {
+		__u32 origin = classify_number(walk->tables, CLASSIFY_TABLE_BASE,
+					       walk->source_word);
+
+		origin += classify_rank(source & merged, bit);
+		rule = classify_number(walk->tables, CLASSIFY_TABLE_ORIGIN, origin);
+	}
+	if (rule < walk->best)
+		walk->best = rule;
+	return !config->merged;
+}
+
+/* ---- rows that are lines ---- */
+
+static long classify_line_step(__u32 index, struct classify_walk *walk)
+{
+	const volatile struct classify_config *config = classify_settings(walk->tables);
+	const struct classify_line *source, *merged, *line[4];
+	__u32 word;
+
+	(void)index;
+	source = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, walk->row[0]);
+	merged = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, config->merged_row);
+	if (!source || !merged)
+		return 1;
+	if (walk->hits)
+		return classify_hit(walk, source->word[walk->word & 7],
+				    merged->word[walk->word & 7]);
+	if (!walk->words)
+		return 1;
+	word = classify_lowest(walk->words) & 7;
+	walk->words &= walk->words - 1;
+	line[0] = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, walk->row[1]);
+	line[1] = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, walk->flat[0]);
+	line[2] = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, walk->flat[1]);
+	line[3] = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, walk->flat[2]);
+	if (!line[0] || !line[1] || !line[2] || !line[3])
+		return 1;
+	walk->word = word;
+	walk->source_word = (walk->row[0] - config->rows[CLASSIFY_SOURCE]) * 8 + word;
+	walk->hits = source->word[word] & line[0]->word[word] & line[1]->word[word] &
+		     line[2]->word[word] & line[3]->word[word];
+	return classify_hit(walk, source->word[word], merged->word[word]);
+}
+
+/* Positions are rule indexes, at most one line of them: the first bit of the intersection. */
+static __always_inline void classify_lines(struct classify_walk *walk)
+{
+	const volatile struct classify_config *config = classify_settings(walk->tables);
+	const struct classify_line *a, *b, *c, *d, *e;
+
+	a = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, walk->row[0]);
+	b = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, walk->row[1]);
+	c = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, walk->flat[0]);
+	d = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, walk->flat[1]);
+	e = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, walk->flat[2]);
+	if (!a || !b || !c || !d || !e)
+		return;
+	for (__u32 i = 0; i < 8; i++) {
+		__u64 hits = a->word[i] & b->word[i] & c->word[i] & d->word[i] & e->word[i];
+
+		if (hits && !config->merged) {
+			walk->best = i * 64 + classify_lowest(hits);
+			return;
+		}
+		if (hits)
+			walk->words |= 1ull << i;
+	}
+	if (walk->words)
+		classify_loop(CLASSIFY_STEPS_MAX, classify_line_step, walk);
+}
+
+/* ---- rows that are tries ---- */
+
+/* Enters mask @mask of an address row; its bits, 0 if the row has no such mask. */
+static __always_inline __u64 classify_row_mask(struct classify_walk *walk, __u32 side, __u32 mask)
+{
+	const struct classify_mask *entry;
+	const struct classify_row *row;
+
+	row = classify_entry(walk->tables, CLASSIFY_TABLE_ROW, walk->row[side]);
+	if (!row)
+		return 0;
+	entry = classify_entry(walk->tables, CLASSIFY_TABLE_MASK,
+			       row->masks + classify_rank(row->top, mask));
+	if (!entry)
+		return 0;
+	walk->bits[side] = entry->bits;
+	walk->base[side] = entry->words;
+	return entry->bits;
+}
+
+/* The bits of an entry of the three flat rows; @at counts from the rows' beginnings. */
+static __always_inline __u64 classify_flat(struct classify_walk *walk, __u32 at)
+{
+	const struct classify_word *sport, *dport, *protocol;
+
+	dport = classify_entry(walk->tables, CLASSIFY_TABLE_FLAT, walk->flat[1] + at);
+	sport = classify_entry(walk->tables, CLASSIFY_TABLE_FLAT, walk->flat[0] + at);
+	protocol = classify_entry(walk->tables, CLASSIFY_TABLE_FLAT, walk->flat[2] + at);
+	if (!dport || !sport || !protocol)
+		return 0;
+	return dport->bits & sport->bits & protocol->bits;
+}
+
+static __always_inline void classify_enter_mask(struct classify_walk *walk)
+{
+	__u32 mask = classify_lowest(walk->tops) & 63;
+	__u64 bits = ~0ull;
+
+	walk->tops &= walk->tops - 1;
+	if (walk->row[0] != CLASSIFY_NO_ROW)
+		bits &= classify_row_mask(walk, 0, mask);
+	if (walk->row[1] != CLASSIFY_NO_ROW)
+		bits &= classify_row_mask(walk, 1, mask);
+	if (!bits)
+		return;
+	walk->mask = mask;
+	walk->words = bits & classify_flat(walk, mask);
+}
+
+/* The bits of the current word of an address row. */
+static __always_inline __u64 classify_row_word(struct classify_walk *walk, __u32 side, __u32 *index)
+{
+	const struct classify_word *word;
+
+	*index = walk->base[side] + classify_rank(walk->bits[side], walk->word);
+	word = classify_entry(walk->tables, CLASSIFY_TABLE_WORD, *index);
+	return word ? word->bits : 0;
+}
+
+static __always_inline void classify_enter_word(struct classify_walk *walk)
+{
+	__u64 hits = ~0ull;
+	__u32 index;
+
+	walk->word = classify_lowest(walk->words) & 63;
+	walk->words &= walk->words - 1;
+	if (walk->row[0] != CLASSIFY_NO_ROW) {
+		hits &= classify_row_word(walk, 0, &index);
+		walk->source_word = index;
+	}
+	if (walk->row[1] != CLASSIFY_NO_ROW)
+		hits &= classify_row_word(walk, 1, &index);
+	if (hits)
+		hits &= classify_flat(walk, classify_settings(walk->tables)->masks +
+						    walk->mask * 64 + walk->word);
+	walk->hits = hits;
+}
+
+static __always_inline long classify_trie_hit(struct classify_walk *walk)
+{
+	const volatile struct classify_config *config = classify_settings(walk->tables);
+	const struct classify_word *source, *merged;
+
+	if (!config->merged)
+		return classify_hit(walk, 0, 0);
+	source = classify_entry(walk->tables, CLASSIFY_TABLE_WORD, walk->source_word);
+	merged = classify_entry(walk->tables, CLASSIFY_TABLE_FLAT,
+				config->merged_row + config->masks + walk->mask * 64 + walk->word);
+	if (!source || !merged)
+		return 1;
+	return classify_hit(walk, source->bits, merged->bits);
+}
+
+static long classify_trie_step(__u32 index, struct classify_walk *walk)
+{
+	(void)index;
+	if (!walk->hits) {
+		if (!walk->words) {
+			if (!walk->tops)
+				return 1;
+			classify_enter_mask(walk);
+			if (!walk->words)
+				return 0;
+		}
+		classify_enter_word(walk);
+		if (!walk->hits)
+			return 0;
+	}
+	return classify_trie_hit(walk);
+}
+
+/* The best rule of one section, if it is better than what earlier sections had. */
+static __noinline void classify_section(struct classify_walk *walk, __u32 source,
+					__u32 destination, __u64 tops)
+{
+	const struct classify_row *row;
+
+	walk->words = 0;
+	walk->hits = 0;
+	walk->row[0] = source;
+	walk->row[1] = destination;
+	if (source != CLASSIFY_NO_ROW) {
+		row = classify_entry(walk->tables, CLASSIFY_TABLE_ROW, source);
+		tops &= row ? row->top : 0;
+	}
+	if (destination != CLASSIFY_NO_ROW) {
+		row = classify_entry(walk->tables, CLASSIFY_TABLE_ROW, destination);
+		tops &= row ? row->top : 0;
+	}
+	walk->tops = tops;
+	if (tops)
+		classify_loop(CLASSIFY_STEPS_MAX, classify_trie_step, walk);
+}
+
+static __always_inline void classify_tries(struct classify_walk *walk)
+{
+	const volatile struct classify_config *config = classify_settings(walk->tables);
+	__u32 source = walk->row[0], destination = walk->row[1];
+
+	if (config->tops[CLASSIFY_PAIRED])
+		classify_section(walk, source, destination, config->tops[CLASSIFY_PAIRED]);
+	if (config->tops[CLASSIFY_FROM])
+		classify_section(walk, source, CLASSIFY_NO_ROW, config->tops[CLASSIFY_FROM]);
+	if (config->tops[CLASSIFY_TO])
+		classify_section(walk, CLASSIFY_NO_ROW, destination, config->tops[CLASSIFY_TO]);
+	if (config->tops[CLASSIFY_ANYWHERE])
+		classify_section(walk, CLASSIFY_NO_ROW, CLASSIFY_NO_ROW,
+				 config->tops[CLASSIFY_ANYWHERE]);
+}
+
+/* The index + 1 of the first rule that matches the key, 0 if none does. */
+static __always_inline __u32 classify_first(const struct classify_tables *tables,
+					    const struct classify_key *key)
+{
+	const volatile struct classify_config *config = classify_settings(tables);
+	struct classify_walk walk = {.tables = tables, .best = CLASSIFY_NO_RULE};
+	__u32 stride = config->tries ? config->stride : 1;
+
+	if (!config->positions)
+		return 0;
+	walk.row[0] = config->rows[CLASSIFY_SOURCE] +
+		      classify_address(tables, key->saddr, key->ip_version, CLASSIFY_SOURCE);
+	walk.row[1] = config->rows[CLASSIFY_DESTINATION] +
+		      classify_address(tables, key->daddr, key->ip_version, CLASSIFY_DESTINATION);
+	walk.flat[0] = config->rows[CLASSIFY_SPORT] + classify_port(tables, key, 0) * stride;
+	walk.flat[1] = config->rows[CLASSIFY_DPORT] + classify_port(tables, key, 1) * stride;
+	walk.flat[2] = config->rows[CLASSIFY_PROTOCOL] + classify_protocol(tables, key) * stride;
+	if (config->tries)
+		classify_tries(&walk);
+	else
+		classify_lines(&walk);
+	return walk.best + 1;
+}
+
+#endif /* SHRIKE_CLASSIFY_WALK_H */
