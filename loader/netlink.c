@@ -2,6 +2,7 @@
 #include "netlink.h"
 
 #include <errno.h>
+#include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/rtnetlink.h>
 #include <netlink/cache.h>
@@ -11,8 +12,11 @@
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
 #include <netlink/utils.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+_Static_assert(LINK_NAME_SIZE == IFNAMSIZ, "names fit");
 
 #define ETHERNET_HEADER_LEN 14
 
@@ -162,7 +166,7 @@ static int read_link(const char *name, int ifindex, const char *what, struct lin
  */
 int netlink_link_by_name(const char *name, struct link_info *link, struct error *error)
 {
-	if (!*name || strlen(name) >= IF_NAMESIZE)
+	if (!*name || strlen(name) >= LINK_NAME_SIZE)
 		return error_input(error, "'%.64s' is not an interface name", name);
 	return read_link(name, 0, name, link, error);
 }

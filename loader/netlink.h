@@ -8,7 +8,6 @@
 #ifndef SHRIKE_NETLINK_H
 #define SHRIKE_NETLINK_H
 
-#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,9 +15,15 @@
 #include "error.h"
 #include "policy/policy.h"
 
+/*
+ * IF_NAMESIZE without <net/if.h>, which no file can have together with the kernel's <linux/if.h>
+ * unless it comes first.
+ */
+#define LINK_NAME_SIZE 16
+
 struct link_info {
 	int ifindex;
-	char name[IF_NAMESIZE];
+	char name[LINK_NAME_SIZE];
 	char kind[32];	    /* IFLA_INFO_KIND: "wireguard", "tun", "veth"; empty for most NICs */
 	uint32_t mtu;	    /* of the IP packet */
 	uint32_t rx_queues; /* at least 1 */
@@ -47,7 +52,7 @@ enum netlink_event_kind {
 struct netlink_event {
 	enum netlink_event_kind kind;
 	int ifindex;			  /* all but NETLINK_RESYNC */
-	char name[IF_NAMESIZE];		  /* link events */
+	char name[LINK_NAME_SIZE];	  /* link events */
 	bool up;			  /* link events */
 	struct interface_address address; /* address events */
 };
