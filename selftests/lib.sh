@@ -106,7 +106,7 @@ in_ns() {
 serve() {
 	local name=$1 ns=$2
 	shift 2
-	start "$name" "$ns" "$TOOLS/peer" serve "$@" -l "$T/$name.log"
+	start "$name" "$ns" "$TOOLS/peer" serve "$@" -l "$T/$name.log" >/dev/null
 	wait_for grep -q ready "$T/$name.out"
 }
 

@@ -36,6 +36,11 @@ is_bare() {
 	[ -z "$(programs "$1")" ]
 }
 
+# programs_are IFACE LINES: as programs() gave them before
+programs_are() {
+	[ "$(programs "$1")" = "$2" ]
+}
+
 # run_shrike IFACE POLICY [NAME=VALUE...]: `shrike run` in the background as process run-IFACE
 run_shrike() {
 	local iface=$1 policy=$2

@@ -68,7 +68,7 @@ test_conntrack_lists_counts_and_flushes() {
 }
 
 test_connections_survive_the_death_of_run() {
-	local count
+	local count programs
 	topology "$1"
 	serve_all "$ROUTER" 8001
 	serve_all "$ROUTER" 8002
@@ -88,7 +88,9 @@ test_connections_survive_the_death_of_run() {
 	expect 0 shrike status wt0
 	count=$(connections wt0)
 	[ "$count" -ge 3 ] || die "connections: expected at least 3, got $count"
+	programs=$(programs wt0)
 	run_shrike wt0 open
+	wait_for not programs_are wt0 "$programs"
 	[ "$(connections wt0)" -ge "$count" ] || die "the new run forgot connections"
 	talk in ok
 	talk out ok
