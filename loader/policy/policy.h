@@ -11,14 +11,8 @@
 
 #include "config.h"
 #include "error.h"
+#include "prefix.h"
 #include "rule.h"
-
-/* A prefix of either family; IPv4 is v4-mapped, and len counts the bits of its own family. */
-struct prefix {
-	union addr addr;
-	uint8_t ip_version; /* enum ip_version */
-	uint8_t len;	    /* 0-32 or 0-128 */
-};
 
 struct port_range {
 	uint16_t first; /* both inclusive, host byte order */
@@ -148,9 +142,14 @@ struct policy {
 	bool mss_clamp;
 };
 
+struct yaml_doc; /* yaml.h */
+struct yaml_node;
+
 int policy_load(const char *path, struct policy **policy, struct error *error);
 int policy_parse(const char *path, const char *text, size_t len, struct policy **policy,
 		 struct error *error);
+int policy_parse_node(const struct yaml_doc *doc, const struct yaml_node *node, const char *path,
+		      const char *text, size_t len, struct policy **policy, struct error *error);
 struct policy *policy_default(void);
 void policy_free(struct policy *policy);
 

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a rule matches: addresses, ports, protocol.
+ */
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "parse.h"
+#include "value.h"
+
+#define SET_REFERENCE "set:"
+
+enum { FAMILY_4 = 1 << 0, FAMILY_6 = 1 << 1, FAMILY_BOTH = FAMILY_4 | FAMILY_6 };
+
+static int expect_word(const struct yaml_doc *doc, const struct yaml_node *node, const char *what,
+		       struct error *error)
+{
+	return yaml_expect(doc, node, YAML_SCALAR, what, error);
+}
+
+/* Adds the set that is named after "set:"; the array has room. */
+static int match_add_set(const struct yaml_doc *doc, const struct yaml_node *item,
+			 struct address_match *match, size_t room, const struct parse *parse,
+			 struct error *error)
+{
+	const char *name = item->text + strlen(SET_REFERENCE);
+	const struct keyed *found;
+
+	found = keyed_find(parse->set_names, parse->policy->n_sets, name, strlen(name));
+	if (!found)
+		return yaml_error(doc, item->position, error, "unknown set '%.80s'", name);
+	if (!match->sets) {
+		match->sets = calloc(room, sizeof(*match->sets));
+		if (!match->sets)
+			return parse_no_memory(error);
+	}
+	match->sets[match->n_sets++] = found->index;
+	return 0;
+}
+
+static int match_add(const struct yaml_doc *doc, const struct yaml_node *item,
+		     struct address_match *match, size_t room, const struct parse *parse,
+		     struct error *error)
+{
+	int err;
+
+	err = expect_word(doc, item, "an address, a prefix, any or set:NAME", error);
+	if (err)
+		return err;
+	if (strcmp(item->text, "any") == 0) {
+		match->any = true;
+		return 0;
+	}
+	if (strncmp(item->text, SET_REFERENCE, strlen(SET_REFERENCE)) == 0)
+		return match_add_set(doc, item, match, room, parse, error);
+	if (!match->prefixes) {
+		match->prefixes = calloc(room, sizeof(*match->prefixes));
+		if (!match->prefixes)
+			return parse_no_memory(error);
+	}
+	if (prefix_parse(item->text, &match->prefixes[match->n_prefixes], error))
+		return yaml_locate(doc, item->position, error);
+	match->n_prefixes++;
+	return 0;
+}
+
+/**
+ * parse_match() - Read the value of source or destination; @to is a struct address_match
+ */
+int parse_match(const struct yaml_doc *doc, const struct yaml_node *node, void *to, void *context,
+		struct error *error)
+{
+	const struct parse *parse = context;
+	struct address_match *match = to;
+	const struct yaml_node *item;
+	size_t room;
+	int err;
+
+	err = yaml_expect(doc, node, YAML_SEQUENCE, "a list of addresses", error);
+	if (err)
+		return err;
+	match->any = false; /* which it is where the key is missing */
+	room = yaml_list_count(node);
+	for (item = yaml_list_first(node); item; item = yaml_list_next(node, item)) {
+		err = match_add(doc, item, match, room, parse, error);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/**
+ * parse_prefixes() - Read the prefixes of a named set
+ * @doc: for positions
+ * @node: the value
+ * @set: gets the prefixes
+ * @error: what is wrong and where
+ *
+ * Return: 0, -EINVAL or -ENOMEM.
+ */
+int parse_prefixes(const struct yaml_doc *doc, const struct yaml_node *node, struct prefix_set *set,
+		   struct error *error)
+{
+	const struct yaml_node *item;
+	int err;
+
+	err = yaml_expect(doc, node, YAML_SEQUENCE, "a list of addresses and prefixes", error);
+	if (err || yaml_list_count(node) == 0)
+		return err;
+	set->prefixes = calloc(yaml_list_count(node), sizeof(*set->prefixes));
+	if (!set->prefixes)
+		return parse_no_memory(error);
+	for (item = yaml_list_first(node); item; item = yaml_list_next(node, item)) {
+		err = expect_word(doc, item, "an address or prefix", error);
+		if (err)
+			return err;
+		if (prefix_parse(item->text, &set->prefixes[set->n_prefixes], error))
+			return yaml_locate(doc, item->position, error);
+		set->n_prefixes++;
+	}
+	return 0;
+}
+
+static int parse_ports(const struct yaml_doc *doc, const struct yaml_node *node,
+		       struct port_range **ranges, size_t *n, struct error *error)
+{
+	const struct yaml_node *item;
+	int err;
+
+	err = yaml_expect(doc, node, YAML_SEQUENCE, "a list of ports", error);
+	if (err)
+		return err;
+	if (yaml_list_count(node) == 0)
+		return yaml_error(doc, node->position, error,
+				  "empty list of ports; leave the key out for any port");
+	*ranges = calloc(yaml_list_count(node), sizeof(**ranges));
+	if (!*ranges)
+		return parse_no_memory(error);
+	for (item = yaml_list_first(node); item; item = yaml_list_next(node, item)) {
+		err = expect_word(doc, item, "a port or a range of ports", error);
+		if (err)
+			return err;
+		if (port_range_parse(item->text, &(*ranges)[*n], error))
+			return yaml_locate(doc, item->position, error);
+		++*n;
+	}
+	return 0;
+}
+
+/**
+ * parse_source_ports() - Read the value of source_ports; @to is a struct policy_rule
+ */
+int parse_source_ports(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+		       void *context, struct error *error)
+{
+	struct policy_rule *rule = to;
+
+	(void)context;
+	return parse_ports(doc, node, &rule->source_ports, &rule->n_source_ports, error);
+}
+
+/**
+ * parse_destination_ports() - Read the value of destination_ports; @to is a struct policy_rule
+ */
+int parse_destination_ports(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+			    void *context, struct error *error)
+{
+	struct policy_rule *rule = to;
+
+	(void)context;
+	return parse_ports(doc, node, &rule->destination_ports, &rule->n_destination_ports, error);
+}
+
+/**
+ * parse_protocol() - Read the protocol of a rule; @to is an uint16_t
+ */
+int parse_protocol(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+		   void *context, struct error *error)
+{
+	int err;
+
+	(void)context;
+	err = expect_word(doc, node, "a protocol", error);
+	if (err)
+		return err;
+	if (protocol_parse(node->text, to, error))
+		return yaml_locate(doc, node->position, error);
+	return 0;
+}
+
+/* Families that a match can ever mean; what is in a set may change, so a set can mean both. */
+static unsigned int match_families(const struct address_match *match)
+{
+	unsigned int families = match->any || match->n_sets ? FAMILY_BOTH : 0;
+	size_t i;
+
+	for (i = 0; i < match->n_prefixes && families != FAMILY_BOTH; i++)
+		families |= match->prefixes[i].ip_version == IP_VERSION_4 ? FAMILY_4 : FAMILY_6;
+	return families;
+}
+
+/**
+ * parse_check_match() - Check that the parts of a rule fit each other
+ * @doc: for positions
+ * @node: the rule's mapping
+ * @rule: the rule as it was read
+ * @error: set where ports are given to a protocol that has none, or where sources and
+ *	   destinations have no family in common
+ *
+ * Return: 0 or -EINVAL.
+ */
+int parse_check_match(const struct yaml_doc *doc, const struct yaml_node *node,
+		      const struct policy_rule *rule, struct error *error)
+{
+	const char *ports_key = rule->n_source_ports ? "source_ports" : "destination_ports";
+	unsigned int source = match_families(&rule->source);
+	unsigned int destination = match_families(&rule->destination);
+
+	if ((rule->n_source_ports || rule->n_destination_ports) && rule->protocol != IPPROTO_TCP &&
+	    rule->protocol != IPPROTO_UDP && rule->protocol != PROTOCOL_ALL)
+		return yaml_error(doc, yaml_get(node, ports_key)->key_position, error,
+				  "%s with a protocol that has no ports", ports_key);
+	if (source && destination && !(source & destination))
+		return yaml_error(doc, yaml_get(node, "destination")->position, error,
+				  "mixed families: no source has the family of a destination");
+	return 0;
+}

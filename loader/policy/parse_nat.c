@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Address and port translation.
+ */
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nat.h"
+#include "parse.h"
+#include "value.h"
+
+/* An address of a translation and where it stands. */
+static int parse_addr(const struct yaml_doc *doc, const struct yaml_node *node, union addr *addr,
+		      uint8_t *ip_version, struct error *error)
+{
+	int err;
+
+	err = yaml_expect(doc, node, YAML_SCALAR, "an address", error);
+	if (err)
+		return err;
+	if (addr_parse(node->text, addr, ip_version, error))
+		return yaml_locate(doc, node->position, error);
+	return 0;
+}
+
+static const struct yaml_field one_to_one_fields[] = {
+	{"original", NULL, 0},
+	{"translated", NULL, 0},
+};
+
+static int parse_one_to_one(const struct yaml_doc *doc, const struct yaml_node *node,
+			    struct nat_one_to_one *pair, struct error *error)
+{
+	uint8_t original_version, translated_version;
+	int err;
+
+	pair->position = node->position;
+	err = yaml_read_fields(doc, node, one_to_one_fields, 2, pair, NULL, error);
+	if (!err)
+		err = yaml_require(doc, node, "original", error);
+	if (!err)
+		err = yaml_require(doc, node, "translated", error);
+	if (!err)
+		err = parse_addr(doc, yaml_get(node, "original"), &pair->original,
+				 &original_version, error);
+	if (!err)
+		err = parse_addr(doc, yaml_get(node, "translated"), &pair->translated,
+				 &translated_version, error);
+	if (err)
+		return err;
+	if (original_version != translated_version)
+		return yaml_error(doc, yaml_get(node, "translated")->position, error,
+				  "mixed families: an IPv4 address translates to an IPv4 address, "
+				  "IPv6 to IPv6");
+	pair->ip_version = original_version;
+	return 0;
+}
+
+/* Refuses the second list item with a key; @keys are the items' keys in their order. */
+static int refuse_duplicate(const struct yaml_doc *doc, const struct yaml_node *list,
+			    struct keyed *keys, const char *what, struct error *error)
+{
+	const struct yaml_node *item = list->first;
+	const struct keyed *duplicate;
+	size_t i;
+
+	keyed_sort(keys, list->n_children);
+	duplicate = keyed_duplicate(keys, list->n_children);
+	if (!duplicate)
+		return 0;
+	for (i = 0; i < duplicate->index; i++)
+		item = item->next;
+	return yaml_error(doc, item->position, error, "duplicate %s", what);
+}
+
+static int check_one_to_one(const struct yaml_doc *doc, const struct yaml_node *node,
+			    const struct policy *policy, struct error *error)
+{
+	const struct nat_one_to_one *pairs = policy->one_to_one;
+	struct keyed *keys;
+	size_t i;
+	int err;
+
+	keys = calloc(policy->n_one_to_one, sizeof(*keys));
+	if (!keys)
+		return parse_no_memory(error);
+	for (i = 0; i < policy->n_one_to_one; i++)
+		keys[i] = (struct keyed){&pairs[i].original, sizeof(union addr), i};
+	err = refuse_duplicate(doc, node, keys, "original address", error);
+	for (i = 0; i < policy->n_one_to_one; i++)
+		keys[i] = (struct keyed){&pairs[i].translated, sizeof(union addr), i};
+	if (!err)
+		err = refuse_duplicate(doc, node, keys, "translated address", error);
+	free(keys);
+	return err;
+}
+
+static int parse_one_to_ones(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+			     void *context, struct error *error)
+{
+	struct policy *policy = ((struct parse *)context)->policy;
+	const struct yaml_node *child;
+	int err;
+
+	(void)to;
+	err = yaml_expect(doc, node, YAML_SEQUENCE, NULL, error);
+	if (err || node->n_children == 0)
+		return err;
+	policy->one_to_one = calloc(node->n_children, sizeof(*policy->one_to_one));
+	if (!policy->one_to_one)
+		return parse_no_memory(error);
+	for (child = node->first; child; child = child->next) {
+		err = parse_one_to_one(doc, child, &policy->one_to_one[policy->n_one_to_one++],
+				       error);
+		if (err)
+			return err;
+	}
+	return check_one_to_one(doc, node, policy, error);
+}
+
+static int parse_nat_protocol(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+			      void *context, struct error *error)
+{
+	static const char *const names[] = {"tcp", "udp", NULL};
+	uint8_t *l4_proto = to;
+	unsigned int choice;
+	int err;
+
+	(void)context;
+	err = yaml_read_choice(doc, node, names, &choice, error);
+	if (!err)
+		*l4_proto = choice == 0 ? IPPROTO_TCP : IPPROTO_UDP;
+	return err;
+}
+
+static int parse_nat_port(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+			  void *context, struct error *error)
+{
+	uint16_t *port = to;
+	uint64_t number;
+	int err;
+
+	(void)context;
+	err = yaml_expect(doc, node, YAML_SCALAR, "a port", error);
+	if (err)
+		return err;
+	if (number_parse(node->text, 1, UINT16_MAX, &number, error))
+		return yaml_locate(doc, node->position, error);
+	*port = (uint16_t)number;
+	return 0;
+}
+
+static int parse_nat_address(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+			     void *context, struct error *error)
+{
+	struct nat_port_rule *rule = to;
+
+	(void)context;
+	return parse_addr(doc, node, &rule->addr, &rule->ip_version, error);
+}
+
+static const struct yaml_field nat_port_fields[] = {
+	{"protocol", parse_nat_protocol, offsetof(struct nat_port_rule, l4_proto)},
+	{"port", parse_nat_port, offsetof(struct nat_port_rule, port)},
+	{"to", parse_nat_port, offsetof(struct nat_port_rule, to)},
+	{"address", parse_nat_address, 0},
+};
+
+static int check_nat_ports(const struct yaml_doc *doc, const struct yaml_node *node,
+			   const struct policy *policy, struct error *error)
+{
+	struct nat_port_key *values;
+	struct keyed *keys;
+	size_t i;
+	int err;
+
+	keys = calloc(policy->n_nat_port, sizeof(*keys));
+	values = calloc(policy->n_nat_port, sizeof(*values));
+	if (!keys || !values) {
+		err = parse_no_memory(error);
+		goto out;
+	}
+	for (i = 0; i < policy->n_nat_port; i++) {
+		values[i].addr = policy->nat_port[i].addr;
+		values[i].port = policy->nat_port[i].port;
+		values[i].l4_proto = policy->nat_port[i].l4_proto;
+		keys[i] = (struct keyed){&values[i], sizeof(values[i]), i};
+	}
+	err = refuse_duplicate(doc, node, keys, "address, protocol and port", error);
+out:
+	free(values);
+	free(keys);
+	return err;
+}
+
+static int parse_nat_ports(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+			   void *context, struct error *error)
+{
+	static const char *const required[] = {"protocol", "port", "to"};
+	struct policy *policy = ((struct parse *)context)->policy;
+	const size_t n_fields = sizeof(nat_port_fields) / sizeof(nat_port_fields[0]);
+	const struct yaml_node *child;
+	struct nat_port_rule *rule;
+	size_t i;
+	int err;
+
+	(void)to;
+	err = yaml_expect(doc, node, YAML_SEQUENCE, NULL, error);
+	if (err || node->n_children == 0)
+		return err;
+	policy->nat_port = calloc(node->n_children, sizeof(*policy->nat_port));
+	if (!policy->nat_port)
+		return parse_no_memory(error);
+	for (child = node->first; child; child = child->next) {
+		rule = &policy->nat_port[policy->n_nat_port++];
+		rule->position = child->position;
+		err = yaml_read_fields(doc, child, nat_port_fields, n_fields, rule, NULL, error);
+		for (i = 0; !err && i < sizeof(required) / sizeof(required[0]); i++)
+			err = yaml_require(doc, child, required[i], error);
+		if (err)
+			return err;
+	}
+	return check_nat_ports(doc, node, policy, error);
+}
+
+/**
+ * parse_nat() - Read the value of nat; the context is a struct parse
+ */
+int parse_nat(const struct yaml_doc *doc, const struct yaml_node *node, void *to, void *context,
+	      struct error *error)
+{
+	static const struct yaml_field fields[] = {
+		{"one_to_one", parse_one_to_ones, 0},
+		{"port", parse_nat_ports, 0},
+	};
+
+	return yaml_read_fields(doc, node, fields, sizeof(fields) / sizeof(fields[0]), to, context,
+				error);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Rules and the named sets they refer to.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "parse.h"
+
+/**
+ * parse_name() - Copy the name of a rule or set
+ * @doc: for the position
+ * @at: position of the name
+ * @what: what is named, for messages
+ * @text: the name
+ * @name: result, to be freed by the caller
+ * @error: set where the name is empty or longer than RULE_ID_MAX - 1 bytes
+ *
+ * Return: 0, -EINVAL or -ENOMEM.
+ */
+int parse_name(const struct yaml_doc *doc, struct position at, const char *what, const char *text,
+	       char **name, struct error *error)
+{
+	if (*text == '\0')
+		return yaml_error(doc, at, error, "empty %s", what);
+	if (strlen(text) >= RULE_ID_MAX)
+		return yaml_error(doc, at, error, "%s is longer than %d bytes", what,
+				  RULE_ID_MAX - 1);
+	*name = strdup(text);
+	return *name ? 0 : parse_no_memory(error);
+}
+
+/**
+ * parse_sets() - Read the sets, which rules before and after them refer to
+ * @doc: for positions
+ * @node: the value of the key "sets"
+ * @parse: gets the sets and their index by name
+ * @error: what is wrong and where
+ *
+ * Return: 0, -EINVAL or -ENOMEM.
+ */
+int parse_sets(const struct yaml_doc *doc, const struct yaml_node *node, struct parse *parse,
+	       struct error *error)
+{
+	struct policy *policy = parse->policy;
+	const struct yaml_node *child;
+	struct prefix_set *set;
+	int err;
+
+	err = yaml_expect(doc, node, YAML_MAPPING, NULL, error);
+	if (err || node->n_children == 0)
+		return err;
+	policy->sets = calloc(node->n_children, sizeof(*policy->sets));
+	parse->set_names = calloc(node->n_children, sizeof(*parse->set_names));
+	if (!policy->sets || !parse->set_names)
+		return parse_no_memory(error);
+	for (child = node->first; child; child = child->next) {
+		set = &policy->sets[policy->n_sets];
+		set->position = child->key_position;
+		parse->set_names[policy->n_sets] = (struct keyed){
+			.key = child->key,
+			.len = strlen(child->key),
+			.index = policy->n_sets,
+		};
+		policy->n_sets++;
+		err = parse_name(doc, child->key_position, "set name", child->key, &set->name,
+				 error);
+		if (!err)
+			err = parse_prefixes(doc, child, set, error);
+		if (err)
+			return err;
+	}
+	keyed_sort(parse->set_names, policy->n_sets);
+	return 0;
+}
+
+static int parse_id(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+		    void *context, struct error *error)
+{
+	int err;
+
+	(void)context;
+	err = yaml_expect(doc, node, YAML_SCALAR, "an id", error);
+	return err ? err : parse_name(doc, node->position, "id", node->text, to, error);
+}
+
+static int parse_action(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+			void *context, struct error *error)
+{
+	static const char *const names[] = {"deny", "allow", NULL};
+	bool *allow = to;
+	unsigned int choice;
+	int err;
+
+	(void)context;
+	err = yaml_read_choice(doc, node, names, &choice, error);
+	if (!err)
+		*allow = choice;
+	return err;
+}
+
+/* The last one is not for peer_acl, whose destination is this host. */
+static const struct yaml_field rule_fields[] = {
+	{"id", parse_id, offsetof(struct policy_rule, id)},
+	{"action", parse_action, offsetof(struct policy_rule, allow)},
+	{"source", parse_match, offsetof(struct policy_rule, source)},
+	{"protocol", parse_protocol, offsetof(struct policy_rule, protocol)},
+	{"source_ports", parse_source_ports, 0},
+	{"destination_ports", parse_destination_ports, 0},
+	{"destination", parse_match, offsetof(struct policy_rule, destination)},
+};
+
+static int parse_rule(const struct yaml_doc *doc, const struct yaml_node *node, enum acl acl,
+		      struct policy_rule *rule, struct parse *parse, struct error *error)
+{
+	size_t n_fields = sizeof(rule_fields) / sizeof(rule_fields[0]) - (acl == ACL_PEER);
+	int err;
+
+	rule->position = node->position;
+	rule->protocol = PROTOCOL_ALL;
+	rule->source.any = true;
+	rule->destination.any = true;
+	err = yaml_read_fields(doc, node, rule_fields, n_fields, rule, parse, error);
+	if (!err)
+		err = yaml_require(doc, node, "id", error);
+	if (!err)
+		err = yaml_require(doc, node, "action", error);
+	if (!err)
+		err = parse_check_match(doc, node, rule, error);
+	return err;
+}
+
+static int parse_acl(const struct yaml_doc *doc, const struct yaml_node *node, enum acl acl,
+		     struct parse *parse, struct error *error)
+{
+	struct policy_acl *list = &parse->policy->acl[acl];
+	const struct yaml_node *child;
+	int err;
+
+	err = yaml_expect(doc, node, YAML_SEQUENCE, NULL, error);
+	if (err || node->n_children == 0)
+		return err;
+	list->rules = calloc(node->n_children, sizeof(*list->rules));
+	if (!list->rules)
+		return parse_no_memory(error);
+	for (child = node->first; child; child = child->next) {
+		err = parse_rule(doc, child, acl, &list->rules[list->n_rules++], parse, error);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/**
+ * parse_peer_acl() - Read the rules of peer_acl
+ */
+int parse_peer_acl(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+		   void *context, struct error *error)
+{
+	(void)to;
+	return parse_acl(doc, node, ACL_PEER, context, error);
+}
+
+/**
+ * parse_route_acl() - Read the rules of route_acl
+ */
+int parse_route_acl(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+		    void *context, struct error *error)
+{
+	(void)to;
+	return parse_acl(doc, node, ACL_ROUTE, context, error);
+}
+
+/* Notes the ids of one ACL behind the @n that are there. */
+static size_t collect_ids(const struct yaml_node *root, const char *acl_key,
+			  const struct yaml_node **places, struct keyed *ids, size_t n)
+{
+	const struct yaml_node *acl = yaml_get(root, acl_key);
+	const struct yaml_node *rule;
+
+	for (rule = acl ? acl->first : NULL; rule; rule = rule->next, n++) {
+		places[n] = yaml_get(rule, "id");
+		ids[n] = (struct keyed){
+			.key = places[n]->text, .len = strlen(places[n]->text), .index = n};
+	}
+	return n;
+}
+
+/**
+ * parse_unique_ids() - Check that no two rules of the policy have the same id
+ * @doc: for positions
+ * @root: the policy's mapping, already read
+ * @policy: what was read from it
+ * @error: names the second rule with an id, peer_acl being before route_acl
+ *
+ * Return: 0, -EINVAL or -ENOMEM.
+ */
+int parse_unique_ids(const struct yaml_doc *doc, const struct yaml_node *root,
+		     const struct policy *policy, struct error *error)
+{
+	size_t n = policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules;
+	const struct keyed *duplicate;
+	const struct yaml_node **places;
+	struct keyed *ids;
+	int err = 0;
+
+	if (n == 0)
+		return 0;
+	places = calloc(n, sizeof(*places));
+	ids = calloc(n, sizeof(*ids));
+	if (!places || !ids) {
+		err = parse_no_memory(error);
+		goto out;
+	}
+	n = collect_ids(root, "peer_acl", places, ids, 0);
+	n = collect_ids(root, "route_acl", places, ids, n);
+	keyed_sort(ids, n);
+	duplicate = keyed_duplicate(ids, n);
+	if (duplicate)
+		err = yaml_error(doc, places[duplicate->index]->position, error,
+				 "duplicate id '%.80s', which line %u has already",
+				 (const char *)duplicate->key,
+				 places[duplicate[-1].index]->position.line);
+out:
+	free(ids);
+	free(places);
+	return err;
+}
