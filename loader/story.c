@@ -16,8 +16,8 @@
 #include <string.h>
 
 #include "conntrack.h"
-#include "output.h"
 #include "packet.h"
+#include "policy/prefix.h"
 #include "reason.h"
 
 #define NSEC_PER_SEC  UINT64_C(1000000000)
@@ -158,9 +158,9 @@ static struct tuple tuple_at(const struct trace_event *event, enum stage stage)
 static void add_endpoint(struct text *text, const struct trace_event *event, const union addr *addr,
 			 uint16_t port)
 {
-	char digits[OUTPUT_ADDR_LEN];
+	char digits[ADDR_TEXT_MAX];
 
-	output_addr(digits, addr, event->ip_version);
+	addr_format(addr, event->ip_version, digits, sizeof(digits));
 	if (!has_ports(event))
 		text_add(text, "%s", digits);
 	else if (event->ip_version == IP_VERSION_4)
@@ -433,13 +433,13 @@ static int add_l4_json(json_t *packet, const struct trace_event *event)
 /* The packet in the words of a scenario file. */
 static json_t *packet_json(const struct trace_event *event)
 {
-	char src[OUTPUT_ADDR_LEN], dst[OUTPUT_ADDR_LEN];
+	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
 	json_t *packet;
 
 	if (!event->ip_version)
 		return json_pack("{s:s}", "direction", direction_name(event));
-	output_addr(src, &event->saddr, event->ip_version);
-	output_addr(dst, &event->daddr, event->ip_version);
+	addr_format(&event->saddr, event->ip_version, src, sizeof(src));
+	addr_format(&event->daddr, event->ip_version, dst, sizeof(dst));
 	packet = json_pack("{s:s, s:s, s:s, s:o, s:I}", "direction", direction_name(event), "src",
 			   src, "dst", dst, "protocol", protocol_json(event), "length",
 			   (json_int_t)event->ip_len);
