@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Removing what has expired from the connection tables and from fragments_v1, a piece at a time.
+ *
+ * The dataplane does not honour expired entries, so the sweeper is about room, not about
+ * correctness: it may be late, or not run at all, and no packet is judged differently.  A table
+ * of confirmed flows that is nearly full is relieved before it refuses new ones: closed flows go
+ * first, then those that have been idle longest.
+ *
+ * Invariant: an entry that was refreshed after it was looked at stays (see map_remove_if()).
+ */
+#ifndef SHRIKE_SWEEP_H
+#define SHRIKE_SWEEP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conntrack.h"
+#include "error.h"
+#include "map_batch.h"
+
+#define SWEEP_STEP_ENTRIES 4096		 /* a good step: 2 ms, 15 ms if all of them go */
+#define SWEEP_PASS_NS	   5000000000ull /* a pass over everything, where that is cheap */
+#define SWEEP_GRACE_NS	   1000000000ull /* past the timeout; then the dataplane is sure to agree */
+#define SWEEP_FULL_PERCENT 90		 /* a confirmed table fuller than this is relieved */
+#define SWEEP_GOAL_PERCENT 85		 /* down to this */
+#define SWEEP_IDLE_BUCKETS 256
+
+enum sweep_reason {
+	SWEEP_EXPIRED,
+	SWEEP_EVICTED, /* to make room */
+};
+
+typedef void (*sweep_deleted)(void *arg, const struct flow_view *view, enum sweep_reason reason);
+
+/* Closed flows are of no more use to anyone; of the others the idle ones are the least. */
+enum sweep_class {
+	SWEEP_CLOSED,
+	SWEEP_OPEN,
+	SWEEP_CLASSES,
+};
+
+/* What a table held at the end of the last full pass over it. */
+struct sweep_fill {
+	uint32_t entries;
+	bool known; /* false before the first pass */
+};
+
+/*
+ * struct sweep - a sweep over all tables, and where it is
+ * @fragments_fd: fragments_v1, -1: none; may be changed between steps like the two below
+ * @fragment_timeout_ns: as in struct config
+ * @deleted: told about each flow that was deleted, NULL: nobody is
+ * @arg: for @deleted
+ * @fill: by index into conntrack.tables; behind the last table, of fragments_v1
+ * @entries: looked at since sweep_init()
+ * @cost_ns: CPU time spent on them
+ * @expired: flows deleted for their age
+ * @evicted: flows deleted for room
+ */
+struct sweep {
+	int fragments_fd;
+	uint64_t fragment_timeout_ns;
+	sweep_deleted deleted;
+	void *arg;
+	struct sweep_fill fill[CONNTRACK_TABLES + 1];
+	uint64_t entries;
+	uint64_t cost_ns;
+	uint64_t expired;
+	uint64_t evicted;
+
+	/* private to sweep.c */
+	struct map_batch batch;
+	size_t at;	  /* table being swept, conntrack.n: fragments_v1 */
+	bool in_table;	  /* batch is a walk over it that is not done */
+	bool evicting;	  /* this pass over the table makes room */
+	uint32_t seen;	  /* entries of this pass over the table that stay */
+	uint64_t removed; /* entries of all tables so far */
+	uint64_t table_start_ns;
+	uint64_t newest_ns[SWEEP_CLASSES]; /* evict what was last seen by then */
+	uint32_t quota[SWEEP_CLASSES];	   /* and this many at most */
+	uint32_t idle[SWEEP_CLASSES][SWEEP_IDLE_BUCKETS];
+};
+
+int sweep_init(struct sweep *sweep, struct error *error);
+void sweep_restart(struct sweep *sweep);
+int sweep_step(struct sweep *sweep, const struct conntrack *conntrack,
+	       const struct flow_clock *clock, uint32_t max_entries, uint64_t *wait_ns,
+	       struct error *error);
+void sweep_free(struct sweep *sweep);
+
+#endif /* SHRIKE_SWEEP_H */
