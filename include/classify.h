@@ -23,11 +23,11 @@
 
 /* Limits of the formats; a policy beyond them is refused by the compiler. */
 #define CLASSIFY_LINE_BITS     512
-#define CLASSIFY_MASK_BITS     4096			/* positions under one mask of a trie */
+#define CLASSIFY_MASK_BITS     4096 /* positions under one mask of a trie */
 #define CLASSIFY_POSITIONS_MAX (64 * CLASSIFY_MASK_BITS)
-#define CLASSIFY_TREE_DEPTH    8			/* 9^8 nodes and more */
-#define CLASSIFY_CHILD	       0x80000000u		/* entry names a table, not a class */
-#define CLASSIFY_PAGE_ROOTS    256			/* pages of one root: 65,536 entries */
+#define CLASSIFY_TREE_DEPTH    8	   /* 9^8 nodes and more */
+#define CLASSIFY_CHILD	       0x80000000u /* entry names a table, not a class */
+#define CLASSIFY_PAGE_ROOTS    256	   /* pages of one root: 65,536 entries */
 
 enum classify_dimension {
 	CLASSIFY_SOURCE,
@@ -39,10 +39,10 @@ enum classify_dimension {
 };
 
 enum classify_section {
-	CLASSIFY_PAIRED,      /* source and destination both name addresses */
-	CLASSIFY_FROM,	      /* only the source does */
-	CLASSIFY_TO,	      /* only the destination does */
-	CLASSIFY_ANYWHERE,    /* neither does */
+	CLASSIFY_PAIRED,   /* source and destination both name addresses */
+	CLASSIFY_FROM,	   /* only the source does */
+	CLASSIFY_TO,	   /* only the destination does */
+	CLASSIFY_ANYWHERE, /* neither does */
 	CLASSIFY_SECTIONS,
 };
 
@@ -133,17 +133,17 @@ _Static_assert(sizeof(struct classify_word) == 8, "struct classify_word is ABI")
  * @tops: per section, the tops of the rows that belong to it
  */
 struct classify_config {
-	__u32 rules;	 /* in the policy, built-in ones included */
-	__u32 positions; /* 0: nothing ever matches */
-	__u32 page_root[2]; /* source, destination: the first page of the IPv4 root */
+	__u32 rules;		      /* in the policy, built-in ones included */
+	__u32 positions;	      /* 0: nothing ever matches */
+	__u32 page_root[2];	      /* source, destination: the first page of the IPv4 root */
 	struct classify_tree tree[2]; /* of the high halves of IPv6 addresses */
-	__u32 port_ignored[2]; /* class that stands for "ports are not compared" */
+	__u32 port_ignored[2];	      /* class that stands for "ports are not compared" */
 	__u32 rows[CLASSIFY_DIMENSIONS];
 	__u32 masks;
 	__u32 stride;
 	__u32 merged_row;
 	__u64 tops[CLASSIFY_SECTIONS];
-	__u8 tries;  /* rows are tries and flat rows, else lines */
+	__u8 tries; /* rows are tries and flat rows, else lines */
 	__u8 merged;
 	__u8 mapped; /* positions are not rule indexes: class_rule_v1 tells the first rule of each */
 	__u8 pad[5];

@@ -393,8 +393,8 @@ static long classify_trie_step(__u32 index, struct classify_walk *walk)
 }
 
 /* The best rule of one section, if it is better than what earlier sections had. */
-static __noinline void classify_section(struct classify_walk *walk, __u32 source,
-					__u32 destination, __u64 tops)
+static __noinline void classify_section(struct classify_walk *walk, __u32 source, __u32 destination,
+					__u64 tops)
 {
 	const struct classify_row *row;
 

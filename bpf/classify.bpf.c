@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Stage: which rule of an ACL decides about a packet.
+ *
+ * Asked once per new flow, and once per known flow after a change of the policy.  The tables are
+ * described in classify.h; this file owns their maps, and nothing writes them once the generation
+ * is in force.  The walk itself is in classify_walk.h, which the command compiles as well.
+ */
+#include "packet.h"
+
+#include "classify.h"
+
+#define CLASSIFY_MAP(name, value_type)                                                             \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \
+		__uint(map_flags, BPF_F_MMAPABLE);                                                 \
+		__uint(max_entries, 1);                                                            \
+		__type(key, __u32);                                                                \
+		__type(value, value_type);                                                         \
+	} name SEC(".maps")
+
+CLASSIFY_MAP(class_page_v1, struct classify_page);
+CLASSIFY_MAP(class_node_v1, struct classify_node);
+CLASSIFY_MAP(class_leaf_v1, struct classify_leaf);
+CLASSIFY_MAP(class_tree_v1, struct classify_tree);
+CLASSIFY_MAP(class_port_v1, struct classify_ports);
+CLASSIFY_MAP(class_proto_v1, struct classify_protocols);
+CLASSIFY_MAP(class_line_v1, struct classify_line);
+CLASSIFY_MAP(class_row_v1, struct classify_row);
+CLASSIFY_MAP(class_mask_v1, struct classify_mask);
+CLASSIFY_MAP(class_word_v1, struct classify_word);
+CLASSIFY_MAP(class_flat_v1, struct classify_word);
+CLASSIFY_MAP(class_rule_v1, struct classify_page);
+CLASSIFY_MAP(class_base_v1, struct classify_page);
+CLASSIFY_MAP(class_origin_v1, struct classify_page);
+
+const volatile struct classify_config classify_config = {};
+
+struct classify_tables; /* the maps are global */
+
+static __always_inline const volatile struct classify_config *classify_settings(
+	const struct classify_tables *tables)
+{
+	return &classify_config;
+}
+
+/* @table is a constant at each call, so that one look-up remains of the switch. */
+static __always_inline const void *classify_entry(const struct classify_tables *tables,
+						  enum classify_table table, __u32 index)
+{
+	switch (table) {
+	case CLASSIFY_TABLE_PAGE:
+		return bpf_map_lookup_elem(&class_page_v1, &index);
+	case CLASSIFY_TABLE_NODE:
+		return bpf_map_lookup_elem(&class_node_v1, &index);
+	case CLASSIFY_TABLE_LEAF:
+		return bpf_map_lookup_elem(&class_leaf_v1, &index);
+	case CLASSIFY_TABLE_TREE:
+		return bpf_map_lookup_elem(&class_tree_v1, &index);
+	case CLASSIFY_TABLE_PORT:
+		return bpf_map_lookup_elem(&class_port_v1, &index);
+	case CLASSIFY_TABLE_PROTO:
+		return bpf_map_lookup_elem(&class_proto_v1, &index);
+	case CLASSIFY_TABLE_LINE:
+		return bpf_map_lookup_elem(&class_line_v1, &index);
+	case CLASSIFY_TABLE_ROW:
+		return bpf_map_lookup_elem(&class_row_v1, &index);
+	case CLASSIFY_TABLE_MASK:
+		return bpf_map_lookup_elem(&class_mask_v1, &index);
+	case CLASSIFY_TABLE_WORD:
+		return bpf_map_lookup_elem(&class_word_v1, &index);
+	case CLASSIFY_TABLE_FLAT:
+		return bpf_map_lookup_elem(&class_flat_v1, &index);
+	case CLASSIFY_TABLE_RULE:
+		return bpf_map_lookup_elem(&class_rule_v1, &index);
+	case CLASSIFY_TABLE_BASE:
+		return bpf_map_lookup_elem(&class_base_v1, &index);
+	case CLASSIFY_TABLE_ORIGIN:
+		return bpf_map_lookup_elem(&class_origin_v1, &index);
+	default:
+		return NULL;
+	}
+}
+
+#define classify_be32(value)		  bpf_ntohl(value)
+#define classify_be64(value)		  bpf_be64_to_cpu(value)
+#define classify_loop(steps, step, state) bpf_loop(steps, step, state, 0)
+
+#include "classify_walk.h"
+
+/**
+ * classify() - The first rule of an ACL that matches a packet
+ * @p: a parsed packet; addresses, protocol and ports are what rules look at
+ * @acl: whose rules
+ *
+ * Rules are ordered as the compiler ordered them: built-in rules, deny, allow, each in the order
+ * of the file.  Ports are compared for TCP and UDP only.
+ *
+ * Return: the rule's index + 1, 0 if no rule matches.
+ */
+__u32 classify(const struct packet *p, int acl)
+{
+	struct classify_key key = {.acl = acl};
+
+	if (!p)
+		return 0;
+	key.saddr = &p->saddr;
+	key.daddr = &p->daddr;
+	key.sport = bpf_ntohs(p->sport);
+	key.dport = bpf_ntohs(p->dport);
+	key.ip_version = p->ip_version;
+	key.l4_proto = p->l4_proto;
+	return classify_first(NULL, &key);
+}

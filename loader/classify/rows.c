@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Classes to rows: lines, or tries for addresses and flat rows for ports and protocols.
+ *
+ * The bits of a row are collected in build.row_words, with masks and top above them, and taken
+ * away again when it is written: the cost of a row is that of its rules, not of all positions.
+ */
+#include <string.h>
+
+#include "build.h"
+#include "rule.h"
+
+static bool is_address(enum classify_dimension dimension)
+{
+	return dimension == CLASSIFY_SOURCE || dimension == CLASSIFY_DESTINATION;
+}
+
+static enum classify_table row_table(const struct build *build, enum classify_dimension dimension)
+{
+	if (!build->c->config.tries)
+		return CLASSIFY_TABLE_LINE;
+	return is_address(dimension) ? CLASSIFY_TABLE_ROW : CLASSIFY_TABLE_FLAT;
+}
+
+static void set_bit(struct build *build, uint32_t position)
+{
+	uint32_t word = position / 64;
+
+	build->row_words[word] |= 1ull << (position % 64);
+	build->row_masks[word / 64] |= 1ull << (word % 64);
+	build->row_top |= 1ull << (word / 64);
+}
+
+static void clear_bits(struct build *build)
+{
+	memset(build->row_words, 0, build->n_positions / 8);
+	memset(build->row_masks, 0, sizeof(build->row_masks));
+	build->row_top = 0;
+}
+
+/**
+ * rows_start() - Prepare for the rows of a dimension
+ * @build: the compilation; dimensions come in the order of enum classify_dimension
+ * @dimension: which
+ *
+ * Return: 0.
+ */
+int rows_start(struct build *build, enum classify_dimension dimension)
+{
+	const struct dimension *d = &build->dimensions[dimension];
+	struct classifier *c = build->c;
+
+	c->config.rows[dimension] = c->tables[row_table(build, dimension)].len;
+	memset(build->any_words, 0, build->n_positions / 8);
+	if (row_table(build, dimension) == CLASSIFY_TABLE_ROW)
+		return 0; /* sections spare it the rules of any address */
+	for (uint32_t i = d->member_start[LIST_ANY]; i < d->member_start[LIST_ANY + 1]; i++) {
+		uint32_t position = c->items[d->members[i]].position;
+
+		build->any_words[position / 64] |= 1ull << (position % 64);
+	}
+	return 0;
+}
+
+static void collect(struct build *build, enum classify_dimension dimension)
+{
+	const struct dimension *d = &build->dimensions[dimension];
+	bool shared = dimension == CLASSIFY_SOURCE && build->c->config.merged;
+
+	for (uint32_t i = 0; i < d->n_active; i++) {
+		uint32_t list = d->active[i];
+
+		for (uint32_t j = d->member_start[list]; j < d->member_start[list + 1]; j++) {
+			uint32_t rule = d->members[j];
+			uint32_t position = build->c->items[rule].position;
+
+			set_bit(build, position);
+			if (shared && rule < build->row_rule[position])
+				build->row_rule[position] = rule;
+		}
+	}
+}
+
+/* For a word of a source's row: the rules that its shared positions stand for. */
+static int add_origins(struct build *build, uint32_t word)
+{
+	uint64_t bits = build->row_words[word];
+	int err;
+
+	err = build_add_number(build, CLASSIFY_TABLE_BASE, build->n_numbers[CLASSIFY_TABLE_ORIGIN]);
+	for (; !err && bits; bits &= bits - 1) {
+		uint32_t position = word * 64 + __builtin_ctzll(bits);
+
+		if (build->rule_count[position] > 1)
+			err = build_add_number(build, CLASSIFY_TABLE_ORIGIN,
+					       build->row_rule[position]);
+		build->row_rule[position] = UINT32_MAX;
+	}
+	return err;
+}
+
+static int add_line(struct build *build, enum classify_dimension dimension)
+{
+	struct classify_line *line;
+	int err = build_grow(build, CLASSIFY_TABLE_LINE, 1, &line);
+
+	for (uint32_t i = 0; !err && i < 8; i++) {
+		line->word[i] = build->row_words[i] | build->any_words[i];
+	}
+	for (uint32_t i = 0; !err && i < 8; i++) {
+		if (dimension == CLASSIFY_SOURCE && build->c->config.merged)
+			err = add_origins(build, i);
+	}
+	clear_bits(build);
+	return err;
+}
+
+static int add_flat(struct build *build)
+{
+	uint32_t masks = build->c->config.masks;
+	struct classify_word *row;
+	int err = build_grow(build, CLASSIFY_TABLE_FLAT, build->c->config.stride, &row);
+
+	for (uint32_t i = 0; !err && i < masks * 64; i++) {
+		uint64_t bits = build->row_words[i] | build->any_words[i];
+
+		row[masks + i].bits = bits;
+		if (bits)
+			row[i / 64].bits |= 1ull << (i % 64);
+	}
+	clear_bits(build);
+	return err;
+}
+
+static int add_words(struct build *build, enum classify_dimension dimension, uint32_t mask)
+{
+	bool shared = dimension == CLASSIFY_SOURCE && build->c->config.merged;
+	uint64_t bits = build->row_masks[mask];
+	struct classify_mask *entry;
+	int err;
+
+	err = build_grow(build, CLASSIFY_TABLE_MASK, 1, &entry);
+	if (err)
+		return err;
+	*entry = (struct classify_mask){
+		.bits = bits,
+		.words = build->c->tables[CLASSIFY_TABLE_WORD].len,
+	};
+	for (; !err && bits; bits &= bits - 1) {
+		uint32_t word = mask * 64 + __builtin_ctzll(bits);
+		struct classify_word *out;
+
+		err = build_grow(build, CLASSIFY_TABLE_WORD, 1, &out);
+		if (err)
+			break;
+		out->bits = build->row_words[word];
+		if (shared)
+			err = add_origins(build, word);
+		build->row_words[word] = 0;
+	}
+	build->row_masks[mask] = 0;
+	return err;
+}
+
+static int add_trie(struct build *build, enum classify_dimension dimension)
+{
+	struct classify_row *row;
+	uint64_t top;
+	int err;
+
+	err = build_grow(build, CLASSIFY_TABLE_ROW, 1, &row);
+	if (err)
+		return err;
+	*row = (struct classify_row){
+		.top = build->row_top,
+		.masks = build->c->tables[CLASSIFY_TABLE_MASK].len,
+	};
+	for (top = build->row_top; !err && top; top &= top - 1)
+		err = add_words(build, dimension, __builtin_ctzll(top));
+	build->row_top = 0;
+	return err;
+}
+
+/**
+ * rows_add() - Write the row of a new class
+ * @build: the compilation
+ * @dimension: whose active lists make the row, together with LIST_ANY
+ *
+ * Return: 0, -ENOMEM, or -E2BIG if it does not fit the budget.
+ */
+int rows_add(struct build *build, enum classify_dimension dimension)
+{
+	collect(build, dimension);
+	switch (row_table(build, dimension)) {
+	case CLASSIFY_TABLE_LINE:
+		return add_line(build, dimension);
+	case CLASSIFY_TABLE_FLAT:
+		return add_flat(build);
+	default:
+		return add_trie(build, dimension);
+	}
+}
+
+/**
+ * rows_add_full() - Write a row that every rule has its bit in
+ * @build: the compilation
+ * @dimension: one of ports
+ *
+ * Return: 0, -ENOMEM, or -E2BIG if it does not fit the budget.
+ */
+int rows_add_full(struct build *build, enum classify_dimension dimension)
+{
+	for (uint32_t i = 0; i < build->n_positions; i++)
+		if (build->rule_count[i])
+			set_bit(build, i);
+	return build->c->config.tries ? add_flat(build) : add_line(build, dimension);
+}
+
+/**
+ * rows_finish() - Write what goes with the rows: shared positions, and the rules of positions
+ * @build: the compilation, with all other rows written
+ *
+ * Return: 0, -ENOMEM, or -E2BIG if it does not fit the budget.
+ */
+int rows_finish(struct build *build)
+{
+	struct classify_config *config = &build->c->config;
+	enum classify_table table = config->tries ? CLASSIFY_TABLE_FLAT : CLASSIFY_TABLE_LINE;
+	int err = 0;
+
+	for (uint32_t i = 0; config->mapped && !err && i < build->n_positions; i++)
+		err = build_add_number(build, CLASSIFY_TABLE_RULE, build->rule_first[i]);
+	if (err || !config->merged)
+		return err;
+	config->merged_row = build->c->tables[table].len;
+	memset(build->any_words, 0, build->n_positions / 8);
+	for (uint32_t i = 0; i < build->n_positions; i++)
+		if (build->rule_count[i] > 1)
+			set_bit(build, i);
+	return config->tries ? add_flat(build) : add_line(build, CLASSIFY_PROTOCOL);
+}

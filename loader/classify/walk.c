@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The kernel's walk through the tables, in userspace.
+ */
+#include <endian.h>
+
+#include "build.h"
+
+struct classify_tables {
+	struct classifier classifier;
+};
+
+static inline const volatile struct classify_config *classify_settings(
+	const struct classify_tables *tables)
+{
+	return &tables->classifier.config;
+}
+
+static inline const void *classify_entry(const struct classify_tables *tables,
+					 enum classify_table table, uint32_t index)
+{
+	struct classifier_table t = classifier_table(&tables->classifier, table);
+
+	return index < t.entries ? (const char *)t.data + (size_t)index * t.value_size : NULL;
+}
+
+struct classify_walk;
+
+static inline void classify_loop(uint32_t n, long (*step)(uint32_t index, struct classify_walk *),
+				 struct classify_walk *walk)
+{
+	for (uint32_t i = 0; i < n && !step(i, walk); i++)
+		;
+}
+
+#define classify_be32(value) be32toh(value)
+#define classify_be64(value) be64toh(value)
+#ifndef __noinline
+#define __noinline __attribute__((noinline))
+#endif
+
+#include <classify_walk.h>
+
+/**
+ * classifier_lookup() - The first rule of an ACL that matches a packet
+ * @classifier: the rules
+ * @key: the packet
+ * @acl: whose rules
+ *
+ * Return: the rule's index + 1, 0 if no rule matches; what classify() returns in the kernel.
+ */
+uint32_t classifier_lookup(const struct classifier *classifier, const struct classifier_key *key,
+			   enum acl acl)
+{
+	const struct classify_key packet = {
+		.saddr = &key->source,
+		.daddr = &key->destination,
+		.sport = key->sport,
+		.dport = key->dport,
+		.ip_version = key->ip_version,
+		.l4_proto = key->l4_proto,
+		.acl = acl,
+	};
+
+	return classify_first((const struct classify_tables *)classifier, &packet);
+}
