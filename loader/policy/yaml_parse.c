@@ -167,7 +167,8 @@ static struct position in_file(const struct builder *builder, int line, int colu
 {
 	struct position at = {.line = (unsigned int)line, .column = (unsigned int)column};
 
-	if (at.line == builder->start_line && builder->start < builder->len)
+	if (at.line == builder->start_line && builder->start < builder->len &&
+	    at.column > strlen(document_start))
 		at.column -= (unsigned int)strlen(document_start);
 	return at;
 }
@@ -424,6 +425,7 @@ static int build(struct yaml_doc *doc, const char *text, size_t len, struct erro
 {
 	struct builder builder = {.doc = doc, .text = text, .len = len, .position = {1, 1}};
 	const char *what;
+	size_t first;
 	int err;
 
 	if (len > YAML_TEXT_MAX)
@@ -436,9 +438,16 @@ static int build(struct yaml_doc *doc, const char *text, size_t len, struct erro
 	what = yaml_scan_text(builder.text, builder.len, &builder.position);
 	if (what)
 		return yaml_error(doc, builder.position, error, "%s", what);
+	what = yaml_scan_head(builder.text, builder.len, &builder.start, &builder.position);
+	if (what)
+		return yaml_error(doc, builder.position, error, "%s", what);
+	builder.start_line = builder.position.line;
 	builder.position = (struct position){1, 1};
-	builder.start = yaml_scan_start(builder.text, builder.len, &builder.start_line);
-	if (builder.start >= builder.len || !strchr("[{", builder.text[builder.start]))
+	for (first = builder.start; first < builder.len; first++) {
+		if (!strchr(" \t", builder.text[first]))
+			break;
+	}
+	if (first >= builder.len || !strchr("[{", builder.text[first]))
 		builder.start = SIZE_MAX;
 	builder.keys = calloc(YAML_KEYS_MAX, sizeof(*builder.keys));
 	if (!builder.keys)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What a text must be before libfyaml sees it: UTF-8 (RFC 3629) without control characters.
+ * What a text must be before libfyaml sees it: UTF-8 (RFC 3629) without control characters, and
+ * directives, if any, at the beginning.
  */
 #include "yaml_scan.h"
 
@@ -8,8 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* libfyaml takes quadratic time for a directive, and the only one of use is %YAML 1.2. */
-#define DIRECTIVE_MAX 64
+#define DIRECTIVE_MAX 64 /* bytes; the only one of use is %YAML 1.2 */
 
 /* Decodes one character; its length in bytes, or 0 where the bytes are not UTF-8. */
 static size_t decode(const unsigned char *text, size_t len, uint32_t *character)
@@ -54,7 +54,7 @@ static bool is_control(uint32_t character)
 const char *yaml_scan_text(const char *text, size_t len, struct position *at)
 {
 	struct position here = {.line = 1, .column = 1};
-	size_t i = 0, line_start = 0, size;
+	size_t i = 0, size;
 	uint32_t character;
 
 	while (i < len) {
@@ -67,13 +67,10 @@ const char *yaml_scan_text(const char *text, size_t len, struct position *at)
 		if (character == '\n' || (character == '\r' && !(i < len && text[i] == '\n'))) {
 			here.line++;
 			here.column = 1;
-			line_start = i;
 		} else if (character == 0) {
 			return "NUL byte";
 		} else if (is_control(character) && character != '\t' && character != '\r') {
 			return "control character";
-		} else if (text[line_start] == '%' && here.column > DIRECTIVE_MAX) {
-			return "directive too long";
 		}
 	}
 	return NULL;
@@ -101,30 +98,47 @@ const char *yaml_scan_scalar(const char *text, size_t len)
 	return NULL;
 }
 
-/**
- * yaml_scan_start() - Find where the content begins
- * @text: the file
- * @len: in bytes
- * @line: result: its line, from 1
- *
- * Return: offset of the first byte that is neither white space nor part of a comment line;
- * @len where there is none.
- */
-size_t yaml_scan_start(const char *text, size_t len, unsigned int *line)
+/* First byte of a line that is not blank, or its end. */
+static const char *skip_blanks(const char *line, const char *end)
 {
-	bool in_comment = false;
-	size_t i;
+	while (line < end && strchr(" \t\r", *line))
+		line++;
+	return line;
+}
 
-	*line = 1;
-	for (i = 0; i < len; i++) {
-		if (text[i] == '\n') {
-			++*line;
-			in_comment = false;
-		} else if (text[i] == '#') {
-			in_comment = true;
-		} else if (!in_comment && !strchr(" \t\r", text[i])) {
-			break;
+/**
+ * yaml_scan_head() - Find where the content begins, and check the directives before it
+ * @text: the file, without NUL bytes
+ * @len: in bytes
+ * @start: result: offset of the line with the first content, @len where there is none
+ * @at: result: position of that line, or of a fault
+ *
+ * libfyaml ignores directives inside the content, and needs quadratic time for long ones.
+ *
+ * Return: NULL, or what is wrong.
+ */
+const char *yaml_scan_head(const char *text, size_t len, size_t *start, struct position *at)
+{
+	const char *line = text, *end = text + len, *line_end, *first;
+	bool found = false;
+	unsigned int number;
+
+	*start = len;
+	for (number = 1; line < end; number++, line = line_end + 1) {
+		line_end = memchr(line, '\n', (size_t)(end - line));
+		if (!line_end)
+			line_end = end;
+		first = skip_blanks(line, line_end);
+		if (!found || *line == '%')
+			*at = (struct position){.line = number, .column = 1};
+		if (*line == '%' && found)
+			return "directive after the beginning of the content";
+		if (*line == '%' && line_end - line > DIRECTIVE_MAX)
+			return "directive too long";
+		if (!found && first < line_end && *first != '#' && *line != '%') {
+			found = true;
+			*start = (size_t)(line - text);
 		}
 	}
-	return i;
+	return NULL;
 }

@@ -8,6 +8,6 @@
 
 const char *yaml_scan_text(const char *text, size_t len, struct position *at);
 const char *yaml_scan_scalar(const char *text, size_t len);
-size_t yaml_scan_start(const char *text, size_t len, unsigned int *line);
+const char *yaml_scan_head(const char *text, size_t len, size_t *start, struct position *at);
 
 #endif /* SHRIKE_YAML_SCAN_H */
