@@ -7,7 +7,7 @@
  * has a row of bits, one per position; the intersection of the five rows is the set of matching
  * rules.  A position stands for one rule, or for several that differ in nothing but their source.
  *
- * Up to CLASSIFY_LINE_BITS positions a row is one line of class_line_v1.  Beyond, the rows of
+ * Up to CLASSIFY_LINES_MAX lines of positions a row is so many of class_line_v1.  Beyond, rows of
  * addresses are sparse 64-ary tries of bits (class_row_v1, class_mask_v1, class_word_v1: a row's
  * top names its masks that are not empty, a mask its words that are not empty; what is empty is
  * not stored), and the rows of ports and protocols are flat (class_flat_v1: masks, then words).
@@ -23,6 +23,7 @@
 
 /* Limits of the formats; a policy beyond them is refused by the compiler. */
 #define CLASSIFY_LINE_BITS     512
+#define CLASSIFY_LINES_MAX     8
 #define CLASSIFY_MASK_BITS     4096 /* positions under one mask of a trie */
 #define CLASSIFY_POSITIONS_MAX (64 * CLASSIFY_MASK_BITS)
 #define CLASSIFY_TREE_DEPTH    8	   /* 9^8 nodes and more */
@@ -133,20 +134,21 @@ _Static_assert(sizeof(struct classify_word) == 8, "struct classify_word is ABI")
  * @tops: per section, the tops of the rows that belong to it
  */
 struct classify_config {
+	__u64 tops[CLASSIFY_SECTIONS];
 	__u32 rules;		      /* in the policy, built-in ones included */
 	__u32 positions;	      /* 0: nothing ever matches */
 	__u32 page_root[2];	      /* source, destination: the first page of the IPv4 root */
 	struct classify_tree tree[2]; /* of the high halves of IPv6 addresses */
 	__u32 port_ignored[2];	      /* class that stands for "ports are not compared" */
 	__u32 rows[CLASSIFY_DIMENSIONS];
+	__u32 lines; /* of class_line_v1 to a row; 0 where rows are tries */
 	__u32 masks;
 	__u32 stride;
 	__u32 merged_row;
-	__u64 tops[CLASSIFY_SECTIONS];
 	__u8 tries; /* rows are tries and flat rows, else lines */
 	__u8 merged;
 	__u8 mapped; /* positions are not rule indexes: class_rule_v1 tells the first rule of each */
-	__u8 pad[5];
+	__u8 pad;
 };
 _Static_assert(sizeof(struct classify_config) == 112, "struct classify_config is ABI");
 

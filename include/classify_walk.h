@@ -9,8 +9,7 @@
  *	classify_entry(tables, table, index) -> an entry of a table, NULL beyond its end
  *	classify_loop(n, step, walk)	calls step(i, walk) up to n times, until it returns not 0
  *
- * NULL never comes for tables that the compiler made; the checks satisfy the verifier, and make
- * damaged tables match nothing.
+ * NULL never comes for tables that the compiler made; the checks satisfy the verifier.
  *
  * The first match is the least rule index among the matching positions.  A position of several
  * rules may stand before the position whose rule wins, because it sorts by its first rule and the
@@ -59,8 +58,8 @@ struct classify_walk {
 	__u32 base[2];
 	__u32 row[2];
 	__u32 flat[3];
-	__u32 mask;
-	__u32 word;
+	__u32 mask; /* tries: the current one; lines: the next line */
+	__u32 word; /* the current one, counted from the beginning of the row */
 	__u32 source_word;
 	__u32 best;
 };
@@ -202,7 +201,7 @@ static __always_inline long classify_hit(struct classify_walk *walk, __u64 sourc
 {
 	const volatile struct classify_config *config = classify_settings(walk->tables);
 	__u32 bit = classify_lowest(walk->hits);
-	__u32 rule = walk->mask * CLASSIFY_MASK_BITS + walk->word * 64 + bit;
+	__u32 rule = walk->word * 64 + bit;
 
 	walk->hits &= walk->hits - 1;
 	if (config->mapped)
@@ -223,61 +222,112 @@ static __always_inline long classify_hit(struct classify_walk *walk, __u64 sourc
 
 /* ---- rows that are lines ---- */
 
-static long classify_line_step(__u32 index, struct classify_walk *walk)
+/*
+ * 1 if any bit is set, without a branch for the verifier to follow both ways: it would do so for
+ * each combination of words, and give up after a million instructions.
+ */
+static __always_inline __u64 classify_any(__u64 bits)
 {
-	const volatile struct classify_config *config = classify_settings(walk->tables);
-	const struct classify_line *source, *merged, *line[4];
-	__u32 word;
+	__u64 negative = -bits;
 
-	(void)index;
-	source = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, walk->row[0]);
-	merged = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, config->merged_row);
-	if (!source || !merged)
-		return 1;
-	if (walk->hits)
-		return classify_hit(walk, source->word[walk->word & 7],
-				    merged->word[walk->word & 7]);
-	if (!walk->words)
-		return 1;
-	word = classify_lowest(walk->words) & 7;
-	walk->words &= walk->words - 1;
-	line[0] = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, walk->row[1]);
-	line[1] = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, walk->flat[0]);
-	line[2] = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, walk->flat[1]);
-	line[3] = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, walk->flat[2]);
-	if (!line[0] || !line[1] || !line[2] || !line[3])
-		return 1;
-	walk->word = word;
-	walk->source_word = (walk->row[0] - config->rows[CLASSIFY_SOURCE]) * 8 + word;
-	walk->hits = source->word[word] & line[0]->word[word] & line[1]->word[word] &
-		     line[2]->word[word] & line[3]->word[word];
-	return classify_hit(walk, source->word[word], merged->word[word]);
+	asm volatile("" : "+r"(negative));
+	return (bits | negative) >> 63;
 }
 
-/* Positions are rule indexes, at most one line of them: the first bit of the intersection. */
-static __always_inline void classify_lines(struct classify_walk *walk)
+/* Line @line of the row from @row on. */
+static __always_inline const struct classify_line *classify_row_line(
+	const struct classify_walk *walk, __u32 row, __u32 line)
+{
+	return classify_entry(walk->tables, CLASSIFY_TABLE_LINE, row + line);
+}
+
+/*
+ * Intersects line @line of the five rows.  Positions are rule indexes: the first bit is the best
+ * rule.  Shared positions: notes which words have bits.
+ */
+static __always_inline void classify_line(struct classify_walk *walk, __u32 line)
 {
 	const volatile struct classify_config *config = classify_settings(walk->tables);
-	const struct classify_line *a, *b, *c, *d, *e;
+	const struct classify_line *a = classify_row_line(walk, walk->row[0], line);
+	const struct classify_line *b = classify_row_line(walk, walk->row[1], line);
+	const struct classify_line *c = classify_row_line(walk, walk->flat[0], line);
+	const struct classify_line *d = classify_row_line(walk, walk->flat[1], line);
+	const struct classify_line *e = classify_row_line(walk, walk->flat[2], line);
+	__u64 words = 0;
 
-	a = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, walk->row[0]);
-	b = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, walk->row[1]);
-	c = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, walk->flat[0]);
-	d = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, walk->flat[1]);
-	e = classify_entry(walk->tables, CLASSIFY_TABLE_LINE, walk->flat[2]);
 	if (!a || !b || !c || !d || !e)
 		return;
 	for (__u32 i = 0; i < 8; i++) {
 		__u64 hits = a->word[i] & b->word[i] & c->word[i] & d->word[i] & e->word[i];
 
-		if (hits && !config->merged) {
-			walk->best = i * 64 + classify_lowest(hits);
+		if (config->merged) {
+			words |= classify_any(hits) << i;
+		} else if (hits) {
+			walk->best = line * CLASSIFY_LINE_BITS + i * 64 + classify_lowest(hits);
 			return;
 		}
-		if (hits)
-			walk->words |= 1ull << i;
 	}
-	if (walk->words)
+	walk->words = words;
+}
+
+static __always_inline void classify_enter_line_word(struct classify_walk *walk)
+{
+	__u32 line = walk->word / 8, word = classify_lowest(walk->words) & 7;
+	const struct classify_line *a = classify_row_line(walk, walk->row[0], line);
+	const struct classify_line *b = classify_row_line(walk, walk->row[1], line);
+	const struct classify_line *c = classify_row_line(walk, walk->flat[0], line);
+	const struct classify_line *d = classify_row_line(walk, walk->flat[1], line);
+	const struct classify_line *e = classify_row_line(walk, walk->flat[2], line);
+
+	walk->words &= walk->words - 1;
+	if (!a || !b || !c || !d || !e)
+		return;
+	walk->word = line * 8 + word;
+	walk->hits = a->word[word] & b->word[word] & c->word[word] & d->word[word] & e->word[word];
+}
+
+static __always_inline long classify_line_hit(struct classify_walk *walk)
+{
+	const volatile struct classify_config *config = classify_settings(walk->tables);
+	const struct classify_line *source, *merged;
+
+	source = classify_row_line(walk, walk->row[0], walk->word / 8);
+	merged = classify_row_line(walk, config->merged_row, walk->word / 8);
+	if (!source || !merged)
+		return 1;
+	walk->source_word = (walk->row[0] - config->rows[CLASSIFY_SOURCE]) * 8 + walk->word;
+	return classify_hit(walk, source->word[walk->word & 7], merged->word[walk->word & 7]);
+}
+
+/* walk.mask is the next line here. */
+static long classify_line_step(__u32 index, struct classify_walk *walk)
+{
+	const volatile struct classify_config *config = classify_settings(walk->tables);
+
+	(void)index;
+	if (!walk->hits) {
+		if (!walk->words) {
+			if (walk->mask >= config->lines)
+				return 1;
+			walk->word = walk->mask * 8;
+			classify_line(walk, walk->mask++);
+			if (!walk->words)
+				return walk->best != CLASSIFY_NO_RULE && !config->merged;
+		}
+		classify_enter_line_word(walk);
+		if (!walk->hits)
+			return 0;
+	}
+	return classify_line_hit(walk);
+}
+
+static __always_inline void classify_lines(struct classify_walk *walk)
+{
+	const volatile struct classify_config *config = classify_settings(walk->tables);
+
+	if (config->lines == 1 && !config->merged)
+		classify_line(walk, 0);
+	else
 		classify_loop(CLASSIFY_STEPS_MAX, classify_line_step, walk);
 }
 
@@ -335,18 +385,22 @@ static __always_inline __u64 classify_row_word(struct classify_walk *walk, __u32
 {
 	const struct classify_word *word;
 
-	*index = walk->base[side] + classify_rank(walk->bits[side], walk->word);
+	*index = walk->base[side] + classify_rank(walk->bits[side], walk->word & 63);
 	word = classify_entry(walk->tables, CLASSIFY_TABLE_WORD, *index);
 	return word ? word->bits : 0;
 }
 
-static __always_inline void classify_enter_word(struct classify_walk *walk)
+/* Enters the next word, unless nothing better than the best rule can be in it or behind it. */
+static __always_inline long classify_enter_word(struct classify_walk *walk)
 {
 	__u64 hits = ~0ull;
 	__u32 index;
 
-	walk->word = classify_lowest(walk->words) & 63;
+	walk->word = walk->mask * 64 + (classify_lowest(walk->words) & 63);
 	walk->words &= walk->words - 1;
+	if (walk->best != CLASSIFY_NO_RULE &&
+	    classify_number(walk->tables, CLASSIFY_TABLE_RULE, walk->word * 64) >= walk->best)
+		return 1;
 	if (walk->row[0] != CLASSIFY_NO_ROW) {
 		hits &= classify_row_word(walk, 0, &index);
 		walk->source_word = index;
@@ -354,9 +408,9 @@ static __always_inline void classify_enter_word(struct classify_walk *walk)
 	if (walk->row[1] != CLASSIFY_NO_ROW)
 		hits &= classify_row_word(walk, 1, &index);
 	if (hits)
-		hits &= classify_flat(walk, classify_settings(walk->tables)->masks +
-						    walk->mask * 64 + walk->word);
+		hits &= classify_flat(walk, classify_settings(walk->tables)->masks + walk->word);
 	walk->hits = hits;
+	return 0;
 }
 
 static __always_inline long classify_trie_hit(struct classify_walk *walk)
@@ -368,7 +422,7 @@ static __always_inline long classify_trie_hit(struct classify_walk *walk)
 		return classify_hit(walk, 0, 0);
 	source = classify_entry(walk->tables, CLASSIFY_TABLE_WORD, walk->source_word);
 	merged = classify_entry(walk->tables, CLASSIFY_TABLE_FLAT,
-				config->merged_row + config->masks + walk->mask * 64 + walk->word);
+				config->merged_row + config->masks + walk->word);
 	if (!source || !merged)
 		return 1;
 	return classify_hit(walk, source->bits, merged->bits);
@@ -385,7 +439,8 @@ static long classify_trie_step(__u32 index, struct classify_walk *walk)
 			if (!walk->words)
 				return 0;
 		}
-		classify_enter_word(walk);
+		if (classify_enter_word(walk))
+			return 1;
 		if (!walk->hits)
 			return 0;
 	}
@@ -437,14 +492,17 @@ static __always_inline __u32 classify_first(const struct classify_tables *tables
 {
 	const volatile struct classify_config *config = classify_settings(tables);
 	struct classify_walk walk = {.tables = tables, .best = CLASSIFY_NO_RULE};
-	__u32 stride = config->tries ? config->stride : 1;
+	__u32 stride = config->tries ? config->stride : config->lines;
+	__u32 address = config->tries ? 1 : config->lines;
 
 	if (!config->positions)
 		return 0;
 	walk.row[0] = config->rows[CLASSIFY_SOURCE] +
-		      classify_address(tables, key->saddr, key->ip_version, CLASSIFY_SOURCE);
+		      classify_address(tables, key->saddr, key->ip_version, CLASSIFY_SOURCE) *
+			      address;
 	walk.row[1] = config->rows[CLASSIFY_DESTINATION] +
-		      classify_address(tables, key->daddr, key->ip_version, CLASSIFY_DESTINATION);
+		      classify_address(tables, key->daddr, key->ip_version, CLASSIFY_DESTINATION) *
+			      address;
 	walk.flat[0] = config->rows[CLASSIFY_SPORT] + classify_port(tables, key, 0) * stride;
 	walk.flat[1] = config->rows[CLASSIFY_DPORT] + classify_port(tables, key, 1) * stride;
 	walk.flat[2] = config->rows[CLASSIFY_PROTOCOL] + classify_protocol(tables, key) * stride;

@@ -269,6 +269,21 @@ static void firewall_rule(struct ruleset *set, struct policy_rule *rule, size_t 
 	}
 }
 
+/* The rules of a service are near to each other, but not in one piece. */
+static void service_rule(struct ruleset *set, struct policy_rule *rule, size_t index)
+{
+	uint32_t service = index / 4 + ruleset_random(set, 50);
+	uint8_t len = set->ip_version == 4 ? 24 : 64;
+	union addr addr = mesh_peer(set->ip_version, ruleset_random(set, 300));
+
+	rule->source = match_one(set, prefix(addr, set->ip_version, len + service % 9));
+	addr = mesh_peer(set->ip_version, service % 1000);
+	rule->destination = match_one(set, prefix(addr, set->ip_version, len));
+	rule->protocol = service % 3 ? 6 : 17;
+	rule->allow = service % 7;
+	set_dports(set, rule, 8, service % 50);
+}
+
 /* Nested and shifted prefixes of one address, wide ranges of ports. */
 static void hostile_rule(struct ruleset *set, struct policy_rule *rule)
 {
@@ -304,7 +319,7 @@ static void make_sets(struct ruleset *set)
 }
 
 static void make_rule(struct ruleset *set, enum ruleset_family family, struct policy_rule *rule,
-		      size_t n_rules, enum acl acl)
+		      size_t n_rules, size_t index, enum acl acl)
 {
 	switch (family) {
 	case RULESET_RANDOM:
@@ -318,6 +333,9 @@ static void make_rule(struct ruleset *set, enum ruleset_family family, struct po
 		break;
 	case RULESET_HOSTILE:
 		hostile_rule(set, rule);
+		break;
+	case RULESET_SERVICES:
+		service_rule(set, rule, index);
 		break;
 	}
 }
@@ -350,7 +368,7 @@ struct ruleset *ruleset_make(enum ruleset_family family, uint8_t ip_version, siz
 		rules->n_rules = acl == ACL_PEER ? n_peer : n_rules - n_peer;
 		rules->rules = take(set, rules->n_rules, sizeof(*rules->rules));
 		for (size_t i = 0; i < rules->n_rules; i++)
-			make_rule(set, family, &rules->rules[i], n_rules, acl);
+			make_rule(set, family, &rules->rules[i], n_rules, i, acl);
 	}
 	return set;
 }

@@ -11,6 +11,7 @@ enum ruleset_family {
 	RULESET_RANDOM,	  /* everything mixed in a small universe, so that rules often meet */
 	RULESET_MESH,	  /* a rule per peer and service, as NetBird distributes them */
 	RULESET_FIREWALL, /* lists of prefixes and services on both sides */
+	RULESET_SERVICES, /* each service open to a few sources, one rule for each of them */
 	RULESET_HOSTILE,  /* nested prefixes and ranges, every rule overlapping most others */
 };
 

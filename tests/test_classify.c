@@ -202,13 +202,21 @@ static void mesh_rules_decide_as_the_oracle_says(void **state)
 	compare(RULESET_MESH, 4, 6000, 1, 4, PACKETS / 4);
 }
 
+static void rules_of_services_decide_as_the_oracle_says(void **state)
+{
+	(void)state;
+	compare(RULESET_SERVICES, 4, 1000, 0, 1, PACKETS / 4);
+	compare(RULESET_SERVICES, 6, 4000, 2, 2, PACKETS / 4);
+	compare(RULESET_SERVICES, 4, 30000, 0, 3, PACKETS / 20);
+}
+
 static void firewall_rules_decide_as_the_oracle_says(void **state)
 {
 	(void)state;
 	compare(RULESET_FIREWALL, 4, 10, 0, 1, PACKETS / 4);
 	compare(RULESET_FIREWALL, 6, 300, 2, 2, PACKETS / 4);
 	compare(RULESET_FIREWALL, 4, 2000, 2, 3, PACKETS / 4);
-	compare(RULESET_FIREWALL, 6, 5000, 2, 4, PACKETS / 4);
+	compare(RULESET_FIREWALL, 6, 10000, 2, 4, PACKETS / 4);
 }
 
 static void hostile_rules_decide_as_the_oracle_says(void **state)
@@ -220,11 +228,209 @@ static void hostile_rules_decide_as_the_oracle_says(void **state)
 	compare(RULESET_HOSTILE, 6, 5000, 0, 4, PACKETS / 4);
 }
 
+/* The families above are worth something only if they reach every layout of the tables. */
+static void the_families_reach_every_layout(void **state)
+{
+	static const struct {
+		enum ruleset_family family;
+		size_t n_rules;
+		uint32_t lines;
+		bool merged;
+	} rows[] = {
+		{RULESET_MESH, 400, 1, false},	     {RULESET_MESH, 6000, 1, true},
+		{RULESET_FIREWALL, 2000, 4, false},  {RULESET_SERVICES, 4000, 2, true},
+		{RULESET_FIREWALL, 10000, 0, false}, {RULESET_SERVICES, 30000, 0, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct ruleset *set = ruleset_make(rows[i].family, 4, rows[i].n_rules, 1);
+		struct classifier *classifier = compile(&set->policy, 0);
+		const struct classify_config *config = classifier_config(classifier);
+
+		if (rows[i].merged && rows[i].lines)
+			assert_in_range(config->lines, rows[i].lines, CLASSIFY_LINES_MAX);
+		else
+			assert_int_equal(config->lines, rows[i].lines);
+		assert_int_equal(config->tries, !rows[i].lines);
+		assert_int_equal(config->merged, rows[i].merged);
+		classifier_free(classifier);
+		ruleset_free(set);
+	}
+}
+
+/* ---- by hand ---- */
+
+static struct address_match from_prefix(struct prefix *prefix)
+{
+	return (struct address_match){.prefixes = prefix, .n_prefixes = 1};
+}
+
+static uint32_t look_up(const struct classifier *classifier, enum acl acl, uint8_t l4_proto,
+			uint16_t dport)
+{
+	struct classifier_key key = {
+		.source.word = {0, 0, htonl(0xffff), htonl(0x64400001)},
+		.destination.word = {0, 0, htonl(0xffff), htonl(0x9e370202)},
+		.sport = 40000,
+		.dport = dport,
+		.ip_version = 4,
+		.l4_proto = l4_proto,
+	};
+
+	return classifier_lookup(classifier, &key, acl);
+}
+
+static void a_policy_without_rules_matches_nothing(void **state)
+{
+	struct policy policy = {0};
+	struct classifier *classifier = compile(&policy, 0);
+
+	(void)state;
+	assert_int_equal(classifier_n_rules(classifier), 0);
+	assert_int_equal(look_up(classifier, ACL_PEER, 6, 22), 0);
+	packets[0] = (struct probe_key){.ip_version = 4, .l4_proto = 6};
+	packets[1] = (struct probe_key){.ip_version = 6, .l4_proto = 58, .acl = 1};
+	expected[0] = expected[1] = 0;
+	check_kernel(classifier, 2);
+	classifier_free(classifier);
+}
+
+static void built_in_rules_come_first_then_denials_then_allowances(void **state)
+{
+	struct address_match any = {.any = true};
+	struct port_range ssh = {22, 22};
+	struct policy_rule rules[] = {
+		{.id = "allow",
+		 .source = any,
+		 .destination = any,
+		 .allow = true,
+		 .protocol = PROTOCOL_ALL},
+		{.id = "deny",
+		 .source = any,
+		 .destination = any,
+		 .protocol = 6,
+		 .destination_ports = &ssh,
+		 .n_destination_ports = 1},
+	};
+	struct policy policy = {.acl = {{rules, 2}, {rules, 2}}};
+	struct classifier *classifier = compile(&policy, 1);
+
+	(void)state;
+	assert_int_equal(classifier_n_rules(classifier), 5);
+	assert_string_equal(classifier_rule(classifier, 0).rule->id, "deny");
+	assert_string_equal(classifier_rule(classifier, 1).rule->id, "allow");
+	assert_int_equal(classifier_rule(classifier, 1).flags, RULE_ALLOW);
+	assert_int_equal(classifier_rule(classifier, 1).acl, ACL_PEER);
+	assert_null(classifier_rule(classifier, 2).rule);
+	assert_int_equal(classifier_rule(classifier, 2).flags, RULE_BUILTIN);
+	assert_int_equal(classifier_rule(classifier, 2).acl, ACL_ROUTE);
+	assert_int_equal(look_up(classifier, ACL_PEER, 6, 22), 1);
+	assert_int_equal(look_up(classifier, ACL_PEER, 6, 23), 2);
+	assert_int_equal(look_up(classifier, ACL_ROUTE, 6, 22), 3);
+	classifier_free(classifier);
+}
+
+static void ports_are_compared_for_tcp_and_udp_only(void **state)
+{
+	struct address_match any = {.any = true};
+	struct port_range web = {80, 80};
+	struct policy_rule rule = {.source = any,
+				   .destination = any,
+				   .allow = true,
+				   .protocol = PROTOCOL_ALL,
+				   .destination_ports = &web,
+				   .n_destination_ports = 1};
+	struct policy policy = {.acl = {{&rule, 1}, {NULL, 0}}};
+	struct classifier *classifier = compile(&policy, 0);
+
+	(void)state;
+	assert_int_equal(look_up(classifier, ACL_PEER, 6, 80), 1);
+	assert_int_equal(look_up(classifier, ACL_PEER, 17, 81), 0);
+	assert_int_equal(look_up(classifier, ACL_PEER, 1, 81), 1);
+	assert_int_equal(look_up(classifier, ACL_PEER, 132, 81), 1);
+	classifier_free(classifier);
+}
+
+static void every_ipv4_address_is_not_every_address(void **state)
+{
+	struct prefix everything = {.addr.word = {0, 0, htonl(0xffff), 0}, .ip_version = 4};
+	struct policy_rule rule = {.source = from_prefix(&everything),
+				   .destination.any = true,
+				   .protocol = PROTOCOL_ALL,
+				   .allow = true};
+	struct policy policy = {.acl = {{&rule, 1}, {NULL, 0}}};
+	struct classifier *classifier = compile(&policy, 0);
+	struct classifier_key key = {.ip_version = 6, .l4_proto = 6};
+
+	(void)state;
+	assert_int_equal(look_up(classifier, ACL_PEER, 6, 80), 1);
+	assert_int_equal(classifier_lookup(classifier, &key, ACL_PEER), 0);
+	classifier_free(classifier);
+}
+
+static void a_rule_with_empty_sets_matches_nothing(void **state)
+{
+	struct prefix_set empty = {0};
+	size_t zero = 0;
+	struct policy_rule rule = {.source = {.sets = &zero, .n_sets = 1},
+				   .destination.any = true,
+				   .protocol = PROTOCOL_ALL,
+				   .allow = true};
+	struct policy policy = {.acl = {{&rule, 1}, {NULL, 0}}, .sets = &empty, .n_sets = 1};
+	struct classifier *classifier = compile(&policy, 0);
+
+	(void)state;
+	assert_int_equal(look_up(classifier, ACL_PEER, 6, 80), 0);
+	classifier_free(classifier);
+}
+
+static void rules_beyond_the_budget_are_refused(void **state)
+{
+	struct ruleset *set = ruleset_make(RULESET_HOSTILE, 4, 5000, 1);
+	struct classifier *classifier = NULL;
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(classifier_compile(&set->policy, NULL, 0, 8 << 20, &classifier, &error),
+			 -E2BIG);
+	assert_null(classifier);
+	assert_non_null(strstr(error.text, "8 MiB"));
+	ruleset_free(set);
+}
+
+static void the_tables_stay_within_the_budget(void **state)
+{
+	struct ruleset *set = ruleset_make(RULESET_FIREWALL, 4, 10000, 1);
+	struct classifier *classifier = compile(&set->policy, 0);
+	struct classifier *same = NULL;
+	size_t bytes = classifier_memory(classifier);
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(classifier_compile(&set->policy, NULL, 0, bytes, &same, &error), 0);
+	classifier_free(same);
+	same = NULL;
+	assert_int_equal(classifier_compile(&set->policy, NULL, 0, bytes - 1, &same, &error),
+			 -E2BIG);
+	classifier_free(classifier);
+	ruleset_free(set);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_policy_without_rules_matches_nothing),
+		cmocka_unit_test(built_in_rules_come_first_then_denials_then_allowances),
+		cmocka_unit_test(ports_are_compared_for_tcp_and_udp_only),
+		cmocka_unit_test(every_ipv4_address_is_not_every_address),
+		cmocka_unit_test(a_rule_with_empty_sets_matches_nothing),
+		cmocka_unit_test(rules_beyond_the_budget_are_refused),
+		cmocka_unit_test(the_tables_stay_within_the_budget),
+		cmocka_unit_test(the_families_reach_every_layout),
 		cmocka_unit_test(random_rules_decide_as_the_oracle_says),
 		cmocka_unit_test(mesh_rules_decide_as_the_oracle_says),
+		cmocka_unit_test(rules_of_services_decide_as_the_oracle_says),
 		cmocka_unit_test(firewall_rules_decide_as_the_oracle_says),
 		cmocka_unit_test(hostile_rules_decide_as_the_oracle_says),
 	};

@@ -3,8 +3,8 @@
  * Rules to positions of the rows, and the choice of how rows are laid out.
  *
  * Few rules: the position of a rule is its index.  Otherwise rules that differ in nothing but
- * their source share a position, which sorts by the first of them, and if the positions still do
- * not fit a line they are divided into sections.
+ * their source share a position, which sorts by the first of them, where that saves a good part;
+ * and if the positions do not fit lines they are divided into sections.
  *
  * The walk may have to look at every position whose rules begin before the rule that wins and end
  * behind it.  SHARED_OPEN_MAX bounds how many such positions there can be, whatever the rules.
@@ -14,7 +14,10 @@
 
 #include "build.h"
 
-#define SHARED_OPEN_MAX 512
+#define SHARED_OPEN_MAX 1024
+
+/* Rows of lines hold no more positions than this. */
+#define LINES_POSITIONS_MAX (CLASSIFY_LINES_MAX * CLASSIFY_LINE_BITS)
 
 /* Rules that could share a position, kept at the number of the first of them. */
 struct group {
@@ -149,29 +152,34 @@ static int place_sections(struct build *build, struct grouping *g)
 	return 0;
 }
 
+static int place_lines(struct build *build, struct grouping *g)
+{
+	uint32_t end = place_rules(build, g, CLASSIFY_SECTIONS, 0);
+	uint32_t lines = (end + CLASSIFY_LINE_BITS - 1) / CLASSIFY_LINE_BITS;
+
+	build->c->config.lines = lines;
+	build->n_positions = lines * CLASSIFY_LINE_BITS;
+	return 0;
+}
+
 static int place(struct build *build, struct grouping *g)
 {
 	struct classifier *c = build->c;
 	size_t saved;
 
-	if (c->n_items <= CLASSIFY_LINE_BITS) {
-		place_rules(build, g, CLASSIFY_SECTIONS, 0);
-		build->n_positions = CLASSIFY_LINE_BITS;
-		return 0;
-	}
-	c->config.mapped = 1;
+	if (c->n_items <= CLASSIFY_LINE_BITS)
+		return place_lines(build, g);
 	saved = choose_shared(g, c->n_items);
-	if (c->n_items - saved > CLASSIFY_LINE_BITS && saved < c->n_items / 4) {
+	if (saved < c->n_items / 4) {
 		for (size_t i = 0; i < c->n_items; i++)
 			g->groups[i].shared = false;
 		saved = 0;
 	}
 	c->config.merged = saved > 0;
-	if (c->n_items - saved > CLASSIFY_LINE_BITS)
+	c->config.mapped = saved > 0 || c->n_items > LINES_POSITIONS_MAX;
+	if (c->n_items - saved > LINES_POSITIONS_MAX)
 		return place_sections(build, g);
-	place_rules(build, g, CLASSIFY_SECTIONS, 0);
-	build->n_positions = CLASSIFY_LINE_BITS;
-	return 0;
+	return place_lines(build, g);
 }
 
 static int note_rules(struct build *build)
@@ -210,6 +218,8 @@ int positions_make(struct build *build)
 	struct grouping g = {.items = c->items};
 	int err = 0;
 
+	if (!c->n_items)
+		return 0;
 	g.groups = calloc(c->n_items + 1, sizeof(*g.groups));
 	g.of = malloc((c->n_items + 1) * sizeof(*g.of));
 	if (!g.groups || !g.of)
@@ -220,7 +230,7 @@ int positions_make(struct build *build)
 		err = place(build, &g);
 	if (!err)
 		err = note_rules(build);
-	c->config.positions = c->n_items ? build->n_positions : 0;
+	c->config.positions = build->n_positions;
 	free(g.groups);
 	free(g.of);
 	intern_free(&g.table);

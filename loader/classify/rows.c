@@ -99,16 +99,15 @@ static int add_origins(struct build *build, uint32_t word)
 	return err;
 }
 
-static int add_line(struct build *build, enum classify_dimension dimension)
+static int add_lines(struct build *build, enum classify_dimension dimension)
 {
-	struct classify_line *line;
-	int err = build_grow(build, CLASSIFY_TABLE_LINE, 1, &line);
+	bool shared = dimension == CLASSIFY_SOURCE && build->c->config.merged;
+	struct classify_line *lines;
+	int err = build_grow(build, CLASSIFY_TABLE_LINE, build->c->config.lines, &lines);
 
-	for (uint32_t i = 0; !err && i < 8; i++) {
-		line->word[i] = build->row_words[i] | build->any_words[i];
-	}
-	for (uint32_t i = 0; !err && i < 8; i++) {
-		if (dimension == CLASSIFY_SOURCE && build->c->config.merged)
+	for (uint32_t i = 0; !err && i < build->n_positions / 64; i++) {
+		lines[i / 8].word[i % 8] = build->row_words[i] | build->any_words[i];
+		if (shared)
 			err = add_origins(build, i);
 	}
 	clear_bits(build);
@@ -193,7 +192,7 @@ int rows_add(struct build *build, enum classify_dimension dimension)
 	collect(build, dimension);
 	switch (row_table(build, dimension)) {
 	case CLASSIFY_TABLE_LINE:
-		return add_line(build, dimension);
+		return add_lines(build, dimension);
 	case CLASSIFY_TABLE_FLAT:
 		return add_flat(build);
 	default:
@@ -213,7 +212,7 @@ int rows_add_full(struct build *build, enum classify_dimension dimension)
 	for (uint32_t i = 0; i < build->n_positions; i++)
 		if (build->rule_count[i])
 			set_bit(build, i);
-	return build->c->config.tries ? add_flat(build) : add_line(build, dimension);
+	return build->c->config.tries ? add_flat(build) : add_lines(build, dimension);
 }
 
 /**
@@ -237,5 +236,5 @@ int rows_finish(struct build *build)
 	for (uint32_t i = 0; i < build->n_positions; i++)
 		if (build->rule_count[i] > 1)
 			set_bit(build, i);
-	return config->tries ? add_flat(build) : add_line(build, CLASSIFY_PROTOCOL);
+	return config->tries ? add_flat(build) : add_lines(build, CLASSIFY_PROTOCOL);
 }
