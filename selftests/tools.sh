@@ -2,9 +2,10 @@
 #
 # The programs that tests and demo use beside the command itself.
 
-# build_tools: into $WORK/tools, which TOOLS names from then on
+# build_tools: into $WORK/tools, which TOOLS names from then on; unless make has built them
 build_tools() {
 	local flags="-std=gnu11 -O2 -g -Wall -Wextra -Werror" tool
+	[ -n "${TOOLS:-}" ] && return
 	export TOOLS=$WORK/tools
 	mkdir "$TOOLS"
 	for tool in peer tunpump hooks; do
