@@ -29,7 +29,8 @@ static size_t join_spans(struct span *spans, size_t n)
 {
 	size_t kept = 0;
 
-	qsort(spans, n, sizeof(*spans), compare_spans);
+	if (n > 1)
+		qsort(spans, n, sizeof(*spans), compare_spans);
 	for (size_t i = 0; i < n; i++) {
 		struct span *last = kept ? &spans[kept - 1] : NULL;
 		struct point next = last ? point_next(last->last) : (struct point){0, 0};

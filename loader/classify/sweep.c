@@ -111,8 +111,10 @@ static int keep_content(struct build *build, struct dimension *d)
 		d->content = content;
 		d->content_cap = cap;
 	}
-	memcpy(d->content + d->content_len, as_bits ? (void *)d->active_bits : (void *)d->active,
-	       n * sizeof(*d->content));
+	if (n)
+		memcpy(d->content + d->content_len,
+		       as_bits ? (void *)d->active_bits : (void *)d->active,
+		       n * sizeof(*d->content));
 	d->content_len += n;
 	return d->content_len * sizeof(*d->content) > build->budget_bytes ? build_over_budget(build)
 									  : 0;
