@@ -45,6 +45,8 @@ struct config {
 	__u8 pad[4];
 };
 
+_Static_assert(sizeof(struct config) == 144, "struct config is ABI");
+
 /* Whether the generation hands packets to the userspace forwarder at all. */
 static inline int config_has_forwarder(const volatile struct config *config)
 {
@@ -53,26 +55,19 @@ static inline int config_has_forwarder(const volatile struct config *config)
 }
 
 struct instance {
-	__u64 applied_ns; /* CLOCK_REALTIME when this generation came into force */
-	__u32 generation;
-	__u32 policy_len; /* bytes of the policy text in policy_text_v1 */
-	__u32 rules;	  /* entries of rules_v1, built-in ones included */
-	__u32 ifindex;
-	__u16 mtu;
-	__u8 hook;    /* enum hook */
-	__u8 routing; /* enum routing */
-	__u8 l2_len;
-	__u8 stateful;
-	__u8 native_acl;
-	__u8 netstack;
-	__u8 local_forwarding;
-	__u8 pad[7];
+	__u64 applied_ns;	/* CLOCK_REALTIME when this generation came into force */
+	struct config config;	/* the read-only data of its programs */
+	__u32 policy_len;	/* bytes of the policy text in policy_text_v1 */
+	__u32 next_rule_number; /* for the next id that is new to the policy */
+	__u32 rules;		/* entries of rules_v1, built-in ones included */
+	__u32 mtu;
 	char version[32];      /* of the shrike that built it */
 	char policy_path[256]; /* where the policy was read from, empty: none was given */
 	char routing_why[128]; /* what decided the routing mode, for status */
 	char hook_why[128];    /* what decided the hook */
+	char environment[512]; /* NetBird's variables that it was built with, NAME=VALUE lines */
 };
-_Static_assert(sizeof(struct instance) == 584, "struct instance is ABI");
+_Static_assert(sizeof(struct instance) == 1224, "struct instance is ABI");
 
 /* Map policy_text_v1 (ARRAY): the policy in force as it was read, in chunks. */
 #define POLICY_CHUNK 4096

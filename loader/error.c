@@ -20,6 +20,7 @@ int error_set(struct error *error, int code, const char *format, ...)
 
 	error->code = code;
 	error->invalid_input = false;
+	error->in_file = false;
 	va_start(args, format);
 	vsnprintf(error->text, sizeof(error->text), format, args);
 	va_end(args);
@@ -39,6 +40,7 @@ int error_input(struct error *error, const char *format, ...)
 
 	error->code = EINVAL;
 	error->invalid_input = true;
+	error->in_file = false;
 	va_start(args, format);
 	vsnprintf(error->text, sizeof(error->text), format, args);
 	va_end(args);
@@ -54,15 +56,17 @@ int error_input(struct error *error, const char *format, ...)
  */
 int error_prefix(struct error *error, const char *format, ...)
 {
-	char text[sizeof(error->text)];
+	char rest[sizeof(error->text)];
 	va_list args;
 	size_t len;
 
+	memcpy(rest, error->text, sizeof(rest));
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	vsnprintf(error->text, sizeof(error->text), format, args);
 	va_end(args);
-	len = strlen(text);
-	snprintf(text + len, sizeof(text) - len, ": %s", error->text);
-	memcpy(error->text, text, sizeof(text));
+	len = strlen(error->text);
+	strncat(error->text, ": ", sizeof(error->text) - len - 1);
+	len = strlen(error->text);
+	strncat(error->text, rest, sizeof(error->text) - len - 1);
 	return -error->code;
 }

@@ -11,11 +11,13 @@
  * struct error - what went wrong, for one line on stderr
  * @code: positive errno value, 0 while nothing has gone wrong
  * @invalid_input: the caller's input is at fault (exit status 2, not 1)
+ * @in_file: @text begins with FILE:LINE:COLUMN
  * @text: "what: why", or "FILE:LINE:COLUMN: what" for a file; no newline, no program name
  */
 struct error {
 	int code;
 	bool invalid_input;
+	bool in_file;
 	char text[1024];
 };
 

@@ -87,6 +87,7 @@ int yaml_locate(const struct yaml_doc *doc, struct position at, struct error *er
 	size_t len = strlen(doc->path);
 	bool cut = len > PATH_SHOWN_MAX;
 
+	error->in_file = true;
 	return error_prefix(error, "%s%s:%u:%u", cut ? "..." : "",
 			    cut ? doc->path + len - PATH_SHOWN_MAX : doc->path, at.line, at.column);
 }

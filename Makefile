@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# make            build ./shrike
+# make deps       install what building and testing need (Debian, as root)
+# make test       unit, kernel and end-to-end tests (as root)
+# make demo       see it work in a lab of network namespaces (as root)
+# make install    DESTDIR= PREFIX=/usr/local
+# V=1 shows the commands.  SANITIZE=1 builds with address and undefined behaviour sanitizers.
+
+CC ?= gcc
+CLANG ?= clang
+BPFTOOL ?= $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool)
+PREFIX ?= /usr/local
+B := build
+V ?= 0
+ifeq ($(V),0)
+Q := @
+say = @printf '  %-8s %s\n' $(1) $(2);
+else
+Q :=
+say =
+endif
+
+CFLAGS ?= -O2 -g
+C_FLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -MMD -MP \
+	   -Iinclude -Iloader -Iloader/policy -I$(B) -isystem /usr/include/libnl3 $(CFLAGS)
+BPF_FLAGS := -target bpf -mcpu=v3 -g -O2 -Wall -Wextra -Werror -Wno-unused-parameter \
+	     -fno-jump-tables -MMD -MP -Iinclude -Ivmlinux -Ibpf
+LIBS := -lbpf -lelf -lz -lxdp -lnl-route-3 -lnl-3 -lfyaml -ljansson
+ifeq ($(SANITIZE),1)
+C_FLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=address,undefined
+B := build/sanitize
+endif
+
+BPF_OBJS := $(patsubst bpf/%.bpf.c,$(B)/bpf/%.o,$(sort $(wildcard bpf/*.bpf.c)))
+SRCS := $(filter-out loader/main.c loader/cmd_%.c,$(wildcard loader/*.c loader/*/*.c))
+OBJS := $(SRCS:%.c=$(B)/%.o)
+CMD_OBJS := $(patsubst %.c,$(B)/%.o,loader/main.c $(wildcard loader/cmd_*.c))
+TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
+TOOLS := $(patsubst selftests/tools/%.c,$(B)/tools/%,$(wildcard selftests/tools/*.c))
+PROBES := $(patsubst tests/bpf/%.bpf.c,$(B)/tests/%.skel.h,$(wildcard tests/bpf/*.bpf.c))
+TEST_PARTS := $(patsubst tests/%.c,$(B)/tests/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
+
+.PHONY: all check-tools deps test unit e2e demo install clean format check-format tools
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: shrike
+
+shrike: $(B)/shrike
+	$(Q)ln -sf $< $@
+
+# --- what the build needs: each with the package that holds it ---------------------------------
+
+BUILD_DEPS := clang gcc libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnl-route-3-dev \
+	      libxdp-dev libfyaml-dev libjansson-dev bpftool pkg-config
+TEST_DEPS := libcmocka-dev iproute2 iputils-ping procps util-linux ethtool tcpdump python3 \
+	     man-db clang-format mount jq
+HEADERS := bpf/libbpf.h:libbpf-dev libelf.h:libelf-dev zlib.h:zlib1g-dev \
+	   libnl3/netlink/netlink.h:libnl-3-dev libnl3/netlink/route/link.h:libnl-route-3-dev \
+	   xdp/xsk.h:libxdp-dev libfyaml.h:libfyaml-dev jansson.h:libjansson-dev
+
+check-tools:
+	@missing=; \
+	command -v $(CC) >/dev/null || missing="$$missing gcc"; \
+	command -v $(CLANG) >/dev/null || missing="$$missing clang"; \
+	[ -n "$(BPFTOOL)" ] || missing="$$missing bpftool"; \
+	for h in $(HEADERS); do \
+		echo "#include <$${h%%:*}>" | $(CC) -E -x c - >/dev/null 2>&1 || \
+		echo "#include <$${h%%:*}>" | $(CC) -isystem /usr/include/libnl3 -E -x c - \
+			>/dev/null 2>&1 || missing="$$missing $${h##*:}"; \
+	done; \
+	[ -z "$$missing" ] || { \
+		echo "shrike: these Debian packages are missing:$$missing"; \
+		echo "shrike: install them with: make deps (as root)"; exit 1; } >&2
+
+deps:
+	@need=; for p in $(BUILD_DEPS) $(TEST_DEPS); do \
+		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || \
+			need="$$need $$p"; done; \
+	[ -z "$$need" ] || { apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$need; }
+
+# --- the BPF object: one translation unit per stage, linked, then embedded ----------------------
+
+$(B)/bpf/%.o: bpf/%.bpf.c | check-tools
+	@mkdir -p $(@D)
+	$(call say,BPF,$<) $(CLANG) $(BPF_FLAGS) -c $< -o $@
+
+$(B)/shrike.bpf.o: $(BPF_OBJS)
+	$(call say,LINK,$@) $(BPFTOOL) gen object $@ $^
+
+$(B)/shrike.skel.h: $(B)/shrike.bpf.o
+	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name shrike_bpf >$@
+
+# --- the command ------------------------------------------------------------------------------
+
+$(B)/%.o: %.c | check-tools
+	@mkdir -p $(@D)
+	$(call say,CC,$<) $(CC) $(C_FLAGS) -c $< -o $@
+
+$(OBJS) $(CMD_OBJS): | $(B)/shrike.skel.h
+
+$(B)/libshrike.a: $(OBJS)
+	@rm -f $@
+	$(call say,AR,$@) $(AR) rcs $@ $^
+
+$(B)/shrike: $(CMD_OBJS) $(B)/libshrike.a
+	$(call say,LD,$@) $(CC) $(LDFLAGS) $^ -o $@ $(LIBS)
+
+# --- tests ------------------------------------------------------------------------------------
+
+$(B)/tests/%.bpf.o: $(B)/tests/%.part.o $(B)/bpf/classify.o
+	$(call say,LINK,$@) $(BPFTOOL) gen object $@ $^
+
+$(B)/tests/%.part.o: tests/bpf/%.bpf.c | check-tools
+	@mkdir -p $(@D)
+	$(call say,BPF,$<) $(CLANG) $(BPF_FLAGS) -c $< -o $@
+
+$(B)/tests/%.skel.h: $(B)/tests/%.bpf.o
+	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name $* >$@
+
+$(B)/tests/%.o: tests/%.c | check-tools $(PROBES)
+	@mkdir -p $(@D)
+	$(call say,CC,$<) $(CC) $(C_FLAGS) -Itests -I$(B)/tests -c $< -o $@
+
+$(B)/tests/test_%: $(B)/tests/test_%.o $(TEST_PARTS) $(B)/libshrike.a
+	$(call say,LD,$@) $(CC) $(LDFLAGS) $^ -o $@ $(LIBS) -lcmocka
+
+$(B)/tools/%: selftests/tools/%.c | check-tools
+	@mkdir -p $(@D)
+	$(call say,CC,$<) $(CC) $(C_FLAGS) $< -o $@ -lbpf
+
+tools: $(TOOLS)
+
+unit: $(TESTS)
+	$(Q)selftests/unit $(TESTS)
+
+e2e: shrike tools
+	$(Q)TOOLS=$(CURDIR)/$(B)/tools selftests/run
+
+test:
+	$(Q)$(MAKE) --no-print-directory deps
+	$(Q)$(MAKE) --no-print-directory shrike tools $(TESTS)
+	$(Q)TOOLS=$(CURDIR)/$(B)/tools selftests/all $(TESTS)
+
+demo:
+	$(Q)$(MAKE) --no-print-directory deps
+	$(Q)$(MAKE) --no-print-directory shrike tools
+	$(Q)TOOLS=$(CURDIR)/$(B)/tools selftests/demo.sh
+
+# --- the rest ---------------------------------------------------------------------------------
+
+install: shrike
+	install -D -m 0755 $(B)/shrike $(DESTDIR)$(PREFIX)/sbin/shrike
+	$(Q)for page in docs/man/*.[1-8]; do \
+		install -D -m 0644 $$page \
+			$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
+	install -D -m 0644 dist/shrike.bash-completion \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/shrike
+	$(Q)mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@SBINDIR@|$(PREFIX)/sbin|' dist/shrike@.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/shrike@.service
+
+C_FILES = $(shell git ls-files '*.c' '*.h' | grep -v vmlinux.h)
+
+format:
+	clang-format -i $(C_FILES)
+
+check-format:
+	clang-format --dry-run -Werror $(C_FILES)
+
+clean:
+	rm -rf build shrike
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

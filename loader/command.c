@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "command.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "live.h"
+#include "netlink.h"
+
+#define COMMAND_COLUMN 12
+
+static const char *current_path = "shrike"; /* the words that led to the command */
+
+static void list(const struct command *family, const char *path, FILE *file)
+{
+	fprintf(file, "usage: %s COMMAND ...\n\n", path);
+	for (; family->name; family++)
+		fprintf(file, "  %-*s %s\n", COMMAND_COLUMN, family->name, family->summary);
+	fprintf(file, "\n'%s COMMAND --help' tells more.\n", path);
+}
+
+/**
+ * command_dispatch() - Run the command that the arguments name
+ * @family: the commands to choose from
+ * @path: the words before, for messages
+ * @argc, @argv: with the last of those words first
+ *
+ * Return: exit status.
+ */
+int command_dispatch(const struct command *family, const char *path, int argc, char **argv)
+{
+	static char words[128];
+
+	if (argc < 2) {
+		list(family, path, stderr);
+		return EXIT_INVALID;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		list(family, path, stdout);
+		return EXIT_DONE;
+	}
+	for (const struct command *command = family; command->name; command++) {
+		if (strcmp(argv[1], command->name))
+			continue;
+		snprintf(words, sizeof(words), "%s %s", path, command->name);
+		current_path = words;
+		opterr = 0;
+		if (command->family)
+			return command_dispatch(command->family, strdup(words), argc - 1, argv + 1);
+		return command->run(command, argc - 1, argv + 1);
+	}
+	fprintf(stderr, "%s: unknown command '%s'; '%s --help' lists them\n", "shrike", argv[1],
+		path);
+	return EXIT_INVALID;
+}
+
+/**
+ * command_help() - Print the help of a command
+ */
+int command_help(const struct command *command)
+{
+	printf("usage: %s %s\n\n%s\n", current_path, command->arguments, command->summary);
+	if (command->details)
+		printf("\n%s", command->details);
+	return EXIT_DONE;
+}
+
+/**
+ * command_usage() - Say what is wrong with the arguments
+ *
+ * Return: EXIT_INVALID.
+ */
+int command_usage(const struct command *command, const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "shrike: %s: ", command->name);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fprintf(stderr, "; usage: %s %s\n", current_path, command->arguments);
+	return EXIT_INVALID;
+}
+
+/**
+ * command_unknown_option() - getopt_long() has returned '?'
+ */
+int command_unknown_option(const struct command *command, char **argv)
+{
+	if (optopt && optopt < 0x80)
+		return command_usage(command, "option '-%c' is unknown or lacks its value", optopt);
+	return command_usage(command, "option '%s' is unknown or lacks its value",
+			     argv[optind - 1]);
+}
+
+/**
+ * command_fail() - Say on one line of stderr what went wrong
+ *
+ * Return: the exit status that belongs to it.
+ */
+int command_fail(const struct error *error)
+{
+	fprintf(stderr, "%s%s\n", error->in_file ? "" : "shrike: ", error->text);
+	return error->invalid_input ? EXIT_INVALID : EXIT_FAILED;
+}
+
+/**
+ * command_warn() - Say on one line of stderr what was not understood; a warn_fn
+ */
+void command_warn(const char *text, void *unused)
+{
+	(void)unused;
+	fprintf(stderr, "shrike: warning: %s\n", text);
+}
+
+/**
+ * command_attached() - The interfaces of the namespace that shrike is attached to
+ * @ifindexes: becomes an array, to be freed by the caller
+ * @n: becomes its length
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int command_attached(int **ifindexes, size_t *n, struct error *error)
+{
+	struct if_nameindex *all = if_nameindex(), *link;
+	size_t count = 0, found = 0;
+	int *list, err = 0;
+
+	if (!all)
+		return error_set(error, errno, "cannot list interfaces: %s", strerror(errno));
+	for (link = all; link->if_index; link++)
+		count++;
+	list = calloc(count + 1, sizeof(*list));
+	if (!list)
+		err = error_set(error, ENOMEM, "out of memory");
+	for (link = all; link->if_index && !err; link++) {
+		struct hook_state hooks[HOOK_POINTS];
+
+		err = hooks_query(link->if_index, hooks, error);
+		if (!err && live_is_ours(hooks))
+			list[found++] = link->if_index;
+	}
+	if_freenameindex(all);
+	if (err) {
+		free(list);
+		return err;
+	}
+	*ifindexes = list;
+	*n = found;
+	return 0;
+}
+
+/**
+ * command_interface() - The interface that is meant
+ * @given: its name, NULL: the only attached one, else wt0
+ * @name: becomes its name
+ * @ifindex: becomes its index; NULL: not asked for, and it need not exist
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int command_interface(const char *given, char name[IF_NAMESIZE], int *ifindex,
+		      struct error *error)
+{
+	struct link_info link;
+	int *attached, err;
+	size_t n;
+
+	snprintf(name, IF_NAMESIZE, "%s", given ? given : "wt0");
+	if (!given) {
+		err = command_attached(&attached, &n, error);
+		if (err)
+			return err;
+		if (n == 1)
+			if_indextoname(attached[0], name);
+		free(attached);
+	}
+	if (given && strlen(given) >= IF_NAMESIZE)
+		return error_input(error, "%.32s: not the name of an interface", given);
+	if (!ifindex)
+		return 0;
+	err = netlink_link_by_name(name, &link, error);
+	if (!err)
+		*ifindex = link.ifindex;
+	return err;
+}

@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "dataplane.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/membarrier.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "addresses.h"
+#include "lock.h"
+#include "path.h"
+#include "pins.h"
+
+#define SNAP_LEN 256
+
+/* What one application of a policy knows on its way. */
+struct application {
+	const struct dataplane_request *request;
+	struct dataplane *to;
+	struct environment environment;
+	char environment_text[512];
+	struct mode_facts facts;
+	struct mode mode;
+	struct live live;  /* the generation in force before, or whose state is taken over */
+	bool has_previous; /* @live is one of the two */
+	struct prefix *overlay;
+	size_t n_overlay;
+};
+
+/* A variable of this process, or the one that the generation in force was built with. */
+static const char *find_variable(const struct application *a, const char *name, char *value,
+				 size_t size)
+{
+	const char *own = getenv(name), *line = a->live.instance.environment;
+	size_t len = strlen(name);
+
+	if (own || !a->has_previous || a->request->caller != DATAPLANE_APPLY)
+		return own;
+	for (; *line; line += strcspn(line, "\n") + 1)
+		if (!strncmp(line, name, len) && line[len] == '=') {
+			line += len + 1;
+			snprintf(value, size, "%.*s", (int)strcspn(line, "\n"), line);
+			return value;
+		}
+	return NULL;
+}
+
+/* Get a variable and note it for later commands. */
+static const char *get_variable(const char *name, void *arg)
+{
+	static char value[128];
+	struct application *a = arg;
+	const char *found = find_variable(a, name, value, sizeof(value));
+	size_t len = strlen(a->environment_text);
+
+	if (found && !strchr(found, '\n'))
+		snprintf(a->environment_text + len, sizeof(a->environment_text) - len, "%s=%s\n",
+			 name, found);
+	return found;
+}
+
+static int load_policy(const struct dataplane_request *request, struct policy **policy,
+		       struct error *error)
+{
+	if (request->policy_path && request->policy_text)
+		return policy_parse(request->policy_path, request->policy_text,
+				    request->policy_len, policy, error);
+	if (request->policy_path)
+		return policy_load(request->policy_path, policy, error);
+	*policy = policy_default();
+	return *policy ? 0 : error_set(error, ENOMEM, "out of memory");
+}
+
+static int read_policy(struct application *a, struct error *error)
+{
+	struct policy *policy;
+	int err = load_policy(a->request, &policy, error);
+
+	if (err)
+		return err;
+	environment_read(&a->environment, get_variable, a, a->request->warn, a->request->warn_arg);
+	environment_apply(&a->environment, policy);
+	a->to->policy = policy;
+	return 0;
+}
+
+static int decide_mode(struct application *a, bool native_xdp, struct error *error)
+{
+	int err = mode_read_facts(&a->facts, error);
+
+	if (err)
+		return err;
+	a->facts.native_xdp = native_xdp;
+	a->facts.tcx = hooks_have_tcx();
+	a->facts.l2_len = a->to->link.l2_len;
+	err = mode_decide(a->to->policy, &a->environment, &a->facts, &a->mode, a->request->warn,
+			  a->request->warn_arg, error);
+	if (err)
+		return err;
+	if (a->request->caller == DATAPLANE_ATTACH && a->mode.routing == ROUTING_USERSPACE)
+		return error_set(error, EOPNOTSUPP,
+				 "userspace routing (%s) needs a process that stays: use "
+				 "'shrike run %s', or set routing: native or disabled",
+				 a->mode.routing_why, a->to->link.name);
+	return 0;
+}
+
+static bool has_forwarder(const struct application *a)
+{
+	const struct policy_mode *mode = &a->to->policy->mode;
+	struct config config = {
+		.routing = a->mode.routing,
+		.netstack = mode->netstack,
+		.local_forwarding = mode->local_forwarding,
+	};
+
+	return config_has_forwarder(&config);
+}
+
+static int build(struct application *a, struct error *error)
+{
+	struct generation_spec spec = {
+		.policy = a->to->policy,
+		.mode = &a->mode,
+		.previous = a->has_previous ? &a->live.maps : NULL,
+		.instance_previous = a->has_previous ? &a->live.instance : NULL,
+		.environment_text = a->environment_text,
+		.ifindex = a->to->link.ifindex,
+		.snap_len = SNAP_LEN,
+		.mtu = a->to->link.mtu > UINT16_MAX ? UINT16_MAX : a->to->link.mtu,
+		.l2_len = a->to->link.l2_len,
+	};
+	int err;
+
+	free(a->overlay);
+	a->overlay = NULL;
+	a->n_overlay = 0;
+	if (has_forwarder(a)) {
+		err = addresses_overlay_prefixes(spec.ifindex, &a->overlay, &a->n_overlay, error);
+		if (err)
+			return err;
+		spec.overlay = a->overlay;
+		spec.n_overlay = a->n_overlay;
+	}
+	generation_free(a->to->generation);
+	a->to->generation = NULL;
+	err = generation_build(&spec, &a->to->generation, error);
+	if (!err)
+		err = dataplane_sync_addresses(&a->to->generation->maps, spec.ifindex, error);
+	return err;
+}
+
+/**
+ * dataplane_sync_addresses() - Tell a generation which addresses are this host's now
+ * @maps: of the generation
+ * @ifindex: of the protected interface
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int dataplane_sync_addresses(const struct map_set *maps, int ifindex, struct error *error)
+{
+	struct local_maps local = {
+		.bitmap_fd = map_set_fd(maps, "local4_v1"),
+		.addr_fd = map_set_fd(maps, "local_addr_v1"),
+	};
+	size_t changes;
+
+	return addresses_sync(&local, ifindex, &changes, error);
+}
+
+static enum hook_point ingress_point(const struct mode *mode)
+{
+	return mode->hook == HOOK_XDP ? HOOK_POINT_XDP : HOOK_POINT_TC_INGRESS;
+}
+
+static int check_foreign(const struct application *a, enum hook_point point, struct error *error)
+{
+	const struct hook_state *state = &a->live.hooks[point];
+
+	if (!state->foreign_id || state->prog_id)
+		return 0;
+	return error_set(error, EBUSY,
+			 "%s: another program (%s, id %u) is attached to %s; remove it first, or "
+			 "choose the other hook with 'hook:' in the policy",
+			 a->to->link.name,
+			 state->foreign_name[0] ? state->foreign_name : "unnamed",
+			 state->foreign_id, hook_point_name(point));
+}
+
+/* Put a program at a hook point, in the place of ours if there is one. */
+static int put(struct application *a, enum hook_point point, int prog_fd, struct error *error)
+{
+	const struct hook_state *state = &a->live.hooks[point];
+	int err = check_foreign(a, point, error);
+
+	if (err)
+		return err;
+	if (!state->prog_id)
+		return hook_attach(a->to->link.ifindex, point, a->mode.xdp_generic, prog_fd,
+				   &a->to->link_fds[point], error);
+	err = hook_replace(a->to->link.ifindex, point, state, prog_fd, error);
+	if (err)
+		return err;
+	a->to->link_fds[point] = hook_open_link(state);
+	return 0;
+}
+
+/* Undo put() at egress: the ingress program in force keeps its own other half. */
+static void restore_egress(struct application *a)
+{
+	struct hook_state *before = &a->live.hooks[HOOK_POINT_TC_EGRESS];
+	struct hook_state now[HOOK_POINTS];
+	struct error ignored;
+	int fd;
+
+	if (!before->prog_id) {
+		if (!hooks_query(a->to->link.ifindex, now, &ignored))
+			hook_detach(a->to->link.ifindex, HOOK_POINT_TC_EGRESS,
+				    &now[HOOK_POINT_TC_EGRESS], &ignored);
+		return;
+	}
+	fd = bpf_prog_get_fd_by_id(before->prog_id);
+	if (fd < 0)
+		return;
+	hook_replace(a->to->link.ifindex, HOOK_POINT_TC_EGRESS, before, fd, &ignored);
+	close(fd);
+}
+
+/* The other ingress hook, after the mode has changed from one to the other. */
+static int leave_other_ingress(struct application *a, struct error *error)
+{
+	enum hook_point other = a->mode.hook == HOOK_XDP ? HOOK_POINT_TC_INGRESS
+							 : HOOK_POINT_XDP;
+
+	return hook_detach(a->to->link.ifindex, other, &a->live.hooks[other], error);
+}
+
+static int put_all(struct application *a, struct error *error)
+{
+	struct generation *generation = a->to->generation;
+	int err;
+
+	err = put(a, HOOK_POINT_TC_EGRESS, generation->egress_fd, error);
+	if (err)
+		return err;
+	err = put(a, ingress_point(&a->mode), generation->ingress_fd, error);
+	if (err) {
+		restore_egress(a);
+		return err;
+	}
+	return leave_other_ingress(a, error);
+}
+
+/*
+ * Build for the hook that suits the link, and attach.  Only attaching tells whether a driver runs
+ * XDP itself; where it does not, and the policy leaves the choice, the next best is built.
+ */
+static int build_and_put(struct application *a, struct error *error)
+{
+	const struct link_info *link = &a->to->link;
+	bool native = link->l2_len && (!link->kind[0] || !strcmp(link->kind, "veth"));
+	int err;
+
+	for (;;) {
+		err = decide_mode(a, native, error);
+		if (!err)
+			err = build(a, error);
+		if (!err && a->has_previous)
+			err = generation_carry_state(&a->live.maps, a->to->generation, error);
+		if (!err)
+			err = put_all(a, error);
+		if (!native || a->mode.hook != HOOK_XDP ||
+		    (err != -EOPNOTSUPP && err != -ERANGE && err != -EINVAL))
+			return err;
+		native = false;
+	}
+}
+
+static int pin_all(struct application *a, struct error *error)
+{
+	struct dataplane *to = a->to;
+	struct error ignored;
+	int err;
+
+	err = path_create(to->link.name, a->request->caller == DATAPLANE_ATTACH, to->dir, error);
+	if (err) {
+		to->dir[0] = '\0';
+		return a->request->caller == DATAPLANE_ATTACH ? err : 0; /* run holds the links itself */
+	}
+	pins_clear(to->dir, &ignored);
+	for (enum hook_point point = 0; point < HOOK_POINTS && !err; point++) {
+		char name[32];
+
+		if (to->link_fds[point] < 0)
+			continue;
+		snprintf(name, sizeof(name), "link_%s", hook_point_name(point));
+		err = pins_set(to->dir, name, to->link_fds[point], error);
+	}
+	if (!err)
+		err = pins_set(to->dir, "prog_ingress", to->generation->ingress_fd, error);
+	if (!err)
+		err = pins_set(to->dir, "prog_egress", to->generation->egress_fd, error);
+	if (!err)
+		err = pins_set_maps(to->dir, &to->generation->maps, error);
+	return err;
+}
+
+/* What the generation that was in force did until its last packet. */
+static int carry_over(struct application *a, struct error *error)
+{
+	int err;
+
+	/* wait for its last packet: this command is a synchronize_rcu() */
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	err = generation_carry_state(&a->live.maps, a->to->generation, error);
+	if (!err)
+		err = generation_carry_hits(&a->live.maps, a->to->generation, error);
+	return err;
+}
+
+static struct dataplane *dataplane_new(void)
+{
+	struct dataplane *dataplane = calloc(1, sizeof(*dataplane));
+
+	if (!dataplane)
+		return NULL;
+	for (int i = 0; i < HOOK_POINTS; i++)
+		dataplane->link_fds[i] = -1;
+	return dataplane;
+}
+
+/* Take over the state of a generation that is attached nowhere any more. */
+static int take_over(struct application *a, const struct live *before, struct error *error)
+{
+	int err = 0;
+
+	a->live.instance = before->instance;
+	for (size_t i = 0; i < before->maps.n && !err; i++) {
+		int fd = fcntl(before->maps.maps[i].fd, F_DUPFD_CLOEXEC, 0);
+
+		err = fd < 0 ? error_set(error, errno, "cannot duplicate a map: %s",
+					 strerror(errno))
+			     : map_set_add(&a->live.maps, fd, error);
+	}
+	a->has_previous = true;
+	return err;
+}
+
+static int find_live(struct application *a, struct error *error)
+{
+	int ifindex = a->to->link.ifindex;
+	int err = live_open(ifindex, &a->live, error);
+
+	if (!err) {
+		a->has_previous = true;
+		return 0;
+	}
+	if (err != -ENOENT)
+		return err;
+	if (a->request->caller == DATAPLANE_APPLY)
+		return error_set(error, ENOENT, "%s: shrike is not attached", a->request->ifname);
+	err = hooks_query(ifindex, a->live.hooks, error);
+	if (!err && a->request->before)
+		err = take_over(a, a->request->before, error);
+	return err;
+}
+
+static int apply(struct application *a, struct error *error)
+{
+	struct error ignored;
+	int err;
+
+	err = find_live(a, error);
+	if (!err)
+		err = read_policy(a, error);
+	if (!err)
+		err = build_and_put(a, error);
+	if (err)
+		return err;
+	err = pin_all(a, error);
+	if (!err && a->has_previous)
+		err = carry_over(a, error);
+	if (err && !live_is_ours(a->live.hooks))
+		dataplane_detach(a->to->link.name, true, &ignored);
+	return err;
+}
+
+/**
+ * dataplane_apply() - Put a policy into force on an interface
+ * @request: what, where, on whose behalf
+ * @dataplane: becomes what is in force, to be freed by dataplane_free()
+ * @error: why not
+ *
+ * What was in force stays in force on failure, with all its connections; on success it hands its
+ * connections over.
+ *
+ * Return: 0 or -errno; -ENOENT with DATAPLANE_APPLY where nothing is attached.
+ */
+int dataplane_apply(const struct dataplane_request *request, struct dataplane **dataplane,
+		    struct error *error)
+{
+	struct application a = { .request = request };
+	int lock = -1, err;
+
+	err = path_check_name(request->ifname, error);
+	if (err)
+		return err;
+	map_set_init(&a.live.maps);
+	a.to = dataplane_new();
+	if (!a.to)
+		return error_set(error, ENOMEM, "out of memory");
+	err = netlink_link_by_name(request->ifname, &a.to->link, error);
+	if (!err)
+		err = lock_wait("apply", request->ifname, &lock, error);
+	if (!err)
+		err = apply(&a, error);
+	if (lock >= 0)
+		close(lock);
+	free(a.overlay);
+	live_close(&a.live);
+	if (err) {
+		dataplane_free(a.to);
+		return err;
+	}
+	*dataplane = a.to;
+	return 0;
+}
+
+static void say_nothing(const char *text, void *arg)
+{
+	(void)text;
+	(void)arg;
+}
+
+/**
+ * dataplane_is_outdated() - Whether a generation would be built differently by now
+ * @live: the generation in force
+ * @link: its interface as it is now
+ *
+ * `routing: auto` follows the kernel's forwarding, and the MSS follows the interface's MTU.
+ */
+bool dataplane_is_outdated(const struct live *live, const struct link_info *link)
+{
+	const struct config *config = &live->instance.config;
+	const struct dataplane_request request = {
+		.policy_path = live->instance.policy_path[0] ? live->instance.policy_path : NULL,
+		.caller = DATAPLANE_APPLY,
+		.warn = say_nothing,
+	};
+	struct dataplane to = { .link = *link };
+	struct application a = { .request = &request, .to = &to, .has_previous = true };
+	struct dataplane_request with_text = request;
+	struct error ignored;
+	char *text = NULL;
+	bool outdated;
+
+	if (link->mtu != live->instance.mtu)
+		return true;
+	if (live_policy_text(live, &text, &with_text.policy_len, &ignored))
+		return false;
+	with_text.policy_text = text;
+	a.request = &with_text;
+	a.live.instance = live->instance;
+	outdated = !read_policy(&a, &ignored) &&
+		   !decide_mode(&a, config->hook == HOOK_XDP, &ignored) &&
+		   a.mode.routing != config->routing;
+	policy_free(to.policy);
+	free(text);
+	return outdated;
+}
+
+/**
+ * dataplane_detach() - Take everything off an interface, connections and pins included
+ * @ifname: the interface; may be gone already
+ * @force: also remove what another version left
+ * @error: why not
+ *
+ * Return: 0; -ENOENT where there was nothing; or another -errno.
+ */
+int dataplane_detach(const char *ifname, bool force, struct error *error)
+{
+	struct hook_state hooks[HOOK_POINTS] = {};
+	struct link_info link = {};
+	char dir[PATH_MAX] = "";
+	bool found = false;
+	int err;
+
+	err = path_check_name(ifname, error);
+	if (err)
+		return err;
+	if (!netlink_link_by_name(ifname, &link, error)) {
+		err = hooks_query(link.ifindex, hooks, error);
+		for (enum hook_point point = 0; point < HOOK_POINTS && !err; point++) {
+			found |= hooks[point].kind != HOOK_KIND_NONE;
+			err = hook_detach(link.ifindex, point, &hooks[point], error);
+		}
+		if (err)
+			return err;
+	}
+	if (!path_pin_dir(ifname, dir, error) && !access(dir, F_OK)) {
+		found = true;
+		err = pins_clear(dir, error);
+		if (!err)
+			err = path_remove(ifname, error);
+	}
+	if (err || found || force)
+		return err;
+	return error_set(error, ENOENT, "%s: shrike is not attached", ifname);
+}
+
+/**
+ * dataplane_free() - Let go of what is in force; with pins it stays in force
+ */
+void dataplane_free(struct dataplane *dataplane)
+{
+	if (!dataplane)
+		return;
+	for (int i = 0; i < HOOK_POINTS; i++)
+		if (dataplane->link_fds[i] >= 0)
+			close(dataplane->link_fds[i]);
+	generation_free(dataplane->generation);
+	policy_free(dataplane->policy);
+	free(dataplane);
+}

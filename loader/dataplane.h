@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Putting policies into force on an interface, and taking everything off it again.
+ *
+ * The order is what keeps packets safe: a generation is complete before it is attached, egress
+ * is tracked before ingress is judged, and one replaced ingress program switches the policy.
+ */
+#ifndef SHRIKE_DATAPLANE_H
+#define SHRIKE_DATAPLANE_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "environment.h"
+#include "generation.h"
+#include "live.h"
+#include "netlink.h"
+
+enum dataplane_caller {
+	DATAPLANE_ATTACH, /* nobody stays: needs pins, cannot forward in userspace */
+	DATAPLANE_RUN,	  /* the caller stays: pins where there is a bpffs */
+	DATAPLANE_APPLY,  /* replace the policy of what is attached */
+};
+
+/*
+ * struct dataplane - a generation that this process has put into force
+ * @link_fds: by enum hook_point, -1: none; without pins they keep the programs attached
+ * @dir: of the pins, empty where there are none
+ */
+struct dataplane {
+	struct link_info link;
+	struct policy *policy; /* after environment_apply() */
+	struct generation *generation;
+	int link_fds[HOOK_POINTS];
+	char dir[PATH_MAX];
+};
+
+/*
+ * struct dataplane_request - what to put into force, and on whose behalf
+ * @ifname: the interface, as the user named it
+ * @policy_path: policy file, "-" for standard input, NULL for the default policy
+ * @policy_text: the policy itself, read earlier from @policy_path; NULL: read the file
+ * @before: where nothing is attached, the generation whose state to take over; may be NULL
+ * @warn, @warn_arg: hears of variables that are not understood
+ */
+struct dataplane_request {
+	const char *ifname;
+	const char *policy_path;
+	const char *policy_text;
+	size_t policy_len;
+	enum dataplane_caller caller;
+	const struct live *before;
+	warn_fn warn;
+	void *warn_arg;
+};
+
+int dataplane_apply(const struct dataplane_request *request, struct dataplane **dataplane,
+		    struct error *error);
+bool dataplane_is_outdated(const struct live *live, const struct link_info *link);
+int dataplane_sync_addresses(const struct map_set *maps, int ifindex, struct error *error);
+int dataplane_detach(const char *ifname, bool force, struct error *error);
+void dataplane_free(struct dataplane *dataplane);
+
+#endif /* SHRIKE_DATAPLANE_H */

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A generation: the BPF programs specialised for one policy, with private rule tables, on shared
+ * state.  It is complete and idle until it is attached; freeing it closes what nobody else holds.
+ */
+#ifndef SHRIKE_GENERATION_H
+#define SHRIKE_GENERATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "error.h"
+#include "map_set.h"
+#include "mode.h"
+#include "policy/policy.h"
+
+struct classifier;
+struct shrike_bpf;
+
+/*
+ * struct generation_spec - what a generation is built for
+ * @policy: outlives the generation; after environment_apply()
+ * @mode: effective routing and hook
+ * @overlay: prefixes of the interface, for the built-in block of routed traffic
+ * @previous: maps of the generation in force, NULL for the first one; its state is shared
+ * @instance_previous: of the generation in force, NULL for the first one
+ * @environment_text: NetBird's variables as NAME=VALUE lines, kept for later commands
+ * @virtual_clock: for test runs: no interface is touched, nothing is shared
+ * @trace, @dry_run, @snap_len: as in struct config
+ */
+struct generation_spec {
+	const struct policy *policy;
+	const struct mode *mode;
+	const struct prefix *overlay;
+	size_t n_overlay;
+	const struct map_set *previous;
+	const struct instance *instance_previous;
+	const char *environment_text;
+	uint32_t ifindex;
+	uint32_t snap_len;
+	uint16_t mtu;
+	uint8_t l2_len;
+	bool virtual_clock;
+	bool trace;
+	bool dry_run;
+};
+
+struct generation {
+	struct shrike_bpf *skeleton;
+	struct classifier *classifier;
+	struct instance instance;
+	struct map_set maps; /* all of them, shared ones included */
+	int ingress_fd;	     /* the program for the hook of the mode; owned by the skeleton */
+	int egress_fd;
+};
+
+typedef void (*generation_log)(const char *text, void *arg);
+
+int generation_build(const struct generation_spec *spec, struct generation **generation,
+		     struct error *error);
+int generation_carry_state(const struct map_set *from, const struct generation *to,
+			   struct error *error);
+int generation_carry_hits(const struct map_set *from, const struct generation *to,
+			  struct error *error);
+void generation_free(struct generation *generation);
+void generation_verbose(bool on);
+
+#endif /* SHRIKE_GENERATION_H */

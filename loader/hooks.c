@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "hooks.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/if_link.h>
+#include <linux/pkt_sched.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Linux 6.6; newer than the headers of Debian 12. */
+#define TCX_INGRESS_TYPE ((enum bpf_attach_type)46)
+#define TCX_EGRESS_TYPE	 ((enum bpf_attach_type)47)
+#define TCX_PROGS_MAX	 64
+
+#define CLSACT_HANDLE	0x5348 /* "SH" */
+#define CLSACT_PRIORITY 1
+
+/**
+ * hook_kind_name() - How a program is attached, in the words of status and its JSON
+ */
+const char *hook_kind_name(enum hook_kind kind)
+{
+	static const char *const names[] = { "none", "xdp-native", "xdp-generic", "tcx",
+					     "clsact" };
+
+	return names[kind];
+}
+
+/**
+ * hook_point_name() - The hook point, in the words of status and of pins
+ */
+const char *hook_point_name(enum hook_point point)
+{
+	static const char *const names[] = { "xdp", "ingress", "egress" };
+
+	return names[point];
+}
+
+static enum bpf_attach_type tcx_type(enum hook_point point)
+{
+	return point == HOOK_POINT_TC_INGRESS ? TCX_INGRESS_TYPE : TCX_EGRESS_TYPE;
+}
+
+/* The program of ours that belongs at a hook point. */
+static const char *program_name(enum hook_point point)
+{
+	static const char *const names[] = { "shrike_xdp", "shrike_ingress", "shrike_egress" };
+
+	return names[point];
+}
+
+/* Note a program at a hook point as ours or foreign; returns whether it is ours. */
+static bool note_program(struct hook_state *state, enum hook_point point, uint32_t prog_id)
+{
+	int fd = bpf_prog_get_fd_by_id(prog_id);
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+	bool ours;
+
+	if (fd < 0)
+		return false;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len)) {
+		close(fd);
+		return false;
+	}
+	close(fd);
+	ours = !strcmp(info.name, program_name(point));
+	if (ours) {
+		state->prog_id = prog_id;
+	} else {
+		state->foreign_id = prog_id;
+		memcpy(state->foreign_name, info.name, sizeof(state->foreign_name));
+	}
+	return ours;
+}
+
+/* The link of an XDP program: links are only listed by number, so look at each. */
+static uint32_t find_xdp_link(int ifindex, uint32_t prog_id)
+{
+	uint32_t id = 0, found = 0;
+
+	while (!found && !bpf_link_get_next_id(id, &id)) {
+		int fd = bpf_link_get_fd_by_id(id);
+		struct bpf_link_info info = {};
+		__u32 len = sizeof(info);
+
+		if (fd < 0)
+			continue;
+		if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_LINK_TYPE_XDP &&
+		    info.prog_id == prog_id && info.xdp.ifindex == (uint32_t)ifindex)
+			found = id;
+		close(fd);
+	}
+	return found;
+}
+
+static int query_xdp(int ifindex, struct hook_state *state, struct error *error)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
+	int err = bpf_xdp_query(ifindex, 0, &opts);
+
+	if (err)
+		return error_set(error, -err, "cannot ask for XDP programs: %s", strerror(-err));
+	if (opts.drv_prog_id && note_program(state, HOOK_POINT_XDP, opts.drv_prog_id))
+		state->kind = HOOK_KIND_XDP_NATIVE;
+	if (opts.skb_prog_id && note_program(state, HOOK_POINT_XDP, opts.skb_prog_id))
+		state->kind = HOOK_KIND_XDP_GENERIC;
+	if (opts.hw_prog_id)
+		note_program(state, HOOK_POINT_XDP, opts.hw_prog_id);
+	if (state->prog_id)
+		state->link_id = find_xdp_link(ifindex, state->prog_id);
+	return 0;
+}
+
+/* The attributes of BPF_PROG_QUERY with those that Linux 6.6 added for TCX. */
+struct prog_query {
+	__u32 target_ifindex;
+	__u32 attach_type;
+	__u32 query_flags;
+	__u32 attach_flags;
+	__u64 prog_ids;
+	__u32 count;
+	__u32 pad;
+	__u64 prog_attach_flags;
+	__u64 link_ids;
+	__u64 link_attach_flags;
+	__u64 revision;
+};
+
+static int query_tcx(int ifindex, enum hook_point point, struct hook_state *state)
+{
+	__u32 prog_ids[TCX_PROGS_MAX] = {}, link_ids[TCX_PROGS_MAX] = {};
+	struct prog_query query = {
+		.target_ifindex = ifindex,
+		.attach_type = tcx_type(point),
+		.prog_ids = (uintptr_t)prog_ids,
+		.count = TCX_PROGS_MAX,
+		.link_ids = (uintptr_t)link_ids,
+	};
+
+	if (syscall(SYS_bpf, BPF_PROG_QUERY, &query, sizeof(query)))
+		return -errno;
+	for (__u32 i = 0; i < query.count && i < TCX_PROGS_MAX; i++)
+		if (note_program(state, point, prog_ids[i])) {
+			state->kind = HOOK_KIND_TCX;
+			state->link_id = link_ids[i];
+		}
+	return 0;
+}
+
+/**
+ * hooks_have_tcx() - Whether the kernel has TCX (Linux 6.6)
+ *
+ * Older ones do not know the attach type and answer EINVAL.
+ */
+bool hooks_have_tcx(void)
+{
+	struct hook_state state = {};
+
+	return query_tcx(1, HOOK_POINT_TC_INGRESS, &state) != -EINVAL;
+}
+
+static void clsact_hook(struct bpf_tc_hook *hook, int ifindex, enum hook_point point)
+{
+	memset(hook, 0, sizeof(*hook));
+	hook->sz = sizeof(*hook);
+	hook->ifindex = ifindex;
+	hook->attach_point = point == HOOK_POINT_TC_INGRESS ? BPF_TC_INGRESS : BPF_TC_EGRESS;
+}
+
+/* Our filter of clsact, by its handle and priority. */
+static void query_clsact(int ifindex, enum hook_point point, struct hook_state *state)
+{
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CLSACT_HANDLE, .priority = CLSACT_PRIORITY);
+	struct bpf_tc_hook hook;
+
+	clsact_hook(&hook, ifindex, point);
+	if (bpf_tc_query(&hook, &opts))
+		return;
+	if (note_program(state, point, opts.prog_id))
+		state->kind = HOOK_KIND_CLSACT;
+}
+
+/**
+ * hooks_query() - What the kernel runs at the hook points of an interface
+ * @ifindex: the interface
+ * @states: is filled
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int hooks_query(int ifindex, struct hook_state states[HOOK_POINTS], struct error *error)
+{
+	int err;
+
+	memset(states, 0, HOOK_POINTS * sizeof(*states));
+	err = query_xdp(ifindex, &states[HOOK_POINT_XDP], error);
+	if (err)
+		return err;
+	for (enum hook_point point = HOOK_POINT_TC_INGRESS; point < HOOK_POINTS; point++) {
+		err = query_tcx(ifindex, point, &states[point]);
+		if (err && err != -EINVAL)
+			return error_set(error, -err, "cannot ask for TC programs: %s",
+					 strerror(-err));
+		if (!states[point].prog_id)
+			query_clsact(ifindex, point, &states[point]);
+	}
+	return 0;
+}
+
+static int attach_clsact(int ifindex, enum hook_point point, int prog_fd, __u32 flags,
+			 struct error *error)
+{
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CLSACT_HANDLE, .priority = CLSACT_PRIORITY,
+		    .prog_fd = prog_fd, .flags = flags);
+	struct bpf_tc_hook hook;
+	int err;
+
+	clsact_hook(&hook, ifindex, point);
+	err = bpf_tc_hook_create(&hook);
+	if (err && err != -EEXIST)
+		return error_set(error, -err, "cannot create the clsact qdisc: %s",
+				 strerror(-err));
+	err = bpf_tc_attach(&hook, &opts);
+	if (err)
+		return error_set(error, -err, "cannot attach to TC %s: %s",
+				 hook_point_name(point), strerror(-err));
+	return 0;
+}
+
+/**
+ * hook_attach() - Put a program at a hook point that has none of ours
+ * @ifindex: the interface
+ * @point: the hook point
+ * @xdp_generic: attach XDP in generic mode
+ * @prog_fd: the program
+ * @link_fd: becomes the BPF link, which the caller owns; -1 with clsact, which needs none
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int hook_attach(int ifindex, enum hook_point point, bool xdp_generic, int prog_fd, int *link_fd,
+		struct error *error)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts);
+	enum bpf_attach_type type = point == HOOK_POINT_XDP ? BPF_XDP : tcx_type(point);
+	int fd;
+
+	if (point == HOOK_POINT_XDP)
+		opts.flags = xdp_generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+	if (point != HOOK_POINT_XDP && !hooks_have_tcx()) {
+		*link_fd = -1;
+		return attach_clsact(ifindex, point, prog_fd, 0, error);
+	}
+	fd = bpf_link_create(prog_fd, ifindex, type, &opts);
+	if (fd < 0)
+		return error_set(error, -fd, "cannot attach to %s%s: %s",
+				 point == HOOK_POINT_XDP ? "" : "TC ", hook_point_name(point),
+				 strerror(-fd));
+	*link_fd = fd;
+	return 0;
+}
+
+/**
+ * hook_open_link() - The BPF link at a hook point
+ *
+ * Return: a descriptor that the caller owns, or -errno; -ENOENT where there is no link.
+ */
+int hook_open_link(const struct hook_state *state)
+{
+	int fd;
+
+	if (!state->link_id)
+		return -ENOENT;
+	fd = bpf_link_get_fd_by_id(state->link_id);
+	return fd < 0 ? -errno : fd;
+}
+
+/**
+ * hook_replace() - Put another program in the place of ours, without a packet in between
+ * @ifindex: the interface
+ * @point: the hook point
+ * @state: what hooks_query() said of it
+ * @prog_fd: the new program
+ * @error: why not
+ *
+ * Return: 0 or -errno; on failure the old program stays.
+ */
+int hook_replace(int ifindex, enum hook_point point, const struct hook_state *state, int prog_fd,
+		 struct error *error)
+{
+	int fd, err;
+
+	if (state->kind == HOOK_KIND_CLSACT)
+		return attach_clsact(ifindex, point, prog_fd, BPF_TC_F_REPLACE, error);
+	fd = hook_open_link(state);
+	if (fd < 0)
+		return error_set(error, -fd, "cannot open the link at %s: %s",
+				 hook_point_name(point), strerror(-fd));
+	err = bpf_link_update(fd, prog_fd, NULL);
+	close(fd);
+	if (err)
+		return error_set(error, -err, "cannot replace the program at %s: %s",
+				 hook_point_name(point), strerror(-err));
+	return 0;
+}
+
+/**
+ * hook_detach() - Remove our program from a hook point
+ * @ifindex: the interface
+ * @point: the hook point
+ * @state: what hooks_query() said of it
+ * @error: why not
+ *
+ * A link is detached by force: whoever still holds it, in a pin or a descriptor, holds nothing.
+ *
+ * Return: 0, also where there is none of ours, or -errno.
+ */
+int hook_detach(int ifindex, enum hook_point point, const struct hook_state *state,
+		struct error *error)
+{
+	int fd, err;
+
+	if (state->kind == HOOK_KIND_NONE)
+		return 0;
+	if (state->kind == HOOK_KIND_CLSACT) {
+		LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CLSACT_HANDLE,
+			    .priority = CLSACT_PRIORITY);
+		struct bpf_tc_hook hook;
+
+		clsact_hook(&hook, ifindex, point);
+		err = bpf_tc_detach(&hook, &opts);
+	} else {
+		fd = hook_open_link(state);
+		if (fd < 0)
+			return error_set(error, -fd, "cannot open the link at %s: %s",
+					 hook_point_name(point), strerror(-fd));
+		err = bpf_link_detach(fd);
+		close(fd);
+	}
+	if (err)
+		return error_set(error, -err, "cannot detach from %s: %s", hook_point_name(point),
+				 strerror(-err));
+	return 0;
+}

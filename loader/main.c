@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "generation.h"
+#include "output.h"
+#include "version.h"
+
+static int run_version(const struct command *command, int argc, char **argv);
+
+const struct command command_version = {
+	.name = "version",
+	.arguments = "[-j]",
+	.summary = "print the version",
+	.run = run_version,
+};
+
+static int run_version(const struct command *command, int argc, char **argv)
+{
+	static const struct option options[] = { COMMON_LONG_OPTIONS, {} };
+	struct error error;
+	bool json = false;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+		if (option == OPTION_HELP)
+			return command_help(command);
+		if (option == '?')
+			return command_unknown_option(command, argv);
+		json |= option == 'j';
+	}
+	if (optind < argc)
+		return command_usage(command, "unexpected argument '%s'", argv[optind]);
+	if (json)
+		return output_json(json_pack("{s:s}", "version", SHRIKE_VERSION), stdout, &error)
+			       ? command_fail(&error)
+			       : EXIT_DONE;
+	printf("shrike %s\n", SHRIKE_VERSION);
+	return EXIT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command commands[] = {
+		command_run,	   command_attach,    command_detach, command_status,
+		command_policy,	   command_conntrack, command_doctor, command_version,
+		{ .name = NULL },
+	};
+	struct error error;
+	int status;
+
+	generation_verbose(false);
+	status = command_dispatch(commands, "shrike", argc, argv);
+	if (output_flush(stdout, &error) && !status)
+		return command_fail(&error);
+	return status;
+}

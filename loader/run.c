@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "lock.h"
+#include "output.h"
+#include "sweep.h"
+
+#define CHECK_PERIOD_NS 1000000000ull /* of what netlink does not tell, such as sysctls */
+
+struct run {
+	const char *ifname;
+	const char *policy_path;
+	warn_fn warn;
+	run_log log;
+	struct dataplane *dataplane; /* holds the links */
+	struct live live;	     /* the generation in force, whoever applied it */
+	bool is_attached;
+	bool addresses_changed;
+	bool link_changed;
+	bool overlay_changed;
+	bool over;
+	struct netlink_monitor *monitor;
+	struct sweep sweep;
+	struct conntrack conntrack;
+	int epoll_fd;
+	int signal_fd;
+	int sweep_fd;
+	int check_fd;
+};
+
+static void say(struct run *run, bool is_error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void say(struct run *run, bool is_error, const char *format, ...)
+{
+	char text[1200];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	run->log(text, is_error);
+}
+
+/* Look at the generation in force anew: `policy apply` may have come from another process. */
+static int refresh(struct run *run, struct error *error)
+{
+	struct live fresh;
+	int err = live_open(run->dataplane->link.ifindex, &fresh, error);
+
+	if (err)
+		return err;
+	err = live_conntrack(&fresh.maps, &run->conntrack, error);
+	if (err) {
+		live_close(&fresh);
+		return err;
+	}
+	live_close(&run->live);
+	run->live = fresh;
+	run->is_attached = true;
+	run->sweep.fragments_fd = map_set_fd(&fresh.maps, "fragments_v1");
+	run->sweep.fragment_timeout_ns = fresh.instance.config.fragment_timeout_ns;
+	sweep_restart(&run->sweep);
+	return 0;
+}
+
+static void say_attached(struct run *run)
+{
+	const struct instance *instance = &run->live.instance;
+	static const char *const routing[] = { "disabled", "native", "userspace" };
+
+	say(run, false, "%s: generation %u in force: %u rules, %s, routing %s (%s)", run->ifname,
+	    instance->config.generation, instance->rules,
+	    hook_kind_name(run->live.hooks[run->live.ingress].kind),
+	    routing[instance->config.routing], instance->routing_why);
+}
+
+/* Apply a policy: from its file, or the text in force where @text is set. */
+static int apply(struct run *run, bool from_file, struct error *error)
+{
+	struct dataplane_request request = {
+		.ifname = run->ifname,
+		.policy_path = run->policy_path,
+		.caller = DATAPLANE_RUN,
+		.before = run->live.maps.n ? &run->live : NULL,
+		.warn = run->warn,
+	};
+	struct dataplane *fresh;
+	char *text = NULL;
+	int err = 0;
+
+	if (!from_file) {
+		err = live_policy_text(&run->live, &text, &request.policy_len, error);
+		request.policy_text = text;
+		request.policy_path = run->live.instance.policy_path[0]
+					      ? run->live.instance.policy_path
+					      : NULL;
+	}
+	if (!err)
+		err = dataplane_apply(&request, &fresh, error);
+	free(text);
+	if (err)
+		return err;
+	dataplane_free(run->dataplane);
+	run->dataplane = fresh;
+	err = refresh(run, error);
+	if (!err)
+		say_attached(run);
+	return err;
+}
+
+static void apply_or_say(struct run *run, bool from_file)
+{
+	struct error error;
+
+	if (apply(run, from_file, &error))
+		say(run, true, "%s", error.text);
+}
+
+static void on_netlink(const struct netlink_event *event, void *arg)
+{
+	struct run *run = arg;
+
+	switch (event->kind) {
+	case NETLINK_ADDRESS_NEW:
+	case NETLINK_ADDRESS_GONE:
+		run->addresses_changed = true;
+		run->overlay_changed |= event->ifindex == run->dataplane->link.ifindex;
+		break;
+	case NETLINK_LINK_NEW:
+	case NETLINK_LINK_GONE:
+		run->link_changed |= event->ifindex == run->dataplane->link.ifindex ||
+				     !strcmp(event->name, run->ifname);
+		break;
+	case NETLINK_RESYNC:
+		run->addresses_changed = run->link_changed = run->overlay_changed = true;
+		break;
+	}
+}
+
+/* The interface may be gone, back as another device, without our programs, or have a new MTU. */
+static void follow_link(struct run *run)
+{
+	uint32_t generation = run->live.instance.config.generation;
+	bool was_attached = run->is_attached;
+	struct link_info link;
+	struct error error;
+
+	if (netlink_link_by_name(run->ifname, &link, &error)) {
+		if (was_attached)
+			say(run, true, "%s: the interface is gone; waiting for it", run->ifname);
+		run->is_attached = false;
+		return;
+	}
+	run->is_attached = link.ifindex == run->dataplane->link.ifindex &&
+			   !refresh(run, &error);
+	if (!run->is_attached) {
+		if (was_attached)
+			say(run, true, "%s: not protected any more; attaching again", run->ifname);
+		apply_or_say(run, false);
+	} else if (dataplane_is_outdated(&run->live, &link)) {
+		apply_or_say(run, false);
+	} else if (run->live.instance.config.generation != generation) {
+		say_attached(run);
+	}
+}
+
+static void follow_addresses(struct run *run)
+{
+	struct error error;
+
+	if (!run->is_attached)
+		return;
+	if (dataplane_sync_addresses(&run->live.maps, run->dataplane->link.ifindex, &error))
+		say(run, true, "%s", error.text);
+	if (run->overlay_changed && config_has_forwarder(&run->live.instance.config))
+		apply_or_say(run, false); /* the overlay block names the prefixes */
+}
+
+static int on_monitor(struct run *run, struct error *error)
+{
+	int err;
+
+	run->addresses_changed = run->link_changed = run->overlay_changed = false;
+	err = netlink_monitor_read(run->monitor, error);
+	if (err)
+		return err;
+	if (run->link_changed)
+		follow_link(run);
+	if (run->addresses_changed)
+		follow_addresses(run);
+	return 0;
+}
+
+static void on_signal(struct run *run)
+{
+	struct signalfd_siginfo info;
+
+	if (read(run->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP)
+		apply_or_say(run, true);
+	else
+		run->over = true;
+}
+
+static void arm(int fd, uint64_t ns)
+{
+	struct itimerspec when = {
+		.it_value = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 },
+	};
+
+	if (!ns)
+		when.it_value.tv_nsec = 1;
+	timerfd_settime(fd, 0, &when, NULL);
+}
+
+static void on_sweep(struct run *run)
+{
+	struct flow_clock clock;
+	struct error error;
+	uint64_t wait_ns = SWEEP_PASS_NS, ticks;
+
+	if (read(run->sweep_fd, &ticks, sizeof(ticks)) != sizeof(ticks))
+		return;
+	if (run->is_attached) {
+		live_clock(&run->live.instance, &clock);
+		if (sweep_step(&run->sweep, &run->conntrack, &clock, SWEEP_STEP_ENTRIES, &wait_ns,
+			       &error)) {
+			say(run, true, "%s", error.text);
+			wait_ns = SWEEP_PASS_NS;
+		}
+	}
+	arm(run->sweep_fd, wait_ns);
+}
+
+static void on_check(struct run *run)
+{
+	uint64_t ticks;
+
+	if (read(run->check_fd, &ticks, sizeof(ticks)) != sizeof(ticks))
+		return;
+	follow_link(run);
+	arm(run->check_fd, CHECK_PERIOD_NS);
+}
+
+static int watch(struct run *run, int fd, struct error *error)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	if (fd < 0 || epoll_ctl(run->epoll_fd, EPOLL_CTL_ADD, fd, &event))
+		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
+	return 0;
+}
+
+static int prepare(struct run *run, struct error *error)
+{
+	sigset_t signals;
+	int err;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	run->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+	run->sweep_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	run->check_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	err = netlink_monitor_open(on_netlink, run, &run->monitor, error);
+	if (!err)
+		err = sweep_init(&run->sweep, error);
+	if (!err)
+		err = watch(run, run->signal_fd, error);
+	if (!err)
+		err = watch(run, run->sweep_fd, error);
+	if (!err)
+		err = watch(run, run->check_fd, error);
+	if (!err)
+		err = watch(run, netlink_monitor_fd(run->monitor), error);
+	return err;
+}
+
+static int loop(struct run *run, struct error *error)
+{
+	struct epoll_event events[4];
+	int err = 0;
+
+	arm(run->sweep_fd, SWEEP_PASS_NS);
+	arm(run->check_fd, CHECK_PERIOD_NS);
+	while (!run->over && !err) {
+		int n = epoll_wait(run->epoll_fd, events, 4, -1);
+
+		if (n < 0 && errno != EINTR)
+			return error_set(error, errno, "cannot wait for events: %s",
+					 strerror(errno));
+		for (int i = 0; i < n && !err; i++) {
+			int fd = events[i].data.fd;
+
+			if (fd == run->signal_fd)
+				on_signal(run);
+			else if (fd == run->sweep_fd)
+				on_sweep(run);
+			else if (fd == run->check_fd)
+				on_check(run);
+			else
+				err = on_monitor(run, error);
+		}
+	}
+	return err;
+}
+
+static void clean_up(struct run *run)
+{
+	if (run->monitor)
+		netlink_monitor_close(run->monitor);
+	sweep_free(&run->sweep);
+	live_close(&run->live);
+	dataplane_free(run->dataplane);
+	close(run->epoll_fd);
+	close(run->signal_fd);
+	close(run->sweep_fd);
+	close(run->check_fd);
+}
+
+/**
+ * run_forever() - Protect an interface until a signal ends it
+ * @ifname: the interface
+ * @policy_path: policy file, read again on SIGHUP; NULL: the default policy
+ * @warn: hears of variables that are not understood
+ * @log: hears what happens
+ * @error: why not
+ *
+ * Takes over what an earlier process left in force.  SIGTERM and SIGINT detach everything.
+ *
+ * Return: 0 after a signal, or -errno; -EBUSY where another process is in charge.
+ */
+int run_forever(const char *ifname, const char *policy_path, warn_fn warn, run_log log,
+		struct error *error)
+{
+	struct run run = {
+		.ifname = ifname,
+		.policy_path = policy_path,
+		.warn = warn,
+		.log = log,
+	};
+	int lock, err;
+
+	err = lock_try("run", ifname, &lock, error);
+	if (err)
+		return error_set(error, EBUSY,
+				 "%s: another 'shrike run' is in charge of it; end that process "
+				 "first",
+				 ifname);
+	map_set_init(&run.live.maps);
+	err = prepare(&run, error);
+	if (!err)
+		err = apply(&run, true, error);
+	if (!err)
+		err = loop(&run, error);
+	if (run.over)
+		err = dataplane_detach(ifname, true, error);
+	clean_up(&run);
+	close(lock);
+	return err;
+}
