@@ -176,6 +176,7 @@ static __always_inline __u32 classify_address(const struct classify_tables *tabl
 static __always_inline __u32 classify_port(const struct classify_tables *tables,
 					   const struct classify_key *key, __u32 side)
 {
+	__u32 port = side ? key->dport : key->sport;
 	const struct classify_ports *ports;
 
 	if (key->l4_proto != 6 && key->l4_proto != 17)
@@ -183,7 +184,12 @@ static __always_inline __u32 classify_port(const struct classify_tables *tables,
 	ports = classify_entry(tables, CLASSIFY_TABLE_PORT, side);
 	if (!ports)
 		return 0;
-	return ports->class[side ? key->dport : key->sport];
+	/*
+	 * Without the barrier clang drops the mask, which 6.1 needs after a byte swap: "math between
+	 * map_value pointer and register with unbounded min value is not allowed".
+	 */
+	asm volatile("" : "+r"(port));
+	return ports->class[port & 0xffff];
 }
 
 static __always_inline __u32 classify_protocol(const struct classify_tables *tables,
