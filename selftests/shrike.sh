@@ -70,25 +70,26 @@ is_one_error_line() {
 	matches "the error" "${2:-^shrike: [^ ].*: .+}" "$1"
 }
 
-# The following read the JSON of the command; its shape is known here alone.
+# The following read what the command prints for programs; its shape is known here alone.
 
+# status_of IFACE JQ-FILTER
 status_of() {
-	shrike status "$1" -j | jq -r "(if type == \"array\" then .[0] else . end) | $2"
+	shrike status "$1" -j | jq -r ".[0] | $2"
 }
 
-# dropped IFACE REASON: packets, both directions
+# dropped IFACE REASON: packets that came in
 dropped() {
-	status_of "$1" "[.. | objects | .$2? // empty | .packets? // .] | add // 0"
+	status_of "$1" ".counters.ingress.drop_reasons.$2.packets // 0"
 }
 
 # routing IFACE: native, userspace or disabled
 routing() {
-	status_of "$1" '.routing.mode? // .routing'
+	status_of "$1" .routing
 }
 
-# attached IFACE: true or false
-attached() {
-	status_of "$1" '.attached'
+# is_attached IFACE: what status says, which must be what the kernel says
+is_attached() {
+	[ "$(status_of "$1" .attached)" = true ]
 }
 
 # connections IFACE: how many are tracked
@@ -108,8 +109,21 @@ rule_is_in_force() {
 		>/dev/null
 }
 
-# counters_agree IFACE: what came in is what passed, was forwarded or dropped, exactly
+# counters_agree IFACE: what came is what passed, was forwarded or dropped, exactly.  Packets may
+# be on their way while the counters are read, so it has to become true, not to be true at once.
 counters_agree() {
-	is "packets without a verdict" "0 0" "$(status_of "$1" '.counters | [.ingress, .egress] |
-		map(.seen.packets - ([.verdict[].packets] | add)) | join(" ")')"
+	wait_for counters_agree_now "$1"
+	echo "counters of $1: $(status_of "$1" "[.counters[] | .seen.packets] | join(\" in, \")") out"
+}
+
+counters_agree_now() {
+	status_of "$1" '.counters | [.ingress, .egress] | map(
+		.residue == 0 and
+		.seen.packets == .pass.packets + .forward.packets +
+			([.drop_reasons[].packets] | add // 0) and
+		.seen.bytes == .pass.bytes + .forward.bytes +
+			([.drop_reasons[].bytes] | add // 0) and
+		.drop.packets == ([.drop_reasons[].packets] | add // 0) and
+		.pass.packets + .forward.packets == ([.pass_reasons[].packets] | add // 0)
+	) | all' | grep -qx true
 }

@@ -91,11 +91,11 @@ test_an_interface_that_is_created_again_is_protected_again() {
 	remove_overlay "$1" 0
 	echo "status while wt0 is gone:"
 	shrike status
-	is "attached" false "$(attached wt0)"
+	is_attached wt0 2>/dev/null && die "status says that it is attached"
 	kill -0 "${PROCESS[run-wt0]}" || die "run ended: $(cat "$T/run-wt0.err")"
 	add_overlay "$1" 0 "$PEER" 1280
 	until_protected wt0
-	is "attached" true "$(attached wt0)"
+	is_attached wt0 || die "status does not say that it is attached"
 	probe ok "$PEER" tcp 100.64.0.1 8001
 	probe timeout "$PEER" tcp 100.64.0.1 8002
 	probe ok "$PEER" tcp fd64::1 8001

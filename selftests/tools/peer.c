@@ -14,7 +14,6 @@
  * Outcomes: ok, refused, timeout, reset, closed, unreachable, toobig, mismatch, error.  ask exits 0
  * only for ok.  Bytes are a function of their position, so a lost, doubled or altered one shows.
  */
-#define _GNU_SOURCE /* struct in6_pktinfo */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

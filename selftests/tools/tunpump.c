@@ -9,7 +9,6 @@
  * data starts at the IP header.  Prints "ready" when both exist.  The devices go with the
  * process; it ends when either of them is deleted.
  */
-#define _GNU_SOURCE /* setns() */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
