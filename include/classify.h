@@ -126,7 +126,10 @@ _Static_assert(sizeof(struct classify_word) == 8, "struct classify_word is ABI")
  *
  * @rows: per dimension, where its rows begin: in class_line_v1, or in class_row_v1 for addresses
  *	and class_flat_v1 for the others
- * @stride: entries of class_flat_v1 to a row: the masks, then 64 words to each mask
+ * @masks: how many there are, at most 64
+ * @stride: entries of class_flat_v1 to a row: the masks, then the words of each mask that are
+ *	within its section
+ * @flat_words: per mask, where in a flat row its words begin
  * @merged: positions may stand for several rules: bit p of row @merged_row (in class_line_v1 or
  *	class_flat_v1) says so.  class_origin_v1 then names, for each such bit of a source's row in
  *	ascending order, the first of its rules from that source; class_base_v1 holds, for each
@@ -145,12 +148,13 @@ struct classify_config {
 	__u32 masks;
 	__u32 stride;
 	__u32 merged_row;
+	__u32 flat_words[64];
 	__u8 tries; /* rows are tries and flat rows, else lines */
 	__u8 merged;
 	__u8 mapped; /* positions are not rule indexes: class_rule_v1 tells the first rule of each */
 	__u8 pad;
 };
-_Static_assert(sizeof(struct classify_config) == 112, "struct classify_config is ABI");
+_Static_assert(sizeof(struct classify_config) == 368, "struct classify_config is ABI");
 
 /* The maps, for code that is compiled for either side. */
 enum classify_table {

@@ -370,20 +370,39 @@ static __always_inline __u64 classify_flat(struct classify_walk *walk, __u32 at)
 	return dport->bits & sport->bits & protocol->bits;
 }
 
-static __always_inline void classify_enter_mask(struct classify_walk *walk)
+/* Where the current word is in flat rows. */
+static __always_inline __u32 classify_flat_word(const struct classify_walk *walk)
+{
+	const volatile struct classify_config *config = classify_settings(walk->tables);
+
+	return config->flat_words[walk->mask & 63] + (walk->word & 63);
+}
+
+/* Whether nothing better than the best rule can be at a position of the section or behind it. */
+static __always_inline bool classify_beaten(const struct classify_walk *walk, __u32 position)
+{
+	return walk->best != CLASSIFY_NO_RULE &&
+	       classify_number(walk->tables, CLASSIFY_TABLE_RULE, position) >= walk->best;
+}
+
+/* Enters the next mask; not 0 ends the section. */
+static __always_inline long classify_enter_mask(struct classify_walk *walk)
 {
 	__u32 mask = classify_lowest(walk->tops) & 63;
 	__u64 bits = ~0ull;
 
 	walk->tops &= walk->tops - 1;
+	if (classify_beaten(walk, mask * CLASSIFY_MASK_BITS))
+		return 1;
 	if (walk->row[0] != CLASSIFY_NO_ROW)
 		bits &= classify_row_mask(walk, 0, mask);
 	if (walk->row[1] != CLASSIFY_NO_ROW)
 		bits &= classify_row_mask(walk, 1, mask);
 	if (!bits)
-		return;
+		return 0;
 	walk->mask = mask;
 	walk->words = bits & classify_flat(walk, mask);
+	return 0;
 }
 
 /* The bits of the current word of an address row. */
@@ -396,7 +415,7 @@ static __always_inline __u64 classify_row_word(struct classify_walk *walk, __u32
 	return word ? word->bits : 0;
 }
 
-/* Enters the next word, unless nothing better than the best rule can be in it or behind it. */
+/* Enters the next word; not 0 ends the section. */
 static __always_inline long classify_enter_word(struct classify_walk *walk)
 {
 	__u64 hits = ~0ull;
@@ -404,8 +423,7 @@ static __always_inline long classify_enter_word(struct classify_walk *walk)
 
 	walk->word = walk->mask * 64 + (classify_lowest(walk->words) & 63);
 	walk->words &= walk->words - 1;
-	if (walk->best != CLASSIFY_NO_RULE &&
-	    classify_number(walk->tables, CLASSIFY_TABLE_RULE, walk->word * 64) >= walk->best)
+	if (classify_beaten(walk, walk->word * 64))
 		return 1;
 	if (walk->row[0] != CLASSIFY_NO_ROW) {
 		hits &= classify_row_word(walk, 0, &index);
@@ -414,7 +432,7 @@ static __always_inline long classify_enter_word(struct classify_walk *walk)
 	if (walk->row[1] != CLASSIFY_NO_ROW)
 		hits &= classify_row_word(walk, 1, &index);
 	if (hits)
-		hits &= classify_flat(walk, classify_settings(walk->tables)->masks + walk->word);
+		hits &= classify_flat(walk, classify_flat_word(walk));
 	walk->hits = hits;
 	return 0;
 }
@@ -428,7 +446,7 @@ static __always_inline long classify_trie_hit(struct classify_walk *walk)
 		return classify_hit(walk, 0, 0);
 	source = classify_entry(walk->tables, CLASSIFY_TABLE_WORD, walk->source_word);
 	merged = classify_entry(walk->tables, CLASSIFY_TABLE_FLAT,
-				config->merged_row + config->masks + walk->word);
+				config->merged_row + classify_flat_word(walk));
 	if (!source || !merged)
 		return 1;
 	return classify_hit(walk, source->bits, merged->bits);
@@ -441,7 +459,8 @@ static long classify_trie_step(__u32 index, struct classify_walk *walk)
 		if (!walk->words) {
 			if (!walk->tops)
 				return 1;
-			classify_enter_mask(walk);
+			if (classify_enter_mask(walk))
+				return 1;
 			if (!walk->words)
 				return 0;
 		}

@@ -127,6 +127,20 @@ static uint64_t masks_between(uint32_t first, uint32_t end)
 	return ((end < 64 ? 1ull << end : 0) - 1) & ~((1ull << first) - 1);
 }
 
+/* Gives the words of a section their places in flat rows; @end is the position behind it. */
+static void place_flat_words(struct classify_config *config, uint32_t first_mask, uint32_t end)
+{
+	uint32_t words = (end + 63) / 64 - first_mask * 64;
+
+	for (uint32_t mask = first_mask; words; mask++) {
+		uint32_t n = words < 64 ? words : 64;
+
+		config->flat_words[mask] = config->stride;
+		config->stride += n;
+		words -= n;
+	}
+}
+
 static int place_sections(struct build *build, struct grouping *g)
 {
 	struct classify_config *config = &build->c->config;
@@ -144,10 +158,13 @@ static int place_sections(struct build *build, struct grouping *g)
 					 build->c->n_items, CLASSIFY_POSITIONS_MAX);
 		if (mask > first)
 			config->tops[s] = masks_between(first, mask);
+		place_flat_words(config, first, end);
 	}
+	for (uint32_t i = 0; i < mask; i++)
+		config->flat_words[i] += mask;
 	config->tries = 1;
 	config->masks = mask;
-	config->stride = mask * 65;
+	config->stride += mask;
 	build->n_positions = mask * CLASSIFY_MASK_BITS;
 	return 0;
 }

@@ -116,16 +116,17 @@ static int add_lines(struct build *build, enum classify_dimension dimension)
 
 static int add_flat(struct build *build)
 {
-	uint32_t masks = build->c->config.masks;
+	const struct classify_config *config = &build->c->config;
 	struct classify_word *row;
-	int err = build_grow(build, CLASSIFY_TABLE_FLAT, build->c->config.stride, &row);
+	int err = build_grow(build, CLASSIFY_TABLE_FLAT, config->stride, &row);
 
-	for (uint32_t i = 0; !err && i < masks * 64; i++) {
+	for (uint32_t i = 0; !err && i < build->n_positions / 64; i++) {
 		uint64_t bits = build->row_words[i] | build->any_words[i];
 
-		row[masks + i].bits = bits;
-		if (bits)
-			row[i / 64].bits |= 1ull << (i % 64);
+		if (!bits)
+			continue;
+		row[config->flat_words[i / 64] + i % 64].bits = bits;
+		row[i / 64].bits |= 1ull << (i % 64);
 	}
 	clear_bits(build);
 	return err;
