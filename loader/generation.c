@@ -366,6 +366,56 @@ static int prepare(struct generation *generation, const struct generation_spec *
 	return err;
 }
 
+/* The read-only data of the generation in force, and its settings that a twin may change. */
+static int copy_rodata(struct generation *generation, const struct generation_spec *spec,
+		       struct error *error)
+{
+	struct shrike_bpf *skeleton = generation->skeleton;
+	const char *name = bpf_map__name(skeleton->maps.rodata);
+	const struct map_entry *from = map_set_find(spec->previous, name);
+	struct config *config = (struct config *)&skeleton->rodata->config;
+	uint32_t zero = 0;
+
+	if (!from || from->value_size != bpf_map__value_size(skeleton->maps.rodata))
+		return error_set(error, EPROTO,
+				 "the programs in force belong to another version of shrike");
+	if (bpf_map_lookup_elem(from->fd, &zero, (void *)skeleton->rodata))
+		return error_set(error, errno, "cannot read BPF map %s: %s", name, strerror(errno));
+	config->dry_run = spec->dry_run;
+	config->trace = spec->trace;
+	config->snap_len = spec->snap_len;
+	config->virtual_clock = spec->virtual_clock;
+	generation->instance = *spec->instance_previous;
+	generation->instance.config = *config;
+	return 0;
+}
+
+/* A twin's part of prepare(). */
+static int prepare_twin(struct generation *generation, const struct generation_spec *spec,
+			struct error *error)
+{
+	const struct map_entry *shared;
+	struct bpf_map *map;
+	int err;
+
+	generation->skeleton = shrike_bpf__open();
+	if (!generation->skeleton)
+		return error_set(error, errno, "cannot open the BPF object: %s", strerror(errno));
+	bpf_object__for_each_map(map, generation->skeleton->obj) {
+		if (bpf_map__is_internal(map))
+			continue;
+		shared = map_set_find(spec->previous, bpf_map__name(map));
+		if (!shared)
+			return error_set(error, ENOENT, "the generation in force has no map %s",
+					 bpf_map__name(map));
+		err = bpf_map__reuse_fd(map, shared->fd);
+		if (err)
+			return error_set(error, -err, "BPF map %s: %s", bpf_map__name(map),
+					 strerror(-err));
+	}
+	return copy_rodata(generation, spec, error);
+}
+
 /**
  * generation_build() - Load the programs and tables of a policy, without attaching them
  * @spec: what for
@@ -385,12 +435,12 @@ int generation_build(const struct generation_spec *spec, struct generation **gen
 	if (!new)
 		return error_set(error, ENOMEM, "out of memory");
 	map_set_init(&new->maps);
-	err = prepare(new, spec, error);
+	err = spec->twin ? prepare_twin(new, spec, error) : prepare(new, spec, error);
 	if (!err)
-		err = load_programs(new, spec->mode->hook, error);
+		err = load_programs(new, new->instance.config.hook, error);
 	if (!err)
 		err = collect_maps(new, error);
-	if (!err)
+	if (!err && !spec->twin)
 		err = fill(new, spec, error);
 	if (err) {
 		generation_free(new);

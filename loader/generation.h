@@ -28,6 +28,8 @@ struct shrike_bpf;
  * @environment_text: NetBird's variables as NAME=VALUE lines, kept for later commands
  * @virtual_clock: for test runs: no interface is touched, nothing is shared
  * @trace, @dry_run, @snap_len: as in struct config
+ * @twin: judge just as the generation in force, on every map of it; only @previous,
+ *	@instance_previous and the line above are looked at
  */
 struct generation_spec {
 	const struct policy *policy;
@@ -44,6 +46,7 @@ struct generation_spec {
 	bool virtual_clock;
 	bool trace;
 	bool dry_run;
+	bool twin;
 };
 
 struct generation {

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "generation.h"
+#include "output.h"
+#include "simulate.h"
+#include "story.h"
+
+static int run_simulate(const struct command *command, int argc, char **argv);
+
+const struct command command_simulate = {
+	.name = "simulate",
+	.arguments = "SCENARIO [-j] [-v]",
+	.summary = "put packets through a policy, no interface touched",
+	.details =
+		"  -j, --json            one object per packet and line\n"
+		"  -v, --verbose         tell what each stage said\n"
+		"\n"
+		"The programs that would be attached judge the packets, with tables and a clock\n"
+		"of their own; nothing is left behind. Exit status 0 if every expectation held,\n"
+		"1 if one did not, 2 for a bad file.\n",
+	.run = run_simulate,
+};
+
+struct report {
+	bool json;
+	bool verbose;
+	bool colour;
+	size_t n; /* packets so far */
+	size_t passed;
+	size_t failed;
+};
+
+static int print_json(const struct scenario_step *step, const struct story_result *result,
+		      const char *why, struct error *error)
+{
+	json_t *json = story_result_json(result);
+	int failed;
+
+	if (json && why[0])
+		json_object_update_new(json, json_pack("{s:s,s:i}", "failed", why, "line",
+						       (int)step->position.line));
+	failed = !json || json_dumpf(json, stdout, STORY_JSON_FLAGS);
+	json_decref(json);
+	if (failed && !ferror(stdout))
+		return error_set(error, ENOMEM, "out of memory");
+	putchar('\n');
+	return 0;
+}
+
+static void print_stages(const struct story_result *result)
+{
+	char message[STORY_MESSAGE_MAX];
+	bool allowed;
+
+	for (enum stage stage = 0; stage < STAGE_MAX; stage++)
+		if (story_message(result->event, result->rule_id, stage, message, sizeof(message),
+				  &allowed))
+			printf("    %s: %s\n", story_stage_title(stage), message);
+}
+
+static int print_text(const struct report *report, const struct scenario *scenario,
+		      const struct scenario_step *step, const struct story_result *result,
+		      const char *why, struct error *error)
+{
+	char *line = story_result_line(result);
+
+	if (!line)
+		return error_set(error, ENOMEM, "out of memory");
+	fputs(line, stdout);
+	free(line);
+	if (why[0])
+		printf("\n    %sFAILED%s %s:%u: %s", output_colour_on(report->colour, OUTPUT_RED),
+		       output_colour_off(report->colour), scenario->path, step->position.line, why);
+	else if (expectation_given(&step->expect))
+		printf(" %sok%s", output_colour_on(report->colour, OUTPUT_GREEN),
+		       output_colour_off(report->colour));
+	putchar('\n');
+	if (report->verbose)
+		print_stages(result);
+	return 0;
+}
+
+/* A packet has been judged: was it as expected? */
+static int tell(struct report *report, const struct scenario *scenario,
+		const struct scenario_step *step, const struct simulation_result *result,
+		struct error *error)
+{
+	const struct story_result story = {
+		.event = &result->event,
+		.rule_id = result->rule_id,
+		.packet = result->packet,
+		.packet_len = result->len,
+		.n = report->n++,
+		.at_ns = step->at_ns,
+	};
+	char why[EXPECTATION_WHY_MAX] = "";
+
+	if (expectation_given(&step->expect)) {
+		if (expectation_holds(&step->expect, story.event, story.rule_id, why))
+			report->passed++;
+		else
+			report->failed++;
+	}
+	if (report->json)
+		return print_json(step, &story, why, error);
+	return print_text(report, scenario, step, &story, why, error);
+}
+
+static const char *get_variable(const char *name, void *unused)
+{
+	(void)unused;
+	return getenv(name);
+}
+
+static int simulate(const struct scenario *scenario, struct report *report, struct error *error)
+{
+	struct simulation *simulation = NULL;
+	struct simulation_result result;
+	struct environment environment;
+	int err;
+
+	environment_read(&environment, get_variable, NULL, command_warn, NULL);
+	err = simulation_new(scenario, &environment, command_warn, NULL, &simulation, error);
+	if (err)
+		return error_prefix(error, "%s", scenario->path);
+	for (size_t i = 0; i < scenario->n_steps && !err; i++) {
+		const struct scenario_step *step = &scenario->steps[i];
+
+		err = simulation_step(simulation, step, &result, error);
+		if (err)
+			error_prefix(error, "%s:%u", scenario->path, step->position.line);
+		else if (step->kind != SCENARIO_APPLY)
+			err = tell(report, scenario, step, &result, error);
+	}
+	simulation_free(simulation);
+	if (!err && !report->json)
+		printf("%zu passed, %zu failed\n", report->passed, report->failed);
+	return err;
+}
+
+static int run_simulate(const struct command *command, int argc, char **argv)
+{
+	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
+	struct report report = {};
+	struct scenario *scenario;
+	struct error error;
+	int option, err;
+
+	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+		if (option == OPTION_HELP)
+			return command_help(command);
+		if (option == '?')
+			return command_unknown_option(command, argv);
+		report.json |= option == 'j';
+		report.verbose |= option == 'v';
+	}
+	if (argc - optind != 1)
+		return command_usage(command, "one scenario file is needed");
+	err = scenario_load(argv[optind], &scenario, &error);
+	if (err) {
+		error.invalid_input |= error.code != ENOMEM;
+		return command_fail(&error);
+	}
+	report.colour = output_wants_colour(stdout);
+	err = simulate(scenario, &report, &error);
+	scenario_free(scenario);
+	if (err)
+		return command_fail(&error);
+	return report.failed ? EXIT_FAILED : EXIT_DONE;
+}

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Running packets through generations by BPF_PROG_TEST_RUN.
+ *
+ * A test run takes neither less than a link header nor more than a page.  So the frame that the
+ * programs are given is padded or cut, and they are told its true length: padding is behind the
+ * end that they check against, and no header reaches to the cut.
+ */
+#include "simulate.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/perf_event.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "addresses.h"
+#include "classify.h"
+#include "generation.h"
+#include "generation_rules.h"
+#include "mode.h"
+#include "packet.h"
+#include "shrike.skel.h"
+
+#define START_NS     (3600 * UINT64_C(1000000000)) /* virtual time 0 of a scenario: never "never" */
+#define FRAME_MIN    64u   /* the kernel refuses some IPv4 packets below 34 bytes */
+#define FRAME_MAX    2048u /* beyond every header that the programs read */
+#define RECORD_PAGES 4	   /* for one record at a time; a power of two */
+
+/* A policy in force: its generation, where its records come out, and the names of its rules. */
+struct stand {
+	struct generation *generation;
+	struct generation *twin; /* for trace steps: dry, on the same maps; made when needed */
+	struct perf_buffer *records;
+	struct rule_view *rules;
+	size_t n_rules;
+};
+
+struct simulation {
+	const struct scenario *scenario;
+	struct environment environment;
+	warn_fn warn;
+	void *warn_arg;
+	struct stand stand;
+	cpu_set_t affinity; /* of the thread before */
+	bool is_pinned;
+	int cpu;
+	struct trace_event event; /* the last record */
+	size_t n_records;	  /* since the last run began */
+	uint8_t frame[FRAME_MAX];
+	uint8_t packet[PACKET_MAX_LEN];
+};
+
+/* struct perf_event_header, then this: PERF_SAMPLE_RAW of perf_event_open(2). */
+struct raw_sample {
+	struct perf_event_header header;
+	uint32_t size;
+	uint8_t data[];
+};
+
+static enum bpf_perf_event_ret take_record(void *arg, int cpu, struct perf_event_header *header)
+{
+	const struct raw_sample *sample = (const struct raw_sample *)header;
+	struct simulation *simulation = arg;
+
+	(void)cpu;
+	if (header->type != PERF_RECORD_SAMPLE || sample->size < sizeof(simulation->event))
+		return LIBBPF_PERF_EVENT_CONT;
+	memcpy(&simulation->event, sample->data, sizeof(simulation->event));
+	simulation->n_records++;
+	return LIBBPF_PERF_EVENT_CONT;
+}
+
+/* Records and test runs meet on one CPU: the one where the thread is, and where it stays. */
+static int pin_thread(struct simulation *simulation, struct error *error)
+{
+	cpu_set_t one;
+
+	simulation->cpu = sched_getcpu();
+	if (simulation->cpu < 0 ||
+	    sched_getaffinity(0, sizeof(simulation->affinity), &simulation->affinity))
+		return error_set(error, errno, "cannot tell the CPU of this thread: %s",
+				 strerror(errno));
+	CPU_ZERO(&one);
+	CPU_SET(simulation->cpu, &one);
+	if (sched_setaffinity(0, sizeof(one), &one))
+		return error_set(error, errno, "cannot stay on CPU %d: %s", simulation->cpu,
+				 strerror(errno));
+	simulation->is_pinned = true;
+	return 0;
+}
+
+static void stand_free(struct stand *stand)
+{
+	perf_buffer__free(stand->records);
+	generation_free(stand->twin);
+	generation_free(stand->generation);
+	free(stand->rules);
+}
+
+/* One buffer is enough for a generation and its twin: they share the map that leads to it. */
+static int open_records(struct simulation *simulation, struct stand *stand, struct error *error)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_BPF_OUTPUT,
+		.sample_type = PERF_SAMPLE_RAW,
+		.sample_period = 1,
+		.wakeup_events = 1,
+	};
+	LIBBPF_OPTS(perf_buffer_raw_opts, opts, .cpu_cnt = 1, .cpus = &simulation->cpu,
+		    .map_keys = &simulation->cpu);
+
+	stand->records = perf_buffer__new_raw(map_set_fd(&stand->generation->maps, "trace_v1"),
+					      RECORD_PAGES, &attr, take_record, simulation, &opts);
+	if (!stand->records)
+		return error_set(error, errno, "cannot open a buffer for trace records: %s",
+				 strerror(errno));
+	return 0;
+}
+
+static uint8_t l2_len(const struct simulation *simulation)
+{
+	return simulation->scenario->interface.ethernet ? ETH_HLEN : 0;
+}
+
+/* What the mode would be on a host like the scenario's, except that anything can be tried. */
+static int decide_mode(const struct simulation *simulation, const struct policy *policy,
+		       struct mode *mode, struct error *error)
+{
+	const struct mode_facts facts = {
+		.ip_forward4 = simulation->scenario->ip_forward,
+		.ip_forward6 = simulation->scenario->ip_forward,
+		.native_xdp = simulation->scenario->interface.ethernet,
+		.tcx = true,
+		.simulate = true,
+		.l2_len = l2_len(simulation),
+	};
+
+	return mode_decide(policy, &simulation->environment, &facts, mode, simulation->warn,
+			   simulation->warn_arg, error);
+}
+
+static bool has_forwarder(const struct policy *policy, const struct mode *mode)
+{
+	const struct config config = {
+		.routing = mode->routing,
+		.netstack = policy->mode.netstack,
+		.local_forwarding = policy->mode.local_forwarding,
+	};
+
+	return config_has_forwarder(&config);
+}
+
+/* The networks that the interface is connected to; NULL if memory is out. */
+static struct prefix *connected(const struct scenario_interface *interface)
+{
+	struct prefix *prefixes = calloc(interface->n_addresses + 1, sizeof(*prefixes));
+
+	for (size_t i = 0; prefixes && i < interface->n_addresses; i++) {
+		prefixes[i] = interface->addresses[i];
+		prefix_truncate(&prefixes[i], prefixes[i].len);
+	}
+	return prefixes;
+}
+
+static void add_addresses(struct local_address *list, const struct prefix *prefixes, size_t n,
+			  enum local_kind kind)
+{
+	for (size_t i = 0; i < n; i++)
+		list[i] = (struct local_address){.addr = prefixes[i].addr,
+						 .ip_version = prefixes[i].ip_version,
+						 .kind = kind};
+}
+
+static int fill_addresses(const struct scenario *scenario, const struct map_set *maps,
+			  struct error *error)
+{
+	const struct local_maps local = {
+		.bitmap_fd = map_set_fd(maps, "local4_v1"),
+		.addr_fd = map_set_fd(maps, "local_addr_v1"),
+	};
+	size_t n_own = scenario->interface.n_addresses, n_other = scenario->n_local_addresses;
+	struct local_address *list = calloc(n_own + n_other + 1, sizeof(*list));
+	int err;
+
+	if (!list)
+		return error_set(error, ENOMEM, "out of memory");
+	add_addresses(list, scenario->interface.addresses, n_own, LOCAL_OVERLAY);
+	add_addresses(list + n_own, scenario->local_addresses, n_other, LOCAL_HOST);
+	err = addresses_sync_list(&local, list, n_own + n_other, NULL, error);
+	free(list);
+	return err;
+}
+
+/* Build the generation of a policy, on the state of the one in force. */
+static int build(const struct simulation *simulation, const struct policy *policy,
+		 struct generation **generation, struct error *error)
+{
+	const struct generation *old = simulation->stand.generation;
+	struct prefix *overlay = connected(&simulation->scenario->interface);
+	struct mode mode;
+	struct generation_spec spec = {
+		.policy = policy,
+		.mode = &mode,
+		.overlay = overlay,
+		.previous = old ? &old->maps : NULL,
+		.instance_previous = old ? &old->instance : NULL,
+		.mtu = simulation->scenario->interface.mtu,
+		.l2_len = l2_len(simulation),
+		.virtual_clock = true,
+		.trace = true,
+	};
+	int err;
+
+	if (!overlay)
+		return error_set(error, ENOMEM, "out of memory");
+	err = decide_mode(simulation, policy, &mode, error);
+	if (!err) {
+		if (has_forwarder(policy, &mode))
+			spec.n_overlay = simulation->scenario->interface.n_addresses;
+		err = generation_build(&spec, generation, error);
+	}
+	free(overlay);
+	return err;
+}
+
+/* A policy comes into force.  NetBird's variables win over it, as they do on an interface. */
+static int apply(struct simulation *simulation, struct policy *policy, struct error *error)
+{
+	const struct generation *old = simulation->stand.generation;
+	struct stand new = {};
+	int err;
+
+	environment_apply(&simulation->environment, policy);
+	err = build(simulation, policy, &new.generation, error);
+	if (!err)
+		err = open_records(simulation, &new, error);
+	if (!err)
+		err = fill_addresses(simulation->scenario, &new.generation->maps, error);
+	if (!err && old)
+		err = generation_carry_state(&old->maps, new.generation, error);
+	if (!err)
+		err = generation_read_rules(&new.generation->maps, &new.rules, &new.n_rules, error);
+	if (err) {
+		stand_free(&new);
+		return err;
+	}
+	generation_sort_rules(new.rules, new.n_rules);
+	stand_free(&simulation->stand);
+	simulation->stand = new;
+	return 0;
+}
+
+/**
+ * simulation_new() - Build what judges a scenario, with its first policy in force
+ * @scenario: outlives the simulation; its policies are changed by environment_apply()
+ * @environment: NetBird's variables
+ * @warn: hears of variables that contradict each other
+ * @warn_arg: for @warn
+ * @simulation: becomes the simulation, for simulation_free()
+ * @error: why not
+ *
+ * Return: 0; -EINVAL (invalid input) for a policy that cannot work; or another -errno.
+ */
+int simulation_new(const struct scenario *scenario, const struct environment *environment,
+		   warn_fn warn, void *warn_arg, struct simulation **simulation,
+		   struct error *error)
+{
+	struct simulation *new = calloc(1, sizeof(*new));
+	int err;
+
+	if (!new)
+		return error_set(error, ENOMEM, "out of memory");
+	new->scenario = scenario;
+	new->environment = *environment;
+	new->warn = warn;
+	new->warn_arg = warn_arg;
+	err = pin_thread(new, error);
+	if (!err)
+		err = apply(new, scenario->policy, error);
+	if (err) {
+		simulation_free(new);
+		return err;
+	}
+	*simulation = new;
+	return 0;
+}
+
+static int make_twin(struct stand *stand, struct error *error)
+{
+	const struct generation_spec spec = {
+		.previous = &stand->generation->maps,
+		.instance_previous = &stand->generation->instance,
+		.virtual_clock = true,
+		.trace = true,
+		.dry_run = true,
+		.twin = true,
+	};
+
+	return stand->twin ? 0 : generation_build(&spec, &stand->twin, error);
+}
+
+/* Write the frame of a step; returns how many bytes of it there are to give to the programs. */
+static uint32_t make_frame(struct simulation *simulation, const struct scenario_step *step)
+{
+	struct ethhdr link = {
+		.h_dest = {2, 0, 0, 0, 0, 1},
+		.h_source = {2, 0, 0, 0, 0, 2},
+		.h_proto = htobe16(step->ethertype),
+	};
+	uint8_t off = l2_len(simulation);
+	uint32_t len = off + step->len;
+
+	memset(simulation->frame, 0, FRAME_MIN);
+	memcpy(simulation->frame, &link, off);
+	if (len > FRAME_MAX)
+		len = FRAME_MAX;
+	memcpy(simulation->frame + off, step->bytes, len - off);
+	return len > FRAME_MIN ? len : FRAME_MIN;
+}
+
+/* One test run; simulation->frame and simulation->event are what came of it. */
+static int run(struct simulation *simulation, const struct generation *generation,
+	       const struct scenario_step *step, struct error *error)
+{
+	struct shrike_bpf *skeleton = generation->skeleton;
+	int fd = step->direction == DIR_INGRESS ? generation->ingress_fd : generation->egress_fd;
+	uint32_t len = make_frame(simulation, step);
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = simulation->frame, .data_size_in = len,
+		    .data_out = simulation->frame, .data_size_out = sizeof(simulation->frame));
+	int err;
+
+	skeleton->bss->virtual_now_ns = START_NS + step->at_ns;
+	skeleton->bss->virtual_frame_len = l2_len(simulation) + step->len;
+	simulation->n_records = 0;
+	err = bpf_prog_test_run_opts(fd, &opts);
+	if (err)
+		return error_set(error, -err, "test run of a BPF program: %s", strerror(-err));
+	err = perf_buffer__consume(simulation->stand.records);
+	if (err < 0)
+		return error_set(error, -err, "cannot read trace records: %s", strerror(-err));
+	if (simulation->n_records != 1 || opts.data_size_out != len)
+		return error_set(error, EIO,
+				 "%zu records and %u bytes came back for one packet of %u",
+				 simulation->n_records, opts.data_size_out, len);
+	return 0;
+}
+
+/* The packet as it left: what the programs were given of it, and the rest as it was. */
+static void take_packet(struct simulation *simulation, const struct scenario_step *step)
+{
+	uint32_t off = l2_len(simulation);
+	uint32_t given = step->len < FRAME_MAX - off ? step->len : FRAME_MAX - off;
+
+	memcpy(simulation->packet, simulation->frame + off, given);
+	memcpy(simulation->packet + given, step->bytes + given, step->len - given);
+}
+
+/**
+ * simulation_step() - Judge a packet, or apply a policy
+ * @simulation: the simulation
+ * @step: of its scenario, or made in the same way; not earlier than the step before
+ * @result: is filled for packets and traces, untouched by an apply
+ * @error: why not
+ *
+ * A policy that cannot be applied leaves the old one in force.
+ *
+ * Return: 0; -EINVAL (invalid input) for a policy that cannot work; or another -errno.
+ */
+int simulation_step(struct simulation *simulation, const struct scenario_step *step,
+		    struct simulation_result *result, struct error *error)
+{
+	struct stand *stand = &simulation->stand;
+	bool is_trace = step->kind == SCENARIO_TRACE;
+	int err = 0;
+
+	if (step->kind == SCENARIO_APPLY)
+		return apply(simulation, step->policy, error);
+	if (is_trace)
+		err = make_twin(stand, error);
+	if (!err)
+		err = run(simulation, is_trace ? stand->twin : stand->generation, step, error);
+	if (err)
+		return err;
+	take_packet(simulation, step);
+	result->event = simulation->event;
+	result->rule_id = generation_rule_id(stand->rules, stand->n_rules, simulation->event.rule);
+	result->packet = simulation->packet;
+	result->len = step->len;
+	return 0;
+}
+
+/**
+ * simulation_free() - End a simulation; the thread may run on any of its CPUs again
+ * @simulation: may be NULL
+ */
+void simulation_free(struct simulation *simulation)
+{
+	if (!simulation)
+		return;
+	stand_free(&simulation->stand);
+	if (simulation->is_pinned)
+		sched_setaffinity(0, sizeof(simulation->affinity), &simulation->affinity);
+	free(simulation);
+}
