@@ -67,11 +67,15 @@ static const char *get_variable(const char *name, void *arg)
 static int load_policy(const struct dataplane_request *request, struct policy **policy,
 		       struct error *error)
 {
-	if (request->policy_path && request->policy_text)
+	if (request->policy_text)
 		return policy_parse(request->policy_path, request->policy_text,
 				    request->policy_len, policy, error);
-	if (request->policy_path)
-		return policy_load(request->policy_path, policy, error);
+	if (request->policy_path) {
+		int err = policy_load(request->policy_path, policy, error);
+
+		error->invalid_input |= err && err != -ENOMEM;
+		return err;
+	}
 	*policy = policy_default();
 	return *policy ? 0 : error_set(error, ENOMEM, "out of memory");
 }
@@ -257,6 +261,12 @@ static int put_all(struct application *a, struct error *error)
 	return leave_other_ingress(a, error);
 }
 
+/* Whether the driver may run XDP itself: it does not on L3 devices, taps, bridges and the like. */
+static bool may_run_xdp(const struct link_info *link)
+{
+	return link->l2_len && (!link->kind[0] || !strcmp(link->kind, "veth"));
+}
+
 /*
  * Build for the hook that suits the link, and attach.  Only attaching tells whether a driver runs
  * XDP itself; where it does not, and the policy leaves the choice, the next best is built.
@@ -264,7 +274,7 @@ static int put_all(struct application *a, struct error *error)
 static int build_and_put(struct application *a, struct error *error)
 {
 	const struct link_info *link = &a->to->link;
-	bool native = link->l2_len && (!link->kind[0] || !strcmp(link->kind, "veth"));
+	bool native = may_run_xdp(link);
 	int err;
 
 	for (;;) {
@@ -439,6 +449,35 @@ static void say_nothing(const char *text, void *arg)
 }
 
 /**
+ * dataplane_choose() - The mode that a policy would get on an interface
+ * @request: the policy, and on whose behalf
+ * @link: the interface
+ * @mode: is filled
+ * @error: why there is none
+ *
+ * Return: 0 or -errno.
+ */
+int dataplane_choose(const struct dataplane_request *request, const struct link_info *link,
+		     struct mode *mode, struct error *error)
+{
+	struct dataplane to = { .link = *link };
+	struct application a = { .request = request, .to = &to };
+	int err;
+
+	if (request->before) {
+		a.live.instance = request->before->instance;
+		a.has_previous = true;
+	}
+	err = read_policy(&a, error);
+	if (!err)
+		err = decide_mode(&a, may_run_xdp(link), error);
+	if (!err)
+		*mode = a.mode;
+	policy_free(to.policy);
+	return err;
+}
+
+/**
  * dataplane_is_outdated() - Whether a generation would be built differently by now
  * @live: the generation in force
  * @link: its interface as it is now
@@ -447,30 +486,24 @@ static void say_nothing(const char *text, void *arg)
  */
 bool dataplane_is_outdated(const struct live *live, const struct link_info *link)
 {
-	const struct config *config = &live->instance.config;
-	const struct dataplane_request request = {
-		.policy_path = live->instance.policy_path[0] ? live->instance.policy_path : NULL,
+	struct dataplane_request request = {
+		.policy_path = live->instance.policy_path,
 		.caller = DATAPLANE_APPLY,
+		.before = live,
 		.warn = say_nothing,
 	};
-	struct dataplane to = { .link = *link };
-	struct application a = { .request = &request, .to = &to, .has_previous = true };
-	struct dataplane_request with_text = request;
 	struct error ignored;
 	char *text = NULL;
+	struct mode mode;
 	bool outdated;
 
 	if (link->mtu != live->instance.mtu)
 		return true;
-	if (live_policy_text(live, &text, &with_text.policy_len, &ignored))
+	if (live_policy_text(live, &text, &request.policy_len, &ignored))
 		return false;
-	with_text.policy_text = text;
-	a.request = &with_text;
-	a.live.instance = live->instance;
-	outdated = !read_policy(&a, &ignored) &&
-		   !decide_mode(&a, config->hook == HOOK_XDP, &ignored) &&
-		   a.mode.routing != config->routing;
-	policy_free(to.policy);
+	request.policy_text = text;
+	outdated = !dataplane_choose(&request, link, &mode, &ignored) &&
+		   mode.routing != live->instance.config.routing;
 	free(text);
 	return outdated;
 }

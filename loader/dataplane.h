@@ -56,6 +56,8 @@ struct dataplane_request {
 
 int dataplane_apply(const struct dataplane_request *request, struct dataplane **dataplane,
 		    struct error *error);
+int dataplane_choose(const struct dataplane_request *request, const struct link_info *link,
+		     struct mode *mode, struct error *error);
 bool dataplane_is_outdated(const struct live *live, const struct link_info *link);
 int dataplane_sync_addresses(const struct map_set *maps, int ifindex, struct error *error);
 int dataplane_detach(const char *ifname, bool force, struct error *error);
