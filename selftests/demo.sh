@@ -47,6 +47,12 @@ bold='' plain=''
 number=0
 seen=() # ids of the programs that have been attached
 
+# die WHY: to be seen even where the library's words are not
+die() {
+	echo "FAILED: $*" >&2
+	exit 1
+}
+
 # step TEXT: the next part of the demo
 step() {
 	number=$((number + 1))
