@@ -86,6 +86,32 @@ static __always_inline const void *classify_entry(const struct classify_tables *
 #define classify_be64(value)		  bpf_be64_to_cpu(value)
 #define classify_loop(steps, step, state) bpf_loop(steps, step, state, 0)
 
+/* Fields are read from the packet where they are needed: copies would fill the stack. */
+struct classify_key {
+	struct packet packet;
+};
+
+static __always_inline const union addr *classify_key_addr(const struct classify_key *key,
+							   __u32 side)
+{
+	return side ? &key->packet.daddr : &key->packet.saddr;
+}
+
+static __always_inline __u16 classify_key_port(const struct classify_key *key, __u32 side)
+{
+	return bpf_ntohs(side ? key->packet.dport : key->packet.sport);
+}
+
+static __always_inline __u8 classify_key_version(const struct classify_key *key)
+{
+	return key->packet.ip_version;
+}
+
+static __always_inline __u8 classify_key_protocol(const struct classify_key *key)
+{
+	return key->packet.l4_proto;
+}
+
 #include "classify_walk.h"
 
 /**
@@ -100,15 +126,7 @@ static __always_inline const void *classify_entry(const struct classify_tables *
  */
 __u32 classify(const struct packet *p, int acl)
 {
-	struct classify_key key = {.acl = acl};
-
 	if (!p)
 		return 0;
-	key.saddr = &p->saddr;
-	key.daddr = &p->daddr;
-	key.sport = bpf_ntohs(p->sport);
-	key.dport = bpf_ntohs(p->dport);
-	key.ip_version = p->ip_version;
-	key.l4_proto = p->l4_proto;
-	return classify_first(NULL, &key);
+	return classify_first(NULL, (const struct classify_key *)p, acl);
 }

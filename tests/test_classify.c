@@ -121,6 +121,7 @@ static struct classify_probe_bpf *load(const struct classifier *classifier)
 	memcpy((void *)&skel->rodata->classify_config, classifier_config(classifier),
 	       sizeof(struct classify_config));
 	assert_int_equal(classifier_configure(classifier, skel->obj, &error), 0);
+	bpf_program__set_autoload(skel->progs.probe_empty, false); /* is for measuring */
 	assert_int_equal(classify_probe_bpf__load(skel), 0);
 	if (classifier_fill(classifier, skel->obj, &error))
 		fail_msg("%s", error.text);
@@ -185,47 +186,48 @@ static void compare(enum ruleset_family family, uint8_t ip_version, size_t n_rul
 static void random_rules_decide_as_the_oracle_says(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= 10; seed++)
-		compare(RULESET_RANDOM, seed % 2 ? 4 : 6, 1 + seed * seed, seed % 3, seed, 5000);
+	for (uint64_t seed = 1; seed <= 6; seed++)
+		compare(RULESET_RANDOM, seed % 2 ? 4 : 6, 1 + seed * seed * 7, seed % 3, seed,
+			5000);
 	compare(RULESET_RANDOM, 4, 512, 0, 11, PACKETS / 4);
 	compare(RULESET_RANDOM, 6, 513, 2, 12, PACKETS / 4);
-	compare(RULESET_RANDOM, 4, 5000, 2, 13, PACKETS / 4);
-	compare(RULESET_RANDOM, 6, 5000, 0, 14, PACKETS / 4);
+	compare(RULESET_RANDOM, 4, 5000, 2, 13, PACKETS / 10);
+	compare(RULESET_RANDOM, 6, 5000, 0, 14, PACKETS / 10);
 }
 
 static void mesh_rules_decide_as_the_oracle_says(void **state)
 {
 	(void)state;
-	compare(RULESET_MESH, 4, 10, 0, 1, PACKETS / 4);
+	compare(RULESET_MESH, 4, 10, 0, 1, PACKETS / 2);
 	compare(RULESET_MESH, 4, 400, 1, 2, PACKETS / 4);
-	compare(RULESET_MESH, 6, 2000, 1, 3, PACKETS / 4);
-	compare(RULESET_MESH, 4, 6000, 1, 4, PACKETS / 4);
+	compare(RULESET_MESH, 6, 2000, 1, 3, PACKETS / 5);
+	compare(RULESET_MESH, 4, 6000, 1, 4, PACKETS / 20);
 }
 
 static void rules_of_services_decide_as_the_oracle_says(void **state)
 {
 	(void)state;
-	compare(RULESET_SERVICES, 4, 1000, 0, 1, PACKETS / 4);
-	compare(RULESET_SERVICES, 6, 4000, 2, 2, PACKETS / 4);
-	compare(RULESET_SERVICES, 4, 30000, 0, 3, PACKETS / 20);
+	compare(RULESET_SERVICES, 4, 1000, 0, 1, PACKETS / 2);
+	compare(RULESET_SERVICES, 6, 4000, 2, 2, PACKETS / 10);
+	compare(RULESET_SERVICES, 4, 30000, 0, 3, PACKETS / 50);
 }
 
 static void firewall_rules_decide_as_the_oracle_says(void **state)
 {
 	(void)state;
-	compare(RULESET_FIREWALL, 4, 10, 0, 1, PACKETS / 4);
-	compare(RULESET_FIREWALL, 6, 300, 2, 2, PACKETS / 4);
-	compare(RULESET_FIREWALL, 4, 2000, 2, 3, PACKETS / 4);
-	compare(RULESET_FIREWALL, 6, 10000, 2, 4, PACKETS / 4);
+	compare(RULESET_FIREWALL, 4, 10, 0, 1, PACKETS / 2);
+	compare(RULESET_FIREWALL, 6, 300, 2, 2, PACKETS / 2);
+	compare(RULESET_FIREWALL, 4, 2000, 2, 3, PACKETS / 5);
+	compare(RULESET_FIREWALL, 6, 10000, 2, 4, PACKETS / 20);
 }
 
 static void hostile_rules_decide_as_the_oracle_says(void **state)
 {
 	(void)state;
-	compare(RULESET_HOSTILE, 4, 100, 0, 1, PACKETS / 4);
-	compare(RULESET_HOSTILE, 6, 500, 0, 2, PACKETS / 4);
-	compare(RULESET_HOSTILE, 4, 2000, 1, 3, PACKETS / 4);
-	compare(RULESET_HOSTILE, 6, 5000, 0, 4, PACKETS / 4);
+	compare(RULESET_HOSTILE, 4, 100, 0, 1, PACKETS / 2);
+	compare(RULESET_HOSTILE, 6, 500, 0, 2, PACKETS / 2);
+	compare(RULESET_HOSTILE, 4, 2000, 1, 3, PACKETS / 5);
+	compare(RULESET_HOSTILE, 6, 5000, 0, 4, PACKETS / 10);
 }
 
 /* The families above are worth something only if they reach every layout of the tables. */

@@ -39,6 +39,30 @@ static inline void classify_loop(uint32_t n, long (*step)(uint32_t index, struct
 #define __noinline __attribute__((noinline))
 #endif
 
+struct classify_key {
+	struct classifier_key packet;
+};
+
+static inline const union addr *classify_key_addr(const struct classify_key *key, uint32_t side)
+{
+	return side ? &key->packet.destination : &key->packet.source;
+}
+
+static inline uint16_t classify_key_port(const struct classify_key *key, uint32_t side)
+{
+	return side ? key->packet.dport : key->packet.sport;
+}
+
+static inline uint8_t classify_key_version(const struct classify_key *key)
+{
+	return key->packet.ip_version;
+}
+
+static inline uint8_t classify_key_protocol(const struct classify_key *key)
+{
+	return key->packet.l4_proto;
+}
+
 #include <classify_walk.h>
 
 /**
@@ -52,15 +76,6 @@ static inline void classify_loop(uint32_t n, long (*step)(uint32_t index, struct
 uint32_t classifier_lookup(const struct classifier *classifier, const struct classifier_key *key,
 			   enum acl acl)
 {
-	const struct classify_key packet = {
-		.saddr = &key->source,
-		.daddr = &key->destination,
-		.sport = key->sport,
-		.dport = key->dport,
-		.ip_version = key->ip_version,
-		.l4_proto = key->l4_proto,
-		.acl = acl,
-	};
-
-	return classify_first((const struct classify_tables *)classifier, &packet);
+	return classify_first((const struct classify_tables *)classifier,
+			      (const struct classify_key *)key, acl);
 }
