@@ -26,6 +26,14 @@ static __always_inline bool addr_is_loopback(const union addr *addr, __u8 ip_ver
 }
 
 /**
+ * addr_is_mapped() - An IPv6 address that stands for an IPv4 one (RFC 4291, section 2.5.5.2)
+ */
+static __always_inline bool addr_is_mapped(const union addr *addr)
+{
+	return !addr->half[0] && addr->word[2] == bpf_htonl(0xffff);
+}
+
+/**
  * addr_is_reserved() - Neither a source nor a destination that is routed
  *
  * 0.0.0.0/8 (RFC 1122, section 3.2.1.3), multicast, class E and broadcast (RFC 5771, RFC 1112
@@ -37,9 +45,7 @@ static __always_inline bool addr_is_reserved(const union addr *addr, __u8 ip_ver
 		return addr_ipv4(addr) >> 24 == 0 || addr_ipv4(addr) >> 28 >= 0xe;
 	if (addr->bytes[0] == 0xff)
 		return true;
-	if (addr->half[0])
-		return false;
-	return !addr->half[1] || addr->word[2] == bpf_htonl(0xffff);
+	return addr_is_mapped(addr) || (!addr->half[0] && !addr->half[1]);
 }
 
 /**

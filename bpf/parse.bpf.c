@@ -6,6 +6,7 @@
  * where the linear part holds it.  Of IPv6 extension headers a hop-by-hop header or a fragment
  * header is accepted, directly behind the IPv6 header: no chain, so no header can hide the ports.
  */
+#include "addr.h"
 #include "packet.h"
 
 #define IP_FLAG_MF     0x2000
@@ -211,6 +212,10 @@ static __always_inline enum verdict parse_ipv6(struct frame *f, struct packet *p
 
 	__builtin_memcpy(&p->saddr, &ip->addrs.saddr, sizeof(p->saddr));
 	__builtin_memcpy(&p->daddr, &ip->addrs.daddr, sizeof(p->daddr));
+	if (addr_is_mapped(&p->saddr)) /* tables would take it for the IPv4 address */
+		return drop(p, REASON_MARTIAN_SOURCE);
+	if (addr_is_mapped(&p->daddr))
+		return drop(p, REASON_MARTIAN_DEST);
 	p->l4_proto = ip->nexthdr;
 	p->hop_limit = ip->hop_limit;
 	if (is_ext_header(p->l4_proto)) {
