@@ -118,7 +118,7 @@ $(B)/tests/%.part.o: tests/bpf/%.bpf.c | check-tools
 	@mkdir -p $(@D)
 	$(call say,BPF,$<) $(CLANG) $(BPF_FLAGS) -c $< -o $@
 
-$(B)/tests/%.skel.h: $(B)/tests/%.bpf.o
+$(PROBES): $(B)/tests/%.skel.h: $(B)/tests/%.bpf.o
 	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name $* >$@
 
 $(B)/tests/%.o: tests/%.c | check-tools $(PROBES)

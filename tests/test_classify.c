@@ -111,9 +111,9 @@ static void check_userspace(const struct classifier *classifier, size_t n)
 
 /* ---- in the kernel ---- */
 
-static struct classify_probe_bpf *load(const struct classifier *classifier)
+static struct classify_probe *load(const struct classifier *classifier)
 {
-	struct classify_probe_bpf *skel = classify_probe_bpf__open();
+	struct classify_probe *skel = classify_probe__open();
 	struct error error = {0};
 	void *keys;
 
@@ -122,7 +122,7 @@ static struct classify_probe_bpf *load(const struct classifier *classifier)
 	       sizeof(struct classify_config));
 	assert_int_equal(classifier_configure(classifier, skel->obj, &error), 0);
 	bpf_program__set_autoload(skel->progs.probe_empty, false); /* is for measuring */
-	assert_int_equal(classify_probe_bpf__load(skel), 0);
+	assert_int_equal(classify_probe__load(skel), 0);
 	if (classifier_fill(classifier, skel->obj, &error))
 		fail_msg("%s", error.text);
 	keys = mmap(NULL, PROBE_KEYS * sizeof(*packets), PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -143,7 +143,7 @@ static uint32_t run(struct bpf_program *program, size_t n)
 	return options.duration;
 }
 
-static void check_answers(struct classify_probe_bpf *skel, size_t n)
+static void check_answers(struct classify_probe *skel, size_t n)
 {
 	const struct probe_answer *answers = mmap(NULL, PROBE_KEYS * sizeof(*answers),
 						  PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -158,14 +158,14 @@ static void check_answers(struct classify_probe_bpf *skel, size_t n)
 
 static void check_kernel(const struct classifier *classifier, size_t n)
 {
-	struct classify_probe_bpf *skel = load(classifier);
+	struct classify_probe *skel = load(classifier);
 
 	run(skel->progs.probe_xdp, n);
 	check_answers(skel, n);
 	skel->bss->probe_next = 0;
 	run(skel->progs.probe_tc, n);
 	check_answers(skel, n);
-	classify_probe_bpf__destroy(skel);
+	classify_probe__destroy(skel);
 }
 
 /* ---- the oracle's word ---- */
