@@ -146,7 +146,7 @@ session() {
 	mkfifo "$T/$name.in" "$T/$name.reply"
 	exec {in}<>"$T/$name.in" {out}<>"$T/$name.reply"
 	SESSION_IN[$name]=$in SESSION_OUT[$name]=$out
-	nsenter --net="/run/netns/$ns" -- "$TOOLS/peer" hold "$@" -t 1500 <"$T/$name.in" \
+	nsenter --net="/run/netns/$ns" -- "$TOOLS/peer" hold "$@" <"$T/$name.in" \
 		>"$T/$name.reply" &
 	PROCESS[$name]=$!
 	is "session $name, $*" ok "$(session_reply "$name")"
@@ -154,13 +154,16 @@ session() {
 
 session_reply() {
 	local line=silence
-	read -rt 15 -u "${SESSION_OUT[$1]}" line
+	read -rt 25 -u "${SESSION_OUT[$1]}" line
 	echo "$line"
 }
 
-# talk NAME OUTCOME: one more exchange on the session
+# talk NAME OUTCOME: one more exchange on the session.  TCP that has been cut for a while doubles
+# its pauses between attempts, so success may take as long again.
 talk() {
-	echo >&"${SESSION_IN[$1]}"
+	local patience=20000
+	[ "$2" = timeout ] && patience=1000
+	echo $patience >&"${SESSION_IN[$1]}"
 	is "session $1" "$2" "$(session_reply "$1")"
 }
 

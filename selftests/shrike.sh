@@ -4,7 +4,7 @@
 
 # shrike ARGUMENT...: in the router's network namespace, with the test's bpffs
 shrike() {
-	in_ns "$ROUTER" "$SHRIKE" "$@"
+	in_ns "$ROUTER" timeout 30 "$SHRIKE" "$@"
 }
 
 # policy NAME: standard input becomes $T/NAME.yaml, after the version
@@ -62,6 +62,11 @@ is_protected_or_over() {
 # pins: the directory of the router's pins
 pins() {
 	echo "$SHRIKE_BPFFS/shrike/netns-$(stat -Lc %i "/run/netns/$ROUTER")"
+}
+
+# nothing_is_pinned: the kernel's own pins, which the first bpffs of a machine gets, aside
+nothing_is_pinned() {
+	is "pins" "" "$(find "$SHRIKE_BPFFS/shrike" -mindepth 1 ! -name 'netns-*' 2>/dev/null)"
 }
 
 # is_one_error_line TEXT [REGEX]: an error is one line that begins as promised

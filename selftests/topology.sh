@@ -63,6 +63,8 @@ add_overlay() {
 	give "$ROUTER" "wt$n" "100.6$((4 + n)).0.1/16" "fd6$((4 + n))::1/64"
 	give "$ns" "p$n" "100.6$((4 + n)).0.2/16" "100.6$((4 + n)).0.3/16" \
 		"fd6$((4 + n))::2/64" "fd6$((4 + n))::3/64"
+	# never chosen as a source unless it is asked for
+	ip -n "$ns" address change "fd6$((4 + n))::3/64" dev "p$n" preferred_lft 0
 	ip -n "$ns" route add default via "100.6$((4 + n)).0.1" src "100.6$((4 + n)).0.2"
 	ip -n "$ns" -6 route add default via "fd6$((4 + n))::1" src "fd6$((4 + n))::2"
 	wait_for device_is_ready "$ROUTER" "wt$n"

@@ -45,11 +45,11 @@ test_a_mistake_in_a_policy_is_reported_with_its_position() {
 	policy bad <<<"peer_acl: [{id: a, action: maybe, source: [any], protocol: tcp}]"
 	refused 2:28 bad
 	policy bad <<<"peer_acl: [{$rule, destination_ports: [65536]}]"
-	refused 2:84 bad
+	refused 2:85 bad
 	policy bad <<<"peer_acl: [{$rule, destination_ports: [-1]}]"
-	refused 2:84 bad
+	refused 2:85 bad
 	policy bad <<<"peer_acl: [{$rule, destination_ports: [20-10]}]"
-	refused 2:84 bad
+	refused 2:85 bad
 	policy bad <<<"peer_acl: [{id: a, action: allow, source: [any], protocol: 256}]"
 	refused 2:60 bad
 	policy bad <<<"timeouts: {udp: soon}"
@@ -116,6 +116,6 @@ test_run_and_attach_refuse_a_wrong_policy() {
 		expect 2 shrike $command wt0 -c "$T/bad.yaml"
 		is_one_error_line "$ERR" "^$T/bad\.yaml:2:[0-9]+: "
 		is_bare wt0 || die "attached: $(programs wt0)"
-		is "pins" "" "$(find "$SHRIKE_BPFFS" -mindepth 1 ! -type d)"
+		nothing_is_pinned
 	done
 }

@@ -130,6 +130,7 @@ test_a_second_run_is_refused() {
 test_a_program_of_somebody_else_is_left_alone() {
 	local hook=xdp before
 	topology "$1"
+	kernel_forwards 1
 	[ "$1" = tun ] && hook=tcx
 	serve_all "$ROUTER" 8001
 	allow_port web 8002
@@ -141,7 +142,7 @@ test_a_program_of_somebody_else_is_left_alone() {
 		is_one_error_line "$ERR"
 		is "programs" "$before" "$(programs wt0)"
 	done
-	is "pins" "" "$(find "$SHRIKE_BPFFS" -mindepth 1 ! -type d)"
+	nothing_is_pinned
 	probe ok "$PEER" tcp 100.64.0.1 8001
 	stop occupant
 	wait_for is_bare wt0
@@ -166,5 +167,5 @@ test_an_interface_that_does_not_exist_is_an_error() {
 		expect 1 shrike $command
 		is_one_error_line "$ERR" "^shrike: .*wt0"
 	done
-	is "pins" "" "$(find "$SHRIKE_BPFFS" -mindepth 1 ! -type d)"
+	nothing_is_pinned
 }

@@ -94,13 +94,13 @@ test_the_mss_of_routed_connections_fits_the_mtu() {
 		mss=$((MTU - IP_HEADER - 20))
 		probe ok "$PEER" tcp $LAN_IP 8080
 		probe ok "$LAN" tcp $PEER_IP 8080
-		wait_for grep -q "$LAN_IP.8080 > $PEER_IP.*\[S\.\].* mss $mss," "$T/capture.out"
-		wait_for grep -q "$LAN_IP.* > $PEER_IP.8080: .*\[S\].* mss $mss," "$T/capture.out"
+		wait_for grep -q "$LAN_IP.8080 > $PEER_IP.*\[S\.\].*mss $mss," "$T/capture.out"
+		wait_for grep -q "$LAN_IP.* > $PEER_IP.8080: .*\[S\].*mss $mss," "$T/capture.out"
 	done
 	# off, the LAN's own is seen
 	expect 0 cp "$T/open.yaml" "$T/unclamped.yaml"
 	echo "mss_clamp: false" >>"$T/unclamped.yaml"
 	expect 0 shrike policy apply wt0 "$T/unclamped.yaml"
 	probe ok "$PEER" tcp 192.168.77.2 8080
-	wait_for grep -q "192.168.77.2.8080 > .* mss 1460," "$T/capture.out"
+	wait_for grep -q "192.168.77.2.8080 > .*mss 1460," "$T/capture.out"
 }

@@ -5,7 +5,8 @@
  *	peer serve tcp|udp ADDR PORT [-l LOG]		echo until killed; "ready" on stdout
  *	peer ask tcp|udp ADDR PORT [options]		one exchange; prints an outcome
  *	peer hold tcp|udp ADDR PORT [options]		an outcome for connecting, then one exchange
- *							and one outcome for each line on stdin
+ *							and one outcome for each line on stdin,
+ *							which says how many ms to wait for it
  *
  * Options: -n BYTES per exchange (16), -t MS without progress that count as a timeout (5000),
  * -s SOURCE address, -p SOURCE port, -d never fragment.  The log has a line per datagram or
@@ -408,22 +409,25 @@ static int say(int error)
 	return error ? 1 : 0;
 }
 
-static int ask(const struct options *options, bool hold)
+static int exchange(const struct options *options, struct stream *stream)
+{
+	return options->tcp ? exchange_tcp(options, stream) : exchange_udp(options, stream);
+}
+
+static int ask(struct options *options, bool hold)
 {
 	static struct stream stream;
 	int error = dial(options, &stream);
 	char line[64];
 
-	if (!hold) {
-		if (!error)
-			error = options->tcp ? exchange_tcp(options, &stream)
-					     : exchange_udp(options, &stream);
-		return say(error);
-	}
+	if (!hold)
+		return say(error ? error : exchange(options, &stream));
 	if (say(error))
 		return 1;
-	while (fgets(line, sizeof(line), stdin))
-		say(options->tcp ? exchange_tcp(options, &stream) : exchange_udp(options, &stream));
+	while (fgets(line, sizeof(line), stdin)) {
+		options->timeout_ms = atoi(line);
+		say(exchange(options, &stream));
+	}
 	return 0;
 }
 
