@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "live.h"
 #include "netlink.h"
@@ -103,7 +104,10 @@ int command_unknown_option(const struct command *command, char **argv)
  */
 int command_fail(const struct error *error)
 {
-	fprintf(stderr, "%s%s\n", error->in_file ? "" : "shrike: ", error->text);
+	bool rights = error->code == EPERM || error->code == EACCES;
+
+	fprintf(stderr, "%s%s%s\n", error->in_file ? "" : "shrike: ", error->text,
+		rights && geteuid() ? ": be root" : "");
 	return error->invalid_input ? EXIT_INVALID : EXIT_FAILED;
 }
 

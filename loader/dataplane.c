@@ -80,17 +80,11 @@ static int load_policy(const struct dataplane_request *request, struct policy **
 	return *policy ? 0 : error_set(error, ENOMEM, "out of memory");
 }
 
-static int read_policy(struct application *a, struct error *error)
+/* NetBird's variables win over the policy file. */
+static void add_environment(struct application *a)
 {
-	struct policy *policy;
-	int err = load_policy(a->request, &policy, error);
-
-	if (err)
-		return err;
 	environment_read(&a->environment, get_variable, a, a->request->warn, a->request->warn_arg);
-	environment_apply(&a->environment, policy);
-	a->to->policy = policy;
-	return 0;
+	environment_apply(&a->environment, a->to->policy);
 }
 
 static int decide_mode(struct application *a, bool native_xdp, struct error *error)
@@ -292,32 +286,43 @@ static int build_and_put(struct application *a, struct error *error)
 	}
 }
 
-static int pin_all(struct application *a, struct error *error)
+static int pin_links(struct application *a, struct pins *pins, struct error *error)
 {
-	struct dataplane *to = a->to;
-	struct error ignored;
-	int err;
+	int err = 0;
 
-	err = path_create(to->link.name, a->request->caller == DATAPLANE_ATTACH, to->dir, error);
-	if (err) {
-		to->dir[0] = '\0';
-		return a->request->caller == DATAPLANE_ATTACH ? err : 0; /* run holds the links itself */
-	}
-	pins_clear(to->dir, &ignored);
 	for (enum hook_point point = 0; point < HOOK_POINTS && !err; point++) {
-		char name[32];
+		char name[PINS_NAME_MAX];
 
-		if (to->link_fds[point] < 0)
+		if (a->to->link_fds[point] < 0)
 			continue;
 		snprintf(name, sizeof(name), "link_%s", hook_point_name(point));
-		err = pins_set(to->dir, name, to->link_fds[point], error);
+		err = pins_set(pins, name, a->to->link_fds[point], error);
 	}
+	return err;
+}
+
+static int pin_all(struct application *a, struct error *error)
+{
+	bool must = a->request->caller == DATAPLANE_ATTACH;
+	struct generation *generation = a->to->generation;
+	struct pins pins;
+	int err;
+
+	err = path_create(a->to->link.name, must, a->to->dir, error);
+	if (err) {
+		a->to->dir[0] = '\0';
+		return must ? err : 0; /* run holds the links itself */
+	}
+	pins_begin(&pins, a->to->dir);
+	err = pin_links(a, &pins, error);
 	if (!err)
-		err = pins_set(to->dir, "prog_ingress", to->generation->ingress_fd, error);
+		err = pins_set(&pins, "prog_ingress", generation->ingress_fd, error);
 	if (!err)
-		err = pins_set(to->dir, "prog_egress", to->generation->egress_fd, error);
+		err = pins_set(&pins, "prog_egress", generation->egress_fd, error);
 	if (!err)
-		err = pins_set_maps(to->dir, &to->generation->maps, error);
+		err = pins_set_maps(&pins, &generation->maps, error);
+	if (!err)
+		err = pins_end(&pins, error);
 	return err;
 }
 
@@ -387,10 +392,10 @@ static int apply(struct application *a, struct error *error)
 	int err;
 
 	err = find_live(a, error);
-	if (!err)
-		err = read_policy(a, error);
-	if (!err)
-		err = build_and_put(a, error);
+	if (err)
+		return err;
+	add_environment(a);
+	err = build_and_put(a, error);
 	if (err)
 		return err;
 	err = pin_all(a, error);
@@ -425,7 +430,9 @@ int dataplane_apply(const struct dataplane_request *request, struct dataplane **
 	a.to = dataplane_new();
 	if (!a.to)
 		return error_set(error, ENOMEM, "out of memory");
-	err = netlink_link_by_name(request->ifname, &a.to->link, error);
+	err = load_policy(request, &a.to->policy, error);
+	if (!err)
+		err = netlink_link_by_name(request->ifname, &a.to->link, error);
 	if (!err)
 		err = lock_wait("apply", request->ifname, &lock, error);
 	if (!err)
@@ -468,9 +475,11 @@ int dataplane_choose(const struct dataplane_request *request, const struct link_
 		a.live.instance = request->before->instance;
 		a.has_previous = true;
 	}
-	err = read_policy(&a, error);
-	if (!err)
-		err = decide_mode(&a, may_run_xdp(link), error);
+	err = load_policy(request, &to.policy, error);
+	if (err)
+		return err;
+	add_environment(&a);
+	err = decide_mode(&a, may_run_xdp(link), error);
 	if (!err)
 		*mode = a.mode;
 	policy_free(to.policy);

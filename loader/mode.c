@@ -73,6 +73,9 @@ static void decide_auto_routing(const struct policy *policy, const struct mode_f
 		set_routing(mode, ROUTING_NATIVE, "the kernel forwards (" SYSCTL4 " = 1)");
 	else if (facts->ip_forward6)
 		set_routing(mode, ROUTING_NATIVE, "the kernel forwards (" SYSCTL6 " = 1)");
+	else if (policy->mode.hook == POLICY_HOOK_TC && !facts->simulate)
+		set_routing(mode, ROUTING_DISABLED,
+			    "the kernel does not forward, and hook tc cannot reach a forwarder");
 	else
 		set_routing(mode, ROUTING_USERSPACE, "the kernel does not forward");
 }
@@ -125,9 +128,18 @@ static int decide_routing(const struct policy *policy, const struct environment 
 	return 0;
 }
 
-static void decide_auto_hook(const struct mode_facts *facts, bool has_forwarder, struct mode *mode)
+/*
+ * A sender on the same machine leaves checksums unfinished, which XDP cannot tell: translating in
+ * TC gets them right.
+ */
+static void decide_auto_hook(const struct policy *policy, const struct mode_facts *facts,
+			     bool has_forwarder, struct mode *mode)
 {
-	if (facts->native_xdp)
+	bool translates = policy->n_one_to_one || policy->n_nat_port;
+
+	if (translates && !has_forwarder)
+		set_hook(mode, HOOK_TC, false, "translation needs the kernel's checksum helpers");
+	else if (facts->native_xdp)
 		set_hook(mode, HOOK_XDP, false, "the driver supports native XDP");
 	else if (has_forwarder)
 		set_hook(mode, HOOK_XDP, true, "only XDP can hand packets to the forwarder");
@@ -152,7 +164,7 @@ static int decide_hook(const struct policy *policy, const struct mode_facts *fac
 		set_hook(mode, HOOK_TC, false, "policy file");
 		break;
 	case POLICY_HOOK_AUTO:
-		decide_auto_hook(facts, has_forwarder, mode);
+		decide_auto_hook(policy, facts, has_forwarder, mode);
 		break;
 	}
 	if (facts->simulate)
@@ -189,8 +201,9 @@ static int decide_hook(const struct policy *policy, const struct mode_facts *fac
  *
  * Routing, first that applies: NB_DISABLE_USERSPACE_ROUTING, NB_FORCE_USERSPACE_ROUTER,
  * NB_FORCE_NATIVE_ROUTER, the policy file, and for its "auto": native where the kernel forwards
- * either family and netstack is off, else userspace.  Hook: the policy file, and for its "auto":
- * XDP where the driver runs it or the forwarder needs it, else TC, which leaves GRO on.
+ * either family and netstack is off, else userspace, or disabled where `hook: tc` rules that out.
+ * Hook: the policy file, and for its "auto": XDP where the driver runs it or the forwarder needs
+ * it, else TC, which leaves GRO on and translates.
  *
  * Return: 0; -EINVAL (invalid input): settings that cannot work together.
  */

@@ -5,14 +5,26 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /**
+ * pins_begin() - Begin to pin
+ * @pins: the pinning
+ * @dir: the interface's directory; must outlive @pins
+ */
+void pins_begin(struct pins *pins, const char *dir)
+{
+	pins->dir = dir;
+	pins->n = 0;
+}
+
+/**
  * pins_set() - Pin an object under a name, in the place of what was there
- * @dir: the interface's directory
+ * @pins: the pinning
  * @name: of the pin
  * @fd: map, program or link
  * @error: why not
@@ -22,13 +34,14 @@
  *
  * Return: 0 or -errno.
  */
-int pins_set(const char *dir, const char *name, int fd, struct error *error)
+int pins_set(struct pins *pins, const char *name, int fd, struct error *error)
 {
 	char path[PATH_MAX], fresh[PATH_MAX];
 
-	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path) ||
-	    snprintf(fresh, sizeof(fresh), "%s/%s__new", dir, name) >= (int)sizeof(fresh))
-		return error_set(error, ENAMETOOLONG, "%s: path too long", dir);
+	if (pins->n == PINS_MAX ||
+	    snprintf(path, sizeof(path), "%s/%s", pins->dir, name) >= (int)sizeof(path) ||
+	    snprintf(fresh, sizeof(fresh), "%s/%s__new", pins->dir, name) >= (int)sizeof(fresh))
+		return error_set(error, ENAMETOOLONG, "%s: path too long", pins->dir);
 	unlink(fresh);
 	if (bpf_obj_pin(fd, fresh))
 		return error_set(error, errno, "cannot pin %s: %s", path, strerror(errno));
@@ -38,6 +51,7 @@ int pins_set(const char *dir, const char *name, int fd, struct error *error)
 		unlink(fresh);
 		return -error->code;
 	}
+	snprintf(pins->names[pins->n++], PINS_NAME_MAX, "%s", name);
 	return 0;
 }
 
@@ -49,18 +63,52 @@ int pins_set(const char *dir, const char *name, int fd, struct error *error)
  *
  * Return: 0 or -errno.
  */
-int pins_set_maps(const char *dir, const struct map_set *maps, struct error *error)
+int pins_set_maps(struct pins *pins, const struct map_set *maps, struct error *error)
 {
 	for (size_t i = 0; i < maps->n; i++) {
 		int err;
 
 		if (strchr(maps->maps[i].name, '.'))
 			continue;
-		err = pins_set(dir, maps->maps[i].name, maps->maps[i].fd, error);
+		err = pins_set(pins, maps->maps[i].name, maps->maps[i].fd, error);
 		if (err)
 			return err;
 	}
 	return 0;
+}
+
+static bool is_wanted(const struct pins *pins, const char *name)
+{
+	for (size_t i = 0; i < pins->n; i++)
+		if (!strcmp(pins->names[i], name))
+			return true;
+	return false;
+}
+
+/**
+ * pins_end() - Remove the pins of the directory that were not set since pins_begin()
+ *
+ * Return: 0, also where there is no such directory, or -errno.
+ */
+int pins_end(struct pins *pins, struct error *error)
+{
+	DIR *stream = opendir(pins->dir);
+	struct dirent *entry;
+	int err = 0;
+
+	if (!stream && errno == ENOENT)
+		return 0;
+	if (!stream)
+		return error_set(error, errno, "%s: %s", pins->dir, strerror(errno));
+	while ((entry = readdir(stream))) {
+		if (entry->d_name[0] == '.' || is_wanted(pins, entry->d_name))
+			continue;
+		if (unlinkat(dirfd(stream), entry->d_name, 0) && errno != ENOENT)
+			err = error_set(error, errno, "%s/%s: %s", pins->dir, entry->d_name,
+					strerror(errno));
+	}
+	closedir(stream);
+	return err;
 }
 
 /**
@@ -72,21 +120,8 @@ int pins_set_maps(const char *dir, const struct map_set *maps, struct error *err
  */
 int pins_clear(const char *dir, struct error *error)
 {
-	DIR *stream = opendir(dir);
-	struct dirent *entry;
-	int err = 0;
+	struct pins none;
 
-	if (!stream && errno == ENOENT)
-		return 0;
-	if (!stream)
-		return error_set(error, errno, "%s: %s", dir, strerror(errno));
-	while ((entry = readdir(stream))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		if (unlinkat(dirfd(stream), entry->d_name, 0) && errno != ENOENT)
-			err = error_set(error, errno, "%s/%s: %s", dir, entry->d_name,
-					strerror(errno));
-	}
-	closedir(stream);
-	return err;
+	pins_begin(&none, dir);
+	return pins_end(&none, error);
 }

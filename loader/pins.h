@@ -9,8 +9,23 @@
 #include "error.h"
 #include "map_set.h"
 
-int pins_set(const char *dir, const char *name, int fd, struct error *error);
-int pins_set_maps(const char *dir, const struct map_set *maps, struct error *error);
+#define PINS_MAX      (MAP_SET_MAX + 8)
+#define PINS_NAME_MAX 32
+
+/*
+ * struct pins - one pinning of everything: new pins go over the old ones first, and what is left
+ * of the old ones goes last, so that being killed in between never lets go of a link.
+ */
+struct pins {
+	const char *dir;
+	char names[PINS_MAX][PINS_NAME_MAX];
+	size_t n;
+};
+
+void pins_begin(struct pins *pins, const char *dir);
+int pins_set(struct pins *pins, const char *name, int fd, struct error *error);
+int pins_set_maps(struct pins *pins, const struct map_set *maps, struct error *error);
+int pins_end(struct pins *pins, struct error *error);
 int pins_clear(const char *dir, struct error *error);
 
 #endif /* SHRIKE_PINS_H */
