@@ -117,6 +117,7 @@ exchange() {
 		got=$(in_ns "$ns" "$TOOLS/peer" ask "$protocol" "$addr" "$port" "$@" -t $patience)
 	fi
 	[ "$port" = - ] || addr="$addr port $port"
+	[ "${1:-}" != -s ] || why="$why, as it comes from $2"
 	printf '   %-8s %-5s %-6s to %-27s %s\n' "$verb" "$protocol" "${ns#"$ID"-}" "$addr" "$why"
 	[ "$got" = "$wanted" ] || die "expected '$wanted', got '$got'"
 }
