@@ -15,13 +15,14 @@ const struct command command_attach = {
 	.name = "attach",
 	.arguments = "[IFACE] [-c POLICY]",
 	.summary = "attach to an interface, pin, and exit",
-	.details = "  -c, --config POLICY   policy file, '-' for standard input; without one,\n"
-		   "                        everything inbound but replies is dropped\n"
-		   "  -v, --verbose         let libbpf speak\n"
-		   "\n"
-		   "Nobody stays: addresses that are added later are not known, the room of expired\n"
-		   "connections is only reclaimed as they are met, and userspace routing is refused.\n"
-		   "'shrike run' does all that.\n",
+	.details =
+		"  -c, --config POLICY   policy file, '-' for standard input; without one,\n"
+		"                        everything inbound but replies is dropped\n"
+		"  -v, --verbose         let libbpf speak\n"
+		"\n"
+		"Nobody stays: addresses that are added later are not known, the room of expired\n"
+		"connections is only reclaimed as they are met, and userspace routing is refused.\n"
+		"'shrike run' does all that.\n",
 	.run = run_attach,
 };
 
@@ -36,11 +37,11 @@ const struct command command_detach = {
 static int run_attach(const struct command *command, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
+		{"config", required_argument, NULL, 'c'},
 		COMMON_LONG_OPTIONS,
 		{},
 	};
-	struct dataplane_request request = { .caller = DATAPLANE_ATTACH, .warn = command_warn };
+	struct dataplane_request request = {.caller = DATAPLANE_ATTACH, .warn = command_warn};
 	struct dataplane *dataplane;
 	char name[IF_NAMESIZE];
 	int option, lock, err;
@@ -63,9 +64,10 @@ static int run_attach(const struct command *command, int argc, char **argv)
 	if (!err) {
 		err = lock_try("run", name, &lock, &error);
 		if (err)
-			error_set(&error, -err,
-				  "%s: 'shrike run' is in charge of it; use 'shrike policy apply %s'",
-				  name, name);
+			error_set(
+				&error, -err,
+				"%s: 'shrike run' is in charge of it; use 'shrike policy apply %s'",
+				name, name);
 	}
 	if (!err)
 		err = dataplane_apply(&request, &dataplane, &error);
@@ -78,7 +80,7 @@ static int run_attach(const struct command *command, int argc, char **argv)
 static int run_detach(const struct command *command, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "force", no_argument, NULL, 'f' },
+		{"force", no_argument, NULL, 'f'},
 		COMMON_LONG_OPTIONS,
 		{},
 	};
@@ -99,7 +101,8 @@ static int run_detach(const struct command *command, int argc, char **argv)
 	err = command_interface(argv[optind], name, NULL, &error);
 	if (!err && lock_try("run", name, &lock, &error))
 		err = error_set(&error, EBUSY,
-				"%s: 'shrike run' is in charge of it; end that process first", name);
+				"%s: 'shrike run' is in charge of it; end that process first",
+				name);
 	if (!err)
 		err = dataplane_detach(name, force, &error);
 	return err ? command_fail(&error) : EXIT_DONE;

@@ -39,7 +39,7 @@ static const struct command family[] = {
 		.details = FILTER_HELP,
 		.run = run_flush,
 	},
-	{ .name = NULL },
+	{.name = NULL},
 };
 
 const struct command command_conntrack = {
@@ -62,7 +62,7 @@ struct session {
 /* Returns an exit status, or -1 to go on. */
 static int parse(const struct command *command, int argc, char **argv, struct session *session)
 {
-	static const struct option options[] = { FILTER_LONG_OPTIONS, COMMON_LONG_OPTIONS, {} };
+	static const struct option options[] = {FILTER_LONG_OPTIONS, COMMON_LONG_OPTIONS, {}};
 	struct error error;
 	int option, err;
 
@@ -114,8 +114,8 @@ static int open_tables(const char *given, struct session *session, struct error 
 	live_clock(&session->live.instance, &session->clock);
 	err = live_conntrack(&session->live.maps, &session->conntrack, error);
 	if (!err)
-		err = generation_read_rules(&session->live.maps, &session->rules,
-					    &session->n_rules, error);
+		err = generation_read_rules(&session->live.maps, &session->rules, &session->n_rules,
+					    error);
 	if (!err) {
 		generation_sort_rules(session->rules, session->n_rules);
 		err = resolve_rule(session, error);
@@ -140,8 +140,7 @@ static const char *rule_id(void *arg, uint32_t number)
 
 static int list(struct session *session, struct error *error)
 {
-	struct flow_printer *printer =
-		flow_printer_new(stdout, session->json, rule_id, session);
+	struct flow_printer *printer = flow_printer_new(stdout, session->json, rule_id, session);
 	int err;
 
 	if (!printer)

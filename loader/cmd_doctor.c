@@ -37,18 +37,18 @@ enum finding {
 	FINDING_BAD,
 };
 
-static const char *const finding_names[] = { "ok", "note", "bad" };
+static const char *const finding_names[] = {"ok", "note", "bad"};
 
 struct report {
 	json_t *checks;
 	bool bad;
 };
 
-static void find(struct report *report, enum finding finding, const char *what,
-		 const char *format, ...) __attribute__((format(printf, 4, 5)));
+static void find(struct report *report, enum finding finding, const char *what, const char *format,
+		 ...) __attribute__((format(printf, 4, 5)));
 
-static void find(struct report *report, enum finding finding, const char *what,
-		 const char *format, ...)
+static void find(struct report *report, enum finding finding, const char *what, const char *format,
+		 ...)
 {
 	char text[1200];
 	va_list args;
@@ -201,13 +201,15 @@ static void check_link(struct report *report, const char *ifname, const char *po
 					      : "userspace",
 	     mode.routing_why);
 	find(report, FINDING_OK, "hook", "%s: %s",
-	     mode.hook == HOOK_TC ? "tc" : mode.xdp_generic ? "xdp-generic" : "xdp-native",
+	     mode.hook == HOOK_TC ? "tc"
+	     : mode.xdp_generic	  ? "xdp-generic"
+				  : "xdp-native",
 	     mode.hook_why);
 }
 
 static void print(const struct report *report)
 {
-	static const enum output_colour colours[] = { OUTPUT_GREEN, OUTPUT_YELLOW, OUTPUT_RED };
+	static const enum output_colour colours[] = {OUTPUT_GREEN, OUTPUT_YELLOW, OUTPUT_RED};
 	bool colour = output_wants_colour(stdout);
 
 	for (size_t i = 0; i < json_array_size(report->checks); i++) {
@@ -215,8 +217,8 @@ static void print(const struct report *report)
 		const char *result = json_string_value(json_object_get(check, "result"));
 		int finding = !strcmp(result, "ok") ? 0 : !strcmp(result, "note") ? 1 : 2;
 
-		printf("%s%-4s%s  %-18s  %s\n", output_colour_on(colour, colours[finding]),
-		       result, output_colour_off(colour),
+		printf("%s%-4s%s  %-18s  %s\n", output_colour_on(colour, colours[finding]), result,
+		       output_colour_off(colour),
 		       json_string_value(json_object_get(check, "check")),
 		       json_string_value(json_object_get(check, "detail")));
 	}
@@ -224,7 +226,7 @@ static void print(const struct report *report)
 
 static int diagnose(const char *given, const char *policy_path, bool json)
 {
-	struct report report = { .checks = json_array() };
+	struct report report = {.checks = json_array()};
 	char name[IF_NAMESIZE];
 	struct error error;
 	int err = 0;
@@ -239,9 +241,9 @@ static int diagnose(const char *given, const char *policy_path, bool json)
 			check_link(&report, name, policy_path);
 	}
 	if (!err && json)
-		err = output_json(json_pack("{s:b,s:O}", "works", !report.bad, "checks",
-					    report.checks),
-				  stdout, &error);
+		err = output_json(
+			json_pack("{s:b,s:O}", "works", !report.bad, "checks", report.checks),
+			stdout, &error);
 	else if (!err)
 		print(&report);
 	json_decref(report.checks);
@@ -253,7 +255,7 @@ static int diagnose(const char *given, const char *policy_path, bool json)
 static int run_doctor(const struct command *command, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
+		{"config", required_argument, NULL, 'c'},
 		COMMON_LONG_OPTIONS,
 		{},
 	};

@@ -31,7 +31,8 @@ static const struct command family[] = {
 		.summary = "replace the policy in force, without losing a packet",
 		.details = "  -v, --verbose         let libbpf speak\n"
 			   "\n"
-			   "Connections stay. Those that a peer has opened are judged again with their\n"
+			   "Connections stay. Those that a peer has opened are judged again with "
+			   "their\n"
 			   "next packet. If anything is wrong the old policy stays in force.\n",
 		.run = run_apply,
 	},
@@ -39,11 +40,12 @@ static const struct command family[] = {
 		.name = "show",
 		.arguments = "[IFACE] [-j]",
 		.summary = "the policy in force, with hit counters per rule",
-		.details = "Hits are the packets that the rule decided: the opening of a connection, and\n"
+		.details = "Hits are the packets that the rule decided: the opening of a "
+			   "connection, and\n"
 			   "the first packet of a peer's connection after a change of policy.\n",
 		.run = run_show,
 	},
-	{ .name = NULL },
+	{.name = NULL},
 };
 
 const struct command command_policy = {
@@ -103,7 +105,7 @@ static int check(struct check_result *result, struct error *error)
 
 static int run_check(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = { COMMON_LONG_OPTIONS, {} };
+	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
 	struct check_result result = {};
 	struct error error;
 	int option, err;
@@ -126,8 +128,8 @@ static int run_check(const struct command *command, int argc, char **argv)
 
 static int run_apply(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = { COMMON_LONG_OPTIONS, {} };
-	struct dataplane_request request = { .caller = DATAPLANE_APPLY, .warn = command_warn };
+	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
+	struct dataplane_request request = {.caller = DATAPLANE_APPLY, .warn = command_warn};
 	struct dataplane *dataplane;
 	char name[IF_NAMESIZE];
 	struct error error;
@@ -184,7 +186,7 @@ static int show(const char *given, bool json, struct error *error)
 
 static int run_show(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = { COMMON_LONG_OPTIONS, {} };
+	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
 	bool json = false;
 	struct error error;
 	int option;

@@ -30,7 +30,7 @@ static void print(const char *text, bool is_error)
 static int run_run(const struct command *command, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
+		{"config", required_argument, NULL, 'c'},
 		COMMON_LONG_OPTIONS,
 		{},
 	};

@@ -167,8 +167,7 @@ int command_attached(int **ifindexes, size_t *n, struct error *error)
  *
  * Return: 0 or -errno.
  */
-int command_interface(const char *given, char name[IF_NAMESIZE], int *ifindex,
-		      struct error *error)
+int command_interface(const char *given, char name[IF_NAMESIZE], int *ifindex, struct error *error)
 {
 	struct link_info link;
 	int *attached, err;

@@ -45,8 +45,7 @@ int command_usage(const struct command *command, const char *format, ...)
 int command_unknown_option(const struct command *command, char **argv);
 int command_fail(const struct error *error);
 void command_warn(const char *text, void *unused);
-int command_interface(const char *given, char name[IF_NAMESIZE], int *ifindex,
-		      struct error *error);
+int command_interface(const char *given, char name[IF_NAMESIZE], int *ifindex, struct error *error);
 int command_attached(int **ifindexes, size_t *n, struct error *error);
 
 /* For getopt_long(), which every command calls with POSIXLY_CORRECT off and opterr 0. */

@@ -68,8 +68,8 @@ static int load_policy(const struct dataplane_request *request, struct policy **
 		       struct error *error)
 {
 	if (request->policy_text)
-		return policy_parse(request->policy_path, request->policy_text,
-				    request->policy_len, policy, error);
+		return policy_parse(request->policy_path, request->policy_text, request->policy_len,
+				    policy, error);
 	if (request->policy_path) {
 		int err = policy_load(request->policy_path, policy, error);
 
@@ -186,8 +186,7 @@ static int check_foreign(const struct application *a, enum hook_point point, str
 	return error_set(error, EBUSY,
 			 "%s: another program (%s, id %u) is attached to %s; remove it first, or "
 			 "choose the other hook with 'hook:' in the policy",
-			 a->to->link.name,
-			 state->foreign_name[0] ? state->foreign_name : "unnamed",
+			 a->to->link.name, state->foreign_name[0] ? state->foreign_name : "unnamed",
 			 state->foreign_id, hook_point_name(point));
 }
 
@@ -233,8 +232,7 @@ static void restore_egress(struct application *a)
 /* The other ingress hook, after the mode has changed from one to the other. */
 static int leave_other_ingress(struct application *a, struct error *error)
 {
-	enum hook_point other = a->mode.hook == HOOK_XDP ? HOOK_POINT_TC_INGRESS
-							 : HOOK_POINT_XDP;
+	enum hook_point other = a->mode.hook == HOOK_XDP ? HOOK_POINT_TC_INGRESS : HOOK_POINT_XDP;
 
 	return hook_detach(a->to->link.ifindex, other, &a->live.hooks[other], error);
 }
@@ -420,7 +418,7 @@ static int apply(struct application *a, struct error *error)
 int dataplane_apply(const struct dataplane_request *request, struct dataplane **dataplane,
 		    struct error *error)
 {
-	struct application a = { .request = request };
+	struct application a = {.request = request};
 	int lock = -1, err;
 
 	err = path_check_name(request->ifname, error);
@@ -467,8 +465,8 @@ static void say_nothing(const char *text, void *arg)
 int dataplane_choose(const struct dataplane_request *request, const struct link_info *link,
 		     struct mode *mode, struct error *error)
 {
-	struct dataplane to = { .link = *link };
-	struct application a = { .request = request, .to = &to };
+	struct dataplane to = {.link = *link};
+	struct application a = {.request = request, .to = &to};
 	int err;
 
 	if (request->before) {

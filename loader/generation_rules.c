@@ -109,7 +109,7 @@ void generation_sort_rules(struct rule_view *rules, size_t n)
  */
 const char *generation_rule_id(const struct rule_view *rules, size_t n, uint32_t number)
 {
-	struct rule_view key = { .rule.number = number };
+	struct rule_view key = {.rule.number = number};
 	const struct rule_view *found;
 
 	if (number == RULE_NONE || !n)
@@ -136,7 +136,7 @@ static int compare_view_ids(const void *a, const void *b)
 static const struct rule_view *find_id(const struct rule *rule, const struct rule_view *views,
 				       size_t n)
 {
-	struct rule_view key = { .rule = *rule };
+	struct rule_view key = {.rule = *rule};
 
 	if (!rule->id[0])
 		return NULL;

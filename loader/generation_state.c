@@ -26,8 +26,7 @@ static int carry_table(const struct map_entry *from, const struct map_entry *to,
 		err = map_batch_next(&batch, CARRY_BATCH, error);
 		for (uint32_t i = 0; i < batch.count && !err; i++)
 			if (bpf_map_update_elem(to->fd, batch.keys + i * from->key_size,
-						batch.values + i * from->value_size,
-						BPF_NOEXIST) &&
+						batch.values + i * from->value_size, BPF_NOEXIST) &&
 			    errno != EEXIST && errno != E2BIG && errno != ENOMEM)
 				err = error_set(error, errno, "cannot fill BPF map %s: %s",
 						to->name, strerror(errno));
@@ -53,8 +52,7 @@ int generation_carry_state(const struct map_set *from, const struct generation *
 	int err = 0;
 
 	for (size_t i = 0; i < CONNTRACK_TABLES + 1 && !err; i++) {
-		const char *name = i < CONNTRACK_TABLES ? conntrack_maps[i].name
-							: "fragments_v1";
+		const char *name = i < CONNTRACK_TABLES ? conntrack_maps[i].name : "fragments_v1";
 		const struct map_entry *old = map_set_find(from, name);
 		const struct map_entry *new = map_set_find(&to->maps, name);
 

@@ -24,8 +24,7 @@
  */
 const char *hook_kind_name(enum hook_kind kind)
 {
-	static const char *const names[] = { "none", "xdp-native", "xdp-generic", "tcx",
-					     "clsact" };
+	static const char *const names[] = {"none", "xdp-native", "xdp-generic", "tcx", "clsact"};
 
 	return names[kind];
 }
@@ -35,7 +34,7 @@ const char *hook_kind_name(enum hook_kind kind)
  */
 const char *hook_point_name(enum hook_point point)
 {
-	static const char *const names[] = { "xdp", "ingress", "egress" };
+	static const char *const names[] = {"xdp", "ingress", "egress"};
 
 	return names[point];
 }
@@ -48,7 +47,7 @@ static enum bpf_attach_type tcx_type(enum hook_point point)
 /* The program of ours that belongs at a hook point. */
 static const char *program_name(enum hook_point point)
 {
-	static const char *const names[] = { "shrike_xdp", "shrike_ingress", "shrike_egress" };
+	static const char *const names[] = {"shrike_xdp", "shrike_ingress", "shrike_egress"};
 
 	return names[point];
 }
@@ -223,12 +222,11 @@ static int attach_clsact(int ifindex, enum hook_point point, int prog_fd, __u32 
 	clsact_hook(&hook, ifindex, point);
 	err = bpf_tc_hook_create(&hook);
 	if (err && err != -EEXIST)
-		return error_set(error, -err, "cannot create the clsact qdisc: %s",
-				 strerror(-err));
+		return error_set(error, -err, "cannot create the clsact qdisc: %s", strerror(-err));
 	err = bpf_tc_attach(&hook, &opts);
 	if (err)
-		return error_set(error, -err, "cannot attach to TC %s: %s",
-				 hook_point_name(point), strerror(-err));
+		return error_set(error, -err, "cannot attach to TC %s: %s", hook_point_name(point),
+				 strerror(-err));
 	return 0;
 }
 

@@ -32,8 +32,8 @@ enum hook_kind {
 /* What is at a hook point. */
 struct hook_state {
 	enum hook_kind kind;
-	uint32_t prog_id; /* of ours, 0: none */
-	uint32_t link_id; /* of ours; 0 with clsact */
+	uint32_t prog_id;    /* of ours, 0: none */
+	uint32_t link_id;    /* of ours; 0 with clsact */
 	uint32_t foreign_id; /* a program of somebody else, 0: none */
 	char foreign_name[16];
 };

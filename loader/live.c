@@ -61,7 +61,7 @@ int live_refresh_instance(struct live *live, struct error *error)
  */
 int live_open(int ifindex, struct live *live, struct error *error)
 {
-	struct live new = { .ifindex = ifindex };
+	struct live new = {.ifindex = ifindex};
 	int err;
 
 	map_set_init(&new.maps);

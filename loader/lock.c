@@ -24,7 +24,7 @@
  */
 int lock_try(const char *what, const char *ifname, int *fd, struct error *error)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int len = snprintf(addr.sun_path + 1, sizeof(addr.sun_path) - 1, "shrike/%s/%s", what,
 			   ifname);
 	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -48,7 +48,7 @@ int lock_try(const char *what, const char *ifname, int *fd, struct error *error)
  */
 int lock_wait(const char *what, const char *ifname, int *fd, struct error *error)
 {
-	const struct timespec pause = { .tv_nsec = LOCK_RETRY_NS };
+	const struct timespec pause = {.tv_nsec = LOCK_RETRY_NS};
 	int err = -EADDRINUSE;
 
 	for (int i = 0; i < LOCK_RETRIES && err == -EADDRINUSE; i++) {

@@ -86,7 +86,7 @@ int map_set_add(struct map_set *set, int fd, struct error *error)
 int map_set_add_of_prog(struct map_set *set, int prog_fd, struct error *error)
 {
 	__u32 ids[MAP_SET_MAX];
-	struct bpf_prog_info info = { .nr_map_ids = MAP_SET_MAX, .map_ids = (uintptr_t)ids };
+	struct bpf_prog_info info = {.nr_map_ids = MAP_SET_MAX, .map_ids = (uintptr_t)ids};
 	__u32 len = sizeof(info);
 	int err;
 

@@ -22,8 +22,8 @@ static json_t *json_prefixes(const struct policy *policy, const struct address_m
 	if (match->any)
 		json_array_append_new(list, json_string("any"));
 	for (size_t i = 0; i < match->n_prefixes; i++)
-		json_array_append_new(list, json_string(prefix_format(&match->prefixes[i], text,
-								      sizeof(text))));
+		json_array_append_new(
+			list, json_string(prefix_format(&match->prefixes[i], text, sizeof(text))));
 	for (size_t i = 0; i < match->n_sets; i++)
 		json_array_append_new(list,
 				      json_sprintf("set:%s", policy->sets[match->sets[i]].name));
@@ -38,8 +38,8 @@ static json_t *json_ports(const struct port_range *ranges, size_t n)
 		if (ranges[i].first == ranges[i].last)
 			json_array_append_new(list, json_integer(ranges[i].first));
 		else
-			json_array_append_new(list, json_sprintf("%u-%u", ranges[i].first,
-								 ranges[i].last));
+			json_array_append_new(
+				list, json_sprintf("%u-%u", ranges[i].first, ranges[i].last));
 	return list;
 }
 
@@ -83,9 +83,8 @@ static json_t *json_rule(const struct policy *policy, const struct policy_rule *
 		json_object_set_new(object, "source_ports",
 				    json_ports(rule->source_ports, rule->n_source_ports));
 	if (rule->n_destination_ports)
-		json_object_set_new(
-			object, "destination_ports",
-			json_ports(rule->destination_ports, rule->n_destination_ports));
+		json_object_set_new(object, "destination_ports",
+				    json_ports(rule->destination_ports, rule->n_destination_ports));
 	json_object_set_new(object, "packets", json_integer(hits ? hits->packets : 0));
 	json_object_set_new(object, "bytes", json_integer(hits ? hits->bytes : 0));
 	json_object_set_new(object, "last_hit_s",
@@ -136,7 +135,7 @@ static json_t *json_sets(const struct policy *policy)
 
 static json_t *json_mode(const struct config *config)
 {
-	static const char *const routing[] = { "disabled", "native", "userspace" };
+	static const char *const routing[] = {"disabled", "native", "userspace"};
 
 	return json_pack("{s:b,s:s,s:s,s:b,s:b,s:s}", "stateful", config->stateful, "routing",
 			 routing[config->routing], "native_acl",
@@ -186,8 +185,7 @@ static int add_row(struct output_table *table, const char *acl, const json_t *ru
 	join(json_object_get(rule, "source_ports"), sports, sizeof(sports));
 	join(json_object_get(rule, "destination_ports"), dports, sizeof(dports));
 	if (json_is_integer(number))
-		snprintf(protocol, sizeof(protocol), "%lld",
-			 (long long)json_integer_value(number));
+		snprintf(protocol, sizeof(protocol), "%lld", (long long)json_integer_value(number));
 	else
 		snprintf(protocol, sizeof(protocol), "%s", json_string_value(number));
 	snprintf(packets, sizeof(packets), "%lld",
@@ -211,12 +209,12 @@ static int add_row(struct output_table *table, const char *acl, const json_t *ru
 
 static int print_text(const json_t *policy, FILE *file, struct error *error)
 {
-	static const char *const titles[] = { "ACL",   "ACTION", "ID",	  "SOURCE",  "DESTINATION",
-					      "PROTO", "SPORTS", "DPORTS", "PACKETS", "LAST HIT" };
+	static const char *const titles[] = {"ACL",   "ACTION", "ID",	  "SOURCE",  "DESTINATION",
+					     "PROTO", "SPORTS", "DPORTS", "PACKETS", "LAST HIT"};
 	const struct {
 		const char *key;
 		const char *name;
-	} acls[] = { { "peer_acl", "peer" }, { "route_acl", "route" } };
+	} acls[] = {{"peer_acl", "peer"}, {"route_acl", "route"}};
 	struct output_table *table = output_table_new(10, titles);
 	int err = table ? 0 : -ENOMEM;
 
@@ -267,14 +265,13 @@ int policy_print(const struct policy *policy, const struct instance *instance,
 		memcpy(by_id, rules, n_rules * sizeof(*by_id));
 		qsort(by_id, n_rules, sizeof(*by_id), compare_ids);
 	}
-	object = json_pack("{s:i,s:s,s:I,s:o,s:o,s:o,s:o}", "generation",
-			   instance->config.generation, "path",
-			   instance->policy_path[0] ? instance->policy_path : "(default)", "rules",
-			   (json_int_t)(policy->acl[ACL_PEER].n_rules +
-					policy->acl[ACL_ROUTE].n_rules),
-			   "mode", json_mode(&instance->config), "peer_acl",
-			   json_acl(policy, ACL_PEER, by_id, n_rules), "route_acl",
-			   json_acl(policy, ACL_ROUTE, by_id, n_rules), "sets", json_sets(policy));
+	object = json_pack(
+		"{s:i,s:s,s:I,s:o,s:o,s:o,s:o}", "generation", instance->config.generation, "path",
+		instance->policy_path[0] ? instance->policy_path : "(default)", "rules",
+		(json_int_t)(policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules),
+		"mode", json_mode(&instance->config), "peer_acl",
+		json_acl(policy, ACL_PEER, by_id, n_rules), "route_acl",
+		json_acl(policy, ACL_ROUTE, by_id, n_rules), "sets", json_sets(policy));
 	free(by_id);
 	if (!object)
 		return error_set(error, ENOMEM, "out of memory");

@@ -141,10 +141,24 @@ static const struct row rows[] = {
 		.mode = {ROUTING_NATIVE, HOOK_TC, false, "policy file", "policy file"},
 	},
 	{
+		.name = "automatic routing is disabled where the policy asks for TC",
+		.policy.mode.hook = POLICY_HOOK_TC,
+		.mode = {ROUTING_DISABLED, HOOK_TC, false,
+			 "the kernel does not forward, and hook tc cannot reach a forwarder",
+			 "policy file"},
+	},
+	{
+		.name = "ports are translated in TC although the driver runs XDP",
+		.policy = {.mode.routing = POLICY_ROUTING_NATIVE, .n_nat_port = 1},
+		.facts = {.native_xdp = true, .l2_len = 14},
+		.mode = {ROUTING_NATIVE, HOOK_TC, false, "policy file",
+			 "translation needs the kernel's checksum helpers"},
+	},
+	{
 		.name = "1:1 NAT works in TC on an L3 link",
 		.policy = {.mode.routing = POLICY_ROUTING_NATIVE, .n_one_to_one = 1},
 		.mode = {ROUTING_NATIVE, HOOK_TC, false, "policy file",
-			 "generic XDP would switch GRO off (TC by clsact)"},
+			 "translation needs the kernel's checksum helpers"},
 	},
 	{
 		.name = "1:1 NAT works in XDP on Ethernet",
@@ -224,12 +238,13 @@ static void tc_is_refused_where_packets_go_to_the_forwarder(void **state)
 					.hook = POLICY_HOOK_TC,
 					.netstack = true,
 					.local_forwarding = true}};
-	struct policy routed = {.mode.hook = POLICY_HOOK_TC};
+	struct policy routed = {
+		.mode = {.routing = POLICY_ROUTING_USERSPACE, .hook = POLICY_HOOK_TC}};
 	struct environment environment = {};
 	struct mode_facts facts = {};
 
 	(void)state;
-	assert_refused(&routed, &environment, &facts, "(the kernel does not forward)");
+	assert_refused(&routed, &environment, &facts, "(policy file)");
 	assert_refused(&routed, &environment, &facts, "mode.hook to auto or xdp");
 	assert_refused(&local, &environment, &facts, "mode.local_forwarding to false");
 }

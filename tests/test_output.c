@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Numbers, addresses, durations, tables, JSON and colour as commands write them. */
-#define _GNU_SOURCE /* posix_openpt() */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
