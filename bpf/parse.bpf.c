@@ -161,8 +161,8 @@ static __always_inline bool is_ext_header(__u8 next_header)
 {
 	return next_header == IPPROTO_HOPOPTS || next_header == IPPROTO_ROUTING ||
 	       next_header == IPPROTO_FRAGMENT || next_header == IPPROTO_DSTOPTS ||
-	       next_header == IPPROTO_MH || next_header == IPPROTO_HIP ||
-	       next_header == IPPROTO_SHIM6;
+	       next_header == IPPROTO_AH || next_header == IPPROTO_MH ||
+	       next_header == IPPROTO_HIP || next_header == IPPROTO_SHIM6;
 }
 
 /* The one extension header that may stand between the IPv6 header and the transport header. */
