@@ -147,7 +147,11 @@ __hidden enum verdict pipeline_in(struct frame *f, struct packet *p, __u16 ether
  */
 __hidden enum verdict pipeline_out(struct frame *f, struct packet *p, __u16 ethertype)
 {
-	if (parse(f, p, ethertype) != VERDICT_CONTINUE)
+	enum verdict verdict = parse(f, p, ethertype);
+
+	if (verdict == VERDICT_PASS)
+		return verdict;
+	if (verdict == VERDICT_DROP)
 		return pass(p, REASON_OUTBOUND_UNPARSED);
 	mss_clamp(f, p);
 	if (p->frag != FRAGMENT_LATER)

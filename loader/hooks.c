@@ -52,29 +52,31 @@ static const char *program_name(enum hook_point point)
 	return names[point];
 }
 
-/* Note a program at a hook point as ours or foreign; returns whether it is ours. */
-static bool note_program(struct hook_state *state, enum hook_point point, uint32_t prog_id)
+/*
+ * Note a program at a hook point as ours or foreign: 1 if it is ours, 0 if not, or -errno.  One
+ * that has just gone is none; one that may not be looked at is an error, or we would attach blind.
+ */
+static int note_program(struct hook_state *state, enum hook_point point, uint32_t prog_id)
 {
 	int fd = bpf_prog_get_fd_by_id(prog_id);
 	struct bpf_prog_info info = {};
 	__u32 len = sizeof(info);
-	bool ours;
+	int err = 0;
 
 	if (fd < 0)
-		return false;
-	if (bpf_obj_get_info_by_fd(fd, &info, &len)) {
-		close(fd);
-		return false;
-	}
+		return errno == ENOENT ? 0 : -errno;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		err = -errno;
 	close(fd);
-	ours = !strcmp(info.name, program_name(point));
-	if (ours) {
+	if (err)
+		return err;
+	if (!strcmp(info.name, program_name(point))) {
 		state->prog_id = prog_id;
-	} else {
-		state->foreign_id = prog_id;
-		memcpy(state->foreign_name, info.name, sizeof(state->foreign_name));
+		return 1;
 	}
-	return ours;
+	state->foreign_id = prog_id;
+	memcpy(state->foreign_name, info.name, sizeof(state->foreign_name));
+	return 0;
 }
 
 /* The link of an XDP program: links are only listed by number, so look at each. */
@@ -97,19 +99,30 @@ static uint32_t find_xdp_link(int ifindex, uint32_t prog_id)
 	return found;
 }
 
-static int query_xdp(int ifindex, struct hook_state *state, struct error *error)
+static int query_xdp(int ifindex, struct hook_state *state)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
 	int err = bpf_xdp_query(ifindex, 0, &opts);
+	const struct {
+		uint32_t prog_id;
+		enum hook_kind kind;
+	} modes[] = {
+		{opts.drv_prog_id, HOOK_KIND_XDP_NATIVE},
+		{opts.skb_prog_id, HOOK_KIND_XDP_GENERIC},
+		{opts.hw_prog_id, HOOK_KIND_NONE},
+	};
 
 	if (err)
-		return error_set(error, -err, "cannot ask for XDP programs: %s", strerror(-err));
-	if (opts.drv_prog_id && note_program(state, HOOK_POINT_XDP, opts.drv_prog_id))
-		state->kind = HOOK_KIND_XDP_NATIVE;
-	if (opts.skb_prog_id && note_program(state, HOOK_POINT_XDP, opts.skb_prog_id))
-		state->kind = HOOK_KIND_XDP_GENERIC;
-	if (opts.hw_prog_id)
-		note_program(state, HOOK_POINT_XDP, opts.hw_prog_id);
+		return err;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+		int ours = modes[i].prog_id ? note_program(state, HOOK_POINT_XDP, modes[i].prog_id)
+					    : 0;
+
+		if (ours < 0)
+			return ours;
+		if (ours)
+			state->kind = modes[i].kind;
+	}
 	if (state->prog_id)
 		state->link_id = find_xdp_link(ifindex, state->prog_id);
 	return 0;
@@ -143,11 +156,16 @@ static int query_tcx(int ifindex, enum hook_point point, struct hook_state *stat
 
 	if (syscall(SYS_bpf, BPF_PROG_QUERY, &query, sizeof(query)))
 		return -errno;
-	for (__u32 i = 0; i < query.count && i < TCX_PROGS_MAX; i++)
-		if (note_program(state, point, prog_ids[i])) {
+	for (__u32 i = 0; i < query.count && i < TCX_PROGS_MAX; i++) {
+		int ours = note_program(state, point, prog_ids[i]);
+
+		if (ours < 0)
+			return ours;
+		if (ours) {
 			state->kind = HOOK_KIND_TCX;
 			state->link_id = link_ids[i];
 		}
+	}
 	return 0;
 }
 
@@ -171,17 +189,20 @@ static void clsact_hook(struct bpf_tc_hook *hook, int ifindex, enum hook_point p
 	hook->attach_point = point == HOOK_POINT_TC_INGRESS ? BPF_TC_INGRESS : BPF_TC_EGRESS;
 }
 
-/* Our filter of clsact, by its handle and priority. */
-static void query_clsact(int ifindex, enum hook_point point, struct hook_state *state)
+/* Our filter of clsact, by its handle and priority; the kernel need not have a clsact there. */
+static int query_clsact(int ifindex, enum hook_point point, struct hook_state *state)
 {
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CLSACT_HANDLE, .priority = CLSACT_PRIORITY);
 	struct bpf_tc_hook hook;
+	int ours;
 
 	clsact_hook(&hook, ifindex, point);
 	if (bpf_tc_query(&hook, &opts))
-		return;
-	if (note_program(state, point, opts.prog_id))
+		return 0;
+	ours = note_program(state, point, opts.prog_id);
+	if (ours == 1)
 		state->kind = HOOK_KIND_CLSACT;
+	return ours < 0 ? ours : 0;
 }
 
 /**
@@ -197,17 +218,17 @@ int hooks_query(int ifindex, struct hook_state states[HOOK_POINTS], struct error
 	int err;
 
 	memset(states, 0, HOOK_POINTS * sizeof(*states));
-	err = query_xdp(ifindex, &states[HOOK_POINT_XDP], error);
-	if (err)
-		return err;
-	for (enum hook_point point = HOOK_POINT_TC_INGRESS; point < HOOK_POINTS; point++) {
+	err = query_xdp(ifindex, &states[HOOK_POINT_XDP]);
+	for (enum hook_point point = HOOK_POINT_TC_INGRESS; point < HOOK_POINTS && !err; point++) {
 		err = query_tcx(ifindex, point, &states[point]);
-		if (err && err != -EINVAL)
-			return error_set(error, -err, "cannot ask for TC programs: %s",
-					 strerror(-err));
-		if (!states[point].prog_id)
-			query_clsact(ifindex, point, &states[point]);
+		if (err == -EINVAL) /* no TCX before Linux 6.6 */
+			err = 0;
+		if (!err && !states[point].prog_id)
+			err = query_clsact(ifindex, point, &states[point]);
 	}
+	if (err)
+		return error_set(error, -err, "cannot look at the programs of the interface: %s",
+				 strerror(-err));
 	return 0;
 }
 
