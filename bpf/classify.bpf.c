@@ -19,6 +19,7 @@
 		__type(value, value_type);                                                         \
 	} name SEC(".maps")
 
+CLASSIFY_MAP(class_layout_v1, struct classify_layout);
 CLASSIFY_MAP(class_page_v1, struct classify_page);
 CLASSIFY_MAP(class_node_v1, struct classify_node);
 CLASSIFY_MAP(class_leaf_v1, struct classify_leaf);
@@ -36,7 +37,10 @@ CLASSIFY_MAP(class_origin_v1, struct classify_page);
 
 const volatile struct classify_config classify_config = {};
 
-struct classify_tables; /* the maps are global */
+/* The maps are global, and this is the value of one. */
+struct classify_tables {
+	struct classify_layout layout;
+};
 
 static __always_inline const volatile struct classify_config *classify_settings(
 	const struct classify_tables *tables)
@@ -44,11 +48,19 @@ static __always_inline const volatile struct classify_config *classify_settings(
 	return &classify_config;
 }
 
+static __always_inline const struct classify_layout *classify_layout(
+	const struct classify_tables *tables)
+{
+	return &tables->layout;
+}
+
 /* @table is a constant at each call, so that one look-up remains of the switch. */
 static __always_inline const void *classify_entry(const struct classify_tables *tables,
 						  enum classify_table table, __u32 index)
 {
 	switch (table) {
+	case CLASSIFY_TABLE_LAYOUT:
+		return bpf_map_lookup_elem(&class_layout_v1, &index);
 	case CLASSIFY_TABLE_PAGE:
 		return bpf_map_lookup_elem(&class_page_v1, &index);
 	case CLASSIFY_TABLE_NODE:
@@ -114,6 +126,18 @@ static __always_inline __u8 classify_key_protocol(const struct classify_key *key
 
 #include "classify_walk.h"
 
+/* Global, so that it is verified once, and not for every way that leads to one of its calls. */
+__noinline __u32 classify_tree(__u32 base, __u32 nodes, __u64 key)
+{
+	return classify_tree_walk(NULL, base, nodes, key);
+}
+
+static __always_inline __u32 classify_tree_find(const struct classify_tables *tables, __u32 base,
+						__u32 nodes, __u64 key)
+{
+	return classify_tree(base, nodes, key);
+}
+
 /**
  * classify() - The first rule of an ACL that matches a packet
  * @p: a parsed packet; addresses, protocol and ports are what rules look at
@@ -126,7 +150,9 @@ static __always_inline __u8 classify_key_protocol(const struct classify_key *key
  */
 __u32 classify(const struct packet *p, int acl)
 {
-	if (!p)
+	const struct classify_tables *tables = classify_entry(NULL, CLASSIFY_TABLE_LAYOUT, 0);
+
+	if (!p || !tables)
 		return 0;
-	return classify_first(NULL, (const struct classify_key *)p, acl);
+	return classify_first(tables, (const struct classify_key *)p, acl);
 }

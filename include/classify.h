@@ -122,24 +122,39 @@ struct classify_word {
 _Static_assert(sizeof(struct classify_word) == 8, "struct classify_word is ABI");
 
 /*
- * Read-only data of the programs: dimensions of the tables.
+ * Read-only data of the programs: what the verifier may know, so that it removes what is off.  All
+ * numbers are in class_layout_v1 instead, where it cannot see them: it would follow the walk
+ * through each of their values and give up on large policies.
  *
+ * @merged: positions may stand for several rules: bit p of row @merged_row (in class_line_v1 or
+ *	class_flat_v1) says so.  class_origin_v1 then names, for each such bit of a source's row in
+ *	ascending order, the first of its rules from that source; class_base_v1 holds, for each
+ *	word of source rows, where its bits begin in there
+ */
+struct classify_config {
+	__u8 present;  /* there are rules */
+	__u8 tries;    /* rows are tries and flat rows, else lines */
+	__u8 single;   /* rows are one line each */
+	__u8 merged;   /* see above */
+	__u8 mapped;   /* positions are no rule indexes: class_rule_v1 has the first rule of each */
+	__u8 sections; /* bit s: section s of enum classify_section has positions */
+	__u8 pad[2];
+};
+_Static_assert(sizeof(struct classify_config) == 8, "struct classify_config is ABI");
+
+/*
+ * Map class_layout_v1, one entry: dimensions of the tables.
+ *
+ * @tops: per section, the tops of the rows that belong to it
  * @rows: per dimension, where its rows begin: in class_line_v1, or in class_row_v1 for addresses
  *	and class_flat_v1 for the others
  * @masks: how many there are, at most 64
  * @stride: entries of class_flat_v1 to a row: the masks, then the words of each mask that are
  *	within its section
  * @flat_words: per mask, where in a flat row its words begin
- * @merged: positions may stand for several rules: bit p of row @merged_row (in class_line_v1 or
- *	class_flat_v1) says so.  class_origin_v1 then names, for each such bit of a source's row in
- *	ascending order, the first of its rules from that source; class_base_v1 holds, for each
- *	word of source rows, where its bits begin in there
- * @tops: per section, the tops of the rows that belong to it
  */
-struct classify_config {
+struct classify_layout {
 	__u64 tops[CLASSIFY_SECTIONS];
-	__u32 rules;		      /* in the policy, built-in ones included */
-	__u32 positions;	      /* 0: nothing ever matches */
 	__u32 page_root[2];	      /* source, destination: the first page of the IPv4 root */
 	struct classify_tree tree[2]; /* of the high halves of IPv6 addresses */
 	__u32 port_ignored[2];	      /* class that stands for "ports are not compared" */
@@ -148,16 +163,14 @@ struct classify_config {
 	__u32 masks;
 	__u32 stride;
 	__u32 merged_row;
+	__u32 pad;
 	__u32 flat_words[64];
-	__u8 tries; /* rows are tries and flat rows, else lines */
-	__u8 merged;
-	__u8 mapped; /* positions are not rule indexes: class_rule_v1 tells the first rule of each */
-	__u8 pad;
 };
-_Static_assert(sizeof(struct classify_config) == 368, "struct classify_config is ABI");
+_Static_assert(sizeof(struct classify_layout) == 360, "struct classify_layout is ABI");
 
 /* The maps, for code that is compiled for either side. */
 enum classify_table {
+	CLASSIFY_TABLE_LAYOUT,
 	CLASSIFY_TABLE_PAGE,
 	CLASSIFY_TABLE_NODE,
 	CLASSIFY_TABLE_LEAF,

@@ -6,6 +6,7 @@
  *
  *	struct classify_tables;		whatever it needs to find them
  *	classify_settings(tables)	-> const volatile struct classify_config *
+ *	classify_layout(tables)		-> const struct classify_layout *
  *	classify_entry(tables, table, index) -> an entry of a table, NULL beyond its end
  *	classify_loop(n, step, walk)	calls step(i, walk) up to n times, until it returns not 0
  *
@@ -16,6 +17,8 @@
  *	classify_key_port(key, side)	-> in host byte order
  *	classify_key_version(key)	-> enum ip_version
  *	classify_key_protocol(key)	-> the protocol's number
+ *
+ * After the inclusion it defines classify_tree_find() by classify_tree_walk().
  *
  * NULL never comes for tables that the compiler made; the checks satisfy the verifier.
  *
@@ -117,7 +120,7 @@ static __always_inline __u32 classify_ipv4(const struct classify_tables *tables,
 }
 
 /* The entry of the last key that is not above @key; the first key of a tree is 0. */
-static __always_inline __u32 classify_tree_find(const struct classify_tables *tables, __u32 base,
+static __always_inline __u32 classify_tree_walk(const struct classify_tables *tables, __u32 base,
 						__u32 nodes, __u64 key)
 {
 	const struct classify_leaf *leaf;
@@ -143,16 +146,19 @@ static __always_inline __u32 classify_tree_find(const struct classify_tables *ta
 	return leaf ? leaf->entry[found & 7] : 0;
 }
 
+static __u32 classify_tree_find(const struct classify_tables *tables, __u32 base, __u32 nodes,
+				__u64 key);
+
 static __noinline __u32 classify_ipv6(const struct classify_tables *tables,
 				      const union addr *address, __u32 dimension)
 {
-	const volatile struct classify_config *config = classify_settings(tables);
+	const struct classify_layout *layout = classify_layout(tables);
 	const struct classify_tree *tree;
 	__u32 entry;
 
 	dimension &= 1;
-	entry = classify_tree_find(tables, config->tree[dimension].base,
-				   config->tree[dimension].nodes, classify_be64(address->half[0]));
+	entry = classify_tree_find(tables, layout->tree[dimension].base,
+				   layout->tree[dimension].nodes, classify_be64(address->half[0]));
 	if (!(entry & CLASSIFY_CHILD))
 		return entry;
 	tree = classify_entry(tables, CLASSIFY_TABLE_TREE, entry & ~CLASSIFY_CHILD);
@@ -168,7 +174,7 @@ static __always_inline __u32 classify_address(const struct classify_tables *tabl
 	const union addr *address = classify_key_addr(key, side);
 
 	if (classify_key_version(key) == IP_VERSION_4)
-		return classify_ipv4(tables, classify_settings(tables)->page_root[side & 1],
+		return classify_ipv4(tables, classify_layout(tables)->page_root[side & 1],
 				     classify_be32(address->word[3]));
 	return classify_ipv6(tables, address, side);
 }
@@ -182,7 +188,7 @@ static __always_inline __u32 classify_port(const struct classify_tables *tables,
 	__u32 port;
 
 	if (l4_proto != 6 && l4_proto != 17)
-		return classify_settings(tables)->port_ignored[side & 1];
+		return classify_layout(tables)->port_ignored[side & 1];
 	ports = classify_entry(tables, CLASSIFY_TABLE_PORT, side);
 	if (!ports)
 		return 0;
@@ -304,11 +310,11 @@ static __always_inline void classify_enter_line_word(struct classify_walk *walk)
 
 static __always_inline long classify_line_hit(struct classify_walk *walk)
 {
-	const volatile struct classify_config *config = classify_settings(walk->tables);
+	const struct classify_layout *layout = classify_layout(walk->tables);
 
-	walk->source_word = (walk->row[0] - config->rows[CLASSIFY_SOURCE]) * 8 + walk->word;
+	walk->source_word = (walk->row[0] - layout->rows[CLASSIFY_SOURCE]) * 8 + walk->word;
 	return classify_hit(walk, classify_line_word(walk, walk->row[0], walk->word),
-			    classify_line_word(walk, config->merged_row, walk->word));
+			    classify_line_word(walk, layout->merged_row, walk->word));
 }
 
 /* walk.mask is the next line here. */
@@ -319,7 +325,7 @@ static long classify_line_step(__u32 index, struct classify_walk *walk)
 	(void)index;
 	if (!walk->hits) {
 		if (!walk->words) {
-			if (walk->mask >= config->lines)
+			if (walk->mask >= classify_layout(walk->tables)->lines)
 				return 1;
 			walk->word = walk->mask * 8;
 			classify_line(walk, walk->mask++);
@@ -337,7 +343,7 @@ static __always_inline void classify_lines(struct classify_walk *walk)
 {
 	const volatile struct classify_config *config = classify_settings(walk->tables);
 
-	if (config->lines == 1 && !config->merged)
+	if (config->single && !config->merged)
 		classify_line(walk, 0);
 	else
 		classify_loop(CLASSIFY_STEPS_MAX, classify_line_step, walk);
@@ -379,9 +385,9 @@ static __always_inline __u64 classify_flat(struct classify_walk *walk, __u32 at)
 /* Where the current word is in flat rows. */
 static __always_inline __u32 classify_flat_word(const struct classify_walk *walk)
 {
-	const volatile struct classify_config *config = classify_settings(walk->tables);
+	const struct classify_layout *layout = classify_layout(walk->tables);
 
-	return config->flat_words[walk->mask & 63] + (walk->word & 63);
+	return layout->flat_words[walk->mask & 63] + (walk->word & 63);
 }
 
 /* Whether nothing better than the best rule can be at a position of the section or behind it. */
@@ -452,7 +458,8 @@ static __always_inline long classify_trie_hit(struct classify_walk *walk)
 		return classify_hit(walk, 0, 0);
 	source = classify_entry(walk->tables, CLASSIFY_TABLE_WORD, walk->source_word);
 	merged = classify_entry(walk->tables, CLASSIFY_TABLE_FLAT,
-				config->merged_row + classify_flat_word(walk));
+				classify_layout(walk->tables)->merged_row +
+					classify_flat_word(walk));
 	if (!source || !merged)
 		return 1;
 	return classify_hit(walk, source->bits, merged->bits);
@@ -504,35 +511,34 @@ static __noinline void classify_section(struct classify_walk *walk, __u32 source
 static __always_inline void classify_tries(struct classify_walk *walk)
 {
 	const volatile struct classify_config *config = classify_settings(walk->tables);
+	const struct classify_layout *layout = classify_layout(walk->tables);
 	__u32 source = walk->row[0], destination = walk->row[1];
 
-	if (config->tops[CLASSIFY_PAIRED])
-		classify_section(walk, source, destination, config->tops[CLASSIFY_PAIRED]);
-	if (config->tops[CLASSIFY_FROM])
-		classify_section(walk, source, CLASSIFY_NO_ROW, config->tops[CLASSIFY_FROM]);
-	if (config->tops[CLASSIFY_TO])
-		classify_section(walk, CLASSIFY_NO_ROW, destination, config->tops[CLASSIFY_TO]);
-	if (config->tops[CLASSIFY_ANYWHERE])
+	if (config->sections & 1 << CLASSIFY_PAIRED)
+		classify_section(walk, source, destination, layout->tops[CLASSIFY_PAIRED]);
+	if (config->sections & 1 << CLASSIFY_FROM)
+		classify_section(walk, source, CLASSIFY_NO_ROW, layout->tops[CLASSIFY_FROM]);
+	if (config->sections & 1 << CLASSIFY_TO)
+		classify_section(walk, CLASSIFY_NO_ROW, destination, layout->tops[CLASSIFY_TO]);
+	if (config->sections & 1 << CLASSIFY_ANYWHERE)
 		classify_section(walk, CLASSIFY_NO_ROW, CLASSIFY_NO_ROW,
-				 config->tops[CLASSIFY_ANYWHERE]);
+				 layout->tops[CLASSIFY_ANYWHERE]);
 }
 
 /* Entries of its table that a row takes. */
 static __always_inline __u32 classify_row_size(const struct classify_tables *tables,
 					       enum classify_dimension dimension)
 {
-	const volatile struct classify_config *config = classify_settings(tables);
-
-	if (!config->tries)
-		return config->lines;
-	return dimension <= CLASSIFY_DESTINATION ? 1 : config->stride;
+	if (!classify_settings(tables)->tries)
+		return classify_layout(tables)->lines;
+	return dimension <= CLASSIFY_DESTINATION ? 1 : classify_layout(tables)->stride;
 }
 
 /* Where the row of a class begins. */
 static __always_inline __u32 classify_row_of(const struct classify_tables *tables,
 					     enum classify_dimension dimension, __u32 class)
 {
-	return classify_settings(tables)->rows[dimension] +
+	return classify_layout(tables)->rows[dimension] +
 	       class * classify_row_size(tables, dimension);
 }
 
@@ -542,7 +548,7 @@ static __always_inline __u32 classify_first(const struct classify_tables *tables
 {
 	struct classify_walk walk = {.tables = tables, .best = CLASSIFY_NO_RULE};
 
-	if (!classify_settings(tables)->positions)
+	if (!classify_settings(tables)->present)
 		return 0;
 	for (__u32 side = 0; side < 2; side++)
 		walk.row[side] = classify_row_of(tables, CLASSIFY_SOURCE + side,

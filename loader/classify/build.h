@@ -115,6 +115,7 @@ struct table {
 
 struct classifier {
 	struct classify_config config;
+	struct classify_layout layout;
 	struct item *items;
 	size_t n_items;
 	struct table tables[CLASSIFY_TABLES];

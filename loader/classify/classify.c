@@ -17,6 +17,7 @@ struct table_kind {
 };
 
 static const struct table_kind table_kinds[CLASSIFY_TABLES] = {
+	[CLASSIFY_TABLE_LAYOUT] = {"class_layout_v1", sizeof(struct classify_layout)},
 	[CLASSIFY_TABLE_PAGE] = {"class_page_v1", sizeof(struct classify_page)},
 	[CLASSIFY_TABLE_NODE] = {"class_node_v1", sizeof(struct classify_node)},
 	[CLASSIFY_TABLE_LEAF] = {"class_leaf_v1", sizeof(struct classify_leaf)},
@@ -167,6 +168,16 @@ static int order_rules(struct build *build, const struct prefix *overlay, size_t
 
 /* ---- a compilation ---- */
 
+static int make_layout(struct build *build)
+{
+	struct classify_layout *layout;
+	int err = build_grow(build, CLASSIFY_TABLE_LAYOUT, 1, &layout);
+
+	if (!err)
+		*layout = build->c->layout;
+	return err;
+}
+
 /* Maps have at least one entry, used or not. */
 static int pad_tables(struct build *build)
 {
@@ -210,8 +221,9 @@ static int compile(struct build *build, const struct prefix *overlay, size_t n_o
 	if (!err && build->c->n_items)
 		err = make_tables(build);
 	if (!err)
+		err = make_layout(build);
+	if (!err)
 		err = pad_tables(build);
-	build->c->config.rules = build->c->n_items;
 	return err;
 }
 

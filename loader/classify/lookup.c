@@ -54,7 +54,7 @@ static int make_pages(struct build *build, enum classify_dimension dimension,
 	size_t at = 0;
 	int err;
 
-	build->c->config.page_root[dimension] = root;
+	build->c->layout.page_root[dimension] = root;
 	err = build_grow(build, CLASSIFY_TABLE_PAGE, CLASSIFY_PAGE_ROOTS, &fresh);
 	if (err)
 		return err;
@@ -181,7 +181,7 @@ static int make_trees(struct build *build, enum classify_dimension dimension,
 	else
 		err = build_out_of_memory(build);
 	if (!err)
-		err = make_tree(build, &high, &build->c->config.tree[dimension]);
+		err = make_tree(build, &high, &build->c->layout.tree[dimension]);
 	free(high.key);
 	free(low.key);
 	return err;
@@ -239,7 +239,7 @@ int lookup_ports(struct build *build, enum classify_dimension dimension)
 		err = build_grow(build, CLASSIFY_TABLE_PORT, 1, &ports);
 	if (err)
 		goto out;
-	build->c->config.port_ignored[dimension - CLASSIFY_SPORT] = d->n_classes;
+	build->c->layout.port_ignored[dimension - CLASSIFY_SPORT] = d->n_classes;
 	for (uint32_t port = 0; port < 65536; port++) {
 		if (at + 1 < pieces.len && pieces.piece[at + 1].at.lo == port)
 			at++;

@@ -128,15 +128,15 @@ static uint64_t masks_between(uint32_t first, uint32_t end)
 }
 
 /* Gives the words of a section their places in flat rows; @end is the position behind it. */
-static void place_flat_words(struct classify_config *config, uint32_t first_mask, uint32_t end)
+static void place_flat_words(struct classify_layout *layout, uint32_t first_mask, uint32_t end)
 {
 	uint32_t words = (end + 63) / 64 - first_mask * 64;
 
 	for (uint32_t mask = first_mask; words; mask++) {
 		uint32_t n = words < 64 ? words : 64;
 
-		config->flat_words[mask] = config->stride;
-		config->stride += n;
+		layout->flat_words[mask] = layout->stride;
+		layout->stride += n;
 		words -= n;
 	}
 }
@@ -144,6 +144,7 @@ static void place_flat_words(struct classify_config *config, uint32_t first_mask
 static int place_sections(struct build *build, struct grouping *g)
 {
 	struct classify_config *config = &build->c->config;
+	struct classify_layout *layout = &build->c->layout;
 	uint32_t mask = 0;
 
 	for (enum classify_section s = 0; s < CLASSIFY_SECTIONS; s++) {
@@ -157,14 +158,15 @@ static int place_sections(struct build *build, struct grouping *g)
 					 "about %u that differ in more than their source",
 					 build->c->n_items, CLASSIFY_POSITIONS_MAX);
 		if (mask > first)
-			config->tops[s] = masks_between(first, mask);
-		place_flat_words(config, first, end);
+			config->sections |= 1 << s;
+		layout->tops[s] = masks_between(first, mask);
+		place_flat_words(layout, first, end);
 	}
 	for (uint32_t i = 0; i < mask; i++)
-		config->flat_words[i] += mask;
+		layout->flat_words[i] += mask;
 	config->tries = 1;
-	config->masks = mask;
-	config->stride += mask;
+	layout->masks = mask;
+	layout->stride += mask;
 	build->n_positions = mask * CLASSIFY_MASK_BITS;
 	return 0;
 }
@@ -174,7 +176,8 @@ static int place_lines(struct build *build, struct grouping *g)
 	uint32_t end = place_rules(build, g, CLASSIFY_SECTIONS, 0);
 	uint32_t lines = (end + CLASSIFY_LINE_BITS - 1) / CLASSIFY_LINE_BITS;
 
-	build->c->config.lines = lines;
+	build->c->config.single = lines == 1;
+	build->c->layout.lines = lines;
 	build->n_positions = lines * CLASSIFY_LINE_BITS;
 	return 0;
 }
@@ -247,7 +250,7 @@ int positions_make(struct build *build)
 		err = place(build, &g);
 	if (!err)
 		err = note_rules(build);
-	c->config.positions = build->n_positions;
+	c->config.present = 1;
 	free(g.groups);
 	free(g.of);
 	intern_free(&g.table);

@@ -50,7 +50,7 @@ int rows_start(struct build *build, enum classify_dimension dimension)
 	const struct dimension *d = &build->dimensions[dimension];
 	struct classifier *c = build->c;
 
-	c->config.rows[dimension] = c->tables[row_table(build, dimension)].len;
+	c->layout.rows[dimension] = c->tables[row_table(build, dimension)].len;
 	memset(build->any_words, 0, build->n_positions / 8);
 	if (row_table(build, dimension) == CLASSIFY_TABLE_ROW)
 		return 0; /* sections spare it the rules of any address */
@@ -103,7 +103,7 @@ static int add_lines(struct build *build, enum classify_dimension dimension)
 {
 	bool shared = dimension == CLASSIFY_SOURCE && build->c->config.merged;
 	struct classify_line *lines;
-	int err = build_grow(build, CLASSIFY_TABLE_LINE, build->c->config.lines, &lines);
+	int err = build_grow(build, CLASSIFY_TABLE_LINE, build->c->layout.lines, &lines);
 
 	for (uint32_t i = 0; !err && i < build->n_positions / 64; i++) {
 		lines[i / 8].word[i % 8] = build->row_words[i] | build->any_words[i];
@@ -116,16 +116,16 @@ static int add_lines(struct build *build, enum classify_dimension dimension)
 
 static int add_flat(struct build *build)
 {
-	const struct classify_config *config = &build->c->config;
+	const struct classify_layout *layout = &build->c->layout;
 	struct classify_word *row;
-	int err = build_grow(build, CLASSIFY_TABLE_FLAT, config->stride, &row);
+	int err = build_grow(build, CLASSIFY_TABLE_FLAT, layout->stride, &row);
 
 	for (uint32_t i = 0; !err && i < build->n_positions / 64; i++) {
 		uint64_t bits = build->row_words[i] | build->any_words[i];
 
 		if (!bits)
 			continue;
-		row[config->flat_words[i / 64] + i % 64].bits = bits;
+		row[layout->flat_words[i / 64] + i % 64].bits = bits;
 		row[i / 64].bits |= 1ull << (i % 64);
 	}
 	clear_bits(build);
@@ -232,7 +232,7 @@ int rows_finish(struct build *build)
 		err = build_add_number(build, CLASSIFY_TABLE_RULE, build->rule_first[i]);
 	if (err || !config->merged)
 		return err;
-	config->merged_row = build->c->tables[table].len;
+	build->c->layout.merged_row = build->c->tables[table].len;
 	memset(build->any_words, 0, build->n_positions / 8);
 	for (uint32_t i = 0; i < build->n_positions; i++)
 		if (build->rule_count[i] > 1)

@@ -16,6 +16,11 @@ static inline const volatile struct classify_config *classify_settings(
 	return &tables->classifier.config;
 }
 
+static inline const struct classify_layout *classify_layout(const struct classify_tables *tables)
+{
+	return &tables->classifier.layout;
+}
+
 static inline const void *classify_entry(const struct classify_tables *tables,
 					 enum classify_table table, uint32_t index)
 {
@@ -64,6 +69,12 @@ static inline uint8_t classify_key_protocol(const struct classify_key *key)
 }
 
 #include <classify_walk.h>
+
+static __u32 classify_tree_find(const struct classify_tables *tables, __u32 base, __u32 nodes,
+				__u64 key)
+{
+	return classify_tree_walk(tables, base, nodes, key);
+}
 
 /**
  * classifier_lookup() - The first rule of an ACL that matches a packet
