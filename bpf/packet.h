@@ -119,7 +119,7 @@ struct tuple {
 
 extern const volatile struct config config;
 
-/* Of virtual_clock instances: the time, and the frame's length (a test run has its limits). */
+/* Of virtual_clock instances the time; of these and of dry runs the frame's length. */
 extern __u64 virtual_now_ns;
 extern __u32 virtual_frame_len;
 
@@ -139,7 +139,7 @@ static __always_inline bool is_icmp(const struct packet *p)
  */
 static __always_inline __u32 frame_behind_link(__u32 frame_len)
 {
-	if (config.virtual_clock)
+	if (config.virtual_clock || config.dry_run)
 		frame_len = virtual_frame_len;
 	return frame_len > config.l2_len ? frame_len - config.l2_len : 0;
 }

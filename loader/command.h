@@ -36,7 +36,8 @@ struct command {
 };
 
 extern const struct command command_attach, command_detach, command_run, command_status,
-	command_policy, command_conntrack, command_doctor, command_simulate, command_version;
+	command_policy, command_conntrack, command_trace, command_simulate, command_doctor,
+	command_version;
 
 int command_dispatch(const struct command *family, const char *path, int argc, char **argv);
 int command_help(const struct command *command);

@@ -402,7 +402,8 @@ static int prepare_twin(struct generation *generation, const struct generation_s
 	if (!generation->skeleton)
 		return error_set(error, errno, "cannot open the BPF object: %s", strerror(errno));
 	bpf_object__for_each_map(map, generation->skeleton->obj) {
-		if (bpf_map__is_internal(map))
+		if (bpf_map__is_internal(map) ||
+		    (spec->own_records && !strncmp(bpf_map__name(map), "trace_", 6)))
 			continue;
 		shared = map_set_find(spec->previous, bpf_map__name(map));
 		if (!shared)

@@ -30,6 +30,7 @@ struct shrike_bpf;
  * @trace, @dry_run, @snap_len: as in struct config
  * @twin: judge just as the generation in force, on every map of it; only @previous,
  *	@instance_previous and the line above are looked at
+ * @own_records: of a twin: the maps of trace records are its own, so that tracers do not meet
  */
 struct generation_spec {
 	const struct policy *policy;
@@ -47,6 +48,7 @@ struct generation_spec {
 	bool trace;
 	bool dry_run;
 	bool twin;
+	bool own_records;
 };
 
 struct generation {

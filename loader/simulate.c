@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
- * Running packets through generations by BPF_PROG_TEST_RUN.
- *
- * A test run takes neither less than a link header nor more than a page.  So the frame that the
- * programs are given is padded or cut, and they are told its true length: padding is behind the
- * end that they check against, and no header reaches to the cut.
- */
 #include "simulate.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/if_ether.h>
-#include <linux/perf_event.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,17 +15,15 @@
 #include "mode.h"
 #include "packet.h"
 #include "shrike.skel.h"
+#include "testrun.h"
 
-#define START_NS     (3600 * UINT64_C(1000000000)) /* virtual time 0 of a scenario: never "never" */
-#define FRAME_MIN    64u   /* the kernel refuses some IPv4 packets below 34 bytes */
-#define FRAME_MAX    2048u /* beyond every header that the programs read */
-#define RECORD_PAGES 4	   /* for one record at a time; a power of two */
+#define START_NS (3600 * UINT64_C(1000000000)) /* virtual time 0 of a scenario: never "never" */
 
 /* A policy in force: its generation, where its records come out, and the names of its rules. */
 struct stand {
 	struct generation *generation;
-	struct generation *twin; /* for trace steps: dry, on the same maps; made when needed */
-	struct perf_buffer *records;
+	struct generation *twin;     /* for trace steps: dry, on the same maps; made when needed */
+	struct perf_buffer *records; /* of the twin too: they share the map that leads to it */
 	struct rule_view *rules;
 	size_t n_rules;
 };
@@ -45,53 +34,9 @@ struct simulation {
 	warn_fn warn;
 	void *warn_arg;
 	struct stand stand;
-	cpu_set_t affinity; /* of the thread before */
-	bool is_pinned;
-	int cpu;
-	struct trace_event event; /* the last record */
-	size_t n_records;	  /* since the last run began */
-	uint8_t frame[FRAME_MAX];
+	struct testrun testrun;
 	uint8_t packet[PACKET_MAX_LEN];
 };
-
-/* struct perf_event_header, then this: PERF_SAMPLE_RAW of perf_event_open(2). */
-struct raw_sample {
-	struct perf_event_header header;
-	uint32_t size;
-	uint8_t data[];
-};
-
-static enum bpf_perf_event_ret take_record(void *arg, int cpu, struct perf_event_header *header)
-{
-	const struct raw_sample *sample = (const struct raw_sample *)header;
-	struct simulation *simulation = arg;
-
-	(void)cpu;
-	if (header->type != PERF_RECORD_SAMPLE || sample->size < sizeof(simulation->event))
-		return LIBBPF_PERF_EVENT_CONT;
-	memcpy(&simulation->event, sample->data, sizeof(simulation->event));
-	simulation->n_records++;
-	return LIBBPF_PERF_EVENT_CONT;
-}
-
-/* Records and test runs meet on one CPU: the one where the thread is, and where it stays. */
-static int pin_thread(struct simulation *simulation, struct error *error)
-{
-	cpu_set_t one;
-
-	simulation->cpu = sched_getcpu();
-	if (simulation->cpu < 0 ||
-	    sched_getaffinity(0, sizeof(simulation->affinity), &simulation->affinity))
-		return error_set(error, errno, "cannot tell the CPU of this thread: %s",
-				 strerror(errno));
-	CPU_ZERO(&one);
-	CPU_SET(simulation->cpu, &one);
-	if (sched_setaffinity(0, sizeof(one), &one))
-		return error_set(error, errno, "cannot stay on CPU %d: %s", simulation->cpu,
-				 strerror(errno));
-	simulation->is_pinned = true;
-	return 0;
-}
 
 static void stand_free(struct stand *stand)
 {
@@ -99,28 +44,6 @@ static void stand_free(struct stand *stand)
 	generation_free(stand->twin);
 	generation_free(stand->generation);
 	free(stand->rules);
-}
-
-/* One buffer is enough for a generation and its twin: they share the map that leads to it. */
-static int open_records(struct simulation *simulation, struct stand *stand, struct error *error)
-{
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_SOFTWARE,
-		.size = sizeof(attr),
-		.config = PERF_COUNT_SW_BPF_OUTPUT,
-		.sample_type = PERF_SAMPLE_RAW,
-		.sample_period = 1,
-		.wakeup_events = 1,
-	};
-	LIBBPF_OPTS(perf_buffer_raw_opts, opts, .cpu_cnt = 1, .cpus = &simulation->cpu,
-		    .map_keys = &simulation->cpu);
-
-	stand->records = perf_buffer__new_raw(map_set_fd(&stand->generation->maps, "trace_v1"),
-					      RECORD_PAGES, &attr, take_record, simulation, &opts);
-	if (!stand->records)
-		return error_set(error, errno, "cannot open a buffer for trace records: %s",
-				 strerror(errno));
-	return 0;
 }
 
 static uint8_t l2_len(const struct simulation *simulation)
@@ -239,7 +162,8 @@ static int apply(struct simulation *simulation, struct policy *policy, struct er
 	environment_apply(&simulation->environment, policy);
 	err = build(simulation, policy, &new.generation, error);
 	if (!err)
-		err = open_records(simulation, &new, error);
+		err = testrun_open_records(&simulation->testrun, new.generation, &new.records,
+					   error);
 	if (!err)
 		err = fill_addresses(simulation->scenario, &new.generation->maps, error);
 	if (!err && old)
@@ -280,7 +204,7 @@ int simulation_new(const struct scenario *scenario, const struct environment *en
 	new->environment = *environment;
 	new->warn = warn;
 	new->warn_arg = warn_arg;
-	err = pin_thread(new, error);
+	err = testrun_begin(&new->testrun, error);
 	if (!err)
 		err = apply(new, scenario->policy, error);
 	if (err) {
@@ -305,59 +229,30 @@ static int make_twin(struct stand *stand, struct error *error)
 	return stand->twin ? 0 : generation_build(&spec, &stand->twin, error);
 }
 
-/* Write the frame of a step; returns how many bytes of it there are to give to the programs. */
-static uint32_t make_frame(struct simulation *simulation, const struct scenario_step *step)
-{
-	struct ethhdr link = {
-		.h_dest = {2, 0, 0, 0, 0, 1},
-		.h_source = {2, 0, 0, 0, 0, 2},
-		.h_proto = htobe16(step->ethertype),
-	};
-	uint8_t off = l2_len(simulation);
-	uint32_t len = off + step->len;
-
-	memset(simulation->frame, 0, FRAME_MIN);
-	memcpy(simulation->frame, &link, off);
-	if (len > FRAME_MAX)
-		len = FRAME_MAX;
-	memcpy(simulation->frame + off, step->bytes, len - off);
-	return len > FRAME_MIN ? len : FRAME_MIN;
-}
-
-/* One test run; simulation->frame and simulation->event are what came of it. */
+/* One test run; simulation->testrun holds what came of it. */
 static int run(struct simulation *simulation, const struct generation *generation,
 	       const struct scenario_step *step, struct error *error)
 {
-	struct shrike_bpf *skeleton = generation->skeleton;
-	int fd = step->direction == DIR_INGRESS ? generation->ingress_fd : generation->egress_fd;
-	uint32_t len = make_frame(simulation, step);
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = simulation->frame, .data_size_in = len,
-		    .data_out = simulation->frame, .data_size_out = sizeof(simulation->frame));
-	int err;
+	const struct testrun_packet packet = {
+		.bytes = step->bytes,
+		.len = step->len,
+		.captured = step->len,
+		.ethertype = step->ethertype,
+		.direction = step->direction,
+	};
 
-	skeleton->bss->virtual_now_ns = START_NS + step->at_ns;
-	skeleton->bss->virtual_frame_len = l2_len(simulation) + step->len;
-	simulation->n_records = 0;
-	err = bpf_prog_test_run_opts(fd, &opts);
-	if (err)
-		return error_set(error, -err, "test run of a BPF program: %s", strerror(-err));
-	err = perf_buffer__consume(simulation->stand.records);
-	if (err < 0)
-		return error_set(error, -err, "cannot read trace records: %s", strerror(-err));
-	if (simulation->n_records != 1 || opts.data_size_out != len)
-		return error_set(error, EIO,
-				 "%zu records and %u bytes came back for one packet of %u",
-				 simulation->n_records, opts.data_size_out, len);
-	return 0;
+	generation->skeleton->bss->virtual_now_ns = START_NS + step->at_ns;
+	return testrun_packet(&simulation->testrun, generation, simulation->stand.records, &packet,
+			      error);
 }
 
 /* The packet as it left: what the programs were given of it, and the rest as it was. */
 static void take_packet(struct simulation *simulation, const struct scenario_step *step)
 {
 	uint32_t off = l2_len(simulation);
-	uint32_t given = step->len < FRAME_MAX - off ? step->len : FRAME_MAX - off;
+	uint32_t given = step->len < TESTRUN_FRAME_MAX - off ? step->len : TESTRUN_FRAME_MAX - off;
 
-	memcpy(simulation->packet, simulation->frame + off, given);
+	memcpy(simulation->packet, simulation->testrun.frame + off, given);
 	memcpy(simulation->packet + given, step->bytes + given, step->len - given);
 }
 
@@ -388,8 +283,9 @@ int simulation_step(struct simulation *simulation, const struct scenario_step *s
 	if (err)
 		return err;
 	take_packet(simulation, step);
-	result->event = simulation->event;
-	result->rule_id = generation_rule_id(stand->rules, stand->n_rules, simulation->event.rule);
+	result->event = simulation->testrun.event;
+	result->rule_id = generation_rule_id(stand->rules, stand->n_rules,
+					     simulation->testrun.event.rule);
 	result->packet = simulation->packet;
 	result->len = step->len;
 	return 0;
@@ -404,7 +300,6 @@ void simulation_free(struct simulation *simulation)
 	if (!simulation)
 		return;
 	stand_free(&simulation->stand);
-	if (simulation->is_pinned)
-		sched_setaffinity(0, sizeof(simulation->affinity), &simulation->affinity);
+	testrun_end(&simulation->testrun);
 	free(simulation);
 }
