@@ -11,6 +11,7 @@
  * What a peer sends in the direction of a flow of this host is spoofed and goes to the ACLs.
  */
 #include "flow_table.h"
+#include "flow_tell.h"
 #include "tcp.h"
 
 #include "nat.h"
@@ -70,6 +71,7 @@ static __always_inline struct flow *find_live(const struct flow_key *key, __u64 
 		return NULL;
 	if (!expired(flow, now_ns))
 		return flow;
+	flow_tell_end(key, flow, FLOW_CAUSE_TIMEOUT, now_ns);
 	if (!config.dry_run)
 		flow_delete(key, flow);
 	return NULL;
@@ -105,8 +107,10 @@ static __always_inline void open_flow(struct packet *p, const struct flow_key *k
 	};
 
 	p->flow_state = flow.state;
-	if (!config.dry_run)
-		flow_insert(key, &flow);
+	if (config.dry_run)
+		return;
+	flow_insert(key, &flow);
+	flow_tell(key, &flow, FLOW_EVENT_START, FLOW_CAUSE_NONE, p->now_ns);
 }
 
 /*
@@ -127,6 +131,10 @@ static __always_inline void advance(struct packet *p, const struct flow_key *key
 		return;
 	__sync_fetch_and_add(&flow->packets[from_opener ? 0 : 1], 1);
 	__sync_fetch_and_add(&flow->bytes[from_opener ? 0 : 1], p->ip_len);
+	if (flow_is_over(state))
+		flow_tell_end(key, flow,
+			      p->tcp_flags & TCP_RST ? FLOW_CAUSE_RESET : FLOW_CAUSE_CLOSED,
+			      p->now_ns);
 	if (state == FLOW_STATE_CLOSED) {
 		flow_delete(key, flow);
 		return;
@@ -163,8 +171,9 @@ static __always_inline enum flow_match match_in(const struct packet *p, const st
 
 	if (is_superseded(p, flow))
 		return FLOW_MATCH_OLD;
-	if (by_peer && from_opener)
-		return flow->generation == config.generation ? FLOW_MATCH_JUDGED : FLOW_MATCH_STALE;
+	if (by_peer && from_opener) /* a trace shows the judgement, not that it is remembered */
+		return flow->generation == config.generation && !config.dry_run ? FLOW_MATCH_JUDGED
+										: FLOW_MATCH_STALE;
 	if (by_peer ? !(flow->flags & FLOW_HAIRPIN) : from_opener)
 		return FLOW_MATCH_OTHER;
 	if (p->l4_proto == IPPROTO_TCP && !tcp_accepts_reply(flow->state, p->tcp_flags))
@@ -260,6 +269,8 @@ int conntrack_in(struct packet *p)
 	from_opener = key.source == flow->opener;
 	p->flow_match = match_in(p, flow, from_opener);
 	p->flow_state = flow->state;
+	if (p->flow_match == FLOW_MATCH_STALE)
+		tell(p, STAGE_CONNTRACK, MESSAGE_CT_JUDGE);
 	if (p->flow_match != FLOW_MATCH_JUDGED && p->flow_match != FLOW_MATCH_REPLY)
 		return VERDICT_CONTINUE;
 	verdict = accept(p, flow, REASON_ESTABLISHED);
@@ -296,6 +307,7 @@ static __always_inline void rejudged(struct packet *p, const struct flow_key *ke
 		return;
 	}
 	p->flow_state = FLOW_STATE_NONE;
+	flow_tell_end(key, flow, FLOW_CAUSE_REVOKED, p->now_ns);
 	if (!config.dry_run)
 		flow_delete(key, flow);
 }

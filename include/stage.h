@@ -42,6 +42,7 @@ enum stage {
 	MESSAGE(NAT_NONE, 1, "No translation applies")                                             \
 	MESSAGE(CT_NONE, 0, "No existing connection found")                                        \
 	MESSAGE(CT_MATCH, 1, "Matched existing connection state (%F)")                             \
+	MESSAGE(CT_JUDGE, 1, "Connection opened by a peer, checking ACLs")                         \
 	MESSAGE(CT_RELATED, 1, "Quotes an existing connection")                                    \
 	MESSAGE(ROUTE_LOCAL, 1, "Packet destined for local delivery")                              \
 	MESSAGE(ROUTE_ENABLED, 1, "Routing enabled, checking ACLs")                                \
