@@ -227,6 +227,7 @@ void mss_clamp(struct frame *f, struct packet *p);
 int conntrack_out(struct packet *p);
 void nat_out(struct frame *f, struct packet *p);
 
+int flow_event_drop(struct packet *p);
 void trace_emit(struct frame *f, struct packet *p, enum verdict verdict);
 
 struct counters *pipeline_begin(struct packet *p, enum direction direction);

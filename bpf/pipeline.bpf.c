@@ -85,6 +85,8 @@ __hidden void pipeline_end(struct frame *f, struct packet *p, struct counters *c
 		counters->reason[reason].packets++;
 		counters->reason[reason].bytes += p->avail_len;
 	}
+	if (verdict == VERDICT_DROP)
+		flow_event_drop(p);
 	if (config.trace) {
 		tell_end(p, verdict);
 		trace_emit(f, p, verdict);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What connection tracking tells listeners: that a flow starts, and that it ends.
+ */
+#ifndef SHRIKE_FLOW_TELL_H
+#define SHRIKE_FLOW_TELL_H
+
+#include "flow_table.h"
+
+#include "flow_event.h"
+
+__hidden extern bool flow_event_wanted(__u64 now_ns);
+extern int flow_event_emit(struct flow_event *event);
+
+static __always_inline void flow_event_set_ends(struct flow_event *event,
+						const struct flow_key *key, __u8 opener)
+{
+	bool has_ports = key->l4_proto == IPPROTO_TCP || key->l4_proto == IPPROTO_UDP;
+
+	if (key->ip_version == IP_VERSION_4) {
+		event->addr[0].word[2] = event->addr[1].word[2] = bpf_htonl(0xffff);
+		event->addr[0].word[3] = opener ? key->v4.addr[1] : key->v4.addr[0];
+		event->addr[1].word[3] = opener ? key->v4.addr[0] : key->v4.addr[1];
+		event->port[0] = opener && has_ports ? key->v4.port[1] : key->v4.port[0];
+		event->port[1] = opener ? key->v4.port[0] : key->v4.port[1];
+	} else {
+		event->addr[0] = opener ? key->v6.addr[1] : key->v6.addr[0];
+		event->addr[1] = opener ? key->v6.addr[0] : key->v6.addr[1];
+		event->port[0] = opener && has_ports ? key->v6.port[1] : key->v6.port[0];
+		event->port[1] = opener ? key->v6.port[0] : key->v6.port[1];
+	}
+	if (has_ports)
+		return;
+	event->port[1] = 0;
+	event->icmp_type = key->ip_version == IP_VERSION_4 ? ICMP_ECHO_REQUEST
+							   : ICMPV6_ECHO_REQUEST;
+}
+
+/**
+ * flow_tell() - Tell of the start or the end of a flow
+ * @key, @flow: the flow; at its end with all its counts
+ * @type: FLOW_EVENT_START or FLOW_EVENT_END
+ * @cause: of its end
+ * @now_ns: CLOCK_MONOTONIC
+ */
+static __noinline int flow_tell(const struct flow_key *key, const struct flow *flow, __u8 type,
+				__u8 cause, __u64 now_ns)
+{
+	struct flow_event event = {};
+
+	if (!flow_event_wanted(now_ns))
+		return 0;
+	flow_event_set_ends(&event, key, flow->opener);
+	event.time_ns = now_ns;
+	event.created_ns = flow->created_ns;
+	event.packets[0] = flow->packets[0];
+	event.packets[1] = flow->packets[1];
+	event.bytes[0] = flow->bytes[0];
+	event.bytes[1] = flow->bytes[1];
+	event.rule = flow->rule;
+	event.ifindex = config.ifindex;
+	event.type = type;
+	event.cause = cause;
+	event.direction = flow->flags & FLOW_BY_PEER ? DIR_INGRESS : DIR_EGRESS;
+	event.ip_version = key->ip_version;
+	event.l4_proto = key->l4_proto;
+	event.flow_state = flow->state;
+	return flow_event_emit(&event);
+}
+
+/**
+ * flow_is_over() - Whether both sides have closed, so that the end has been told
+ */
+static __always_inline bool flow_is_over(__u32 state)
+{
+	return state == FLOW_STATE_TIME_WAIT || state == FLOW_STATE_CLOSING ||
+	       state == FLOW_STATE_CLOSED;
+}
+
+/**
+ * flow_tell_end() - Tell of the end of a flow, unless it has been told
+ */
+static __always_inline void flow_tell_end(const struct flow_key *key, const struct flow *flow,
+					  enum flow_cause cause, __u64 now_ns)
+{
+	if (!config.dry_run && !flow_is_over(flow->state))
+		flow_tell(key, flow, FLOW_EVENT_END, cause, now_ns);
+}
+
+#endif /* SHRIKE_FLOW_TELL_H */

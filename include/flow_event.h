@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Flow events: a connection starts, a connection ends, a packet is dropped.
+ *
+ * Map flow_rings_v1 (ARRAY_OF_MAPS): one BPF ring buffer per listener, made by it; each gets every
+ * event.  An empty slot costs nothing but the look at it.
+ * Map flow_gate_v1 (ARRAY, one entry): events are made only until the time in it, which listeners
+ * push on while they live: one that was killed costs nothing for longer than FLOW_GATE_NS.
+ */
+#ifndef SHRIKE_FLOW_EVENT_H
+#define SHRIKE_FLOW_EVENT_H
+
+#include "abi.h"
+
+#define FLOW_LISTENERS 4
+#define FLOW_GATE_NS   3000000000ull
+
+struct flow_gate {
+	__u64 until_ns;		    /* CLOCK_MONOTONIC */
+	__u64 lost[FLOW_LISTENERS]; /* events that found a ring full; never reset */
+};
+_Static_assert(sizeof(struct flow_gate) == 40, "struct flow_gate is ABI");
+
+/* TYPE(id, name) */
+#define FLOW_EVENTS(TYPE)                                                                          \
+	TYPE(START, "start")                                                                       \
+	TYPE(END, "end")                                                                           \
+	TYPE(DROP, "drop")
+
+enum flow_event_type {
+#define TYPE(id, name) FLOW_EVENT_##id,
+	FLOW_EVENTS(TYPE)
+#undef TYPE
+		FLOW_EVENT_MAX,
+};
+
+/*
+ * CAUSE(id, name): of an end.  A connection counts as ended when both sides have said so
+ * (time_wait, closing), although its entry stays a while to catch late segments.
+ */
+#define FLOW_CAUSES(CAUSE)                                                                         \
+	CAUSE(NONE, "none")                                                                        \
+	CAUSE(CLOSED, "closed")                                                                    \
+	CAUSE(RESET, "reset")                                                                      \
+	CAUSE(TIMEOUT, "timeout")                                                                  \
+	CAUSE(EVICTED, "evicted") /* to make room */                                               \
+	CAUSE(REVOKED, "revoked") /* the policy changed and no longer allows it */
+
+enum flow_cause {
+#define CAUSE(id, name) FLOW_CAUSE_##id,
+	FLOW_CAUSES(CAUSE)
+#undef CAUSE
+		FLOW_CAUSE_MAX,
+};
+
+/*
+ * Index 0 is the end that opened the flow or sent the dropped packet, index 1 the other; packets
+ * and bytes are those that each has sent.
+ */
+struct flow_event {
+	__u64 time_ns;	  /* CLOCK_MONOTONIC, some ms coarse */
+	__u64 created_ns; /* of the flow: tells apart those of equal addresses and ports */
+	union addr addr[2];
+	__u64 packets[2];
+	__u64 bytes[2];
+	__u32 rule; /* number of the deciding rule, RULE_NONE */
+	__u32 ifindex;
+	__be16 port[2]; /* ICMP: the identifier, and 0 */
+	__u8 type;	/* enum flow_event_type */
+	__u8 cause;	/* enum flow_cause; END only */
+	__u8 reason;	/* enum reason; DROP only */
+	__u8 direction; /* enum direction of the opening or dropped packet */
+	__u8 ip_version;
+	__u8 l4_proto;
+	__u8 icmp_type;
+	__u8 icmp_code;
+	__u8 flow_state; /* enum flow_state; DROP: 0 */
+	__u8 pad[3];
+};
+_Static_assert(sizeof(struct flow_event) == 104, "struct flow_event is ABI");
+
+#endif /* SHRIKE_FLOW_EVENT_H */
