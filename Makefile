@@ -4,6 +4,7 @@
 # make deps       install what building and testing need (Debian, as root)
 # make test       unit, kernel and end-to-end tests (as root)
 # make demo       see it work in a lab of network namespaces (as root)
+# make bench      measure (as root); ONLY=PART for one part; make bench-report writes it down
 # make install    DESTDIR= PREFIX=/usr/local
 # V=1 shows the commands.  SANITIZE=1 builds with address and undefined behaviour sanitizers.
 
@@ -42,7 +43,8 @@ TOOLS := $(patsubst selftests/tools/%.c,$(B)/tools/%,$(wildcard selftests/tools/
 PROBES := $(patsubst tests/bpf/%.bpf.c,$(B)/tests/%.skel.h,$(wildcard tests/bpf/*.bpf.c))
 TEST_PARTS := $(patsubst tests/%.c,$(B)/tests/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
 
-.PHONY: all check-tools deps test unit e2e demo install clean format check-format tools
+.PHONY: all check-tools deps test unit e2e demo install clean format check-format tools bench \
+	bench-report
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -149,6 +151,26 @@ demo:
 	$(Q)$(MAKE) --no-print-directory deps
 	$(Q)$(MAKE) --no-print-directory shrike tools
 	$(Q)TOOLS=$(CURDIR)/$(B)/tools selftests/demo.sh
+
+# --- benchmarks -------------------------------------------------------------------------------
+
+BENCHES := packet
+
+$(B)/bench/%.o: selftests/bench/%.bpf.c | check-tools
+	@mkdir -p $(@D)
+	$(call say,BPF,$<) $(CLANG) $(BPF_FLAGS) -Iselftests/bench -c $< -o $@
+
+$(B)/bench/%.skel.h: $(B)/bench/%.o
+	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name $*_bpf >$@
+
+$(B)/bench/%: selftests/bench/%.c selftests/bench/stand.c $(B)/bench/rotate.skel.h $(B)/libshrike.a
+	$(call say,LD,$@) $(CC) $(C_FLAGS) $(LDFLAGS) -I$(B)/bench $(filter %.c %.a,$^) -o $@ $(LIBS)
+
+bench: $(BENCHES:%=$(B)/bench/%) shrike
+	$(Q)BENCH=$(CURDIR)/$(B)/bench selftests/bench/run $(ONLY)
+
+bench-report:
+	$(Q)BENCH=$(CURDIR)/$(B)/bench selftests/bench/report
 
 # --- the rest ---------------------------------------------------------------------------------
 

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "stand.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "addresses.h"
+#include "conntrack.h"
+#include "counter.h"
+#include "mode.h"
+#include "rotate.skel.h"
+
+#define SELF4 "100.127.0.1"
+#define SELF6 "fd00:127::1"
+#define PEER4 "100.64.0.0" /* the low half is the flow's */
+#define PEER6 "fd00:64::"
+
+const char *const stand_path_names[PATHS] = {
+	[PATH_XDP_IN] = "xdp in",
+	[PATH_TC_IN] = "tc in",
+	[PATH_TC_OUT] = "tc out",
+};
+
+/**
+ * die() - End with a sentence
+ */
+void die(const char *format, ...)
+{
+	va_list args;
+
+	fputs("bench: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	exit(1);
+}
+
+static union addr address(const char *text)
+{
+	union addr addr = {};
+
+	if (inet_pton(AF_INET6, text, &addr) == 1)
+		return addr;
+	addr.word[2] = htonl(0xffff);
+	if (inet_pton(AF_INET, text, &addr.word[3]) != 1)
+		die("%s is no address", text);
+	return addr;
+}
+
+static struct generation *build(const struct policy *policy, enum hook hook,
+				const struct generation *previous)
+{
+	const struct mode mode = {.routing = ROUTING_NATIVE, .hook = hook};
+	struct instance instance = {};
+	struct generation_spec spec = {
+		.policy = policy,
+		.mode = &mode,
+		.mtu = 1280,
+		.l2_len = ETH_HLEN,
+	};
+	struct generation *generation;
+	struct error error = {};
+
+	if (previous) { /* the same number again: both judge the same flows */
+		instance = previous->instance;
+		instance.config.generation--;
+		spec.previous = &previous->maps;
+		spec.instance_previous = &instance;
+	}
+	if (generation_build(&spec, &generation, &error))
+		die("%s", error.text);
+	return generation;
+}
+
+static void fill_addresses(const struct generation *generation)
+{
+	const struct local_maps maps = {
+		.bitmap_fd = map_set_fd(&generation->maps, "local4_v1"),
+		.addr_fd = map_set_fd(&generation->maps, "local_addr_v1"),
+	};
+	const struct local_address list[] = {
+		{.addr = address(SELF4), .ip_version = IP_VERSION_4, .kind = LOCAL_OVERLAY},
+		{.addr = address(SELF6), .ip_version = IP_VERSION_6, .kind = LOCAL_OVERLAY},
+	};
+	struct error error = {};
+
+	if (addresses_sync_list(&maps, list, 2, NULL, &error))
+		die("%s", error.text);
+}
+
+static struct rotate_bpf *open_rotation(int program_fd, bool is_xdp)
+{
+	struct rotate_bpf *rotate = rotate_bpf__open_and_load();
+	uint32_t empty = ROTATE_EMPTY, measured = ROTATE_MEASURED;
+	int map_fd, empty_fd;
+
+	if (!rotate)
+		die("cannot load the rotating programs: %s", strerror(errno));
+	map_fd = bpf_map__fd(is_xdp ? rotate->maps.rotate_xdp_to : rotate->maps.rotate_tc_to);
+	empty_fd = bpf_program__fd(is_xdp ? rotate->progs.empty_xdp : rotate->progs.empty_tc);
+	if (bpf_map_update_elem(map_fd, &empty, &empty_fd, BPF_ANY) ||
+	    bpf_map_update_elem(map_fd, &measured, &program_fd, BPF_ANY))
+		die("cannot prepare a tail call: %s", strerror(errno));
+	return rotate;
+}
+
+/**
+ * stand_open() - Load the programs of a policy for both hooks
+ * @stand: to fill; stand_close() frees it
+ * @policy_text: YAML
+ */
+void stand_open(struct stand *stand, const char *policy_text)
+{
+	struct error error = {};
+
+	if (policy_parse("bench", policy_text, strlen(policy_text), &stand->policy, &error))
+		die("%s", error.text);
+	stand->generations[HOOK_XDP] = build(stand->policy, HOOK_XDP, NULL);
+	stand->generations[HOOK_TC] = build(stand->policy, HOOK_TC, stand->generations[HOOK_XDP]);
+	fill_addresses(stand->generations[HOOK_XDP]);
+	stand->rotate[PATH_XDP_IN] = open_rotation(stand->generations[HOOK_XDP]->ingress_fd, true);
+	stand->rotate[PATH_TC_IN] = open_rotation(stand->generations[HOOK_TC]->ingress_fd, false);
+	stand->rotate[PATH_TC_OUT] = open_rotation(stand->generations[HOOK_TC]->egress_fd, false);
+}
+
+/**
+ * stand_close() - Free what stand_open() made
+ */
+void stand_close(struct stand *stand)
+{
+	for (int i = 0; i < PATHS; i++)
+		rotate_bpf__destroy(stand->rotate[i]);
+	for (int i = 0; i < 2; i++)
+		generation_free(stand->generations[i]);
+	policy_free(stand->policy);
+}
+
+/**
+ * stand_map_fd() - A map of the policy's programs by its name
+ */
+int stand_map_fd(const struct stand *stand, const char *name)
+{
+	int fd = map_set_fd(&stand->generations[HOOK_XDP]->maps, name);
+
+	if (fd < 0)
+		die("no map %s", name);
+	return fd;
+}
+
+/**
+ * stand_count() - Packets that ended with a reason so far, on all CPUs
+ */
+uint64_t stand_count(const struct stand *stand, enum direction direction, enum reason reason)
+{
+	int n_cpus = libbpf_num_possible_cpus();
+	uint32_t key = direction;
+	struct counters counters[n_cpus > 0 ? n_cpus : 1];
+	uint64_t count = 0;
+
+	if (bpf_map_lookup_elem(stand_map_fd(stand, "counters_v1"), &key, counters))
+		die("cannot read the counters: %s", strerror(errno));
+	for (int i = 0; i < n_cpus; i++)
+		count += counters[i].reason[reason].packets;
+	return count;
+}
+
+/**
+ * stand_forget_unconfirmed() - Empty the tables of half-open and unanswered flows
+ *
+ * Return: how many there were.
+ */
+uint64_t stand_forget_unconfirmed(const struct stand *stand)
+{
+	const struct flow_clock clock = {};
+	struct conntrack conntrack = {};
+	struct error error = {};
+	uint64_t flushed;
+
+	for (int i = 0; i < CONNTRACK_TABLES; i++) {
+		const struct conntrack_map *map = &conntrack_maps[i];
+
+		if (!map->confirmed)
+			conntrack_table_init(&conntrack.tables[conntrack.n++], map,
+					     stand_map_fd(stand, map->name), 0);
+	}
+	if (conntrack_flush(&conntrack, &clock, NULL, &flushed, &error))
+		die("%s", error.text);
+	return flushed;
+}
+
+/* The frame of flow 0; returns its length. */
+static uint32_t make_frame(const struct traffic *traffic, uint8_t *frame, struct rotation *rotation)
+{
+	bool is_v4 = traffic->ip_version == IP_VERSION_4, out = traffic->path == PATH_TC_OUT;
+	const union addr self = address(is_v4 ? SELF4 : SELF6);
+	const union addr peer = address(is_v4 ? PEER4 : PEER6);
+	struct ethhdr link = {.h_proto = htons(is_v4 ? ETH_P_IP : ETH_P_IPV6)};
+	uint32_t l4_off = ETH_HLEN + (is_v4 ? 20 : 40), addr_len = is_v4 ? 4 : 16;
+	struct error error = {};
+	struct packet_spec spec;
+	size_t len;
+
+	packet_spec_init(&spec);
+	spec.saddr = out ? self : peer;
+	spec.daddr = out ? peer : self;
+	spec.sport = out ? traffic->service : ROTATE_PORT_FIRST;
+	spec.dport = out ? ROTATE_PORT_FIRST : traffic->service;
+	spec.ip_version = traffic->ip_version;
+	spec.l4_proto = traffic->l4_proto;
+	spec.tcp_flags = traffic->tcp_flags;
+	spec.payload_len = 64;
+	memcpy(frame, &link, sizeof(link));
+	if (packet_build(&spec, frame + ETH_HLEN, STAND_FRAME_MAX - ETH_HLEN, &len, &error))
+		die("%s", error.text);
+	rotation->addr_off = l4_off - (out ? 0 : addr_len) - 2;
+	rotation->port_off = l4_off + (out ? 2 : 0);
+	return ETH_HLEN + len;
+}
+
+static uint32_t random_below(uint64_t *state, uint32_t below)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return (*state * 0x2545f4914f6cdd1dull >> 32) % below;
+}
+
+/* Put flows 0 to @n - 1 in a random order, the same each time. */
+static void set_order(int fd, uint32_t n)
+{
+	size_t size = ROTATE_FLOWS_MAX * sizeof(uint32_t);
+	uint32_t *order = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	uint64_t state = 0x9e3779b97f4a7c15ull;
+
+	if (order == MAP_FAILED)
+		die("cannot map the order of flows: %s", strerror(errno));
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t j = random_below(&state, i + 1);
+
+		order[i] = order[j];
+		order[j] = i;
+	}
+	munmap(order, size);
+}
+
+static uint64_t cpu_time_ns(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+	return time.tv_sec * UINT64_C(1000000000) + time.tv_nsec;
+}
+
+static int program_of(const struct stand *stand, enum stand_path path, bool empty)
+{
+	const struct rotate_bpf *rotate = stand->rotate[path];
+
+	if (path == PATH_XDP_IN)
+		return bpf_program__fd(empty ? rotate->progs.rotate_xdp_empty
+					     : rotate->progs.rotate_xdp);
+	return bpf_program__fd(empty ? rotate->progs.rotate_tc_empty : rotate->progs.rotate_tc);
+}
+
+static double run(struct stand *stand, const struct traffic *traffic, uint32_t packets, bool empty)
+{
+	struct rotation *rotation = &stand->rotate[traffic->path]->bss->rotation;
+	uint8_t frame[STAND_FRAME_MAX], out[STAND_FRAME_MAX];
+	uint32_t len = make_frame(traffic, frame, rotation);
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = len, .data_out = out,
+		    .data_size_out = sizeof(out), .repeat = packets);
+	uint64_t begin;
+	int err;
+
+	if (stand->n_ordered[traffic->path] != traffic->flows) {
+		set_order(bpf_map__fd(stand->rotate[traffic->path]->maps.rotate_order),
+			  traffic->flows);
+		stand->n_ordered[traffic->path] = traffic->flows;
+		rotation->next = 0;
+	}
+	rotation->count = traffic->flows;
+	rotation->advance = traffic->fresh ? traffic->flows : 0;
+	if (!traffic->fresh || rotation->base < traffic->first)
+		rotation->base = traffic->first;
+	begin = cpu_time_ns();
+	err = bpf_prog_test_run_opts(program_of(stand, traffic->path, empty), &opts);
+	if (err)
+		die("test run of a BPF program: %s", strerror(-err));
+	return (double)(cpu_time_ns() - begin) / packets;
+}
+
+/**
+ * stand_run() - Run packets through a program
+ * @stand: the programs
+ * @traffic: the packets
+ * @packets: how many
+ * @empty: through a program that does nothing instead
+ *
+ * Return: CPU time of a packet in nanoseconds.  The time of a thread is counted, so that what else
+ * runs on the machine disturbs caches, but is not part of the figure.
+ */
+double stand_run(struct stand *stand, const struct traffic *traffic, uint32_t packets, bool empty)
+{
+	enum direction direction = traffic->path == PATH_TC_OUT ? DIR_EGRESS : DIR_INGRESS;
+	uint64_t before, after;
+	double ns;
+
+	if (empty)
+		return run(stand, traffic, packets, true);
+	before = stand_count(stand, direction, traffic->reason);
+	ns = run(stand, traffic, packets, false);
+	after = stand_count(stand, direction, traffic->reason);
+	if (after - before != packets)
+		die("%s, IPv%u, protocol %u: only %llu of %u packets ended as they should",
+		    stand_path_names[traffic->path], traffic->ip_version, traffic->l4_proto,
+		    (unsigned long long)(after - before), packets);
+	return ns;
+}

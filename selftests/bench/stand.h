@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A test stand: the programs of a policy on maps of their own, attached to nothing, and packets
+ * that run through them as so many flows.
+ *
+ * Whatever cannot be done ends the program with a sentence: a benchmark has no other way on.
+ */
+#ifndef SHRIKE_BENCH_STAND_H
+#define SHRIKE_BENCH_STAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "abi.h"
+#include "generation.h"
+#include "packet.h"
+#include "reason.h"
+#include "rotate.h"
+
+#define STAND_FRAME_MAX 256
+#define STAND_PORT	443  /* of the service that peers ask for */
+#define STAND_CLOSED	4443 /* of one that no rule allows */
+
+enum stand_path {
+	PATH_XDP_IN,
+	PATH_TC_IN,
+	PATH_TC_OUT,
+	PATHS,
+};
+
+extern const char *const stand_path_names[PATHS];
+
+struct rotate_bpf;
+
+struct stand {
+	struct policy *policy;
+	struct generation *generations[2]; /* by enum hook; all maps of state are shared */
+	struct rotate_bpf *rotate[PATHS];
+	uint32_t n_ordered[PATHS]; /* flows that rotate_order holds */
+};
+
+/*
+ * struct traffic - one packet of each of many flows between a peer and this host
+ * @flows: how many; 1 means always the same
+ * @first: number of the first of them: their range is @first to @first + @flows - 1
+ * @fresh: no flow comes twice: after the range come the next numbers
+ * @service: port of this host
+ * @reason: every packet has to end with it, else the benchmark measures something else
+ */
+struct traffic {
+	enum stand_path path;
+	uint32_t flows;
+	uint32_t first;
+	enum reason reason;
+	uint16_t service;
+	uint8_t ip_version;
+	uint8_t l4_proto;
+	uint8_t tcp_flags;
+	bool fresh;
+};
+
+void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+void stand_open(struct stand *stand, const char *policy_text);
+void stand_close(struct stand *stand);
+double stand_run(struct stand *stand, const struct traffic *traffic, uint32_t packets, bool empty);
+uint64_t stand_count(const struct stand *stand, enum direction direction, enum reason reason);
+int stand_map_fd(const struct stand *stand, const char *name);
+uint64_t stand_forget_unconfirmed(const struct stand *stand);
+
+#endif /* SHRIKE_BENCH_STAND_H */
