@@ -144,6 +144,26 @@ static __always_inline __u32 frame_behind_link(__u32 frame_len)
 	return frame_len > config.l2_len ? frame_len - config.l2_len : 0;
 }
 
+/**
+ * ip_ethertype() - The ethertype of a packet without link header, from its IP version
+ * @data, @data_end: the packet
+ *
+ * Return: host byte order; 0, which is none, for what is not IP.
+ */
+static __always_inline __u16 ip_ethertype(void *data, void *data_end)
+{
+	if (data + 1 > data_end)
+		return 0;
+	switch (*(__u8 *)data >> 4) {
+	case 4:
+		return ETH_P_IP;
+	case 6:
+		return ETH_P_IPV6;
+	default:
+		return 0;
+	}
+}
+
 /* Echo messages (RFC 792, RFC 4443 section 4). */
 #define ICMP_ECHO_REPLY	    0
 #define ICMP_ECHO_REQUEST   8

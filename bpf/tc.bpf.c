@@ -21,16 +21,7 @@ static __always_inline __u16 frame_ethertype(struct __sk_buff *skb)
 			return 0;
 		return bpf_ntohs(eth->h_proto);
 	}
-	if (data + 1 > data_end)
-		return 0;
-	switch (*(__u8 *)data >> 4) {
-	case 4:
-		return ETH_P_IP;
-	case 6:
-		return ETH_P_IPV6;
-	default:
-		return 0;
-	}
+	return ip_ethertype(data, data_end);
 }
 
 /* Have the headers in the linear part; GSO packets may come with fewer. */

@@ -28,7 +28,7 @@ struct config {
 	__u32 generation;
 	__u32 ifindex;	/* of the protected interface */
 	__u32 snap_len; /* bytes of the frame in a trace record, at most */
-	__u16 mss4; /* MSS written into outbound IPv4 SYNs that ask for more, 0: off */
+	__u16 mss4;	/* MSS written into outbound IPv4 SYNs that ask for more, 0: off */
 	__u16 mss6;
 	__u8 l2_len;  /* bytes of link header before the IP header: 14, or 0 on L3 devices */
 	__u8 hook;    /* enum hook of the ingress program */

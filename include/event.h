@@ -16,7 +16,7 @@ struct trace_event {
 	union addr nat_addr; /* translated: source (inbound), destination (outbound) */
 	__u32 rule;	     /* rule number, RULE_NONE */
 	__u32 ip_len;	     /* IP bytes of the packet */
-	__u32 frame_len; /* bytes of the frame that follow this record */
+	__u32 frame_len;     /* bytes of the frame that follow this record */
 	__u32 ifindex;
 	__be16 sport; /* ICMP: the identifier */
 	__be16 dport; /* ICMP: the sequence number */

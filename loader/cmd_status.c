@@ -73,7 +73,7 @@ static json_t *json_hooks(const struct hook_state hooks[HOOK_POINTS])
 
 static json_t *json_tables(const struct live *live, struct error *error)
 {
-	struct conntrack all, one = { .n = 1 };
+	struct conntrack all, one = {.n = 1};
 	json_t *object = json_object();
 	struct flow_clock clock;
 
@@ -109,10 +109,9 @@ static bool is_running(const char *ifname)
 	return false;
 }
 
-static json_t *json_live(const struct live *live, const struct link_info *link,
-			 struct error *error)
+static json_t *json_live(const struct live *live, const struct link_info *link, struct error *error)
 {
-	static const char *const routing[] = { "disabled", "native", "userspace" };
+	static const char *const routing[] = {"disabled", "native", "userspace"};
 	const struct instance *instance = &live->instance;
 	struct counters counters[DIR_MAX];
 	char time[OUTPUT_TIME_LEN];
@@ -123,19 +122,18 @@ static json_t *json_live(const struct live *live, const struct link_info *link,
 	tables = json_tables(live, error);
 	if (!tables)
 		return NULL;
-	return json_pack("{s:s,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:s,s:s,s:{s:o,s:o},"
-			 "s:o}",
-			 "interface", link->name, "ifindex", link->ifindex, "attached", 1, "running",
-			 is_running(link->name), "version", instance->version, "hooks",
-			 json_hooks(live->hooks), "hook",
-			 hook_kind_name(live->hooks[live->ingress].kind), "hook_why",
-			 instance->hook_why, "routing", routing[instance->config.routing],
-			 "routing_why", instance->routing_why, "stateful",
-			 instance->config.stateful, "generation", instance->config.generation,
-			 "rules", instance->rules, "policy", instance->policy_path, "applied",
-			 output_time(time, instance->applied_ns), "counters", "ingress",
-			 json_counters(&counters[DIR_INGRESS]), "egress",
-			 json_counters(&counters[DIR_EGRESS]), "tables", tables);
+	return json_pack(
+		"{s:s,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:s,s:s,s:{s:o,s:o},"
+		"s:o}",
+		"interface", link->name, "ifindex", link->ifindex, "attached", 1, "running",
+		is_running(link->name), "version", instance->version, "hooks",
+		json_hooks(live->hooks), "hook", hook_kind_name(live->hooks[live->ingress].kind),
+		"hook_why", instance->hook_why, "routing", routing[instance->config.routing],
+		"routing_why", instance->routing_why, "stateful", instance->config.stateful,
+		"generation", instance->config.generation, "rules", instance->rules, "policy",
+		instance->policy_path, "applied", output_time(time, instance->applied_ns),
+		"counters", "ingress", json_counters(&counters[DIR_INGRESS]), "egress",
+		json_counters(&counters[DIR_EGRESS]), "tables", tables);
 }
 
 /* What there is to say of one interface. */
@@ -172,7 +170,7 @@ static void print_reasons(const json_t *reasons, const char *verdict, bool colou
 	const char *name;
 	json_t *counter;
 
-	json_object_foreach((json_t *)reasons, name, counter) {
+	json_object_foreach ((json_t *)reasons, name, counter) {
 		int reason = 0;
 
 		while (reason < REASON_MAX - 1 && strcmp(story_reason_name(reason), name))
@@ -203,7 +201,7 @@ static void print_tables(const json_t *tables)
 	json_t *table;
 
 	printf("  tables:");
-	json_object_foreach((json_t *)tables, name, table) {
+	json_object_foreach ((json_t *)tables, name, table) {
 		if (number_of(table, "entries"))
 			printf(" %s %lld/%lld", name, number_of(table, "entries"),
 			       number_of(table, "max_entries"));
@@ -234,7 +232,7 @@ static void print_status(const json_t *status, bool colour)
 	       json_is_true(json_object_get(status, "stateful")) ? "stateful" : "stateless",
 	       running ? "is active" : "is not active: nobody follows address changes");
 	printf("  hook %s (%s):", text_of(status, "hook"), text_of(status, "hook_why"));
-	json_object_foreach(json_object_get(status, "hooks"), hook, state)
+	json_object_foreach (json_object_get(status, "hooks"), hook, state)
 		printf(" %s %s prog %lld", hook, text_of(state, "kind"),
 		       number_of(state, "prog_id"));
 	printf("\n");
@@ -297,19 +295,11 @@ static int status_of(const char *given, bool json, struct error *error)
 
 static int run_status(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = { COMMON_LONG_OPTIONS, {} };
 	bool json = false;
+	int status = command_parse_json(command, argc, argv, 1, &json);
 	struct error error;
-	int option;
 
-	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
-		if (option == OPTION_HELP)
-			return command_help(command);
-		if (option == '?')
-			return command_unknown_option(command, argv);
-		json |= option == 'j';
-	}
-	if (argc - optind > 1)
-		return command_usage(command, "unexpected argument '%s'", argv[optind + 1]);
+	if (status >= 0)
+		return status;
 	return status_of(argv[optind], json, &error) ? command_fail(&error) : EXIT_DONE;
 }

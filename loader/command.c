@@ -98,6 +98,34 @@ int command_unknown_option(const struct command *command, char **argv)
 }
 
 /**
+ * command_parse_json() - Read the arguments of a command that knows no option but -j
+ * @command: the command
+ * @argc, @argv: its arguments
+ * @max_arguments: how many it takes besides; they begin at argv[optind]
+ * @json: set if -j was given
+ *
+ * Return: -1 to go on, or the exit status.
+ */
+int command_parse_json(const struct command *command, int argc, char **argv, int max_arguments,
+		       bool *json)
+{
+	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+		if (option == OPTION_HELP)
+			return command_help(command);
+		if (option == '?')
+			return command_unknown_option(command, argv);
+		*json |= option == 'j';
+	}
+	if (argc - optind > max_arguments)
+		return command_usage(command, "unexpected argument '%s'",
+				     argv[optind + max_arguments]);
+	return -1;
+}
+
+/**
  * command_fail() - Say on one line of stderr what went wrong
  *
  * Return: the exit status that belongs to it.

@@ -43,6 +43,8 @@ int command_dispatch(const struct command *family, const char *path, int argc, c
 int command_help(const struct command *command);
 int command_usage(const struct command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+int command_parse_json(const struct command *command, int argc, char **argv, int max_arguments,
+		       bool *json);
 int command_unknown_option(const struct command *command, char **argv);
 int command_fail(const struct error *error);
 void command_warn(const char *text, void *unused);

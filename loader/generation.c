@@ -52,7 +52,7 @@ static uint32_t unconfirmed_entries(uint32_t limit)
 static uint32_t conntrack_entries(const struct policy_limits *limits,
 				  const struct conntrack_map *map)
 {
-	uint32_t limit = map->l4_proto == 6 ? limits->tcp
+	uint32_t limit = map->l4_proto == 6    ? limits->tcp
 			 : map->l4_proto == 17 ? limits->udp
 					       : limits->icmp;
 
@@ -85,8 +85,8 @@ static int share_map(struct bpf_object *object, const struct map_set *previous, 
 static int share_state(struct bpf_object *object, const struct generation_spec *spec,
 		       struct error *error)
 {
-	static const char *const others[] = { "local4_v1", "local_addr_v1", "counters_v1",
-					      "xsks_v1",    "flow_gate_v1",  "flow_rings_v1" };
+	static const char *const others[] = {"local4_v1", "local_addr_v1", "counters_v1",
+					     "xsks_v1",	  "flow_gate_v1",  "flow_rings_v1"};
 	const struct policy_limits *limits = &spec->policy->limits;
 	int err = 0;
 
@@ -173,12 +173,12 @@ static int set_sizes(struct bpf_object *object, const struct policy *policy, siz
 		const char *name;
 		size_t entries;
 	} sizes[] = {
-		{ "rules_v1", n_rules },
-		{ "rule_hits_v1", n_rules },
-		{ "nat_port_v1", policy->n_nat_port },
-		{ "nat_orig_v1", policy->n_one_to_one },
-		{ "nat_trans_v1", policy->n_one_to_one },
-		{ "policy_text_v1", (policy->text_len + POLICY_CHUNK - 1) / POLICY_CHUNK },
+		{"rules_v1", n_rules},
+		{"rule_hits_v1", n_rules},
+		{"nat_port_v1", policy->n_nat_port},
+		{"nat_orig_v1", policy->n_one_to_one},
+		{"nat_trans_v1", policy->n_one_to_one},
+		{"policy_text_v1", (policy->text_len + POLICY_CHUNK - 1) / POLICY_CHUNK},
 	};
 	int err;
 
@@ -218,7 +218,7 @@ static int load_programs(struct generation *generation, enum hook hook, struct e
 	struct shrike_bpf *skeleton = generation->skeleton;
 	struct bpf_program *ingress = hook == HOOK_XDP ? skeleton->progs.shrike_xdp
 						       : skeleton->progs.shrike_ingress;
-	struct bpf_program *programs[] = { ingress, skeleton->progs.shrike_egress };
+	struct bpf_program *programs[] = {ingress, skeleton->progs.shrike_egress};
 	char *log = mmap(NULL, 2 * VERIFIER_LOG, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	char words[256] = "";
@@ -264,7 +264,7 @@ static int fill_nat(const struct map_set *maps, const struct policy *policy, str
 			.port = htobe16(rule->port),
 			.l4_proto = rule->l4_proto,
 		};
-		struct nat_port value = { .to = htobe16(rule->to) };
+		struct nat_port value = {.to = htobe16(rule->to)};
 
 		err = update(maps, "nat_port_v1", &key, &value, error);
 	}
@@ -299,7 +299,8 @@ static int collect_maps(struct generation *generation, struct error *error)
 	struct bpf_map *map;
 	int err;
 
-	bpf_object__for_each_map(map, object) {
+	bpf_object__for_each_map(map, object)
+	{
 		int fd = fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 0);
 
 		if (fd < 0)
@@ -401,7 +402,8 @@ static int prepare_twin(struct generation *generation, const struct generation_s
 	generation->skeleton = shrike_bpf__open();
 	if (!generation->skeleton)
 		return error_set(error, errno, "cannot open the BPF object: %s", strerror(errno));
-	bpf_object__for_each_map(map, generation->skeleton->obj) {
+	bpf_object__for_each_map(map, generation->skeleton->obj)
+	{
 		if (bpf_map__is_internal(map) ||
 		    (spec->own_records && !strncmp(bpf_map__name(map), "trace_", 6)))
 			continue;

@@ -19,34 +19,25 @@ const struct command command_version = {
 
 static int run_version(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = { COMMON_LONG_OPTIONS, {} };
-	struct error error;
 	bool json = false;
-	int option;
+	int status = command_parse_json(command, argc, argv, 0, &json);
+	struct error error;
 
-	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
-		if (option == OPTION_HELP)
-			return command_help(command);
-		if (option == '?')
-			return command_unknown_option(command, argv);
-		json |= option == 'j';
-	}
-	if (optind < argc)
-		return command_usage(command, "unexpected argument '%s'", argv[optind]);
-	if (json)
-		return output_json(json_pack("{s:s}", "version", SHRIKE_VERSION), stdout, &error)
-			       ? command_fail(&error)
-			       : EXIT_DONE;
-	printf("shrike %s\n", SHRIKE_VERSION);
+	if (status >= 0)
+		return status;
+	if (!json)
+		printf("shrike %s\n", SHRIKE_VERSION);
+	else if (output_json(json_pack("{s:s}", "version", SHRIKE_VERSION), stdout, &error))
+		return command_fail(&error);
 	return EXIT_DONE;
 }
 
 int main(int argc, char **argv)
 {
 	const struct command commands[] = {
-		command_run,	   command_attach,    command_detach, command_status,
-		command_policy,	   command_conntrack, command_trace,  command_simulate,
-		command_doctor,	   command_version,   { .name = NULL },
+		command_run,	command_attach,	   command_detach, command_status,
+		command_policy, command_conntrack, command_trace,  command_simulate,
+		command_doctor, command_version,   {.name = NULL},
 	};
 	struct error error;
 	int status;

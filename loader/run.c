@@ -78,7 +78,7 @@ static int refresh(struct run *run, struct error *error)
 static void say_attached(struct run *run)
 {
 	const struct instance *instance = &run->live.instance;
-	static const char *const routing[] = { "disabled", "native", "userspace" };
+	static const char *const routing[] = {"disabled", "native", "userspace"};
 
 	say(run, false, "%s: generation %u in force: %u rules, %s, routing %s (%s)", run->ifname,
 	    instance->config.generation, instance->rules,
@@ -163,8 +163,7 @@ static void follow_link(struct run *run)
 		run->is_attached = false;
 		return;
 	}
-	run->is_attached = link.ifindex == run->dataplane->link.ifindex &&
-			   !refresh(run, &error);
+	run->is_attached = link.ifindex == run->dataplane->link.ifindex && !refresh(run, &error);
 	if (!run->is_attached) {
 		if (was_attached)
 			say(run, true, "%s: not protected any more; attaching again", run->ifname);
@@ -218,7 +217,7 @@ static void on_signal(struct run *run)
 static void arm(int fd, uint64_t ns)
 {
 	struct itimerspec when = {
-		.it_value = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 },
+		.it_value = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000},
 	};
 
 	if (!ns)
@@ -257,7 +256,7 @@ static void on_check(struct run *run)
 
 static int watch(struct run *run, int fd, struct error *error)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
 
 	if (fd < 0 || epoll_ctl(run->epoll_fd, EPOLL_CTL_ADD, fd, &event))
 		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
