@@ -139,7 +139,7 @@ static __always_inline void rewrite_addr(struct frame *f, struct packet *p, bool
 /**
  * rewrite_l4_u16() - Replace a 16-bit field of the transport header
  * @f, @p: packet that is not FRAGMENT_LATER
- * @l4_field_off: of the field, from the transport header; even
+ * @l4_field_off: of the field, from the transport header
  * @old: value in the packet
  * @new: value to write
  * @tc: in a TC program
@@ -150,7 +150,11 @@ static __always_inline void rewrite_l4_u16(struct frame *f, struct packet *p, __
 	struct field field = {p->l4_off + l4_field_off, sizeof(new), false};
 	__be32 from = old, to = new;
 
-	rewrite(f, p, &field, &to, bpf_csum_diff(&from, 4, &to, 4, 0), tc);
+	if (l4_field_off % 2) { /* its two bytes are in two words of the sum (RFC 1071) */
+		from = __builtin_bswap16(old);
+		to = __builtin_bswap16(new);
+	}
+	rewrite(f, p, &field, &new, bpf_csum_diff(&from, 4, &to, 4, 0), tc);
 }
 
 #endif /* SHRIKE_REWRITE_H */
