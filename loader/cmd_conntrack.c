@@ -39,12 +39,19 @@ static const struct command family[] = {
 		.details = FILTER_HELP,
 		.run = run_flush,
 	},
+	{
+		.name = "watch",
+		.arguments = "[IFACE] [FILTER] [-c COUNT] [-j]",
+		.summary = "show connections as they start and end",
+		.details = "  -c, --count COUNT             end after so many events\n" FILTER_HELP,
+		.run = command_run_watch,
+	},
 	{.name = NULL},
 };
 
 const struct command command_conntrack = {
 	.name = "conntrack",
-	.summary = "show, count or forget tracked connections",
+	.summary = "show, count, forget or watch tracked connections",
 	.family = family,
 };
 

@@ -37,7 +37,9 @@ struct command {
 
 extern const struct command command_attach, command_detach, command_run, command_status,
 	command_policy, command_conntrack, command_trace, command_simulate, command_doctor,
-	command_version;
+	command_monitor, command_version;
+
+int command_run_watch(const struct command *command, int argc, char **argv);
 
 int command_dispatch(const struct command *family, const char *path, int argc, char **argv);
 int command_help(const struct command *command);

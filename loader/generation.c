@@ -213,7 +213,8 @@ static void last_words(const char *log, char *words, size_t size)
 	}
 }
 
-static int load_programs(struct generation *generation, enum hook hook, struct error *error)
+static int load_programs(struct generation *generation, enum hook hook, bool twin,
+			 struct error *error)
 {
 	struct shrike_bpf *skeleton = generation->skeleton;
 	struct bpf_program *ingress = hook == HOOK_XDP ? skeleton->progs.shrike_xdp
@@ -228,6 +229,7 @@ static int load_programs(struct generation *generation, enum hook hook, struct e
 		return error_set(error, errno, "verifier log: %s", strerror(errno));
 	bpf_program__set_autoload(skeleton->progs.shrike_xdp, hook == HOOK_XDP);
 	bpf_program__set_autoload(skeleton->progs.shrike_ingress, hook == HOOK_TC);
+	bpf_program__set_autoload(skeleton->progs.shrike_event, !twin);
 	for (int i = 0; i < 2; i++)
 		bpf_program__set_log_buf(programs[i], log + i * VERIFIER_LOG, VERIFIER_LOG);
 	err = shrike_bpf__load(skeleton);
@@ -242,6 +244,7 @@ static int load_programs(struct generation *generation, enum hook hook, struct e
 		return -error->code;
 	generation->ingress_fd = bpf_program__fd(ingress);
 	generation->egress_fd = bpf_program__fd(skeleton->progs.shrike_egress);
+	generation->event_fd = twin ? -1 : bpf_program__fd(skeleton->progs.shrike_event);
 	return 0;
 }
 
@@ -440,7 +443,7 @@ int generation_build(const struct generation_spec *spec, struct generation **gen
 	map_set_init(&new->maps);
 	err = spec->twin ? prepare_twin(new, spec, error) : prepare(new, spec, error);
 	if (!err)
-		err = load_programs(new, new->instance.config.hook, error);
+		err = load_programs(new, new->instance.config.hook, spec->twin, error);
 	if (!err)
 		err = collect_maps(new, error);
 	if (!err && !spec->twin)

@@ -58,6 +58,7 @@ struct generation {
 	struct map_set maps; /* all of them, shared ones included */
 	int ingress_fd;	     /* the program for the hook of the mode; owned by the skeleton */
 	int egress_fd;
+	int event_fd; /* shrike_event, for flow_tell_swept(); -1: a twin has none */
 };
 
 typedef void (*generation_log)(const char *text, void *arg);

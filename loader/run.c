@@ -12,6 +12,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "flow_listen.h"
 #include "lock.h"
 #include "output.h"
 #include "sweep.h"
@@ -225,6 +226,14 @@ static void arm(int fd, uint64_t ns)
 	timerfd_settime(fd, 0, &when, NULL);
 }
 
+static void on_swept(void *arg, const struct flow_view *view, enum sweep_reason reason)
+{
+	const struct run *run = arg;
+
+	flow_tell_swept(run->dataplane->generation->event_fd, run->dataplane->link.ifindex, view,
+			reason);
+}
+
 static void on_sweep(struct run *run)
 {
 	struct flow_clock clock;
@@ -251,6 +260,8 @@ static void on_check(struct run *run)
 	if (read(run->check_fd, &ticks, sizeof(ticks)) != sizeof(ticks))
 		return;
 	follow_link(run);
+	if (run->is_attached)
+		flow_listen_reap(&run->live.maps, run->ifname);
 	arm(run->check_fd, CHECK_PERIOD_NS);
 }
 
@@ -280,6 +291,8 @@ static int prepare(struct run *run, struct error *error)
 	err = netlink_monitor_open(on_netlink, run, &run->monitor, error);
 	if (!err)
 		err = sweep_init(&run->sweep, error);
+	run->sweep.deleted = on_swept;
+	run->sweep.arg = run;
 	if (!err)
 		err = watch(run, run->signal_fd, error);
 	if (!err)

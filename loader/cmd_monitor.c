@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "filter.h"
+#include "flow_listen.h"
+#include "flow_print.h"
+#include "output.h"
+#include "rule_names.h"
+
+#define KEEP_PERIOD_MS 1000
+
+static int run_monitor(const struct command *command, int argc, char **argv);
+
+const struct command command_monitor = {
+	.name = "monitor",
+	.arguments = "[IFACE] [FILTER] [-c COUNT] [-j]",
+	.summary = "show connections that start and end, and dropped packets",
+	.details = "  -c, --count COUNT     end after so many events\n"
+		   "  -j, --json            one object per event and line\n"
+		   "\n" FILTER_HELP "\n"
+		   "rx and tx count packets/bytes that came in and went out by the interface.\n"
+		   "Events that were lost are counted and reported on stderr.\n",
+	.run = run_monitor,
+};
+
+struct monitor {
+	struct filter filter;
+	struct live live;
+	struct rule_names rules;
+	struct flow_listener *listener;
+	char name[IF_NAMESIZE];
+	uint64_t offset_ns;
+	uint64_t shown;
+	uint64_t limit; /* 0: none */
+	uint64_t lost;	/* reported so far */
+	int signal_fd;
+	bool flows_only; /* conntrack watch */
+	bool json;
+	bool over;
+};
+
+/* Returns an exit status, or -1 to go on. */
+static int parse(const struct command *command, int argc, char **argv, struct monitor *monitor)
+{
+	static const struct option options[] = {
+		{"count", required_argument, NULL, 'c'},
+		FILTER_LONG_OPTIONS,
+		COMMON_LONG_OPTIONS,
+		{},
+	};
+	struct error error;
+	int option;
+	char *end;
+
+	filter_init(&monitor->filter);
+	while ((option = getopt_long(argc, argv, "c:jv" FILTER_SHORT_OPTIONS, options, NULL)) !=
+	       -1) {
+		if (option == OPTION_HELP)
+			return command_help(command);
+		if (option == '?')
+			return command_unknown_option(command, argv);
+		if (option == 'j') {
+			monitor->json = true;
+		} else if (option == 'c') {
+			monitor->limit = strtoull(optarg, &end, 10);
+			if (!monitor->limit || *end || *optarg == '-')
+				return command_usage(command, "count %s: not a number above 0",
+						     optarg);
+		} else if (filter_option(&monitor->filter, option, optarg, &error) < 0) {
+			return command_fail(&error);
+		}
+	}
+	if (argc - optind > 1)
+		return command_usage(command, "unexpected argument '%s'", argv[optind + 1]);
+	return -1;
+}
+
+/* Rules may have come with a policy since. */
+static const char *rule_id(struct monitor *monitor, uint32_t number)
+{
+	const char *id = rule_names_find(&monitor->rules, number);
+	struct error ignored;
+	struct live fresh;
+
+	if (id || number == RULE_NONE || live_open(monitor->live.ifindex, &fresh, &ignored))
+		return id;
+	rule_names_read(&monitor->rules, &fresh.maps, &ignored);
+	live_close(&fresh);
+	return rule_names_find(&monitor->rules, number);
+}
+
+static bool is_wanted(struct monitor *monitor, const struct flow_event *event)
+{
+	struct filter *filter = &monitor->filter;
+	bool has_ports = event->l4_proto == 6 || event->l4_proto == 17;
+	struct flow_view view = {
+		.addr = {event->addr[0], event->addr[1]},
+		.rule = event->rule,
+		.port = {has_ports ? be16toh(event->port[0]) : 0,
+			 has_ports ? be16toh(event->port[1]) : 0},
+		.ip_version = event->ip_version,
+		.l4_proto = event->l4_proto,
+		.state = event->flow_state,
+	};
+
+	if (event->type >= FLOW_EVENT_MAX ||
+	    (monitor->flows_only && event->type == FLOW_EVENT_DROP))
+		return false;
+	if (filter->rule_id[0] && filter->rule == RULE_NONE)
+		filter->rule = rule_names_number(&monitor->rules, filter->rule_id);
+	return filter_match_flow(filter, &view);
+}
+
+static int heard(void *arg, const struct flow_event *event)
+{
+	struct monitor *monitor = arg;
+	const char *id = rule_id(monitor, event->rule);
+	char line[FLOW_LINE_MAX];
+	json_t *json;
+
+	if (monitor->over || !is_wanted(monitor, event))
+		return 0;
+	if (monitor->json) {
+		json = flow_event_json(event, id, monitor->offset_ns);
+		if (!json || (json_dumpf(json, stdout, JSON_COMPACT) && !ferror(stdout))) {
+			json_decref(json);
+			return -ENOMEM;
+		}
+		json_decref(json);
+		putchar('\n');
+	} else {
+		flow_event_line(event, id, monitor->offset_ns, line);
+		puts(line);
+	}
+	monitor->over = ++monitor->shown == monitor->limit;
+	return 0;
+}
+
+static void report_losses(struct monitor *monitor)
+{
+	uint64_t lost = flow_listen_lost(monitor->listener);
+
+	if (lost != monitor->lost)
+		fprintf(stderr, "shrike: %llu events lost\n",
+			(unsigned long long)(lost - monitor->lost));
+	monitor->lost = lost;
+}
+
+/* Whether the interface is still protected; a new generation brings new rules. */
+static int look(struct monitor *monitor, struct error *error)
+{
+	struct live fresh;
+	int err = live_open(monitor->live.ifindex, &fresh, error);
+
+	if (err)
+		return error_prefix(error, "%s", monitor->name);
+	if (fresh.instance.config.generation != monitor->live.instance.config.generation)
+		err = rule_names_read(&monitor->rules, &fresh.maps, error);
+	live_close(&monitor->live);
+	monitor->live = fresh;
+	return err;
+}
+
+static int loop(struct monitor *monitor, struct error *error)
+{
+	struct pollfd fds[] = {
+		{.fd = flow_listen_fd(monitor->listener), .events = POLLIN},
+		{.fd = monitor->signal_fd, .events = POLLIN},
+	};
+	int err = 0;
+
+	while (!monitor->over && !err) {
+		int n = poll(fds, 2, KEEP_PERIOD_MS);
+
+		if (n < 0 && errno != EINTR)
+			return error_set(error, errno, "cannot wait for events: %s",
+					 strerror(errno));
+		flow_listen_keep(monitor->listener);
+		err = flow_listen_read(monitor->listener, error);
+		if (!err)
+			err = output_flush(stdout, error);
+		report_losses(monitor);
+		if (n > 0 && fds[1].revents)
+			break;
+		if (!n && !err)
+			err = look(monitor, error);
+	}
+	return err;
+}
+
+static int prepare(struct monitor *monitor, const char *given, struct error *error)
+{
+	sigset_t signals;
+	int ifindex, err;
+
+	err = command_interface(given, monitor->name, &ifindex, error);
+	if (err)
+		return err;
+	err = live_open(ifindex, &monitor->live, error);
+	if (err)
+		return error_prefix(error, "%s", monitor->name);
+	err = rule_names_read(&monitor->rules, &monitor->live.maps, error);
+	if (err)
+		return err;
+	if (monitor->filter.rule_id[0] &&
+	    rule_names_number(&monitor->rules, monitor->filter.rule_id) == RULE_NONE)
+		return error_input(error, "no rule in force has the id '%s'",
+				   monitor->filter.rule_id);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	monitor->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+	if (monitor->signal_fd < 0)
+		return error_set(error, errno, "cannot wait for signals: %s", strerror(errno));
+	monitor->offset_ns = flow_clock_offset_ns();
+	return flow_listen_open(&monitor->live, monitor->name, heard, monitor, &monitor->listener,
+				error);
+}
+
+static int monitor_interface(const struct command *command, int argc, char **argv, bool flows_only)
+{
+	struct monitor monitor = {.flows_only = flows_only, .signal_fd = -1};
+	int status = parse(command, argc, argv, &monitor), err;
+	struct error error;
+
+	if (status >= 0)
+		return status;
+	map_set_init(&monitor.live.maps);
+	err = prepare(&monitor, argv[optind], &error);
+	if (!err)
+		err = loop(&monitor, &error);
+	flow_listen_close(monitor.listener);
+	rule_names_free(&monitor.rules);
+	live_close(&monitor.live);
+	if (monitor.signal_fd >= 0)
+		close(monitor.signal_fd);
+	return err ? command_fail(&error) : EXIT_DONE;
+}
+
+static int run_monitor(const struct command *command, int argc, char **argv)
+{
+	return monitor_interface(command, argc, argv, false);
+}
+
+/**
+ * command_run_watch() - `conntrack watch`: the same for connections alone
+ */
+int command_run_watch(const struct command *command, int argc, char **argv)
+{
+	return monitor_interface(command, argc, argv, true);
+}

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# The flow log: what `monitor` and `conntrack watch` tell of connections and drops.
+
+tests "veth tun" \
+	monitor_tells_of_starts_ends_and_drops \
+	ends_are_told_after_a_timeout_and_after_a_revocation
+
+tests tun \
+	several_listen_at_once_each_with_its_filter \
+	a_killed_listener_leaves_nothing
+
+flow_policy() {
+	policy flows <<-EOF
+		timeouts: {udp: ${1:-30s}}
+		peer_acl:
+		  - {id: web, action: allow, source: [any], protocol: tcp, destination_ports: [8001]}
+		  - {id: dns, action: allow, source: [any], protocol: udp, destination_ports: [8001]}
+		  - {id: ping, action: allow, source: [any], protocol: icmp}
+		  - {id: never, action: deny, source: [any], protocol: tcp, destination_ports: [8003]}
+	EOF
+}
+
+# rings: how many listeners the dataplane feeds
+rings() {
+	bpftool -j map dump pinned "$(pins)/wt0/flow_rings_v1" |
+		jq '[.[] | select(.value | type == "array")] | length'
+}
+
+rings_are() {
+	[ "$(rings)" = "$1" ]
+}
+
+# listen NAME COMMAND...: a listener in the background, once it listens
+listen() {
+	local name=$1 before
+	before=$(rings)
+	shift
+	start "$name" "$ROUTER" "$SHRIKE" "$@"
+	wait_for rings_are $((before + 1))
+}
+
+# heard NAME JQ-CONDITION: how many of its events fulfil it
+heard() {
+	jq -s "[.[] | select($2)] | length" "$T/$1.out"
+}
+
+has_heard() {
+	[ "$(heard "$2" "$3")" = "$1" ]
+}
+
+test_monitor_tells_of_starts_ends_and_drops() {
+	local family
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	serve_all "$PEER" 9001
+	flow_policy
+	run_shrike wt0 flows
+	listen monitor monitor wt0 -j
+	for family in 4 6; do
+		use_family $family
+		probe ok "$PEER" tcp $ROUTER_IP 8001
+		probe ok "$PEER" udp $ROUTER_IP 8001
+		probe ok "$ROUTER" tcp $PEER_IP 9001
+		probe timeout "$PEER" tcp $ROUTER_IP 8003
+		probe timeout "$PEER" udp $ROUTER_IP 8002
+		pings ok "$PEER" $ROUTER_IP
+		wait_for has_heard 1 monitor ".type == \"start\" and .protocol == \"tcp\" and
+			.direction == \"ingress\" and .src == \"$PEER_IP\" and
+			.dst == \"$ROUTER_IP\" and .dport == 8001 and .rule == \"web\""
+		wait_for has_heard 1 monitor ".type == \"start\" and .protocol == \"udp\" and
+			.src == \"$PEER_IP\" and .rule == \"dns\""
+		wait_for has_heard 1 monitor ".type == \"start\" and .direction == \"egress\" and
+			.src == \"$ROUTER_IP\" and .dst == \"$PEER_IP\" and .dport == 9001 and
+			.rule == null"
+		wait_for has_heard 1 monitor ".type == \"start\" and .protocol == \"icmp\" and
+			.src == \"$PEER_IP\" and .icmp_id and .rule == \"ping\""
+		for direction in ingress egress; do
+			wait_for has_heard 1 monitor ".type == \"end\" and .protocol == \"tcp\" and
+				.direction == \"$direction\" and
+				([.src, .dst] | index(\"$PEER_IP\")) and
+				(.cause == \"closed\" or .cause == \"reset\") and
+				.rx_packets > 1 and .tx_packets > 1 and .rx_bytes > 100 and
+				.tx_bytes > 100"
+		done
+		wait_for has_heard 1 monitor ".type == \"drop\" and .protocol == \"udp\" and
+			.src == \"$PEER_IP\" and .dport == 8002 and
+			.reason == \"peer_acl_default\" and .rule == null"
+		[ "$(heard monitor ".type == \"drop\" and .dport == 8003 and
+			.src == \"$PEER_IP\" and .reason == \"peer_acl_denied\" and
+			.rule == \"never\"")" -ge 1 ] || die "the denied packet was not told"
+	done
+	# a connection has one id, and no other has it
+	is "ids that start and end share" 4 "$(jq -s 'map(select(.protocol == "tcp" and
+		.type != "drop")) | group_by(.id) | map(select(length == 2 and
+		([.[].type] | sort) == ["end", "start"])) | length' "$T/monitor.out")"
+	stop monitor
+	is "exit status" 0 $STATUS
+	is "losses" "" "$(cat "$T/monitor.err")"
+	rings_are 0 || die "the listener left its ring"
+	counters_agree wt0
+}
+
+test_ends_are_told_after_a_timeout_and_after_a_revocation() {
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	flow_policy 1s
+	run_shrike wt0 flows
+	listen monitor monitor wt0 -j
+	probe ok "$PEER" udp 100.64.0.1 8001
+	wait_for -t 30 has_heard 1 monitor '.type == "end" and .protocol == "udp" and
+		.cause == "timeout" and .rule == "dns" and .rx_packets == 1 and .tx_packets == 1'
+	session in "$PEER" tcp fd64::1 8001
+	talk in ok
+	policy none </dev/null
+	expect 0 shrike policy apply wt0 "$T/none.yaml"
+	talk in timeout
+	wait_for has_heard 1 monitor '.type == "end" and .protocol == "tcp" and
+		.src == "fd64::2" and .cause == "revoked"'
+	# the listener has followed the change of policy
+	wait_for has_heard 1 monitor '.type == "start" and .protocol == "tcp" and .rule == "web"'
+	[ "$(heard monitor '.type == "drop"')" -ge 1 ] || die "drops of the new policy are not told"
+	stop run-wt0
+	await_end monitor
+	is "exit status without an interface to watch" 1 $STATUS
+	is_one_error_line "$(cat "$T/monitor.err")"
+}
+
+test_several_listen_at_once_each_with_its_filter() {
+	local name
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	flow_policy
+	run_shrike wt0 flows
+	listen all monitor wt0 -j
+	listen watch conntrack watch wt0 -j
+	listen udp conntrack watch wt0 -p udp -j
+	listen two monitor wt0 --rule web -c 2
+	expect 1 shrike monitor wt0
+	is_one_error_line "$ERR" "shrike: wt0: .*listen.*"
+	probe timeout "$PEER" udp 100.64.0.1 8002
+	probe ok "$PEER" udp 100.64.0.1 8001
+	probe ok "$PEER" tcp 100.64.0.1 8001
+	await_end two
+	is "exit status after the count" 0 $STATUS
+	matches "its first line" "^[0-9T:.Z-]+ start ingress tcp  100\.64\.0\.2:[0-9]+ -> \
+100\.64\.0\.1:8001 rule=web$" "$(head -n 1 "$T/two.out")"
+	matches "its last line" "^[0-9T:.Z-]+ end   ingress tcp  .* rx=[0-9]+/[0-9]+ \
+tx=[0-9]+/[0-9]+ cause=[a-z]+ rule=web$" "$(tail -n 1 "$T/two.out")"
+	is "its lines" 2 "$(wc -l <"$T/two.out")"
+	for name in all watch; do
+		wait_for has_heard 1 $name '.type == "end" and .rule == "web"'
+		wait_for has_heard 1 $name '.type == "start" and .rule == "dns"'
+	done
+	wait_for has_heard 1 udp '.type == "start" and .rule == "dns"'
+	is "drops that monitor heard" 1 "$(heard all '.type == "drop"')"
+	is "drops that watch heard" 0 "$(heard watch '.type == "drop"')"
+	is "what the filter let through" 1 "$(heard udp true)"
+}
+
+test_a_killed_listener_leaves_nothing() {
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	flow_policy
+	run_shrike wt0 flows
+	listen monitor monitor wt0 -j
+	is "rings" 1 "$(rings)"
+	stop monitor KILL
+	wait_for rings_are 0
+	listen again monitor wt0 -j
+	probe ok "$PEER" udp 100.64.0.1 8001
+	wait_for has_heard 1 again '.type == "start" and .rule == "dns"'
+}
