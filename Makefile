@@ -12,7 +12,7 @@ CC ?= gcc
 CLANG ?= clang
 BPFTOOL ?= $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool)
 PREFIX ?= /usr/local
-B := build
+B := $(if $(filter 1,$(SANITIZE)),build/sanitize,build)
 V ?= 0
 ifeq ($(V),0)
 Q := @
@@ -31,7 +31,6 @@ LIBS := -lbpf -lelf -lz -lxdp -lnl-route-3 -lnl-3 -lfyaml -ljansson -lpcap
 ifeq ($(SANITIZE),1)
 C_FLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=address,undefined
-B := build/sanitize
 endif
 
 BPF_OBJS := $(patsubst bpf/%.bpf.c,$(B)/bpf/%.o,$(sort $(wildcard bpf/*.bpf.c)))
