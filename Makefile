@@ -29,7 +29,9 @@ BPF_FLAGS := -target bpf -mcpu=v3 -g -O2 -Wall -Wextra -Werror -Wno-unused-param
 	     -fno-jump-tables -MMD -MP -Iinclude -Ivmlinux -Ibpf
 LIBS := -lbpf -lelf -lz -lxdp -lnl-route-3 -lnl-3 -lfyaml -ljansson -lpcap
 ifeq ($(SANITIZE),1)
-C_FLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer
+# gcc 12 sees values that may be uninitialized where there are none, once it has instrumented
+C_FLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer -Wno-maybe-uninitialized \
+	   -Wno-format-truncation
 LDFLAGS += -fsanitize=address,undefined
 endif
 

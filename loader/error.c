@@ -58,15 +58,18 @@ int error_prefix(struct error *error, const char *format, ...)
 {
 	char rest[sizeof(error->text)];
 	va_list args;
-	size_t len;
+	size_t len, room;
 
 	memcpy(rest, error->text, sizeof(rest));
 	va_start(args, format);
 	vsnprintf(error->text, sizeof(error->text), format, args);
 	va_end(args);
 	len = strlen(error->text);
-	strncat(error->text, ": ", sizeof(error->text) - len - 1);
-	len = strlen(error->text);
-	strncat(error->text, rest, sizeof(error->text) - len - 1);
+	room = sizeof(error->text) - len;
+	if (room > 2) {
+		memcpy(error->text + len, ": ", 3);
+		memcpy(error->text + len + 2, rest, room - 2);
+		error->text[sizeof(error->text) - 1] = '\0';
+	}
 	return -error->code;
 }
