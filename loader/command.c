@@ -13,48 +13,46 @@
 
 #define COMMAND_COLUMN 12
 
-static const char *current_path = "shrike"; /* the words that led to the command */
+static char current_path[64] = "shrike"; /* the words that led to the command */
 
-static void list(const struct command *family, const char *path, FILE *file)
+static void list(const struct command *family, FILE *file)
 {
-	fprintf(file, "usage: %s COMMAND ...\n\n", path);
+	fprintf(file, "usage: %s COMMAND ...\n\n", current_path);
 	for (; family->name; family++)
 		fprintf(file, "  %-*s %s\n", COMMAND_COLUMN, family->name, family->summary);
-	fprintf(file, "\n'%s COMMAND --help' tells more.\n", path);
+	fprintf(file, "\n'%s COMMAND --help' tells more.\n", current_path);
 }
 
 /**
  * command_dispatch() - Run the command that the arguments name
  * @family: the commands to choose from
- * @path: the words before, for messages
- * @argc, @argv: with the last of those words first
+ * @argc, @argv: with the word before the command's first
  *
  * Return: exit status.
  */
-int command_dispatch(const struct command *family, const char *path, int argc, char **argv)
+int command_dispatch(const struct command *family, int argc, char **argv)
 {
-	static char words[128];
-
 	if (argc < 2) {
-		list(family, path, stderr);
+		list(family, stderr);
 		return EXIT_INVALID;
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-		list(family, path, stdout);
+		list(family, stdout);
 		return EXIT_DONE;
 	}
 	for (const struct command *command = family; command->name; command++) {
+		size_t len = strlen(current_path);
+
 		if (strcmp(argv[1], command->name))
 			continue;
-		snprintf(words, sizeof(words), "%s %s", path, command->name);
-		current_path = words;
+		snprintf(current_path + len, sizeof(current_path) - len, " %s", command->name);
 		opterr = 0;
 		if (command->family)
-			return command_dispatch(command->family, strdup(words), argc - 1, argv + 1);
+			return command_dispatch(command->family, argc - 1, argv + 1);
 		return command->run(command, argc - 1, argv + 1);
 	}
-	fprintf(stderr, "%s: unknown command '%s'; '%s --help' lists them\n", "shrike", argv[1],
-		path);
+	fprintf(stderr, "shrike: unknown command '%s'; '%s --help' lists them\n", argv[1],
+		current_path);
 	return EXIT_INVALID;
 }
 

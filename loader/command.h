@@ -41,7 +41,7 @@ extern const struct command command_attach, command_detach, command_run, command
 
 int command_run_watch(const struct command *command, int argc, char **argv);
 
-int command_dispatch(const struct command *family, const char *path, int argc, char **argv);
+int command_dispatch(const struct command *family, int argc, char **argv);
 int command_help(const struct command *command);
 int command_usage(const struct command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

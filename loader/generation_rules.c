@@ -138,7 +138,7 @@ static const struct rule_view *find_id(const struct rule *rule, const struct rul
 {
 	struct rule_view key = {.rule = *rule};
 
-	if (!rule->id[0])
+	if (!rule->id[0] || !n)
 		return NULL;
 	return bsearch(&key, views, n, sizeof(*views), compare_view_ids);
 }

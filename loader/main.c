@@ -43,7 +43,7 @@ int main(int argc, char **argv)
 	int status;
 
 	generation_verbose(false);
-	status = command_dispatch(commands, "shrike", argc, argv);
+	status = command_dispatch(commands, argc, argv);
 	if (output_flush(stdout, &error) && !status)
 		return command_fail(&error);
 	return status;
