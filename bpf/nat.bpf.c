@@ -46,13 +46,11 @@ __hidden __be16 nat_port_lookup(const union addr *addr, __u8 ip_version, __u8 l4
 	struct nat_port *nat;
 
 	nat = bpf_map_lookup_elem(&nat_port_v1, &key);
-	if (nat)
-		return nat->to;
-	__builtin_memset(&key.addr, 0, sizeof(key.addr));
-	nat = bpf_map_lookup_elem(&nat_port_v1, &key);
-	if (nat && local_lookup(addr, ip_version))
-		return nat->to;
-	return 0;
+	if (!nat) {
+		__builtin_memset(&key.addr, 0, sizeof(key.addr));
+		nat = bpf_map_lookup_elem(&nat_port_v1, &key);
+	}
+	return nat && local_lookup(addr, ip_version) ? nat->to : 0;
 }
 
 /**
