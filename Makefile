@@ -44,7 +44,7 @@ TOOLS := $(patsubst selftests/tools/%.c,$(B)/tools/%,$(wildcard selftests/tools/
 PROBES := $(patsubst tests/bpf/%.bpf.c,$(B)/tests/%.skel.h,$(wildcard tests/bpf/*.bpf.c))
 TEST_PARTS := $(patsubst tests/%.c,$(B)/tests/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
 
-.PHONY: all check-tools deps test unit e2e demo install clean format check-format tools bench \
+.PHONY: all shrike check-tools deps test unit e2e demo install clean format check-format tools bench \
 	bench-report
 .SECONDARY:
 .DELETE_ON_ERROR:
