@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The packet's story, told at the end of its way.  Owns trace_v1 (event.h).
+ * The packet's story, told at the end of its way.  Owns trace_v1 (event.h), and trace_filter_v1
+ * and trace_stats_v1 (trace_filter.h).
  */
 #include "packet.h"
 
 #include "event.h"
+#include "trace_filter.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
@@ -12,23 +14,75 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } trace_v1 SEC(".maps");
 
-/**
- * trace_emit() - Write the record of a packet
- * @f, @p: packet at the end of its way
- * @verdict: what it came to
- */
-__hidden void trace_emit(struct frame *f, struct packet *p, enum verdict verdict)
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct trace_filter);
+} trace_filter_v1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct trace_stats);
+} trace_stats_v1 SEC(".maps");
+
+/* The source, and the destination port, as they were on the wire. */
+static __always_inline const union addr *source(const struct packet *p)
+{
+	return p->direction == DIR_INGRESS ? &p->wire_addr : &p->saddr;
+}
+
+static __always_inline __be16 destination_port(const struct packet *p)
+{
+	return p->direction == DIR_INGRESS && p->nat_port ? p->nat_port : p->dport;
+}
+
+/* Whether the tracer wants to hear of the packet; its sampling counts those that match. */
+static __always_inline bool is_wanted(const struct packet *p, enum verdict verdict,
+				      struct trace_stats *stats)
+{
+	const struct trace_subject subject = {
+		.addr = {source(p), &p->daddr},
+		.rule = p->rule,
+		.port = {bpf_ntohs(p->sport), bpf_ntohs(destination_port(p))},
+		.has_ports = p->frag != FRAGMENT_LATER &&
+			     (p->l4_proto == IPPROTO_TCP || p->l4_proto == IPPROTO_UDP),
+		.is_icmp = is_icmp(p),
+		.ip_version = p->ip_version,
+		.l4_proto = p->l4_proto,
+		.direction = p->direction,
+		.verdict = verdict,
+		.reason = p->reason,
+		.flow_state = p->flow_state,
+	};
+	const struct trace_filter *filter;
+	__u32 zero = 0;
+
+	filter = bpf_map_lookup_elem(&trace_filter_v1, &zero);
+	if (!filter || !trace_filter_match(filter, &subject))
+		return false;
+	if (filter->every > 1 && stats->matched++ % filter->every)
+		return false;
+	if (filter->every <= 1)
+		stats->matched++;
+	stats->told++;
+	return true;
+}
+
+static __always_inline int write_record(struct frame *f, struct packet *p, enum verdict verdict)
 {
 	struct trace_event event = {
-		.time_ns = p->now_ns,
-		.saddr = p->direction == DIR_INGRESS ? p->wire_addr : p->saddr,
+		.time_ns = config.virtual_clock ? p->now_ns : bpf_ktime_get_ns(),
+		.saddr = *source(p),
 		.daddr = p->daddr,
 		.nat_addr = p->direction == DIR_INGRESS ? p->saddr : p->wire_addr,
 		.rule = p->rule,
 		.ip_len = p->ip_len,
 		.ifindex = config.ifindex,
 		.sport = p->sport,
-		.dport = p->dport,
+		.dport = destination_port(p),
 		.nat_port = p->dport,
 		.ip_version = p->ip_version,
 		.l4_proto = p->l4_proto,
@@ -41,17 +95,37 @@ __hidden void trace_emit(struct frame *f, struct packet *p, enum verdict verdict
 		.flow_state = p->flow_state,
 		.fragment = p->frag == FRAGMENT_LATER,
 		.l2_len = config.l2_len,
+		.wire_len = p->avail_len + config.l2_len,
 	};
-	__u64 frame_len = p->avail_len + config.l2_len;
+	__u64 frame_len = event.wire_len;
 
 	if (p->direction == DIR_EGRESS)
 		event.nat_port = p->nat_port ? p->nat_port : p->sport;
-	else if (p->nat_port)
-		event.dport = p->nat_port;
 	if (frame_len > config.snap_len)
 		frame_len = config.snap_len;
 	event.frame_len = frame_len;
 	__builtin_memcpy(event.message, p->message, sizeof(event.message));
-	bpf_perf_event_output(f->ctx, &trace_v1, frame_len << 32 | BPF_F_CURRENT_CPU, &event,
-			      sizeof(event));
+	return bpf_perf_event_output(f->ctx, &trace_v1, frame_len << 32 | BPF_F_CURRENT_CPU, &event,
+				     sizeof(event));
+}
+
+/**
+ * trace_emit() - Write the record of a packet, if it is wanted
+ * @f, @p: packet at the end of its way
+ * @verdict: what it came to
+ *
+ * Test runs want every record; a live trace has a filter and counts what it loses.
+ */
+__hidden void trace_emit(struct frame *f, struct packet *p, enum verdict verdict)
+{
+	struct trace_stats *stats;
+	__u32 zero = 0;
+
+	if (config.dry_run || config.virtual_clock) {
+		write_record(f, p, verdict);
+		return;
+	}
+	stats = bpf_map_lookup_elem(&trace_stats_v1, &zero);
+	if (stats && is_wanted(p, verdict, stats) && write_record(f, p, verdict))
+		stats->lost++;
 }

@@ -33,7 +33,7 @@ struct trace_event {
 	__u8 fragment;		 /* 1: later fragment, no transport header */
 	__u8 message[STAGE_MAX]; /* enum message per stage */
 	__u8 l2_len;
-	__u8 pad[4];
+	__u32 wire_len; /* bytes of the whole frame, link header included */
 };
 _Static_assert(sizeof(struct trace_event) == 104, "struct trace_event is ABI");
 
