@@ -2,8 +2,9 @@
 /*
  * The way of a packet, from first stage to verdict, for both hooks and both families.
  *
- * Owns config (the generation's read-only data), counters_v1 (counter.h), instance_v1 and
- * policy_text_v1 (config.h), which the programs do not read, but which live as long as they do.
+ * Owns config (the generation's read-only data), counters_v1 (counter.h), and the maps of config.h:
+ * instance_v1, policy_text_v1, undo_v1 and undo_text_v1, which the programs do not read, but which
+ * live as long as they do.
  */
 #include "packet.h"
 
@@ -32,6 +33,20 @@ struct {
 	__type(key, __u32);
 	__type(value, struct policy_chunk);
 } policy_text_v1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct undo);
+} undo_v1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct policy_chunk);
+} undo_text_v1 SEC(".maps");
 
 /**
  * pipeline_begin() - Count the packet in, and set its clock

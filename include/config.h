@@ -76,4 +76,24 @@ struct policy_chunk {
 	char text[POLICY_CHUNK];
 };
 
+enum undo_state {
+	UNDO_NONE,	/* the policy in force is there to stay */
+	UNDO_PENDING,	/* it goes at the deadline unless it is confirmed */
+	UNDO_CONFIRMED, /* it was */
+	UNDO_DONE,	/* it was not, and has gone */
+};
+
+/*
+ * Map undo_v1 (ARRAY, one entry): whether the policy in force waits to be confirmed, and the
+ * policy that returns otherwise; map undo_text_v1 has its text, as policy_text_v1 would.
+ */
+struct undo {
+	__u64 deadline_ns; /* CLOCK_BOOTTIME */
+	__u32 state;	   /* enum undo_state */
+	__u32 policy_len;
+	char policy_path[256];
+	char environment[512]; /* as in struct instance, of the generation that it was part of */
+};
+_Static_assert(sizeof(struct undo) == 784, "struct undo is ABI");
+
 #endif /* SHRIKE_CONFIG_H */

@@ -7,14 +7,14 @@
 #include <time.h>
 
 #include "classify/classify.h"
-#include "command.h"
-#include "dataplane.h"
+#include "cmd_policy.h"
+#include "confirm.h"
+#include "live.h"
 #include "output.h"
 #include "policy/check.h"
 #include "policy_print.h"
 
 static int run_check(const struct command *command, int argc, char **argv);
-static int run_apply(const struct command *command, int argc, char **argv);
 static int run_show(const struct command *command, int argc, char **argv);
 
 static const struct command family[] = {
@@ -27,14 +27,39 @@ static const struct command family[] = {
 	},
 	{
 		.name = "apply",
-		.arguments = "[IFACE] POLICY",
+		.arguments = "[IFACE] POLICY [--confirm SECONDS]",
 		.summary = "replace the policy in force, without losing a packet",
-		.details = "  -v, --verbose         let libbpf speak\n"
+		.details = "  --confirm SECONDS     wait for 'shrike policy confirm', and return "
+			   "to the "
+			   "old\n"
+			   "                        policy if it does not come, or on Ctrl-C or a "
+			   "lost "
+			   "terminal\n"
+			   "  -v, --verbose         let libbpf speak\n"
 			   "\n"
 			   "Connections stay. Those that a peer has opened are judged again with "
 			   "their\n"
 			   "next packet. If anything is wrong the old policy stays in force.\n",
-		.run = run_apply,
+		.run = policy_command_apply,
+	},
+	{
+		.name = "confirm",
+		.arguments = "[IFACE]",
+		.summary = "keep a policy that was applied with --confirm",
+		.run = policy_command_confirm,
+	},
+	{
+		.name = "set",
+		.arguments = "[IFACE] NAME add|del|replace PREFIX...",
+		.summary = "change a named set of the policy in force",
+		.details = "  PREFIX                an address or a prefix; '-' reads them from "
+			   "standard input\n"
+			   "  -v, --verbose         let libbpf speak\n"
+			   "\n"
+			   "All at once, without losing a packet. The policy file is not changed: "
+			   "when it is\n"
+			   "applied again, or read again by 'shrike run', its own sets return.\n",
+		.run = policy_command_set,
 	},
 	{
 		.name = "show",
@@ -50,7 +75,7 @@ static const struct command family[] = {
 
 const struct command command_policy = {
 	.name = "policy",
-	.summary = "check, apply or show policies",
+	.summary = "check, compare, apply, change or show policies",
 	.family = family,
 };
 
@@ -126,35 +151,6 @@ static int run_check(const struct command *command, int argc, char **argv)
 	return err ? command_fail(&error) : EXIT_DONE;
 }
 
-static int run_apply(const struct command *command, int argc, char **argv)
-{
-	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
-	struct dataplane_request request = {.caller = DATAPLANE_APPLY, .warn = command_warn};
-	struct dataplane *dataplane;
-	char name[IF_NAMESIZE];
-	struct error error;
-	int option, err, ifindex;
-
-	while ((option = getopt_long(argc, argv, "v", options, NULL)) != -1) {
-		if (option == OPTION_HELP)
-			return command_help(command);
-		if (option != 'v')
-			return command_unknown_option(command, argv);
-		generation_verbose(true);
-	}
-	if (argc - optind < 1 || argc - optind > 2)
-		return command_usage(command, "a policy file is needed");
-	request.ifname = name;
-	request.policy_path = argv[argc - 1];
-	err = command_interface(argc - optind == 2 ? argv[optind] : NULL, name, &ifindex, &error);
-	if (!err)
-		err = dataplane_apply(&request, &dataplane, &error);
-	if (err)
-		return command_fail(&error);
-	dataplane_free(dataplane);
-	return EXIT_DONE;
-}
-
 static int show(const char *given, bool json, struct error *error)
 {
 	struct policy *policy = NULL;
@@ -162,9 +158,10 @@ static int show(const char *given, bool json, struct error *error)
 	char name[IF_NAMESIZE], *text = NULL;
 	size_t n_rules, len;
 	struct live live;
+	struct undo undo;
 	int ifindex, err;
 
-	err = command_interface(given, name, &ifindex, error);
+	err = policy_command_interface(given, name, &ifindex, error);
 	if (err)
 		return err;
 	err = live_open(ifindex, &live, error);
@@ -176,7 +173,10 @@ static int show(const char *given, bool json, struct error *error)
 	if (!err)
 		err = generation_read_rules(&live.maps, &rules, &n_rules, error);
 	if (!err)
-		err = policy_print(policy, &live.instance, rules, n_rules, json, stdout, error);
+		err = confirm_read(&live.maps, &undo, error);
+	if (!err)
+		err = policy_print(policy, &live.instance, &undo, rules, n_rules, json, stdout,
+				   error);
 	free(rules);
 	free(text);
 	policy_free(policy);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "addresses.h"
+#include "confirm.h"
 #include "lock.h"
 #include "path.h"
 #include "pins.h"
@@ -28,6 +29,8 @@ struct application {
 	struct mode mode;
 	struct live live;  /* the generation in force before, or whose state is taken over */
 	bool has_previous; /* @live is one of the two */
+	struct undo undo;  /* what returns without confirmation; what comes back with @revert */
+	char *undo_text;
 	struct prefix *overlay;
 	size_t n_overlay;
 };
@@ -39,8 +42,12 @@ static const char *find_variable(const struct application *a, const char *name, 
 	const char *own = getenv(name), *line = a->live.instance.environment;
 	size_t len = strlen(name);
 
-	if (own || !a->has_previous || a->request->caller != DATAPLANE_APPLY)
+	if (a->request->revert) {
+		own = NULL;
+		line = a->undo.environment;
+	} else if (own || !a->has_previous || a->request->caller != DATAPLANE_APPLY) {
 		return own;
+	}
 	for (; *line; line += strcspn(line, "\n") + 1)
 		if (!strncmp(line, name, len) && line[len] == '=') {
 			line += len + 1;
@@ -62,6 +69,62 @@ static const char *get_variable(const char *name, void *arg)
 		snprintf(a->environment_text + len, sizeof(a->environment_text) - len, "%s=%s\n",
 			 name, found);
 	return found;
+}
+
+/* The policy that was in force before the one that waits to be confirmed. */
+static int load_undo(struct application *a, struct error *error)
+{
+	const struct map_set *maps = &a->live.maps;
+	const char *path = a->undo.policy_path;
+	int err;
+
+	err = confirm_read(maps, &a->undo, error);
+	if (err)
+		return err;
+	if (a->undo.state != UNDO_PENDING ||
+	    (a->request->revert_id && a->request->revert_id != confirm_id(maps)))
+		return error_set(error, EALREADY, "%s: no policy waits to be confirmed",
+				 a->request->ifname);
+	err = live_read_text(maps, "undo_text_v1", a->undo.policy_len, &a->undo_text, error);
+	return err ? err
+		   : policy_parse(path[0] ? path : NULL, a->undo_text, a->undo.policy_len,
+				  &a->to->policy, error);
+}
+
+static int load_edited(struct application *a, struct error *error)
+{
+	const char *path = a->live.instance.policy_path;
+	char *text = NULL;
+	size_t len;
+	int err;
+
+	err = a->request->edit(&a->live, &text, &len, a->request->edit_arg, error);
+	if (!err)
+		err = policy_parse(path[0] ? path : NULL, text, len, &a->to->policy, error);
+	free(text);
+	return err;
+}
+
+/* What depends on the generation in force: policies made from it, and whether it may be changed. */
+static int load_from_live(struct application *a, struct error *error)
+{
+	const struct dataplane_request *request = a->request;
+	int err = 0;
+
+	if (request->revert)
+		return load_undo(a, error);
+	if (a->has_previous && request->caller != DATAPLANE_RUN &&
+	    confirm_is_pending(&a->live.maps))
+		return error_set(
+			error, EBUSY,
+			"%s: the policy in force waits to be confirmed: let 'shrike policy "
+			"confirm %s' come first, or the end of its time",
+			request->ifname, request->ifname);
+	if (request->edit)
+		err = load_edited(a, error);
+	if (!err && request->confirm_s)
+		err = confirm_plan(&a->live, request->confirm_s, &a->undo, &a->undo_text, error);
+	return err;
 }
 
 static int load_policy(const struct dataplane_request *request, struct policy **policy,
@@ -128,6 +191,8 @@ static int build(struct application *a, struct error *error)
 		.previous = a->has_previous ? &a->live.maps : NULL,
 		.instance_previous = a->has_previous ? &a->live.instance : NULL,
 		.environment_text = a->environment_text,
+		.undo = a->request->confirm_s ? &a->undo : NULL,
+		.undo_text = a->undo_text,
 		.ifindex = a->to->link.ifindex,
 		.snap_len = SNAP_LEN,
 		.mtu = a->to->link.mtu > UINT16_MAX ? UINT16_MAX : a->to->link.mtu,
@@ -135,6 +200,9 @@ static int build(struct application *a, struct error *error)
 	};
 	int err;
 
+	/* what waits, waits on while run follows the link or reads its file again */
+	spec.keep_undo = a->has_previous && !a->request->revert &&
+			 a->request->caller == DATAPLANE_RUN && confirm_is_pending(&a->live.maps);
 	free(a->overlay);
 	a->overlay = NULL;
 	a->n_overlay = 0;
@@ -337,6 +405,17 @@ static int carry_over(struct application *a, struct error *error)
 	return err;
 }
 
+/* After the switch: the time to confirm begins, or its end has been dealt with. */
+static int settle_undo(struct application *a, struct error *error)
+{
+	if (a->request->confirm_s)
+		return confirm_arm(&a->to->generation->maps, a->request->confirm_s, error);
+	if (!a->request->revert)
+		return 0;
+	a->undo.state = UNDO_DONE;
+	return confirm_write(&a->live.maps, &a->undo, error);
+}
+
 static struct dataplane *dataplane_new(void)
 {
 	struct dataplane *dataplane = calloc(1, sizeof(*dataplane));
@@ -390,13 +469,17 @@ static int apply(struct application *a, struct error *error)
 	int err;
 
 	err = find_live(a, error);
+	if (!err)
+		err = load_from_live(a, error);
 	if (err)
 		return err;
 	add_environment(a);
 	err = build_and_put(a, error);
 	if (err)
 		return err;
-	err = pin_all(a, error);
+	err = settle_undo(a, error);
+	if (!err)
+		err = pin_all(a, error);
 	if (!err && a->has_previous)
 		err = carry_over(a, error);
 	if (err && !live_is_ours(a->live.hooks))
@@ -428,7 +511,7 @@ int dataplane_apply(const struct dataplane_request *request, struct dataplane **
 	a.to = dataplane_new();
 	if (!a.to)
 		return error_set(error, ENOMEM, "out of memory");
-	err = load_policy(request, &a.to->policy, error);
+	err = request->edit || request->revert ? 0 : load_policy(request, &a.to->policy, error);
 	if (!err)
 		err = netlink_link_by_name(request->ifname, &a.to->link, error);
 	if (!err)
@@ -438,6 +521,7 @@ int dataplane_apply(const struct dataplane_request *request, struct dataplane **
 	if (lock >= 0)
 		close(lock);
 	free(a.overlay);
+	free(a.undo_text);
 	live_close(&a.live);
 	if (err) {
 		dataplane_free(a.to);
@@ -454,16 +538,17 @@ static void say_nothing(const char *text, void *arg)
 }
 
 /**
- * dataplane_choose() - The mode that a policy would get on an interface
+ * dataplane_plan() - What a policy would become on an interface
  * @request: the policy, and on whose behalf
  * @link: the interface
  * @mode: is filled
+ * @policy: becomes the policy as NetBird's variables change it; the caller frees it
  * @error: why there is none
  *
  * Return: 0 or -errno.
  */
-int dataplane_choose(const struct dataplane_request *request, const struct link_info *link,
-		     struct mode *mode, struct error *error)
+int dataplane_plan(const struct dataplane_request *request, const struct link_info *link,
+		   struct mode *mode, struct policy **policy, struct error *error)
 {
 	struct dataplane to = {.link = *link};
 	struct application a = {.request = request, .to = &to};
@@ -478,9 +563,26 @@ int dataplane_choose(const struct dataplane_request *request, const struct link_
 		return err;
 	add_environment(&a);
 	err = decide_mode(&a, may_run_xdp(link), error);
+	if (err) {
+		policy_free(to.policy);
+		return err;
+	}
+	*mode = a.mode;
+	*policy = to.policy;
+	return 0;
+}
+
+/**
+ * dataplane_choose() - As dataplane_plan(), but the mode alone
+ */
+int dataplane_choose(const struct dataplane_request *request, const struct link_info *link,
+		     struct mode *mode, struct error *error)
+{
+	struct policy *policy;
+	int err = dataplane_plan(request, link, mode, &policy, error);
+
 	if (!err)
-		*mode = a.mode;
-	policy_free(to.policy);
+		policy_free(policy);
 	return err;
 }
 

@@ -40,6 +40,11 @@ struct dataplane {
  * @ifname: the interface, as the user named it
  * @policy_path: policy file, "-" for standard input, NULL for the default policy
  * @policy_text: the policy itself, read earlier from @policy_path; NULL: read the file
+ * @edit, @edit_arg: makes the policy's text from the generation in force, which nobody changes
+ *	meanwhile; NULL: not used
+ * @confirm_s: return to the policy in force if this one is not confirmed in so many seconds; 0: no
+ * @revert: what to apply is the policy that returns, if the one in force still waits
+ * @revert_id: only if it waits by this confirm_id(); 0: by whichever
  * @before: where nothing is attached, the generation whose state to take over; may be NULL
  * @warn, @warn_arg: hears of variables that are not understood
  */
@@ -48,6 +53,12 @@ struct dataplane_request {
 	const char *policy_path;
 	const char *policy_text;
 	size_t policy_len;
+	int (*edit)(const struct live *live, char **text, size_t *len, void *arg,
+		    struct error *error);
+	void *edit_arg;
+	uint32_t confirm_s;
+	bool revert;
+	uint32_t revert_id;
 	enum dataplane_caller caller;
 	const struct live *before;
 	warn_fn warn;
@@ -56,6 +67,8 @@ struct dataplane_request {
 
 int dataplane_apply(const struct dataplane_request *request, struct dataplane **dataplane,
 		    struct error *error);
+int dataplane_plan(const struct dataplane_request *request, const struct link_info *link,
+		   struct mode *mode, struct policy **policy, struct error *error);
 int dataplane_choose(const struct dataplane_request *request, const struct link_info *link,
 		     struct mode *mode, struct error *error);
 bool dataplane_is_outdated(const struct live *live, const struct link_info *link);

@@ -82,6 +82,18 @@ static int share_map(struct bpf_object *object, const struct map_set *previous, 
 	return 0;
 }
 
+/* Whether the generation in force waits to be confirmed, and what for: still so after this one. */
+static int share_undo(struct bpf_object *object, const struct map_set *previous,
+		      struct error *error)
+{
+	const struct map_entry *text = map_set_find(previous, "undo_text_v1");
+	int err = share_map(object, previous, "undo_v1", 0, error);
+
+	if (!err && text)
+		err = share_map(object, previous, text->name, text->max_entries, error);
+	return err;
+}
+
 static int share_state(struct bpf_object *object, const struct generation_spec *spec,
 		       struct error *error)
 {
@@ -97,6 +109,8 @@ static int share_state(struct bpf_object *object, const struct generation_spec *
 		err = share_map(object, spec->previous, others[i], 0, error);
 	if (!err)
 		err = share_map(object, spec->previous, "fragments_v1", limits->fragments, error);
+	if (!err && spec->keep_undo)
+		err = share_undo(object, spec->previous, error);
 	return err;
 }
 
@@ -166,9 +180,15 @@ static void set_instance(const struct generation_spec *spec, const struct config
 		 spec->environment_text ? spec->environment_text : "");
 }
 
-static int set_sizes(struct bpf_object *object, const struct policy *policy, size_t n_rules,
+static size_t text_chunks(size_t len)
+{
+	return (len + POLICY_CHUNK - 1) / POLICY_CHUNK;
+}
+
+static int set_sizes(struct bpf_object *object, const struct generation_spec *spec, size_t n_rules,
 		     struct error *error)
 {
+	const struct policy *policy = spec->policy;
 	const struct {
 		const char *name;
 		size_t entries;
@@ -178,13 +198,18 @@ static int set_sizes(struct bpf_object *object, const struct policy *policy, siz
 		{"nat_port_v1", policy->n_nat_port},
 		{"nat_orig_v1", policy->n_one_to_one},
 		{"nat_trans_v1", policy->n_one_to_one},
-		{"policy_text_v1", (policy->text_len + POLICY_CHUNK - 1) / POLICY_CHUNK},
+		{"policy_text_v1", text_chunks(policy->text_len)},
+		{spec->undo ? "undo_text_v1" : NULL,
+		 spec->undo ? text_chunks(spec->undo->policy_len) : 0},
 	};
 	int err;
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-		struct bpf_map *map = bpf_object__find_map_by_name(object, sizes[i].name);
+		struct bpf_map *map;
 
+		if (!sizes[i].name)
+			continue;
+		map = bpf_object__find_map_by_name(object, sizes[i].name);
 		err = bpf_map__set_max_entries(map, sizes[i].entries ? sizes[i].entries : 1);
 		if (err)
 			return error_set(error, -err, "BPF map %s: %s", sizes[i].name,
@@ -281,18 +306,31 @@ static int fill_nat(const struct map_set *maps, const struct policy *policy, str
 	return err;
 }
 
-static int fill_text(const struct map_set *maps, const struct policy *policy, struct error *error)
+static int fill_text(const struct map_set *maps, const char *name, const char *text, size_t len,
+		     struct error *error)
 {
 	int err = 0;
 
-	for (uint32_t key = 0; key * (size_t)POLICY_CHUNK < policy->text_len && !err; key++) {
-		size_t off = key * (size_t)POLICY_CHUNK, left = policy->text_len - off;
+	for (uint32_t key = 0; key * (size_t)POLICY_CHUNK < len && !err; key++) {
+		size_t off = key * (size_t)POLICY_CHUNK, left = len - off;
 		struct policy_chunk chunk = {};
 
-		memcpy(chunk.text, policy->text + off, left < POLICY_CHUNK ? left : POLICY_CHUNK);
-		err = update(maps, "policy_text_v1", &key, &chunk, error);
+		memcpy(chunk.text, text + off, left < POLICY_CHUNK ? left : POLICY_CHUNK);
+		err = update(maps, name, &key, &chunk, error);
 	}
 	return err;
+}
+
+static int fill_undo(const struct map_set *maps, const struct generation_spec *spec,
+		     struct error *error)
+{
+	uint32_t zero = 0;
+	int err;
+
+	if (!spec->undo)
+		return 0;
+	err = fill_text(maps, "undo_text_v1", spec->undo_text, spec->undo->policy_len, error);
+	return err ? err : update(maps, "undo_v1", &zero, spec->undo, error);
 }
 
 /* Collect the maps, and bind those that no program reads to the ingress program's life. */
@@ -333,7 +371,10 @@ static int fill(struct generation *generation, const struct generation_spec *spe
 	if (!err)
 		err = fill_nat(maps, spec->policy, error);
 	if (!err)
-		err = fill_text(maps, spec->policy, error);
+		err = fill_text(maps, "policy_text_v1", spec->policy->text, spec->policy->text_len,
+				error);
+	if (!err)
+		err = fill_undo(maps, spec, error);
 	if (!err)
 		err = update(maps, "instance_v1", &zero, &generation->instance, error);
 	return err;
@@ -364,7 +405,7 @@ static int prepare(struct generation *generation, const struct generation_spec *
 	       classifier_config(generation->classifier), sizeof(struct classify_config));
 	err = share_state(object, spec, error);
 	if (!err)
-		err = set_sizes(object, spec->policy, generation->instance.rules, error);
+		err = set_sizes(object, spec, generation->instance.rules, error);
 	if (!err)
 		err = classifier_configure(generation->classifier, object, error);
 	return err;

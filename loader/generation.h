@@ -26,6 +26,8 @@ struct shrike_bpf;
  * @previous: maps of the generation in force, NULL for the first one; its state is shared
  * @instance_previous: of the generation in force, NULL for the first one
  * @environment_text: NetBird's variables as NAME=VALUE lines, kept for later commands
+ * @undo, @undo_text: the policy that returns if this one is not confirmed; NULL: this one stays
+ * @keep_undo: share instead what the generation in force says of that
  * @virtual_clock: for test runs: no interface is touched, nothing is shared
  * @trace, @dry_run, @snap_len: as in struct config
  * @twin: judge just as the generation in force, on every map of it; only @previous,
@@ -40,6 +42,8 @@ struct generation_spec {
 	const struct map_set *previous;
 	const struct instance *instance_previous;
 	const char *environment_text;
+	const struct undo *undo;
+	const char *undo_text;
 	uint32_t ifindex;
 	uint32_t snap_len;
 	uint16_t mtu;
@@ -49,6 +53,7 @@ struct generation_spec {
 	bool dry_run;
 	bool twin;
 	bool own_records;
+	bool keep_undo;
 };
 
 struct generation {

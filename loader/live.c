@@ -129,18 +129,19 @@ void live_clock(const struct instance *instance, struct flow_clock *clock)
 }
 
 /**
- * live_policy_text() - The policy in force as it was read
- * @live: the generation
+ * live_read_text() - A policy's text in one of the maps that hold such
+ * @maps: of the generation
+ * @name: policy_text_v1 or undo_text_v1
+ * @want: its length
  * @text: becomes the text, NUL-terminated; the caller frees it
- * @len: becomes its length
  * @error: why not
  *
  * Return: 0 or -errno.
  */
-int live_policy_text(const struct live *live, char **text, size_t *len, struct error *error)
+int live_read_text(const struct map_set *maps, const char *name, size_t want, char **text,
+		   struct error *error)
 {
-	const struct map_entry *map = map_set_find(&live->maps, "policy_text_v1");
-	size_t want = live->instance.policy_len;
+	const struct map_entry *map = map_set_find(maps, name);
 	struct policy_chunk chunk;
 	char *all;
 
@@ -155,15 +156,33 @@ int live_policy_text(const struct live *live, char **text, size_t *len, struct e
 
 		if (bpf_map_lookup_elem(map->fd, &key, &chunk)) {
 			free(all);
-			return error_set(error, errno, "cannot read BPF map policy_text_v1: %s",
+			return error_set(error, errno, "cannot read BPF map %s: %s", name,
 					 strerror(errno));
 		}
 		memcpy(all + off, chunk.text, left < POLICY_CHUNK ? left : POLICY_CHUNK);
 	}
 	all[want] = '\0';
 	*text = all;
-	*len = want;
 	return 0;
+}
+
+/**
+ * live_policy_text() - The policy in force as it was read
+ * @live: the generation
+ * @text: becomes the text, NUL-terminated; the caller frees it
+ * @len: becomes its length
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int live_policy_text(const struct live *live, char **text, size_t *len, struct error *error)
+{
+	size_t want = live->instance.policy_len;
+	int err = live_read_text(&live->maps, "policy_text_v1", want, text, error);
+
+	if (!err)
+		*len = want;
+	return err;
 }
 
 static void add_counter(struct counter *to, const struct counter *from)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "confirm.h"
 #include "output.h"
 #include "policy/prefix.h"
 
@@ -144,6 +145,16 @@ static json_t *json_mode(const struct config *config)
 			 config->hook == HOOK_XDP ? "xdp" : "tc");
 }
 
+/* Seconds that are left to confirm the policy; null: it is there to stay. */
+static json_t *json_confirm(const struct undo *undo)
+{
+	int64_t left_ns = (int64_t)(undo->deadline_ns - confirm_now_ns());
+
+	if (undo->state != UNDO_PENDING)
+		return json_null();
+	return json_real(left_ns > 0 ? left_ns / 1000000 / 1e3 : 0);
+}
+
 /* A list as one cell: "any", "22,8000-8999", or its beginning if it is long. */
 static void join(const json_t *list, char *cell, size_t size)
 {
@@ -231,6 +242,9 @@ static int print_text(const json_t *policy, FILE *file, struct error *error)
 		json_string_value(json_object_get(policy, "path")),
 		json_string_value(json_object_get(json_object_get(policy, "mode"), "routing")),
 		(long long)json_integer_value(json_object_get(policy, "rules")));
+	if (json_is_real(json_object_get(policy, "confirm_s")))
+		fprintf(file, "waits to be confirmed for %.0f s more\n",
+			json_real_value(json_object_get(policy, "confirm_s")));
 	if (err)
 		err = error_set(error, ENOMEM, "out of memory");
 	else if (json_integer_value(json_object_get(policy, "rules")))
@@ -243,6 +257,7 @@ static int print_text(const json_t *policy, FILE *file, struct error *error)
  * policy_print() - Print the policy in force with the hits of its rules
  * @policy: parsed from the text in force
  * @instance: of the generation
+ * @undo: whether it waits to be confirmed
  * @rules: with hits, in any order; sorted by id afterwards
  * @n_rules: their count
  * @json: as one JSON object, else as a table
@@ -252,8 +267,8 @@ static int print_text(const json_t *policy, FILE *file, struct error *error)
  * Return: 0 or -errno.
  */
 int policy_print(const struct policy *policy, const struct instance *instance,
-		 const struct rule_view *rules, size_t n_rules, bool json, FILE *file,
-		 struct error *error)
+		 const struct undo *undo, const struct rule_view *rules, size_t n_rules, bool json,
+		 FILE *file, struct error *error)
 {
 	struct rule_view *by_id = malloc((n_rules + 1) * sizeof(*by_id));
 	json_t *object;
@@ -266,8 +281,9 @@ int policy_print(const struct policy *policy, const struct instance *instance,
 		qsort(by_id, n_rules, sizeof(*by_id), compare_ids);
 	}
 	object = json_pack(
-		"{s:i,s:s,s:I,s:o,s:o,s:o,s:o}", "generation", instance->config.generation, "path",
-		instance->policy_path[0] ? instance->policy_path : "(default)", "rules",
+		"{s:i,s:s,s:o,s:I,s:o,s:o,s:o,s:o}", "generation", instance->config.generation,
+		"path", instance->policy_path[0] ? instance->policy_path : "(default)", "confirm_s",
+		json_confirm(undo), "rules",
 		(json_int_t)(policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules),
 		"mode", json_mode(&instance->config), "peer_acl",
 		json_acl(policy, ACL_PEER, by_id, n_rules), "route_acl",

@@ -7,7 +7,7 @@
 #include "generation_rules.h"
 
 int policy_print(const struct policy *policy, const struct instance *instance,
-		 const struct rule_view *rules, size_t n_rules, bool json, FILE *file,
-		 struct error *error);
+		 const struct undo *undo, const struct rule_view *rules, size_t n_rules, bool json,
+		 FILE *file, struct error *error);
 
 #endif /* SHRIKE_POLICY_PRINT_H */

@@ -12,6 +12,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "confirm.h"
 #include "flow_listen.h"
 #include "lock.h"
 #include "output.h"
@@ -87,30 +88,35 @@ static void say_attached(struct run *run)
 	    routing[instance->config.routing], instance->routing_why);
 }
 
-/* Apply a policy: from its file, or the text in force where @text is set. */
-static int apply(struct run *run, bool from_file, struct error *error)
+/* Where the policy to apply comes from. */
+enum source {
+	FROM_FILE,
+	FROM_FORCE,  /* the one in force, built anew */
+	FROM_BEFORE, /* the one before, as the one in force was not confirmed */
+};
+
+static int text_in_force(const struct live *live, char **text, size_t *len, void *unused,
+			 struct error *error)
+{
+	(void)unused;
+	return live_policy_text(live, text, len, error);
+}
+
+static int apply(struct run *run, enum source source, struct error *error)
 {
 	struct dataplane_request request = {
 		.ifname = run->ifname,
 		.policy_path = run->policy_path,
 		.caller = DATAPLANE_RUN,
 		.before = run->live.maps.n ? &run->live : NULL,
+		.edit = source == FROM_FORCE ? text_in_force : NULL,
+		.revert = source == FROM_BEFORE,
 		.warn = run->warn,
 	};
 	struct dataplane *fresh;
-	char *text = NULL;
-	int err = 0;
+	int err;
 
-	if (!from_file) {
-		err = live_policy_text(&run->live, &text, &request.policy_len, error);
-		request.policy_text = text;
-		request.policy_path = run->live.instance.policy_path[0]
-					      ? run->live.instance.policy_path
-					      : NULL;
-	}
-	if (!err)
-		err = dataplane_apply(&request, &fresh, error);
-	free(text);
+	err = dataplane_apply(&request, &fresh, error);
 	if (err)
 		return err;
 	dataplane_free(run->dataplane);
@@ -121,11 +127,28 @@ static int apply(struct run *run, bool from_file, struct error *error)
 	return err;
 }
 
-static void apply_or_say(struct run *run, bool from_file)
+static void apply_or_say(struct run *run, enum source source)
 {
 	struct error error;
 
-	if (apply(run, from_file, &error))
+	if (apply(run, source, &error))
+		say(run, true, "%s", error.text);
+}
+
+/* The command that applied the policy does this itself, unless it was killed. */
+static void follow_confirmation(struct run *run)
+{
+	struct error error;
+	int err;
+
+	if (!run->is_attached || !confirm_is_due(&run->live.maps))
+		return;
+	err = apply(run, FROM_BEFORE, &error);
+	if (!err)
+		say(run, true, "%s: nobody confirmed the policy in time: back to %s", run->ifname,
+		    run->live.instance.policy_path[0] ? run->live.instance.policy_path
+						      : "the default policy");
+	else if (err != -EALREADY)
 		say(run, true, "%s", error.text);
 }
 
@@ -168,9 +191,9 @@ static void follow_link(struct run *run)
 	if (!run->is_attached) {
 		if (was_attached)
 			say(run, true, "%s: not protected any more; attaching again", run->ifname);
-		apply_or_say(run, false);
+		apply_or_say(run, FROM_FORCE);
 	} else if (dataplane_is_outdated(&run->live, &link)) {
-		apply_or_say(run, false);
+		apply_or_say(run, FROM_FORCE);
 	} else if (run->live.instance.config.generation != generation) {
 		say_attached(run);
 	}
@@ -185,7 +208,7 @@ static void follow_addresses(struct run *run)
 	if (dataplane_sync_addresses(&run->live.maps, run->dataplane->link.ifindex, &error))
 		say(run, true, "%s", error.text);
 	if (run->overlay_changed && config_has_forwarder(&run->live.instance.config))
-		apply_or_say(run, false); /* the overlay block names the prefixes */
+		apply_or_say(run, FROM_FORCE); /* the overlay block names the prefixes */
 }
 
 static int on_monitor(struct run *run, struct error *error)
@@ -210,7 +233,7 @@ static void on_signal(struct run *run)
 	if (read(run->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return;
 	if (info.ssi_signo == SIGHUP)
-		apply_or_say(run, true);
+		apply_or_say(run, FROM_FILE);
 	else
 		run->over = true;
 }
@@ -260,6 +283,7 @@ static void on_check(struct run *run)
 	if (read(run->check_fd, &ticks, sizeof(ticks)) != sizeof(ticks))
 		return;
 	follow_link(run);
+	follow_confirmation(run);
 	if (run->is_attached)
 		flow_listen_reap(&run->live.maps, run->ifname);
 	arm(run->check_fd, CHECK_PERIOD_NS);
@@ -378,7 +402,7 @@ int run_forever(const char *ifname, const char *policy_path, warn_fn warn, run_l
 	map_set_init(&run.live.maps);
 	err = prepare(&run, error);
 	if (!err)
-		err = apply(&run, true, error);
+		err = apply(&run, FROM_FILE, error);
 	if (!err)
 		err = loop(&run, error);
 	if (run.over)

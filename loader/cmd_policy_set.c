@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * shrike policy set: the content of named sets, while they are in force.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd_policy.h"
+#include "dataplane.h"
+#include "sets.h"
+
+/* A change on its way through dataplane_apply(). */
+struct set_edit {
+	const struct sets_change *change;
+	struct sets_result result;
+};
+
+static const struct {
+	const char *word;
+	enum sets_operation operation;
+} operations[] = {
+	{"add", SETS_ADD},
+	{"del", SETS_DEL},
+	{"replace", SETS_REPLACE},
+};
+
+/* -ECANCELED: there is nothing to change. */
+static int edit(const struct live *live, char **text, size_t *len, void *arg, struct error *error)
+{
+	const char *path = live->instance.policy_path;
+	struct set_edit *edit = arg;
+	char *old, *changed;
+	size_t old_len, changed_len;
+	int err;
+
+	err = live_policy_text(live, &old, &old_len, error);
+	if (err)
+		return err;
+	err = sets_change(path, old, old_len, edit->change, &changed, &changed_len, &edit->result,
+			  error);
+	free(old);
+	if (err)
+		return err;
+	if (!edit->result.added && !edit->result.removed) {
+		free(changed);
+		return error_set(error, ECANCELED, "nothing to change");
+	}
+	*text = changed;
+	*len = changed_len;
+	return 0;
+}
+
+static int change_set(const char *given, const struct sets_change *change, struct error *error)
+{
+	struct set_edit arg = {.change = change};
+	char name[IF_NAMESIZE];
+	struct dataplane_request request = {
+		.ifname = name,
+		.edit = edit,
+		.edit_arg = &arg,
+		.caller = DATAPLANE_APPLY,
+		.warn = command_warn,
+	};
+	struct dataplane *dataplane = NULL;
+	int ifindex, err;
+
+	err = policy_command_interface(given, name, &ifindex, error);
+	if (!err)
+		err = dataplane_apply(&request, &dataplane, error);
+	if (err && err != -ECANCELED)
+		return err;
+	dataplane_free(dataplane);
+	printf("%s: set %s: %zu added, %zu removed, %zu now", name, change->name, arg.result.added,
+	       arg.result.removed, arg.result.n);
+	if (arg.result.unchanged)
+		printf(" (%zu were %s)", arg.result.unchanged,
+		       change->operation == SETS_DEL ? "not in it" : "in it before");
+	putchar('\n');
+	return 0;
+}
+
+/* The place of the word add, del or replace; -1: there is none. */
+static int find_operation(int argc, char **argv, int first, enum sets_operation *operation)
+{
+	for (int at = first + 1; at < argc && at <= first + 2; at++)
+		for (size_t i = 0; i < sizeof(operations) / sizeof(*operations); i++)
+			if (!strcmp(argv[at], operations[i].word)) {
+				*operation = operations[i].operation;
+				return at;
+			}
+	return -1;
+}
+
+static int read_prefixes(int argc, char **argv, int first, struct sets_change *change,
+			 struct error *error)
+{
+	size_t room = 0;
+	int err = 0;
+
+	for (int i = first; i < argc && !err; i++)
+		err = strcmp(argv[i], "-") ? sets_read_word(argv[i], change, &room, error)
+					   : sets_read_file(STDIN_FILENO, change, &room, error);
+	return err;
+}
+
+/**
+ * policy_command_set() - shrike policy set
+ */
+int policy_command_set(const struct command *command, int argc, char **argv)
+{
+	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
+	struct sets_change change = {.name = NULL};
+	struct error error;
+	int option, at, err;
+
+	while ((option = getopt_long(argc, argv, "v", options, NULL)) != -1) {
+		if (option == OPTION_HELP)
+			return command_help(command);
+		if (option != 'v')
+			return command_unknown_option(command, argv);
+		generation_verbose(true);
+	}
+	at = find_operation(argc, argv, optind, &change.operation);
+	if (at < 0)
+		return command_usage(command, "the name of a set and add, del or replace are "
+					      "needed");
+	if (at + 1 == argc && change.operation != SETS_REPLACE)
+		return command_usage(command, "no prefixes are given");
+	change.name = argv[at - 1];
+	err = read_prefixes(argc, argv, at + 1, &change, &error);
+	if (!err)
+		err = change_set(at == optind + 2 ? argv[optind] : NULL, &change, &error);
+	free(change.prefixes);
+	return err ? command_fail(&error) : EXIT_DONE;
+}
