@@ -43,6 +43,7 @@ static __always_inline bool in_bitmap(__u32 addr)
 int local_lookup(const union addr *addr, __u8 ip_version)
 {
 	struct local_addr *local;
+	union addr key;
 
 	if (!addr)
 		return LOCAL_NONE;
@@ -50,6 +51,7 @@ int local_lookup(const union addr *addr, __u8 ip_version)
 		return LOCAL_HOST;
 	if (ip_version == IP_VERSION_4 && !in_bitmap(addr_ipv4(addr)))
 		return LOCAL_NONE;
-	local = bpf_map_lookup_elem(&local_addr_v1, addr);
+	key = *addr; /* Linux 6.1: "R2 type=mem expected=fp, pkt, pkt_meta, map_key, map_value" */
+	local = bpf_map_lookup_elem(&local_addr_v1, &key);
 	return local ? local->kind : LOCAL_NONE;
 }

@@ -45,16 +45,23 @@ static __noinline __u32 mss_find(struct frame *f, struct packet *p, __be16 *mss)
 {
 	struct options options = {};
 	struct __sk_buff *skb = f->ctx;
-	__u32 off = config.l2_len + p->l4_off;
+	__u32 off = config.l2_len + p->l4_off, len;
 	__u8 doff;
 
 	if (bpf_skb_load_bytes(skb, off + 12, &doff, sizeof(doff)))
 		return 0;
-	options.len = (doff >> 4) * 4 - sizeof(struct tcphdr);
-	if (!options.len || options.len > TCP_OPTIONS_MAX)
+	/*
+	 * Linux 6.1 keeps a range per register, which a comparison with zero does not narrow
+	 * ("invalid zero-sized read"): check the length less one, and keep clang from undoing it.
+	 */
+	len = (doff >> 4) * 4 - sizeof(struct tcphdr) - 1;
+	asm volatile("" : "+r"(len));
+	if (len >= TCP_OPTIONS_MAX)
 		return 0;
-	if (bpf_skb_load_bytes(skb, off + sizeof(struct tcphdr), options.bytes, options.len))
+	len++;
+	if (bpf_skb_load_bytes(skb, off + sizeof(struct tcphdr), options.bytes, len))
 		return 0;
+	options.len = len;
 	bpf_loop(TCP_OPTIONS_MAX, next_option, &options, 0);
 	if (!options.mss_off)
 		return 0;

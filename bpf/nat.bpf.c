@@ -58,7 +58,9 @@ __hidden __be16 nat_port_lookup(const union addr *addr, __u8 ip_version, __u8 l4
  */
 __hidden const union addr *nat_source_lookup(const union addr *addr)
 {
-	return bpf_map_lookup_elem(&nat_trans_v1, addr);
+	union addr key = *addr; /* as Linux 6.1 takes no key from a global function's argument */
+
+	return bpf_map_lookup_elem(&nat_trans_v1, &key);
 }
 
 static __always_inline void port_in(struct frame *f, struct packet *p)

@@ -66,6 +66,11 @@ static __always_inline void csum_update(struct frame *f, __u32 off, __s64 diff, 
 {
 	__sum16 *csum;
 
+	/*
+	 * Linux 6.1 forgets what a comparison has shown of a register that came from the stack,
+	 * where clang reads it twice: "R1 offset is outside of the packet".
+	 */
+	asm volatile("" : "+r"(off));
 	if (off > HEADERS_MAX)
 		return;
 	csum = f->data + off;
