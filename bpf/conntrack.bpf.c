@@ -316,11 +316,10 @@ static __always_inline void rejudged(struct packet *p, const struct flow_key *ke
  * conntrack_judged() - The ACLs have judged an inbound packet: open, renew or end its flow
  * @p: packet for which conntrack_in() returned VERDICT_CONTINUE
  * @verdict: of the ACLs
- * @is_local: the destination is an address of this host
  *
  * Return: 0.
  */
-int conntrack_judged(struct packet *p, int verdict, int is_local)
+int conntrack_judged(struct packet *p, int verdict)
 {
 	struct flow_key key;
 	__u8 flags = FLOW_BY_PEER;
@@ -338,7 +337,7 @@ int conntrack_judged(struct packet *p, int verdict, int is_local)
 		remove(&key);
 	if (verdict == VERDICT_FORWARD)
 		flags |= FLOW_FORWARD;
-	if (is_local)
+	if (p->is_local)
 		flags |= FLOW_LOCAL;
 	open_flow(p, &key, flags);
 	return 0;

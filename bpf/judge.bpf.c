@@ -66,22 +66,21 @@ static __always_inline enum verdict judge_routed(struct packet *p)
 }
 
 /**
- * judge() - Judge an inbound packet, and open, renew or end its flow accordingly
+ * judge() - Judge an inbound packet
  * @p: packet for which conntrack_in() returned VERDICT_CONTINUE
  *
- * Return: enum verdict, never VERDICT_CONTINUE; the reason and the deciding rule are in @p.
+ * Return: enum verdict, never VERDICT_CONTINUE; the reason, the deciding rule and whether the
+ * packet is for this host are in @p.
  */
 int judge(struct packet *p)
 {
 	enum local_kind kind;
-	enum verdict verdict;
 
 	if (!p)
 		return VERDICT_DROP;
 	if (is_martian_source(p))
 		return drop(p, REASON_MARTIAN_SOURCE);
 	kind = local_lookup(&p->daddr, p->ip_version);
-	verdict = kind == LOCAL_NONE ? judge_routed(p) : judge_local(p, kind);
-	conntrack_judged(p, verdict, kind != LOCAL_NONE);
-	return verdict;
+	p->is_local = kind != LOCAL_NONE;
+	return p->is_local ? judge_local(p, kind) : judge_routed(p);
 }

@@ -98,8 +98,9 @@ struct packet {
 	__u8 reason;	 /* enum reason, once there is a verdict */
 	__u8 flow_match; /* enum flow_match (conntrack.bpf.c) */
 	__u8 flow_state; /* enum flow_state of its flow after the packet, for traces */
+	__u8 is_local;	 /* judged as for an address of this host */
 	__u8 message[STAGE_MAX];
-	__u8 pad[4];
+	__u8 pad[3];
 };
 _Static_assert(sizeof(struct packet) == 112, "struct packet fills the stack it is given");
 
@@ -241,7 +242,7 @@ int local_lookup(const union addr *addr, __u8 ip_version);
 int judge(struct packet *p);
 int acl_judge(struct packet *p, int acl);
 __u32 classify(const struct packet *p, int acl);
-int conntrack_judged(struct packet *p, int verdict, int is_local);
+int conntrack_judged(struct packet *p, int verdict);
 
 void mss_clamp(struct frame *f, struct packet *p);
 int conntrack_out(struct packet *p);

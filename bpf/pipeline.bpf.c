@@ -148,8 +148,11 @@ __hidden enum verdict pipeline_in(struct frame *f, struct packet *p, __u16 ether
 	verdict = conntrack_in(p);
 	if (verdict == VERDICT_CONTINUE)
 		verdict = icmp_error_in(f, p);
-	if (verdict == VERDICT_CONTINUE)
+	if (verdict == VERDICT_CONTINUE) {
 		verdict = judge(p);
+		/* not by judge() itself: Linux 6.1 adds 32 bytes of stack for every call */
+		conntrack_judged(p, verdict);
+	}
 	if (p->frag == FRAGMENT_FIRST && verdict != VERDICT_DROP)
 		fragment_record(p, verdict);
 	return verdict;
