@@ -97,13 +97,17 @@ $(B)/shrike.bpf.o: $(BPF_OBJS)
 $(B)/shrike.skel.h: $(B)/shrike.bpf.o
 	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name shrike_bpf >$@
 
+# of the forwarder's private network namespace: a program by itself
+$(B)/sk_lookup.skel.h: $(B)/bpf/forward/sk_lookup.o
+	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name sk_lookup_bpf >$@
+
 # --- the command ------------------------------------------------------------------------------
 
 $(B)/%.o: %.c | check-tools
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(C_FLAGS) -c $< -o $@
 
-$(OBJS) $(CMD_OBJS): | $(B)/shrike.skel.h
+$(OBJS) $(CMD_OBJS): | $(B)/shrike.skel.h $(B)/sk_lookup.skel.h
 
 $(B)/libshrike.a: $(OBJS)
 	@rm -f $@

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Hook: XDP ingress.  Owns xsks_v1, the AF_XDP sockets of the userspace forwarder by RX queue.
+ * Hook: XDP ingress.  Owns xsks_v1, the AF_XDP sockets of the userspace forwarder by RX queue, and
+ * forwarder_v1 (forwarder.h), which no program reads, but which lives as long as they do.
  */
 #include "packet.h"
+
+#include "forwarder.h"
 
 #define XSK_QUEUES 64
 
@@ -12,6 +15,14 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } xsks_v1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct forwarder_status);
+} forwarder_v1 SEC(".maps");
 
 /* Ethertype of the frame; 0, which is none, where there is not even a link header. */
 static __always_inline __u16 frame_ethertype(struct xdp_md *ctx)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "forwarder.h"
 #include "live.h"
 #include "lock.h"
 #include "netlink.h"
@@ -109,6 +111,25 @@ static bool is_running(const char *ifname)
 	return false;
 }
 
+/* What the forwarder tells of itself; null where packets have none to go to. */
+static json_t *json_forwarder(const struct live *live)
+{
+	int fd = map_set_fd(&live->maps, "forwarder_v1");
+	struct forwarder_status status;
+	uint32_t zero = 0;
+	json_t *object;
+
+	if (!config_has_forwarder(&live->instance.config) || fd < 0 ||
+	    bpf_map_lookup_elem(fd, &zero, &status))
+		return json_null();
+	object = json_object();
+#define FIELD(name) json_object_set_new(object, #name, json_integer(status.name));
+	FORWARDER_GAUGES(FIELD)
+	FORWARDER_TOTALS(FIELD)
+#undef FIELD
+	return object;
+}
+
 static json_t *json_live(const struct live *live, const struct link_info *link, struct error *error)
 {
 	static const char *const routing[] = {"disabled", "native", "userspace"};
@@ -124,7 +145,7 @@ static json_t *json_live(const struct live *live, const struct link_info *link, 
 		return NULL;
 	return json_pack(
 		"{s:s,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:s,s:s,s:{s:o,s:o},"
-		"s:o}",
+		"s:o,s:o}",
 		"interface", link->name, "ifindex", link->ifindex, "attached", 1, "running",
 		is_running(link->name), "version", instance->version, "hooks",
 		json_hooks(live->hooks), "hook", hook_kind_name(live->hooks[live->ingress].kind),
@@ -133,7 +154,8 @@ static json_t *json_live(const struct live *live, const struct link_info *link, 
 		"generation", instance->config.generation, "rules", instance->rules, "policy",
 		instance->policy_path, "applied", output_time(time, instance->applied_ns),
 		"counters", "ingress", json_counters(&counters[DIR_INGRESS]), "egress",
-		json_counters(&counters[DIR_EGRESS]), "tables", tables);
+		json_counters(&counters[DIR_EGRESS]), "tables", tables, "forwarder",
+		json_forwarder(live));
 }
 
 /* What there is to say of one interface. */
@@ -209,6 +231,27 @@ static void print_tables(const json_t *tables)
 	printf("\n");
 }
 
+static void print_forwarder(const json_t *forwarder)
+{
+	if (!json_is_object(forwarder))
+		return;
+	if (!number_of(forwarder, "pid")) {
+		printf("  forwarder: none is running, routed packets drop\n");
+		return;
+	}
+	printf("  forwarder: pid %lld, %lld TCP connections, %lld dials in flight, %lld UDP flows, "
+	       "%lld pings\n",
+	       number_of(forwarder, "pid"), number_of(forwarder, "tcp_connections"),
+	       number_of(forwarder, "tcp_dials"), number_of(forwarder, "udp_flows"),
+	       number_of(forwarder, "echo_flows"));
+	printf("    %lld bytes up, %lld bytes down, %lld connections opened, %lld refused, "
+	       "%lld unreachable, %lld timed out, %lld revoked\n",
+	       number_of(forwarder, "bytes_up"), number_of(forwarder, "bytes_down"),
+	       number_of(forwarder, "tcp_opened"), number_of(forwarder, "tcp_refused"),
+	       number_of(forwarder, "tcp_unreachable"), number_of(forwarder, "tcp_timed_out"),
+	       number_of(forwarder, "revoked"));
+}
+
 static void print_status(const json_t *status, bool colour)
 {
 	bool running = json_is_true(json_object_get(status, "running"));
@@ -239,6 +282,7 @@ static void print_status(const json_t *status, bool colour)
 	print_counters(json_object_get(status, "counters"), "ingress", colour);
 	print_counters(json_object_get(status, "counters"), "egress", colour);
 	print_tables(json_object_get(status, "tables"));
+	print_forwarder(json_object_get(status, "forwarder"));
 }
 
 /* The interfaces that are meant: the one given, or all attached ones, or none but wt0. */

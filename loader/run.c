@@ -14,6 +14,7 @@
 
 #include "confirm.h"
 #include "flow_listen.h"
+#include "forward/forward.h"
 #include "lock.h"
 #include "output.h"
 #include "sweep.h"
@@ -35,6 +36,7 @@ struct run {
 	struct netlink_monitor *monitor;
 	struct sweep sweep;
 	struct conntrack conntrack;
+	struct forward *forward;
 	int epoll_fd;
 	int signal_fd;
 	int sweep_fd;
@@ -74,6 +76,7 @@ static int refresh(struct run *run, struct error *error)
 	run->sweep.fragments_fd = map_set_fd(&fresh.maps, "fragments_v1");
 	run->sweep.fragment_timeout_ns = fresh.instance.config.fragment_timeout_ns;
 	sweep_restart(&run->sweep);
+	forward_follow(run->forward, &run->live, &run->dataplane->link);
 	return 0;
 }
 
@@ -184,6 +187,7 @@ static void follow_link(struct run *run)
 	if (netlink_link_by_name(run->ifname, &link, &error)) {
 		if (was_attached)
 			say(run, true, "%s: the interface is gone; waiting for it", run->ifname);
+		forward_stop(run->forward);
 		run->is_attached = false;
 		return;
 	}
@@ -289,6 +293,20 @@ static void on_check(struct run *run)
 	arm(run->check_fd, CHECK_PERIOD_NS);
 }
 
+/* The forwarder is watched by its parent, which also sees new generations before anyone tells. */
+static void on_forward(struct run *run)
+{
+	if (forward_ready(run->forward))
+		follow_link(run);
+}
+
+static void on_forwarder(void *arg, bool is_error, const char *text)
+{
+	struct run *run = arg;
+
+	say(run, is_error, "%s: %s", run->ifname, text);
+}
+
 static int watch(struct run *run, int fd, struct error *error)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
@@ -325,6 +343,10 @@ static int prepare(struct run *run, struct error *error)
 		err = watch(run, run->check_fd, error);
 	if (!err)
 		err = watch(run, netlink_monitor_fd(run->monitor), error);
+	if (!err)
+		err = forward_new(on_forwarder, run, &run->forward, error);
+	if (!err)
+		err = watch(run, forward_fd(run->forward), error);
 	return err;
 }
 
@@ -350,6 +372,8 @@ static int loop(struct run *run, struct error *error)
 				on_sweep(run);
 			else if (fd == run->check_fd)
 				on_check(run);
+			else if (fd == forward_fd(run->forward))
+				on_forward(run);
 			else
 				err = on_monitor(run, error);
 		}
@@ -405,6 +429,7 @@ int run_forever(const char *ifname, const char *policy_path, warn_fn warn, run_l
 		err = apply(&run, FROM_FILE, error);
 	if (!err)
 		err = loop(&run, error);
+	forward_free(run.forward);
 	if (run.over)
 		err = dataplane_detach(ifname, true, error);
 	clean_up(&run);

@@ -299,12 +299,16 @@ leave() {
 userspace_routing() {
 	attach_to_wt0 userspace userspace
 	echo
-	tell "Allowed packets would now go to a forwarder in userspace.  This version has none yet, so"
-	tell "they drop, with a reason of their own, and never slip through the kernel's router:"
-	drops tcp "$PEER" 192.168.77.2 8080 no_forwarder
-	drops udp "$PEER" fd77::2 8080 no_forwarder
-	[ ! -s "$T/lan-8080-udp6.log" ] || die "a datagram has come through: $(cat "$T/lan-8080-udp6.log")"
+	kernel_forwards 0
+	wait_for grep -q "the forwarder is ready" "$T/run-wt0.out"
+	tell "The kernel does not forward now.  Allowed packets go to a process of shrike's, which opens"
+	tell "the connections itself; if it should die, they drop, and never slip through the kernel:"
+	passes tcp "$PEER" 192.168.77.2 8080 "rule lan-web, forwarded"
+	passes tcp "$PEER" fd77::2 8080 "rule lan-web, forwarded" -n 1000000
+	passes udp "$PEER" fd77::2 8080 "rule lan-udp, forwarded"
 	drops tcp "$PEER" 192.168.77.2 9090 route_acl_default
+	typed shrike status wt0
+	must_show "forwarder" "forwarder: pid"
 	tell "Traffic to this host is as before:"
 	passes tcp "$PEER" 100.64.0.1 8080 "rule web"
 	balance

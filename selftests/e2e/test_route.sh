@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# Traffic through this host: native routing with and without route_acl, no routing, and userspace
-# routing.  Ping cannot see a TTL that was not decremented; the LAN's UDP server can.
+# Traffic through this host: native routing with and without route_acl, and no routing.  Ping cannot see a TTL that was not decremented; the LAN's UDP server can.
 
 tests "veth tun" \
 	route_acl_decides_what_the_kernel_forwards \
@@ -9,7 +8,6 @@ tests "veth tun" \
 	native_acl_skip_leaves_routed_traffic_to_the_kernel \
 	routing_disabled_drops_what_is_not_for_this_host \
 	routing_native_leaves_it_to_a_kernel_that_does_not_forward \
-	userspace_routing_without_a_forwarder_fails_closed \
 	the_environment_wins_over_the_policy_file
 
 web_route() {
@@ -135,29 +133,6 @@ test_routing_native_leaves_it_to_a_kernel_that_does_not_forward() {
 	kernel_forwards 1
 	use_family 4
 	lan_is_reached
-}
-
-test_userspace_routing_without_a_forwarder_fails_closed() {
-	local family
-	routed_topology "$1"
-	serve_all "$ROUTER" 8080
-	web_route userspace "routing: userspace"
-	cat >>"$T/userspace.yaml" <<-EOF
-		peer_acl: [{id: all, action: allow, source: [any], protocol: all}]
-	EOF
-	run_shrike wt0 userspace
-	is "routing" userspace "$(routing wt0)"
-	for family in 4 6; do
-		use_family $family
-		probe timeout "$PEER" tcp $LAN_IP 8080
-		probe timeout "$PEER" udp $LAN_IP 8080
-		is "datagrams at the LAN" "" "$(cat "$T/lan-8080-udp$family.log")"
-		probe timeout "$PEER" tcp $LAN_IP 9090
-		probe ok "$PEER" tcp $ROUTER_IP 8080 -n 300000
-	done
-	[ "$(dropped wt0 no_forwarder)" -ge 4 ] || die "no_forwarder was not counted"
-	[ "$(dropped wt0 route_acl_default)" -ge 2 ] || die "route_acl_default was not counted"
-	counters_agree wt0
 }
 
 # environment_gives ROUTING NAME=VALUE...

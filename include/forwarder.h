@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Map forwarder_v1 (ARRAY, one entry, mapped into the forwarder): what the forwarder does.
+ *
+ * Written by the forwarder alone, with plain stores; `run` clears the gauges when it ends.  The
+ * totals count since the interface was attached, over all forwarders that served it.
+ */
+#ifndef SHRIKE_FORWARDER_H
+#define SHRIKE_FORWARDER_H
+
+#include "abi.h"
+
+/* GAUGE(name): all zero while no forwarder runs */
+#define FORWARDER_GAUGES(GAUGE)                                                                    \
+	GAUGE(pid)                                                                                 \
+	GAUGE(queues)	       /* AF_XDP sockets */                                                \
+	GAUGE(tcp_connections) /* with both their sockets connected */                             \
+	GAUGE(tcp_dials)       /* in flight */                                                     \
+	GAUGE(udp_flows)                                                                           \
+	GAUGE(echo_flows)
+
+/* TOTAL(name) */
+#define FORWARDER_TOTALS(TOTAL)                                                                    \
+	TOTAL(starts)	       /* forwarders that became ready */                                  \
+	TOTAL(tcp_opened)      /* connections that came about */                                   \
+	TOTAL(tcp_refused)     /* by their destination */                                          \
+	TOTAL(tcp_unreachable) /* destinations that could not be reached */                        \
+	TOTAL(tcp_timed_out)   /* dials without an answer */                                       \
+	TOTAL(tcp_deferred)    /* SYNs dropped, as too many dials were in flight */                \
+	TOTAL(refused_route)   /* openings whose way leads back into the interface */              \
+	TOTAL(refused_local)   /* openings whose destination is this host */                       \
+	TOTAL(refused_limit)   /* openings for want of flows, descriptors or ports */              \
+	TOTAL(revoked)	       /* flows cut by a change of policy */                               \
+	TOTAL(bytes_up)	       /* payload relayed from peers */                                    \
+	TOTAL(bytes_down)      /* payload relayed to peers */                                      \
+	TOTAL(rx_packets)      /* taken from AF_XDP sockets */                                     \
+	TOTAL(rx_ignored)      /* of these: not understood, or not of a protocol forwarded */      \
+	TOTAL(tx_packets)      /* sent out of the interface; a GSO packet counts once */           \
+	TOTAL(tx_failed)       /* of these: refused by the kernel */
+
+struct forwarder_status {
+#define GAUGE(name) __u32 name;
+	FORWARDER_GAUGES(GAUGE)
+#undef GAUGE
+#define TOTAL(name) __u64 name;
+	FORWARDER_TOTALS(TOTAL)
+#undef TOTAL
+};
+_Static_assert(sizeof(struct forwarder_status) == 152, "struct forwarder_status is ABI");
+
+#endif /* SHRIKE_FORWARDER_H */

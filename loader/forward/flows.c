@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The tables of flows and peers.
+ *
+ * Peers without flows are kept for their link addresses, as the kernel may still have to say
+ * something on connections that are over; of these the least recently used one makes room.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow.h"
+#include "worker.h"
+
+#define PEER_SHARE_OF_4 3 /* quarters of all flows that one peer may have */
+#define DIAL_TIMEOUT_NS (10 * SECOND_NS)
+#define HANDSHAKE_NS	(60 * SECOND_NS)
+#define UDP_MARGIN_NS	SECOND_NS /* forget before the dataplane does */
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+	__uint128_t product = (__uint128_t)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/**
+ * flow_hash() - A hash that peers cannot foresee, as they choose what goes into it
+ */
+uint64_t flow_hash(const struct worker *w, const struct flow_name *name)
+{
+	const union addr *s = &name->ends.saddr, *d = &name->ends.daddr;
+	uint64_t ports = (uint64_t)name->sport << 32 | (uint64_t)name->dport << 16 | name->l4_proto;
+	uint64_t hash = mix(s->half[0] ^ w->hash_key[0], s->half[1] ^ w->hash_key[1]);
+
+	hash = mix(hash ^ d->half[0] ^ w->hash_key[1], d->half[1] ^ w->hash_key[0]);
+	return mix(hash ^ ports, w->hash_key[0] | 1);
+}
+
+static struct flow_entry **flow_bucket(struct worker *w, const struct flow_name *name)
+{
+	return &w->flows[flow_hash(w, name) % FLOW_BUCKETS];
+}
+
+/**
+ * flow_name_set() - The name of a packet's flow
+ * @sport, @dport: network order
+ */
+void flow_name_set(struct flow_name *name, const struct ip_packet *p, uint16_t sport,
+		   uint16_t dport)
+{
+	memset(name, 0, sizeof(*name));
+	name->ends.saddr = p->ends.saddr;
+	name->ends.daddr = p->ends.daddr;
+	name->ends.version = p->ends.version;
+	name->l4_proto = p->l4_proto;
+	name->sport = sport;
+	name->dport = dport;
+}
+
+/**
+ * flow_lookup() - The flow of that name, or NULL
+ */
+struct flow_entry *flow_lookup(struct worker *w, const struct flow_name *name)
+{
+	struct flow_entry *flow = *flow_bucket(w, name);
+
+	while (flow && (flow->name.sport != name->sport || flow->name.dport != name->dport ||
+			flow->name.l4_proto != name->l4_proto ||
+			memcmp(&flow->name.ends.saddr, &name->ends.saddr, 16) ||
+			memcmp(&flow->name.ends.daddr, &name->ends.daddr, 16)))
+		flow = flow->next;
+	return flow;
+}
+
+static struct peer **peer_bucket(struct worker *w, const union addr *addr)
+{
+	return &w->peers[mix(addr->half[0] ^ w->hash_key[0], addr->half[1] ^ w->hash_key[1]) %
+			 PEER_BUCKETS];
+}
+
+/**
+ * peer_find() - The peer with that address, or NULL
+ */
+struct peer *peer_find(struct worker *w, const union addr *addr, uint8_t version)
+{
+	struct peer *peer = *peer_bucket(w, addr);
+
+	while (peer && (peer->version != version || memcmp(&peer->addr, addr, 16)))
+		peer = peer->next;
+	return peer;
+}
+
+static void peer_forget(struct worker *w, struct peer *peer)
+{
+	struct peer **at = peer_bucket(w, &peer->addr);
+
+	while (*at != peer)
+		at = &(*at)->next;
+	*at = peer->next;
+	TAILQ_REMOVE(&w->idle_peers, peer, by_use);
+	w->n_peers--;
+	free(peer);
+}
+
+static struct peer *peer_new(struct worker *w, const union addr *addr, uint8_t version)
+{
+	struct peer **bucket = peer_bucket(w, addr), *peer;
+
+	if (w->n_peers >= PEERS_MAX) {
+		if (TAILQ_EMPTY(&w->idle_peers))
+			return NULL;
+		peer_forget(w, TAILQ_FIRST(&w->idle_peers));
+	}
+	peer = calloc(1, sizeof(*peer));
+	if (!peer)
+		return NULL;
+	peer->addr = *addr;
+	peer->version = version;
+	peer->next = *bucket;
+	*bucket = peer;
+	TAILQ_INSERT_TAIL(&w->idle_peers, peer, by_use);
+	w->n_peers++;
+	return peer;
+}
+
+/**
+ * peer_learn() - Note that a peer has sent something
+ * @mac: link address that it came from, NULL on links without
+ *
+ * Return: the peer, or NULL where there are too many.
+ */
+struct peer *peer_learn(struct worker *w, const union addr *addr, uint8_t version,
+			const uint8_t *mac)
+{
+	struct peer *peer = peer_find(w, addr, version);
+
+	if (!peer)
+		peer = peer_new(w, addr, version);
+	if (!peer)
+		return NULL;
+	if (mac)
+		memcpy(peer->mac, mac, LINK_ADDR_LEN);
+	if (!peer->flows) {
+		TAILQ_REMOVE(&w->idle_peers, peer, by_use);
+		TAILQ_INSERT_TAIL(&w->idle_peers, peer, by_use);
+	}
+	return peer;
+}
+
+/**
+ * flow_insert() - Enter a new flow under its name
+ * @flow: with its end() set; it is on no list yet
+ * @mac: as for peer_learn()
+ *
+ * Return: whether there was room for it.
+ */
+bool flow_insert(struct worker *w, struct flow_entry *flow, const struct flow_name *name,
+		 const uint8_t *mac)
+{
+	struct flow_entry **bucket = flow_bucket(w, name);
+	struct peer *peer = peer_learn(w, &name->ends.saddr, name->ends.version, mac);
+
+	if (!peer || w->n_flows >= w->flows_max ||
+	    peer->flows >= w->flows_max / 4 * PEER_SHARE_OF_4) {
+		w->status->refused_limit++;
+		return false;
+	}
+	if (!peer->flows++)
+		TAILQ_REMOVE(&w->idle_peers, peer, by_use);
+	flow->name = *name;
+	flow->peer = peer;
+	flow->active_ns = w->now_ns;
+	flow->next = *bucket;
+	*bucket = flow;
+	w->n_flows++;
+	return true;
+}
+
+/**
+ * flow_remove() - Take a flow out of all tables; it is freed at the end of the round
+ */
+void flow_remove(struct worker *w, struct flow_entry *flow)
+{
+	struct flow_entry **at = flow_bucket(w, &flow->name);
+
+	while (*at != flow)
+		at = &(*at)->next;
+	*at = flow->next;
+	if (!--flow->peer->flows)
+		TAILQ_INSERT_TAIL(&w->idle_peers, flow->peer, by_use);
+	w->n_flows--;
+	flow->is_dead = true;
+	flow_move(w, flow, &w->dead);
+}
+
+/**
+ * flow_move() - To the end of a list
+ */
+void flow_move(struct worker *w, struct flow_entry *flow, struct flow_list *to)
+{
+	if (flow->on)
+		TAILQ_REMOVE(flow->on, flow, link);
+	flow->on = to;
+	flow->active_ns = w->now_ns;
+	TAILQ_INSERT_TAIL(to, flow, link);
+}
+
+/**
+ * flow_touch() - Something has happened on a flow
+ */
+void flow_touch(struct worker *w, struct flow_entry *flow)
+{
+	if (w->now_ns - flow->active_ns > SECOND_NS / 10)
+		flow_move(w, flow, flow->on);
+}
+
+static void expire(struct worker *w, struct flow_list *list, uint64_t timeout_ns)
+{
+	struct flow_entry *flow;
+
+	while ((flow = TAILQ_FIRST(list)) && w->now_ns - flow->active_ns > timeout_ns)
+		flow->end(w, flow, true);
+}
+
+/* A flow of a datagram protocol must be gone before its entry, or its replies open a new one. */
+static uint64_t datagram_timeout(uint64_t timeout_ns)
+{
+	return timeout_ns > 2 * UDP_MARGIN_NS ? timeout_ns - UDP_MARGIN_NS : timeout_ns / 2;
+}
+
+/**
+ * flows_expire() - End the flows whose time is over
+ */
+void flows_expire(struct worker *w)
+{
+	const struct config *config = &w->order.config;
+
+	expire(w, &w->dialling, DIAL_TIMEOUT_NS);
+	expire(w, &w->accepting, HANDSHAKE_NS);
+	expire(w, &w->connected, config->timeout_ns[FLOW_STATE_ESTABLISHED]);
+	expire(w, &w->udp, datagram_timeout(config->timeout_ns[FLOW_STATE_UDP]));
+	expire(w, &w->echo, datagram_timeout(config->timeout_ns[FLOW_STATE_ICMP]));
+}
+
+/**
+ * flows_bury() - Free the flows that have ended in this round
+ */
+void flows_bury(struct worker *w)
+{
+	struct flow_entry *flow;
+
+	while ((flow = TAILQ_FIRST(&w->dead))) {
+		TAILQ_REMOVE(&w->dead, flow, link);
+		free(flow);
+	}
+}

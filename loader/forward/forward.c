@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The forwarder's parent: starts the process, tells it of changes, starts it again.
+ */
+#include "forward.h"
+
+#include <net/if.h>
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "worker.h"
+
+#define LOOK_NS	       (SECOND_NS / 10) /* how often another process's policy is looked for */
+#define DELAY_FIRST_NS (SECOND_NS / 10)
+#define DELAY_MAX_NS   (5 * SECOND_NS)
+#define STABLE_NS      SECOND_NS /* a forwarder that lived so long is started again at once */
+#define LEAVE_MS       500	 /* that it has to say goodbye */
+
+struct forward {
+	forward_log log;
+	void *arg;
+	int epoll_fd;
+	int timer_fd; /* to look, or to start again */
+	int link_fd;  /* of the ingress program */
+	int control_fd;
+	int pid_fd;
+	pid_t pid; /* 0: none runs */
+	bool is_wanted;
+	bool is_ready;
+	uint64_t started_ns;
+	uint64_t delay_ns;
+	uint32_t prog_id; /* of the ingress program that the forwarder knows */
+	uint32_t xsks_id;
+	struct worker_start start; /* for the next one, and what the present one knows */
+};
+
+static void say(struct forward *forward, bool is_error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void say(struct forward *forward, bool is_error, const char *format, ...)
+{
+	char text[MESSAGE_MAX + 128];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	forward->log(forward->arg, is_error, text);
+}
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * SECOND_NS + now.tv_nsec;
+}
+
+static void set_timer(struct forward *forward, uint64_t first_ns, uint64_t period_ns)
+{
+	struct itimerspec when = {
+		.it_value = {first_ns / SECOND_NS, first_ns % SECOND_NS},
+		.it_interval = {period_ns / SECOND_NS, period_ns % SECOND_NS},
+	};
+
+	timerfd_settime(forward->timer_fd, 0, &when, NULL);
+}
+
+static int watch(struct forward *forward, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	return fd < 0 || epoll_ctl(forward->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -1 : 0;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/**
+ * forward_new() - Prepare for a forwarder; none is started yet
+ * @log: hears what happens to it
+ * @forward: becomes it
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int forward_new(forward_log log, void *arg, struct forward **forward, struct error *error)
+{
+	struct forward *new = calloc(1, sizeof(*new));
+
+	if (!new)
+		return error_set(error, ENOMEM, "out of memory");
+	new->log = log;
+	new->arg = arg;
+	new->link_fd = new->control_fd = new->pid_fd = -1;
+	for (int i = 0; i < FORWARD_FDS; i++)
+		new->start.fds[i] = -1;
+	new->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	new->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (watch(new, new->timer_fd)) {
+		error_set(error, errno, "cannot wait for events: %s", strerror(errno));
+		forward_free(new);
+		return -error->code;
+	}
+	*forward = new;
+	return 0;
+}
+
+/**
+ * forward_fd() - Readable when forward_ready() has something to do
+ */
+int forward_fd(const struct forward *forward)
+{
+	return forward->epoll_fd;
+}
+
+/* The child's first steps: nothing of the parent's but what it needs. */
+static void become_worker(struct worker_start *start, pid_t parent)
+{
+	int keep[FORWARD_FDS + 1], next = 3;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+	/* out of the way, then down to 3, 4, ... */
+	memcpy(keep, start->fds, sizeof(start->fds));
+	keep[FORWARD_FDS] = start->control_fd;
+	for (int i = 0; i <= FORWARD_FDS; i++)
+		keep[i] = fcntl(keep[i], F_DUPFD_CLOEXEC, 64);
+	for (int i = 0; i <= FORWARD_FDS; i++, next++)
+		if (keep[i] < 0 || dup3(keep[i], next, O_CLOEXEC) < 0)
+			_exit(1);
+		else
+			keep[i] = next;
+	syscall(SYS_close_range, next, ~0u, 0);
+	memcpy(start->fds, keep, sizeof(start->fds));
+	start->control_fd = keep[FORWARD_FDS];
+	_exit(worker_main(start));
+}
+
+static void start_again(struct forward *forward)
+{
+	forward->delay_ns = forward->delay_ns ? forward->delay_ns * 2 : DELAY_FIRST_NS;
+	if (forward->delay_ns > DELAY_MAX_NS)
+		forward->delay_ns = DELAY_MAX_NS;
+	set_timer(forward, forward->delay_ns, 0);
+}
+
+static void start(struct forward *forward)
+{
+	pid_t pid, parent = getpid();
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
+		say(forward, true, "cannot start the forwarder: %s", strerror(errno));
+		start_again(forward);
+		return;
+	}
+	forward->start.control_fd = pair[1];
+	pid = fork();
+	if (!pid)
+		become_worker(&forward->start, parent);
+	close(pair[1]);
+	if (pid < 0) {
+		close(pair[0]);
+		say(forward, true, "cannot start the forwarder: %s", strerror(errno));
+		start_again(forward);
+		return;
+	}
+	forward->pid = pid;
+	forward->pid_fd = syscall(SYS_pidfd_open, pid, 0);
+	forward->control_fd = pair[0];
+	forward->is_ready = false;
+	forward->started_ns = monotonic_ns();
+	watch(forward, forward->pid_fd);
+	watch(forward, forward->control_fd);
+	set_timer(forward, LOOK_NS, LOOK_NS);
+}
+
+/* What a forwarder that is gone said of itself holds no more. */
+static void clear_gauges(struct forward *forward)
+{
+	int fd = forward->start.fds[FORWARD_FD_STATUS];
+	struct forwarder_status status;
+	uint32_t zero = 0;
+
+	if (fd < 0 || bpf_map_lookup_elem(fd, &zero, &status))
+		return;
+	memset(&status, 0, offsetof(struct forwarder_status, starts));
+	bpf_map_update_elem(fd, &zero, &status, BPF_ANY);
+}
+
+static void ended(struct forward *forward)
+{
+	waitpid(forward->pid, NULL, 0);
+	forward->pid = 0;
+	close_fd(&forward->control_fd);
+	close_fd(&forward->pid_fd);
+	clear_gauges(forward);
+}
+
+/**
+ * forward_stop() - End the forwarder, and start none until forward_follow() wants one
+ */
+void forward_stop(struct forward *forward)
+{
+	struct pollfd end = {.fd = forward->pid_fd, .events = POLLIN};
+
+	forward->is_wanted = false;
+	set_timer(forward, 0, 0);
+	close_fd(&forward->link_fd);
+	if (!forward->pid)
+		return;
+	close_fd(&forward->control_fd);
+	if (forward->pid_fd < 0 || poll(&end, 1, LEAVE_MS) <= 0)
+		kill(forward->pid, SIGKILL);
+	ended(forward);
+}
+
+static void on_report(struct forward *forward)
+{
+	struct forward_report report;
+	ssize_t len = recv(forward->control_fd, &report, sizeof(report), MSG_DONTWAIT);
+
+	if (len != sizeof(report)) {
+		if (!len) /* the end of the process is told by its descriptor */
+			epoll_ctl(forward->epoll_fd, EPOLL_CTL_DEL, forward->control_fd, NULL);
+		return;
+	}
+	report.text[sizeof(report.text) - 1] = '\0';
+	forward->is_ready = report.is_ready;
+	if (report.is_ready)
+		say(forward, false, "the forwarder is ready");
+	else
+		say(forward, true, "the forwarder cannot start, routed packets drop: %s",
+		    report.text);
+}
+
+static void on_end(struct forward *forward)
+{
+	bool was_stable = forward->is_ready && monotonic_ns() - forward->started_ns >= STABLE_NS;
+
+	ended(forward);
+	if (!forward->is_wanted)
+		return;
+	if (forward->is_ready)
+		say(forward, true, "the forwarder has ended; starting it again");
+	if (was_stable) {
+		forward->delay_ns = 0;
+		start(forward);
+	} else {
+		start_again(forward);
+	}
+}
+
+/* Whether another program judges by now. */
+static bool has_changed(struct forward *forward)
+{
+	struct bpf_link_info info = {};
+	uint32_t len = sizeof(info);
+
+	return forward->link_fd >= 0 && !bpf_obj_get_info_by_fd(forward->link_fd, &info, &len) &&
+	       info.prog_id != forward->prog_id;
+}
+
+static bool on_timer(struct forward *forward)
+{
+	uint64_t ticks;
+
+	if (read(forward->timer_fd, &ticks, sizeof(ticks)) != sizeof(ticks))
+		return false;
+	if (forward->pid)
+		return has_changed(forward);
+	if (forward->is_wanted)
+		start(forward);
+	return false;
+}
+
+/**
+ * forward_ready() - Do what there is to do
+ *
+ * Return: whether another generation has come into force, so that forward_follow() is due.
+ */
+bool forward_ready(struct forward *forward)
+{
+	struct epoll_event events[3];
+	int n = epoll_wait(forward->epoll_fd, events, 3, 0);
+	bool changed = false;
+
+	for (int i = 0; i < n; i++) {
+		int fd = events[i].data.fd;
+
+		if (fd == forward->timer_fd)
+			changed |= on_timer(forward);
+		else if (fd == forward->control_fd)
+			on_report(forward);
+	}
+	/* last, as it closes the others */
+	for (int i = 0; i < n; i++)
+		if (forward->pid && events[i].data.fd == forward->pid_fd) {
+			on_end(forward);
+			break;
+		}
+	return changed;
+}
+
+static void read_own_addresses(int ifindex, union addr own[2])
+{
+	struct interface_address *addresses;
+	struct error ignored;
+	size_t n;
+
+	memset(own, 0, 2 * sizeof(*own));
+	if (netlink_read_addresses(&addresses, &n, &ignored))
+		return;
+	for (size_t i = n; i--;) {
+		const struct interface_address *a = &addresses[i];
+		bool is6 = a->ip_version == IP_VERSION_6;
+
+		/* the first one, but no link-local one (fe80::/10) */
+		if (a->ifindex == ifindex &&
+		    !(is6 && a->addr.bytes[0] == 0xfe && (a->addr.bytes[1] & 0xc0) == 0x80))
+			own[is6] = a->addr;
+	}
+	free(addresses);
+}
+
+static void read_mac(const char *ifname, uint8_t mac[LINK_ADDR_LEN])
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = {};
+
+	memset(mac, 0, LINK_ADDR_LEN);
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", ifname);
+	if (fd < 0)
+		return;
+	if (!ioctl(fd, SIOCGIFHWADDR, &request))
+		memcpy(mac, request.ifr_hwaddr.sa_data, LINK_ADDR_LEN);
+	close(fd);
+}
+
+/* The descriptors of an order, duplicated; @fds is filled or nothing is open. */
+static int open_fds(const struct live *live, int fds[FORWARD_FDS])
+{
+	static const char *const names[FORWARD_FDS] = {
+		[FORWARD_FD_LOCAL_ADDR] = "local_addr_v1",
+		[FORWARD_FD_XSKS] = "xsks_v1",
+		[FORWARD_FD_STATUS] = "forwarder_v1",
+	};
+	int err = 0;
+
+	for (int i = 0; i < FORWARD_FDS; i++) {
+		fds[i] = i == FORWARD_FD_INGRESS
+				 ? bpf_prog_get_fd_by_id(live->hooks[live->ingress].prog_id)
+				 : fcntl(map_set_fd(&live->maps, names[i]), F_DUPFD_CLOEXEC, 0);
+		if (fds[i] < 0 && !err)
+			err = -errno;
+	}
+	for (int i = 0; i < FORWARD_FDS && err; i++)
+		close_fd(&fds[i]);
+	return err;
+}
+
+static uint32_t icmp_limit(const struct live *live)
+{
+	const struct map_entry *map = map_set_find(&live->maps, "ct_icmp4_v1");
+
+	return map ? map->max_entries : 0;
+}
+
+static int tell(struct forward *forward)
+{
+	union {
+		struct cmsghdr header;
+		uint8_t bytes[CMSG_SPACE(sizeof(forward->start.fds))];
+	} control = {};
+	struct iovec part = {&forward->start.order, sizeof(forward->start.order)};
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(sizeof(forward->start.fds));
+	memcpy(CMSG_DATA(&control.header), forward->start.fds, sizeof(forward->start.fds));
+	return sendmsg(forward->control_fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* What the forwarder is to know of the generation in force. */
+static int prepare(struct forward *forward, const struct live *live, const struct link_info *link)
+{
+	struct worker_start *start = &forward->start;
+	int fds[FORWARD_FDS], err = open_fds(live, fds);
+
+	if (err)
+		return err;
+	for (int i = 0; i < FORWARD_FDS; i++)
+		close_fd(&start->fds[i]);
+	memcpy(start->fds, fds, sizeof(fds));
+	close_fd(&forward->link_fd);
+	forward->link_fd = hook_open_link(&live->hooks[live->ingress]);
+	forward->prog_id = live->hooks[live->ingress].prog_id;
+	forward->xsks_id = map_set_find(&live->maps, "xsks_v1")->id;
+	start->order.config = live->instance.config;
+	start->order.mtu = live->instance.mtu;
+	start->order.icmp_max = icmp_limit(live);
+	read_own_addresses(link->ifindex, start->order.own);
+	snprintf(start->ifname, sizeof(start->ifname), "%s", link->name);
+	start->queues = link->rx_queues;
+	read_mac(link->name, start->mac);
+	return 0;
+}
+
+/* Whether the forwarder's sockets are still the right ones. */
+static bool is_elsewhere(const struct forward *forward, const struct live *live,
+			 const struct link_info *link)
+{
+	const struct map_entry *xsks = map_set_find(&live->maps, "xsks_v1");
+
+	return forward->start.order.config.ifindex != (uint32_t)link->ifindex || !xsks ||
+	       forward->xsks_id != xsks->id || forward->start.order.mtu != live->instance.mtu ||
+	       forward->start.queues != link->rx_queues;
+}
+
+/**
+ * forward_follow() - Have what the generation in force needs: a forwarder that knows it, or none
+ * @live: the generation
+ * @link: its interface
+ */
+void forward_follow(struct forward *forward, const struct live *live, const struct link_info *link)
+{
+	bool is_wanted = config_has_forwarder(&live->instance.config) &&
+			 live->ingress == HOOK_POINT_XDP;
+	int err;
+
+	if (!is_wanted) {
+		forward_stop(forward);
+		return;
+	}
+	if (forward->is_wanted && is_elsewhere(forward, live, link))
+		forward_stop(forward);
+	if (forward->is_wanted && forward->prog_id == live->hooks[live->ingress].prog_id)
+		return;
+	err = prepare(forward, live, link);
+	if (err) {
+		say(forward, true, "cannot tell the forwarder of the policy: %s", strerror(-err));
+		forward_stop(forward);
+		return;
+	}
+	forward->is_wanted = true;
+	if (!forward->pid) {
+		forward->delay_ns = 0;
+		start(forward);
+	} else if (tell(forward)) {
+		kill(forward->pid, SIGKILL); /* it does not listen: the next one starts right */
+	}
+}
+
+/**
+ * forward_free() - End the forwarder, if there is one
+ */
+void forward_free(struct forward *forward)
+{
+	if (!forward)
+		return;
+	forward_stop(forward);
+	for (int i = 0; i < FORWARD_FDS; i++)
+		close_fd(&forward->start.fds[i]);
+	close_fd(&forward->timer_fd);
+	close_fd(&forward->epoll_fd);
+	free(forward);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The userspace forwarder as `run` sees it: a child process that is started, told, and ended.
+ *
+ * docs/forwarder.md says how it is built.  While none runs, allowed packets drop (no_forwarder).
+ */
+#ifndef SHRIKE_FORWARD_H
+#define SHRIKE_FORWARD_H
+
+#include "live.h"
+#include "netlink.h"
+
+struct forward;
+
+/* Hears what happens to the forwarder. */
+typedef void (*forward_log)(void *arg, bool is_error, const char *text);
+
+int forward_new(forward_log log, void *arg, struct forward **forward, struct error *error);
+int forward_fd(const struct forward *forward);
+bool forward_ready(struct forward *forward);
+void forward_follow(struct forward *forward, const struct live *live, const struct link_info *link);
+void forward_stop(struct forward *forward);
+void forward_free(struct forward *forward);
+
+#endif /* SHRIKE_FORWARD_H */

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "ip.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <netinet/ip_icmp.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#define EXTENSION_HEADERS_MAX 8 /* the dataplane accepts fewer */
+
+static void addr_from4(union addr *addr, const void *from)
+{
+	memset(addr, 0, sizeof(*addr));
+	addr->word[2] = htonl(0xffff);
+	memcpy(&addr->word[3], from, 4);
+}
+
+static uint16_t read16(const uint8_t *from)
+{
+	return from[0] << 8 | from[1];
+}
+
+static int parse4(struct ip_packet *p, size_t len)
+{
+	struct iphdr header;
+	uint16_t frag;
+
+	if (len < sizeof(header))
+		return -EBADMSG;
+	memcpy(&header, p->data, sizeof(header));
+	p->l4_off = header.ihl * 4;
+	p->len = ntohs(header.tot_len);
+	if (p->l4_off < sizeof(header) || p->len < p->l4_off || p->len > len)
+		return -EBADMSG;
+	addr_from4(&p->ends.saddr, &header.saddr);
+	addr_from4(&p->ends.daddr, &header.daddr);
+	p->l4_proto = header.protocol;
+	p->ttl = header.ttl;
+	frag = ntohs(header.frag_off);
+	p->dont_fragment = frag & IP_DF;
+	p->more_fragments = frag & IP_MF;
+	p->frag_off = (frag & IP_OFFMASK) * 8;
+	p->frag_id = ntohs(header.id);
+	p->is_fragment = p->more_fragments || p->frag_off;
+	return 0;
+}
+
+static int parse_fragment_header(struct ip_packet *p)
+{
+	uint16_t off;
+
+	if (p->l4_off + sizeof(struct ip6_frag) > p->len)
+		return -EBADMSG;
+	off = read16(p->data + p->l4_off + 2);
+	p->more_fragments = off & 1;
+	p->frag_off = off & ~7;
+	memcpy(&p->frag_id, p->data + p->l4_off + 4, 4);
+	p->frag_header_off = p->l4_off;
+	p->is_fragment = true; /* an atomic one has a header to take off as well */
+	return 0;
+}
+
+/* Walk the extension headers to the transport header, or to a later fragment's data. */
+static int parse_extensions(struct ip_packet *p)
+{
+	uint16_t next_off = offsetof(struct ip6_hdr, ip6_nxt);
+
+	for (int i = 0; i < EXTENSION_HEADERS_MAX; i++) {
+		const uint8_t *header = p->data + p->l4_off;
+		bool is_fragment = p->l4_proto == IPPROTO_FRAGMENT;
+		uint32_t len = 8;
+
+		if (p->l4_proto != IPPROTO_HOPOPTS && p->l4_proto != IPPROTO_ROUTING &&
+		    p->l4_proto != IPPROTO_DSTOPTS && !is_fragment)
+			return 0;
+		if (p->l4_off + 8 > p->len)
+			return -EBADMSG;
+		if (is_fragment) {
+			if (p->is_fragment || parse_fragment_header(p))
+				return -EBADMSG;
+			p->frag_next_off = next_off;
+		} else {
+			len = (header[1] + 1) * 8;
+		}
+		if (p->l4_off + len > p->len)
+			return -EBADMSG;
+		p->l4_proto = header[0];
+		next_off = p->l4_off;
+		p->l4_off += len;
+		if (p->is_fragment && p->frag_off)
+			return 0;
+	}
+	return -EBADMSG;
+}
+
+static int parse6(struct ip_packet *p, size_t len)
+{
+	struct ip6_hdr header;
+
+	if (len < sizeof(header))
+		return -EBADMSG;
+	memcpy(&header, p->data, sizeof(header));
+	p->l4_off = sizeof(header);
+	p->len = sizeof(header) + ntohs(header.ip6_plen);
+	if (p->len > len)
+		return -EBADMSG;
+	memcpy(&p->ends.saddr, &header.ip6_src, 16);
+	memcpy(&p->ends.daddr, &header.ip6_dst, 16);
+	p->l4_proto = header.ip6_nxt;
+	p->ttl = header.ip6_hlim;
+	p->dont_fragment = true;
+	return parse_extensions(p);
+}
+
+/**
+ * ip_parse() - Read the headers of a packet up to its transport header
+ * @data: the IP header
+ * @len: bytes there are
+ * @packet: is filled on success
+ *
+ * Return: 0, or -EBADMSG where the lengths do not fit.
+ */
+int ip_parse(uint8_t *data, size_t len, struct ip_packet *packet)
+{
+	struct ip_packet p = {.data = data};
+	int err = -EBADMSG;
+
+	if (!len)
+		return err;
+	p.ends.version = data[0] >> 4;
+	if (p.ends.version == IP_VERSION_4)
+		err = parse4(&p, len);
+	else if (p.ends.version == IP_VERSION_6)
+		err = parse6(&p, len);
+	if (!err)
+		*packet = p;
+	return err;
+}
+
+/**
+ * ip_sum() - Add bytes to an internet checksum (RFC 1071)
+ * @sum: of the even number of bytes before
+ *
+ * Return: the sum, to be folded.
+ */
+uint64_t ip_sum(const void *data, size_t len, uint64_t sum)
+{
+	const uint8_t *bytes = data;
+	uint32_t word;
+
+	for (; len >= 4; len -= 4, bytes += 4) {
+		memcpy(&word, bytes, 4);
+		sum += word;
+	}
+	if (len) {
+		word = 0;
+		memcpy(&word, bytes, len);
+		sum += word;
+	}
+	return sum;
+}
+
+/**
+ * ip_fold() - The 16 bits of a sum, not complemented, in network order
+ */
+uint16_t ip_fold(uint64_t sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+/**
+ * ip_pseudo_sum() - The sum of a transport protocol's pseudo header
+ * @l4_len: bytes of the transport packet
+ */
+uint64_t ip_pseudo_sum(const struct ip_ends *ends, uint8_t l4_proto, uint32_t l4_len)
+{
+	uint64_t sum = (uint64_t)htonl(l4_len) + htonl(l4_proto);
+
+	if (ends->version == IP_VERSION_4)
+		return sum + ends->saddr.word[3] + ends->daddr.word[3];
+	sum = ip_sum(&ends->saddr, 16, sum);
+	return ip_sum(&ends->daddr, 16, sum);
+}
+
+/**
+ * ip_header_len() - Bytes of the headers that ip_header_write() writes
+ */
+size_t ip_header_len(uint8_t version)
+{
+	return version == IP_VERSION_4 ? sizeof(struct iphdr) : sizeof(struct ip6_hdr);
+}
+
+static void sum4_set(uint8_t *header, uint32_t len)
+{
+	uint16_t sum = 0;
+
+	memcpy(header + offsetof(struct iphdr, check), &sum, 2);
+	sum = ~ip_fold(ip_sum(header, len, 0));
+	memcpy(header + offsetof(struct iphdr, check), &sum, 2);
+}
+
+/**
+ * ip_header_write() - Write an IP header without options
+ * @to: ip_header_len() bytes
+ * @payload_len: what follows, at most 65,515 bytes
+ */
+void ip_header_write(uint8_t *to, const struct ip_ends *ends, uint8_t l4_proto, uint8_t ttl,
+		     size_t payload_len)
+{
+	struct iphdr header4 = {
+		.version = 4,
+		.ihl = sizeof(header4) / 4,
+		.tot_len = htons(sizeof(header4) + payload_len),
+		.ttl = ttl,
+		.protocol = l4_proto,
+		.saddr = ends->saddr.word[3],
+		.daddr = ends->daddr.word[3],
+	};
+	struct ip6_hdr header6 = {
+		.ip6_flow = htonl(6u << 28),
+		.ip6_plen = htons(payload_len),
+		.ip6_nxt = l4_proto,
+		.ip6_hlim = ttl,
+	};
+
+	if (ends->version == IP_VERSION_4) {
+		memcpy(to, &header4, sizeof(header4));
+		sum4_set(to, sizeof(header4));
+		return;
+	}
+	memcpy(&header6.ip6_src, &ends->saddr, 16);
+	memcpy(&header6.ip6_dst, &ends->daddr, 16);
+	memcpy(to, &header6, sizeof(header6));
+}
+
+/**
+ * ip_length_set() - Change the length of a packet in its IP header
+ * @header: of a packet that ip_parse() accepted
+ * @l4_off: as in struct ip_packet
+ * @len: of the whole packet, at most 65,535
+ */
+void ip_length_set(uint8_t *header, uint8_t version, uint32_t l4_off, uint32_t len)
+{
+	uint16_t value;
+
+	if (version == IP_VERSION_4) {
+		value = htons(len);
+		memcpy(header + offsetof(struct iphdr, tot_len), &value, 2);
+		sum4_set(header, l4_off);
+	} else {
+		value = htons(len - sizeof(struct ip6_hdr));
+		memcpy(header + offsetof(struct ip6_hdr, ip6_plen), &value, 2);
+	}
+}
+
+/**
+ * ip_ends_swap() - The ends of an answer
+ */
+void ip_ends_swap(const struct ip_ends *from, struct ip_ends *to)
+{
+	struct ip_ends swapped = {
+		.saddr = from->daddr,
+		.daddr = from->saddr,
+		.version = from->version,
+	};
+
+	*to = swapped;
+}
+
+/**
+ * tcp_reset_build() - The answer of a closed port to a SYN (RFC 9293, section 3.10.7.1)
+ * @to: becomes an IP packet
+ * @syn: has a whole TCP header
+ *
+ * Return: its length.
+ */
+size_t tcp_reset_build(uint8_t to[IP_HEADER_MAX + TCP_RESET_LEN], const struct ip_packet *syn)
+{
+	struct tcphdr asked, answer = {.th_off = TCP_RESET_LEN / 4, .th_flags = TH_RST | TH_ACK};
+	size_t header_len = ip_header_len(syn->ends.version);
+	struct ip_ends ends;
+	uint64_t sum;
+
+	ip_ends_swap(&syn->ends, &ends);
+	memcpy(&asked, syn->data + syn->l4_off, sizeof(asked));
+	answer.th_sport = asked.th_dport;
+	answer.th_dport = asked.th_sport;
+	answer.th_ack = htonl(ntohl(asked.th_seq) + 1);
+	sum = ip_pseudo_sum(&ends, IPPROTO_TCP, TCP_RESET_LEN);
+	answer.th_sum = ~ip_fold(ip_sum(&answer, sizeof(answer), sum));
+	ip_header_write(to, &ends, IPPROTO_TCP, IP_TTL_DEFAULT, TCP_RESET_LEN);
+	memcpy(to + header_len, &answer, sizeof(answer));
+	return header_len + TCP_RESET_LEN;
+}
+
+/**
+ * icmp_sum_set() - Write the checksum of an ICMP message of either family
+ * @icmp: the message, @len bytes, at least ICMP_HEADER_LEN
+ */
+void icmp_sum_set(uint8_t *icmp, size_t len, const struct ip_ends *ends)
+{
+	uint64_t sum = 0;
+	uint16_t folded = 0;
+
+	if (ends->version == IP_VERSION_6)
+		sum = ip_pseudo_sum(ends, IPPROTO_ICMPV6, len);
+	memcpy(icmp + 2, &folded, 2);
+	folded = ~ip_fold(ip_sum(icmp, len, sum));
+	memcpy(icmp + 2, &folded, 2);
+}
+
+/**
+ * icmp_error_numbers() - Type and code of an error (RFC 792, RFC 1812, RFC 4443)
+ */
+void icmp_error_numbers(enum icmp_error kind, uint8_t version, uint8_t *type, uint8_t *code)
+{
+	static const uint8_t numbers4[][2] = {
+		[ICMP_ERROR_NO_ROUTE] = {ICMP_UNREACH, ICMP_UNREACH_NET},
+		[ICMP_ERROR_HOST] = {ICMP_UNREACH, ICMP_UNREACH_HOST},
+		[ICMP_ERROR_PORT] = {ICMP_UNREACH, ICMP_UNREACH_PORT},
+		[ICMP_ERROR_PROHIBITED] = {ICMP_UNREACH, ICMP_UNREACH_FILTER_PROHIB},
+		[ICMP_ERROR_TOO_BIG] = {ICMP_UNREACH, ICMP_UNREACH_NEEDFRAG},
+		[ICMP_ERROR_TIME] = {ICMP_TIMXCEED, ICMP_TIMXCEED_INTRANS},
+	};
+	static const uint8_t numbers6[][2] = {
+		[ICMP_ERROR_NO_ROUTE] = {ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_NOROUTE},
+		[ICMP_ERROR_HOST] = {ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_ADDR},
+		[ICMP_ERROR_PORT] = {ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_NOPORT},
+		[ICMP_ERROR_PROHIBITED] = {ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_ADMIN},
+		[ICMP_ERROR_TOO_BIG] = {ICMP6_PACKET_TOO_BIG, 0},
+		[ICMP_ERROR_TIME] = {ICMP6_TIME_EXCEEDED, ICMP6_TIME_EXCEED_TRANSIT},
+	};
+	const uint8_t *numbers = version == IP_VERSION_4 ? numbers4[kind] : numbers6[kind];
+
+	*type = numbers[0];
+	*code = numbers[1];
+}
+
+/**
+ * icmp_error_build() - An ICMP error
+ * @to: becomes an IP packet
+ * @ends: of the error, its destination being the source of the quoted packet
+ * @info: second word of the header, host byte order: the MTU of "too big" errors, else 0
+ * @quoted: the packet that it is about, cut where the error would exceed ICMP_ERROR_MAX
+ *
+ * Return: its length.
+ */
+size_t icmp_error_build(uint8_t to[ICMP_ERROR_MAX], const struct ip_ends *ends, uint8_t type,
+			uint8_t code, uint32_t info, const uint8_t *quoted, size_t quoted_len)
+{
+	size_t header_len = ip_header_len(ends->version);
+	size_t room = ICMP_ERROR_MAX - header_len - ICMP_HEADER_LEN;
+	bool is4 = ends->version == IP_VERSION_4;
+	uint8_t *icmp = to + header_len;
+
+	/* RFC 1812, 4.3.2.3: what a router says to IPv4 hosts fits 576 bytes */
+	if (is4)
+		room = 576 - header_len - ICMP_HEADER_LEN;
+	if (quoted_len > room)
+		quoted_len = room;
+	info = htonl(info);
+	icmp[0] = type;
+	icmp[1] = code;
+	memcpy(icmp + 4, &info, 4);
+	memcpy(icmp + ICMP_HEADER_LEN, quoted, quoted_len);
+	icmp_sum_set(icmp, ICMP_HEADER_LEN + quoted_len, ends);
+	ip_header_write(to, ends, is4 ? IPPROTO_ICMP : IPPROTO_ICMPV6, IP_TTL_DEFAULT,
+			ICMP_HEADER_LEN + quoted_len);
+	return header_len + ICMP_HEADER_LEN + quoted_len;
+}

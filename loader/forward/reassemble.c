@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "reassemble.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#define PIECES_MAX   64 /* of one datagram: 65,535 bytes in pieces of 1,024 */
+#define DATAGRAM_MAX 65535
+
+struct piece {
+	uint32_t off;
+	uint32_t len;
+	uint8_t *data;
+};
+
+struct datagram {
+	TAILQ_ENTRY(datagram) by_age;
+	struct ip_ends ends;
+	uint32_t id;
+	uint8_t l4_proto;
+	uint64_t created_ns;
+	uint8_t *header; /* of the first fragment, without its fragment header */
+	uint32_t header_len;
+	uint32_t total; /* bytes of data, 0 until the last fragment has come */
+	uint32_t received;
+	size_t n;
+	struct piece pieces[PIECES_MAX];
+};
+
+TAILQ_HEAD(datagrams, datagram);
+
+struct reassembly {
+	struct datagrams list; /* oldest first */
+	size_t n;
+	size_t bytes;
+	uint8_t whole[IP_HEADER_MAX + 256 + DATAGRAM_MAX];
+};
+
+/**
+ * reassembly_new() - An empty table, or NULL without memory
+ */
+struct reassembly *reassembly_new(void)
+{
+	struct reassembly *r = calloc(1, sizeof(*r));
+
+	if (r)
+		TAILQ_INIT(&r->list);
+	return r;
+}
+
+static void forget(struct reassembly *r, struct datagram *d)
+{
+	TAILQ_REMOVE(&r->list, d, by_age);
+	for (size_t i = 0; i < d->n; i++)
+		free(d->pieces[i].data);
+	free(d->header);
+	r->bytes -= d->received;
+	r->n--;
+	free(d);
+}
+
+/**
+ * reassembly_free() - Forget everything
+ */
+void reassembly_free(struct reassembly *r)
+{
+	if (!r)
+		return;
+	while (!TAILQ_EMPTY(&r->list))
+		forget(r, TAILQ_FIRST(&r->list));
+	free(r);
+}
+
+static struct datagram *find(struct reassembly *r, const struct ip_packet *p)
+{
+	struct datagram *d;
+
+	/* IPv6 later fragments may name another protocol: RFC 8200 leaves it out of the key */
+	TAILQ_FOREACH(d, &r->list, by_age)
+	if (d->id == p->frag_id && d->ends.version == p->ends.version &&
+	    (d->l4_proto == p->l4_proto || p->ends.version == IP_VERSION_6) &&
+	    !memcmp(&d->ends.saddr, &p->ends.saddr, 16) &&
+	    !memcmp(&d->ends.daddr, &p->ends.daddr, 16))
+		return d;
+	return NULL;
+}
+
+static struct datagram *open_datagram(struct reassembly *r, const struct ip_packet *p,
+				      uint64_t now_ns)
+{
+	struct datagram *d;
+
+	if (r->n >= REASSEMBLE_DATAGRAMS)
+		forget(r, TAILQ_FIRST(&r->list));
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return NULL;
+	d->ends = p->ends;
+	d->id = p->frag_id;
+	d->l4_proto = p->l4_proto;
+	d->created_ns = now_ns;
+	TAILQ_INSERT_TAIL(&r->list, d, by_age);
+	r->n++;
+	return d;
+}
+
+static bool overlaps(const struct datagram *d, uint32_t off, uint32_t len)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (off < d->pieces[i].off + d->pieces[i].len && d->pieces[i].off < off + len)
+			return true;
+	return false;
+}
+
+/* The headers of the first fragment, as they would be without fragmentation. */
+static bool keep_header(struct datagram *d, const struct ip_packet *p)
+{
+	uint32_t len = p->ends.version == IP_VERSION_4 ? p->l4_off : p->frag_header_off;
+
+	if (len > IP_HEADER_MAX + 256)
+		return false;
+	d->header = malloc(len);
+	if (!d->header)
+		return false;
+	memcpy(d->header, p->data, len);
+	d->header_len = len;
+	d->l4_proto = p->l4_proto;
+	if (p->ends.version == IP_VERSION_6)
+		d->header[p->frag_next_off] = p->l4_proto;
+	else
+		memset(d->header + 6, 0, 2);
+	return true;
+}
+
+/* Whether the fragment could be kept; if not, its datagram is lost. */
+static bool keep(struct reassembly *r, struct datagram *d, const struct ip_packet *p)
+{
+	uint32_t len = p->len - p->l4_off, end = p->frag_off + len;
+	struct piece *piece = &d->pieces[d->n];
+
+	if (!len || end > DATAGRAM_MAX || (p->more_fragments && len % 8) || d->n == PIECES_MAX ||
+	    overlaps(d, p->frag_off, len) || (d->total && end > d->total))
+		return false;
+	if (!p->more_fragments) {
+		for (size_t i = 0; i < d->n; i++)
+			if (d->pieces[i].off + d->pieces[i].len > end)
+				return false;
+		if (d->total)
+			return false;
+		d->total = end;
+	}
+	if (!p->frag_off && !keep_header(d, p))
+		return false;
+	piece->data = malloc(len);
+	if (!piece->data)
+		return false;
+	memcpy(piece->data, p->data + p->l4_off, len);
+	piece->off = p->frag_off;
+	piece->len = len;
+	d->n++;
+	d->received += len;
+	r->bytes += len;
+	return true;
+}
+
+static bool put_together(struct reassembly *r, struct datagram *d, struct ip_packet *whole)
+{
+	uint32_t len = d->header_len + d->total;
+
+	if (len > DATAGRAM_MAX && d->ends.version == IP_VERSION_4)
+		return false;
+	memcpy(r->whole, d->header, d->header_len);
+	for (size_t i = 0; i < d->n; i++)
+		memcpy(r->whole + d->header_len + d->pieces[i].off, d->pieces[i].data,
+		       d->pieces[i].len);
+	ip_length_set(r->whole, d->ends.version, d->header_len, len);
+	if (ip_parse(r->whole, len, whole))
+		return false;
+	whole->dont_fragment = false; /* its sender has done it */
+	return true;
+}
+
+/**
+ * reassembly_add() - Add a fragment
+ * @r: the table
+ * @fragment: a packet with is_fragment
+ * @now_ns: the time
+ * @timeout_ns: datagrams that began longer ago are forgotten
+ * @whole: becomes the datagram; valid until the next call
+ *
+ * Return: whether this was the last fragment missing, and @whole is filled.
+ */
+bool reassembly_add(struct reassembly *r, const struct ip_packet *fragment, uint64_t now_ns,
+		    uint64_t timeout_ns, struct ip_packet *whole)
+{
+	struct datagram *d;
+	bool done;
+
+	while ((d = TAILQ_FIRST(&r->list)) && now_ns - d->created_ns > timeout_ns)
+		forget(r, d);
+	while (r->bytes >= REASSEMBLE_BYTES)
+		forget(r, TAILQ_FIRST(&r->list));
+	d = find(r, fragment);
+	if (!d)
+		d = open_datagram(r, fragment, now_ns);
+	if (!d)
+		return false;
+	if (!keep(r, d, fragment)) {
+		forget(r, d);
+		return false;
+	}
+	if (!d->header || !d->total || d->received != d->total)
+		return false;
+	done = put_together(r, d, whole);
+	forget(r, d);
+	return done;
+}

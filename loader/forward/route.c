@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where does a destination lead?  Asked of the kernel's routing table for every opening: a dial
+ * must neither go back into the protected interface, which would judge our own packets as this
+ * host's, nor reach services of this host that no rule of peer_acl has opened.
+ */
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <netinet/in.h>
+#include <netlink/errno.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "local.h"
+#include "worker.h"
+
+/* What the kernel answered. */
+struct answer {
+	int type; /* RTN_*, -1: nothing */
+	int ifindex;
+};
+
+static int on_route(struct nl_msg *message, void *arg)
+{
+	struct nlmsghdr *header = nlmsg_hdr(message);
+	struct answer *answer = arg;
+	struct nlattr *oif;
+
+	if (header->nlmsg_type != RTM_NEWROUTE)
+		return NL_OK;
+	answer->type = ((struct rtmsg *)nlmsg_data(header))->rtm_type;
+	oif = nlmsg_find_attr(header, sizeof(struct rtmsg), RTA_OIF);
+	if (oif)
+		answer->ifindex = nla_get_u32(oif);
+	return NL_STOP;
+}
+
+/**
+ * route_open() - Open the socket for questions
+ *
+ * Return: 0 or -errno.
+ */
+int route_open(struct worker *w, struct error *error)
+{
+	/* the kernel answers while it is asked; this is for a kernel that does not */
+	struct timeval patience = {.tv_usec = 100000};
+
+	w->route_socket = nl_socket_alloc();
+	if (!w->route_socket || nl_connect(w->route_socket, NETLINK_ROUTE))
+		return error_set(error, EIO, "cannot open a netlink socket");
+	nl_socket_disable_auto_ack(w->route_socket);
+	nl_socket_disable_seq_check(w->route_socket);
+	setsockopt(nl_socket_get_fd(w->route_socket), SOL_SOCKET, SO_RCVTIMEO, &patience,
+		   sizeof(patience));
+	return 0;
+}
+
+/* Ask the kernel; @answer stays as it is where there is no route. */
+static void ask(struct worker *w, uint8_t version, const union addr *to, struct answer *answer)
+{
+	bool is4 = version == IP_VERSION_4;
+	struct rtmsg route = {
+		.rtm_family = is4 ? AF_INET : AF_INET6,
+		.rtm_dst_len = is4 ? 32 : 128,
+	};
+	struct nl_msg *message = nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_REQUEST);
+
+	if (!message)
+		return;
+	nlmsg_append(message, &route, sizeof(route), NLMSG_ALIGNTO);
+	nla_put(message, RTA_DST, is4 ? 4 : 16, is4 ? (const void *)&to->word[3] : to);
+	nl_socket_modify_cb(w->route_socket, NL_CB_VALID, NL_CB_CUSTOM, on_route, answer);
+	if (nl_send_auto(w->route_socket, message) >= 0)
+		nl_recvmsgs_default(w->route_socket);
+	nlmsg_free(message);
+}
+
+static void set_loopback(uint8_t version, union addr *to)
+{
+	if (version == IP_VERSION_4)
+		to->word[3] = htonl(INADDR_LOOPBACK);
+	else
+		memcpy(to, &in6addr_loopback, 16);
+}
+
+/* The dataplane's own rule (deliver_local() in judge.bpf.c), asked again. */
+static enum route find_local(struct worker *w, const struct flow_name *name,
+			     const struct local_addr *local, union addr *to)
+{
+	const struct config *config = &w->order.config;
+
+	if (!config->local_forwarding || (local->kind == LOCAL_OVERLAY && !config->netstack))
+		return ROUTE_REFUSED_LOCAL;
+	if (local->kind == LOCAL_OVERLAY)
+		set_loopback(name->ends.version, to);
+	return ROUTE_LOCAL;
+}
+
+/**
+ * route_find() - May a destination be dialled, and as what?
+ * @name: the flow that wants to
+ * @to: becomes the address to dial
+ */
+enum route route_find(struct worker *w, const struct flow_name *name, union addr *to)
+{
+	struct answer answer = {.type = -1};
+	struct local_addr local;
+
+	*to = name->ends.daddr;
+	if (!bpf_map_lookup_elem(w->start.fds[FORWARD_FD_LOCAL_ADDR], to, &local))
+		return find_local(w, name, &local, to);
+	ask(w, name->ends.version, to, &answer);
+	if (answer.type == RTN_LOCAL || answer.type == RTN_BROADCAST ||
+	    answer.type == RTN_MULTICAST || answer.type == RTN_ANYCAST)
+		return ROUTE_REFUSED_LOCAL;
+	if (answer.ifindex && answer.ifindex == (int)w->order.config.ifindex)
+		return ROUTE_REFUSED_BACK;
+	return ROUTE_OUT;
+}
+
+/**
+ * route_admit() - route_find() for openings: counts what is refused
+ *
+ * Return: REFUSAL_NONE, or what to answer.
+ */
+enum refusal_kind route_admit(struct worker *w, const struct flow_name *name, union addr *to)
+{
+	switch (route_find(w, name, to)) {
+	case ROUTE_REFUSED_BACK:
+		w->status->refused_route++;
+		return REFUSAL_NO_ROUTE;
+	case ROUTE_REFUSED_LOCAL:
+		w->status->refused_local++;
+		return REFUSAL_PROHIBITED;
+	default:
+		return REFUSAL_NONE;
+	}
+}
+
+/**
+ * route_sockaddr() - An address as sockets take it
+ * @port: network order
+ *
+ * Return: its length.
+ */
+socklen_t route_sockaddr(struct sockaddr_storage *to, uint8_t version, const union addr *addr,
+			 uint16_t port)
+{
+	struct sockaddr_in *to4 = (struct sockaddr_in *)to;
+	struct sockaddr_in6 *to6 = (struct sockaddr_in6 *)to;
+
+	memset(to, 0, sizeof(*to));
+	if (version == IP_VERSION_4) {
+		to4->sin_family = AF_INET;
+		to4->sin_addr.s_addr = addr->word[3];
+		to4->sin_port = port;
+		return sizeof(*to4);
+	}
+	to6->sin6_family = AF_INET6;
+	memcpy(&to6->sin6_addr, addr, 16);
+	to6->sin6_port = port;
+	return sizeof(*to6);
+}
+
+/**
+ * route_addr() - An address as sockets give it
+ * @port: network order
+ */
+void route_addr(const struct sockaddr_storage *from, union addr *addr, uint16_t *port)
+{
+	const struct sockaddr_in *from4 = (const struct sockaddr_in *)from;
+	const struct sockaddr_in6 *from6 = (const struct sockaddr_in6 *)from;
+
+	memset(addr, 0, sizeof(*addr));
+	if (from->ss_family == AF_INET) {
+		addr->word[2] = htonl(0xffff);
+		addr->word[3] = from4->sin_addr.s_addr;
+		*port = from4->sin_port;
+	} else {
+		memcpy(addr, &from6->sin6_addr, 16);
+		*port = from6->sin6_port;
+	}
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * AF_XDP sockets: what the dataplane has allowed, one socket for each receive queue, in copy mode,
+ * which is all that WireGuard and TUN devices have.  They only receive.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <xdp/xsk.h>
+
+#include "worker.h"
+
+#define QUEUES_MAX	 64 /* as xsks_v1 has slots */
+#define FRAMES		 4096
+#define FRAMES_MIN	 512
+#define FRAMES_TOTAL	 16384 /* of all queues */
+#define SMALL_FRAME	 2048
+#define LARGE_FRAME	 4096
+#define FRAME_OVERHEAD	 (256 + 2) /* XDP's headroom, and ours */
+#define BATCH		 256
+#define BATCHES_PER_CALL 4
+
+struct xsk {
+	struct watch watch;
+	struct xsk_ring_cons rx;
+	struct xsk_ring_prod fill;
+	struct xsk_ring_cons completion; /* never used, but there is no umem without */
+	struct xsk_umem *umem;
+	struct xsk_socket *socket;
+	uint8_t *area;
+	uint32_t frame_size;
+	size_t bytes; /* of @area */
+};
+
+static uint32_t take_batch(struct worker *w, struct xsk *xsk)
+{
+	uint64_t frames[BATCH];
+	uint32_t index, n = xsk_ring_cons__peek(&xsk->rx, BATCH, &index);
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&xsk->rx, index + i);
+
+		frames[i] = desc->addr & ~(uint64_t)(xsk->frame_size - 1);
+		worker_input(w, xsk->area + desc->addr, desc->len);
+	}
+	if (!n)
+		return 0;
+	coalesce_flush(&w->coalescer);
+	udp_flush(w);
+	xsk_ring_cons__release(&xsk->rx, n);
+	/* never short of room: no more frames exist than the ring has slots */
+	if (xsk_ring_prod__reserve(&xsk->fill, n, &index) == n) {
+		for (uint32_t i = 0; i < n; i++)
+			*xsk_ring_prod__fill_addr(&xsk->fill, index + i) = frames[i];
+		xsk_ring_prod__submit(&xsk->fill, n);
+	}
+	return n;
+}
+
+static void xsk_ready(struct worker *w, struct watch *watch, uint32_t events)
+{
+	struct xsk *xsk = container_of(watch, struct xsk, watch);
+
+	(void)events;
+	for (int i = 0; i < BATCHES_PER_CALL; i++)
+		if (take_batch(w, xsk) < BATCH)
+			return;
+}
+
+static void fill_ring(struct xsk *xsk, uint32_t frames)
+{
+	uint32_t index;
+
+	if (xsk_ring_prod__reserve(&xsk->fill, frames, &index) != frames)
+		return;
+	for (uint32_t i = 0; i < frames; i++)
+		*xsk_ring_prod__fill_addr(&xsk->fill, index + i) = (uint64_t)i * xsk->frame_size;
+	xsk_ring_prod__submit(&xsk->fill, frames);
+}
+
+static int open_queue(struct worker *w, struct xsk *xsk, uint32_t queue, uint32_t frames,
+		      struct error *error)
+{
+	struct xsk_umem_config umem_config = {
+		.fill_size = frames,
+		.comp_size = 64,
+		.frame_size = xsk->frame_size,
+		/* aligns the IP header */
+		.frame_headroom = w->order.config.l2_len ? 2 : 0,
+	};
+	struct xsk_socket_config socket_config = {
+		.rx_size = frames,
+		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
+		.bind_flags = XDP_COPY,
+	};
+	int err;
+
+	xsk->bytes = (size_t)frames * xsk->frame_size;
+	xsk->area = mmap(NULL, xsk->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			 0);
+	if (xsk->area == MAP_FAILED)
+		return error_set(error, errno, "no memory for the packets of queue %u", queue);
+	err = xsk_umem__create(&xsk->umem, xsk->area, xsk->bytes, &xsk->fill, &xsk->completion,
+			       &umem_config);
+	if (err)
+		return error_set(error, -err, "cannot register memory for AF_XDP: %s%s",
+				 strerror(-err),
+				 err == -ENOBUFS ? " (RLIMIT_MEMLOCK is too low)" : "");
+	fill_ring(xsk, frames);
+	err = xsk_socket__create(&xsk->socket, w->start.ifname, queue, xsk->umem, &xsk->rx, NULL,
+				 &socket_config);
+	if (err)
+		return error_set(error, -err, "cannot open an AF_XDP socket on queue %u of %s: %s",
+				 queue, w->start.ifname, strerror(-err));
+	xsk->watch.ready = xsk_ready;
+	if (worker_watch(w, xsk_socket__fd(xsk->socket), &xsk->watch, EPOLLIN))
+		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
+	return 0;
+}
+
+static void close_queue(struct xsk *xsk)
+{
+	if (xsk->socket)
+		xsk_socket__delete(xsk->socket);
+	if (xsk->umem)
+		xsk_umem__delete(xsk->umem);
+	if (xsk->area && xsk->area != MAP_FAILED)
+		munmap(xsk->area, xsk->bytes);
+}
+
+/**
+ * sockets_open() - Open a socket for each receive queue, and enter all of them in xsks_v1
+ *
+ * From here on the dataplane hands over what it allows.
+ *
+ * Return: 0 or -errno.
+ */
+int sockets_open(struct worker *w, struct error *error)
+{
+	uint32_t queues = w->start.queues > QUEUES_MAX ? QUEUES_MAX : w->start.queues;
+	uint32_t frame = w->order.mtu + w->order.config.l2_len + FRAME_OVERHEAD > SMALL_FRAME
+				 ? LARGE_FRAME
+				 : SMALL_FRAME;
+	uint32_t frames = FRAMES;
+	int err = 0;
+
+	while (frames * queues > FRAMES_TOTAL && frames > FRAMES_MIN)
+		frames /= 2;
+	w->xsks = calloc(queues, sizeof(*w->xsks));
+	if (!w->xsks)
+		return error_set(error, ENOMEM, "out of memory");
+	for (uint32_t queue = 0; queue < queues && !err; queue++) {
+		w->xsks[queue].frame_size = frame;
+		err = open_queue(w, &w->xsks[queue], queue, frames, error);
+		if (err == -EINVAL && queue) {
+			close_queue(&w->xsks[queue]);
+			queues = queue; /* the others exist, but are not in use */
+			err = 0;
+		}
+	}
+	for (uint32_t queue = 0; queue < queues && !err; queue++) {
+		int fd = xsk_socket__fd(w->xsks[queue].socket);
+
+		if (bpf_map_update_elem(w->start.fds[FORWARD_FD_XSKS], &queue, &fd, BPF_ANY))
+			err = error_set(error, errno, "cannot fill BPF map xsks_v1: %s",
+					strerror(errno));
+	}
+	if (!err)
+		w->status->queues = w->n_xsks = queues;
+	return err;
+}

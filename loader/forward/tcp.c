@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * TCP: dial the destination, let the peer's handshake through, relay.
+ *
+ * A connection has two sockets: the host's, connected to the destination, and the peer's, accepted
+ * in the private network namespace.  Its states:
+ *
+ *	dialling	the peer's SYN is held.  Ends as connected, or with an answer to that SYN.
+ *	accepting	the SYN has gone to the TUN, and the kernel there shakes hands.  Ends with
+ *			accept(), or after a minute.
+ *	connected	the relay moves data.  Ends when both directions have been shut, or either
+ *			socket has failed, which resets the other.
+ *
+ * The relay peeks at one socket, sends to the other and discards what was sent, so it buffers
+ * nothing.  A direction that could not send everything is blocked until its writer has room.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "worker.h"
+
+#define DIALS_MAX	   1024
+#define DIALS_OF_ONE_PEER  256
+#define REFUSED_NS	   SECOND_NS
+#define NOTSENT_BYTES	   (256 << 10)
+#define KEEPALIVE_IDLE_S   120
+#define KEEPALIVE_S	   30
+#define KEEPALIVE_PROBES   5
+#define CHUNK_MIN	   (16 << 10)
+#define CHUNKS_PER_TURN	   8
+#define TUN_READS_PER_TURN 64
+#define EVENTS		   (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+
+enum tcp_state { TCP_DIALLING, TCP_ACCEPTING, TCP_CONNECTED };
+
+/* One direction of the relay. */
+struct half {
+	uint32_t chunk; /* bytes to try at a time: what the writer takes */
+	bool ended;	/* the reader's peer has sent its FIN, though perhaps not all is read */
+	bool shut;	/* and so has the writer */
+	bool blocked;
+};
+
+struct tcp_flow {
+	struct flow_entry entry;
+	struct watch host_watch;
+	struct watch peer_watch;
+	int host_fd;
+	int peer_fd;
+	enum tcp_state state;
+	uint32_t syn_len;
+	uint8_t *syn;	/* while dialling */
+	struct half up; /* from the peer to the destination */
+	struct half down;
+};
+
+static struct tcp_flow *flow_of(struct flow_entry *entry)
+{
+	return container_of(entry, struct tcp_flow, entry);
+}
+
+static void set_option(int fd, int level, int name, int value)
+{
+	setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+static void close_socket(int fd, bool reset)
+{
+	struct linger at_once = {.l_onoff = 1};
+
+	if (fd < 0)
+		return;
+	if (reset)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	close(fd);
+}
+
+static void leave_state(struct worker *w, struct tcp_flow *flow)
+{
+	if (flow->state == TCP_DIALLING) {
+		w->status->tcp_dials = --w->n_dialling;
+		flow->entry.peer->dials--;
+		free(flow->syn);
+		flow->syn = NULL;
+	} else if (flow->state == TCP_CONNECTED) {
+		w->status->tcp_connections--;
+	}
+}
+
+static void answer(struct worker *w, const struct ip_packet *syn, enum refusal_kind kind)
+{
+	struct peer *peer = peer_find(w, &syn->ends.saddr, syn->ends.version);
+	uint8_t packet[IP_HEADER_MAX + TCP_RESET_LEN];
+	struct virtio_net_hdr none = {};
+
+	switch (kind) {
+	case REFUSAL_RESET:
+		if (peer)
+			transmit_ip(w, peer, packet, tcp_reset_build(packet, syn), &none);
+		break;
+	case REFUSAL_NO_ROUTE:
+		transmit_error(w, syn, ICMP_ERROR_NO_ROUTE, 0);
+		break;
+	case REFUSAL_HOST:
+		transmit_error(w, syn, ICMP_ERROR_HOST, 0);
+		break;
+	case REFUSAL_PROHIBITED:
+		transmit_error(w, syn, ICMP_ERROR_PROHIBITED, 0);
+		break;
+	case REFUSAL_NONE:
+	case REFUSAL_SILENT:
+		break;
+	}
+}
+
+/* Answer the SYN that is held. */
+static void answer_held(struct worker *w, struct tcp_flow *flow, enum refusal_kind kind)
+{
+	struct ip_packet syn;
+
+	if (flow->syn && !ip_parse(flow->syn, flow->syn_len, &syn))
+		answer(w, &syn, kind);
+}
+
+static struct refusal *refusal_of(struct worker *w, const struct flow_name *name)
+{
+	struct flow_name to = {.ends.daddr = name->ends.daddr, .dport = name->dport};
+
+	return &w->refusals[flow_hash(w, &to) % REFUSALS];
+}
+
+static enum refusal_kind refused_lately(struct worker *w, const struct flow_name *name)
+{
+	const struct refusal *refusal = refusal_of(w, name);
+
+	if (w->now_ns >= refusal->until_ns || refusal->port != name->dport ||
+	    memcmp(&refusal->addr, &name->ends.daddr, 16))
+		return REFUSAL_NONE;
+	return refusal->kind;
+}
+
+static void remember_refusal(struct worker *w, const struct flow_name *name, enum refusal_kind kind)
+{
+	struct refusal *refusal = refusal_of(w, name);
+
+	refusal->addr = name->ends.daddr;
+	refusal->port = name->dport;
+	refusal->kind = kind;
+	refusal->until_ns = w->now_ns + REFUSED_NS;
+}
+
+/* What the socket's error means to the peer. */
+static enum refusal_kind refusal_for(struct worker *w, int err)
+{
+	switch (err) {
+	case ECONNREFUSED:
+	case ECONNRESET:
+		w->status->tcp_refused++;
+		return REFUSAL_RESET;
+	case ETIMEDOUT:
+		w->status->tcp_timed_out++;
+		return REFUSAL_HOST;
+	case ENETUNREACH:
+		w->status->tcp_unreachable++;
+		return REFUSAL_NO_ROUTE;
+	case EHOSTUNREACH:
+	case EHOSTDOWN:
+		w->status->tcp_unreachable++;
+		return REFUSAL_HOST;
+	case EACCES:
+	case EPERM:
+		w->status->tcp_unreachable++;
+		return REFUSAL_PROHIBITED;
+	default: /* out of descriptors, ports or memory: ours, not the destination's */
+		w->status->refused_limit++;
+		return REFUSAL_SILENT;
+	}
+}
+
+static void tcp_end(struct worker *w, struct flow_entry *entry, bool reset)
+{
+	struct tcp_flow *flow = flow_of(entry);
+
+	if (flow->state == TCP_DIALLING && reset)
+		answer_held(w, flow, REFUSAL_RESET);
+	leave_state(w, flow);
+	close_socket(flow->host_fd, reset);
+	close_socket(flow->peer_fd, reset);
+	flow_remove(w, entry);
+}
+
+/* The timer of the list: a dial that nobody answered, a handshake or connection gone silent. */
+static void tcp_time_out(struct worker *w, struct flow_entry *entry, bool reset)
+{
+	struct tcp_flow *flow = flow_of(entry);
+
+	if (flow->state == TCP_DIALLING && w->now_ns - entry->active_ns > 10 * SECOND_NS) {
+		enum refusal_kind kind = refusal_for(w, ETIMEDOUT);
+
+		answer_held(w, flow, kind);
+		remember_refusal(w, &entry->name, kind);
+		reset = false;
+	}
+	tcp_end(w, entry, reset);
+}
+
+static void dial_failed(struct worker *w, struct tcp_flow *flow, int err)
+{
+	enum refusal_kind kind = refusal_for(w, err);
+
+	answer_held(w, flow, kind);
+	if (kind != REFUSAL_SILENT)
+		remember_refusal(w, &flow->entry.name, kind);
+	tcp_end(w, &flow->entry, false);
+}
+
+/* Let the handshake through. */
+static void dial_done(struct worker *w, struct tcp_flow *flow)
+{
+	struct ip_packet syn;
+
+	if (!ip_parse(flow->syn, flow->syn_len, &syn)) {
+		coalesce_add(&w->coalescer, &syn);
+		coalesce_flush(&w->coalescer);
+	}
+	leave_state(w, flow);
+	flow->state = TCP_ACCEPTING;
+	flow_move(w, &flow->entry, &w->accepting);
+}
+
+static bool is_harmless(int err)
+{
+	return err == EAGAIN || err == EWOULDBLOCK || err == EINTR;
+}
+
+/*
+ * Move data in one direction until there is none, the writer is full, or the turn is over.
+ *
+ * Return: bytes that were moved, with @more set where the turn was too short; -errno.
+ */
+static ssize_t pump(struct worker *w, int from, int to, struct half *half, bool *more)
+{
+	ssize_t moved = 0;
+
+	for (int i = 0; i < CHUNKS_PER_TURN; i++) {
+		ssize_t read, sent;
+
+		if (half->blocked || half->shut)
+			return moved;
+		read = recv(from, w->buffer, half->chunk, MSG_PEEK | MSG_DONTWAIT);
+		if (read < 0)
+			return is_harmless(errno) ? moved : -errno;
+		if (!read) {
+			half->shut = true;
+			shutdown(to, SHUT_WR);
+			return moved;
+		}
+		sent = send(to, w->buffer, read, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (sent < 0 && !is_harmless(errno))
+			return -errno;
+		half->blocked = sent < read;
+		if (sent <= 0)
+			return moved;
+		if (recv(from, NULL, sent, MSG_TRUNC | MSG_DONTWAIT) != sent)
+			return -EIO;
+		moved += sent;
+		if (sent == (ssize_t)half->chunk && half->chunk < RELAY_BUFFER)
+			half->chunk *= 2;
+		else if (half->blocked)
+			half->chunk = sent > CHUNK_MIN ? sent : CHUNK_MIN;
+		/* all was read, and the kernel will say when there is more */
+		else if (read < (ssize_t)half->chunk && !half->ended)
+			return moved;
+	}
+	*more = true;
+	return moved;
+}
+
+static void relay(struct worker *w, struct tcp_flow *flow)
+{
+	bool more = false;
+	ssize_t up = pump(w, flow->peer_fd, flow->host_fd, &flow->up, &more);
+	ssize_t down = up < 0 ? up : pump(w, flow->host_fd, flow->peer_fd, &flow->down, &more);
+
+	if (up < 0 || down < 0) {
+		tcp_end(w, &flow->entry, true);
+		return;
+	}
+	w->status->bytes_up += up;
+	w->status->bytes_down += down;
+	if (flow->up.shut && flow->down.shut) {
+		tcp_end(w, &flow->entry, false);
+		return;
+	}
+	if (more)
+		flow_move(w, &flow->entry, &w->unfinished);
+	else if (flow->entry.on == &w->unfinished)
+		flow_move(w, &flow->entry, &w->connected);
+	else if (up || down)
+		flow_touch(w, &flow->entry);
+}
+
+/**
+ * tcp_continue() - Give every connection with unfinished work another turn
+ */
+void tcp_continue(struct worker *w)
+{
+	struct flow_entry *last = TAILQ_LAST(&w->unfinished, flow_list), *flow;
+
+	while (last && (flow = TAILQ_FIRST(&w->unfinished))) {
+		bool is_last = flow == last;
+
+		relay(w, flow_of(flow));
+		if (is_last)
+			return;
+	}
+}
+
+static void host_ready(struct worker *w, struct watch *watch, uint32_t events)
+{
+	struct tcp_flow *flow = container_of(watch, struct tcp_flow, host_watch);
+	socklen_t len = sizeof(int);
+	int err = 0;
+
+	if (flow->entry.is_dead)
+		return;
+	if (events & (EPOLLRDHUP | EPOLLHUP))
+		flow->down.ended = true;
+	if (events & EPOLLOUT)
+		flow->up.blocked = false;
+	if (flow->state == TCP_CONNECTED) {
+		relay(w, flow);
+	} else if (flow->state == TCP_DIALLING) {
+		getsockopt(flow->host_fd, SOL_SOCKET, SO_ERROR, &err, &len);
+		if (err)
+			dial_failed(w, flow, err);
+		else if (events & EPOLLOUT)
+			dial_done(w, flow);
+	}
+}
+
+static void peer_ready(struct worker *w, struct watch *watch, uint32_t events)
+{
+	struct tcp_flow *flow = container_of(watch, struct tcp_flow, peer_watch);
+
+	if (flow->entry.is_dead)
+		return;
+	if (events & (EPOLLRDHUP | EPOLLHUP))
+		flow->up.ended = true;
+	if (events & EPOLLOUT)
+		flow->down.blocked = false;
+	relay(w, flow);
+}
+
+static void set_host_options(int fd)
+{
+	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_BYTES);
+	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_S);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+	/* allowed to unprivileged processes only where the administrator says so */
+	setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "bbr", 3);
+}
+
+/* Open the host's socket and dial; -errno where that fails at once. */
+static int dial(struct worker *w, struct tcp_flow *flow, const union addr *to)
+{
+	const struct flow_name *name = &flow->entry.name;
+	int family = name->ends.version == IP_VERSION_4 ? AF_INET : AF_INET6;
+	struct sockaddr_storage addr;
+	socklen_t len = route_sockaddr(&addr, name->ends.version, to, name->dport);
+
+	flow->host_fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (flow->host_fd < 0)
+		return -errno;
+	set_host_options(flow->host_fd);
+	if (connect(flow->host_fd, (struct sockaddr *)&addr, len) && errno != EINPROGRESS)
+		return -errno;
+	flow->host_watch.ready = host_ready;
+	return worker_watch(w, flow->host_fd, &flow->host_watch, EVENTS);
+}
+
+/* Keep the newest SYN: a peer may have given up and come again from the same port. */
+static bool hold(struct tcp_flow *flow, const struct ip_packet *p)
+{
+	uint8_t *copy = malloc(p->len);
+
+	if (!copy)
+		return false;
+	memcpy(copy, p->data, p->len);
+	free(flow->syn);
+	flow->syn = copy;
+	flow->syn_len = p->len;
+	return true;
+}
+
+static struct tcp_flow *flow_new(struct worker *w, const struct flow_name *name,
+				 const struct ip_packet *p, const uint8_t *mac)
+{
+	struct tcp_flow *flow = calloc(1, sizeof(*flow));
+
+	if (!flow)
+		return NULL;
+	flow->host_fd = flow->peer_fd = -1;
+	flow->up.chunk = flow->down.chunk = CHUNK_MIN;
+	flow->entry.end = tcp_time_out;
+	if (!hold(flow, p) || !flow_insert(w, &flow->entry, name, mac)) {
+		free(flow->syn);
+		free(flow);
+		return NULL;
+	}
+	flow->state = TCP_DIALLING;
+	flow->entry.peer->dials++;
+	w->status->tcp_dials = ++w->n_dialling;
+	flow_move(w, &flow->entry, &w->dialling);
+	return flow;
+}
+
+static void open_flow(struct worker *w, const struct flow_name *name, const struct ip_packet *p,
+		      const uint8_t *mac)
+{
+	enum refusal_kind kind = refused_lately(w, name);
+	struct peer *peer = peer_learn(w, &name->ends.saddr, name->ends.version, mac);
+	struct tcp_flow *flow;
+	union addr to;
+	int err;
+
+	if (!peer || w->n_dialling >= DIALS_MAX || peer->dials >= DIALS_OF_ONE_PEER) {
+		w->status->tcp_deferred++;
+		return;
+	}
+	if (kind == REFUSAL_NONE)
+		kind = route_admit(w, name, &to);
+	if (kind != REFUSAL_NONE) {
+		answer(w, p, kind == REFUSAL_PROHIBITED ? REFUSAL_RESET : kind);
+		return;
+	}
+	flow = flow_new(w, name, p, mac);
+	if (!flow)
+		return;
+	err = dial(w, flow, &to);
+	if (err)
+		dial_failed(w, flow, -err);
+}
+
+/**
+ * tcp_input() - A TCP packet of a peer
+ * @p: not a fragment
+ * @mac: where it came from, NULL on links without addresses
+ */
+void tcp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
+{
+	struct flow_entry *entry;
+	struct flow_name name;
+	struct tcphdr tcp;
+	uint8_t flags;
+
+	if (p->len < p->l4_off + sizeof(tcp)) {
+		w->status->rx_ignored++;
+		return;
+	}
+	memcpy(&tcp, p->data + p->l4_off, sizeof(tcp));
+	if (tcp.th_off < 5 || p->len < p->l4_off + tcp.th_off * 4u) {
+		w->status->rx_ignored++;
+		return;
+	}
+	flags = tcp.th_flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN);
+	if (flags == TH_SYN) {
+		flow_name_set(&name, p, tcp.th_sport, tcp.th_dport);
+		entry = flow_lookup(w, &name);
+		if (!entry) {
+			open_flow(w, &name, p, mac);
+			return;
+		}
+		if (flow_of(entry)->state == TCP_DIALLING) {
+			hold(flow_of(entry), p);
+			return;
+		}
+	}
+	coalesce_add(&w->coalescer, p);
+}
+
+/**
+ * tcp_write_tun() - What the coalescer has put together goes to the private namespace
+ *
+ * The device takes it or drops it, and TCP copes.
+ */
+void tcp_write_tun(void *arg, const struct iovec *parts, int n)
+{
+	struct worker *w = arg;
+
+	if (writev(w->tun_fd, parts, n) < 0)
+		w->status->rx_ignored++;
+}
+
+/* Bring the accepted socket together with the one that was dialled for it. */
+static bool join(struct worker *w, int fd, const struct sockaddr_storage *peer)
+{
+	struct flow_name name = {.l4_proto = IPPROTO_TCP};
+	struct sockaddr_storage own;
+	socklen_t len = sizeof(own);
+	struct flow_entry *entry;
+	struct tcp_flow *flow;
+
+	if (getsockname(fd, (struct sockaddr *)&own, &len))
+		return false;
+	name.ends.version = peer->ss_family == AF_INET ? IP_VERSION_4 : IP_VERSION_6;
+	route_addr(peer, &name.ends.saddr, &name.sport);
+	route_addr(&own, &name.ends.daddr, &name.dport);
+	entry = flow_lookup(w, &name);
+	if (!entry || flow_of(entry)->state != TCP_ACCEPTING)
+		return false;
+	flow = flow_of(entry);
+	flow->peer_fd = fd;
+	flow->peer_watch.ready = peer_ready;
+	flow->state = TCP_CONNECTED;
+	flow_move(w, entry, &w->connected);
+	w->status->tcp_connections++;
+	w->status->tcp_opened++;
+	if (worker_watch(w, fd, &flow->peer_watch, EVENTS))
+		tcp_end(w, entry, true);
+	return true;
+}
+
+/**
+ * tcp_listen_ready() - Handshakes are complete
+ */
+void tcp_listen_ready(struct worker *w, struct watch *watch, uint32_t events)
+{
+	int listener = w->listen_fds[watch - w->listen_watches];
+	struct sockaddr_storage peer;
+
+	(void)events;
+	for (;;) {
+		socklen_t len = sizeof(peer);
+		int fd = accept4(listener, (struct sockaddr *)&peer, &len,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0)
+			return;
+		if (!join(w, fd, &peer))
+			close_socket(fd, true);
+	}
+}
+
+/* Send one packet of the private namespace's to its peer; false where there is no room. */
+static bool forward_down(struct worker *w, struct virtio_net_hdr *header, size_t len)
+{
+	struct iovec part = {w->tun_packet, len};
+	struct ip_packet packet;
+	struct peer *peer;
+
+	/* the namespace says other things as well, such as router solicitations */
+	if (ip_parse(w->tun_packet, len, &packet) || packet.l4_proto != IPPROTO_TCP)
+		return true;
+	peer = peer_find(w, &packet.ends.daddr, packet.ends.version);
+	if (!peer)
+		return true;
+	return transmit(w, peer->mac, header, &part, 1, packet.ends.version);
+}
+
+/**
+ * tcp_tun_ready() - The private namespace has packets for peers
+ *
+ * Where the interface has no room the packet at hand is lost, as on any full queue, and the rest
+ * waits in the TUN.
+ */
+void tcp_tun_ready(struct worker *w, struct watch *watch, uint32_t events)
+{
+	struct virtio_net_hdr header;
+	struct iovec parts[2] = {
+		{&header, sizeof(header)},
+		{w->tun_packet, TUN_PACKET_MAX},
+	};
+
+	(void)watch;
+	(void)events;
+	for (int i = 0; i < TUN_READS_PER_TURN; i++) {
+		ssize_t len = readv(w->tun_fd, parts, 2);
+
+		if (len <= (ssize_t)sizeof(header))
+			return;
+		if (!forward_down(w, &header, len - sizeof(header))) {
+			transmit_wait(w);
+			return;
+		}
+	}
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "worker.h"
+
+#include <errno.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fragment.h"
+
+#define EVENTS_PER_ROUND 256
+#define TICK_MS		 250 /* how often timeouts are looked at while there are flows */
+#define FILES_SPARE	 128 /* descriptors that are no flow's */
+#define FILES_PER_FLOW	 2
+#define RESETS_PER_DRAIN 500 /* the TUN queues more than that */
+
+/**
+ * worker_watch() - Have events of a descriptor delivered
+ * @watch: lives until the descriptor is closed
+ *
+ * Return: 0 or -errno.
+ */
+int worker_watch(struct worker *w, int fd, struct watch *watch, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.ptr = watch};
+
+	return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * SECOND_NS + now.tv_nsec;
+}
+
+/* An error about TCP is for the private namespace, which knows its connections. */
+static bool is_tcp_error(const struct ip_packet *p)
+{
+	uint8_t *icmp = p->data + p->l4_off;
+	size_t len = p->len - p->l4_off;
+	bool is4 = p->ends.version == IP_VERSION_4;
+	size_t at = ICMP_HEADER_LEN + (is4 ? 9 : 6); /* protocol, next header */
+
+	if (len < ICMP_HEADER_LEN + ip_header_len(p->ends.version))
+		return false;
+	if (is4 ? icmp[0] != ICMP_UNREACH && icmp[0] != ICMP_TIMXCEED
+		: icmp[0] == 0 || icmp[0] > ICMP6_PARAM_PROB)
+		return false;
+	return icmp[at] == IPPROTO_TCP;
+}
+
+static void icmp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
+{
+	struct virtio_net_hdr none = {};
+	struct iovec parts[2] = {{&none, sizeof(none)}, {p->data, p->len}};
+
+	if (is_tcp_error(p))
+		tcp_write_tun(w, parts, 2);
+	else
+		echo_input(w, p, mac);
+}
+
+/* Routers drop what has no time left; what is delivered here has arrived. */
+static bool is_out_of_time(struct worker *w, const struct ip_packet *p)
+{
+	struct flow_name name;
+	union addr to;
+
+	if (p->ttl > 1)
+		return false;
+	flow_name_set(&name, p, 0, 0);
+	if (route_find(w, &name, &to) == ROUTE_LOCAL)
+		return false;
+	transmit_error(w, p, ICMP_ERROR_TIME, 0);
+	return true;
+}
+
+static void packet_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
+{
+	bool is4 = p->ends.version == IP_VERSION_4;
+
+	if (p->ttl <= 1) {
+		peer_learn(w, &p->ends.saddr, p->ends.version, mac);
+		if (is_out_of_time(w, p))
+			return;
+	}
+	if (p->l4_proto == IPPROTO_TCP)
+		tcp_input(w, p, mac);
+	else if (p->l4_proto == IPPROTO_UDP)
+		udp_input(w, p, mac);
+	else if (p->l4_proto == (is4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+		icmp_input(w, p, mac);
+	else
+		w->status->rx_ignored++;
+}
+
+/**
+ * worker_input() - A frame that the dataplane has allowed
+ * @frame: lives until the end of its batch
+ */
+void worker_input(struct worker *w, uint8_t *frame, size_t len)
+{
+	uint8_t l2_len = w->order.config.l2_len;
+	const uint8_t *mac = l2_len ? frame + LINK_ADDR_LEN : NULL;
+	struct ip_packet packet, whole;
+
+	w->status->rx_packets++;
+	if (len <= l2_len || ip_parse(frame + l2_len, len - l2_len, &packet)) {
+		w->status->rx_ignored++;
+		return;
+	}
+	if (!packet.is_fragment) {
+		packet_input(w, &packet, mac);
+		return;
+	}
+	if (!reassembly_add(w->reassembly, &packet, w->now_ns, w->order.config.fragment_timeout_ns,
+			    &whole))
+		return;
+	packet_input(w, &whole, mac);
+	coalesce_flush(&w->coalescer);
+	udp_flush(w);
+}
+
+static void take_order(struct worker *w, const struct forward_order *order, const int *fds)
+{
+	for (int i = 0; i < FORWARD_FDS; i++) {
+		close(w->start.fds[i]);
+		w->start.fds[i] = fds[i];
+	}
+	w->order = *order;
+	recheck_flows(w);
+}
+
+static void control_ready(struct worker *w, struct watch *watch, uint32_t events)
+{
+	struct forward_order order;
+	int fds[FORWARD_FDS];
+	union {
+		struct cmsghdr header;
+		uint8_t bytes[CMSG_SPACE(sizeof(fds))];
+	} control;
+	struct iovec part = {&order, sizeof(order)};
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t len = recvmsg(w->start.control_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	(void)watch;
+	(void)events;
+	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (len != sizeof(order) || message.msg_controllen < sizeof(control.header) ||
+	    control.header.cmsg_len != CMSG_LEN(sizeof(fds))) {
+		w->over = true; /* the parent has left */
+		return;
+	}
+	memcpy(fds, CMSG_DATA(&control.header), sizeof(fds));
+	take_order(w, &order, fds);
+}
+
+static int map_status(struct worker *w, struct error *error)
+{
+	size_t size = sysconf(_SC_PAGESIZE);
+
+	w->status = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 w->start.fds[FORWARD_FD_STATUS], 0);
+	if (w->status == MAP_FAILED)
+		return error_set(error, errno, "cannot map BPF map forwarder_v1: %s",
+				 strerror(errno));
+	return 0;
+}
+
+static int prepare(struct worker *w, struct error *error)
+{
+	uint32_t files = privileges_raise_files();
+
+	TAILQ_INIT(&w->idle_peers);
+	TAILQ_INIT(&w->dialling);
+	TAILQ_INIT(&w->accepting);
+	TAILQ_INIT(&w->connected);
+	TAILQ_INIT(&w->unfinished);
+	TAILQ_INIT(&w->udp);
+	TAILQ_INIT(&w->echo);
+	TAILQ_INIT(&w->dead);
+	w->flows_max = files > 2 * FILES_SPARE ? (files - FILES_SPARE) / FILES_PER_FLOW
+					       : FILES_SPARE / FILES_PER_FLOW;
+	if (getrandom(w->hash_key, sizeof(w->hash_key), 0) < 0)
+		return error_set(error, errno, "cannot get random numbers: %s", strerror(errno));
+	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	w->reassembly = reassembly_new();
+	w->buffer = malloc(BUFFER_BYTES);
+	w->tun_packet = malloc(TUN_PACKET_MAX);
+	if (w->epoll_fd < 0 || !w->reassembly || !w->buffer || !w->tun_packet)
+		return error_set(error, ENOMEM, "out of memory");
+	coalesce_init(&w->coalescer, tcp_write_tun, w);
+	w->control_watch.ready = control_ready;
+	if (worker_watch(w, w->start.control_fd, &w->control_watch, EPOLLIN))
+		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
+	return map_status(w, error);
+}
+
+/* Everything that needs privileges; the AF_XDP sockets come last, as they open the way in. */
+static int open_all(struct worker *w, struct error *error)
+{
+	int err = prepare(w, error);
+
+	if (!err)
+		err = route_open(w, error);
+	if (!err)
+		err = transmit_open(w, error);
+	if (!err)
+		err = echo_open(w, error);
+	if (!err)
+		err = private_open(w, error);
+	if (!err)
+		err = sockets_open(w, error);
+	if (!err)
+		err = privileges_drop(error);
+	return err;
+}
+
+static void round_of_events(struct worker *w)
+{
+	struct epoll_event events[EVENTS_PER_ROUND];
+	int timeout_ms = !TAILQ_EMPTY(&w->unfinished) ? 0 : w->n_flows ? TICK_MS : -1;
+	int n = epoll_wait(w->epoll_fd, events, EVENTS_PER_ROUND, timeout_ms);
+
+	w->now_ns = monotonic_ns();
+	for (int i = 0; i < n; i++) {
+		struct watch *watch = events[i].data.ptr;
+
+		watch->ready(w, watch, events[i].events);
+	}
+	tcp_continue(w);
+	flows_expire(w);
+	flows_bury(w);
+}
+
+static void end_list(struct worker *w, struct flow_list *list)
+{
+	struct flow_entry *flow;
+
+	for (int n = 1; (flow = TAILQ_FIRST(list)); n++) {
+		flow->end(w, flow, true);
+		if (n % RESETS_PER_DRAIN == 0)
+			for (int i = 0; i < RESETS_PER_DRAIN; i++)
+				tcp_tun_ready(w, &w->tun_watch, 0);
+	}
+	for (int i = 0; i < RESETS_PER_DRAIN; i++)
+		tcp_tun_ready(w, &w->tun_watch, 0);
+}
+
+/* Tell both ends of every connection that it is over. */
+static void leave(struct worker *w)
+{
+	end_list(w, &w->dialling);
+	end_list(w, &w->accepting);
+	end_list(w, &w->unfinished);
+	end_list(w, &w->connected);
+}
+
+static void report(const struct worker *w, bool is_ready, const char *text)
+{
+	struct forward_report report = {.is_ready = is_ready};
+
+	snprintf(report.text, sizeof(report.text), "%s", text);
+	if (send(w->start.control_fd, &report, sizeof(report), MSG_NOSIGNAL) < 0)
+		errno = 0; /* nobody is left to tell */
+}
+
+static void set_signals(void)
+{
+	sigset_t none;
+
+	/* the parent decides when we end; a terminal's Ctrl-C is for it */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/**
+ * worker_main() - Be the forwarder, until the parent leaves
+ * @start: the settings; the descriptors are owned from here on
+ *
+ * Return: exit status of the process.
+ */
+int worker_main(const struct worker_start *start)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+	struct error error;
+
+	if (!w)
+		return 1;
+	set_signals();
+	prctl(PR_SET_NAME, "shrike-forward");
+	w->start = *start;
+	w->order = start->order;
+	w->now_ns = monotonic_ns();
+	if (open_all(w, &error)) {
+		report(w, false, error.text);
+		return 1;
+	}
+	/* once more: a change of the user forgets it */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	w->status->pid = getpid();
+	w->status->starts++;
+	report(w, true, "");
+	while (!w->over)
+		round_of_events(w);
+	leave(w);
+	return 0;
+}

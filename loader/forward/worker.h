@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The forwarder process: what its parts share.
+ *
+ * One thread around one epoll set.  Flows are named by the packet that opened them; a flow is
+ * freed at the end of the round in which it ended, as events of that round may still name it.
+ */
+#ifndef SHRIKE_FORWARD_WORKER_H
+#define SHRIKE_FORWARD_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include "coalesce.h"
+#include "config.h"
+#include "error.h"
+#include "forwarder.h"
+#include "ip.h"
+#include "reassemble.h"
+
+#define SECOND_NS 1000000000ull
+
+#define ETHERNET_LEN   14
+#define LINK_ADDR_LEN  6
+#define FLOW_BUCKETS   65536
+#define PEER_BUCKETS   4096
+#define PEERS_MAX      16384
+#define REFUSALS       1024
+#define UDP_BATCH      64
+#define UDP_READS      16 /* answers read at a time, each of any size */
+#define UDP_READ_BYTES (65536 + 64)
+#define RELAY_BUFFER   (256 << 10)
+#define BUFFER_BYTES   (UDP_READS * UDP_READ_BYTES)
+#define TUN_PACKET_MAX (65536 + 64)
+#define MESSAGE_MAX    256
+
+/* What the parent tells: with a new generation, and first of all. */
+struct forward_order {
+	struct config config;
+	uint32_t mtu;
+	uint32_t icmp_max; /* echo identifiers */
+	union addr own[2]; /* the interface's addresses, IPv4 and IPv6; zero: none */
+};
+
+/* Descriptors that come with an order, in this order. */
+enum forward_fd {
+	FORWARD_FD_INGRESS,    /* the ingress program */
+	FORWARD_FD_LOCAL_ADDR, /* local_addr_v1 */
+	FORWARD_FD_XSKS,       /* xsks_v1 */
+	FORWARD_FD_STATUS,     /* forwarder_v1 */
+	FORWARD_FDS,
+};
+
+/* What the child tells. */
+struct forward_report {
+	bool is_ready; /* else the text says what went wrong, and the child ends */
+	char text[MESSAGE_MAX];
+};
+
+/* What the worker is started with. */
+struct worker_start {
+	struct forward_order order;
+	int fds[FORWARD_FDS];
+	int control_fd; /* the child's end of the pair */
+	char ifname[16];
+	uint32_t queues; /* receive queues of the interface */
+	uint8_t mac[LINK_ADDR_LEN];
+};
+
+struct worker;
+
+/* Something that epoll watches; the first member of what it belongs to. */
+struct watch {
+	void (*ready)(struct worker *w, struct watch *watch, uint32_t events);
+};
+
+/* One peer: where its packets go, and what it takes up. */
+struct peer {
+	struct peer *next;
+	TAILQ_ENTRY(peer) by_use; /* while @flows is 0 */
+	union addr addr;
+	uint8_t version;
+	uint8_t mac[LINK_ADDR_LEN];
+	uint32_t flows;
+	uint32_t dials;
+};
+
+/* Names a flow: the ends of its first packet, ports in network order; echo: the identifier, 0. */
+struct flow_name {
+	struct ip_ends ends;
+	uint8_t l4_proto;
+	uint8_t pad[2];
+	uint16_t sport;
+	uint16_t dport;
+};
+
+TAILQ_HEAD(flow_list, flow_entry);
+
+/*
+ * struct flow_entry - what flows of all protocols have in common
+ * @on: the list it is on: all flows on a list have the same time to live, the oldest comes first
+ * @end: closes its sockets and takes it out of all tables; @reset: abruptly
+ */
+struct flow_entry {
+	struct flow_entry *next;
+	TAILQ_ENTRY(flow_entry) link;
+	struct flow_list *on;
+	struct flow_name name;
+	struct peer *peer;
+	uint64_t active_ns;
+	void (*end)(struct worker *w, struct flow_entry *flow, bool reset);
+	bool is_dead;
+};
+
+enum refusal_kind {
+	REFUSAL_NONE,
+	REFUSAL_RESET,
+	REFUSAL_NO_ROUTE,
+	REFUSAL_HOST,
+	REFUSAL_PROHIBITED,
+	REFUSAL_SILENT, /* let the peer try again */
+};
+
+/* A destination that did not answer well, not to be dialled again before @until_ns. */
+struct refusal {
+	union addr addr;
+	uint16_t port;
+	uint8_t kind; /* enum refusal_kind */
+	uint64_t until_ns;
+};
+
+struct xsk; /* socket.c */
+struct echo_flow;
+struct udp_flow;
+
+struct worker {
+	struct worker_start start;
+	struct forward_order order;
+	struct forwarder_status *status;
+	int epoll_fd;
+	uint64_t now_ns;
+	bool over;
+
+	struct xsk *xsks;
+	uint32_t n_xsks;
+	struct reassembly *reassembly;
+	struct coalescer coalescer;
+
+	int packet_fd;
+	bool tx_blocked; /* the packet socket has no room: the TUN waits */
+	struct watch packet_watch;
+
+	int tun_fd;
+	int listen_fds[2];
+	struct watch tun_watch;
+	struct watch listen_watches[2];
+	uint8_t *tun_packet;
+	uint8_t *buffer; /* of BUFFER_BYTES, for whoever needs one for a moment */
+
+	struct nl_sock *route_socket;
+	struct watch control_watch;
+
+	struct flow_entry *flows[FLOW_BUCKETS];
+	uint64_t hash_key[2];
+	uint32_t n_flows;
+	uint32_t flows_max;
+	struct peer *peers[PEER_BUCKETS];
+	TAILQ_HEAD(, peer) idle_peers; /* without flows, least recently used first */
+	uint32_t n_peers;
+	struct flow_list dialling;
+	struct flow_list accepting;
+	struct flow_list connected;
+	struct flow_list unfinished; /* the relay has more to do at once */
+	struct flow_list udp;
+	struct flow_list echo;
+	struct flow_list dead;
+	uint32_t n_dialling;
+	struct refusal refusals[REFUSALS];
+
+	struct udp_flow *batch_flow; /* whose datagrams wait in @batch */
+	int n_batch;
+	struct iovec batch[UDP_BATCH];
+	struct ip_packet batch_packets[UDP_BATCH];
+
+	int raw_fds[2];
+	struct watch raw_watches[2];
+	struct echo_flow *echo_by_id[65536];
+	uint16_t next_echo_id;
+	uint32_t n_echo;
+};
+
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
+/* worker.c */
+int worker_main(const struct worker_start *start);
+int worker_watch(struct worker *w, int fd, struct watch *watch, uint32_t events);
+void worker_input(struct worker *w, uint8_t *frame, size_t len);
+
+/* flows.c */
+uint64_t flow_hash(const struct worker *w, const struct flow_name *name);
+void flow_name_set(struct flow_name *name, const struct ip_packet *p, uint16_t sport,
+		   uint16_t dport);
+struct flow_entry *flow_lookup(struct worker *w, const struct flow_name *name);
+bool flow_insert(struct worker *w, struct flow_entry *flow, const struct flow_name *name,
+		 const uint8_t *mac);
+void flow_remove(struct worker *w, struct flow_entry *flow);
+void flow_move(struct worker *w, struct flow_entry *flow, struct flow_list *to);
+void flow_touch(struct worker *w, struct flow_entry *flow);
+void flows_expire(struct worker *w);
+void flows_bury(struct worker *w);
+struct peer *peer_find(struct worker *w, const union addr *addr, uint8_t version);
+struct peer *peer_learn(struct worker *w, const union addr *addr, uint8_t version,
+			const uint8_t *mac);
+
+/* socket.c: AF_XDP */
+int sockets_open(struct worker *w, struct error *error);
+
+/* transmit.c: out of the interface */
+int transmit_open(struct worker *w, struct error *error);
+bool transmit(struct worker *w, const uint8_t *mac, struct virtio_net_hdr *header,
+	      const struct iovec *parts, int n, uint8_t version);
+void transmit_wait(struct worker *w);
+void transmit_ip(struct worker *w, const struct peer *peer, uint8_t *packet, size_t len,
+		 struct virtio_net_hdr *header);
+void transmit_error(struct worker *w, const struct ip_packet *about, enum icmp_error kind,
+		    uint32_t info);
+
+/* private.c: the private network namespace */
+int private_open(struct worker *w, struct error *error);
+
+/* route.c: may the destination be dialled? */
+enum route {
+	ROUTE_OUT,   /* as it is, or the socket will say why not */
+	ROUTE_LOCAL, /* this host, as local forwarding allows; @to is what to dial */
+	ROUTE_REFUSED_LOCAL,
+	ROUTE_REFUSED_BACK,
+};
+
+int route_open(struct worker *w, struct error *error);
+enum route route_find(struct worker *w, const struct flow_name *name, union addr *to);
+socklen_t route_sockaddr(struct sockaddr_storage *to, uint8_t version, const union addr *addr,
+			 uint16_t port);
+void route_addr(const struct sockaddr_storage *from, union addr *addr, uint16_t *port);
+enum refusal_kind route_admit(struct worker *w, const struct flow_name *name, union addr *to);
+
+/* tcp.c */
+void tcp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac);
+void tcp_listen_ready(struct worker *w, struct watch *watch, uint32_t events);
+void tcp_tun_ready(struct worker *w, struct watch *watch, uint32_t events);
+void tcp_write_tun(void *arg, const struct iovec *parts, int n);
+void tcp_continue(struct worker *w);
+
+/* udp.c */
+void udp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac);
+void udp_flush(struct worker *w);
+
+/* echo.c */
+int echo_open(struct worker *w, struct error *error);
+void echo_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac);
+
+/* recheck.c */
+void recheck_flows(struct worker *w);
+
+/* privileges.c */
+int privileges_drop(struct error *error);
+uint32_t privileges_raise_files(void);
+
+#endif /* SHRIKE_FORWARD_WORKER_H */

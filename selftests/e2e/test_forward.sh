@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# The userspace forwarder: routed traffic on a host that does not forward, and whose settings stay
+# as they are.  SHRIKE_LONG=1 makes the transfers a gigabyte and the connections 5,000.
+
+. "$SELFTESTS/forward.sh"
+
+tests "veth tun" \
+	tcp_udp_and_ping_are_forwarded_without_the_kernels_router \
+	without_a_forwarder_packets_drop_and_a_new_one_comes_at_once \
+	a_killed_forwarder_leaves_nothing_open \
+	a_revoked_rule_cuts_connections_at_once \
+	streams_arrive_whole_both_ways_and_half_closed \
+	many_connections_are_forwarded_at_once \
+	a_slow_reader_slows_its_sender_down \
+	errors_of_the_network_reach_the_peer \
+	a_destination_that_says_nothing_is_given_up \
+	what_leads_back_into_the_interface_is_refused \
+	local_forwarding_dials_localhost
+
+test_tcp_udp_and_ping_are_forwarded_without_the_kernels_router() {
+	local family before
+	forwarding_topology "$1"
+	before=$(host_settings)
+	serve_all "$LAN" 8080
+	run_forwarder
+	for family in 4 6; do
+		use_family $family
+		probe ok "$PEER" tcp $LAN_IP 8080
+		probe ok "$PEER" tcp $LAN_IP 8080 -n 5000000
+		probe refused "$PEER" tcp $LAN_IP 8081
+		probe ok "$PEER" udp $LAN_IP 8080
+		probe ok "$PEER" udp $LAN_IP 8080 -n 5000
+		probe ok "$PEER" udp $LAN_IP 8080 -n 40000
+		probe refused "$PEER" udp $LAN_IP 8081
+		pings ok "$PEER" $LAN_IP
+		pings ok "$PEER" $LAN_IP -s 5000
+		pings ok "$PEER" $LAN_IP -c 50 -i 0.002
+		probe timeout "$PEER" tcp $LAN_IP 6666
+	done
+	is "TCP connections" 0 "$(forwarder tcp_connections)"
+	is "refused" 2 "$(forwarder tcp_refused)"
+	[ "$(forwarder bytes_up)" -gt 10000000 ] || die "bytes are not counted"
+	[ "$(forwarder bytes_down)" -gt 10000000 ] || die "bytes are not counted"
+	is "settings of the host" "$before" "$(host_settings)"
+	counters_agree wt0
+}
+
+test_without_a_forwarder_packets_drop_and_a_new_one_comes_at_once() {
+	local family
+	forwarding_topology "$1"
+	serve_all "$LAN" 8080
+	serve_all "$ROUTER" 8080
+	cat >>"$T/forward.yaml" <<-EOF2
+		peer_acl: [{id: all, action: allow, source: [any], protocol: all}]
+	EOF2
+	run_forwarder
+	probe ok "$PEER" tcp 192.168.77.2 8080
+	kill -STOP "${PROCESS[run-wt0]}" # which would start another
+	kill -KILL "$(forwarder pid)"
+	for family in 4 6; do
+		use_family $family
+		wait_for drops_for_want_of_a_forwarder
+		probe timeout "$PEER" tcp $LAN_IP 8080
+		probe timeout "$PEER" udp $LAN_IP 8080
+		is "datagrams at the LAN" "" "$(cat "$T/lan-8080-udp$family.log")"
+		probe timeout "$PEER" tcp $LAN_IP 6666
+		probe ok "$PEER" tcp $ROUTER_IP 8080 -n 300000
+	done
+	[ "$(dropped wt0 route_acl_default)$(dropped wt0 route_acl_denied)" != 00 ] ||
+		die "the ACL was not asked"
+	kill -CONT "${PROCESS[run-wt0]}"
+	wait_for -t 1 starts_are 2
+	use_family 4
+	probe ok "$PEER" tcp $LAN_IP 8080
+	counters_agree wt0
+}
+
+# The slot of a killed process's socket empties a moment after its end.
+drops_for_want_of_a_forwarder() {
+	local before
+	before=$(dropped wt0 no_forwarder)
+	in_ns "$PEER" "$TOOLS/peer" ask udp $LAN_IP 9 -t 1
+	[ "$(dropped wt0 no_forwarder)" -gt "$before" ]
+}
+
+starts_are() {
+	[ "$(forwarder starts)" = "$1" ]
+}
+
+test_a_killed_forwarder_leaves_nothing_open() {
+	forwarding_topology "$1"
+	serve_all "$LAN" 8080
+	use_family 4
+	run_forwarder
+	transfer_server "$LAN" 192.168.77.2 9000
+	session held "$PEER" tcp $LAN_IP 8080
+	talk held ok
+	begin_transfer cut both $LAN_IP 9000 10000000000 0
+	wait_for connections_are 2
+	kill -KILL "$(forwarder pid)"
+	wait_for -t 1 starts_are 2
+	probe ok "$PEER" tcp $LAN_IP 8080
+	# nothing of the host's side is left, and the peer hears of it with its next packet
+	wait_for lan_has_no_connection
+	talk held reset
+	await_end cut
+	[ "$STATUS" != 0 ] || die "the transfer went on"
+	matches "the transfer" "ConnectionReset|Broken pipe" "$(tail -n 1 "$T/cut.err")"
+}
+
+lan_has_no_connection() {
+	[ -z "$(in_ns "$LAN" ss -Htn state established)" ]
+}
+
+test_a_revoked_rule_cuts_connections_at_once() {
+	local family
+	forwarding_topology "$1"
+	serve_all "$LAN" 8080
+	serve_all "$LAN" 9090
+	run_forwarder
+	use_family 4
+	transfer_server "$LAN" 192.168.77.2 9091
+	for family in 4 6; do
+		use_family $family
+		session "cut$family" "$PEER" tcp $LAN_IP 9090
+		session "kept$family" "$PEER" tcp $LAN_IP 8080
+		talk "cut$family" ok
+		talk "kept$family" ok
+	done
+	begin_transfer busy both 192.168.77.2 9091 10000000000 0
+	wait_for connections_are 5
+	forward_policy without "9090, 9091"
+	expect 0 shrike policy apply wt0 "$T/without.yaml"
+	# idle or busy, at once, and on both sides
+	wait_for -t 1 connections_are 2
+	is "revoked" 3 "$(forwarder revoked)"
+	is "connections at the LAN" 2 "$(in_ns "$LAN" ss -Htn state established | wc -l)"
+	for family in 4 6; do
+		use_family $family
+		talk "kept$family" ok
+		talk "cut$family" reset
+		probe timeout "$PEER" tcp $LAN_IP 9090
+		probe ok "$PEER" tcp $LAN_IP 8080
+	done
+	await_end busy
+	[ "$STATUS" != 0 ] || die "the transfer went on"
+	is "forwarders" 1 "$(forwarder starts)"
+	counters_agree wt0
+}
+
+test_streams_arrive_whole_both_ways_and_half_closed() {
+	local family bytes=30000000
+	[ -n "${SHRIKE_LONG:-}" ] && bytes=1000000000
+	forwarding_topology "$1"
+	run_forwarder
+	for family in 4 6; do
+		use_family $family
+		transfer_server "$LAN" $ANYWHERE 8080
+		transfers both $LAN_IP 8080 $bytes $bytes
+		transfers both $LAN_IP 8080 0 1000000
+		transfers both $LAN_IP 8080 1000000 0
+	done
+	counters_agree wt0
+}
+
+test_many_connections_are_forwarded_at_once() {
+	local count=1000
+	[ -n "${SHRIKE_LONG:-}" ] && count=5000
+	forwarding_topology "$1"
+	run_forwarder
+	use_family 4
+	transfer_server "$LAN" $ANYWHERE 8080
+	begin_transfer many many $LAN_IP 8080 $count
+	wait_for -t 60 grep -q "open after" "$T/many.out"
+	cat "$T/many.out"
+	wait_for connections_are $count
+	end_transfer many
+	wait_for connections_are 0
+	is "opened" $count "$(forwarder tcp_opened)"
+}
+
+connections_are() {
+	[ "$(forwarder tcp_connections)" = "$1" ]
+}
+
+# The server has sent what buffers take, and no more; the forwarder has none of its own.
+test_a_slow_reader_slows_its_sender_down() {
+	local bytes=200000000 before
+	forwarding_topology "$1"
+	run_forwarder
+	use_family 4
+	transfer_server "$LAN" $ANYWHERE 8080
+	before=$(resident "$(forwarder pid)")
+	begin_transfer stall stall $LAN_IP 8080 $bytes
+	wait_for grep -q waiting "$T/stall.out"
+	wait_for bytes_down_rest
+	[ "$(forwarder bytes_down)" -lt $((bytes / 4)) ] || die "the sender was not slowed down"
+	[ "$(resident "$(forwarder pid)")" -lt $((before + 4096)) ] ||
+		die "the forwarder grew from $before kB to $(resident "$(forwarder pid)") kB"
+	end_transfer stall
+}
+
+# bytes_down_rest: something has come down, and no more comes
+bytes_down_rest() {
+	local before
+	before=$(forwarder bytes_down)
+	sleep 0.3
+	[ "$before" -gt 0 ] && [ "$before" = "$(forwarder bytes_down)" ]
+}
+
+# resident PID: kB
+resident() {
+	sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$1/status"
+}
+
+test_errors_of_the_network_reach_the_peer() {
+	local family
+	forwarding_topology "$1"
+	ip -n "$ROUTER" route add unreachable 10.1.0.0/16
+	ip -n "$ROUTER" -6 route add unreachable fd01::/16
+	run_forwarder
+	probe unreachable "$PEER" tcp 10.1.2.3 80
+	probe unreachable "$PEER" tcp fd01::1 80
+	probe unreachable "$PEER" tcp 10.1.2.3 80 # from memory
+	pings lost "$PEER" 10.1.2.3
+	matches "the answer" "From 100.64.0.1.*(Destination|Net|Host).*Unreachable" "$OUT"
+	pings lost "$PEER" fd01::1
+	matches "the answer" "From fd64::1.*Destination unreachable" "$OUT"
+	[ "$(forwarder tcp_unreachable)" -ge 2 ] || die "unreachable was not counted"
+	for family in 4 6; do
+		use_family $family
+		pings lost "$PEER" $LAN_IP -t 1
+		matches "the answer to TTL 1" "From $ROUTER_IP.*(Time to live|Hop limit)" "$OUT"
+		pings ok "$PEER" $LAN_IP -t 2
+	done
+	probe unreachable "$PEER" tcp 192.168.77.99 80 # nobody answers ARP
+}
+
+test_a_destination_that_says_nothing_is_given_up() {
+	forwarding_topology "$1"
+	serve_all "$LAN" 8080
+	ip -n "$LAN" route add blackhole 192.168.77.1/32
+	run_forwarder
+	start ask "$PEER" "$TOOLS/peer" ask tcp 192.168.77.2 8080 -t 20000
+	wait_for dials_are 1
+	wait_for -t 15 dials_are 0
+	await_end ask
+	is "outcome" unreachable "$(cat "$T/ask.out")"
+	is "timed out" 1 "$(forwarder tcp_timed_out)"
+}
+
+dials_are() {
+	[ "$(forwarder tcp_dials)" = "$1" ]
+}
+
+test_what_leads_back_into_the_interface_is_refused() {
+	forwarding_topology "$1"
+	serve_all "$PEER" 8080
+	ip -n "$ROUTER" route add 10.2.0.0/16 via 100.64.0.3
+	ip -n "$ROUTER" -6 route add fd02::/16 via fd64::3
+	run_forwarder
+	probe unreachable "$PEER" tcp 10.2.0.1 8080
+	probe unreachable "$PEER" tcp fd02::1 8080
+	probe timeout "$PEER" udp 10.2.0.1 8080 # UDP hears, but does not say
+	pings lost "$PEER" 10.2.0.1
+	[ "$(forwarder refused_route)" -ge 4 ] || die "refused_route was not counted"
+	# the overlay itself is denied before anybody dials
+	ip -n "$PEER" route add 100.64.0.77/32 via 100.64.0.1
+	probe timeout "$PEER" tcp 100.64.0.77 8080
+	[ "$(dropped wt0 overlay_blocked)" -ge 1 ] || die "overlay_blocked was not counted"
+}
+
+test_local_forwarding_dials_localhost() {
+	topology "$1"
+	serve local4 "$ROUTER" tcp 127.0.0.1 8080
+	serve local6 "$ROUTER" tcp ::1 8080
+	serve local4u "$ROUTER" udp 127.0.0.1 8080
+	policy forward <<-EOF2
+		mode: {netstack: true, local_forwarding: true}
+		peer_acl: [{id: all, action: allow, source: [any], protocol: all}]
+	EOF2
+	run_forwarder
+	probe ok "$PEER" tcp 100.64.0.1 8080 -n 1000000
+	probe ok "$PEER" tcp fd64::1 8080
+	probe ok "$PEER" udp 100.64.0.1 8080
+	probe refused "$PEER" tcp 100.64.0.1 8081
+	pings ok "$PEER" 100.64.0.1
+	pings ok "$PEER" fd64::1
+	is "at the server" "from=127.0.0.1" "$(grep -o 'from=[0-9.]*' "$T/local4u.log" | tail -n 1)"
+	# without local forwarding it goes up, and nobody listens there
+	policy up <<-EOF2
+		mode: {netstack: true}
+		peer_acl: [{id: all, action: allow, source: [any], protocol: all}]
+	EOF2
+	expect 0 shrike policy apply wt0 "$T/up.yaml"
+	probe refused "$PEER" tcp 100.64.0.1 8080
+}

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# What the tests of the forwarder share.
+
+# forward_policy NAME [RULE]: everything through the router is allowed, but TCP to port 6666, and
+# what RULE denies
+forward_policy() {
+	policy "$1" <<-EOF
+		mode: {routing: userspace}
+		route_acl:
+		  - {id: not-this, action: deny, source: [any], destination: [any], protocol: tcp,
+		     destination_ports: [6666${2:+, $2}]}
+		  - {id: lan, action: allow, source: [100.64.0.0/16, "fd64::/64"], destination: [any],
+		     protocol: all}
+	EOF
+}
+
+# forwarding_topology LINK: with the policy "forward"
+forwarding_topology() {
+	topology "$1"
+	forward_policy forward
+}
+
+# run_forwarder: `shrike run` with the policy "forward", until it forwards
+run_forwarder() {
+	run_shrike wt0 forward
+	wait_for forwarder_runs
+	is "routing" userspace "$(routing wt0)"
+}
+
+# forwarder FIELD: what status says of it
+forwarder() {
+	status_of wt0 ".forwarder.$1"
+}
+
+forwarder_runs() {
+	[ "$(forwarder "pid // 0")" -gt 0 ]
+}
+
+# host_settings: what the forwarder must leave alone
+host_settings() {
+	in_ns "$ROUTER" sysctl net.ipv4 net.ipv6 2>/dev/null |
+		grep -Ev 'nf_|_count|tcp_mem|udp_mem|file|\.wt0\.|gc_|fib_|entries|dst_'
+	ip -n "$ROUTER" rule
+	ip -n "$ROUTER" -6 rule
+	ip -n "$ROUTER" route show table all
+	ip -n "$ROUTER" -br link | cut -d' ' -f1
+}
+
+# transfer_server NETNS ADDR PORT
+transfer_server() {
+	local name=transfer-$2-$3
+	start "$name" "$1" python3 "$SELFTESTS/tools/transfer.py" serve "$2" "$3"
+	wait_for grep -q ready "$T/$name.out"
+}
+
+# transfers COMMAND ADDR PORT NUMBER...: from the peer; every byte must be right
+transfers() {
+	expect 0 in_ns "$PEER" timeout "${TRANSFER_TIMEOUT:-60}" \
+		python3 "$SELFTESTS/tools/transfer.py" "$@"
+	echo "$OUT"
+}
+
+# begin_transfer NAME COMMAND ADDR PORT NUMBER...: which waits for end_transfer
+begin_transfer() {
+	local name=$1 in
+	shift
+	mkfifo "$T/$name.in"
+	exec {in}<>"$T/$name.in"
+	SESSION_IN[$name]=$in
+	nsenter --net="/run/netns/$PEER" -- python3 "$SELFTESTS/tools/transfer.py" "$@" \
+		<"$T/$name.in" >"$T/$name.out" 2>"$T/$name.err" &
+	PROCESS[$name]=$!
+}
+
+# end_transfer NAME: it may go on, and must end well
+end_transfer() {
+	echo >&"${SESSION_IN[$1]}"
+	await_end "$1"
+	is "transfer $1" 0 "$STATUS"
+	cat "$T/$1.out"
+}
