@@ -5,6 +5,8 @@
 # make test       unit, kernel and end-to-end tests (as root)
 # make demo       see it work in a lab of network namespaces (as root)
 # make bench      measure (as root); ONLY=PART for one part; make bench-report writes it down
+# make fuzz T=60  random packets: the programs against a model of them (as root)
+# make fuzz-parsers T=60           libFuzzer on policy and scenario files (needs libclang-rt-dev)
 # make install    DESTDIR= PREFIX=/usr/local
 # V=1 shows the commands.  SANITIZE=1 builds with address and undefined behaviour sanitizers.
 
@@ -156,6 +158,32 @@ demo:
 	$(Q)$(MAKE) --no-print-directory deps
 	$(Q)$(MAKE) --no-print-directory shrike tools
 	$(Q)TOOLS=$(CURDIR)/$(B)/tools selftests/demo.sh
+
+# --- fuzzing: T seconds; S: this seed alone ---------------------------------------------------
+
+T ?= 60
+FUZZ := $(B)/tests/programs
+PARSERS := $(wildcard loader/policy/*.c loader/scenario/*.c) loader/error.c loader/packet.c
+
+$(FUZZ)/fuzz: $(FUZZ)/fuzz.o $(TEST_PARTS) $(B)/libshrike.a
+	$(call say,LD,$@) $(CC) $(LDFLAGS) $^ -o $@ $(LIBS)
+
+$(FUZZ)/fuzz_%: tests/programs/fuzz_%.c $(PARSERS) $(B)/libshrike.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@) $(CLANG) $(filter-out -MMD -MP,$(C_FLAGS)) $^ -o $@ $(LIBS) \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+
+fuzz: $(FUZZ)/fuzz
+	$(Q)$< -t $(T) $(if $(S),-s $(S) -n 1)
+
+fuzz-parsers: $(FUZZ)/fuzz_policy $(FUZZ)/fuzz_scenario
+	$(Q)for parser in policy scenario; do \
+		mkdir -p $(B)/corpus/$$parser && \
+		LSAN_OPTIONS=suppressions=tests/corpus/leaks.supp:print_suppressions=0 \
+			$(FUZZ)/fuzz_$$parser -max_total_time=$(T) -max_len=4096 -timeout=10 \
+			-print_final_stats=1 -verbosity=0 -dict=tests/corpus/yaml.dict \
+			-artifact_prefix=$(B)/corpus/ $(B)/corpus/$$parser \
+			tests/corpus/$$parser || exit 1; done
 
 # --- benchmarks -------------------------------------------------------------------------------
 

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The judgement: this host's addresses, its mode, and what the rules say.
+ */
+#include <string.h>
+
+#include "model_way.h"
+#include "oracle.h"
+
+/**
+ * model_decide() - Note what becomes of a packet
+ * @way: the packet
+ * @verdict: its verdict, which is returned
+ * @reason: why
+ * @rule: id of the rule that decided, NULL for none
+ */
+enum verdict model_decide(struct model_way *way, enum verdict verdict, enum reason reason,
+			  const char *rule)
+{
+	way->result->verdict = verdict;
+	way->result->reason = reason;
+	strcpy(way->result->rule_id, rule ? rule : "");
+	return verdict;
+}
+
+static bool is_loopback(const union addr *addr, uint8_t version)
+{
+	static const uint8_t one[16] = {[15] = 1};
+
+	return version == 4 ? addr->bytes[12] == 127 : !memcmp(addr->bytes, one, 16);
+}
+
+static bool is_link_local(const union addr *addr, uint8_t version)
+{
+	if (version == 4)
+		return addr->bytes[12] == 169 && addr->bytes[13] == 254;
+	return addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80;
+}
+
+/* 0/8, 224/4 and 240/4; ::, ff00::/8. */
+static bool is_reserved(const union addr *addr, uint8_t version)
+{
+	static const uint8_t none[16];
+
+	if (version == 4)
+		return addr->bytes[12] == 0 || addr->bytes[12] >= 224;
+	return addr->bytes[0] == 0xff || !memcmp(addr->bytes, none, 16);
+}
+
+/**
+ * model_local_kind() - Whether an address is one of this host
+ * @model: knows the host
+ * @addr: the address
+ * @version: its family
+ */
+enum local_kind model_local_kind(const struct model *model, const union addr *addr, uint8_t version)
+{
+	const struct scenario *host = model->scenario;
+
+	for (size_t i = 0; i < host->interface.n_addresses; i++)
+		if (host->interface.addresses[i].ip_version == version &&
+		    model_addr_same(&host->interface.addresses[i].addr, addr))
+			return LOCAL_OVERLAY;
+	for (size_t i = 0; i < host->n_local_addresses; i++)
+		if (host->local_addresses[i].ip_version == version &&
+		    model_addr_same(&host->local_addresses[i].addr, addr))
+			return LOCAL_HOST;
+	return is_loopback(addr, version) ? LOCAL_HOST : LOCAL_NONE;
+}
+
+static enum policy_routing routing(const struct model *model)
+{
+	const struct policy_mode *mode = &model->policy->mode;
+
+	if (mode->routing != POLICY_ROUTING_AUTO)
+		return mode->routing;
+	return model->scenario->ip_forward && !mode->netstack ? POLICY_ROUTING_NATIVE
+							      : POLICY_ROUTING_USERSPACE;
+}
+
+static bool has_forwarder(const struct model *model)
+{
+	const struct policy_mode *mode = &model->policy->mode;
+
+	return routing(model) == POLICY_ROUTING_USERSPACE ||
+	       (mode->netstack && mode->local_forwarding);
+}
+
+/* The rule of an ACL at a place in the order of evaluation: denials, then allowances. */
+static const struct policy_rule *rule_at(const struct policy_acl *acl, uint32_t place)
+{
+	for (int allow = 0; allow <= 1; allow++)
+		for (size_t i = 0; i < acl->n_rules; i++)
+			if (acl->rules[i].allow == allow && place-- == 0)
+				return &acl->rules[i];
+	return NULL;
+}
+
+static enum verdict ask_acl(struct model_way *way, enum acl acl)
+{
+	const struct scenario_interface *interface = &way->model->scenario->interface;
+	const struct policy *policy = way->model->policy;
+	const struct model_packet *p = way->p;
+	const struct classifier_key key = {.source = p->src,
+					   .destination = p->dst,
+					   .sport = p->sport,
+					   .dport = p->dport,
+					   .ip_version = p->version,
+					   .l4_proto = p->proto};
+	size_t n_overlay = has_forwarder(way->model) ? interface->n_addresses : 0;
+	bool peer = acl == ACL_PEER;
+	uint32_t found = oracle_lookup(policy, interface->addresses, n_overlay, &key, acl);
+	const struct policy_rule *rule;
+
+	if (!found)
+		return model_decide(way, VERDICT_DROP,
+				    peer ? REASON_PEER_ACL_DEFAULT : REASON_ROUTE_ACL_DEFAULT,
+				    NULL);
+	found--;
+	if (!peer) {
+		found -= policy->acl[ACL_PEER].n_rules;
+		if (n_overlay && found-- == 0)
+			return model_decide(way, VERDICT_DROP, REASON_OVERLAY_BLOCKED, NULL);
+	}
+	rule = rule_at(&policy->acl[acl], found);
+	if (rule->allow)
+		return model_decide(way, VERDICT_PASS,
+				    peer ? REASON_PEER_ACL_ALLOWED : REASON_ROUTE_ACL_ALLOWED,
+				    rule->id);
+	return model_decide(way, VERDICT_DROP,
+			    peer ? REASON_PEER_ACL_DENIED : REASON_ROUTE_ACL_DENIED, rule->id);
+}
+
+static enum verdict judge_local(struct model_way *way, enum local_kind kind)
+{
+	const struct policy_mode *mode = &way->model->policy->mode;
+
+	if (ask_acl(way, ACL_PEER) == VERDICT_DROP)
+		return VERDICT_DROP;
+	if (mode->local_forwarding && has_forwarder(way->model) &&
+	    (mode->netstack || kind != LOCAL_OVERLAY))
+		way->result->verdict = VERDICT_FORWARD;
+	return way->result->verdict;
+}
+
+static enum verdict judge_routed(struct model_way *way)
+{
+	const struct model_packet *p = way->p;
+	enum policy_routing how = routing(way->model);
+
+	if (how == POLICY_ROUTING_DISABLED)
+		return model_decide(way, VERDICT_DROP, REASON_ROUTING_DISABLED, NULL);
+	if (is_reserved(&p->dst, p->version) || is_link_local(&p->dst, p->version))
+		return model_decide(way, VERDICT_DROP, REASON_MARTIAN_DEST, NULL);
+	if (how == POLICY_ROUTING_NATIVE && !way->model->policy->mode.native_acl)
+		return model_decide(way, VERDICT_PASS, REASON_NATIVE_ROUTER, NULL);
+	if (ask_acl(way, ACL_ROUTE) == VERDICT_DROP)
+		return VERDICT_DROP;
+	if (how == POLICY_ROUTING_USERSPACE)
+		way->result->verdict = VERDICT_FORWARD;
+	return way->result->verdict;
+}
+
+/**
+ * model_is_martian() - Whether a packet's source is one that no peer can have
+ */
+bool model_is_martian(const struct model_way *way)
+{
+	const struct model_packet *p = way->p;
+
+	return is_reserved(&p->src, p->version) || is_loopback(&p->src, p->version) ||
+	       model_local_kind(way->model, &p->src, p->version) == LOCAL_OVERLAY;
+}
+
+/**
+ * model_judge() - Have the rules decide about an inbound packet
+ * @way: the packet, translated
+ *
+ * Return: the verdict; with its reason it is in @way->result.
+ */
+enum verdict model_judge(struct model_way *way)
+{
+	enum local_kind kind = model_local_kind(way->model, &way->p->dst, way->p->version);
+
+	return kind == LOCAL_NONE ? judge_routed(way) : judge_local(way, kind);
+}
