@@ -212,7 +212,7 @@ static int prepare(struct monitor *monitor, const char *given, struct error *err
 		return err;
 	if (monitor->filter.rule_id[0] &&
 	    rule_names_number(&monitor->rules, monitor->filter.rule_id) == RULE_NONE)
-		return error_input(error, "no rule in force has the id '%s'",
+		return error_input(error, "rule %s: none in force has this id",
 				   monitor->filter.rule_id);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);

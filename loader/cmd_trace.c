@@ -14,9 +14,11 @@
 #include "output.h"
 #include "packet.h"
 #include "policy/prefix.h"
+#include "policy/value.h"
 #include "story.h"
 #include "trace_dry.h"
 #include "trace_explain.h"
+#include "trace_options.h"
 
 #define TRACE_ARGUMENTS                                                                            \
 	"SRC DST [-p PROTOCOL] [--sport PORT] [--dport PORT] [-i IFACE] [-j] [-v] | --pcap FILE"
@@ -37,6 +39,19 @@
 	"The programs in force judge the packet in the kernel; nothing is sent, counted or\n"      \
 	"remembered.\n"
 
+#define LIVE_DETAILS                                                                               \
+	"  -i, --interface IFACE the interface; else the only attached one, else wt0\n"            \
+	"  -w, --write FILE      a capture (pcapng) with the verdicts as comments; '-': stdout\n"  \
+	"  -c, --count COUNT     end after so many packets\n"                                      \
+	"      --duration TIME   end after so long, such as 90s or 5m\n"                           \
+	"      --every N         only one in so many of those that match, on each CPU\n"           \
+	"      --snaplen BYTES   of each packet, at most (256)\n"                                  \
+	"  -j, --json            one object per packet and line\n"                                 \
+	"  -v, --verbose         all stages of each packet\n"                                      \
+	"\n" TRACE_FILTER_HELP "\n"                                                                \
+	"The filter works in the kernel: packets that do not match cost next to nothing.\n"        \
+	"Packets that were lost are counted and reported on stderr.\n"
+
 static int run_trace(const struct command *command, int argc, char **argv);
 
 static const struct command family[] = {
@@ -53,6 +68,13 @@ static const struct command family[] = {
 		.summary = "what would become of a packet that leaves by the interface",
 		.details = TRACE_DETAILS,
 		.run = run_trace,
+	},
+	{
+		.name = "live",
+		.arguments = "[FILTER] [-i IFACE] [-w FILE] [-c COUNT] [--duration TIME] [-j] [-v]",
+		.summary = "the packets that come and go, a line each",
+		.details = LIVE_DETAILS,
+		.run = command_run_trace_live,
 	},
 	{.name = NULL},
 };
@@ -90,30 +112,12 @@ struct request {
 static int parse_number(const char *what, const char *text, unsigned int max, unsigned int *value,
 			struct error *error)
 {
-	unsigned int number = 0;
-	const char *p;
+	uint64_t number;
+	int err = number_parse(text, 0, max, &number, error);
 
-	for (p = text; *p >= '0' && *p <= '9' && number <= max; p++)
-		number = number * 10 + (*p - '0');
-	if (p == text || *p || number > max)
-		return error_input(error, "%s %s: not a number from 0 to %u", what, text, max);
+	if (err)
+		return error_prefix(error, "%s", what);
 	*value = number;
-	return 0;
-}
-
-static int parse_protocol(const char *text, uint16_t *protocol, struct error *error)
-{
-	unsigned int number;
-
-	if (!strcmp(text, "tcp"))
-		number = IPPROTO_TCP;
-	else if (!strcmp(text, "udp"))
-		number = IPPROTO_UDP;
-	else if (!strcmp(text, "icmp"))
-		number = PROTOCOL_ICMP;
-	else if (parse_number("protocol", text, UINT8_MAX, &number, error))
-		return error_input(error, "protocol %s: not tcp, udp, icmp or 0-255", text);
-	*protocol = number;
 	return 0;
 }
 
@@ -126,7 +130,9 @@ static int set_option(struct request *request, int option, const char *argument,
 
 	switch (option) {
 	case 'p':
-		err = parse_protocol(argument, &request->protocol, error);
+		err = protocol_parse(argument, &request->protocol, error);
+		if (!err && request->protocol == PROTOCOL_ALL)
+			err = error_input(error, "protocol all: a packet has one");
 		break;
 	case 'i':
 		request->interface = argument;
@@ -264,15 +270,16 @@ static int set_addresses(struct request *request, int ifindex, struct error *err
 	int err = 0;
 
 	for (int i = 0; i < 2 && !err; i++)
-		if (strcmp(request->end[i], "self"))
-			err = addr_parse(request->end[i], addr[i], &version[i], error);
+		if (strcmp(request->end[i], "self") &&
+		    addr_parse(request->end[i], addr[i], &version[i], error))
+			err = error_prefix(error, "%s", i ? "destination" : "source");
 	for (int i = 0; i < 2 && !err; i++)
 		if (!version[i])
 			err = own_address(ifindex, version[!i], addr[i], &version[i], error);
 	if (err)
 		return err;
 	if (version[0] != version[1])
-		return error_input(error, "%s and %s are not of one family", request->end[0],
+		return error_input(error, "%s and %s: not of one family", request->end[0],
 				   request->end[1]);
 	request->spec.ip_version = version[0];
 	return 0;

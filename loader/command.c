@@ -10,6 +10,7 @@
 
 #include "live.h"
 #include "netlink.h"
+#include "trace_live.h"
 
 #define COMMAND_COLUMN 12
 
@@ -184,6 +185,19 @@ int command_attached(int **ifindexes, size_t *n, struct error *error)
 	return 0;
 }
 
+/* A live trace whose tracer was killed is ended by whoever comes by first. */
+static void end_orphaned_trace(const char *name, int ifindex)
+{
+	struct error ignored;
+	struct live live;
+
+	if (live_open(ifindex, &live, &ignored))
+		return;
+	if (trace_live_is_on(&live.maps))
+		trace_live_recover(name, ifindex, &ignored);
+	live_close(&live);
+}
+
 /**
  * command_interface() - The interface that is meant
  * @given: its name, NULL: the only attached one, else wt0
@@ -213,7 +227,9 @@ int command_interface(const char *given, char name[IF_NAMESIZE], int *ifindex, s
 	if (!ifindex)
 		return 0;
 	err = netlink_link_by_name(name, &link, error);
-	if (!err)
-		*ifindex = link.ifindex;
-	return err;
+	if (err)
+		return err;
+	end_orphaned_trace(name, link.ifindex);
+	*ifindex = link.ifindex;
+	return 0;
 }

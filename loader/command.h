@@ -39,6 +39,7 @@ extern const struct command command_attach, command_detach, command_run, command
 	command_policy, command_conntrack, command_trace, command_simulate, command_doctor,
 	command_monitor, command_version;
 
+int command_run_trace_live(const struct command *command, int argc, char **argv);
 int command_run_watch(const struct command *command, int argc, char **argv);
 
 int command_dispatch(const struct command *family, int argc, char **argv);

@@ -18,6 +18,7 @@
 #include "lock.h"
 #include "output.h"
 #include "sweep.h"
+#include "trace_live.h"
 
 #define CHECK_PERIOD_NS 1000000000ull /* of what netlink does not tell, such as sysctls */
 
@@ -280,6 +281,17 @@ static void on_sweep(struct run *run)
 	arm(run->sweep_fd, wait_ns);
 }
 
+/* After listeners and tracers that were killed. */
+static void clear_up(struct run *run)
+{
+	struct error error;
+
+	flow_listen_reap(&run->live.maps, run->ifname);
+	if (trace_live_is_on(&run->live.maps) &&
+	    trace_live_recover(run->ifname, run->dataplane->link.ifindex, &error))
+		say(run, true, "%s", error.text);
+}
+
 static void on_check(struct run *run)
 {
 	uint64_t ticks;
@@ -289,7 +301,7 @@ static void on_check(struct run *run)
 	follow_link(run);
 	follow_confirmation(run);
 	if (run->is_attached)
-		flow_listen_reap(&run->live.maps, run->ifname);
+		clear_up(run);
 	arm(run->check_fd, CHECK_PERIOD_NS);
 }
 

@@ -331,6 +331,25 @@ char *story_text(const struct trace_event *event, const char *rule_id)
 }
 
 /**
+ * story_write_line() - A packet and what became of it, in short
+ * @event: the record
+ * @rule_id: id of the rule with the number event->rule, NULL: none
+ * @out: where to; without a newline
+ */
+void story_write_line(const struct trace_event *event, const char *rule_id, FILE *out)
+{
+	char tuple[STORY_MESSAGE_MAX], protocol[STORY_MESSAGE_MAX];
+
+	describe(event, tuple, protocol);
+	fprintf(out, "%s %s %s: %s %s", direction_name(event), protocol, tuple,
+		story_verdict_name(event->verdict), story_reason_name(event->reason));
+	if (rule_id)
+		fprintf(out, " rule %s", rule_id);
+	if (event->flow_state)
+		fprintf(out, " state %s", flow_state_name(event->flow_state));
+}
+
+/**
  * story_result_line() - A packet of a scenario as `shrike simulate` prints it
  * @result: the packet and what became of it
  *
@@ -338,8 +357,6 @@ char *story_text(const struct trace_event *event, const char *rule_id)
  */
 char *story_result_line(const struct story_result *result)
 {
-	char tuple[STORY_MESSAGE_MAX], protocol[STORY_MESSAGE_MAX];
-	const struct trace_event *event = result->event;
 	char *line = NULL;
 	size_t len;
 	FILE *out;
@@ -347,15 +364,9 @@ char *story_result_line(const struct story_result *result)
 	out = open_memstream(&line, &len);
 	if (!out)
 		return NULL;
-	describe(event, tuple, protocol);
-	fprintf(out, "%zu: %" PRIu64 ".%03" PRIu64 "s %s %s %s: %s %s", result->n,
-		result->at_ns / NSEC_PER_SEC, result->at_ns % NSEC_PER_SEC / NSEC_PER_MSEC,
-		direction_name(event), protocol, tuple, story_verdict_name(event->verdict),
-		story_reason_name(event->reason));
-	if (result->rule_id)
-		fprintf(out, " rule %s", result->rule_id);
-	if (event->flow_state)
-		fprintf(out, " state %s", flow_state_name(event->flow_state));
+	fprintf(out, "%zu: %" PRIu64 ".%03" PRIu64 "s ", result->n, result->at_ns / NSEC_PER_SEC,
+		result->at_ns % NSEC_PER_SEC / NSEC_PER_MSEC);
+	story_write_line(result->event, result->rule_id, out);
 	if (fclose(out)) {
 		free(line);
 		return NULL;

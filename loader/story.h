@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "event.h"
 
@@ -45,6 +46,7 @@ const char *story_stage_title(enum stage stage);
 bool story_message(const struct trace_event *event, const char *rule_id, enum stage stage,
 		   char *buf, size_t size, bool *allowed);
 char *story_text(const struct trace_event *event, const char *rule_id);
+void story_write_line(const struct trace_event *event, const char *rule_id, FILE *out);
 char *story_result_line(const struct story_result *result);
 json_t *story_json(const struct trace_event *event, const char *rule_id);
 json_t *story_result_json(const struct story_result *result);
