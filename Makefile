@@ -46,7 +46,7 @@ TOOLS := $(patsubst selftests/tools/%.c,$(B)/tools/%,$(wildcard selftests/tools/
 PROBES := $(patsubst tests/bpf/%.bpf.c,$(B)/tests/%.skel.h,$(wildcard tests/bpf/*.bpf.c))
 TEST_PARTS := $(patsubst tests/%.c,$(B)/tests/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
 
-.PHONY: all shrike check-tools deps test unit e2e demo install clean format check-format tools bench \
+.PHONY: all shrike check-tools deps test test-kernels unit e2e demo install clean format check-format tools bench \
 	bench-report
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -62,6 +62,7 @@ BUILD_DEPS := clang gcc libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnl-route
 	      libxdp-dev libfyaml-dev libjansson-dev libpcap-dev bpftool pkg-config
 TEST_DEPS := libcmocka-dev iproute2 iputils-ping procps util-linux ethtool tcpdump python3 \
 	     man-db clang-format mount jq
+KERNEL_DEPS := qemu-system-x86 cpio kmod xz-utils wireguard-tools
 HEADERS := bpf/libbpf.h:libbpf-dev libelf.h:libelf-dev zlib.h:zlib1g-dev \
 	   libnl3/netlink/netlink.h:libnl-3-dev libnl3/netlink/route/link.h:libnl-route-3-dev \
 	   xdp/xsk.h:libxdp-dev libfyaml.h:libfyaml-dev jansson.h:libjansson-dev pcap/pcap.h:libpcap-dev
@@ -154,6 +155,17 @@ test:
 	$(Q)$(MAKE) --no-print-directory shrike tools $(TESTS)
 	$(Q)TOOLS=$(CURDIR)/$(B)/tools selftests/all $(TESTS)
 
+# On the kernels that people run, booted in QEMU: minutes, and no root but for make deps.
+test-kernels:
+	$(Q)$(MAKE) --no-print-directory deps TEST_DEPS="$(TEST_DEPS) $(KERNEL_DEPS)"
+	$(Q)$(MAKE) --no-print-directory shrike tools $(TESTS) $(B)/kernels/verify
+	$(Q)SHRIKE=$(CURDIR)/$(B)/shrike TOOLS=$(CURDIR)/$(B)/tools \
+		VERIFY=$(CURDIR)/$(B)/kernels/verify selftests/kernels/run $(TESTS)
+
+$(B)/kernels/verify: selftests/kernels/verify.c $(B)/libshrike.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@) $(CC) $(C_FLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
+
 demo:
 	$(Q)$(MAKE) --no-print-directory deps
 	$(Q)$(MAKE) --no-print-directory shrike tools
@@ -166,7 +178,7 @@ FUZZ := $(B)/tests/programs
 PARSERS := $(wildcard loader/policy/*.c loader/scenario/*.c) loader/error.c loader/packet.c
 
 $(FUZZ)/fuzz: $(FUZZ)/fuzz.o $(TEST_PARTS) $(B)/libshrike.a
-	$(call say,LD,$@) $(CC) $(LDFLAGS) $^ -o $@ $(LIBS)
+	$(call say,LD,$@) $(CC) $(LDFLAGS) $^ -o $@ $(LIBS) -lcmocka
 
 $(FUZZ)/fuzz_%: tests/programs/fuzz_%.c $(PARSERS) $(B)/libshrike.a
 	@mkdir -p $(@D)
