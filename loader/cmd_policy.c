@@ -26,6 +26,18 @@ static const struct command family[] = {
 		.run = run_check,
 	},
 	{
+		.name = "diff",
+		.arguments = "[IFACE] POLICY [-j]",
+		.summary = "what a policy would change: rules, and live connections",
+		.details =
+			"Changes nothing. Connections are named that would be cut by the policy, "
+			"that it\n"
+			"would keep though the one in force would end them, and that it would "
+			"allow by\n"
+			"another rule.\n",
+		.run = policy_command_diff,
+	},
+	{
 		.name = "apply",
 		.arguments = "[IFACE] POLICY [--confirm SECONDS]",
 		.summary = "replace the policy in force, without losing a packet",

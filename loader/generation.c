@@ -115,7 +115,12 @@ static int share_state(struct bpf_object *object, const struct generation_spec *
 	return err;
 }
 
-static void set_timeouts(const struct policy_timeouts *timeouts, struct config *config)
+/**
+ * generation_set_timeouts() - Timeouts of a policy as the programs know them, by state
+ * @timeouts: of the policy
+ * @config: its timeouts are set
+ */
+void generation_set_timeouts(const struct policy_timeouts *timeouts, struct config *config)
 {
 	uint64_t *ns = (uint64_t *)config->timeout_ns;
 
@@ -138,7 +143,7 @@ static void set_config(const struct generation_spec *spec, uint32_t number, stru
 	const struct policy *policy = spec->policy;
 	const struct policy_mode *mode = &policy->mode;
 
-	set_timeouts(&policy->timeouts, config);
+	generation_set_timeouts(&policy->timeouts, config);
 	config->generation = number;
 	config->ifindex = spec->ifindex;
 	config->snap_len = spec->snap_len;

@@ -74,6 +74,7 @@ int generation_carry_state(const struct map_set *from, const struct generation *
 			   struct error *error);
 int generation_carry_hits(const struct map_set *from, const struct generation *to,
 			  struct error *error);
+void generation_set_timeouts(const struct policy_timeouts *timeouts, struct config *config);
 void generation_free(struct generation *generation);
 void generation_verbose(bool on);
 

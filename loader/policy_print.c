@@ -69,8 +69,15 @@ static double age_s(uint64_t then_ns)
 	       1000;
 }
 
-static json_t *json_rule(const struct policy *policy, const struct policy_rule *rule, enum acl acl,
-			 const struct rule *hits)
+/**
+ * policy_rule_json() - A rule as -j prints it, without hits
+ * @policy: it is part of
+ * @rule: the rule
+ * @acl: its ACL
+ *
+ * Return: a new object, NULL if memory is out.
+ */
+json_t *policy_rule_json(const struct policy *policy, const struct policy_rule *rule, enum acl acl)
 {
 	json_t *object = json_pack("{s:s,s:s,s:o}", "id", rule->id, "action",
 				   rule->allow ? "allow" : "deny", "source",
@@ -86,6 +93,14 @@ static json_t *json_rule(const struct policy *policy, const struct policy_rule *
 	if (rule->n_destination_ports)
 		json_object_set_new(object, "destination_ports",
 				    json_ports(rule->destination_ports, rule->n_destination_ports));
+	return object;
+}
+
+static json_t *json_rule(const struct policy *policy, const struct policy_rule *rule, enum acl acl,
+			 const struct rule *hits)
+{
+	json_t *object = policy_rule_json(policy, rule, acl);
+
 	json_object_set_new(object, "packets", json_integer(hits ? hits->packets : 0));
 	json_object_set_new(object, "bytes", json_integer(hits ? hits->bytes : 0));
 	json_object_set_new(object, "last_hit_s",
@@ -119,7 +134,10 @@ static json_t *json_acl(const struct policy *policy, enum acl acl, const struct 
 	return list;
 }
 
-static json_t *json_sets(const struct policy *policy)
+/**
+ * policy_sets_json() - The sets of a policy, an object of lists by name
+ */
+json_t *policy_sets_json(const struct policy *policy)
 {
 	json_t *sets = json_object();
 
@@ -155,8 +173,13 @@ static json_t *json_confirm(const struct undo *undo)
 	return json_real(left_ns > 0 ? left_ns / 1000000 / 1e3 : 0);
 }
 
-/* A list as one cell: "any", "22,8000-8999", or its beginning if it is long. */
-static void join(const json_t *list, char *cell, size_t size)
+/**
+ * policy_join() - A list as one cell: "any", "22,8000-8999", or its beginning if it is long
+ * @list: of strings and integers, NULL: any
+ * @cell: is filled
+ * @size: of @cell
+ */
+void policy_join(const json_t *list, char *cell, size_t size)
 {
 	size_t len = 0, n = json_array_size(list);
 
@@ -189,12 +212,12 @@ static int add_row(struct output_table *table, const char *acl, const json_t *ru
 	const json_t *last_hit = json_object_get(rule, "last_hit_s");
 	const char *cells[10];
 
-	join(json_object_get(rule, "source"), source, sizeof(source));
-	join(json_object_get(rule, "destination"), destination, sizeof(destination));
+	policy_join(json_object_get(rule, "source"), source, sizeof(source));
+	policy_join(json_object_get(rule, "destination"), destination, sizeof(destination));
 	if (!strcmp(acl, "peer"))
 		strcpy(destination, "local");
-	join(json_object_get(rule, "source_ports"), sports, sizeof(sports));
-	join(json_object_get(rule, "destination_ports"), dports, sizeof(dports));
+	policy_join(json_object_get(rule, "source_ports"), sports, sizeof(sports));
+	policy_join(json_object_get(rule, "destination_ports"), dports, sizeof(dports));
 	if (json_is_integer(number))
 		snprintf(protocol, sizeof(protocol), "%lld", (long long)json_integer_value(number));
 	else
@@ -287,7 +310,7 @@ int policy_print(const struct policy *policy, const struct instance *instance,
 		(json_int_t)(policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules),
 		"mode", json_mode(&instance->config), "peer_acl",
 		json_acl(policy, ACL_PEER, by_id, n_rules), "route_acl",
-		json_acl(policy, ACL_ROUTE, by_id, n_rules), "sets", json_sets(policy));
+		json_acl(policy, ACL_ROUTE, by_id, n_rules), "sets", policy_sets_json(policy));
 	free(by_id);
 	if (!object)
 		return error_set(error, ENOMEM, "out of memory");

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What differs between two policies: rules by id, sets by name, settings.
+ */
+#ifndef SHRIKE_POLICY_DIFF_H
+#define SHRIKE_POLICY_DIFF_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "config.h"
+#include "error.h"
+#include "policy/policy.h"
+#include "policy_fate.h"
+
+int policy_diff(const struct fate_side *before, const struct fate_side *after, json_t **diff,
+		struct error *error);
+size_t policy_diff_print(const json_t *diff, FILE *file);
+
+#endif /* SHRIKE_POLICY_DIFF_H */
