@@ -3,7 +3,7 @@
 # What every test uses: expectations, waiting, background processes, cleaning up.
 #
 # The first expectation that does not hold ends the test.  T is its directory, ID its prefix for
-# names that others can see.
+# names that others can see.  On an emulated machine SLOWNESS times the time is given.
 
 declare -A PROCESS=()    # name -> pid of what start() started and stop() has not ended
 declare -A SESSION_IN=() # name -> descriptor on which a session takes its orders
@@ -54,6 +54,7 @@ wait_for() {
 		seconds=$2
 		shift 2
 	fi
+	seconds=$((seconds * ${SLOWNESS:-1}))
 	deadline=$(($(date +%s%N) + seconds * 1000000000))
 	until "$@" >/dev/null 2>&1; do
 		[ "$(date +%s%N)" -lt $deadline ] || die "not so after $seconds s: $*"
@@ -122,7 +123,7 @@ serve_all() {
 
 # probe OUTCOME NETNS tcp|udp ADDR PORT [OPTION...]: one exchange by tools/peer.c
 probe() {
-	local wanted=$1 ns=$2 patience=5000 got
+	local wanted=$1 ns=$2 patience=$((5000 * ${SLOWNESS:-1})) got
 	shift 2
 	[ "$wanted" = timeout ] && patience=600
 	got=$(in_ns "$ns" "$TOOLS/peer" ask "$@" -t $patience)
@@ -131,7 +132,7 @@ probe() {
 
 # pings OUTCOME NETNS ADDR [OPTION...]: ok or lost; OUT is what ping printed.
 pings() {
-	local wanted=$1 ns=$2 addr=$3 got=ok seconds=5
+	local wanted=$1 ns=$2 addr=$3 got=ok seconds=$((5 * ${SLOWNESS:-1}))
 	shift 3
 	[ "$wanted" = lost ] && seconds=0.6
 	OUT=$(in_ns "$ns" ping -n -c 1 -W $seconds "$@" "$addr" 2>&1) ||
@@ -201,7 +202,7 @@ clean_up() {
 		kill -TERM "$pid" 2>/dev/null
 	done
 	for pid in "${PROCESS[@]}"; do
-		timeout 3 tail --pid="$pid" -f /dev/null || kill -KILL "$pid" 2>/dev/null
+		timeout $((3 * ${SLOWNESS:-1})) tail --pid="$pid" -f /dev/null || kill -KILL "$pid" 2>/dev/null
 	done
 	for ns in "${NAMESPACES[@]}"; do
 		ip netns del "$ns"

@@ -4,7 +4,7 @@
 
 # shrike ARGUMENT...: in the router's network namespace, with the test's bpffs
 shrike() {
-	in_ns "$ROUTER" timeout 30 "$SHRIKE" "$@"
+	in_ns "$ROUTER" timeout $((30 * ${SLOWNESS:-1})) "$SHRIKE" "$@"
 }
 
 # policy NAME: standard input becomes $T/NAME.yaml, after the version
@@ -23,6 +23,11 @@ programs() {
 		tc -n "$ROUTER" filter show dev "$1" $direction 2>/dev/null |
 			sed -n "s/.* bpf .*handle.*/clsact\/$direction &/p"
 	done
+}
+
+# has_tcx: Linux 6.6 or later
+has_tcx() {
+	[ "$(printf '6.6\n%s\n' "$(uname -r)" | sort -V | head -n 1)" = 6.6 ]
 }
 
 # is_protected IFACE: both directions have a program

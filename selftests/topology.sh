@@ -8,8 +8,9 @@
 #	   100.64.0.3             lan0 192.168.77.1/24 ────────── eth0 192.168.77.2/24
 #	   fd64::3                     fd77::1/64                      fd77::2/64
 #
-# shrike protects wt0 of the router.  The link between peer and router is a veth pair (Ethernet)
-# or two TUN devices with a pump between them (IP without a link header, as WireGuard).  A second
+# shrike protects wt0 of the router.  The link between peer and router is a veth pair (Ethernet),
+# two TUN devices with a pump between them (IP without a link header, as WireGuard), or WireGuard
+# itself where the kernel has it, over a veth pair of its own (u0, under0; 10.90.0.0/30).  A second
 # overlay, wt1 to peer2 on 100.65.0.0/16 and fd65::/64, comes with add_overlay.
 
 NAMESPACES=()
@@ -40,8 +41,31 @@ plug() {
 		ip -n "$2" link set "$3" mtu "$5"
 		ip -n "$ROUTER" link set "$4" mtu "$5"
 		;;
+	wireguard)
+		lay_under "$2" "${3#p}"
+		tunnel "$ROUTER" "$4" "$T/$3.key" "$T/$4.key" "10.90.${3#p}.2" "$5"
+		tunnel "$2" "$3" "$T/$4.key" "$T/$3.key" "10.90.${3#p}.1" "$5"
+		;;
 	*) die "no such link: $1" ;;
 	esac
+}
+
+# lay_under PEER_NETNS NUMBER: what the tunnel's own packets take, and keys for both ends
+lay_under() {
+	ip link add "u$2" netns "$1" type veth peer name "under$2" netns "$ROUTER" ||
+		die "cannot make the veth pair u$2, under$2"
+	give "$1" "u$2" "10.90.$2.2/30"
+	give "$ROUTER" "under$2" "10.90.$2.1/30"
+	(umask 077 && wg genkey >"$T/p$2.key" && wg genkey >"$T/wt$2.key") ||
+		die "cannot make keys"
+}
+
+# tunnel NETNS DEVICE PEER_KEY_FILE KEY_FILE ENDPOINT MTU: one end
+tunnel() {
+	local port=5182${2#"${2%?}"}
+	ip -n "$1" link add "$2" mtu "$6" type wireguard || die "cannot make the WireGuard device $2"
+	in_ns "$1" wg set "$2" private-key "$4" listen-port "$port" peer "$(wg pubkey <"$3")" \
+		allowed-ips 0.0.0.0/0,::/0 endpoint "$5:$port" || die "cannot set up $2"
 }
 
 # give NETNS DEVICE ADDRESS...: up, with these addresses
@@ -81,6 +105,10 @@ device_is_ready() {
 remove_overlay() {
 	ip -n "$ROUTER" link del "wt$2"
 	[ "$1" = tun ] && await_end "pump-wt$2"
+	if [ "$1" = wireguard ]; then # whose other end would stay
+		ip -n "$ROUTER" link del "under$2"
+		ip -n "$([ "$2" = 0 ] && echo "$PEER" || echo "$PEER2")" link del "p$2"
+	fi
 	wait_for not ip -n "$ROUTER" link show "wt$2"
 }
 
