@@ -3,6 +3,7 @@
 # make            build ./shrike
 # make deps       install what building and testing need (Debian, as root)
 # make test       unit, kernel and end-to-end tests (as root)
+# make test-kernels  the same on Debian's kernels with WireGuard, booted in QEMU
 # make demo       see it work in a lab of network namespaces (as root)
 # make bench      measure (as root); ONLY=PART for one part; make bench-report writes it down
 # make fuzz T=60  random packets: the programs against a model of them (as root)
@@ -46,8 +47,8 @@ TOOLS := $(patsubst selftests/tools/%.c,$(B)/tools/%,$(wildcard selftests/tools/
 PROBES := $(patsubst tests/bpf/%.bpf.c,$(B)/tests/%.skel.h,$(wildcard tests/bpf/*.bpf.c))
 TEST_PARTS := $(patsubst tests/%.c,$(B)/tests/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
 
-.PHONY: all shrike check-tools deps test test-kernels unit e2e demo install clean format check-format tools bench \
-	bench-report
+.PHONY: all shrike check-tools deps test test-kernels unit e2e demo install clean format check-format \
+	tools bench bench-report
 .SECONDARY:
 .DELETE_ON_ERROR:
 
