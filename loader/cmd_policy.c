@@ -12,6 +12,7 @@
 #include "live.h"
 #include "output.h"
 #include "policy/check.h"
+#include "policy_cover.h"
 #include "policy_print.h"
 
 static int run_check(const struct command *command, int argc, char **argv);
@@ -110,6 +111,28 @@ static void on_warning(void *context, struct position position, const char *text
 		       text);
 }
 
+static int find_warnings(const struct policy *policy, const struct classifier *classifier,
+			 struct check_result *result, struct error *error)
+{
+	size_t n = policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules;
+	bool *dead = calloc(n + 1, sizeof(*dead));
+	struct interface_address *addresses;
+	struct error ignored;
+	int err;
+
+	if (!dead)
+		return error_set(error, ENOMEM, "out of memory");
+	err = policy_check(policy, on_warning, result, dead, error);
+	if (!err)
+		err = policy_cover(policy, classifier, dead, on_warning, result, error);
+	free(dead);
+	if (err || netlink_read_addresses(&addresses, &n, &ignored))
+		return err;
+	policy_check_local(policy, addresses, n, on_warning, result);
+	free(addresses);
+	return 0;
+}
+
 static int check(struct check_result *result, struct error *error)
 {
 	struct classifier *classifier = NULL;
@@ -124,7 +147,7 @@ static int check(struct check_result *result, struct error *error)
 	}
 	err = classifier_compile(policy, NULL, 0, CLASSIFIER_BUDGET_BYTES, &classifier, error);
 	if (!err)
-		err = policy_check(policy, on_warning, result, error);
+		err = find_warnings(policy, classifier, result, error);
 	rules = policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules;
 	if (!err && result->json)
 		err = output_json(json_pack("{s:b,s:I,s:I,s:O}", "valid", 1, "rules",

@@ -38,7 +38,7 @@ static void check(const char *text, struct heard *heard)
 	memset(heard, 0, sizeof(*heard));
 	if (policy_parse("p", text, strlen(text), &policy, &error))
 		fail_msg("%s", error.text);
-	assert_int_equal(policy_check(policy, hear, heard, &error), 0);
+	assert_int_equal(policy_check(policy, hear, heard, NULL, &error), 0);
 	policy_free(policy);
 }
 

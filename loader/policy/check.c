@@ -4,8 +4,9 @@
  *
  * A rule is unreachable where ONE rule in front of it, in the order of evaluation (the deny rules
  * of its ACL, then the allow rules, each in the order of the file), matches all that it matches.
- * Rules that only several others cover together are not found.  A set covers nothing but itself,
- * and nothing but itself or any covers it, because what is in it may change at any time.
+ * Rules that only several others cover together are not found here (policy_cover.h).  A set covers
+ * nothing but itself, and nothing but itself or any covers it, because what is in it may change at
+ * any time.
  *
  * Comparing all pairs of 100,000 rules would take minutes.  A rule is compared with those only
  * that list an address element (prefix, set or any) containing its own first source or first
@@ -28,6 +29,7 @@ struct checker {
 	const struct policy *policy;
 	policy_warn_fn warn;
 	void *context;
+	bool *dead;
 };
 
 enum element_kind { ELEMENT_ANY, ELEMENT_PREFIX, ELEMENT_SET };
@@ -104,6 +106,20 @@ static struct element match_element(const struct address_match *match, size_t i)
 	if (i < match->n_prefixes)
 		return prefix_element(&match->prefixes[i]);
 	return set_element(match->sets[i - match->n_prefixes]);
+}
+
+/* Notes that a rule never decides. */
+static void mark_dead(const struct checker *checker, const struct policy_rule *rule)
+{
+	const struct policy_acl *peer = &checker->policy->acl[ACL_PEER];
+	const struct policy_acl *route = &checker->policy->acl[ACL_ROUTE];
+
+	if (!checker->dead)
+		return;
+	if (rule >= peer->rules && rule < peer->rules + peer->n_rules)
+		checker->dead[rule - peer->rules] = true;
+	else
+		checker->dead[peer->n_rules + (rule - route->rules)] = true;
 }
 
 static int check_duplicates(const struct checker *checker, const struct prefix_set *set,
@@ -374,6 +390,7 @@ static void check_rule(const struct checker *checker, struct ranking *ranking, s
 		warn_about(checker, rule->position,
 			   "rule '%s' matches nothing: its %s list is empty", rule->id,
 			   match_count(&rule->source) == 0 ? "source" : "destination");
+		mark_dead(checker, rule);
 		return;
 	}
 	find_containers(&ranking->sources, &rule->source, &by_source);
@@ -389,6 +406,7 @@ static void check_rule(const struct checker *checker, struct ranking *ranking, s
 	warn_about(checker, rule->position, "rule '%s' %s rule '%s' in line %u", rule->id,
 		   repeats ? "repeats" : "is never reached: all it matches is matched before by",
 		   cover->id, cover->position.line);
+	mark_dead(checker, rule);
 }
 
 static void rank_rules(struct ranking *ranking, const struct policy_acl *acl)
@@ -442,6 +460,8 @@ out:
  * @policy: the policy
  * @warn: called for each warning: sets first, then each ACL in the order of evaluation
  * @context: for @warn
+ * @dead: gets true for each rule that is warned of; peer_acl's rules, then route_acl's, in the order
+ *	of the file; NULL: not asked for
  * @error: set where memory ran out
  *
  * Warns of sets that are empty, unused or list a prefix twice, of rules that match nothing, and of
@@ -449,10 +469,10 @@ out:
  *
  * Return: 0 or -ENOMEM, warnings or not.
  */
-int policy_check(const struct policy *policy, policy_warn_fn warn, void *context,
+int policy_check(const struct policy *policy, policy_warn_fn warn, void *context, bool *dead,
 		 struct error *error)
 {
-	const struct checker checker = {policy, warn, context};
+	const struct checker checker = {policy, warn, context, dead};
 	size_t acl;
 	int err;
 

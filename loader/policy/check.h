@@ -16,7 +16,7 @@
  */
 typedef void (*policy_warn_fn)(void *context, struct position position, const char *text);
 
-int policy_check(const struct policy *policy, policy_warn_fn warn, void *context,
+int policy_check(const struct policy *policy, policy_warn_fn warn, void *context, bool *dead,
 		 struct error *error);
 
 #endif /* SHRIKE_POLICY_CHECK_H */
