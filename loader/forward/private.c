@@ -154,7 +154,7 @@ static int set_up_network(struct worker *w, struct error *error)
 	if (!err)
 		err = set_link(socket, TUN_NAME, w->order.mtu, &tun, error);
 	for (int i = 0; i < 2 && !err; i++) {
-		/* a kernel without IPv6 has nothing to forward there */
+		/* a host without IPv6 has nothing to forward there */
 		if (families[i] == AF_INET6 && access("/proc/sys/net/ipv6", F_OK))
 			break;
 		err = add_rule(socket, families[i], error);
@@ -166,6 +166,8 @@ static int set_up_network(struct worker *w, struct error *error)
 					  families[i] == AF_INET ? RT_SCOPE_LINK
 								 : RT_SCOPE_UNIVERSE,
 					  tun, error);
+		if (err && families[i] == AF_INET6)
+			err = 0; /* and cannot dial there either */
 	}
 	nl_socket_free(socket);
 	return err;

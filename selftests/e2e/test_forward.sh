@@ -15,6 +15,8 @@ tests "veth tun" \
 	a_slow_reader_slows_its_sender_down \
 	errors_of_the_network_reach_the_peer \
 	a_destination_that_says_nothing_is_given_up \
+	traceroute_shows_the_path \
+	curl_and_dns_work_through_the_forwarder \
 	what_leads_back_into_the_interface_is_refused \
 	local_forwarding_dials_localhost
 
@@ -38,7 +40,8 @@ test_tcp_udp_and_ping_are_forwarded_without_the_kernels_router() {
 		pings ok "$PEER" $LAN_IP -c 50 -i 0.002
 		probe timeout "$PEER" tcp $LAN_IP 6666
 	done
-	is "TCP connections" 0 "$(forwarder tcp_connections)"
+	wait_for connections_are 0
+	has_no_privileges "$(forwarder pid)"
 	is "refused" 2 "$(forwarder tcp_refused)"
 	[ "$(forwarder bytes_up)" -gt 10000000 ] || die "bytes are not counted"
 	[ "$(forwarder bytes_down)" -gt 10000000 ] || die "bytes are not counted"
@@ -149,6 +152,14 @@ test_a_revoked_rule_cuts_connections_at_once() {
 	counters_agree wt0
 }
 
+# has_no_privileges PID
+has_no_privileges() {
+	is "user" "65534 65534 65534 65534" "$(awk '/^Uid/ { print $2, $3, $4, $5 }' "/proc/$1/status")"
+	is "capabilities" "0000000000000000 0000000000000000" \
+		"$(awk '/^Cap(Prm|Eff)/ { print $2 }' "/proc/$1/status" | paste -sd' ')"
+	is "no new privileges" 1 "$(awk '/^NoNewPrivs/ { print $2 }' "/proc/$1/status")"
+}
+
 test_streams_arrive_whole_both_ways_and_half_closed() {
 	local family bytes=30000000
 	[ -n "${SHRIKE_LONG:-}" ] && bytes=1000000000
@@ -235,6 +246,55 @@ test_errors_of_the_network_reach_the_peer() {
 		pings ok "$PEER" $LAN_IP -t 2
 	done
 	probe unreachable "$PEER" tcp 192.168.77.99 80 # nobody answers ARP
+}
+
+test_traceroute_shows_the_path() {
+	local family how
+	command -v traceroute >/dev/null || skip "there is no traceroute"
+	forwarding_topology "$1"
+	run_forwarder
+	for family in 4 6; do
+		use_family $family
+		for how in "" -I; do
+			# shellcheck disable=SC2086
+			expect 0 in_ns "$PEER" traceroute $how -$family -n -q 1 -w 2 -m 4 $LAN_IP
+			is "hops" "$ROUTER_IP $LAN_IP" \
+				"$(awk 'NR > 1 { print $2 }' <<<"$OUT" | paste -sd' ')"
+		done
+	done
+}
+
+test_curl_and_dns_work_through_the_forwarder() {
+	local family
+	command -v curl >/dev/null || skip "there is no curl"
+	forwarding_topology "$1"
+	run_forwarder
+	head -c 3000000 /dev/urandom >"$T/file"
+	web_server web4 AF_INET 192.168.77.2
+	web_server web6 AF_INET6 fd77::2
+	start dns "$LAN" python3 "$SELFTESTS/tools/dns.py" 192.168.77.2 fd77::2
+	wait_for grep -q ready "$T/dns.out"
+	for family in 4 6; do
+		use_family $family
+		wait_for grep -q ready "$T/web$family.out"
+		expect 0 in_ns "$PEER" curl -sS -m 20 -g -o "$T/got" \
+			"http://$([ $family = 6 ] && echo "[$LAN_IP]" || echo $LAN_IP):8000/file"
+		cmp "$T/file" "$T/got" || die "the file is not what was sent"
+		expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/dns.py" ask $LAN_IP 300
+		is "answers" "300 right" "$OUT"
+	done
+}
+
+# web_server NAME FAMILY ADDR: the files of $T at port 8000.  (python3 -m http.server would look
+# its own name up first, which takes long without a resolver.)
+web_server() {
+	start "$1" "$LAN" python3 -c "
+import functools, http.server, socket, socketserver
+socketserver.TCPServer.address_family = socket.$2
+handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory='$T')
+server = socketserver.TCPServer(('$3', 8000), handler)
+print('ready', flush=True)
+server.serve_forever()"
 }
 
 test_a_destination_that_says_nothing_is_given_up() {
