@@ -174,6 +174,8 @@ demo:
 
 # --- fuzzing: T seconds; S: this seed alone ---------------------------------------------------
 
+.PHONY: fuzz fuzz-parsers
+
 T ?= 60
 FUZZ := $(B)/tests/programs
 PARSERS := $(wildcard loader/policy/*.c loader/scenario/*.c) loader/error.c loader/packet.c

@@ -11,7 +11,7 @@
 #include "simulate.h"
 
 #define STEPS_MAX     12000
-#define MINIMISE_RUNS 150 /* each builds the programs anew */
+#define MINIMISE_RUNS 80 /* each builds the programs anew */
 
 static const char *const verdict_names[] = {"pass", "drop", "forward"};
 

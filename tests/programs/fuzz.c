@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,24 +33,44 @@ static double now(void)
 	return time.tv_sec + time.tv_nsec / 1e9;
 }
 
-static int run_hook(uint64_t seed, enum policy_hook hook, struct totals *totals,
-		    struct error *error)
+/* @seen: a difference that the other hook has shown, which is not printed twice; becomes this one's */
+static int run_hook(uint64_t seed, enum policy_hook hook, struct fuzz_difference *seen,
+		    struct totals *totals, struct error *error)
 {
 	struct scenario *scenario = fuzz_scenario(seed);
 	struct fuzz_difference difference;
+	bool is_new;
 	int err;
 
 	err = fuzz_run(scenario, hook, &difference, error);
+	if (err)
+		goto out;
+	totals->packets += difference.found ? difference.step + 1 : scenario->n_steps;
+	is_new = difference.found && !(seen->found && seen->step == difference.step &&
+				       !strcmp(seen->what, difference.what));
+	*seen = difference;
+	if (!is_new)
+		goto out;
+	totals->differences++;
+	err = fuzz_minimise(scenario, hook, &difference, error);
 	if (!err)
-		totals->packets += difference.found ? difference.step + 1 : scenario->n_steps;
-	if (!err && difference.found) {
-		totals->differences++;
-		err = fuzz_minimise(scenario, hook, &difference, error);
-		if (!err)
-			fuzz_print(stdout, scenario, seed, hook, &difference);
-		fflush(stdout);
-	}
+		fuzz_print(stdout, scenario, seed, hook, &difference);
+	fflush(stdout);
+out:
 	scenario_free(scenario);
+	return err;
+}
+
+/* One case on both hooks. */
+static int run_case(uint64_t seed, struct totals *totals, struct error *error)
+{
+	struct fuzz_difference seen = {};
+	int err;
+
+	totals->cases++;
+	err = run_hook(seed, POLICY_HOOK_XDP, &seen, totals, error);
+	if (!err)
+		err = run_hook(seed, POLICY_HOOK_TC, &seen, totals, error);
 	return err;
 }
 
@@ -74,13 +95,8 @@ int main(int argc, char **argv)
 	printf("# first seed %" PRIu64 "\n", seed);
 	generation_verbose(false);
 	while (!err && totals.cases < n_cases && now() - start < seconds &&
-	       totals.differences < DIFFERENCES_MAX) {
-		err = run_hook(seed, POLICY_HOOK_XDP, &totals, &error);
-		if (!err)
-			err = run_hook(seed, POLICY_HOOK_TC, &totals, &error);
-		seed++;
-		totals.cases++;
-	}
+	       totals.differences < DIFFERENCES_MAX)
+		err = run_case(seed++, &totals, &error);
 	if (err) {
 		fprintf(stderr, "fuzz: seed %" PRIu64 ": %s\n", seed - 1, error.text);
 		return 2;
