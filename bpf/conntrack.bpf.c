@@ -110,7 +110,7 @@ static __always_inline void open_flow(struct packet *p, const struct flow_key *k
 	if (config.dry_run)
 		return;
 	flow_insert(key, &flow);
-	flow_tell(key, &flow, FLOW_EVENT_START, FLOW_CAUSE_NONE, p->now_ns);
+	flow_tell(key, &flow, FLOW_CAUSE_NONE, p->now_ns);
 }
 
 /*

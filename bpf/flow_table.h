@@ -71,7 +71,7 @@ static __always_inline void flow_key_set(struct flow_key *key, const struct tupl
 		port[0] = sport;
 		port[1] = bpf_htons(t->is_echo_reply ? !source : source);
 	}
-	__builtin_memset(&key->v6, 0, sizeof(key->v6));
+	__builtin_memset(key, 0, sizeof(*key)); /* padding too: global functions take the whole */
 	if (t->ip_version == IP_VERSION_4) {
 		key->v4.addr[0] = source ? t->daddr.word[3] : t->saddr.word[3];
 		key->v4.addr[1] = source ? t->saddr.word[3] : t->daddr.word[3];

@@ -39,16 +39,18 @@ static __always_inline void flow_event_set_ends(struct flow_event *event,
 /**
  * flow_tell() - Tell of the start or the end of a flow
  * @key, @flow: the flow; at its end with all its counts
- * @type: FLOW_EVENT_START or FLOW_EVENT_END
- * @cause: of its end
+ * @cause: of its end; FLOW_CAUSE_NONE: it starts
  * @now_ns: CLOCK_MONOTONIC
+ *
+ * Global, so that the verifier looks at it once instead of at every call.
+ *
+ * Return: 0.
  */
-static __noinline int flow_tell(const struct flow_key *key, const struct flow *flow, __u8 type,
-				__u8 cause, __u64 now_ns)
+int flow_tell(const struct flow_key *key, const struct flow *flow, int cause, __u64 now_ns)
 {
 	struct flow_event event = {};
 
-	if (!flow_event_wanted(now_ns))
+	if (!key || !flow || !flow_event_wanted(now_ns))
 		return 0;
 	flow_event_set_ends(&event, key, flow->opener);
 	event.time_ns = now_ns;
@@ -59,7 +61,7 @@ static __noinline int flow_tell(const struct flow_key *key, const struct flow *f
 	event.bytes[1] = flow->bytes[1];
 	event.rule = flow->rule;
 	event.ifindex = config.ifindex;
-	event.type = type;
+	event.type = cause == FLOW_CAUSE_NONE ? FLOW_EVENT_START : FLOW_EVENT_END;
 	event.cause = cause;
 	event.direction = flow->flags & FLOW_BY_PEER ? DIR_INGRESS : DIR_EGRESS;
 	event.ip_version = key->ip_version;
@@ -84,7 +86,7 @@ static __always_inline void flow_tell_end(const struct flow_key *key, const stru
 					  enum flow_cause cause, __u64 now_ns)
 {
 	if (!config.dry_run && !flow_is_over(flow->state))
-		flow_tell(key, flow, FLOW_EVENT_END, cause, now_ns);
+		flow_tell(key, flow, cause, now_ns);
 }
 
 #endif /* SHRIKE_FLOW_TELL_H */
