@@ -17,7 +17,7 @@
 
 #define PROBES	     24
 #define RULE_WORK    2000000u		 /* of one search; some ms */
-#define TOTAL_WORK   UINT64_C(200000000) /* of an ACL; about a second */
+#define TOTAL_WORK   UINT64_C(100000000) /* of an ACL; a second or two */
 #define OVERLAPS_MAX 100		 /* warnings of one kind */
 #define NAMED_MAX    3			 /* rules in one warning */
 #define PROTOCOLS    256
