@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <jansson.h>
 #include <linux/bpf.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -112,10 +115,26 @@ static void check_rights(struct report *report)
 	find(report, FINDING_OK, "rights", "BPF maps can be created");
 }
 
+/* What the forwarder's connections will use: asked for as it does, which loads the module. */
+static void check_congestion_control(struct report *report)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char line[256] = "unknown";
+
+	read_line("/proc/sys/net/ipv4/tcp_congestion_control", line, sizeof(line));
+	if (fd >= 0 && !setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "bbr", strlen("bbr")))
+		find(report, FINDING_OK, "congestion control", "bbr for forwarded connections");
+	else
+		find(report, FINDING_NOTE, "congestion control",
+		     "no bbr (tcp_bbr) for forwarded connections: %s, slow where packets get lost",
+		     line);
+	if (fd >= 0)
+		close(fd);
+}
+
 static void check_features(struct report *report)
 {
 	struct rlimit files;
-	char line[256] = "";
 
 	if (libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_loop, NULL) == 1)
 		find(report, FINDING_OK, "bpf_loop", "available");
@@ -125,9 +144,7 @@ static void check_features(struct report *report)
 		find(report, FINDING_OK, "tc", "TCX links");
 	else
 		find(report, FINDING_NOTE, "tc", "no TCX before Linux 6.6: clsact filters instead");
-	read_line("/proc/sys/net/ipv4/tcp_available_congestion_control", line, sizeof(line));
-	find(report, strstr(line, "bbr") ? FINDING_OK : FINDING_NOTE, "congestion control",
-	     "available: %s", line);
+	check_congestion_control(report);
 	if (!getrlimit(RLIMIT_NOFILE, &files))
 		find(report, FINDING_OK, "open files", "at most %llu",
 		     (unsigned long long)files.rlim_max);

@@ -77,8 +77,11 @@ test_doctor_says_which_congestion_control_there_is() {
 	topology "$1"
 	if modprobe -q tcp_bbr 2>/dev/null ||
 		grep -qw bbr /proc/sys/net/ipv4/tcp_available_congestion_control; then
-		matches "congestion control" "^ok .*bbr" "$(checked "congestion control")"
+		is "congestion control" "ok bbr for forwarded connections" \
+			"$(checked "congestion control")"
 	else
-		matches "congestion control" "^note .*" "$(checked "congestion control")"
+		matches "congestion control" \
+			"^note no bbr .*: $(cat /proc/sys/net/ipv4/tcp_congestion_control)," \
+			"$(checked "congestion control")"
 	fi
 }
