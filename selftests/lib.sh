@@ -58,7 +58,7 @@ wait_for() {
 	deadline=$(($(date +%s%N) + seconds * 1000000000))
 	until "$@" >/dev/null 2>&1; do
 		[ "$(date +%s%N)" -lt $deadline ] || die "not so after $seconds s: $*"
-		sleep 0.02
+		sleep "$(printf '0.%02d' $((2 * ${SLOWNESS:-1})))"
 	done
 }
 

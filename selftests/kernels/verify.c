@@ -11,6 +11,7 @@
  * "N passed, N failed, N skipped"; exit status 0 if none failed.
  */
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <stdio.h>
@@ -18,11 +19,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "classify.h"
 #include "generation.h"
+#include "shrike.skel.h"
 
-#define BUDGET_MAX    16
-#define PROGRAM_NAMES 3
-#define ETHERNET      14
+#define PROGRAMS_MAX 16
+#define ETHERNET     14
 
 struct variant {
 	enum hook hook;
@@ -36,34 +38,42 @@ struct variant {
 };
 
 struct program_cost {
-	const char *name;
+	char name[32];
 	uint32_t budget; /* 0: has none */
 	uint32_t worst;
 	char worst_variant[96];
 };
 
-static struct program_cost costs[PROGRAM_NAMES] = {
-	{.name = "shrike_xdp"},
-	{.name = "shrike_ingress"},
-	{.name = "shrike_egress"},
-};
+static struct program_cost costs[PROGRAMS_MAX];
+static size_t n_costs;
+
+static struct program_cost *cost_of(const char *program)
+{
+	for (size_t i = 0; i < n_costs; i++)
+		if (!strcmp(costs[i].name, program))
+			return &costs[i];
+	if (n_costs == PROGRAMS_MAX)
+		return NULL;
+	snprintf(costs[n_costs].name, sizeof(costs->name), "%s", program);
+	return &costs[n_costs++];
+}
 
 static int read_budget(const char *path, const char *kernel)
 {
 	char line[256], for_kernel[32], program[32];
 	FILE *file = fopen(path, "re");
+	struct program_cost *cost;
 	uint32_t budget;
 
 	if (!file)
 		return -errno;
 	while (fgets(line, sizeof(line), file)) {
-		if (line[0] == '#' ||
-		    sscanf(line, "%31s %31s %u", for_kernel, program, &budget) != 3 ||
+		if (sscanf(line, "%31s %31s %u", for_kernel, program, &budget) != 3 ||
 		    strcmp(for_kernel, kernel))
 			continue;
-		for (int i = 0; i < PROGRAM_NAMES; i++)
-			if (!strcmp(costs[i].name, program))
-				costs[i].budget = budget;
+		cost = cost_of(program);
+		if (cost)
+			cost->budget = budget;
 	}
 	fclose(file);
 	return 0;
@@ -120,19 +130,35 @@ static void describe(const struct variant *variant, char *text, size_t size)
 static int note_cost(int prog_fd, const char *variant, char *said, size_t size)
 {
 	struct bpf_prog_info info = {};
+	struct program_cost *cost;
 	__u32 len = sizeof(info);
 	size_t used = strlen(said);
 
 	if (bpf_obj_get_info_by_fd(prog_fd, &info, &len))
 		return -errno;
 	snprintf(said + used, size - used, " %s %u", info.name, info.verified_insns);
-	for (int i = 0; i < PROGRAM_NAMES; i++) {
-		if (strcmp(costs[i].name, info.name) || costs[i].worst >= info.verified_insns)
-			continue;
-		costs[i].worst = info.verified_insns;
-		snprintf(costs[i].worst_variant, sizeof(costs[i].worst_variant), "%s", variant);
+	cost = cost_of(info.name);
+	if (!cost)
+		return -E2BIG;
+	if (cost->worst < info.verified_insns) {
+		cost->worst = info.verified_insns;
+		snprintf(cost->worst_variant, sizeof(cost->worst_variant), "%s", variant);
 	}
 	return 0;
+}
+
+static int note_costs(const struct generation *generation, const char *variant, char *said,
+		      size_t size)
+{
+	struct bpf_program *program;
+	int err = 0;
+
+	bpf_object__for_each_program(program, generation->skeleton->obj)
+	{
+		if (!err && bpf_program__fd(program) >= 0)
+			err = note_cost(bpf_program__fd(program), variant, said, size);
+	}
+	return err;
 }
 
 static int try_variant(const struct variant *variant, const struct policy *policy)
@@ -150,15 +176,13 @@ static int try_variant(const struct variant *variant, const struct policy *polic
 	};
 	struct generation *generation = NULL;
 	struct error error = {};
-	char name[96], said[128] = "";
+	char name[96], said[256] = "";
 	int err;
 
 	describe(variant, name, sizeof(name));
 	err = generation_build(&spec, &generation, &error);
 	if (!err)
-		err = note_cost(generation->ingress_fd, name, said, sizeof(said));
-	if (!err)
-		err = note_cost(generation->egress_fd, name, said, sizeof(said));
+		err = note_costs(generation, name, said, sizeof(said));
 	if (err)
 		printf("not ok verifier %s: %s\n", name,
 		       error.text[0] ? error.text : strerror(-err));
@@ -246,7 +270,7 @@ int main(int argc, char **argv)
 	generation_verbose(false);
 	for (size_t i = 0; i < sizeof(policies) / sizeof(*policies); i++)
 		try_policy(policies[i], &passed, &failed);
-	for (int i = 0; i < PROGRAM_NAMES; i++)
+	for (size_t i = 0; i < n_costs; i++)
 		hold_to_budget(&costs[i], &passed, &failed);
 	printf("%u passed, %u failed, 0 skipped\n", passed, failed);
 	return failed > 0;
