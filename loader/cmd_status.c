@@ -100,17 +100,6 @@ static json_t *json_tables(const struct live *live, struct error *error)
 	return object;
 }
 
-static bool is_running(const char *ifname)
-{
-	struct error ignored;
-	int lock;
-
-	if (lock_try("run", ifname, &lock, &ignored) == -EADDRINUSE)
-		return true;
-	close(lock);
-	return false;
-}
-
 /* What the forwarder tells of itself; null where packets have none to go to. */
 static json_t *json_forwarder(const struct live *live)
 {
@@ -147,7 +136,7 @@ static json_t *json_live(const struct live *live, const struct link_info *link, 
 		"{s:s,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:s,s:s,s:{s:o,s:o},"
 		"s:o,s:o}",
 		"interface", link->name, "ifindex", link->ifindex, "attached", 1, "running",
-		is_running(link->name), "version", instance->version, "hooks",
+		lock_is_held("run", link->name), "version", instance->version, "hooks",
 		json_hooks(live->hooks), "hook", hook_kind_name(live->hooks[live->ingress].kind),
 		"hook_why", instance->hook_why, "routing", routing[instance->config.routing],
 		"routing_why", instance->routing_why, "stateful", instance->config.stateful,
@@ -167,7 +156,8 @@ static json_t *json_status(const struct link_info *link, struct error *error)
 
 	if (err == -ENOENT)
 		return json_pack("{s:s,s:i,s:b,s:b}", "interface", link->name, "ifindex",
-				 link->ifindex, "attached", 0, "running", is_running(link->name));
+				 link->ifindex, "attached", 0, "running",
+				 lock_is_held("run", link->name));
 	if (err) {
 		error_prefix(error, "%s", link->name);
 		return NULL;

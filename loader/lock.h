@@ -6,9 +6,12 @@
 #ifndef SHRIKE_LOCK_H
 #define SHRIKE_LOCK_H
 
+#include <stdbool.h>
+
 #include "error.h"
 
 int lock_try(const char *what, const char *ifname, int *fd, struct error *error);
+bool lock_is_held(const char *what, const char *ifname);
 int lock_wait(const char *what, const char *ifname, int *fd, struct error *error);
 
 #endif /* SHRIKE_LOCK_H */
