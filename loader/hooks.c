@@ -19,6 +19,9 @@
 #define CLSACT_HANDLE	0x5348 /* "SH" */
 #define CLSACT_PRIORITY 1
 
+/* How often hooks_query() looks again where programs are replaced while it looks. */
+#define QUERY_ATTEMPTS 16
+
 /**
  * hook_kind_name() - How a program is attached, in the words of status and its JSON
  */
@@ -54,7 +57,8 @@ static const char *program_name(enum hook_point point)
 
 /*
  * Note a program at a hook point as ours or foreign: 1 if it is ours, 0 if not, or -errno.  One
- * that has just gone is none; one that may not be looked at is an error, or we would attach blind.
+ * that may not be looked at is an error, or we would attach blind; so is one that has just gone
+ * (-ENOENT), as another may have taken its place.
  */
 static int note_program(struct hook_state *state, enum hook_point point, uint32_t prog_id)
 {
@@ -64,7 +68,7 @@ static int note_program(struct hook_state *state, enum hook_point point, uint32_
 	int err = 0;
 
 	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
+		return -errno;
 	if (bpf_obj_get_info_by_fd(fd, &info, &len))
 		err = -errno;
 	close(fd);
@@ -205,15 +209,7 @@ static int query_clsact(int ifindex, enum hook_point point, struct hook_state *s
 	return ours < 0 ? ours : 0;
 }
 
-/**
- * hooks_query() - What the kernel runs at the hook points of an interface
- * @ifindex: the interface
- * @states: is filled
- * @error: why not
- *
- * Return: 0 or -errno.
- */
-int hooks_query(int ifindex, struct hook_state states[HOOK_POINTS], struct error *error)
+static int query_all(int ifindex, struct hook_state states[HOOK_POINTS])
 {
 	int err;
 
@@ -226,6 +222,28 @@ int hooks_query(int ifindex, struct hook_state states[HOOK_POINTS], struct error
 		if (!err && !states[point].prog_id)
 			err = query_clsact(ifindex, point, &states[point]);
 	}
+	return err;
+}
+
+/**
+ * hooks_query() - What the kernel runs at the hook points of an interface
+ * @ifindex: the interface
+ * @states: is filled
+ * @error: why not
+ *
+ * The kernel tells ids, and a program that is replaced takes its id along before it can be opened;
+ * then the question is asked again.
+ *
+ * Return: 0; -ENODEV: there is no such interface (any more); or another -errno, never -ENOENT.
+ */
+int hooks_query(int ifindex, struct hook_state states[HOOK_POINTS], struct error *error)
+{
+	int err = -ENOENT;
+
+	for (int attempt = 0; attempt < QUERY_ATTEMPTS && err == -ENOENT; attempt++)
+		err = query_all(ifindex, states);
+	if (err == -ENOENT)
+		err = -EAGAIN;
 	if (err)
 		return error_set(error, -err, "cannot look at the programs of the interface: %s",
 				 strerror(-err));

@@ -9,6 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* How often live_open() looks again where the generation is replaced while it looks. */
+#define OPEN_ATTEMPTS 16
+
 /**
  * live_is_ours() - Whether an ingress program of ours runs
  * @hooks: as hooks_query() filled them
@@ -26,8 +29,8 @@ static int add_maps(struct live *live, uint32_t prog_id, struct error *error)
 		return 0;
 	fd = bpf_prog_get_fd_by_id(prog_id);
 	if (fd < 0)
-		return error_set(error, errno, "cannot open program %u: %s", prog_id,
-				 strerror(errno));
+		return error_set(error, errno == ENOENT ? ESTALE : errno,
+				 "cannot open program %u: %s", prog_id, strerror(errno));
 	err = map_set_add_of_prog(&live->maps, fd, error);
 	close(fd);
 	return err;
@@ -51,15 +54,8 @@ int live_refresh_instance(struct live *live, struct error *error)
 	return 0;
 }
 
-/**
- * live_open() - Find the generation in force on an interface
- * @ifindex: the interface
- * @live: is filled; to be closed with live_close()
- * @error: why not
- *
- * Return: 0; -ENOENT: none is attached; or another -errno.
- */
-int live_open(int ifindex, struct live *live, struct error *error)
+/* -ESTALE: what was found has been replaced before it could be opened. */
+static int open_once(int ifindex, struct live *live, struct error *error)
 {
 	struct live new = {.ifindex = ifindex};
 	int err;
@@ -82,6 +78,23 @@ int live_open(int ifindex, struct live *live, struct error *error)
 	}
 	*live = new;
 	return 0;
+}
+
+/**
+ * live_open() - Find the generation in force on an interface
+ * @ifindex: the interface
+ * @live: is filled; to be closed with live_close()
+ * @error: why not
+ *
+ * Return: 0; -ENOENT: none is attached; or another -errno.
+ */
+int live_open(int ifindex, struct live *live, struct error *error)
+{
+	int err = -ESTALE;
+
+	for (int attempt = 0; attempt < OPEN_ATTEMPTS && err == -ESTALE; attempt++)
+		err = open_once(ifindex, live, error);
+	return err;
 }
 
 /**
