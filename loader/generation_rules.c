@@ -57,8 +57,11 @@ int generation_read_rules(const struct map_set *maps, struct rule_view **rules, 
 	struct rule *rule = NULL;
 	size_t count = 0;
 
-	if (!rules_map || !hits_map || n_cpus < 1 || hits_map->max_entries < rules_map->max_entries)
-		return error_set(error, ENOENT, "the generation in force has no rule tables");
+	if (!rules_map || !hits_map || n_cpus < 1 || rules_map->value_size != sizeof(*rule) ||
+	    hits_map->value_size != sizeof(*hits) || hits_map->max_entries < rules_map->max_entries)
+		return error_set(error, EPROTO,
+				 "the generation in force has no rule tables of this version of "
+				 "shrike");
 	err = read_array(rules_map, sizeof(*rule), (void **)&rule, error);
 	if (err)
 		return err;

@@ -105,6 +105,14 @@ void live_close(struct live *live)
 	map_set_free(&live->maps);
 }
 
+static int other_version(struct error *error, const char *map)
+{
+	return error_set(error, EPROTO,
+			 "BPF map %s belongs to another version of shrike; apply the policy anew "
+			 "or detach with: shrike detach --force",
+			 map);
+}
+
 /**
  * live_conntrack() - The connection tables among a generation's maps
  * @maps: they stay owned by the set
@@ -119,9 +127,8 @@ int live_conntrack(const struct map_set *maps, struct conntrack *conntrack, stru
 	for (size_t i = 0; i < CONNTRACK_TABLES; i++) {
 		const struct map_entry *map = map_set_find(maps, conntrack_maps[i].name);
 
-		if (!map)
-			return error_set(error, ENOENT, "there is no BPF map %s",
-					 conntrack_maps[i].name);
+		if (!map || map->value_size != sizeof(struct flow))
+			return other_version(error, conntrack_maps[i].name);
 		conntrack_table_init(&conntrack->tables[conntrack->n++], &conntrack_maps[i],
 				     map->fd, map->max_entries);
 	}
@@ -214,16 +221,21 @@ static void add_counter(struct counter *to, const struct counter *from)
  */
 int live_counters(const struct live *live, struct counters totals[DIR_MAX], struct error *error)
 {
-	int fd = map_set_fd(&live->maps, "counters_v1"), n_cpus = libbpf_num_possible_cpus();
-	struct counters *cpus = calloc(n_cpus > 0 ? n_cpus : 1, sizeof(*cpus));
+	const struct map_entry *map = map_set_find(&live->maps, "counters_v1");
+	int n_cpus = libbpf_num_possible_cpus();
+	struct counters *cpus;
 
+	/* a version with another number of reasons has other counters */
+	if (!map || n_cpus < 1 || map->value_size != sizeof(*cpus))
+		return other_version(error, "counters_v1");
+	cpus = calloc(n_cpus, sizeof(*cpus));
 	if (!cpus)
 		return error_set(error, ENOMEM, "out of memory");
 	memset(totals, 0, DIR_MAX * sizeof(*totals));
 	for (uint32_t direction = 0; direction < DIR_MAX; direction++) {
 		struct counters *total = &totals[direction];
 
-		if (bpf_map_lookup_elem(fd, &direction, cpus)) {
+		if (bpf_map_lookup_elem(map->fd, &direction, cpus)) {
 			free(cpus);
 			return error_set(error, errno, "cannot read BPF map counters_v1: %s",
 					 strerror(errno));
