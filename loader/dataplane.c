@@ -27,10 +27,13 @@ struct application {
 	char environment_text[512];
 	struct mode_facts facts;
 	struct mode mode;
-	struct live live;  /* the generation in force before, or whose state is taken over */
-	bool has_previous; /* @live is one of the two */
-	struct undo undo;  /* what returns without confirmation; what comes back with @revert */
+	struct live live;	  /* the generation in force before, or whose state is taken over */
+	bool has_previous;	  /* @live is one of the two */
+	bool is_put[HOOK_POINTS]; /* the new programs are there */
+	int before_fds[HOOK_POINTS]; /* those whose place they took, -1: none */
+	struct undo undo; /* what returns without confirmation; what comes back with @revert */
 	char *undo_text;
+	struct pins pins;
 	struct prefix *overlay;
 	size_t n_overlay;
 };
@@ -266,35 +269,48 @@ static int put(struct application *a, enum hook_point point, int prog_fd, struct
 
 	if (err)
 		return err;
-	if (!state->prog_id)
-		return hook_attach(a->to->link.ifindex, point, a->mode.xdp_generic, prog_fd,
-				   &a->to->link_fds[point], error);
+	if (!state->prog_id) {
+		err = hook_attach(a->to->link.ifindex, point, a->mode.xdp_generic, prog_fd,
+				  &a->to->link_fds[point], error);
+		a->is_put[point] = !err;
+		return err;
+	}
+	/* the way back: once it is replaced, nothing else may hold it */
+	a->before_fds[point] = bpf_prog_get_fd_by_id(state->prog_id);
+	if (a->before_fds[point] < 0)
+		return error_set(error, errno, "cannot open program %u: %s", state->prog_id,
+				 strerror(errno));
 	err = hook_replace(a->to->link.ifindex, point, state, prog_fd, error);
 	if (err)
 		return err;
+	a->is_put[point] = true;
 	a->to->link_fds[point] = hook_open_link(state);
 	return 0;
 }
 
-/* Undo put() at egress: the ingress program in force keeps its own other half. */
-static void restore_egress(struct application *a)
+/* Undo put(). */
+static void restore(struct application *a, enum hook_point point)
 {
-	struct hook_state *before = &a->live.hooks[HOOK_POINT_TC_EGRESS];
 	struct hook_state now[HOOK_POINTS];
+	int ifindex = a->to->link.ifindex;
 	struct error ignored;
-	int fd;
 
-	if (!before->prog_id) {
-		if (!hooks_query(a->to->link.ifindex, now, &ignored))
-			hook_detach(a->to->link.ifindex, HOOK_POINT_TC_EGRESS,
-				    &now[HOOK_POINT_TC_EGRESS], &ignored);
+	if (!a->is_put[point])
 		return;
+	a->is_put[point] = false;
+	if (a->live.hooks[point].prog_id)
+		hook_replace(ifindex, point, &a->live.hooks[point], a->before_fds[point], &ignored);
+	else if (!hooks_query(ifindex, now, &ignored))
+		hook_detach(ifindex, point, &now[point], &ignored);
+}
+
+static void close_all(int fds[HOOK_POINTS])
+{
+	for (int i = 0; i < HOOK_POINTS; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+		fds[i] = -1;
 	}
-	fd = bpf_prog_get_fd_by_id(before->prog_id);
-	if (fd < 0)
-		return;
-	hook_replace(a->to->link.ifindex, HOOK_POINT_TC_EGRESS, before, fd, &ignored);
-	close(fd);
 }
 
 /* The other ingress hook, after the mode has changed from one to the other. */
@@ -305,20 +321,68 @@ static int leave_other_ingress(struct application *a, struct error *error)
 	return hook_detach(a->to->link.ifindex, other, &a->live.hooks[other], error);
 }
 
+static int pin_links(struct application *a, struct error *error)
+{
+	int err = 0;
+
+	pins_begin(&a->pins, a->to->dir);
+	for (enum hook_point point = 0; point < HOOK_POINTS && !err; point++) {
+		char name[PINS_NAME_MAX];
+
+		if (a->to->link_fds[point] < 0)
+			continue;
+		snprintf(name, sizeof(name), "link_%s", hook_point_name(point));
+		err = pins_set(&a->pins, name, a->to->link_fds[point], error);
+	}
+	return err;
+}
+
+/*
+ * The directory of the pins, before anything is changed.  A link that is new needs a pin where
+ * nobody stays to hold it: after `attach`, and after `policy apply` that changes the hook, whatever
+ * holds the old link.
+ */
+static int open_pins(struct application *a, struct error *error)
+{
+	const struct hook_state *hooks = a->live.hooks;
+	bool is_new = !hooks[HOOK_POINT_TC_EGRESS].prog_id ||
+		      !hooks[ingress_point(&a->mode)].prog_id;
+	bool must = a->request->caller == DATAPLANE_ATTACH ||
+		    (a->request->caller == DATAPLANE_APPLY && is_new);
+	int err = path_create(a->to->link.name, must, a->to->dir, error);
+
+	if (!err)
+		return 0;
+	a->to->dir[0] = '\0';
+	if (!must)
+		return 0;
+	return a->request->caller == DATAPLANE_ATTACH
+		       ? err
+		       : error_prefix(error, "%s: the hook changes, and its link is to be pinned",
+				      a->to->link.name);
+}
+
+/* The other ingress hook is left when the new one is there to stay, whatever befalls us. */
 static int put_all(struct application *a, struct error *error)
 {
 	struct generation *generation = a->to->generation;
+	enum hook_point ingress = ingress_point(&a->mode);
 	int err;
 
 	err = put(a, HOOK_POINT_TC_EGRESS, generation->egress_fd, error);
-	if (err)
-		return err;
-	err = put(a, ingress_point(&a->mode), generation->ingress_fd, error);
+	if (!err)
+		err = put(a, ingress, generation->ingress_fd, error);
+	if (!err && a->to->dir[0])
+		err = pin_links(a, error);
+	if (!err)
+		err = leave_other_ingress(a, error);
 	if (err) {
-		restore_egress(a);
-		return err;
+		restore(a, ingress);
+		restore(a, HOOK_POINT_TC_EGRESS);
+		close_all(a->to->link_fds);
+		close_all(a->before_fds);
 	}
-	return leave_other_ingress(a, error);
+	return err;
 }
 
 /* Whether the driver may run XDP itself: it does not on L3 devices, taps, bridges and the like. */
@@ -344,6 +408,8 @@ static int build_and_put(struct application *a, struct error *error)
 		if (!err && a->has_previous)
 			err = generation_carry_state(&a->live.maps, a->to->generation, error);
 		if (!err)
+			err = open_pins(a, error);
+		if (!err)
 			err = put_all(a, error);
 		if (!native || a->mode.hook != HOOK_XDP ||
 		    (err != -EOPNOTSUPP && err != -ERANGE && err != -EINVAL))
@@ -352,43 +418,21 @@ static int build_and_put(struct application *a, struct error *error)
 	}
 }
 
-static int pin_links(struct application *a, struct pins *pins, struct error *error)
-{
-	int err = 0;
-
-	for (enum hook_point point = 0; point < HOOK_POINTS && !err; point++) {
-		char name[PINS_NAME_MAX];
-
-		if (a->to->link_fds[point] < 0)
-			continue;
-		snprintf(name, sizeof(name), "link_%s", hook_point_name(point));
-		err = pins_set(pins, name, a->to->link_fds[point], error);
-	}
-	return err;
-}
-
+/* Pins for those who look; the links keep programs and maps, and are pinned already. */
 static int pin_all(struct application *a, struct error *error)
 {
-	bool must = a->request->caller == DATAPLANE_ATTACH;
 	struct generation *generation = a->to->generation;
-	struct pins pins;
 	int err;
 
-	err = path_create(a->to->link.name, must, a->to->dir, error);
-	if (err) {
-		a->to->dir[0] = '\0';
-		return must ? err : 0; /* run holds the links itself */
-	}
-	pins_begin(&pins, a->to->dir);
-	err = pin_links(a, &pins, error);
+	if (!a->to->dir[0])
+		return 0; /* run holds the links itself */
+	err = pins_set(&a->pins, "prog_ingress", generation->ingress_fd, error);
 	if (!err)
-		err = pins_set(&pins, "prog_ingress", generation->ingress_fd, error);
+		err = pins_set(&a->pins, "prog_egress", generation->egress_fd, error);
 	if (!err)
-		err = pins_set(&pins, "prog_egress", generation->egress_fd, error);
+		err = pins_set_maps(&a->pins, &generation->maps, error);
 	if (!err)
-		err = pins_set_maps(&pins, &generation->maps, error);
-	if (!err)
-		err = pins_end(&pins, error);
+		err = pins_end(&a->pins, error);
 	return err;
 }
 
@@ -463,9 +507,48 @@ static int find_live(struct application *a, struct error *error)
 	return err;
 }
 
-static int apply(struct application *a, struct error *error)
+/* With the lock held; see dataplane_detach(). */
+static int detach(const char *ifname, bool force, struct error *error)
+{
+	struct hook_state hooks[HOOK_POINTS] = {};
+	struct link_info link = {};
+	char dir[PATH_MAX] = "";
+	bool found = false;
+	int err = 0;
+
+	if (!netlink_link_by_name(ifname, &link, error)) {
+		err = hooks_query(link.ifindex, hooks, error);
+		for (enum hook_point point = 0; point < HOOK_POINTS && !err; point++) {
+			found |= hooks[point].kind != HOOK_KIND_NONE;
+			err = hook_detach(link.ifindex, point, &hooks[point], error);
+		}
+		if (err)
+			return err;
+	}
+	if (!path_pin_dir(ifname, dir, error) && !access(dir, F_OK)) {
+		found = true;
+		err = pins_clear(dir, error);
+		if (!err)
+			err = path_remove(ifname, error);
+	}
+	if (err || found || force)
+		return err;
+	return error_set(error, ENOENT, "%s: shrike is not attached", ifname);
+}
+
+/* Nothing has been put into force: leave nothing behind either. */
+static void give_up(struct application *a)
 {
 	struct error ignored;
+
+	if (!live_is_ours(a->live.hooks))
+		detach(a->to->link.name, true, &ignored);
+	else if (a->to->dir[0])
+		path_remove(a->to->link.name, &ignored); /* if it was made just now */
+}
+
+static int apply(struct application *a, struct error *error)
+{
 	int err;
 
 	err = find_live(a, error);
@@ -475,15 +558,22 @@ static int apply(struct application *a, struct error *error)
 		return err;
 	add_environment(a);
 	err = build_and_put(a, error);
-	if (err)
-		return err;
-	err = settle_undo(a, error);
 	if (!err)
-		err = pin_all(a, error);
+		err = settle_undo(a, error);
+	if (err) {
+		give_up(a);
+		return err;
+	}
+	err = pin_all(a, error);
 	if (!err && a->has_previous)
 		err = carry_over(a, error);
-	if (err && !live_is_ours(a->live.hooks))
-		dataplane_detach(a->to->link.name, true, &ignored);
+	if (err && live_is_ours(a->live.hooks)) { /* what is in force works without */
+		error_prefix(error, "%s: the policy is in force, but", a->to->link.name);
+		a->request->warn(error->text, a->request->warn_arg);
+		return 0;
+	}
+	if (err)
+		give_up(a);
 	return err;
 }
 
@@ -494,7 +584,8 @@ static int apply(struct application *a, struct error *error)
  * @error: why not
  *
  * What was in force stays in force on failure, with all its connections; on success it hands its
- * connections over.
+ * connections over.  What fails after the switch and is not needed to protect the interface, such
+ * as pins to look at, is told as a warning.
  *
  * Return: 0 or -errno; -ENOENT with DATAPLANE_APPLY where nothing is attached.
  */
@@ -511,15 +602,17 @@ int dataplane_apply(const struct dataplane_request *request, struct dataplane **
 	a.to = dataplane_new();
 	if (!a.to)
 		return error_set(error, ENOMEM, "out of memory");
+	memset(a.before_fds, -1, sizeof(a.before_fds));
 	err = request->edit || request->revert ? 0 : load_policy(request, &a.to->policy, error);
 	if (!err)
-		err = netlink_link_by_name(request->ifname, &a.to->link, error);
-	if (!err)
 		err = lock_wait("apply", request->ifname, &lock, error);
+	if (!err)
+		err = netlink_link_by_name(request->ifname, &a.to->link, error);
 	if (!err)
 		err = apply(&a, error);
 	if (lock >= 0)
 		close(lock);
+	close_all(a.before_fds);
 	free(a.overlay);
 	free(a.undo_text);
 	live_close(&a.live);
@@ -627,33 +720,15 @@ bool dataplane_is_outdated(const struct live *live, const struct link_info *link
  */
 int dataplane_detach(const char *ifname, bool force, struct error *error)
 {
-	struct hook_state hooks[HOOK_POINTS] = {};
-	struct link_info link = {};
-	char dir[PATH_MAX] = "";
-	bool found = false;
-	int err;
+	int lock, err = path_check_name(ifname, error);
 
-	err = path_check_name(ifname, error);
+	if (!err)
+		err = lock_wait("apply", ifname, &lock, error);
 	if (err)
 		return err;
-	if (!netlink_link_by_name(ifname, &link, error)) {
-		err = hooks_query(link.ifindex, hooks, error);
-		for (enum hook_point point = 0; point < HOOK_POINTS && !err; point++) {
-			found |= hooks[point].kind != HOOK_KIND_NONE;
-			err = hook_detach(link.ifindex, point, &hooks[point], error);
-		}
-		if (err)
-			return err;
-	}
-	if (!path_pin_dir(ifname, dir, error) && !access(dir, F_OK)) {
-		found = true;
-		err = pins_clear(dir, error);
-		if (!err)
-			err = path_remove(ifname, error);
-	}
-	if (err || found || force)
-		return err;
-	return error_set(error, ENOENT, "%s: shrike is not attached", ifname);
+	err = detach(ifname, force, error);
+	close(lock);
+	return err;
 }
 
 /**
@@ -663,9 +738,7 @@ void dataplane_free(struct dataplane *dataplane)
 {
 	if (!dataplane)
 		return;
-	for (int i = 0; i < HOOK_POINTS; i++)
-		if (dataplane->link_fds[i] >= 0)
-			close(dataplane->link_fds[i]);
+	close_all(dataplane->link_fds);
 	generation_free(dataplane->generation);
 	policy_free(dataplane->policy);
 	free(dataplane);

@@ -10,6 +10,9 @@ tests "veth tun" \
 tests "veth" \
 	attach_refuses_userspace_routing \
 	run_works_under_ip_netns_exec_and_attach_says_what_is_missing \
+	a_hook_that_would_not_outlive_the_command_is_refused \
+	a_policy_in_force_is_no_failure_for_want_of_a_pin \
+	nothing_is_unprotected_to_who_looks_while_policies_change \
 	an_ordinary_user_is_refused \
 	the_command_line_is_checked
 
@@ -114,6 +117,64 @@ test_run_works_under_ip_netns_exec_and_attach_says_what_is_missing() {
 	stop run-wt0
 	is "exit status" 0 $STATUS
 	is_bare wt0 || die "still there: $(programs wt0)"
+}
+
+test_a_hook_that_would_not_outlive_the_command_is_refused() {
+	local hook
+	topology "$1"
+	for hook in xdp tc; do
+		policy $hook <<-EOF
+			mode: {routing: disabled, hook: $hook}
+			peer_acl: [{id: $hook, action: allow, source: [any], protocol: icmp}]
+		EOF
+	done
+	start run-wt0 "$PEER" ip netns exec "$ROUTER" env -u SHRIKE_BPFFS \
+		"$SHRIKE" run wt0 -c "$T/xdp.yaml"
+	until_protected wt0
+	expect 1 ip netns exec "$ROUTER" env -u SHRIKE_BPFFS \
+		"$SHRIKE" policy apply wt0 "$T/tc.yaml"
+	is_one_error_line "$ERR" "^shrike: wt0: the hook changes.*mount"
+	is_protected wt0 || die "not protected any more: $(programs wt0)"
+	rule_is_in_force wt0 xdp || die "the policy has changed"
+	expect 0 shrike policy apply wt0 "$T/tc.yaml" # which has a bpffs
+	matches "programs" "ingress" "$(programs wt0 | head -n 1)"
+	rule_is_in_force wt0 tc || die "the policy has not changed"
+	stop run-wt0
+	is "exit status" 0 $STATUS
+	is_bare wt0 || die "still there: $(programs wt0)"
+}
+
+test_a_policy_in_force_is_no_failure_for_want_of_a_pin() {
+	topology "$1"
+	kernel_forwards 1
+	tcp_only
+	policy icmp <<-EOF
+		peer_acl: [{id: icmp, action: allow, source: [any], protocol: icmp}]
+	EOF
+	expect 0 shrike attach wt0 -c "$T/tcp.yaml"
+	mkdir "$(pins)/wt0/in-the-way"
+	expect 0 shrike policy apply wt0 "$T/icmp.yaml"
+	is_one_error_line "$ERR" "^shrike: warning: wt0: the policy is in force, but.*in-the-way"
+	rule_is_in_force wt0 icmp || die "the policy has not changed"
+	rmdir "$(pins)/wt0/in-the-way"
+	expect 0 shrike detach wt0
+	nothing_is_pinned
+}
+
+test_nothing_is_unprotected_to_who_looks_while_policies_change() {
+	topology "$1"
+	kernel_forwards 1
+	tcp_only
+	expect 0 shrike attach wt0 -c "$T/tcp.yaml"
+	start changes "$ROUTER" bash -c "for i in 1 2 3 4 5 6; do
+		'$SHRIKE' policy apply wt0 '$T/tcp.yaml' || exit 1
+	done"
+	while kill -0 "${PROCESS[changes]}" 2>/dev/null; do
+		is_attached wt0 >/dev/null || die "status says: $(shrike status wt0 2>&1)"
+	done
+	await_end changes
+	is "exit status of the changes" 0 $STATUS
+	expect 0 shrike detach wt0
 }
 
 test_an_ordinary_user_is_refused() {
