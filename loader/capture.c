@@ -10,6 +10,9 @@
 
 #define SLL_TYPE_OFF  14 /* of the protocol in a Linux cooked header */
 #define SLL2_TYPE_OFF 0
+#define SLL_WAY_OFF   1 /* which way the packet went: the low byte */
+#define SLL2_WAY_OFF  10
+#define SLL_OUTGOING  4
 
 struct capture {
 	pcap_t *pcap;
@@ -92,6 +95,23 @@ int capture_open(const char *path, struct capture **capture, struct error *error
 	return 0;
 }
 
+/**
+ * capture_is_ethernet() - Whether the packets had Ethernet headers
+ */
+bool capture_is_ethernet(const struct capture *capture)
+{
+	return capture->link_type == DLT_EN10MB;
+}
+
+static bool is_outgoing(const struct capture *capture, const u_char *bytes, uint32_t captured)
+{
+	if (captured < capture->l2_len)
+		return false;
+	if (capture->link_type == DLT_LINUX_SLL)
+		return bytes[SLL_WAY_OFF] == SLL_OUTGOING;
+	return capture->link_type == DLT_LINUX_SLL2 && bytes[SLL2_WAY_OFF] == SLL_OUTGOING;
+}
+
 static uint16_t ethertype_of_ip(const uint8_t *bytes, uint32_t captured)
 {
 	unsigned int version = captured ? bytes[0] >> 4 : 0;
@@ -128,6 +148,7 @@ int capture_next(struct capture *capture, struct capture_packet *packet, struct 
 	packet->time_ns = header->ts.tv_sec * UINT64_C(1000000000) + header->ts.tv_usec;
 	packet->ethertype = at < off ? bytes[at] << 8 | bytes[at + 1]
 				     : ethertype_of_ip(packet->bytes, packet->captured);
+	packet->is_outgoing = is_outgoing(capture, bytes, header->caplen);
 	return 1;
 }
 

@@ -5,6 +5,7 @@
 #ifndef SHRIKE_CAPTURE_H
 #define SHRIKE_CAPTURE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "error.h"
@@ -18,6 +19,7 @@ struct capture;
  * @captured: bytes there are; at most @len
  * @time_ns: CLOCK_REALTIME
  * @ethertype: host byte order; 0 where neither the link nor the packet tells
+ * @is_outgoing: a cooked capture says that this host sent it
  */
 struct capture_packet {
 	const uint8_t *bytes;
@@ -25,9 +27,11 @@ struct capture_packet {
 	uint32_t len;
 	uint32_t captured;
 	uint16_t ethertype;
+	bool is_outgoing;
 };
 
 int capture_open(const char *path, struct capture **capture, struct error *error);
+bool capture_is_ethernet(const struct capture *capture);
 int capture_next(struct capture *capture, struct capture_packet *packet, struct error *error);
 void capture_close(struct capture *capture);
 

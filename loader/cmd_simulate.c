@@ -7,6 +7,7 @@
 #include "command.h"
 #include "generation.h"
 #include "output.h"
+#include "replay.h"
 #include "simulate.h"
 #include "story.h"
 
@@ -14,9 +15,15 @@ static int run_simulate(const struct command *command, int argc, char **argv);
 
 const struct command command_simulate = {
 	.name = "simulate",
-	.arguments = "SCENARIO [-j] [-v]",
+	.arguments = "SCENARIO | --pcap FILE -c POLICY [--address PREFIX]... [-j] [-v]",
 	.summary = "put packets through a policy, no interface touched",
 	.details =
+		"      --pcap FILE       instead of a scenario: the packets of a capture\n"
+		"  -c, --config POLICY   with --pcap: the policy\n"
+		"      --address PREFIX  with --pcap: an address of the interface with its "
+		"length,\n"
+		"                        which tells what is local and what goes out\n"
+		"      --ip-forward      with --pcap: the kernel forwards\n"
 		"  -j, --json            one object per packet and line\n"
 		"  -v, --verbose         tell what each stage said\n"
 		"\n"
@@ -143,25 +150,81 @@ static int simulate(const struct scenario *scenario, struct report *report, stru
 	return err;
 }
 
-static int run_simulate(const struct command *command, int argc, char **argv)
-{
-	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
-	struct report report = {};
-	struct scenario *scenario;
-	struct error error;
-	int option, err;
+enum simulate_option {
+	OPTION_PCAP = 0x200,
+	OPTION_ADDRESS,
+	OPTION_FORWARD,
+};
 
-	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+static int set_option(struct report *report, struct replay *replay, int option, struct error *error)
+{
+	switch (option) {
+	case 'j':
+		report->json = true;
+		break;
+	case 'v':
+		report->verbose = true;
+		break;
+	case 'c':
+		replay->policy_path = optarg;
+		break;
+	case OPTION_PCAP:
+		replay->capture_path = optarg;
+		break;
+	case OPTION_FORWARD:
+		replay->ip_forward = true;
+		break;
+	case OPTION_ADDRESS:
+		return replay_add_address(replay, optarg, error);
+	}
+	return 0;
+}
+
+/* Returns an exit status, or -1 to go on. */
+static int parse(const struct command *command, int argc, char **argv, struct report *report,
+		 struct replay *replay)
+{
+	static const struct option options[] = {
+		{"pcap", required_argument, NULL, OPTION_PCAP},
+		{"config", required_argument, NULL, 'c'},
+		{"address", required_argument, NULL, OPTION_ADDRESS},
+		{"ip-forward", no_argument, NULL, OPTION_FORWARD},
+		COMMON_LONG_OPTIONS,
+		{},
+	};
+	struct error error;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:jv", options, NULL)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')
 			return command_unknown_option(command, argv);
-		report.json |= option == 'j';
-		report.verbose |= option == 'v';
+		if (set_option(report, replay, option, &error))
+			return command_fail(&error);
 	}
-	if (argc - optind != 1)
+	if (!replay->capture_path && argc - optind != 1)
 		return command_usage(command, "one scenario file is needed");
-	err = scenario_load(argv[optind], &scenario, &error);
+	if (replay->capture_path && argc > optind)
+		return command_usage(command, "--pcap takes the place of a scenario");
+	if (!replay->capture_path != !replay->policy_path)
+		return command_usage(command, "--pcap and -c belong together");
+	return -1;
+}
+
+static int run_simulate(const struct command *command, int argc, char **argv)
+{
+	struct replay replay = {.warn = command_warn};
+	struct report report = {};
+	struct scenario *scenario;
+	struct error error;
+	int status, err;
+
+	status = parse(command, argc, argv, &report, &replay);
+	if (status >= 0)
+		return status;
+	err = replay.capture_path ? replay_load(&replay, &scenario, &error)
+				  : scenario_load(argv[optind], &scenario, &error);
 	if (err) {
 		error.invalid_input |= error.code != ENOMEM;
 		return command_fail(&error);

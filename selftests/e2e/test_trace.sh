@@ -257,6 +257,17 @@ test_captures_of_live_are_read_by_others_and_by_trace() {
 		expect 0 tshark -r "$T/live.pcapng" -T fields -e frame.comment -e frame.interface_name
 		is "comments that tshark sees" 6 "$(grep -c '^verdict=.*wt0$' <<<"$OUT")"
 	fi
+	policy closed </dev/null
+	expect 0 shrike simulate --pcap "$T/live.pcapng" -c "$T/trace.yaml" \
+		--address 100.64.0.1/16 --address fd64::1/64 -j
+	is "verdicts of the same policy" "in pass ssh,out pass null" "$(jq -rs \
+		'[.[:2][] | "\(if .packet[24:32] == "64400002" then "in" else "out" end) \(
+		.verdict) \(.rule)"] | join(",")' <<<"$OUT")"
+	is "its connection at the end" established "$(jq -rs '.[-1].state' <<<"$OUT")"
+	expect 0 shrike simulate --pcap "$T/live.pcapng" -c "$T/closed.yaml" \
+		--address 100.64.0.1/16 -j
+	is "verdict of another policy" "drop peer_acl_default" \
+		"$(head -n 1 <<<"$OUT" | jq -r '"\(.verdict) \(.reason)"')"
 	expect 0 shrike trace in --pcap "$T/live.pcapng" -j
 	is "packets that trace reads" 6 "$(wc -l <<<"$OUT")"
 	is "the first" "40001 8001 syn" "$(head -n 1 <<<"$OUT" |
