@@ -10,9 +10,6 @@
  *			accept(), or after a minute.
  *	connected	the relay moves data.  Ends when both directions have been shut, or either
  *			socket has failed, which resets the other.
- *
- * The relay peeks at one socket, sends to the other and discards what was sent, so it buffers
- * nothing.  A direction that could not send everything is blocked until its writer has room.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,7 +21,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "worker.h"
+#include "tcp.h"
 
 #define DIALS_MAX	   1024
 #define DIALS_OF_ONE_PEER  256
@@ -33,38 +30,8 @@
 #define KEEPALIVE_IDLE_S   120
 #define KEEPALIVE_S	   30
 #define KEEPALIVE_PROBES   5
-#define CHUNK_MIN	   (16 << 10)
-#define CHUNKS_PER_TURN	   8
 #define TUN_READS_PER_TURN 64
 #define EVENTS		   (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
-
-enum tcp_state { TCP_DIALLING, TCP_ACCEPTING, TCP_CONNECTED };
-
-/* One direction of the relay. */
-struct half {
-	uint32_t chunk; /* bytes to try at a time: what the writer takes */
-	bool ended;	/* the reader's peer has sent its FIN, though perhaps not all is read */
-	bool shut;	/* and so has the writer */
-	bool blocked;
-};
-
-struct tcp_flow {
-	struct flow_entry entry;
-	struct watch host_watch;
-	struct watch peer_watch;
-	int host_fd;
-	int peer_fd;
-	enum tcp_state state;
-	uint32_t syn_len;
-	uint8_t *syn;	/* while dialling */
-	struct half up; /* from the peer to the destination */
-	struct half down;
-};
-
-static struct tcp_flow *flow_of(struct flow_entry *entry)
-{
-	return container_of(entry, struct tcp_flow, entry);
-}
 
 static void set_option(int fd, int level, int name, int value)
 {
@@ -184,9 +151,13 @@ static enum refusal_kind refusal_for(struct worker *w, int err)
 	}
 }
 
-static void tcp_end(struct worker *w, struct flow_entry *entry, bool reset)
+/**
+ * tcp_end() - Close both sockets, and take the flow out of all tables
+ * @reset: abruptly, and answer the SYN if it is held
+ */
+void tcp_end(struct worker *w, struct flow_entry *entry, bool reset)
 {
-	struct tcp_flow *flow = flow_of(entry);
+	struct tcp_flow *flow = tcp_flow_of(entry);
 
 	if (flow->state == TCP_DIALLING && reset)
 		answer_held(w, flow, REFUSAL_RESET);
@@ -199,7 +170,7 @@ static void tcp_end(struct worker *w, struct flow_entry *entry, bool reset)
 /* The timer of the list: a dial that nobody answered, a handshake or connection gone silent. */
 static void tcp_time_out(struct worker *w, struct flow_entry *entry, bool reset)
 {
-	struct tcp_flow *flow = flow_of(entry);
+	struct tcp_flow *flow = tcp_flow_of(entry);
 
 	if (flow->state == TCP_DIALLING && w->now_ns - entry->active_ns > 10 * SECOND_NS) {
 		enum refusal_kind kind = refusal_for(w, ETIMEDOUT);
@@ -235,94 +206,6 @@ static void dial_done(struct worker *w, struct tcp_flow *flow)
 	flow_move(w, &flow->entry, &w->accepting);
 }
 
-static bool is_harmless(int err)
-{
-	return err == EAGAIN || err == EWOULDBLOCK || err == EINTR;
-}
-
-/*
- * Move data in one direction until there is none, the writer is full, or the turn is over.
- *
- * Return: bytes that were moved, with @more set where the turn was too short; -errno.
- */
-static ssize_t pump(struct worker *w, int from, int to, struct half *half, bool *more)
-{
-	ssize_t moved = 0;
-
-	for (int i = 0; i < CHUNKS_PER_TURN; i++) {
-		ssize_t read, sent;
-
-		if (half->blocked || half->shut)
-			return moved;
-		read = recv(from, w->buffer, half->chunk, MSG_PEEK | MSG_DONTWAIT);
-		if (read < 0)
-			return is_harmless(errno) ? moved : -errno;
-		if (!read) {
-			half->shut = true;
-			shutdown(to, SHUT_WR);
-			return moved;
-		}
-		sent = send(to, w->buffer, read, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (sent < 0 && !is_harmless(errno))
-			return -errno;
-		half->blocked = sent < read;
-		if (sent <= 0)
-			return moved;
-		if (recv(from, NULL, sent, MSG_TRUNC | MSG_DONTWAIT) != sent)
-			return -EIO;
-		moved += sent;
-		if (sent == (ssize_t)half->chunk && half->chunk < RELAY_BUFFER)
-			half->chunk *= 2;
-		else if (half->blocked)
-			half->chunk = sent > CHUNK_MIN ? sent : CHUNK_MIN;
-		/* all was read, and the kernel will say when there is more */
-		else if (read < (ssize_t)half->chunk && !half->ended)
-			return moved;
-	}
-	*more = true;
-	return moved;
-}
-
-static void relay(struct worker *w, struct tcp_flow *flow)
-{
-	bool more = false;
-	ssize_t up = pump(w, flow->peer_fd, flow->host_fd, &flow->up, &more);
-	ssize_t down = up < 0 ? up : pump(w, flow->host_fd, flow->peer_fd, &flow->down, &more);
-
-	if (up < 0 || down < 0) {
-		tcp_end(w, &flow->entry, true);
-		return;
-	}
-	w->status->bytes_up += up;
-	w->status->bytes_down += down;
-	if (flow->up.shut && flow->down.shut) {
-		tcp_end(w, &flow->entry, false);
-		return;
-	}
-	if (more)
-		flow_move(w, &flow->entry, &w->unfinished);
-	else if (flow->entry.on == &w->unfinished)
-		flow_move(w, &flow->entry, &w->connected);
-	else if (up || down)
-		flow_touch(w, &flow->entry);
-}
-
-/**
- * tcp_continue() - Give every connection with unfinished work another turn
- */
-void tcp_continue(struct worker *w)
-{
-	struct flow_entry *last = TAILQ_LAST(&w->unfinished, flow_list), *flow;
-
-	while (last && (flow = TAILQ_FIRST(&w->unfinished))) {
-		bool is_last = flow == last;
-
-		relay(w, flow_of(flow));
-		if (is_last)
-			return;
-	}
-}
-
 static void host_ready(struct worker *w, struct watch *watch, uint32_t events)
 {
 	struct tcp_flow *flow = container_of(watch, struct tcp_flow, host_watch);
@@ -336,7 +219,7 @@ static void host_ready(struct worker *w, struct watch *watch, uint32_t events)
 	if (events & EPOLLOUT)
 		flow->up.blocked = false;
 	if (flow->state == TCP_CONNECTED) {
-		relay(w, flow);
+		relay_turn(w, flow);
 	} else if (flow->state == TCP_DIALLING) {
 		getsockopt(flow->host_fd, SOL_SOCKET, SO_ERROR, &err, &len);
 		if (err)
@@ -356,7 +239,7 @@ static void peer_ready(struct worker *w, struct watch *watch, uint32_t events)
 		flow->up.ended = true;
 	if (events & EPOLLOUT)
 		flow->down.blocked = false;
-	relay(w, flow);
+	relay_turn(w, flow);
 }
 
 static void set_host_options(int fd)
@@ -411,7 +294,7 @@ static struct tcp_flow *flow_new(struct worker *w, const struct flow_name *name,
 	if (!flow)
 		return NULL;
 	flow->host_fd = flow->peer_fd = -1;
-	flow->up.chunk = flow->down.chunk = CHUNK_MIN;
+	flow->up.chunk = flow->down.chunk = RELAY_CHUNK_MIN;
 	flow->entry.end = tcp_time_out;
 	if (!hold(flow, p) || !flow_insert(w, &flow->entry, name, mac)) {
 		free(flow->syn);
@@ -481,8 +364,8 @@ void tcp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
 			open_flow(w, &name, p, mac);
 			return;
 		}
-		if (flow_of(entry)->state == TCP_DIALLING) {
-			hold(flow_of(entry), p);
+		if (tcp_flow_of(entry)->state == TCP_DIALLING) {
+			hold(tcp_flow_of(entry), p);
 			return;
 		}
 	}
@@ -517,9 +400,9 @@ static bool join(struct worker *w, int fd, const struct sockaddr_storage *peer)
 	route_addr(peer, &name.ends.saddr, &name.sport);
 	route_addr(&own, &name.ends.daddr, &name.dport);
 	entry = flow_lookup(w, &name);
-	if (!entry || flow_of(entry)->state != TCP_ACCEPTING)
+	if (!entry || tcp_flow_of(entry)->state != TCP_ACCEPTING)
 		return false;
-	flow = flow_of(entry);
+	flow = tcp_flow_of(entry);
 	flow->peer_fd = fd;
 	flow->peer_watch.ready = peer_ready;
 	flow->state = TCP_CONNECTED;

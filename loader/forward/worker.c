@@ -246,7 +246,7 @@ static void round_of_events(struct worker *w)
 
 		watch->ready(w, watch, events[i].events);
 	}
-	tcp_continue(w);
+	relay_continue(w);
 	flows_expire(w);
 	flows_bury(w);
 }

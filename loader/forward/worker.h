@@ -250,7 +250,9 @@ void tcp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac);
 void tcp_listen_ready(struct worker *w, struct watch *watch, uint32_t events);
 void tcp_tun_ready(struct worker *w, struct watch *watch, uint32_t events);
 void tcp_write_tun(void *arg, const struct iovec *parts, int n);
-void tcp_continue(struct worker *w);
+
+/* relay.c */
+void relay_continue(struct worker *w);
 
 /* udp.c */
 void udp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac);
