@@ -186,6 +186,12 @@ static bool has_forwarder(const struct application *a)
 	return config_has_forwarder(&config);
 }
 
+/* An IP packet is not larger, whatever a WireGuard device says. */
+static uint16_t mtu_of(const struct link_info *link)
+{
+	return link->mtu > UINT16_MAX ? UINT16_MAX : link->mtu;
+}
+
 static int build(struct application *a, struct error *error)
 {
 	struct generation_spec spec = {
@@ -198,7 +204,7 @@ static int build(struct application *a, struct error *error)
 		.undo_text = a->undo_text,
 		.ifindex = a->to->link.ifindex,
 		.snap_len = SNAP_LEN,
-		.mtu = a->to->link.mtu > UINT16_MAX ? UINT16_MAX : a->to->link.mtu,
+		.mtu = mtu_of(&a->to->link),
 		.l2_len = a->to->link.l2_len,
 	};
 	int err;
@@ -699,7 +705,7 @@ bool dataplane_is_outdated(const struct live *live, const struct link_info *link
 	struct mode mode;
 	bool outdated;
 
-	if (link->mtu != live->instance.mtu)
+	if (mtu_of(link) != live->instance.mtu)
 		return true;
 	if (live_policy_text(live, &text, &request.policy_len, &ignored))
 		return false;

@@ -22,6 +22,13 @@
 
 #define CHECK_PERIOD_NS 1000000000ull /* of what netlink does not tell, such as sysctls */
 
+/* What is_outdated() depends on, as it was when the answer was no. */
+struct basis {
+	struct mode_facts facts;
+	uint32_t prog_id;
+	uint32_t mtu;
+};
+
 struct run {
 	const char *ifname;
 	const char *policy_path;
@@ -34,6 +41,8 @@ struct run {
 	bool link_changed;
 	bool overlay_changed;
 	bool over;
+	struct basis basis;
+	char complaint[sizeof(((struct error *)0)->text)];
 	struct netlink_monitor *monitor;
 	struct sweep sweep;
 	struct conntrack conntrack;
@@ -58,12 +67,36 @@ static void say(struct run *run, bool is_error, const char *format, ...)
 	run->log(text, is_error);
 }
 
-/* Look at the generation in force anew: `policy apply` may have come from another process. */
+/* Whether the programs are those that run->live was read from; then so is all the rest. */
+static bool is_unchanged(const struct run *run)
+{
+	struct hook_state now[HOOK_POINTS];
+	struct error ignored;
+
+	if (!run->live.maps.n || run->live.ifindex != (int)run->dataplane->link.ifindex ||
+	    hooks_query(run->live.ifindex, now, &ignored) || !live_is_ours(now))
+		return false;
+	for (int i = 0; i < HOOK_POINTS; i++)
+		if (now[i].prog_id != run->live.hooks[i].prog_id ||
+		    now[i].link_id != run->live.hooks[i].link_id)
+			return false;
+	return true;
+}
+
+/*
+ * Look at the generation in force anew: `policy apply` may have come from another process.  The
+ * sweep begins anew only with other tables, or it would never get through large ones.
+ */
 static int refresh(struct run *run, struct error *error)
 {
 	struct live fresh;
-	int err = live_open(run->dataplane->link.ifindex, &fresh, error);
+	int err;
 
+	if (is_unchanged(run)) {
+		run->is_attached = true;
+		return 0;
+	}
+	err = live_open(run->dataplane->link.ifindex, &fresh, error);
 	if (err)
 		return err;
 	err = live_conntrack(&fresh.maps, &run->conntrack, error);
@@ -135,8 +168,14 @@ static void apply_or_say(struct run *run, enum source source)
 {
 	struct error error;
 
-	if (apply(run, source, &error))
+	if (!apply(run, source, &error)) {
+		run->complaint[0] = '\0';
+		return;
+	}
+	/* what is tried every second is told once */
+	if (source == FROM_FILE || strcmp(run->complaint, error.text))
 		say(run, true, "%s", error.text);
+	snprintf(run->complaint, sizeof(run->complaint), "%s", error.text);
 }
 
 /* The command that applied the policy does this itself, unless it was killed. */
@@ -177,6 +216,29 @@ static void on_netlink(const struct netlink_event *event, void *arg)
 	}
 }
 
+/*
+ * Whether the generation in force would be built differently by now.  To tell takes a look at the
+ * whole policy, which is spared while nothing has changed that the answer depends on.
+ */
+static bool is_outdated(struct run *run, const struct link_info *link)
+{
+	struct basis basis = {
+		.prog_id = run->live.hooks[run->live.ingress].prog_id,
+		.mtu = link->mtu,
+	};
+	struct error ignored;
+	bool known = !mode_read_facts(&basis.facts, &ignored);
+
+	if (known && basis.prog_id == run->basis.prog_id && basis.mtu == run->basis.mtu &&
+	    basis.facts.ip_forward4 == run->basis.facts.ip_forward4 &&
+	    basis.facts.ip_forward6 == run->basis.facts.ip_forward6)
+		return false;
+	if (dataplane_is_outdated(&run->live, link))
+		return true;
+	run->basis = basis;
+	return false;
+}
+
 /* The interface may be gone, back as another device, without our programs, or have a new MTU. */
 static void follow_link(struct run *run)
 {
@@ -197,7 +259,7 @@ static void follow_link(struct run *run)
 		if (was_attached)
 			say(run, true, "%s: not protected any more; attaching again", run->ifname);
 		apply_or_say(run, FROM_FORCE);
-	} else if (dataplane_is_outdated(&run->live, &link)) {
+	} else if (is_outdated(run, &link)) {
 		apply_or_say(run, FROM_FORCE);
 	} else if (run->live.instance.config.generation != generation) {
 		say_attached(run);
@@ -338,6 +400,7 @@ static int prepare(struct run *run, struct error *error)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN); /* whoever reads our messages may go, we stay */
 	run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	run->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
 	run->sweep_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
