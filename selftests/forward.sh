@@ -76,6 +76,7 @@ begin_transfer() {
 # end_transfer NAME: it may go on, and must end well
 end_transfer() {
 	echo >&"${SESSION_IN[$1]}"
+	wait_for -t 60 not kill -0 "${PROCESS[$1]}"
 	await_end "$1"
 	is "transfer $1" 0 "$STATUS"
 	cat "$T/$1.out"

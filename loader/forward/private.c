@@ -17,7 +17,6 @@
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <netlink/errno.h>
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
@@ -34,16 +33,12 @@
 #include "sk_lookup.skel.h"
 #include "worker.h"
 
-#define TUN_NAME	   "tun0"
-#define TABLE_LOCAL	   100 /* of the namespace's own; any free number */
-#define RULE_PRIORITY	   100
-#define TUN_QUEUE_PKTS	   2000
-#define LISTENER_PORT	   9 /* never seen: sk_lookup ignores it */
-#define BACKLOG		   4096
-#define NOTSENT_BYTES	   (256 << 10)
-#define KEEPALIVE_IDLE_S   120
-#define KEEPALIVE_PERIOD_S 30
-#define KEEPALIVE_PROBES   5
+#define TUN_NAME       "tun0"
+#define TABLE_LOCAL    100 /* of the namespace's own; any free number */
+#define RULE_PRIORITY  100
+#define TUN_QUEUE_PKTS 2000
+#define LISTENER_PORT  9 /* never seen: sk_lookup ignores it */
+#define BACKLOG	       4096
 
 static int netlink_failed(struct error *error, const char *what, int nl_error)
 {
@@ -178,19 +173,6 @@ static void set_option(int fd, int level, int name, int value)
 	setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-/* Accepted sockets inherit all of this. */
-static void set_stream_options(int fd)
-{
-	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_BYTES);
-	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_PERIOD_S);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-	/* where the kernel has it: one lost packet in a hundred costs cubic most of its rate */
-	setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "bbr", 3);
-}
-
 static int open_listener(struct worker *w, int index, struct error *error)
 {
 	struct sockaddr_in6 addr6 = {.sin6_family = AF_INET6, .sin6_port = htons(LISTENER_PORT)};
@@ -204,7 +186,7 @@ static int open_listener(struct worker *w, int index, struct error *error)
 		return 0;
 	if (fd < 0)
 		return error_set(error, errno, "cannot open a listener: %s", strerror(errno));
-	set_stream_options(fd);
+	tcp_set_options(fd); /* accepted sockets inherit them */
 	if (index) {
 		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 		err = setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &one, sizeof(one)) ||

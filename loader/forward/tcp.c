@@ -242,7 +242,13 @@ static void peer_ready(struct worker *w, struct watch *watch, uint32_t events)
 	relay_turn(w, flow);
 }
 
-static void set_host_options(int fd)
+/**
+ * tcp_set_options() - What the sockets of both sides have in common
+ *
+ * BBR where it is to be had, as one lost packet in a hundred costs cubic most of its rate; an
+ * unprivileged process gets it only where the administrator says so.
+ */
+void tcp_set_options(int fd)
 {
 	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_BYTES);
@@ -250,7 +256,6 @@ static void set_host_options(int fd)
 	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
 	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_S);
 	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-	/* allowed to unprivileged processes only where the administrator says so */
 	setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "bbr", 3);
 }
 
@@ -265,7 +270,7 @@ static int dial(struct worker *w, struct tcp_flow *flow, const union addr *to)
 	flow->host_fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (flow->host_fd < 0)
 		return -errno;
-	set_host_options(flow->host_fd);
+	tcp_set_options(flow->host_fd);
 	if (connect(flow->host_fd, (struct sockaddr *)&addr, len) && errno != EINPROGRESS)
 		return -errno;
 	flow->host_watch.ready = host_ready;

@@ -246,6 +246,7 @@ void route_addr(const struct sockaddr_storage *from, union addr *addr, uint16_t 
 enum refusal_kind route_admit(struct worker *w, const struct flow_name *name, union addr *to);
 
 /* tcp.c */
+void tcp_set_options(int fd);
 void tcp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac);
 void tcp_listen_ready(struct worker *w, struct watch *watch, uint32_t events);
 void tcp_tun_ready(struct worker *w, struct watch *watch, uint32_t events);

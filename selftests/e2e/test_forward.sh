@@ -205,19 +205,24 @@ test_a_slow_reader_slows_its_sender_down() {
 	before=$(resident "$(forwarder pid)")
 	begin_transfer stall stall $LAN_IP 8080 $bytes
 	wait_for grep -q waiting "$T/stall.out"
-	wait_for bytes_down_rest
+	RESTING_AT=0 RESTED=0
+	wait_for -t 30 bytes_down_rest
 	[ "$(forwarder bytes_down)" -lt $((bytes / 4)) ] || die "the sender was not slowed down"
 	[ "$(resident "$(forwarder pid)")" -lt $((before + 4096)) ] ||
 		die "the forwarder grew from $before kB to $(resident "$(forwarder pid)") kB"
 	end_transfer stall
 }
 
-# bytes_down_rest: something has come down, and no more comes
+# bytes_down_rest: something has come down, and no more came while status was read five times
 bytes_down_rest() {
-	local before
-	before=$(forwarder bytes_down)
-	sleep 0.3
-	[ "$before" -gt 0 ] && [ "$before" = "$(forwarder bytes_down)" ]
+	local now
+	now=$(forwarder bytes_down)
+	if [ "$now" -gt 0 ] && [ "$now" = "$RESTING_AT" ]; then
+		RESTED=$((RESTED + 1))
+	else
+		RESTING_AT=$now RESTED=0
+	fi
+	[ $RESTED -ge 5 ]
 }
 
 # resident PID: kB
