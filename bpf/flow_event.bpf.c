@@ -75,10 +75,11 @@ int flow_event_emit(struct flow_event *event)
  */
 int flow_event_drop(struct packet *p)
 {
-	struct flow_event event = {};
+	struct flow_event event;
 
 	if (!p || !flow_event_wanted(p->now_ns))
 		return 0;
+	__builtin_memset(&event, 0, sizeof(event));
 	event.time_ns = p->now_ns;
 	event.addr[0] = p->saddr;
 	event.addr[1] = p->daddr;

@@ -48,10 +48,11 @@ static __always_inline void flow_event_set_ends(struct flow_event *event,
  */
 int flow_tell(const struct flow_key *key, const struct flow *flow, int cause, __u64 now_ns)
 {
-	struct flow_event event = {};
+	struct flow_event event;
 
 	if (!key || !flow || !flow_event_wanted(now_ns))
 		return 0;
+	__builtin_memset(&event, 0, sizeof(event));
 	flow_event_set_ends(&event, key, flow->opener);
 	event.time_ns = now_ns;
 	event.created_ns = flow->created_ns;
