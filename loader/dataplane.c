@@ -139,7 +139,8 @@ static int load_policy(const struct dataplane_request *request, struct policy **
 	if (request->policy_path) {
 		int err = policy_load(request->policy_path, policy, error);
 
-		error->invalid_input |= err && err != -ENOMEM;
+		if (err && err != -ENOMEM)
+			error->invalid_input = true;
 		return err;
 	}
 	*policy = policy_default();
