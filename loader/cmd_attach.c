@@ -63,11 +63,11 @@ static int run_attach(const struct command *command, int argc, char **argv)
 	err = command_interface(argv[optind], name, NULL, &error);
 	if (!err) {
 		err = lock_try("run", name, &lock, &error);
-		if (err)
-			error_set(
-				&error, -err,
-				"%s: 'shrike run' is in charge of it; use 'shrike policy apply %s'",
-				name, name);
+		if (err == -EADDRINUSE)
+			error_set(&error, EBUSY,
+				  "%s: 'shrike run' (or another 'attach') is in charge of it; use "
+				  "'shrike policy apply %s'",
+				  name, name);
 	}
 	if (!err)
 		err = dataplane_apply(&request, &dataplane, &error);
@@ -99,10 +99,14 @@ static int run_detach(const struct command *command, int argc, char **argv)
 	if (argc - optind > 1)
 		return command_usage(command, "unexpected argument '%s'", argv[optind + 1]);
 	err = command_interface(argv[optind], name, NULL, &error);
-	if (!err && lock_try("run", name, &lock, &error))
-		err = error_set(&error, EBUSY,
+	if (!err) {
+		err = lock_try("run", name, &lock, &error);
+		if (err == -EADDRINUSE)
+			err = error_set(
+				&error, EBUSY,
 				"%s: 'shrike run' is in charge of it; end that process first",
 				name);
+	}
 	if (!err)
 		err = dataplane_detach(name, force, &error);
 	return err ? command_fail(&error) : EXIT_DONE;

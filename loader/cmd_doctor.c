@@ -60,8 +60,9 @@ static void find(struct report *report, enum finding finding, const char *what, 
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	report->bad |= finding == FINDING_BAD;
-	json_array_append_new(report->checks, json_pack("{s:s,s:s,s:s}", "check", what, "result",
-							finding_names[finding], "detail", text));
+	json_array_append_new(report->checks,
+			      json_pack("{s:s,s:s,s:o}", "check", what, "result",
+					finding_names[finding], "detail", output_json_text(text)));
 }
 
 static bool read_line(const char *path, char *line, size_t size)
@@ -175,8 +176,10 @@ static void check_attached(struct report *report, const struct link_info *link)
 		live_close(&live);
 		return;
 	}
-	find(report, FINDING_NOTE, "attached", "%s: nothing protects %s",
-	     err == -ENOENT ? "no" : error.text, link->name);
+	if (err == -ENOENT)
+		find(report, FINDING_NOTE, "attached", "no: nothing protects %s", link->name);
+	else
+		find(report, FINDING_NOTE, "attached", "%s", error.text);
 	if (hooks_query(link->ifindex, hooks, &error))
 		return;
 	for (int point = 0; point < HOOK_POINTS; point++)

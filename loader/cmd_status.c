@@ -133,16 +133,17 @@ static json_t *json_live(const struct live *live, const struct link_info *link, 
 	if (!tables)
 		return NULL;
 	return json_pack(
-		"{s:s,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:s,s:s,s:{s:o,s:o},"
+		"{s:o,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:o,s:s,s:{s:o,s:o},"
 		"s:o,s:o}",
-		"interface", link->name, "ifindex", link->ifindex, "attached", 1, "running",
-		lock_is_held("run", link->name), "version", instance->version, "hooks",
+		"interface", output_json_text(link->name), "ifindex", link->ifindex, "attached", 1,
+		"running", lock_is_held("run", link->name), "version", instance->version, "hooks",
 		json_hooks(live->hooks), "hook", hook_kind_name(live->hooks[live->ingress].kind),
 		"hook_why", instance->hook_why, "routing", routing[instance->config.routing],
 		"routing_why", instance->routing_why, "stateful", instance->config.stateful,
 		"generation", instance->config.generation, "rules", instance->rules, "policy",
-		instance->policy_path, "applied", output_time(time, instance->applied_ns),
-		"counters", "ingress", json_counters(&counters[DIR_INGRESS]), "egress",
+		output_json_text(instance->policy_path), "applied",
+		output_time(time, instance->applied_ns), "counters", "ingress",
+		json_counters(&counters[DIR_INGRESS]), "egress",
 		json_counters(&counters[DIR_EGRESS]), "tables", tables, "forwarder",
 		json_forwarder(live));
 }
@@ -155,15 +156,21 @@ static json_t *json_status(const struct link_info *link, struct error *error)
 	int err = live_open(link->ifindex, &live, error);
 
 	if (err == -ENOENT)
-		return json_pack("{s:s,s:i,s:b,s:b}", "interface", link->name, "ifindex",
-				 link->ifindex, "attached", 0, "running",
-				 lock_is_held("run", link->name));
-	if (err) {
+		object = json_pack("{s:o,s:i,s:b,s:b}", "interface", output_json_text(link->name),
+				   "ifindex", link->ifindex, "attached", 0, "running",
+				   lock_is_held("run", link->name));
+	else if (err) {
 		error_prefix(error, "%s", link->name);
 		return NULL;
+	} else {
+		error->code = 0;
+		object = json_live(&live, link, error);
+		live_close(&live);
+		if (!object && error->code)
+			return NULL;
 	}
-	object = json_live(&live, link, error);
-	live_close(&live);
+	if (!object)
+		error_set(error, ENOMEM, "%s: out of memory", link->name);
 	return object;
 }
 

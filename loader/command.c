@@ -10,6 +10,7 @@
 
 #include "live.h"
 #include "netlink.h"
+#include "path.h"
 #include "trace_live.h"
 
 #define COMMAND_COLUMN 12
@@ -44,7 +45,8 @@ int command_dispatch(const struct command *family, int argc, char **argv)
 	for (const struct command *command = family; command->name; command++) {
 		size_t len = strlen(current_path);
 
-		if (strcmp(argv[1], command->name))
+		if (strcmp(argv[1], command->name) &&
+		    (strcmp(argv[1], "--version") || strcmp(command->name, "version")))
 			continue;
 		snprintf(current_path + len, sizeof(current_path) - len, " %s", command->name);
 		opterr = 0;
@@ -174,6 +176,8 @@ int command_attached(int **ifindexes, size_t *n, struct error *error)
 		err = hooks_query(link->if_index, hooks, error);
 		if (!err && live_is_ours(hooks))
 			list[found++] = link->if_index;
+		if (err == -ENODEV) /* it has gone since it was listed */
+			err = 0;
 	}
 	if_freenameindex(all);
 	if (err) {
@@ -213,6 +217,11 @@ int command_interface(const char *given, char name[IF_NAMESIZE], int *ifindex, s
 	int *attached, err;
 	size_t n;
 
+	if (given) {
+		err = path_check_name(given, error);
+		if (err)
+			return err;
+	}
 	snprintf(name, IF_NAMESIZE, "%s", given ? given : "wt0");
 	if (!given) {
 		err = command_attached(&attached, &n, error);
@@ -222,8 +231,6 @@ int command_interface(const char *given, char name[IF_NAMESIZE], int *ifindex, s
 			if_indextoname(attached[0], name);
 		free(attached);
 	}
-	if (given && strlen(given) >= IF_NAMESIZE)
-		return error_input(error, "%.32s: not the name of an interface", given);
 	if (!ifindex)
 		return 0;
 	err = netlink_link_by_name(name, &link, error);

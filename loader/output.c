@@ -378,6 +378,36 @@ int output_json(json_t *value, FILE *file, struct error *error)
 }
 
 /**
+ * output_json_text() - A JSON string of text that may hold anything, as names and paths do
+ * @text: where it is not UTF-8, its bytes above 0x7f are replaced by U+FFFD
+ *
+ * Return: a new string, NULL without memory.
+ */
+json_t *output_json_text(const char *text)
+{
+	json_t *string = json_string(text);
+	char *valid, *to;
+
+	if (string)
+		return string;
+	valid = to = malloc(3 * strlen(text) + 1);
+	if (!valid)
+		return NULL;
+	for (; *text; text++) {
+		if (*text & 0x80) {
+			memcpy(to, "\xef\xbf\xbd", 3);
+			to += 3;
+		} else {
+			*to++ = *text;
+		}
+	}
+	*to = '\0';
+	string = json_string(valid);
+	free(valid);
+	return string;
+}
+
+/**
  * output_flush() - Hand over what was written and learn whether all of it arrived
  * @file: the stream
  * @error: set on failure

@@ -48,6 +48,7 @@ int output_table_row(struct output_table *table, const char *const *cells);
 int output_table_print(const struct output_table *table, FILE *file, struct error *error);
 void output_table_free(struct output_table *table);
 
+json_t *output_json_text(const char *text);
 int output_json(json_t *value, FILE *file, struct error *error);
 int output_flush(FILE *file, struct error *error);
 

@@ -304,9 +304,10 @@ int policy_print(const struct policy *policy, const struct instance *instance,
 		qsort(by_id, n_rules, sizeof(*by_id), compare_ids);
 	}
 	object = json_pack(
-		"{s:i,s:s,s:o,s:I,s:o,s:o,s:o,s:o}", "generation", instance->config.generation,
-		"path", instance->policy_path[0] ? instance->policy_path : "(default)", "confirm_s",
-		json_confirm(undo), "rules",
+		"{s:i,s:o,s:o,s:I,s:o,s:o,s:o,s:o}", "generation", instance->config.generation,
+		"path",
+		output_json_text(instance->policy_path[0] ? instance->policy_path : "(default)"),
+		"confirm_s", json_confirm(undo), "rules",
 		(json_int_t)(policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules),
 		"mode", json_mode(&instance->config), "peer_acl",
 		json_acl(policy, ACL_PEER, by_id, n_rules), "route_acl",

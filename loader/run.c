@@ -493,6 +493,8 @@ int run_forever(const char *ifname, const char *policy_path, warn_fn warn, run_l
 	int lock, err;
 
 	err = lock_try("run", ifname, &lock, error);
+	if (err && err != -EADDRINUSE)
+		return err;
 	if (err)
 		return error_set(error, EBUSY,
 				 "%s: another 'shrike run' is in charge of it; end that process "

@@ -188,6 +188,18 @@ static void output_that_does_not_arrive_is_an_error(void **state)
 	assert_int_equal(output_json(NULL, stdout, &error), -ENOMEM);
 }
 
+static void text_that_is_not_utf8_becomes_json_all_the_same(void **state)
+{
+	json_t *plain = output_json_text("/etc/\xc3\xa4.yaml");
+	json_t *broken = output_json_text("p\xff\xc3.yaml");
+
+	(void)state;
+	assert_string_equal(json_string_value(plain), "/etc/\xc3\xa4.yaml");
+	assert_string_equal(json_string_value(broken), "p\xef\xbf\xbd\xef\xbf\xbd.yaml");
+	json_decref(plain);
+	json_decref(broken);
+}
+
 static void colour_needs_a_terminal_and_no_no_color(void **state)
 {
 	int fd = posix_openpt(O_RDWR | O_NOCTTY);
@@ -228,6 +240,7 @@ int main(void)
 		cmocka_unit_test(a_table_takes_many_rows),
 		cmocka_unit_test(json_is_one_compact_line_in_the_order_of_insertion),
 		cmocka_unit_test(output_that_does_not_arrive_is_an_error),
+		cmocka_unit_test(text_that_is_not_utf8_becomes_json_all_the_same),
 		cmocka_unit_test(colour_needs_a_terminal_and_no_no_color),
 	};
 

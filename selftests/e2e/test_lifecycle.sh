@@ -12,6 +12,7 @@ tests "veth" \
 	run_works_under_ip_netns_exec_and_attach_says_what_is_missing \
 	a_hook_that_would_not_outlive_the_command_is_refused \
 	a_policy_in_force_is_no_failure_for_want_of_a_pin \
+	status_shows_a_policy_whatever_its_path \
 	nothing_is_unprotected_to_who_looks_while_policies_change \
 	an_ordinary_user_is_refused \
 	the_command_line_is_checked
@@ -161,6 +162,19 @@ test_a_policy_in_force_is_no_failure_for_want_of_a_pin() {
 	nothing_is_pinned
 }
 
+test_status_shows_a_policy_whatever_its_path() {
+	local file=$T/$'p\xff.yaml'
+	topology "$1"
+	kernel_forwards 1
+	tcp_only
+	cp "$T/tcp.yaml" "$file"
+	expect 0 shrike attach wt0 -c "$file"
+	is_attached wt0 || die "status does not say that it is attached"
+	expect 0 shrike policy show wt0
+	is "policies in force" "$T/p"$'\xef\xbf\xbd'.yaml "$(status_of wt0 .policy)"
+	expect 0 shrike detach wt0
+}
+
 test_nothing_is_unprotected_to_who_looks_while_policies_change() {
 	topology "$1"
 	kernel_forwards 1
@@ -199,7 +213,7 @@ test_the_command_line_is_checked() {
 	topology "$1"
 	for command in "" "nonsense" "policy" "policy nonsense" "run wt0 --nonsense" "run wt0 wt1" \
 		"conntrack" "conntrack list wt0 -p nonsense" "conntrack list wt0 --sport 99999" \
-		"attach wt0/x" "policy apply" "run wt0 -c"; do
+		"attach wt0/x" "status wt0/x" "conntrack list a:b" "policy apply" "run wt0 -c"; do
 		# shellcheck disable=SC2086
 		expect 2 shrike $command
 		[ -n "$ERR" ] || die "no word about it"
@@ -211,6 +225,7 @@ test_the_command_line_is_checked() {
 		expect 0 shrike $command --help
 		[ -n "$OUT" ] || die "no help"
 	done
+	expect 0 shrike --version
 	expect 0 shrike version
 	expect 0 shrike version -j
 	jq -e . <<<"$OUT" >/dev/null || die "not JSON: $OUT"
