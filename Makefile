@@ -156,12 +156,15 @@ test:
 	$(Q)$(MAKE) --no-print-directory shrike tools $(TESTS)
 	$(Q)TOOLS=$(CURDIR)/$(B)/tools selftests/all $(TESTS)
 
-# On the kernels that people run, booted in QEMU: minutes, and no root but for make deps.
+# On the kernels that people run, booted in QEMU: no root but for make deps.  Unit tests: those that
+# load programs or maps.
+KERNEL_TESTS := $(addprefix $(B)/tests/test_,simulate addresses classify conntrack sweep fuzz)
+
 test-kernels:
 	$(Q)$(MAKE) --no-print-directory deps TEST_DEPS="$(TEST_DEPS) $(KERNEL_DEPS)"
-	$(Q)$(MAKE) --no-print-directory shrike tools $(TESTS) $(B)/kernels/verify
+	$(Q)$(MAKE) --no-print-directory shrike tools $(KERNEL_TESTS) $(B)/kernels/verify
 	$(Q)SHRIKE=$(CURDIR)/$(B)/shrike TOOLS=$(CURDIR)/$(B)/tools \
-		VERIFY=$(CURDIR)/$(B)/kernels/verify selftests/kernels/run $(TESTS)
+		VERIFY=$(CURDIR)/$(B)/kernels/verify selftests/kernels/run $(KERNEL_TESTS)
 
 $(B)/kernels/verify: selftests/kernels/verify.c $(B)/libshrike.a
 	@mkdir -p $(@D)
@@ -202,7 +205,8 @@ fuzz-parsers: $(FUZZ)/fuzz_policy $(FUZZ)/fuzz_scenario
 
 # --- benchmarks -------------------------------------------------------------------------------
 
-BENCHES := packet
+BENCHES := packet acl tables
+BENCH_PARTS := selftests/bench/stand.c selftests/bench/samples.c tests/rulesets.c
 
 $(B)/bench/%.o: selftests/bench/%.bpf.c | check-tools
 	@mkdir -p $(@D)
@@ -211,8 +215,9 @@ $(B)/bench/%.o: selftests/bench/%.bpf.c | check-tools
 $(B)/bench/%.skel.h: $(B)/bench/%.o
 	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name $*_bpf >$@
 
-$(B)/bench/%: selftests/bench/%.c selftests/bench/stand.c $(B)/bench/rotate.skel.h $(B)/libshrike.a
-	$(call say,LD,$@) $(CC) $(C_FLAGS) $(LDFLAGS) -I$(B)/bench $(filter %.c %.a,$^) -o $@ $(LIBS)
+$(B)/bench/%: selftests/bench/%.c $(BENCH_PARTS) $(B)/bench/rotate.skel.h $(PROBES) $(B)/libshrike.a
+	$(call say,LD,$@) $(CC) $(filter-out -MMD -MP,$(C_FLAGS)) $(LDFLAGS) -Itests -I$(B)/tests \
+		-I$(B)/bench $(filter %.c %.a,$^) -o $@ $(LIBS)
 
 bench: $(BENCHES:%=$(B)/bench/%) shrike
 	$(Q)BENCH=$(CURDIR)/$(B)/bench selftests/bench/run $(ONLY)
