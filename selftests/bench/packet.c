@@ -13,13 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "samples.h"
 #include "stand.h"
 
-#define ROUNDS_MAX   101
-#define BATCH	     16384  /* flows that are opened at once: half of the unconfirmed tier */
 #define SAMPLE	     131072 /* packets */
 #define SAMPLE_OPEN  8192   /* packets that open flows */
 #define FLOOD_TUPLES (1u << 24)
+#define FLOOR_BATCH  16384
 #define MANY	     1000000
 #define POLICY_RULES                                                                               \
 	"peer_acl:\n"                                                                              \
@@ -38,35 +38,18 @@ static const char policy_large[] = "version: 1\n"
 				   "limits: {tcp: 1048576, udp: 1048576}\n"
 				   "timeouts: {udp: 3h, tcp_handshake: 3h}\n" POLICY_RULES;
 
-struct samples {
-	double measured[ROUNDS_MAX];
-	double empty[ROUNDS_MAX];
-	unsigned int n;
-};
-
 static const uint8_t versions[] = {IP_VERSION_4, IP_VERSION_6};
 
 static unsigned int rounds = 9;
 
-static void print_list(const char *name, const double *list, unsigned int n)
-{
-	printf(",\"%s\":[", name);
-	for (unsigned int i = 0; i < n; i++)
-		printf("%s%.1f", i ? "," : "", list[i]);
-	putchar(']');
-}
-
 static void report(const char *name, const struct traffic *traffic, const struct samples *samples)
 {
-	printf("{\"part\":\"packet\",\"case\":\"%s\",\"path\":\"%s\",\"l4\":\"%s\",\"ip\":%u,"
-	       "\"flows\":%u,\"unit\":\"ns\"",
-	       name, stand_path_names[traffic->path],
-	       traffic->l4_proto == IPPROTO_TCP ? "tcp" : "udp", traffic->ip_version,
-	       traffic->flows);
-	print_list("samples", samples->measured, samples->n);
-	print_list("empty", samples->empty, samples->n);
-	puts("}");
-	fflush(stdout);
+	samples_report(samples,
+		       "\"part\":\"packet\",\"case\":\"%s\",\"path\":\"%s\",\"l4\":\"%s\","
+		       "\"ip\":%u,\"flows\":%u,\"unit\":\"ns\"",
+		       name, stand_path_names[traffic->path],
+		       traffic->l4_proto == IPPROTO_TCP ? "tcp" : "udp", traffic->ip_version,
+		       traffic->flows);
 }
 
 static enum reason reason_of(enum stand_path path, enum reason inbound)
@@ -74,42 +57,9 @@ static enum reason reason_of(enum stand_path path, enum reason inbound)
 	return path == PATH_TC_OUT ? REASON_OUTBOUND : inbound;
 }
 
-/* The packets that open flows by their peers and confirm them, in batches. */
-static void establish(struct stand *stand, uint8_t ip_version, uint8_t l4_proto, uint32_t flows)
-{
-	const struct {
-		enum stand_path path;
-		enum reason reason;
-		uint8_t tcp_flags;
-	} steps[] = {
-		{PATH_XDP_IN, REASON_PEER_ACL_ALLOWED, PACKET_TCP_SYN},
-		{PATH_TC_OUT, REASON_OUTBOUND, PACKET_TCP_SYN | PACKET_TCP_ACK},
-		{PATH_XDP_IN, REASON_ESTABLISHED, PACKET_TCP_ACK},
-	};
-
-	for (uint32_t first = 0; first < flows; first += BATCH) {
-		uint32_t batch = flows - first < BATCH ? flows - first : BATCH;
-
-		for (int i = 0; i < 3; i++) {
-			const struct traffic traffic = {
-				.path = steps[i].path,
-				.flows = batch,
-				.first = first,
-				.reason = steps[i].reason,
-				.service = STAND_PORT,
-				.ip_version = ip_version,
-				.l4_proto = l4_proto,
-				.tcp_flags = steps[i].tcp_flags,
-			};
-
-			stand_run(stand, &traffic, batch, false);
-		}
-	}
-}
-
 static void measure(struct stand *stand, const char *name, const struct traffic *traffic)
 {
-	struct samples samples = {};
+	struct samples samples = {.has_empty = true};
 
 	if (traffic->flows > SAMPLE)
 		stand_run(stand, traffic, traffic->flows, false); /* every flow once: warm, as far
@@ -140,6 +90,31 @@ static void measure_established(struct stand *stand, uint8_t ip_version, uint8_t
 	}
 }
 
+/*
+ * What one look-up in a table of that size costs, and nothing else.  It is filled in an order other
+ * than that of the packets, as memory would be read from front to back otherwise.
+ */
+static void measure_floor(uint32_t entries, uint32_t flows)
+{
+	struct traffic traffic = {
+		.path = PATH_XDP_IN,
+		.flows = FLOOR_BATCH,
+		.service = STAND_PORT,
+		.ip_version = IP_VERSION_4,
+		.l4_proto = IPPROTO_TCP,
+		.tcp_flags = PACKET_TCP_ACK,
+	};
+	struct stand stand = {};
+
+	stand_open_floor(&stand, entries);
+	for (; traffic.first < flows; traffic.first += FLOOR_BATCH)
+		stand_run(&stand, &traffic, FLOOR_BATCH, false);
+	traffic.first = 0;
+	traffic.flows = flows;
+	measure(&stand, "one look-up in a BPF hash, no more", &traffic);
+	stand_close(&stand);
+}
+
 /* Every packet opens a flow, and between the samples all are forgotten, unless it is a flood. */
 static void measure_opening(struct stand *stand, const char *name, uint8_t ip_version,
 			    enum stand_path path, bool flood)
@@ -156,7 +131,7 @@ static void measure_opening(struct stand *stand, const char *name, uint8_t ip_ve
 		.tcp_flags = PACKET_TCP_SYN,
 	};
 	uint32_t packets = flood ? SAMPLE : SAMPLE_OPEN;
-	struct samples samples = {};
+	struct samples samples = {.has_empty = true};
 
 	if (flood)
 		stand_run(stand, &traffic, 4 * SAMPLE, false); /* more than the table holds */
@@ -211,9 +186,11 @@ static void measure_medium(void)
 	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP};
 	struct stand stand = {};
 
+	measure_floor(131072, 1);
+	measure_floor(131072, 65536);
 	stand_open(&stand, policy_medium);
 	for (int i = 0; i < 4; i++) {
-		establish(&stand, versions[i / 2], protocols[i % 2], 65536);
+		stand_establish(&stand, versions[i / 2], protocols[i % 2], 65536);
 		measure_established(&stand, versions[i / 2], protocols[i % 2], 1);
 		measure_established(&stand, versions[i / 2], protocols[i % 2], 65536);
 	}
@@ -225,9 +202,10 @@ static void measure_large(void)
 	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP};
 	struct stand stand = {};
 
+	measure_floor(1048576, MANY);
 	stand_open(&stand, policy_large);
 	for (int i = 0; i < 4; i++) {
-		establish(&stand, versions[i / 2], protocols[i % 2], MANY);
+		stand_establish(&stand, versions[i / 2], protocols[i % 2], MANY);
 		measure_established(&stand, versions[i / 2], protocols[i % 2], MANY);
 	}
 	for (int v = 0; v < 2; v++) {
@@ -251,8 +229,8 @@ int main(int argc, char **argv)
 {
 	if (argc > 1)
 		rounds = strtoul(argv[1], NULL, 10);
-	if (argc > 3 || !rounds || rounds > ROUNDS_MAX)
-		die("usage: packet [ROUNDS [SIZE]], at most %d rounds", ROUNDS_MAX);
+	if (argc > 3 || !rounds || rounds > SAMPLES_MAX)
+		die("usage: packet [ROUNDS [SIZE]], at most %d rounds", SAMPLES_MAX);
 	generation_verbose(false);
 	for (int i = 0; i < 3; i++)
 		if (argc < 3 || !strcmp(argv[2], sizes[i].name))

