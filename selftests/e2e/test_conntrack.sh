@@ -9,6 +9,8 @@ tests "veth tun" \
 
 open_policy() {
 	policy open <<-EOF
+		# none may expire while a slow machine takes its time
+		timeouts: {udp: 1h, icmp: 1h}
 		peer_acl:
 		  - {id: web, action: allow, source: [any], protocol: tcp, destination_ports: [8001]}
 		  - {id: dns, action: allow, source: [any], protocol: udp, destination_ports: [8001]}
