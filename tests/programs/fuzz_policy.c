@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (policy_parse("policy.yaml", (const char *)data, size, &policy, &error))
 		return 0;
-	policy_check(policy, ignore, NULL, &error);
+	policy_check(policy, ignore, NULL, NULL, &error);
 	policy_free(policy);
 	return 0;
 }
