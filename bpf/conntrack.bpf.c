@@ -7,6 +7,9 @@
  * and conntrack_judged() either renews the flow or ends it.  Timeouts are enforced here, so the
  * tables are right even where nobody sweeps them.
  *
+ * A UDP flow that ends so leaves its entry as FLOW_REVOKED, for as long as this host sends on it:
+ * without it, what this host still sends would open a flow of its own and let the peer in again.
+ *
  * Invariant: a packet counts as of a flow only if it moves the way the flow's opener implies.
  * What a peer sends in the direction of a flow of this host is spoofed and goes to the ACLs.
  */
@@ -169,7 +172,7 @@ static __always_inline enum flow_match match_in(const struct packet *p, const st
 {
 	bool by_peer = flow->flags & FLOW_BY_PEER;
 
-	if (is_superseded(p, flow))
+	if (is_superseded(p, flow) || (from_opener && flow->flags & FLOW_REVOKED))
 		return FLOW_MATCH_OLD;
 	if (by_peer && from_opener) /* a trace shows the judgement, not that it is remembered */
 		return flow->generation == config.generation && !config.dry_run ? FLOW_MATCH_JUDGED
@@ -268,7 +271,7 @@ int conntrack_in(struct packet *p)
 		return VERDICT_CONTINUE;
 	from_opener = key.source == flow->opener;
 	p->flow_match = match_in(p, flow, from_opener);
-	p->flow_state = flow->state;
+	p->flow_state = flow->flags & FLOW_REVOKED ? FLOW_STATE_NONE : flow->state;
 	if (p->flow_match == FLOW_MATCH_STALE)
 		tell(p, STAGE_CONNTRACK, MESSAGE_CT_JUDGE);
 	if (p->flow_match != FLOW_MATCH_JUDGED && p->flow_match != FLOW_MATCH_REPLY)
@@ -308,7 +311,11 @@ static __always_inline void rejudged(struct packet *p, const struct flow_key *ke
 	}
 	p->flow_state = FLOW_STATE_NONE;
 	flow_tell_end(key, flow, FLOW_CAUSE_REVOKED, p->now_ns);
-	if (!config.dry_run)
+	if (config.dry_run)
+		return;
+	if (p->l4_proto == IPPROTO_UDP && !(flow->flags & FLOW_HAIRPIN))
+		flow->flags |= FLOW_REVOKED;
+	else
 		flow_delete(key, flow);
 }
 

@@ -86,7 +86,7 @@ static __always_inline bool flow_is_over(__u32 state)
 static __always_inline void flow_tell_end(const struct flow_key *key, const struct flow *flow,
 					  enum flow_cause cause, __u64 now_ns)
 {
-	if (!config.dry_run && !flow_is_over(flow->state))
+	if (!config.dry_run && !flow_is_over(flow->state) && !(flow->flags & FLOW_REVOKED))
 		flow_tell(key, flow, cause, now_ns);
 }
 

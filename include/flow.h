@@ -66,6 +66,7 @@ enum flow_flags {
 	FLOW_LOCAL = 1 << 3,	 /* opened towards an address of this host */
 	FLOW_HAIRPIN = 1 << 4,	 /* the peer's packets leave again by the same interface */
 	FLOW_CONFIRMED = 1 << 5, /* lives in the confirmed tier */
+	FLOW_REVOKED = 1 << 6,	 /* UDP of a peer, ended by a change of policy */
 };
 
 /*

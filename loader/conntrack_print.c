@@ -190,6 +190,7 @@ static const struct {
 	{FLOW_FORWARD, "forward"},
 	{FLOW_HAIRPIN, "hairpin"},
 	{FLOW_LOCAL, "local"},
+	{FLOW_REVOKED, "revoked"},
 };
 
 static void put_flags(struct flow_printer *printer, const struct flow_view *view)

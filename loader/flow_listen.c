@@ -254,6 +254,7 @@ void flow_tell_swept(int prog_fd, uint32_t ifindex, const struct flow_view *view
 	};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &event, .ctx_size_in = sizeof(event));
 
-	if (view->state != FLOW_STATE_TIME_WAIT && view->state != FLOW_STATE_CLOSING)
+	if (view->state != FLOW_STATE_TIME_WAIT && view->state != FLOW_STATE_CLOSING &&
+	    !(flow->flags & FLOW_REVOKED))
 		bpf_prog_test_run_opts(prog_fd, &opts);
 }

@@ -203,7 +203,10 @@ static enum verdict judge(struct model_way *way, struct model_flow *flow, bool i
 	model_judge(way);
 	if (flow && is_stale) {
 		if (way->result->verdict == VERDICT_DROP) {
-			model_flow_remove(&way->model->flows, flow);
+			if (p->proto == UDP && !flow->hairpin)
+				flow->revoked = true;
+			else
+				model_flow_remove(&way->model->flows, flow);
 			way->result->state = FLOW_STATE_NONE;
 			return VERDICT_DROP;
 		}
@@ -237,8 +240,8 @@ static enum verdict judge_whole(struct model_way *way)
 	if (flow) {
 		bool is_peers = flow->by_peer && from_opener;
 
-		way->result->state = flow->state;
-		is_old = is_superseded(p, flow);
+		way->result->state = flow->revoked ? FLOW_STATE_NONE : flow->state;
+		is_old = is_superseded(p, flow) || (is_peers && flow->revoked);
 		is_stale = !is_old && is_peers &&
 			   (way->model->tracing || flow->judged_by != way->model->policy_number);
 		if (!is_old && !is_stale && (is_peers || is_reply(p, flow, from_opener))) {

@@ -32,6 +32,7 @@ struct model_tuple {
  * @by_peer: that packet arrived, else it left
  * @hairpin: packets of the opener leave again by the interface
  * @forwarded: went to the forwarder
+ * @revoked: a policy has ended it, and this host may still send on it
  * @seen_ns: last packet that belongs to it
  * @judged_by: number of the policy that judged it last
  * @rule: that allowed it, empty: none
@@ -42,6 +43,7 @@ struct model_flow {
 	bool by_peer;
 	bool hairpin;
 	bool forwarded;
+	bool revoked;
 	enum flow_state state;
 	uint64_t seen_ns;
 	unsigned int judged_by;
