@@ -7,7 +7,7 @@
 # make demo       see it work in a lab of network namespaces (as root)
 # make bench      measure (as root); ONLY=PART for one part; make bench-report writes it down
 # make fuzz T=60  random packets: the programs against a model of them (as root)
-# make fuzz-parsers T=60           libFuzzer on policy and scenario files (needs libclang-rt-dev)
+# make fuzz-parsers T=60           libFuzzer on policy and scenario files
 # make install    DESTDIR= PREFIX=/usr/local
 # V=1 shows the commands.  SANITIZE=1 builds with address and undefined behaviour sanitizers.
 
@@ -62,7 +62,7 @@ shrike: $(B)/shrike
 BUILD_DEPS := clang gcc libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnl-route-3-dev \
 	      libxdp-dev libfyaml-dev libjansson-dev libpcap-dev bpftool pkg-config
 TEST_DEPS := libcmocka-dev iproute2 iputils-ping procps util-linux ethtool tcpdump python3 \
-	     man-db clang-format mount jq curl traceroute
+	     man-db clang-format mount jq curl traceroute libclang-rt-14-dev
 KERNEL_DEPS := qemu-system-x86 cpio kmod xz-utils wireguard-tools
 HEADERS := bpf/libbpf.h:libbpf-dev libelf.h:libelf-dev zlib.h:zlib1g-dev \
 	   libnl3/netlink/netlink.h:libnl-3-dev libnl3/netlink/route/link.h:libnl-route-3-dev \
@@ -153,8 +153,8 @@ e2e: shrike tools
 
 test:
 	$(Q)$(MAKE) --no-print-directory deps
-	$(Q)$(MAKE) --no-print-directory shrike tools $(TESTS)
-	$(Q)TOOLS=$(CURDIR)/$(B)/tools selftests/all $(TESTS)
+	$(Q)$(MAKE) --no-print-directory shrike tools $(TESTS) $(FUZZERS)
+	$(Q)TOOLS=$(CURDIR)/$(B)/tools FUZZERS="$(FUZZERS)" selftests/all $(TESTS)
 
 # On the kernels that people run, booted in QEMU: no root but for make deps.  Unit tests: those that
 # load programs or maps.
@@ -194,14 +194,11 @@ $(FUZZ)/fuzz_%: tests/programs/fuzz_%.c $(PARSERS) $(B)/libshrike.a
 fuzz: $(FUZZ)/fuzz
 	$(Q)$< -t $(T) $(if $(S),-s $(S) -n 1)
 
-fuzz-parsers: $(FUZZ)/fuzz_policy $(FUZZ)/fuzz_scenario
-	$(Q)for parser in policy scenario; do \
-		mkdir -p $(B)/corpus/$$parser && \
-		LSAN_OPTIONS=suppressions=tests/corpus/leaks.supp:print_suppressions=0 \
-			$(FUZZ)/fuzz_$$parser -max_total_time=$(T) -max_len=4096 -timeout=10 \
-			-print_final_stats=1 -verbosity=0 -dict=tests/corpus/yaml.dict \
-			-artifact_prefix=$(B)/corpus/ $(B)/corpus/$$parser \
-			tests/corpus/$$parser || exit 1; done
+# sanitized in every build, but by clang, whose sanitizers cannot be linked with gcc's
+FUZZERS := $(if $(filter 1,$(SANITIZE)),,$(FUZZ)/fuzz_policy $(FUZZ)/fuzz_scenario)
+
+fuzz-parsers: $(FUZZERS)
+	$(Q)selftests/parsers -t $(T) $^
 
 # --- benchmarks -------------------------------------------------------------------------------
 
