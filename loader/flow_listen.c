@@ -150,13 +150,15 @@ int flow_listen_open(const struct live *live, const char *ifname, flow_heard hea
 	err = find_slot(new, ifname, error);
 	if (!err)
 		err = open_maps(new, &live->maps, error);
-	if (!err)
+	if (!err) {
+		/* before the ring: who sees it there may rely on being told of all from then on */
+		flow_listen_keep(new);
 		err = open_ring(new, error);
+	}
 	if (err) {
 		flow_listen_close(new);
 		return err;
 	}
-	flow_listen_keep(new);
 	*listener = new;
 	return 0;
 }
