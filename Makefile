@@ -62,7 +62,9 @@ shrike: $(B)/shrike
 BUILD_DEPS := clang gcc libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnl-route-3-dev \
 	      libxdp-dev libfyaml-dev libjansson-dev libpcap-dev bpftool pkg-config
 TEST_DEPS := libcmocka-dev iproute2 iputils-ping procps util-linux ethtool tcpdump python3 \
-	     man-db clang-format mount jq curl traceroute libclang-rt-14-dev
+	     man-db clang-format mount jq curl traceroute libclang-rt-14-dev \
+	     bind9-dnsutils iperf3 netcat-openbsd nghttp2-server
+BENCH_DEPS := iperf3 nftables passt slirp4netns
 KERNEL_DEPS := qemu-system-x86 cpio kmod xz-utils wireguard-tools
 HEADERS := bpf/libbpf.h:libbpf-dev libelf.h:libelf-dev zlib.h:zlib1g-dev \
 	   libnl3/netlink/netlink.h:libnl-3-dev libnl3/netlink/route/link.h:libnl-route-3-dev \
@@ -216,8 +218,9 @@ $(B)/bench/%: selftests/bench/%.c $(BENCH_PARTS) $(B)/bench/rotate.skel.h $(PROB
 	$(call say,LD,$@) $(CC) $(filter-out -MMD -MP,$(C_FLAGS)) $(LDFLAGS) -Itests -I$(B)/tests \
 		-I$(B)/bench $(filter %.c %.a,$^) -o $@ $(LIBS)
 
-bench: $(BENCHES:%=$(B)/bench/%) shrike
-	$(Q)BENCH=$(CURDIR)/$(B)/bench selftests/bench/run $(ONLY)
+bench: $(BENCHES:%=$(B)/bench/%) shrike tools
+	$(Q)$(MAKE) --no-print-directory deps TEST_DEPS="$(BENCH_DEPS)"
+	$(Q)BENCH=$(CURDIR)/$(B)/bench TOOLS=$(CURDIR)/$(B)/tools selftests/bench/run $(ONLY)
 
 bench-report:
 	$(Q)BENCH=$(CURDIR)/$(B)/bench selftests/bench/report

@@ -36,7 +36,8 @@ plug() {
 			mtu "$5" || die "cannot make the veth pair $3, $4"
 		;;
 	tun)
-		start "pump-$4" "$ROUTER" "$TOOLS/tunpump" "$2" "$3" "$ROUTER" "$4"
+		# shellcheck disable=SC2086
+		start "pump-$4" "$ROUTER" "$TOOLS/tunpump" ${PUMP_OPTIONS:-} "$2" "$3" "$ROUTER" "$4"
 		wait_for grep -q ready "$T/pump-$4.out"
 		ip -n "$2" link set "$3" mtu "$5"
 		ip -n "$ROUTER" link set "$4" mtu "$5"

@@ -2,7 +2,10 @@
 /*
  * A cable between two TUN devices in two network namespaces, until it is killed.
  *
- *	tunpump NETNS_A NAME_A NETNS_B NAME_B
+ *	tunpump [-d MS] [-l PERCENT] [-r MBIT] NETNS_A NAME_A NETNS_B NAME_B
+ *
+ * Each way takes MS to pass, loses PERCENT of the packets, always the same ones, and takes MBIT/s:
+ * what is faster waits, at most for as long as twice the delay and 20 ms more.
  *
  * Creates NAME_A in the namespace named NETNS_A and NAME_B in NETNS_B and copies packets
  * between them.  TUN devices are what a WireGuard device is to the dataplane: no link header,
@@ -15,14 +18,42 @@
 #include <linux/if_tun.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PACKET_MAX 65536
 #define BATCH	   64 /* packets of one side before the other has its turn */
+#define QUEUE	   16384
+#define QUEUED_MAX 2048 /* bytes of a packet on a slow line */
+#define SLACK_NS   20000000
+#define NS_PER_MS  1000000
+#define BYTE_NS	   8000 /* a byte at one Mbit/s */
+
+/* A packet on its way. */
+struct queued {
+	uint64_t arrives_ns;
+	ssize_t len;
+	char data[QUEUED_MAX];
+};
+
+/* One way of a slow line. */
+struct way {
+	struct queued *queue; /* QUEUE of them, a ring */
+	uint32_t head;
+	uint32_t tail;
+	uint64_t busy_until_ns; /* what was sent earlier leaves until then */
+};
+
+static struct {
+	uint64_t delay_ns;
+	double loss;
+	double mbit;
+} line;
 
 static void die(const char *what)
 {
@@ -70,18 +101,83 @@ static void copy(int from, int to)
 	}
 }
 
-int main(int argc, char **argv)
+static uint64_t now_ns(void)
 {
-	struct pollfd tun[2] = {{.events = POLLIN}, {.events = POLLIN}};
+	struct timespec now;
 
-	if (argc != 5) {
-		fputs("usage: tunpump NETNS_A NAME_A NETNS_B NAME_B\n", stderr);
-		return 2;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+/* What is waiting begins its way, or is lost. */
+static void take_in(int from, struct way *way)
+{
+	while (way->head - way->tail < QUEUE) {
+		struct queued *packet = &way->queue[way->head % QUEUE];
+		uint64_t now;
+
+		packet->len = read(from, packet->data, sizeof(packet->data));
+		if (packet->len < 0 && errno == EAGAIN)
+			return;
+		if (packet->len < 0)
+			exit(0);
+		now = now_ns();
+		if (way->busy_until_ns < now)
+			way->busy_until_ns = now;
+		if (drand48() * 100 < line.loss ||
+		    way->busy_until_ns - now > 2 * line.delay_ns + SLACK_NS)
+			continue;
+		if (line.mbit > 0)
+			way->busy_until_ns += packet->len * BYTE_NS / line.mbit;
+		packet->arrives_ns = way->busy_until_ns + line.delay_ns;
+		way->head++;
 	}
-	tun[0].fd = open_tun(argv[1], argv[2]);
-	tun[1].fd = open_tun(argv[3], argv[4]);
-	puts("ready");
-	fflush(stdout);
+}
+
+/* What has arrived leaves; when the next one will, or @next_ns if that is earlier. */
+static uint64_t let_out(int to, struct way *way, uint64_t next_ns)
+{
+	for (; way->tail != way->head; way->tail++) {
+		const struct queued *packet = &way->queue[way->tail % QUEUE];
+
+		if (packet->arrives_ns > now_ns())
+			return packet->arrives_ns < next_ns ? packet->arrives_ns : next_ns;
+		if (write(to, packet->data, packet->len) < 0 && errno == EBADFD)
+			exit(0);
+	}
+	return next_ns;
+}
+
+static void run_line(struct pollfd *tun)
+{
+	struct way ways[2] = {};
+
+	srand48(1);
+	for (int i = 0; i < 2; i++) {
+		ways[i].queue = calloc(QUEUE, sizeof(*ways[i].queue));
+		if (!ways[i].queue)
+			die("memory");
+	}
+	for (;;) {
+		uint64_t next_ns = UINT64_MAX, now;
+		struct timespec pause;
+
+		for (int i = 0; i < 2; i++) {
+			take_in(tun[i].fd, &ways[i]);
+			next_ns = let_out(tun[!i].fd, &ways[i], next_ns);
+		}
+		now = now_ns();
+		pause.tv_sec = 0;
+		pause.tv_nsec = next_ns > now ? next_ns - now : 0;
+		if (next_ns != UINT64_MAX && pause.tv_nsec >= 1000000000)
+			pause.tv_nsec = 999999999;
+		if (ppoll(tun, 2, next_ns == UINT64_MAX ? NULL : &pause, NULL) < 0)
+			die("poll");
+	}
+}
+
+static void run_cable(struct pollfd *tun)
+{
 	for (;;) {
 		if (poll(tun, 2, -1) < 0)
 			die("poll");
@@ -90,4 +186,41 @@ int main(int argc, char **argv)
 		if (tun[1].revents)
 			copy(tun[1].fd, tun[0].fd);
 	}
+}
+
+int main(int argc, char **argv)
+{
+	struct pollfd tun[2] = {{.events = POLLIN}, {.events = POLLIN}};
+	int option;
+
+	while ((option = getopt(argc, argv, "d:l:r:")) != -1) {
+		switch (option) {
+		case 'd':
+			line.delay_ns = atof(optarg) * NS_PER_MS;
+			break;
+		case 'l':
+			line.loss = atof(optarg);
+			break;
+		case 'r':
+			line.mbit = atof(optarg);
+			break;
+		default:
+			optind = argc;
+		}
+	}
+	if (argc - optind != 4) {
+		fputs("usage: tunpump [-d MS] [-l PERCENT] [-r MBIT] "
+		      "NETNS_A NAME_A NETNS_B NAME_B\n",
+		      stderr);
+		return 2;
+	}
+	argv += optind;
+	tun[0].fd = open_tun(argv[0], argv[1]);
+	tun[1].fd = open_tun(argv[2], argv[3]);
+	puts("ready");
+	fflush(stdout);
+	if (line.delay_ns || line.loss > 0 || line.mbit > 0)
+		run_line(tun);
+	else
+		run_cable(tun);
 }
