@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -58,7 +56,6 @@ static int parse(const struct command *command, int argc, char **argv, struct mo
 	};
 	struct error error;
 	int option;
-	char *end;
 
 	filter_init(&monitor->filter);
 	while ((option = getopt_long(argc, argv, "c:jv" FILTER_SHORT_OPTIONS, options, NULL)) !=
@@ -70,10 +67,8 @@ static int parse(const struct command *command, int argc, char **argv, struct mo
 		if (option == 'j') {
 			monitor->json = true;
 		} else if (option == 'c') {
-			monitor->limit = strtoull(optarg, &end, 10);
-			if (!monitor->limit || *end || *optarg == '-')
-				return command_usage(command, "count %s: not a number above 0",
-						     optarg);
+			if (command_parse_count(command, &monitor->limit) >= 0)
+				return EXIT_INVALID;
 		} else if (filter_option(&monitor->filter, option, optarg, &error) < 0) {
 			return command_fail(&error);
 		}
@@ -198,7 +193,6 @@ static int loop(struct monitor *monitor, struct error *error)
 
 static int prepare(struct monitor *monitor, const char *given, struct error *error)
 {
-	sigset_t signals;
 	int ifindex, err;
 
 	err = command_interface(given, monitor->name, &ifindex, error);
@@ -214,13 +208,9 @@ static int prepare(struct monitor *monitor, const char *given, struct error *err
 	    rule_names_number(&monitor->rules, monitor->filter.rule_id) == RULE_NONE)
 		return error_input(error, "rule %s: none in force has this id",
 				   monitor->filter.rule_id);
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	monitor->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
-	if (monitor->signal_fd < 0)
-		return error_set(error, errno, "cannot wait for signals: %s", strerror(errno));
+	err = command_signals(&monitor->signal_fd, error);
+	if (err)
+		return err;
 	monitor->offset_ns = flow_clock_offset_ns();
 	return flow_listen_open(&monitor->live, monitor->name, heard, monitor, &monitor->listener,
 				error);

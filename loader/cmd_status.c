@@ -8,12 +8,12 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "counters_print.h"
 #include "forwarder.h"
 #include "live.h"
 #include "lock.h"
 #include "netlink.h"
 #include "output.h"
-
 #include "story.h"
 
 static int run_status(const struct command *command, int argc, char **argv);
@@ -27,37 +27,6 @@ const struct command command_status = {
 		   "and the difference, which should be 0, is printed as the residue.\n",
 	.run = run_status,
 };
-
-static json_t *json_counter(const struct counter *counter)
-{
-	return json_pack("{s:I,s:I}", "packets", (json_int_t)counter->packets, "bytes",
-			 (json_int_t)counter->bytes);
-}
-
-/* One direction's counters; reasons that never happened are left out. */
-static json_t *json_counters(const struct counters *counters)
-{
-	json_t *reasons = json_object(), *drops = json_object();
-	uint64_t dropped = 0, accounted;
-
-	for (int reason = 0; reason < REASON_MAX; reason++) {
-		const struct counter *counter = &counters->reason[reason];
-
-		if (reason_is_drop(reason))
-			dropped += counter->packets;
-		if (counter->packets)
-			json_object_set_new(reason_is_drop(reason) ? drops : reasons,
-					    story_reason_name(reason), json_counter(counter));
-	}
-	accounted = counters->verdict[VERDICT_PASS].packets +
-		    counters->verdict[VERDICT_FORWARD].packets + dropped;
-	return json_pack("{s:o,s:o,s:o,s:o,s:I,s:o,s:o}", "seen", json_counter(&counters->seen),
-			 "pass", json_counter(&counters->verdict[VERDICT_PASS]), "forward",
-			 json_counter(&counters->verdict[VERDICT_FORWARD]), "drop",
-			 json_counter(&counters->verdict[VERDICT_DROP]), "residue",
-			 (json_int_t)(counters->seen.packets - accounted), "pass_reasons", reasons,
-			 "drop_reasons", drops);
-}
 
 static json_t *json_hooks(const struct hook_state hooks[HOOK_POINTS])
 {
@@ -143,8 +112,8 @@ static json_t *json_live(const struct live *live, const struct link_info *link, 
 		"generation", instance->config.generation, "rules", instance->rules, "policy",
 		output_json_text(instance->policy_path), "applied",
 		output_time(time, instance->applied_ns), "counters", "ingress",
-		json_counters(&counters[DIR_INGRESS]), "egress",
-		json_counters(&counters[DIR_EGRESS]), "tables", tables, "forwarder",
+		counters_json(&counters[DIR_INGRESS]), "egress",
+		counters_json(&counters[DIR_EGRESS]), "tables", tables, "forwarder",
 		json_forwarder(live));
 }
 

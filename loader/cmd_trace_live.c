@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -312,22 +311,6 @@ static int open_output(struct session *session, struct error *error)
 	return output_flush(session->out, error);
 }
 
-static int open_signals(struct session *session, struct error *error)
-{
-	sigset_t signals;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGHUP);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	signal(SIGPIPE, SIG_IGN); /* a reader that goes away must not take us with it */
-	session->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
-	return session->signal_fd < 0
-		       ? error_set(error, errno, "cannot wait for signals: %s", strerror(errno))
-		       : 0;
-}
-
 /* The rule of the filter has to be known before the kernel gets the filter. */
 static int read_rules(struct session *session, struct error *error)
 {
@@ -355,9 +338,10 @@ static int prepare(struct session *session, struct error *error)
 	if (!err)
 		err = read_rules(session, error);
 	if (!err)
-		err = open_signals(session, error);
+		err = command_signals(&session->signal_fd, error);
 	if (err)
 		return err;
+	signal(SIGPIPE, SIG_IGN); /* a reader that goes away must not take us with it */
 	session->spec.ifname = session->name;
 	session->spec.told = told;
 	session->spec.arg = session;

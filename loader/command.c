@@ -2,15 +2,18 @@
 #include "command.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "live.h"
 #include "netlink.h"
 #include "path.h"
+#include "policy/value.h"
 #include "trace_live.h"
 
 #define COMMAND_COLUMN 12
@@ -127,6 +130,22 @@ int command_parse_json(const struct command *command, int argc, char **argv, int
 }
 
 /**
+ * command_parse_count() - Read the value of -c or -n, after how many of something to end
+ * @command: the command
+ * @count: becomes the number
+ *
+ * Return: -1 to go on, or the exit status.
+ */
+int command_parse_count(const struct command *command, uint64_t *count)
+{
+	struct error ignored;
+
+	if (number_parse(optarg, 1, INT64_MAX, count, &ignored))
+		return command_usage(command, "count %.32s: not a number above 0", optarg);
+	return -1;
+}
+
+/**
  * command_fail() - Say on one line of stderr what went wrong
  *
  * Return: the exit status that belongs to it.
@@ -239,4 +258,25 @@ int command_interface(const char *given, char name[IF_NAMESIZE], int *ifindex, s
 	end_orphaned_trace(name, link.ifindex);
 	*ifindex = link.ifindex;
 	return 0;
+}
+
+/**
+ * command_signals() - Be told of the signals that end a command instead of being ended by them
+ * @fd: becomes a descriptor that is readable once SIGINT, SIGTERM or SIGHUP has come
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int command_signals(int *fd, struct error *error)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	*fd = signalfd(-1, &signals, SFD_CLOEXEC);
+	return *fd < 0 ? error_set(error, errno, "cannot wait for signals: %s", strerror(errno))
+		       : 0;
 }

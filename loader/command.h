@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <net/if.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "error.h"
 
@@ -37,7 +38,7 @@ struct command {
 
 extern const struct command command_attach, command_detach, command_run, command_status,
 	command_policy, command_conntrack, command_trace, command_simulate, command_doctor,
-	command_monitor, command_version;
+	command_monitor, command_stats, command_version;
 
 int command_run_trace_live(const struct command *command, int argc, char **argv);
 int command_run_watch(const struct command *command, int argc, char **argv);
@@ -48,10 +49,12 @@ int command_usage(const struct command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 int command_parse_json(const struct command *command, int argc, char **argv, int max_arguments,
 		       bool *json);
+int command_parse_count(const struct command *command, uint64_t *count);
 int command_unknown_option(const struct command *command, char **argv);
 int command_fail(const struct error *error);
 void command_warn(const char *text, void *unused);
 int command_interface(const char *given, char name[IF_NAMESIZE], int *ifindex, struct error *error);
+int command_signals(int *fd, struct error *error);
 int command_attached(int **ifindexes, size_t *n, struct error *error);
 
 /* For getopt_long(), which every command calls with POSIXLY_CORRECT off and opterr 0. */
