@@ -72,8 +72,13 @@ static int open_socket(struct nl_sock **out, struct error *error)
 		return error_set(error, ENOMEM, "netlink: out of memory");
 	err = nl_connect(socket, NETLINK_ROUTE);
 	if (err < 0) {
+		/* libnl has no number for too many open files */
+		int code = err == -NLE_FAILURE && errno ? errno : 0;
+
 		nl_socket_free(socket);
-		return netlink_error(error, "netlink: cannot open a socket", err);
+		return code ? error_set(error, code, "netlink: cannot open a socket: %s",
+					strerror(code))
+			    : netlink_error(error, "netlink: cannot open a socket", err);
 	}
 	*out = socket;
 	return 0;

@@ -17,6 +17,7 @@
 #include "forward/forward.h"
 #include "lock.h"
 #include "output.h"
+#include "repin.h"
 #include "sweep.h"
 #include "trace_live.h"
 
@@ -40,6 +41,8 @@ struct run {
 	bool addresses_changed;
 	bool link_changed;
 	bool overlay_changed;
+	bool addresses_behind; /* the tables: they could not be brought up to date */
+	bool unpinned;	       /* and said so */
 	bool over;
 	struct basis basis;
 	char complaint[sizeof(((struct error *)0)->text)];
@@ -164,18 +167,23 @@ static int apply(struct run *run, enum source source, struct error *error)
 	return err;
 }
 
+/* What is tried every second is told once. */
+static void complain_once(struct run *run, const struct error *error)
+{
+	if (strcmp(run->complaint, error->text))
+		say(run, true, "%s", error->text);
+	snprintf(run->complaint, sizeof(run->complaint), "%s", error->text);
+}
+
 static void apply_or_say(struct run *run, enum source source)
 {
 	struct error error;
+	int err = apply(run, source, &error);
 
-	if (!apply(run, source, &error)) {
+	if (!err || source == FROM_FILE)
 		run->complaint[0] = '\0';
-		return;
-	}
-	/* what is tried every second is told once */
-	if (source == FROM_FILE || strcmp(run->complaint, error.text))
-		say(run, true, "%s", error.text);
-	snprintf(run->complaint, sizeof(run->complaint), "%s", error.text);
+	if (err)
+		complain_once(run, &error);
 }
 
 /* The command that applied the policy does this itself, unless it was killed. */
@@ -246,15 +254,22 @@ static void follow_link(struct run *run)
 	bool was_attached = run->is_attached;
 	struct link_info link;
 	struct error error;
+	int err = netlink_link_by_name(run->ifname, &link, &error);
 
-	if (netlink_link_by_name(run->ifname, &link, &error)) {
+	if (err == -ENODEV) {
 		if (was_attached)
 			say(run, true, "%s: the interface is gone; waiting for it", run->ifname);
 		forward_stop(run->forward);
 		run->is_attached = false;
 		return;
 	}
-	run->is_attached = link.ifindex == run->dataplane->link.ifindex && !refresh(run, &error);
+	if (!err)
+		err = link.ifindex == run->dataplane->link.ifindex ? refresh(run, &error) : -ENOENT;
+	if (err && err != -ENOENT && err != -ENODEV) {
+		complain_once(run, &error); /* not to be told now: what is in force stays so */
+		return;
+	}
+	run->is_attached = !err;
 	if (!run->is_attached) {
 		if (was_attached)
 			say(run, true, "%s: not protected any more; attaching again", run->ifname);
@@ -272,9 +287,17 @@ static void follow_addresses(struct run *run)
 
 	if (!run->is_attached)
 		return;
-	if (dataplane_sync_addresses(&run->live.maps, run->dataplane->link.ifindex, &error))
-		say(run, true, "%s", error.text);
-	if (run->overlay_changed && config_has_forwarder(&run->live.instance.config))
+	if (!dataplane_sync_addresses(&run->live.maps, run->dataplane->link.ifindex, &error)) {
+		run->addresses_behind = false;
+	} else {
+		if (!run->addresses_behind)
+			say(run, true, "%s", error.text);
+		run->addresses_behind = true;
+	}
+	if (!run->overlay_changed)
+		return;
+	run->overlay_changed = false;
+	if (config_has_forwarder(&run->live.instance.config))
 		apply_or_say(run, FROM_FORCE); /* the overlay block names the prefixes */
 }
 
@@ -354,6 +377,20 @@ static void clear_up(struct run *run)
 		say(run, true, "%s", error.text);
 }
 
+/* Without pins the programs end with this process, so a bpffs that comes back is used again. */
+static void follow_pins(struct run *run)
+{
+	struct error error;
+	int err = repin(run->ifname, run->dataplane->link.ifindex, &error);
+
+	if (err < 0 && !run->unpinned)
+		say(run, true, "%s: not pinned, so its protection ends with this process: %s",
+		    run->ifname, error.text);
+	if (err > 0)
+		say(run, false, "%s: pinned again", run->ifname);
+	run->unpinned = err < 0;
+}
+
 static void on_check(struct run *run)
 {
 	uint64_t ticks;
@@ -362,8 +399,12 @@ static void on_check(struct run *run)
 		return;
 	follow_link(run);
 	follow_confirmation(run);
-	if (run->is_attached)
+	if (run->is_attached) {
+		if (run->addresses_behind)
+			follow_addresses(run);
+		follow_pins(run);
 		clear_up(run);
+	}
 	arm(run->check_fd, CHECK_PERIOD_NS);
 }
 

@@ -62,6 +62,11 @@ wait_for() {
 	done
 }
 
+# rounds FEW MANY: how often a fault is tried, MANY in `make soak`
+rounds() {
+	[ -n "${SOAK:-}" ] && echo "$2" || echo "$1"
+}
+
 # not COMMAND...: for wait_for
 not() {
 	! "$@"
