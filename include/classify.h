@@ -7,7 +7,8 @@
  * has a row of bits, one per position; the intersection of the five rows is the set of matching
  * rules.  A position stands for one rule, or for several that differ in nothing but their source.
  *
- * Up to CLASSIFY_LINES_MAX lines of positions a row is so many of class_line_v1.  Beyond, rows of
+ * Up to CLASSIFY_LINES_MAX lines of positions a row is so many of class_line_v1, and beyond where
+ * rows of addresses are dense, for then most words have to be looked at.  Otherwise rows of
  * addresses are sparse 64-ary tries of bits (class_row_v1, class_mask_v1, class_word_v1: a row's
  * top names its masks that are not empty, a mask its words that are not empty; what is empty is
  * not stored), and the rows of ports and protocols are flat (class_flat_v1: masks, then words).
@@ -23,7 +24,7 @@
 
 /* Limits of the formats; a policy beyond them is refused by the compiler. */
 #define CLASSIFY_LINE_BITS     512
-#define CLASSIFY_LINES_MAX     8
+#define CLASSIFY_LINES_MAX     8    /* of rows that are not dense */
 #define CLASSIFY_MASK_BITS     4096 /* positions under one mask of a trie */
 #define CLASSIFY_POSITIONS_MAX (64 * CLASSIFY_MASK_BITS)
 #define CLASSIFY_TREE_DEPTH    8	   /* 9^8 nodes and more */

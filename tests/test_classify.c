@@ -243,6 +243,7 @@ static void the_families_reach_every_layout(void **state)
 		{RULESET_MESH, 400, 1, false},	     {RULESET_MESH, 6000, 1, true},
 		{RULESET_FIREWALL, 2000, 4, false},  {RULESET_SERVICES, 4000, 2, true},
 		{RULESET_FIREWALL, 10000, 0, false}, {RULESET_SERVICES, 30000, 0, true},
+		{RULESET_HOSTILE, 5000, 10, false},
 	};
 
 	(void)state;

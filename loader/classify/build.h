@@ -61,6 +61,7 @@ struct class
  * @member_start, @members: rules of each list, ascending
  * @active: the lists that cover the value where the sweep stands; @where: their places in it
  * @active_bits: the same as bits
+ * @row_lists: those whose rules are in the row in the making, as bits; see rows_add()
  * @content: per class its lists: numbers, or bits where those are shorter
  */
 struct dimension {
@@ -75,6 +76,7 @@ struct dimension {
 	uint32_t *where;
 	uint32_t n_active;
 	uint64_t *active_bits;
+	uint64_t *row_lists;
 	uint64_t active_key[2];
 	struct class *classes;
 	size_t n_classes;
@@ -121,12 +123,19 @@ struct classifier {
 	struct table tables[CLASSIFY_TABLES];
 };
 
+/* How rows are to be laid out that do not fit CLASSIFY_LINES_MAX lines. */
+enum build_rows {
+	BUILD_AS_FITS, /* as tries, unless they turn out to be dense */
+	BUILD_LINES,
+	BUILD_TRIES,
+};
+
 /*
  * struct build - the state of a compilation
  * @rule_first: per position, its first rule; @rule_count: how many it has
  * @any_words: bits of the rules that a dimension does not restrict
  * @n_numbers: numbers in the tables that are pages of plain numbers
- * @row_words, @row_masks, @row_top: a row in the making, empty between rows
+ * @row_words, @row_masks, @row_top: the row in the making
  * @row_rule: per position of several rules, the first one of the row in the making
  */
 struct build {
@@ -135,6 +144,7 @@ struct build {
 	struct error *error;
 	size_t budget_bytes;
 	size_t used_bytes;
+	enum build_rows wanted;
 	struct policy_rule builtin; /* the overlay block */
 	uint64_t seed[2];
 	struct dimension dimensions[CLASSIFY_DIMENSIONS];
@@ -149,6 +159,11 @@ struct build {
 	uint32_t n_numbers[CLASSIFY_TABLES];
 };
 
+static inline size_t bits_words(size_t n)
+{
+	return (n + 63) / 64;
+}
+
 /* classify.c */
 int build_out_of_memory(struct build *build);
 int build_grow(struct build *build, enum classify_table table, size_t n, void *entries);
@@ -162,11 +177,13 @@ bool lists_protocol_matches(uint32_t list, enum acl acl, enum space family, uint
 
 /* positions.c */
 int positions_make(struct build *build);
+void positions_free(struct build *build);
 
 /* sweep.c */
 int sweep_start(struct build *build, enum classify_dimension dimension);
 int sweep_space(struct build *build, enum classify_dimension dimension, enum space space,
 		struct pieces *pieces);
+void sweep_forget(struct dimension *d);
 void sweep_toggle(struct build *build, struct dimension *d, uint32_t list);
 int sweep_class(struct build *build, enum classify_dimension dimension, uint32_t *class);
 
@@ -174,6 +191,7 @@ int sweep_class(struct build *build, enum classify_dimension dimension, uint32_t
 int rows_start(struct build *build, enum classify_dimension dimension);
 int rows_add(struct build *build, enum classify_dimension dimension);
 int rows_add_full(struct build *build, enum classify_dimension dimension);
+bool rows_are_dense(const struct build *build);
 int rows_finish(struct build *build);
 
 /* lookup.c */

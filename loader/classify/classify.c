@@ -190,12 +190,15 @@ static int pad_tables(struct build *build)
 	return err;
 }
 
+/* -EAGAIN if the rows of addresses say that lines are better than the tries that they are. */
 static int make_tables(struct build *build)
 {
 	int err = 0;
 
 	for (int d = 0; !err && d < CLASSIFY_DIMENSIONS; d++) {
-		if (d == CLASSIFY_PROTOCOL)
+		if (d == CLASSIFY_SPORT && build->wanted == BUILD_AS_FITS && rows_are_dense(build))
+			err = -EAGAIN;
+		else if (d == CLASSIFY_PROTOCOL)
 			err = lookup_protocols(build);
 		else if (d == CLASSIFY_SPORT || d == CLASSIFY_DPORT)
 			err = lookup_ports(build, d);
@@ -207,6 +210,26 @@ static int make_tables(struct build *build)
 	return err;
 }
 
+/* Everything after the lists of rules, with rows laid out as wanted. */
+static int make_rows(struct build *build, enum build_rows wanted)
+{
+	struct classifier *c = build->c;
+	int err;
+
+	positions_free(build);
+	for (int d = 0; d < CLASSIFY_DIMENSIONS; d++)
+		sweep_forget(&build->dimensions[d]);
+	for (int t = 0; t < CLASSIFY_TABLES; t++)
+		c->tables[t].len = 0;
+	memset(build->n_numbers, 0, sizeof(build->n_numbers));
+	c->config = (struct classify_config){0};
+	c->layout = (struct classify_layout){0};
+	build->used_bytes = 0;
+	build->wanted = wanted;
+	err = positions_make(build);
+	return err ? err : make_tables(build);
+}
+
 static int compile(struct build *build, const struct prefix *overlay, size_t n_overlay)
 {
 	int err;
@@ -216,10 +239,13 @@ static int compile(struct build *build, const struct prefix *overlay, size_t n_o
 	err = order_rules(build, overlay, n_overlay);
 	if (!err)
 		err = lists_make(build);
-	if (!err)
-		err = positions_make(build);
 	if (!err && build->c->n_items)
-		err = make_tables(build);
+		err = make_rows(build, BUILD_AS_FITS);
+	if (err == -EAGAIN) {
+		err = make_rows(build, BUILD_LINES);
+		if (err == -E2BIG)
+			err = make_rows(build, BUILD_TRIES);
+	}
 	if (!err)
 		err = make_layout(build);
 	if (!err)
@@ -230,11 +256,7 @@ static int compile(struct build *build, const struct prefix *overlay, size_t n_o
 static void build_release(struct build *build)
 {
 	lists_free(build);
-	free(build->rule_first);
-	free(build->rule_count);
-	free(build->row_words);
-	free(build->row_rule);
-	free(build->any_words);
+	positions_free(build);
 }
 
 /**

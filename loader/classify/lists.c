@@ -416,12 +416,7 @@ void lists_free(struct build *build)
 		free(d->lists);
 		free(d->member_start);
 		free(d->members);
-		free(d->active);
-		free(d->where);
-		free(d->active_bits);
-		free(d->classes);
-		free(d->content);
 		intern_free(&d->list_table);
-		intern_free(&d->class_table);
+		sweep_forget(d);
 	}
 }

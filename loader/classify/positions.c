@@ -4,19 +4,21 @@
  *
  * Few rules: the position of a rule is its index.  Otherwise rules that differ in nothing but
  * their source share a position, which sorts by the first of them, where that saves a good part;
- * and if the positions do not fit lines they are divided into sections.
+ * and if the positions are too many for lines they are divided into sections, unless their rows
+ * turn out to be dense (rows_are_dense()).
  *
  * The walk may have to look at every position whose rules begin before the rule that wins and end
  * behind it.  SHARED_OPEN_MAX bounds how many such positions there can be, whatever the rules.
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "build.h"
 
 #define SHARED_OPEN_MAX 1024
 
-/* Rows of lines hold no more positions than this. */
+/* Rows of so many positions are lines, whatever they hold. */
 #define LINES_POSITIONS_MAX (CLASSIFY_LINES_MAX * CLASSIFY_LINE_BITS)
 
 /* Rules that could share a position, kept at the number of the first of them. */
@@ -165,6 +167,7 @@ static int place_sections(struct build *build, struct grouping *g)
 	for (uint32_t i = 0; i < mask; i++)
 		layout->flat_words[i] += mask;
 	config->tries = 1;
+	config->mapped = 1;
 	layout->masks = mask;
 	layout->stride += mask;
 	build->n_positions = mask * CLASSIFY_MASK_BITS;
@@ -176,6 +179,7 @@ static int place_lines(struct build *build, struct grouping *g)
 	uint32_t end = place_rules(build, g, CLASSIFY_SECTIONS, 0);
 	uint32_t lines = (end + CLASSIFY_LINE_BITS - 1) / CLASSIFY_LINE_BITS;
 
+	build->c->config.mapped = build->c->config.merged;
 	build->c->config.single = lines == 1;
 	build->c->layout.lines = lines;
 	build->n_positions = lines * CLASSIFY_LINE_BITS;
@@ -196,10 +200,9 @@ static int place(struct build *build, struct grouping *g)
 		saved = 0;
 	}
 	c->config.merged = saved > 0;
-	c->config.mapped = saved > 0 || c->n_items > LINES_POSITIONS_MAX;
-	if (c->n_items - saved > LINES_POSITIONS_MAX)
-		return place_sections(build, g);
-	return place_lines(build, g);
+	if (c->n_items - saved <= LINES_POSITIONS_MAX || build->wanted == BUILD_LINES)
+		return place_lines(build, g);
+	return place_sections(build, g);
 }
 
 static int note_rules(struct build *build)
@@ -238,8 +241,6 @@ int positions_make(struct build *build)
 	struct grouping g = {.items = c->items};
 	int err = 0;
 
-	if (!c->n_items)
-		return 0;
 	g.groups = calloc(c->n_items + 1, sizeof(*g.groups));
 	g.of = malloc((c->n_items + 1) * sizeof(*g.of));
 	if (!g.groups || !g.of)
@@ -255,4 +256,21 @@ int positions_make(struct build *build)
 	free(g.of);
 	intern_free(&g.table);
 	return err;
+}
+
+/**
+ * positions_free() - Release what belongs to positions
+ * @build: may be at any step
+ */
+void positions_free(struct build *build)
+{
+	free(build->rule_first);
+	free(build->rule_count);
+	free(build->row_words);
+	free(build->row_rule);
+	free(build->any_words);
+	build->rule_first = build->rule_count = build->row_rule = NULL;
+	build->row_words = build->any_words = NULL;
+	memset(build->row_masks, 0, sizeof(build->row_masks));
+	build->row_top = 0;
 }

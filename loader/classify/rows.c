@@ -2,8 +2,8 @@
 /*
  * Classes to rows: lines, or tries for addresses and flat rows for ports and protocols.
  *
- * The bits of a row are collected in build.row_words, with masks and top above them, and taken
- * away again when it is written: the cost of a row is that of its rules, not of all positions.
+ * The bits of a row are in build.row_words, with masks and top above them.  From one row to the
+ * next only the rules of those lists change theirs that began or ended in between.
  */
 #include <string.h>
 
@@ -31,11 +31,27 @@ static void set_bit(struct build *build, uint32_t position)
 	build->row_top |= 1ull << (word / 64);
 }
 
-static void clear_bits(struct build *build)
+static void clear_bit(struct build *build, uint32_t position)
 {
-	memset(build->row_words, 0, build->n_positions / 8);
-	memset(build->row_masks, 0, sizeof(build->row_masks));
-	build->row_top = 0;
+	uint32_t word = position / 64;
+
+	build->row_words[word] &= ~(1ull << (position % 64));
+	if (build->row_words[word])
+		return;
+	build->row_masks[word / 64] &= ~(1ull << (word % 64));
+	if (!build->row_masks[word / 64])
+		build->row_top &= ~(1ull << (word / 64));
+}
+
+static void clear_row(struct build *build)
+{
+	for (; build->row_top; build->row_top &= build->row_top - 1) {
+		uint32_t mask = __builtin_ctzll(build->row_top);
+		uint64_t *bits = &build->row_masks[mask];
+
+		for (; *bits; *bits &= *bits - 1)
+			build->row_words[mask * 64 + __builtin_ctzll(*bits)] = 0;
+	}
 }
 
 /**
@@ -51,6 +67,7 @@ int rows_start(struct build *build, enum classify_dimension dimension)
 	struct classifier *c = build->c;
 
 	c->layout.rows[dimension] = c->tables[row_table(build, dimension)].len;
+	clear_row(build);
 	memset(build->any_words, 0, build->n_positions / 8);
 	if (row_table(build, dimension) == CLASSIFY_TABLE_ROW)
 		return 0; /* sections spare it the rules of any address */
@@ -62,10 +79,16 @@ int rows_start(struct build *build, enum classify_dimension dimension)
 	return 0;
 }
 
-static void collect(struct build *build, enum classify_dimension dimension)
+/* Whether rules of several lists can have the same bit. */
+static bool is_shared(const struct build *build, enum classify_dimension dimension)
+{
+	return dimension == CLASSIFY_SOURCE && build->c->config.merged;
+}
+
+/* The row of the active lists, from an empty one. */
+static void collect_shared(struct build *build, enum classify_dimension dimension)
 {
 	const struct dimension *d = &build->dimensions[dimension];
-	bool shared = dimension == CLASSIFY_SOURCE && build->c->config.merged;
 
 	for (uint32_t i = 0; i < d->n_active; i++) {
 		uint32_t list = d->active[i];
@@ -75,8 +98,37 @@ static void collect(struct build *build, enum classify_dimension dimension)
 			uint32_t position = build->c->items[rule].position;
 
 			set_bit(build, position);
-			if (shared && rule < build->row_rule[position])
+			if (rule < build->row_rule[position])
 				build->row_rule[position] = rule;
+		}
+	}
+}
+
+static void change_list(struct build *build, const struct dimension *d, uint32_t list, bool begins)
+{
+	for (uint32_t i = d->member_start[list]; i < d->member_start[list + 1]; i++) {
+		uint32_t position = build->c->items[d->members[i]].position;
+
+		if (begins)
+			set_bit(build, position);
+		else
+			clear_bit(build, position);
+	}
+}
+
+/* The row of the active lists, from the one before. */
+static void follow(struct build *build, enum classify_dimension dimension)
+{
+	struct dimension *d = &build->dimensions[dimension];
+
+	for (size_t i = 0; i < bits_words(d->n_lists); i++) {
+		uint64_t changed = d->active_bits[i] ^ d->row_lists[i];
+
+		d->row_lists[i] = d->active_bits[i];
+		for (; changed; changed &= changed - 1) {
+			uint32_t bit = __builtin_ctzll(changed);
+
+			change_list(build, d, i * 64 + bit, d->active_bits[i] >> bit & 1);
 		}
 	}
 }
@@ -101,7 +153,7 @@ static int add_origins(struct build *build, uint32_t word)
 
 static int add_lines(struct build *build, enum classify_dimension dimension)
 {
-	bool shared = dimension == CLASSIFY_SOURCE && build->c->config.merged;
+	bool shared = is_shared(build, dimension);
 	struct classify_line *lines;
 	int err = build_grow(build, CLASSIFY_TABLE_LINE, build->c->layout.lines, &lines);
 
@@ -110,7 +162,6 @@ static int add_lines(struct build *build, enum classify_dimension dimension)
 		if (shared)
 			err = add_origins(build, i);
 	}
-	clear_bits(build);
 	return err;
 }
 
@@ -128,13 +179,12 @@ static int add_flat(struct build *build)
 		row[layout->flat_words[i / 64] + i % 64].bits = bits;
 		row[i / 64].bits |= 1ull << (i % 64);
 	}
-	clear_bits(build);
 	return err;
 }
 
 static int add_words(struct build *build, enum classify_dimension dimension, uint32_t mask)
 {
-	bool shared = dimension == CLASSIFY_SOURCE && build->c->config.merged;
+	bool shared = is_shared(build, dimension);
 	uint64_t bits = build->row_masks[mask];
 	struct classify_mask *entry;
 	int err;
@@ -156,9 +206,7 @@ static int add_words(struct build *build, enum classify_dimension dimension, uin
 		out->bits = build->row_words[word];
 		if (shared)
 			err = add_origins(build, word);
-		build->row_words[word] = 0;
 	}
-	build->row_masks[mask] = 0;
 	return err;
 }
 
@@ -177,20 +225,11 @@ static int add_trie(struct build *build, enum classify_dimension dimension)
 	};
 	for (top = build->row_top; !err && top; top &= top - 1)
 		err = add_words(build, dimension, __builtin_ctzll(top));
-	build->row_top = 0;
 	return err;
 }
 
-/**
- * rows_add() - Write the row of a new class
- * @build: the compilation
- * @dimension: whose active lists make the row, together with LIST_ANY
- *
- * Return: 0, -ENOMEM, or -E2BIG if it does not fit the budget.
- */
-int rows_add(struct build *build, enum classify_dimension dimension)
+static int write_row(struct build *build, enum classify_dimension dimension)
 {
-	collect(build, dimension);
 	switch (row_table(build, dimension)) {
 	case CLASSIFY_TABLE_LINE:
 		return add_lines(build, dimension);
@@ -202,9 +241,30 @@ int rows_add(struct build *build, enum classify_dimension dimension)
 }
 
 /**
+ * rows_add() - Write the row of a new class
+ * @build: the compilation
+ * @dimension: whose active lists make the row, together with LIST_ANY
+ *
+ * Return: 0, -ENOMEM, or -E2BIG if it does not fit the budget.
+ */
+int rows_add(struct build *build, enum classify_dimension dimension)
+{
+	int err;
+
+	if (!is_shared(build, dimension)) {
+		follow(build, dimension);
+		return write_row(build, dimension);
+	}
+	collect_shared(build, dimension);
+	err = write_row(build, dimension);
+	clear_row(build);
+	return err;
+}
+
+/**
  * rows_add_full() - Write a row that every rule has its bit in
  * @build: the compilation
- * @dimension: one of ports
+ * @dimension: one of ports; this is its last row
  *
  * Return: 0, -ENOMEM, or -E2BIG if it does not fit the budget.
  */
@@ -213,7 +273,23 @@ int rows_add_full(struct build *build, enum classify_dimension dimension)
 	for (uint32_t i = 0; i < build->n_positions; i++)
 		if (build->rule_count[i])
 			set_bit(build, i);
-	return build->c->config.tries ? add_flat(build) : add_lines(build, dimension);
+	return write_row(build, dimension);
+}
+
+/**
+ * rows_are_dense() - Whether the rows of addresses would better be lines
+ * @build: has the rows of addresses, and no others yet
+ *
+ * A step through lines takes eight words at once, a step through tries one that is not empty in
+ * either row.  With a third of the words there are three of the former to eight of the latter.
+ */
+bool rows_are_dense(const struct build *build)
+{
+	const struct classifier *c = build->c;
+	uint64_t words = c->layout.stride - c->layout.masks;
+
+	return c->config.tries &&
+	       c->tables[CLASSIFY_TABLE_WORD].len * 3 > c->tables[CLASSIFY_TABLE_ROW].len * words;
 }
 
 /**
@@ -233,6 +309,7 @@ int rows_finish(struct build *build)
 	if (err || !config->merged)
 		return err;
 	build->c->layout.merged_row = build->c->tables[table].len;
+	clear_row(build);
 	memset(build->any_words, 0, build->n_positions / 8);
 	for (uint32_t i = 0; i < build->n_positions; i++)
 		if (build->rule_count[i] > 1)

@@ -20,11 +20,6 @@ struct end {
 	uint32_t list;
 };
 
-static size_t bits_words(size_t n)
-{
-	return (n + 63) / 64;
-}
-
 /**
  * sweep_start() - Prepare a dimension for classes
  * @build: has lists and positions
@@ -39,9 +34,31 @@ int sweep_start(struct build *build, enum classify_dimension dimension)
 	d->active = malloc(d->n_lists * sizeof(*d->active));
 	d->where = malloc(d->n_lists * sizeof(*d->where));
 	d->active_bits = calloc(bits_words(d->n_lists), sizeof(*d->active_bits));
-	if (!d->active || !d->where || !d->active_bits)
+	d->row_lists = calloc(bits_words(d->n_lists), sizeof(*d->row_lists));
+	if (!d->active || !d->where || !d->active_bits || !d->row_lists)
 		return build_out_of_memory(build);
 	return rows_start(build, dimension);
+}
+
+/**
+ * sweep_forget() - Release the classes of a dimension, and what they are made with
+ * @d: keeps its lists; may never have been started
+ */
+void sweep_forget(struct dimension *d)
+{
+	free(d->active);
+	free(d->where);
+	free(d->active_bits);
+	free(d->row_lists);
+	free(d->classes);
+	free(d->content);
+	intern_free(&d->class_table);
+	d->active = d->where = d->content = NULL;
+	d->active_bits = d->row_lists = NULL;
+	d->classes = NULL;
+	d->n_classes = d->classes_cap = d->content_len = d->content_cap = 0;
+	d->n_active = 0;
+	d->active_key[0] = d->active_key[1] = 0;
 }
 
 static bool is_active(const struct dimension *d, uint32_t list)
