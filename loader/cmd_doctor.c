@@ -189,6 +189,28 @@ static void check_attached(struct report *report, const struct link_info *link)
 			     hooks[point].foreign_id);
 }
 
+/* The hook points that run would take: refused where it would refuse them. */
+static void check_free(struct report *report, const struct link_info *link, const struct mode *mode)
+{
+	enum hook_point ingress = mode->hook == HOOK_XDP ? HOOK_POINT_XDP : HOOK_POINT_TC_INGRESS;
+	struct hook_state hooks[HOOK_POINTS];
+	struct error error;
+	int err = hooks_query(link->ifindex, hooks, &error);
+
+	if (!err)
+		err = hook_check_free(&hooks[ingress], ingress, link->name, &error);
+	if (!err)
+		err = hook_check_free(&hooks[HOOK_POINT_TC_EGRESS], HOOK_POINT_TC_EGRESS,
+				      link->name, &error);
+	if (err)
+		find(report, FINDING_BAD, "hook points", "%s", error.text);
+	else if (mode->hook == HOOK_XDP)
+		find(report, FINDING_OK, "hook points",
+		     "free; XDP holds one program, there is no dispatcher for several");
+	else
+		find(report, FINDING_OK, "hook points", "free; XDP is left to others");
+}
+
 static void check_link(struct report *report, const char *ifname, const char *policy_path)
 {
 	struct dataplane_request request = {
@@ -225,6 +247,7 @@ static void check_link(struct report *report, const char *ifname, const char *po
 	     : mode.xdp_generic	  ? "xdp-generic"
 				  : "xdp-native",
 	     mode.hook_why);
+	check_free(report, &link, &mode);
 }
 
 static void print(const struct report *report)

@@ -255,24 +255,11 @@ static enum hook_point ingress_point(const struct mode *mode)
 	return mode->hook == HOOK_XDP ? HOOK_POINT_XDP : HOOK_POINT_TC_INGRESS;
 }
 
-static int check_foreign(const struct application *a, enum hook_point point, struct error *error)
-{
-	const struct hook_state *state = &a->live.hooks[point];
-
-	if (!state->foreign_id || state->prog_id)
-		return 0;
-	return error_set(error, EBUSY,
-			 "%s: another program (%s, id %u) is attached to %s; remove it first, or "
-			 "choose the other hook with 'hook:' in the policy",
-			 a->to->link.name, state->foreign_name[0] ? state->foreign_name : "unnamed",
-			 state->foreign_id, hook_point_name(point));
-}
-
 /* Put a program at a hook point, in the place of ours if there is one. */
 static int put(struct application *a, enum hook_point point, int prog_fd, struct error *error)
 {
 	const struct hook_state *state = &a->live.hooks[point];
-	int err = check_foreign(a, point, error);
+	int err = hook_check_free(state, point, a->to->link.name, error);
 
 	if (err)
 		return err;

@@ -250,6 +250,31 @@ int hooks_query(int ifindex, struct hook_state states[HOOK_POINTS], struct error
 	return 0;
 }
 
+/**
+ * hook_check_free() - Refuse a hook point that somebody else's program has
+ * @state: what hooks_query() said of it
+ * @point: the hook point
+ * @ifname: the interface, for the message
+ * @error: which program, and what to do
+ *
+ * An XDP hook holds one program: several take a dispatcher, as libxdp's, which every one of them
+ * would have to use.  Filters of somebody else in clsact are not seen, as they do not mind ours.
+ *
+ * Return: 0 or -EBUSY.
+ */
+int hook_check_free(const struct hook_state *state, enum hook_point point, const char *ifname,
+		    struct error *error)
+{
+	if (!state->foreign_id || state->prog_id)
+		return 0;
+	return error_set(error, EBUSY,
+			 "%s: another program (%s, id %u) is attached to %s%s; remove it first, or "
+			 "choose the other hook with 'hook:' in the policy",
+			 ifname, state->foreign_name[0] ? state->foreign_name : "unnamed",
+			 state->foreign_id, hook_point_name(point),
+			 point == HOOK_POINT_XDP ? ", which holds one program" : "");
+}
+
 static int attach_clsact(int ifindex, enum hook_point point, int prog_fd, __u32 flags,
 			 struct error *error)
 {

@@ -42,6 +42,8 @@ const char *hook_kind_name(enum hook_kind kind);
 const char *hook_point_name(enum hook_point point);
 bool hooks_have_tcx(void);
 int hooks_query(int ifindex, struct hook_state states[HOOK_POINTS], struct error *error);
+int hook_check_free(const struct hook_state *state, enum hook_point point, const char *ifname,
+		    struct error *error);
 int hook_attach(int ifindex, enum hook_point point, bool xdp_generic, int prog_fd, int *link_fd,
 		struct error *error);
 int hook_replace(int ifindex, enum hook_point point, const struct hook_state *state, int prog_fd,

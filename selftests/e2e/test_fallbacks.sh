@@ -5,6 +5,7 @@
 tests "veth tun" \
 	doctor_names_the_hooks_that_are_then_used \
 	a_driver_without_native_xdp_gets_generic_xdp_when_it_is_asked_for \
+	beside_a_program_that_has_xdp_doctor_names_tc_which_then_works \
 	doctor_says_which_congestion_control_there_is
 
 # checked CHECK [OPTION...]: result and detail of one of doctor's checks for wt0
@@ -71,6 +72,38 @@ test_a_driver_without_native_xdp_gets_generic_xdp_when_it_is_asked_for() {
 	probe ok "$PEER" tcp fd64::1 8001 -n 300000
 	probe timeout "$PEER" tcp 100.64.0.1 8002
 	counters_agree wt0
+}
+
+# XDP holds one program, as nobody brings a dispatcher for several.
+test_beside_a_program_that_has_xdp_doctor_names_tc_which_then_works() {
+	local hook before
+	topology "$1"
+	kernel_forwards 1
+	serve_all "$ROUTER" 8001
+	for hook in xdp tc; do
+		policy $hook <<-EOF
+			mode: {hook: $hook}
+			peer_acl: [{id: web, action: allow, source: [any], protocol: tcp, destination_ports: [8001]}]
+		EOF
+	done
+	is "hook points" "ok free; XDP holds one program, there is no dispatcher for several" \
+		"$(checked "hook points" -c "$T/xdp.yaml")"
+	start occupant "$ROUTER" "$TOOLS/hooks" occupy xdp wt0
+	wait_for grep -q ready "$T/occupant.out"
+	before=$(programs wt0)
+	expect 1 shrike doctor wt0 -c "$T/xdp.yaml"
+	matches "hook points" "^bad .*(occupant, id ${before//[!0-9]/}).*xdp.*one program.*hook:" \
+		"$(checked "hook points" -c "$T/xdp.yaml")"
+	is "hook points" "ok free; XDP is left to others" \
+		"$(checked "hook points" -c "$T/tc.yaml")"
+	run_shrike wt0 tc
+	matches "programs" "^$before"$'\n'"$(tc_kind ingress) .*$(tc_kind egress) " "$(programs wt0)"
+	probe ok "$PEER" tcp 100.64.0.1 8001
+	probe ok "$PEER" tcp fd64::1 8001
+	probe timeout "$PEER" tcp fd64::1 8002
+	counters_agree wt0
+	stop run-wt0
+	is "programs" "$before" "$(programs wt0)"
 }
 
 test_doctor_says_which_congestion_control_there_is() {
