@@ -67,6 +67,11 @@ rounds() {
 	[ -n "${SOAK:-}" ] && echo "$2" || echo "$1"
 }
 
+# bytes N: how many to send where N are wanted; a tenth on an emulated machine
+bytes() {
+	echo $(($1 / (${SLOWNESS:-1} > 1 ? 10 : 1)))
+}
+
 # not COMMAND...: for wait_for
 not() {
 	! "$@"
@@ -160,14 +165,14 @@ session() {
 
 session_reply() {
 	local line=silence
-	read -rt 25 -u "${SESSION_OUT[$1]}" line
+	read -rt $((25 * ${SLOWNESS:-1})) -u "${SESSION_OUT[$1]}" line
 	echo "$line"
 }
 
 # talk NAME OUTCOME: one more exchange on the session.  TCP that has been cut for a while doubles
 # its pauses between attempts, so success may take as long again.
 talk() {
-	local patience=20000
+	local patience=$((20000 * ${SLOWNESS:-1}))
 	[ "$2" = timeout ] && patience=1000
 	echo $patience >&"${SESSION_IN[$1]}"
 	is "session $1" "$2" "$(session_reply "$1")"

@@ -161,7 +161,8 @@ has_no_privileges() {
 }
 
 test_streams_arrive_whole_both_ways_and_half_closed() {
-	local family bytes=30000000
+	local family bytes
+	bytes=$(bytes 30000000)
 	[ -n "${SHRIKE_LONG:-}" ] && bytes=1000000000
 	forwarding_topology "$1"
 	run_forwarder

@@ -34,8 +34,8 @@ start_storms() {
 	start echo6 "$ROUTER" "$TOOLS/peer" serve udp :: 7
 	wait_for grep -q ready "$T/echo4.out"
 	wait_for grep -q ready "$T/echo6.out"
-	start storm4 "$PEER" "$TOOLS/storm" 100.64.0.1 7 $SOCKETS
-	start storm6 "$PEER" "$TOOLS/storm" fd64::1 7 $SOCKETS
+	start storm4 "$PEER" "$TOOLS/storm" 100.64.0.1 7 $SOCKETS $((5000 * ${SLOWNESS:-1}))
+	start storm6 "$PEER" "$TOOLS/storm" fd64::1 7 $SOCKETS $((5000 * ${SLOWNESS:-1}))
 	wait_for grep -q ready "$T/storm4.out"
 	wait_for grep -q ready "$T/storm6.out"
 }

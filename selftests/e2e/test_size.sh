@@ -27,15 +27,16 @@ sized_topology() {
 }
 
 test_megabytes_arrive_unaltered_in_both_directions() {
-	local family
+	local family bytes
+	bytes=$(bytes 8000000)
 	sized_topology "$1"
 	for family in 4 6; do
 		use_family $family
 		# the server echoes, so each of these is that many bytes each way
-		probe ok "$PEER" tcp $ROUTER_IP 8080 -n 8000000
-		probe ok "$ROUTER" tcp $PEER_IP 8080 -n 8000000
-		probe ok "$PEER" tcp $LAN_IP 8080 -n 8000000
-		probe ok "$LAN" tcp $PEER_IP 8080 -n 8000000
+		probe ok "$PEER" tcp $ROUTER_IP 8080 -n $bytes
+		probe ok "$ROUTER" tcp $PEER_IP 8080 -n $bytes
+		probe ok "$PEER" tcp $LAN_IP 8080 -n $bytes
+		probe ok "$LAN" tcp $PEER_IP 8080 -n $bytes
 	done
 	counters_agree wt0
 }

@@ -2,12 +2,12 @@
 /*
  * UDP exchanges from several sockets at once, each numbered, until SIGTERM.
  *
- *	storm ADDR PORT SOCKETS		prints "ready" once all sockets have an answer, and in
- *					the end "sent=N answered=N lost=N wrong=N"
+ *	storm ADDR PORT SOCKETS [LOST_MS]
  *
+ * Prints "ready" once all sockets have an answer, and in the end "sent=N answered=N lost=N wrong=N".
  * A socket sends its next datagram when the last one has come back, so nothing is ever lost in a
- * queue: what does not come back within LOST_MS was dropped on the way.  Wrong is an answer that
- * was not asked for: doubled, altered or late.
+ * queue: what does not come back within LOST_MS (5000) was dropped on the way.  Wrong is an answer
+ * that was not asked for: doubled, altered or late.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -23,7 +23,8 @@
 #include <unistd.h>
 
 #define SOCKETS_MAX 256
-#define LOST_MS	    5000
+
+static uint64_t lost_ms = 5000;
 
 struct exchange {
 	uint64_t number; /* of the datagram that is on its way, or was the last one */
@@ -114,7 +115,7 @@ static int turn(int n, bool *all_answered)
 	*all_answered = true;
 	for (int i = 0; i < n; i++) {
 		receive(i);
-		if (exchanges[i].waiting && now > exchanges[i].sent_ms + LOST_MS) {
+		if (exchanges[i].waiting && now > exchanges[i].sent_ms + lost_ms) {
 			exchanges[i].waiting = false;
 			lost++;
 		}
@@ -128,13 +129,15 @@ static int turn(int n, bool *all_answered)
 
 int main(int argc, char **argv)
 {
-	int n = argc == 4 ? atoi(argv[3]) : 0;
+	int n = argc == 4 || argc == 5 ? atoi(argv[3]) : 0;
 	bool ready = false, all_answered;
 
 	if (n < 1 || n > SOCKETS_MAX) {
-		fputs("usage: storm ADDR PORT SOCKETS\n", stderr);
+		fputs("usage: storm ADDR PORT SOCKETS [LOST_MS]\n", stderr);
 		return 2;
 	}
+	if (argc == 5)
+		lost_ms = strtoull(argv[4], NULL, 10);
 	signal(SIGTERM, on_signal);
 	dial(argv[1], argv[2], n);
 	while (turn(n, &all_answered)) {
