@@ -391,12 +391,13 @@ int conntrack_out(struct packet *p)
 			p->nat_port = flow->nat_port;
 		if (p->flow_match == FLOW_MATCH_REPLY && is_legal(p))
 			advance(p, &key, flow, from_opener);
-		if (p->flow_match != FLOW_MATCH_OLD)
+		if (p->flow_match != FLOW_MATCH_OLD || p->by_forwarder)
 			return 0;
 		p->nat_port = 0;
 		remove(&key);
 	}
-	if (may_open(p))
+	/* what the forwarder sends belongs to a peer's flow, and only the ACLs open one */
+	if (!p->by_forwarder && may_open(p))
 		open_flow(p, &key, 0);
 	return 0;
 }

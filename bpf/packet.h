@@ -100,7 +100,8 @@ struct packet {
 	__u8 flow_state; /* enum flow_state of its flow after the packet, for traces */
 	__u8 is_local;	 /* judged as for an address of this host */
 	__u8 message[STAGE_MAX];
-	__u8 pad[3];
+	__u8 by_forwarder; /* outbound: sent by the userspace forwarder */
+	__u8 pad[2];
 };
 _Static_assert(sizeof(struct packet) == 112, "struct packet fills the stack it is given");
 

@@ -4,6 +4,8 @@
  */
 #include "packet.h"
 
+#include "forwarder.h"
+
 #define TC_ACT_UNSPEC (-1) /* TCX: TCX_NEXT; the verdict is left to the next program */
 #define TC_ACT_SHOT   2
 
@@ -71,6 +73,7 @@ int shrike_egress(struct __sk_buff *skb)
 
 	frame_set(&f, skb);
 	counters = pipeline_begin(&p, DIR_EGRESS);
+	p.by_forwarder = skb->mark == FORWARDER_MARK;
 	verdict = pipeline_out(&f, &p, frame_ethertype(skb));
 	pipeline_end(&f, &p, counters, verdict);
 	return TC_ACT_UNSPEC;

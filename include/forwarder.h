@@ -10,6 +10,12 @@
 
 #include "abi.h"
 
+/*
+ * Mark of the packets that the forwarder sends out of the interface.  They follow the peer's
+ * connection; where its entry is gone they open none, as this host's own packets do.
+ */
+#define FORWARDER_MARK 0x73687269
+
 /* GAUGE(name): all zero while no forwarder runs */
 #define FORWARDER_GAUGES(GAUGE)                                                                    \
 	GAUGE(pid)                                                                                 \

@@ -53,12 +53,13 @@ void transmit_wait(struct worker *w)
  */
 int transmit_open(struct worker *w, struct error *error)
 {
-	int one = 1, bytes = SEND_BUFFER_BYTES;
+	int one = 1, bytes = SEND_BUFFER_BYTES, mark = FORWARDER_MARK;
 
 	/* protocol 0: receives nothing */
 	w->packet_fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (w->packet_fd < 0 ||
-	    setsockopt(w->packet_fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)))
+	    setsockopt(w->packet_fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) ||
+	    setsockopt(w->packet_fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)))
 		return error_set(error, errno, "cannot open a packet socket: %s", strerror(errno));
 	if (setsockopt(w->packet_fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)))
 		setsockopt(w->packet_fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
