@@ -16,6 +16,17 @@
  */
 #define FORWARDER_MARK 0x73687269
 
+/*
+ * Bytes of the largest IP packet that AF_XDP delivers: a chunk of 4,096 without the headroom of XDP
+ * and, behind a link header, what aligns the packet.  The kernel drops a larger one.
+ */
+#define FORWARDER_PACKET_MAX 3840
+
+static inline __u32 forwarder_packet_max(__u8 l2_len)
+{
+	return FORWARDER_PACKET_MAX - (l2_len ? l2_len + 2 : 0);
+}
+
 /* GAUGE(name): all zero while no forwarder runs */
 #define FORWARDER_GAUGES(GAUGE)                                                                    \
 	GAUGE(pid)                                                                                 \

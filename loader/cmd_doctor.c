@@ -17,6 +17,7 @@
 
 #include "command.h"
 #include "dataplane.h"
+#include "forwarder.h"
 #include "live.h"
 #include "netlink.h"
 #include "output.h"
@@ -242,6 +243,10 @@ static void check_link(struct report *report, const char *ifname, const char *po
 	     : mode.routing == ROUTING_NATIVE ? "native"
 					      : "userspace",
 	     mode.routing_why);
+	if (mode.routing == ROUTING_USERSPACE && link.mtu > forwarder_packet_max(link.l2_len))
+		find(report, FINDING_NOTE, "mtu",
+		     "%u: datagrams and pings above %u bytes do not reach the forwarder", link.mtu,
+		     forwarder_packet_max(link.l2_len));
 	find(report, FINDING_OK, "hook", "%s: %s",
 	     mode.hook == HOOK_TC ? "tc"
 	     : mode.xdp_generic	  ? "xdp-generic"

@@ -85,6 +85,9 @@ static json_t *json_forwarder(const struct live *live)
 	FORWARDER_GAUGES(FIELD)
 	FORWARDER_TOTALS(FIELD)
 #undef FIELD
+	json_object_set_new(object, "packet_max",
+			    json_integer(forwarder_packet_max(live->instance.config.l2_len)));
+	json_object_set_new(object, "mtu", json_integer(live->instance.mtu));
 	return object;
 }
 
@@ -216,6 +219,9 @@ static void print_forwarder(const json_t *forwarder)
 	       number_of(forwarder, "tcp_opened"), number_of(forwarder, "tcp_refused"),
 	       number_of(forwarder, "tcp_unreachable"), number_of(forwarder, "tcp_timed_out"),
 	       number_of(forwarder, "revoked"));
+	if (number_of(forwarder, "mtu") > number_of(forwarder, "packet_max"))
+		printf("    packets of peers above %lld bytes are lost, as the MTU is %lld\n",
+		       number_of(forwarder, "packet_max"), number_of(forwarder, "mtu"));
 }
 
 static void print_status(const json_t *status, bool colour)

@@ -56,7 +56,7 @@ transfer_server() {
 
 # transfers COMMAND ADDR PORT NUMBER...: from the peer; every byte must be right
 transfers() {
-	expect 0 in_ns "$PEER" timeout $((${TRANSFER_TIMEOUT:-60} * ${SLOWNESS:-1})) \
+	expect 0 in_ns "$PEER" timeout $(($(rounds 60 900) * ${SLOWNESS:-1})) \
 		python3 "$SELFTESTS/tools/transfer.py" "$@"
 	echo "$OUT"
 }

@@ -238,6 +238,19 @@ void forward_stop(struct forward *forward)
 	ended(forward);
 }
 
+/* What peers send may be larger than what the forwarder can receive. */
+static void warn_of_mtu(struct forward *forward)
+{
+	const struct forward_order *order = &forward->start.order;
+	uint32_t most = forwarder_packet_max(order->config.l2_len);
+
+	if (order->mtu > most)
+		say(forward, true,
+		    "the forwarder receives packets of at most %u bytes, and the MTU is %u: "
+		    "larger datagrams and pings of peers are lost (TCP keeps below)",
+		    most, order->mtu);
+}
+
 static void on_report(struct forward *forward)
 {
 	struct forward_report report;
@@ -255,6 +268,8 @@ static void on_report(struct forward *forward)
 	else
 		say(forward, true, "the forwarder cannot start, routed packets drop: %s",
 		    report.text);
+	if (report.is_ready)
+		warn_of_mtu(forward);
 }
 
 static void on_end(struct forward *forward)

@@ -138,6 +138,7 @@ static int set_up_network(struct worker *w, struct error *error)
 {
 	static const int families[] = {AF_INET, AF_INET6};
 	struct nl_sock *socket = nl_socket_alloc();
+	uint32_t mtu = w->order.mtu, most = forwarder_packet_max(w->order.config.l2_len);
 	int err, lo = 0, tun = 0;
 
 	err = socket ? nl_connect(socket, NETLINK_ROUTE) : -NLE_NOMEM;
@@ -147,7 +148,8 @@ static int set_up_network(struct worker *w, struct error *error)
 	}
 	err = set_link(socket, "lo", 0, &lo, error);
 	if (!err)
-		err = set_link(socket, TUN_NAME, w->order.mtu, &tun, error);
+		/* by it peers learn how large their segments may be */
+		err = set_link(socket, TUN_NAME, mtu < most ? mtu : most, &tun, error);
 	for (int i = 0; i < 2 && !err; i++) {
 		/* a host without IPv6 has nothing to forward there */
 		if (families[i] == AF_INET6 && access("/proc/sys/net/ipv6", F_OK))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # The userspace forwarder: routed traffic on a host that does not forward, and whose settings stay
-# as they are.  SHRIKE_LONG=1 makes the transfers a gigabyte and the connections 5,000.
+# as they are.  SOAK=1 makes the transfers a gigabyte and the connections 5,000.
 
 . "$SELFTESTS/forward.sh"
 
@@ -163,7 +163,7 @@ has_no_privileges() {
 test_streams_arrive_whole_both_ways_and_half_closed() {
 	local family bytes
 	bytes=$(bytes 30000000)
-	[ -n "${SHRIKE_LONG:-}" ] && bytes=1000000000
+	[ -n "${SOAK:-}" ] && bytes=1000000000
 	forwarding_topology "$1"
 	run_forwarder
 	for family in 4 6; do
@@ -178,7 +178,7 @@ test_streams_arrive_whole_both_ways_and_half_closed() {
 
 test_many_connections_are_forwarded_at_once() {
 	local count=1000
-	[ -n "${SHRIKE_LONG:-}" ] && count=5000
+	[ -n "${SOAK:-}" ] && count=5000
 	forwarding_topology "$1"
 	run_forwarder
 	use_family 4

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # The userspace forwarder with the clients and servers that people use, and what happens to a
-# connection when its entry or its forwarder goes.  SOAK=1 makes the transfers a gigabyte and the
+# connection when its entry or its forwarder goes.  SOAK=1 makes the
 # connections 5,000.
 
 . "$SELFTESTS/forward.sh"
 
 tests "veth tun" \
-	an_answer_opens_nothing_after_its_entry_was_flushed
+	real_clients_reach_real_servers \
+	iperf3_reaches_its_server_both_ways \
+	http2_carries_a_file \
+	idle_connections_cost_the_forwarder_little \
+	an_answer_opens_nothing_after_its_entry_was_flushed \
+	a_large_mtu_is_said_to_be_too_large
 
 test_an_answer_opens_nothing_after_its_entry_was_flushed() {
 	local family
@@ -41,4 +46,145 @@ while not os.path.exists('$T/$1.go'):
     time.sleep(0.01)
 server.sendto(data, peer)"
 	wait_for grep -q ready "$T/$1.out"
+}
+
+# What is larger than a frame of AF_XDP is lost, so TCP must not send it, and the user must know.
+test_a_large_mtu_is_said_to_be_too_large() {
+	local family
+	topology "$1" 9000
+	# a veth device hands large TCP packets over whole, where a network's driver has segments
+	[ "$1" != veth ] || in_ns "$PEER" ethtool -K p0 tso off gso off
+	forward_policy forward
+	serve_all "$LAN" 8080
+	run_forwarder
+	wait_for grep -q "forwarder receives packets of at most 38[0-9]* bytes" "$T/run-wt0.err"
+	for family in 4 6; do
+		use_family $family
+		probe ok "$PEER" tcp $LAN_IP 8080 -n 5000000
+		probe ok "$PEER" udp $LAN_IP 8080 -n 1400
+		probe timeout "$PEER" udp $LAN_IP 8080 -n 8000
+	done
+	matches "status" "packets of peers above 38[0-9]* bytes are lost" "$(shrike status wt0)"
+	matches "doctor" "mtu +9000: " "$(shrike doctor wt0 -c "$T/forward.yaml")"
+	counters_agree wt0
+}
+
+# needs COMMAND...: or the test cannot be made
+needs() {
+	local command
+	for command; do
+		command -v "$command" >/dev/null || skip "there is no $command"
+	done
+}
+
+# url_of ADDR: as it stands in a URL
+url_of() {
+	[[ $1 == *:* ]] && echo "[$1]" || echo "$1"
+}
+
+test_real_clients_reach_real_servers() {
+	local family before
+	needs nc dig ping
+	forwarding_topology "$1"
+	before=$(host_settings)
+	run_forwarder
+	is "the kernel forwards" 0 "$(in_ns "$ROUTER" sysctl -n net.ipv4.ip_forward)"
+	head -c 3000000 /dev/urandom >"$T/file"
+	start dns "$LAN" python3 "$SELFTESTS/tools/dns.py" 192.168.77.2 fd77::2
+	wait_for grep -q ready "$T/dns.out"
+	for family in 4 6; do
+		use_family $family
+		# the answer to query number N is 10.0.0.0 + N
+		expect 0 in_ns "$PEER" dig +noedns +short +tries=1 +time=5 "@$LAN_IP" name1.test A
+		matches "dig" "^10\.[0-9]+\.[0-9]+\.[0-9]+$" "$OUT"
+		expect 0 in_ns "$PEER" ping -n -c 20 -i 0.01 -W 5 $LAN_IP
+		matches "ping" "20 received, 0% packet loss" "$OUT"
+		start nc$family "$LAN" nc -N -l $LAN_IP 4000
+		wait_for listens "$LAN" 4000
+		nsenter --net="/run/netns/$PEER" -- nc -N -w 20 $LAN_IP 4000 <"$T/file" ||
+			die "nc failed"
+		await_end nc$family
+		cmp "$T/file" "$T/nc$family.out" || die "what nc received is not what was sent"
+		expect 1 in_ns "$PEER" nc -z -w 5 $LAN_IP 4001 # refused
+		expect 1 in_ns "$PEER" timeout 5 nc -z -w 1 $LAN_IP 6666 # filtered
+	done
+	is "settings of the host" "$before" "$(host_settings)"
+	counters_agree wt0
+}
+
+listens() {
+	[ -n "$(in_ns "$1" ss -Hltn "sport = $2")" ]
+}
+
+test_iperf3_reaches_its_server_both_ways() {
+	local family way
+	needs iperf3
+	forwarding_topology "$1"
+	run_forwarder
+	start iperf "$LAN" iperf3 -s
+	wait_for listens "$LAN" 5201
+	for family in 4 6; do
+		use_family $family
+		for way in "" -R; do
+			# shellcheck disable=SC2086
+			expect 0 in_ns "$PEER" timeout 60 iperf3 -J -c $LAN_IP -n 20M -P 4 $way
+			is "bytes arrived $way" true "$(jq '.end.sum_received.bytes > 10000000' <<<"$OUT")"
+		done
+		expect 0 in_ns "$PEER" timeout 60 iperf3 -J -u -b 20M -l 1200 -n 2M -c $LAN_IP
+		is "datagrams lost" 0 "$(jq .end.sum.lost_packets <<<"$OUT")"
+	done
+	counters_agree wt0
+}
+
+test_http2_carries_a_file() {
+	local family
+	needs nghttpd curl
+	forwarding_topology "$1"
+	run_forwarder
+	mkdir "$T/web"
+	head -c 8000000 /dev/urandom >"$T/web/file"
+	for family in 4 6; do
+		use_family $family
+		start web$family "$LAN" nghttpd --no-tls -a $LAN_IP -d "$T/web" 8443
+		wait_for listens "$LAN" 8443
+		expect 0 in_ns "$PEER" curl -sS -g -m 30 --http2-prior-knowledge -o "$T/got" \
+			-w '%{http_version} %{num_connects}' "http://$(url_of $LAN_IP):8443/file"
+		is "version and connections" "2 1" "$OUT"
+		cmp "$T/web/file" "$T/got" || die "the file is not what was sent"
+		stop web$family
+	done
+	rm -r "$T/web"
+	counters_agree wt0
+}
+
+# All of them are open at once, each has had its exchange, and the forwarder's own memory stays small.
+test_idle_connections_cost_the_forwarder_little() {
+	local count=500 before
+	[ -n "${SOAK:-}" ] && count=5000
+	forwarding_topology "$1"
+	run_forwarder
+	start dial "$LAN" "$TOOLS/dial" serve 192.168.77.2 7000
+	wait_for grep -q ready "$T/dial.out"
+	before=$(own_memory "$(forwarder pid)")
+	mkfifo "$T/hold.in"
+	exec {HOLD}<>"$T/hold.in"
+	nsenter --net="/run/netns/$PEER" -- "$TOOLS/dial" hold 192.168.77.2 7000 $count \
+		<"$T/hold.in" >"$T/hold.out" 2>"$T/hold.err" &
+	PROCESS[hold]=$!
+	wait_for -t 60 grep -q open "$T/hold.out"
+	is "connections" $count "$(forwarder tcp_connections)"
+	[ $(($(own_memory "$(forwarder pid)") - before)) -le $((4 * count)) ] ||
+		die "the forwarder grew from $before kB to $(own_memory "$(forwarder pid)") kB"
+	stop hold
+	wait_for -t 20 forwarder_is_idle
+	counters_agree wt0
+}
+
+forwarder_is_idle() {
+	[ "$(forwarder tcp_connections)" = 0 ]
+}
+
+# own_memory PID: kB
+own_memory() {
+	sed -n 's/^RssAnon:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$1/status"
 }
