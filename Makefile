@@ -204,7 +204,7 @@ fuzz-parsers: $(FUZZERS)
 
 # --- benchmarks -------------------------------------------------------------------------------
 
-BENCHES := packet acl tables
+BENCHES := packet acl tables trace flood
 BENCH_PARTS := selftests/bench/stand.c selftests/bench/samples.c tests/rulesets.c
 
 $(B)/bench/%.o: selftests/bench/%.bpf.c | check-tools
@@ -213,6 +213,20 @@ $(B)/bench/%.o: selftests/bench/%.bpf.c | check-tools
 
 $(B)/bench/%.skel.h: $(B)/bench/%.o
 	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name $*_bpf >$@
+
+# the programs as if there were no trace: what is compared with tracing that is off
+UNTRACED_OBJS := $(patsubst bpf/%.bpf.c,$(B)/bench/untraced/%.o,\
+		 $(filter-out bpf/trace.bpf.c,$(sort $(wildcard bpf/*.bpf.c))))
+
+$(B)/bench/untraced/%.o: bpf/%.bpf.c selftests/bench/untraced.h | check-tools
+	@mkdir -p $(@D)
+	$(call say,BPF,$< untraced) $(CLANG) $(BPF_FLAGS) -include selftests/bench/untraced.h \
+		-c $< -o $@
+
+$(B)/bench/untraced.o: $(UNTRACED_OBJS)
+	$(call say,LINK,$@) $(BPFTOOL) gen object $@ $^
+
+$(B)/bench/trace: $(B)/bench/untraced.skel.h
 
 $(B)/bench/%: selftests/bench/%.c $(BENCH_PARTS) $(B)/bench/rotate.skel.h $(PROBES) $(B)/libshrike.a
 	$(call say,LD,$@) $(CC) $(filter-out -MMD -MP,$(C_FLAGS)) $(LDFLAGS) -Itests -I$(B)/tests \

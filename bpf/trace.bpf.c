@@ -39,9 +39,9 @@ static __always_inline __be16 destination_port(const struct packet *p)
 	return p->direction == DIR_INGRESS && p->nat_port ? p->nat_port : p->dport;
 }
 
-/* Whether the tracer wants to hear of the packet; its sampling counts those that match. */
-static __always_inline bool is_wanted(const struct packet *p, enum verdict verdict,
-				      struct trace_stats *stats)
+/* Whether the tracer wants to hear of such packets. */
+static __always_inline bool is_matched(const struct packet *p, enum verdict verdict,
+				       const struct trace_filter *filter)
 {
 	const struct trace_subject subject = {
 		.addr = {source(p), &p->daddr},
@@ -57,16 +57,17 @@ static __always_inline bool is_wanted(const struct packet *p, enum verdict verdi
 		.reason = p->reason,
 		.flow_state = p->flow_state,
 	};
-	const struct trace_filter *filter;
-	__u32 zero = 0;
 
-	filter = bpf_map_lookup_elem(&trace_filter_v1, &zero);
-	if (!filter || !trace_filter_match(filter, &subject))
+	return trace_filter_match(filter, &subject);
+}
+
+/* Whether it is the turn of a packet that matches. */
+static __always_inline bool is_sampled(const struct trace_filter *filter, struct trace_stats *stats)
+{
+	__u64 n = stats->matched++;
+
+	if (filter->every > 1 && n % filter->every)
 		return false;
-	if (filter->every > 1 && stats->matched++ % filter->every)
-		return false;
-	if (filter->every <= 1)
-		stats->matched++;
 	stats->told++;
 	return true;
 }
@@ -118,6 +119,7 @@ static __always_inline int write_record(struct frame *f, struct packet *p, enum 
  */
 __hidden void trace_emit(struct frame *f, struct packet *p, enum verdict verdict)
 {
+	const struct trace_filter *filter;
 	struct trace_stats *stats;
 	__u32 zero = 0;
 
@@ -125,7 +127,10 @@ __hidden void trace_emit(struct frame *f, struct packet *p, enum verdict verdict
 		write_record(f, p, verdict);
 		return;
 	}
+	filter = bpf_map_lookup_elem(&trace_filter_v1, &zero);
+	if (!filter || !is_matched(p, verdict, filter))
+		return;
 	stats = bpf_map_lookup_elem(&trace_stats_v1, &zero);
-	if (stats && is_wanted(p, verdict, stats) && write_record(f, p, verdict))
+	if (stats && is_sampled(filter, stats) && write_record(f, p, verdict))
 		stats->lost++;
 }

@@ -142,6 +142,16 @@ void stand_open_floor(struct stand *stand, uint32_t entries)
 }
 
 /**
+ * stand_set_program() - Run another program on a path from now on
+ * @stand: whose maps of state the program has
+ * @program_fd: for the hook of @path
+ */
+void stand_set_program(struct stand *stand, enum stand_path path, int program_fd)
+{
+	set_targets(stand->rotate[path], program_fd, path == PATH_XDP_IN);
+}
+
+/**
  * stand_close() - Free what stand_open() made
  */
 void stand_close(struct stand *stand)

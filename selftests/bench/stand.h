@@ -61,6 +61,7 @@ struct traffic {
 
 void stand_open(struct stand *stand, const char *policy_text);
 void stand_open_floor(struct stand *stand, uint32_t entries);
+void stand_set_program(struct stand *stand, enum stand_path path, int program_fd);
 void stand_close(struct stand *stand);
 double stand_run(struct stand *stand, const struct traffic *traffic, uint32_t packets, bool empty);
 uint64_t stand_count(const struct stand *stand, enum direction direction, enum reason reason);
