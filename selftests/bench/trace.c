@@ -177,7 +177,7 @@ static void measure(struct stand *stand, const struct traffic *traffic, const st
 	snprintf(goal, sizeof(goal), "%d", GOAL_ON_NS);
 	report("no trace code, twice: the noise", path, l4, NULL, &same);
 	report("tracing off, more than without trace code", path, l4, noise, &off);
-	report("tracing on, nothing matches, more than off", path, l4, goal, &on);
+	report("tracing on, nothing matches, more than without", path, l4, goal, &on);
 }
 
 static uint32_t instructions(int program_fd)

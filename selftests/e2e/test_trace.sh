@@ -11,6 +11,8 @@ tests "veth tun" \
 tests tun \
 	a_denial_explains_itself \
 	bad_arguments_are_refused \
+	live_writes_into_a_pipe_what_is_asked_for \
+	every_flag_type_and_capture_can_be_traced \
 	live_filters_in_the_kernel \
 	live_follows_the_policy_and_ends_with_it \
 	a_killed_tracer_leaves_nothing
@@ -154,6 +156,49 @@ test_a_trace_changes_nothing() {
 	talk in$round ok
 }
 
+# fields JQ-EXPRESSION: of what trace has just printed as JSON
+fields() {
+	jq -r "$1" <<<"$OUT"
+}
+
+test_every_flag_type_and_capture_can_be_traced() {
+	local direction flag type
+	topology "$1"
+	kernel_forwards 1
+	trace_policy
+	run_shrike wt0 trace
+	for flag in syn ack fin rst psh urg; do
+		expect 0 shrike trace in 100.64.0.2 self --dport 22 --$flag -j
+		is "flags" "[\"$flag\"]" "$(fields '.packet.flags | tojson')"
+	done
+	expect 0 shrike trace in 100.64.0.2 self --dport 22 -j
+	is "flags without an option" '["syn"]' "$(fields '.packet.flags | tojson')"
+	expect 0 shrike trace in 100.64.0.2 self --dport 22 --syn --ack --fin --rst --psh --urg -j
+	is "flags" "6" "$(fields '.packet.flags | length')"
+	for type in 0 3 8 255; do
+		expect 0 shrike trace in 100.64.0.2 self -p icmp --icmp-type $type --icmp-code 1 -j
+		is "type and code" "$type 1" "$(fields '"\(.packet.icmp.type) \(.packet.icmp.code)"')"
+	done
+	expect 0 shrike trace in fd64::2 self -p icmp -j
+	is "the type of an IPv6 echo request" 128 "$(fields .packet.icmp.type)"
+	for direction in in out; do
+		live -w "$T/$direction.pcapng" --direction $direction -p icmp -c 1
+		pings ok "$PEER" fd64::1
+		await_end live
+		expect 0 shrike trace $direction --pcap "$T/$direction.pcapng" -j
+		is "direction of a captured packet" $direction "$(fields .packet.direction)"
+		expect 0 tcpdump -r "$T/$direction.pcapng" -w "$T/$direction.pcap"
+		expect 0 shrike trace $direction --pcap "$T/$direction.pcap" -j
+		is "length of one in the old format" 104 "$(fields .packet.length)"
+	done
+	for _ in $(seq 20); do
+		expect 0 shrike trace in 100.64.0.2 self -j >/dev/null
+		fields .packet.sport
+	done >"$T/ports"
+	[ "$(sort -u "$T/ports" | wc -l)" -gt 10 ] || die "source ports are not random"
+	is "source ports outside 49152-65535" "" "$(awk '$1 < 49152 || $1 > 65535' "$T/ports")"
+}
+
 test_a_denial_explains_itself() {
 	topology "$1"
 	kernel_forwards 1
@@ -258,10 +303,28 @@ test_live_shows_packets_of_both_directions_and_loses_none() {
 	counters_agree wt0
 }
 
+# has_tshark: as on every machine; the guests of the kernel tests are too small for it
+has_tshark() {
+	command -v tshark >/dev/null && return
+	[ "${SLOWNESS:-1}" -gt 1 ] || die "tshark is not installed"
+	return 1
+}
+
+# tshark_sees_comments ENCAPSULATION: in six packets of a connection to port 8001
+tshark_sees_comments() {
+	expect 0 tshark -r "$T/live.pcapng" -T fields -E separator=, -e frame.comment \
+		-e frame.interface_name -e frame.encap_type -e frame.packet_flags_direction
+	is "comments, interfaces, link types and directions that tshark sees" 6 "$(grep -cE \
+		"^verdict=pass reason=[a-z_]+( rule=ssh)? state=[a-z_]+,wt0,$1,0x0+[12]\$" \
+		<<<"$OUT")"
+	is "the first" "verdict=pass reason=peer_acl_allowed rule=ssh state=syn_received" \
+		"$(head -n 1 <<<"$OUT" | cut -d, -f1)"
+}
+
 test_captures_of_live_are_read_by_others_and_by_trace() {
-	local link=EN10MB
+	local link=EN10MB encapsulation=1
 	topology "$1"
-	[ "$1" = tun ] && link=RAW
+	[ "$1" = tun ] && link=RAW encapsulation=7
 	serve_all "$ROUTER" 8001
 	trace_policy
 	run_shrike wt0 trace
@@ -275,9 +338,8 @@ test_captures_of_live_are_read_by_others_and_by_trace() {
 	matches "the first" "IP 100\.64\.0\.2\.40001 > 100\.64\.0\.1\.8001: Flags \[S\]" "$OUT"
 	matches "its comment" "verdict=pass reason=peer_acl_allowed rule=ssh state=syn_received" \
 		"$(grep -a -o 'verdict=.*syn_received' "$T/live.pcapng" | head -n 1)"
-	if command -v tshark >/dev/null; then
-		expect 0 tshark -r "$T/live.pcapng" -T fields -e frame.comment -e frame.interface_name
-		is "comments that tshark sees" 6 "$(grep -c '^verdict=.*wt0$' <<<"$OUT")"
+	if has_tshark; then
+		tshark_sees_comments $encapsulation
 	fi
 	policy closed </dev/null
 	expect 0 shrike simulate --pcap "$T/live.pcapng" -c "$T/trace.yaml" \
@@ -294,6 +356,39 @@ test_captures_of_live_are_read_by_others_and_by_trace() {
 	is "packets that trace reads" 6 "$(wc -l <<<"$OUT")"
 	is "the first" "40001 8001 syn" "$(head -n 1 <<<"$OUT" |
 		jq -r '.packet | "\(.sport) \(.dport) \(.flags[0])"')"
+}
+
+# captured COLUMN: what tshark says of each packet of the live trace
+captured() {
+	tshark -r "$T/live.out" -T fields -e "$1" 2>/dev/null
+}
+
+# has_captured N: so many packets at least
+has_captured() {
+	[ "$(captured frame.number | wc -l)" -ge "$1" ]
+}
+
+test_live_writes_into_a_pipe_what_is_asked_for() {
+	local n
+	has_tshark || skip "tshark is not in the guest"
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	trace_policy
+	run_shrike wt0 trace
+	live -w - --snaplen 40 -v -p tcp --port 8001 --host fd64::2
+	probe ok "$PEER" tcp 100.64.0.1 8001
+	probe ok "$PEER" tcp fd64::1 8001
+	wait_for has_captured 8
+	stop live
+	is "exit status" 0 $STATUS
+	is "bytes of each packet, and its source or destination" 40 \
+		"$(captured frame.cap_len | sort -u)"
+	[ "$(captured frame.len | sort -nu | head -n 1)" -ge 60 ] || die "the lengths are not the packets'"
+	matches "stages in the comment" "verdict=pass .*Received: Received TCP packet: \[fd64::2\]:\
+[0-9]+ -> \[fd64::1\]:8001.*Peer ACL: Allowed by peer ACL rules \(ssh\)" \
+		"$(captured frame.comment | head -n 1)"
+	n=$(captured frame.number | wc -l)
+	is "the summary" "shrike: $n packets traced, $n matched, 0 lost" "$(cat "$T/live.err")"
 }
 
 test_live_filters_in_the_kernel() {
