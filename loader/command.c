@@ -57,7 +57,7 @@ int command_dispatch(const struct command *family, int argc, char **argv)
 			return command_dispatch(command->family, argc - 1, argv + 1);
 		return command->run(command, argc - 1, argv + 1);
 	}
-	fprintf(stderr, "shrike: unknown command '%s'; '%s --help' lists them\n", argv[1],
+	fprintf(stderr, "shrike: %s: unknown command; '%s --help' lists them\n", argv[1],
 		current_path);
 	return EXIT_INVALID;
 }
