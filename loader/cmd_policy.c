@@ -83,12 +83,17 @@ static const struct command family[] = {
 			   "the first packet of a peer's connection after a change of policy.\n",
 		.run = run_show,
 	},
+	{
+		.name = "import",
+		.summary = "make a policy of what another program has",
+		.family = policy_command_import,
+	},
 	{.name = NULL},
 };
 
 const struct command command_policy = {
 	.name = "policy",
-	.summary = "check, compare, apply, change or show policies",
+	.summary = "check, compare, apply, change, show or import policies",
 	.family = family,
 };
 

@@ -7,6 +7,8 @@
 
 #include "command.h"
 
+extern const struct command policy_command_import[];
+
 int policy_command_apply(const struct command *command, int argc, char **argv);
 int policy_command_confirm(const struct command *command, int argc, char **argv);
 int policy_command_set(const struct command *command, int argc, char **argv);
