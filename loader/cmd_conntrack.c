@@ -104,7 +104,7 @@ static int resolve_rule(struct session *session, struct error *error)
 			filter->rule = session->rules[i].rule.number;
 			return 0;
 		}
-	return error_input(error, "no rule in force has the id '%s'", filter->rule_id);
+	return error_input(error, "rule %s: none in force has this id", filter->rule_id);
 }
 
 static int open_tables(const char *given, struct session *session, struct error *error)

@@ -63,7 +63,7 @@ static const struct command family[] = {
 	},
 	{
 		.name = "set",
-		.arguments = "[IFACE] NAME add|del|replace PREFIX...",
+		.arguments = "[IFACE] NAME add|del|replace PREFIX... [-j]",
 		.summary = "change a named set of the policy in force",
 		.details = "  PREFIX                an address or a prefix; '-' reads them from "
 			   "standard input\n"

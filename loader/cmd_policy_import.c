@@ -38,8 +38,10 @@ static int load_map(const char *path, json_t **root, struct error *error)
 	FILE *file = strcmp(path, "-") ? fopen(path, "re") : stdin;
 	json_error_t where;
 
-	if (!file)
-		return error_set(error, errno, "%.256s: %s", path, strerror(errno));
+	if (!file) {
+		error_set(error, errno, "%.256s: %s", path, strerror(errno));
+		return -error->code;
+	}
 	errno = 0;
 	*root = json_loadf(file, flags, &where);
 	if (ferror(file)) {
@@ -105,8 +107,10 @@ static int import_map(const char *path, bool json, struct error *error)
 	size_t i;
 	int err = load_map(path, &root, error);
 
-	if (err)
+	if (err) {
+		error->invalid_input = true; /* as a policy that cannot be read */
 		return err;
+	}
 	err = netbird_import(root, &import, error);
 	json_decref(root);
 	if (err)

@@ -10,6 +10,7 @@
 
 #include "cmd_policy.h"
 #include "dataplane.h"
+#include "output.h"
 #include "sets.h"
 
 /* A change on its way through dataplane_apply(). */
@@ -53,7 +54,28 @@ static int edit(const struct live *live, char **text, size_t *len, void *arg, st
 	return 0;
 }
 
-static int change_set(const char *given, const struct sets_change *change, struct error *error)
+static int print(const char *ifname, const struct sets_change *change,
+		 const struct sets_result *result, bool json, struct error *error)
+{
+	if (json)
+		return output_json(
+			json_pack("{s:o,s:o,s:I,s:I,s:I,s:I}", "interface",
+				  output_json_text(ifname), "set", output_json_text(change->name),
+				  "added", (json_int_t)result->added, "removed",
+				  (json_int_t)result->removed, "unchanged",
+				  (json_int_t)result->unchanged, "prefixes", (json_int_t)result->n),
+			stdout, error);
+	printf("%s: set %s: %zu added, %zu removed, %zu now", ifname, change->name, result->added,
+	       result->removed, result->n);
+	if (result->unchanged)
+		printf(" (%zu were %s)", result->unchanged,
+		       change->operation == SETS_DEL ? "not in it" : "in it before");
+	putchar('\n');
+	return 0;
+}
+
+static int change_set(const char *given, const struct sets_change *change, bool json,
+		      struct error *error)
 {
 	struct set_edit arg = {.change = change};
 	char name[IF_NAMESIZE];
@@ -73,13 +95,7 @@ static int change_set(const char *given, const struct sets_change *change, struc
 	if (err && err != -ECANCELED)
 		return err;
 	dataplane_free(dataplane);
-	printf("%s: set %s: %zu added, %zu removed, %zu now", name, change->name, arg.result.added,
-	       arg.result.removed, arg.result.n);
-	if (arg.result.unchanged)
-		printf(" (%zu were %s)", arg.result.unchanged,
-		       change->operation == SETS_DEL ? "not in it" : "in it before");
-	putchar('\n');
-	return 0;
+	return print(name, change, &arg.result, json, error);
 }
 
 /* The place of the word add, del or replace; -1: there is none. */
@@ -103,7 +119,7 @@ static int read_prefixes(int argc, char **argv, int first, struct sets_change *c
 	for (int i = first; i < argc && !err; i++)
 		err = strcmp(argv[i], "-") ? sets_read_word(argv[i], change, &room, error)
 					   : sets_read_file(STDIN_FILENO, change, &room, error);
-	return err;
+	return err && !error->in_file ? error_prefix(error, "set %s", change->name) : err;
 }
 
 /**
@@ -114,14 +130,18 @@ int policy_command_set(const struct command *command, int argc, char **argv)
 	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
 	struct sets_change change = {.name = NULL};
 	struct error error;
+	bool json = false;
 	int option, at, err;
 
-	while ((option = getopt_long(argc, argv, "v", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
-		if (option != 'v')
+		if (option == '?')
 			return command_unknown_option(command, argv);
-		generation_verbose(true);
+		if (option == 'j')
+			json = true;
+		else
+			generation_verbose(true);
 	}
 	at = find_operation(argc, argv, optind, &change.operation);
 	if (at < 0)
@@ -132,7 +152,7 @@ int policy_command_set(const struct command *command, int argc, char **argv)
 	change.name = argv[at - 1];
 	err = read_prefixes(argc, argv, at + 1, &change, &error);
 	if (!err)
-		err = change_set(at == optind + 2 ? argv[optind] : NULL, &change, &error);
+		err = change_set(at == optind + 2 ? argv[optind] : NULL, &change, json, &error);
 	free(change.prefixes);
 	return err ? command_fail(&error) : EXIT_DONE;
 }

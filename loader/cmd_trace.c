@@ -131,6 +131,8 @@ static int set_option(struct request *request, int option, const char *argument,
 	switch (option) {
 	case 'p':
 		err = protocol_parse(argument, &request->protocol, error);
+		if (err)
+			error_prefix(error, "protocol");
 		if (!err && request->protocol == PROTOCOL_ALL)
 			err = error_input(error, "protocol all: a packet has one");
 		break;

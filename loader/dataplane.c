@@ -169,9 +169,9 @@ static int decide_mode(struct application *a, bool native_xdp, struct error *err
 		return err;
 	if (a->request->caller == DATAPLANE_ATTACH && a->mode.routing == ROUTING_USERSPACE)
 		return error_set(error, EOPNOTSUPP,
-				 "userspace routing (%s) needs a process that stays: use "
+				 "%s: userspace routing (%s) needs a process that stays: use "
 				 "'shrike run %s', or set routing: native or disabled",
-				 a->mode.routing_why, a->to->link.name);
+				 a->to->link.name, a->mode.routing_why, a->to->link.name);
 	return 0;
 }
 

@@ -95,7 +95,7 @@ static int set_prefix(struct filter *filter, unsigned int end, const char *text,
 	int err = prefix_parse(text, &prefix, error);
 
 	if (err)
-		return err;
+		return error_prefix(error, "address");
 	filter->prefix[end] = prefix;
 	return 0;
 }

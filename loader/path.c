@@ -56,17 +56,17 @@ int path_check_name(const char *ifname, struct error *error)
 	const char *c;
 
 	if (!*ifname)
-		return error_input(error, "the interface name is empty");
+		return error_input(error, "interface name: it is empty");
 	if (strnlen(ifname, IF_NAMESIZE) == IF_NAMESIZE)
 		return error_input(error, "'%.32s...': an interface name has at most %d bytes",
 				   ifname, IF_NAMESIZE - 1);
 	if (!strcmp(ifname, ".") || !strcmp(ifname, ".."))
-		return error_input(error, "'%s' is not an interface name", ifname);
+		return error_input(error, "%s: not an interface name", ifname);
 	for (c = ifname; *c; c++)
 		if (*c == '/' || *c == ':' || isspace((unsigned char)*c) ||
 		    iscntrl((unsigned char)*c))
 			return error_input(
-				error, "an interface name has no slash, colon, space or control "
+				error, "interface name: it has a slash, colon, space or control "
 				       "character");
 	if (is_netns_dir(ifname))
 		return error_input(error, "'%s': interfaces named so cannot be protected", ifname);

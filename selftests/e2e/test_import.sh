@@ -39,9 +39,9 @@ test_what_is_no_network_map_is_refused() {
 		is "output" "" "$OUT"
 		is_one_error_line "$ERR" "^(shrike: )?$T/bad\.json:([0-9]+:[0-9]+:)? [^ ]"
 	done
-	expect 1 "$SHRIKE" policy import netbird "$T/none.json"
+	expect 2 "$SHRIKE" policy import netbird "$T/none.json"
 	is_one_error_line "$ERR" "^shrike: $T/none\.json: No such file"
-	expect 1 "$SHRIKE" policy import netbird "$T"
+	expect 2 "$SHRIKE" policy import netbird "$T"
 	is_one_error_line "$ERR" "^shrike: $T: "
 	expect 2 "$SHRIKE" policy import netbird
 	is_one_error_line "$ERR"

@@ -95,7 +95,7 @@ test_a_change_of_a_set_that_is_wrong_changes_nothing() {
 	expect 2 shrike policy set wt0 friends add 10.0.0.1 10.0.0.1/8
 	is_one_error_line "$ERR" "^shrike: .*host bits"
 	expect 2 shrike policy set wt0 friends add set:admins
-	is_one_error_line "$ERR" "^shrike: 'set:admins' is not an address or prefix$"
+	is_one_error_line "$ERR" "^shrike: set [^ ]+: 'set:admins' is not an address or prefix$"
 	expect 2 shrike policy set wt0 friends add
 	is_one_error_line "$ERR"
 	expect 2 shrike policy set wt0 friends remove 10.0.0.1

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# What all commands have in common: help at each level, a manual and a completion that know them,
+# errors of one line, JSON.
+
+tests "file" \
+	help_manual_and_completion_agree \
+	mistakes_are_one_line_and_status_2
+
+tests "veth" \
+	what_prints_data_prints_json \
+	failures_are_one_line_and_status_1
+
+# commands WORD...: each command below, a line each, families left out
+commands() {
+	local word words=0
+	while read -r word; do
+		words=1
+		commands "$@" "$word"
+	done < <("$SHRIKE" "$@" --help | sed -n '/^usage: .* COMMAND /,$s/^  \([a-z]*\) .*/\1/p')
+	[ $words = 1 ] || echo "$*"
+}
+
+# long_options WORD...: that the help of a command names
+long_options() {
+	"$SHRIKE" "$@" --help | grep -E '^usage|^ +-' | grep -o -- '--[a-z][a-z0-9-]*' | sort -u
+}
+
+# completes WANTED WORD...: whether completing an empty or begun last word offers it
+completes() {
+	local wanted=$1
+	shift
+	COMP_WORDS=(shrike "$@") COMP_CWORD=$#
+	COMPREPLY=()
+	_shrike
+	[[ " ${COMPREPLY[*]} " == *" $wanted "* ]]
+}
+
+test_help_manual_and_completion_agree() {
+	local command words option tree=$SELFTESTS/.. n=0
+	local manual=$T/manual
+	expect 0 "$SHRIKE" --help
+	man --local-file --ascii "$tree/docs/man/shrike.8" 2>/dev/null | tr -s ' \n' ' ' >"$manual"
+	. "$tree/dist/shrike.bash-completion"
+	compopt() { :; }
+	while read -r command; do
+		n=$((n + 1))
+		read -ra words <<<"$command"
+		expect 0 "$SHRIKE" "${words[@]}" --help
+		matches "help of $command" "^usage: shrike $command" "$OUT"
+		grep -q -- "shrike $command" "$manual" ||
+			grep -q -- " ${words[0]} [a-z |]*${words[1]:-}" "$manual" ||
+			die "shrike.8 does not know the command $command"
+		completes "${words[-1]}" "${words[@]:0:${#words[@]}-1}" "" ||
+			die "the completion does not offer $command"
+		for option in $(long_options "${words[@]}"); do
+			grep -q -- "$option" "$manual" || die "shrike.8 lacks $option of $command"
+			completes "$option" "${words[@]}" -- ||
+				die "the completion of $command does not offer $option"
+		done
+	done < <(commands)
+	[ "$n" -ge 20 ] || die "only $n commands were found"
+}
+
+# is_a_mistake ARGUMENT...
+is_a_mistake() {
+	expect 2 "$SHRIKE" "$@"
+	is "output of $*" "" "$OUT"
+	is_one_error_line "$ERR" "^(shrike: [^ ][^:]*: .+|$T/[a-z.]+:[0-9]+:[0-9]+: [^ ].*)$"
+}
+
+test_mistakes_are_one_line_and_status_2() {
+	local command words
+	while read -r command; do
+		read -ra words <<<"$command"
+		is_a_mistake "${words[@]}" --no-such-option
+		is_a_mistake "${words[@]}" -Z
+		is_a_mistake "${words[@]}" a b c d
+	done < <(commands)
+	for command in nonsense "policy nonsense" "policy check" "policy check $T/none.yaml" \
+		"policy check $T" "policy apply" "policy diff" "policy import netbird" \
+		"policy import netbird $T/none.json" "run lo -c" "run lo -c $T/none.yaml" \
+		"attach lo -c $T/none.yaml" "attach a/b" "status a:b" "status ." \
+		"status far-too-long-for-a-name" "conntrack list lo -p igmp" \
+		"conntrack list lo --src 10.0.0" "conntrack list lo --dst 10.0.0.1/8" \
+		"conntrack list lo --sport 65536" "conntrack list lo --dport 9-8" \
+		"conntrack list lo --state open" "conntrack list lo -4 -6" \
+		"monitor lo -c 0" "monitor lo --src ::1/129" "stats lo -n 0" \
+		"stats lo --interval 0" "trace in 10.0.0.1" "trace in 10.0.0.1 10.0.0.2 -p igmp" \
+		"trace in 10.0.0.1 10.0.0.2 --sport 65536" "trace in 10.0.0.1 10.0.0.2 -p udp --ack" \
+		"trace in 10.0.0.1 10.0.0.2 --icmp-type 8" "trace live --every 0" \
+		"trace live --reason none" "trace live --verdict maybe" "trace live --host x" \
+		"trace live --duration soon" "simulate" "simulate $T/none.yaml" \
+		"simulate $SELFTESTS/../dist/example.yaml x"; do
+		read -ra words <<<"$command"
+		is_a_mistake "${words[@]}"
+	done
+	is_a_mistake status ""
+	is_a_mistake status $'a\nb'
+}
+
+# is_json COMMAND...: it prints one JSON value or more
+is_json() {
+	expect 0 shrike "$@"
+	jq -es 'length > 0' <<<"$OUT" >/dev/null 2>&1 || die "$*: not JSON: ${OUT:0:200}"
+}
+
+test_what_prints_data_prints_json() {
+	topology "$1"
+	printf '%s\n' 'policy: {version: 1}' 'packets:' \
+		'  - {direction: in, src: 10.0.0.1, dst: 10.0.0.2, protocol: icmp}' >"$T/scenario.yaml"
+	policy json <<-EOF
+		mode: {routing: disabled}
+		peer_acl: [{id: ping, action: allow, source: [any], protocol: icmp}]
+		sets: {some: [10.0.0.1]}
+	EOF
+	expect 0 shrike attach wt0 -c "$T/json.yaml"
+	pings ok "$PEER" 100.64.0.1
+	is_json status -j
+	is_json status wt0 --json
+	is_json stats -n 2 --interval 0.05 -j
+	is_json policy check "$T/json.yaml" -j
+	is_json policy show -j
+	is_json policy diff "$T/json.yaml" -j
+	is_json policy set some add 10.0.0.2 -j
+	is "what the set has" '{"interface":"wt0","set":"some","added":1,"removed":0,"unchanged":0,"prefixes":2}' \
+		"$OUT"
+	is_json conntrack list -j
+	is_json conntrack count -j
+	is_json trace in 100.64.0.2 self -p icmp -j
+	is_json trace out self 100.64.0.2 -j
+	is_json simulate "$T/scenario.yaml" -j
+	is_json doctor -j
+	is_json doctor wt0 -j
+	is_json version -j
+	is_json conntrack flush -j
+	expect 0 shrike detach
+	is_json status -j
+}
+
+# fails ARGUMENT...
+fails() {
+	expect 1 shrike "$@"
+	is_one_error_line "$ERR" "^shrike: [^ ][^:]*: .+$"
+}
+
+test_failures_are_one_line_and_status_1() {
+	local command words
+	topology "$1"
+	policy none </dev/null
+	fails attach wt0 -c "$T/none.yaml" # userspace routing
+	for command in detach "policy apply $T/none.yaml" "policy show" "policy diff $T/none.yaml" \
+		"policy confirm" "policy set a add 10.0.0.1" "conntrack list" "conntrack count" \
+		"conntrack flush" "conntrack watch" monitor stats "trace in 10.0.0.1 10.0.0.2" \
+		"trace live" "run none0" "attach none0" "detach none0" "status none0" "run lo"; do
+		read -ra words <<<"$command"
+		fails "${words[@]}"
+	done
+	is "pins" "" "$(find "$SHRIKE_BPFFS/shrike" -mindepth 1 ! -name 'netns-*' 2>/dev/null)"
+}
