@@ -8,6 +8,7 @@
 # make bench      measure (as root); ONLY=PART for one part; make bench-report writes it down
 # make fuzz T=60  random packets: the programs against a model of them (as root)
 # make fuzz-parsers T=60           libFuzzer on policy and scenario files
+# make format     as .clang-format says; make check-format is a test
 # make install    DESTDIR= PREFIX=/usr/local
 # V=1 shows the commands.  SANITIZE=1 builds with address and undefined behaviour sanitizers.
 
@@ -252,13 +253,13 @@ install: shrike
 	sed 's|@SBINDIR@|$(PREFIX)/sbin|' dist/shrike@.service \
 		>$(DESTDIR)$(PREFIX)/lib/systemd/system/shrike@.service
 
-C_FILES = $(shell git ls-files '*.c' '*.h' | grep -v vmlinux.h)
+C_FILES = $(shell find bpf include loader selftests tests -name '*.[ch]')
 
 format:
-	clang-format -i $(C_FILES)
+	$(Q)clang-format -i $(C_FILES)
 
 check-format:
-	clang-format --dry-run -Werror $(C_FILES)
+	$(Q)clang-format --dry-run -Werror $(C_FILES)
 
 clean:
 	rm -rf build shrike
