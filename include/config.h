@@ -59,7 +59,7 @@ struct instance {
 	struct config config;	/* the read-only data of its programs */
 	__u32 policy_len;	/* bytes of the policy text in policy_text_v1 */
 	__u32 next_rule_number; /* for the next id that is new to the policy */
-	__u32 rules;		/* entries of rules_v1, built-in ones included */
+	__u32 rules;		/* of the policy; rules_v1 has a built-in one as well */
 	__u32 mtu;
 	char version[32];      /* of the shrike that built it */
 	char policy_path[256]; /* where the policy was read from, empty: none was given */

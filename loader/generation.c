@@ -175,6 +175,7 @@ static void set_instance(const struct generation_spec *spec, const struct config
 	instance->applied_ns = now.tv_sec * 1000000000ull + now.tv_nsec;
 	instance->config = *config;
 	instance->policy_len = policy->text_len;
+	instance->rules = policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules;
 	instance->mtu = spec->mtu;
 	snprintf(instance->version, sizeof(instance->version), "%s", SHRIKE_VERSION);
 	snprintf(instance->policy_path, sizeof(instance->policy_path), "%s",
@@ -406,12 +407,11 @@ static int prepare(struct generation *generation, const struct generation_spec *
 	config = (struct config *)&generation->skeleton->rodata->config;
 	set_config(spec, previous ? previous->config.generation + 1 : 1, config);
 	set_instance(spec, config, &generation->instance);
-	generation->instance.rules = classifier_n_rules(generation->classifier);
 	memcpy((void *)&generation->skeleton->rodata->classify_config,
 	       classifier_config(generation->classifier), sizeof(struct classify_config));
 	err = share_state(object, spec, error);
 	if (!err)
-		err = set_sizes(object, spec, generation->instance.rules, error);
+		err = set_sizes(object, spec, classifier_n_rules(generation->classifier), error);
 	if (!err)
 		err = classifier_configure(generation->classifier, object, error);
 	return err;

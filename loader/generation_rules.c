@@ -224,6 +224,7 @@ out:
 int generation_carry_hits(const struct map_set *from, const struct generation *to,
 			  struct error *error)
 {
+	uint32_t n = classifier_n_rules(to->classifier);
 	int fd = map_set_fd(&to->maps, "rules_v1"), err;
 	struct rule_view *old;
 	struct rule rule;
@@ -234,7 +235,7 @@ int generation_carry_hits(const struct map_set *from, const struct generation *t
 		return err;
 	if (n_old)
 		qsort(old, n_old, sizeof(*old), compare_view_ids);
-	for (uint32_t key = 0; key < to->instance.rules; key++) {
+	for (uint32_t key = 0; key < n; key++) {
 		const struct rule_view *known;
 
 		if (bpf_map_lookup_elem(fd, &key, &rule))

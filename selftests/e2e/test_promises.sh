@@ -9,6 +9,7 @@ tests "file" \
 
 tests "veth" \
 	what_prints_data_prints_json \
+	all_commands_count_the_same_rules \
 	failures_are_one_line_and_status_1
 
 # commands WORD...: each command below, a line each, families left out
@@ -136,6 +137,24 @@ test_what_prints_data_prints_json() {
 	is_json conntrack flush -j
 	expect 0 shrike detach
 	is_json status -j
+}
+
+test_all_commands_count_the_same_rules() {
+	topology "$1"
+	policy two <<-EOF
+		mode: {routing: userspace} # which has a built-in rule besides
+		peer_acl: [{id: a, action: allow, source: [any], protocol: icmp}]
+		route_acl: [{id: b, action: allow, source: [any], protocol: icmp}]
+	EOF
+	run_shrike wt0 two
+	is "status -j" 2 "$(status_of wt0 .rules)"
+	is "policy show -j" 2 "$(shrike policy show -j | jq .rules)"
+	is "policy check -j" 2 "$("$SHRIKE" policy check "$T/two.yaml" -j | jq .rules)"
+	matches "run" ": 2 rules," "$(cat "$T/run-wt0.out")"
+	pings ok "$PEER" 100.64.0.1
+	expect 0 shrike policy apply wt0 "$T/two.yaml"
+	is "hits that are carried over" 1 \
+		"$(shrike policy show -j | jq '.peer_acl[0].packets')"
 }
 
 # fails ARGUMENT...
