@@ -4,6 +4,7 @@
 # make deps       install what building and testing need (Debian, as root)
 # make test       unit, kernel and end-to-end tests (as root); KERNELS=1: and test-kernels
 # make test-kernels  the same on Debian's kernels with WireGuard, booted in QEMU; ALL=1: all of them
+# make test-rules N=1000000        random packets: the rule engine against an oracle (as root)
 # make demo       see it work in a lab of network namespaces (as root)
 # make bench      measure (as root); ONLY=PART for one part; make bench-report writes it down
 # make fuzz T=60  random packets: the programs against a model of them (as root)
@@ -178,6 +179,14 @@ demo:
 	$(Q)$(MAKE) --no-print-directory shrike tools
 	$(Q)TOOLS=$(CURDIR)/$(B)/tools selftests/demo.sh
 
+# The classifier against the oracle: N packets for each family of rules and each IP version
+.PHONY: test-rules
+
+N ?= 1000000
+
+test-rules: $(B)/tests/test_classify
+	$(Q)RULE_PACKETS=$(N) $<
+
 # --- fuzzing: T seconds; S: this seed alone ---------------------------------------------------
 
 .PHONY: fuzz fuzz-parsers
@@ -212,6 +221,8 @@ $(B)/bench/%.o: selftests/bench/%.bpf.c | check-tools
 	@mkdir -p $(@D)
 	$(call say,BPF,$<) $(CLANG) $(BPF_FLAGS) -Iselftests/bench -c $< -o $@
 
+$(B)/bench/linear.o: BPF_FLAGS += -Itests
+
 $(B)/bench/%.skel.h: $(B)/bench/%.o
 	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name $*_bpf >$@
 
@@ -231,7 +242,9 @@ $(B)/bench/trace: $(B)/bench/untraced.skel.h
 
 $(B)/bench/%: selftests/bench/%.c $(BENCH_PARTS) $(B)/bench/rotate.skel.h $(PROBES) $(B)/libshrike.a
 	$(call say,LD,$@) $(CC) $(filter-out -MMD -MP,$(C_FLAGS)) $(LDFLAGS) -Itests -I$(B)/tests \
-		-I$(B)/bench $(filter %.c %.a,$^) -o $@ $(LIBS)
+		-I$(B)/bench $(filter %.c,$^) $(filter %.a,$^) -o $@ $(LIBS)
+
+$(B)/bench/acl: $(addprefix selftests/bench/,peers.c flat.c nft.c nft_rules.c) $(B)/bench/linear.skel.h
 
 bench: $(BENCHES:%=$(B)/bench/%) shrike tools
 	$(Q)$(MAKE) --no-print-directory deps TEST_DEPS="$(BENCH_DEPS)"

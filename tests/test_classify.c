@@ -25,6 +25,13 @@
 #include "rulesets.h"
 
 #define PACKETS 100000
+#define BATCH	50000 /* packets to a policy, at most PROBE_KEYS */
+
+static const char *const family_names[] = {
+	[RULESET_RANDOM] = "random",	 [RULESET_MESH] = "mesh",
+	[RULESET_FIREWALL] = "firewall", [RULESET_SERVICES] = "services",
+	[RULESET_HOSTILE] = "hostile",
+};
 
 static struct prefix overlay[2];
 static struct probe_key *packets;
@@ -229,6 +236,37 @@ static void hostile_rules_decide_as_the_oracle_says(void **state)
 	compare(RULESET_HOSTILE, 6, 500, 0, 2, PACKETS / 2);
 	compare(RULESET_HOSTILE, 4, 2000, 1, 3, PACKETS / 5);
 	compare(RULESET_HOSTILE, 6, 5000, 0, 4, PACKETS / 10);
+}
+
+/* As many packets for each IP version as RULE_PACKETS says: make test-rules N=1000000. */
+static void each_family_decides_as_the_oracle_says(void **state)
+{
+	static const struct {
+		size_t n_rules;
+		unsigned int percent;
+	} shares[] = {{30, 40}, {512, 30}, {4000, 25}, {12000, 5}};
+	const char *wanted = getenv("RULE_PACKETS");
+	size_t n = wanted ? strtoul(wanted, NULL, 10) : 1000;
+	uint64_t seed = 100;
+
+	(void)state;
+	for (int family = RULESET_RANDOM; family <= RULESET_HOSTILE; family++) {
+		for (uint8_t ip_version = 4; ip_version <= 6; ip_version += 2) {
+			for (size_t i = 0; i < sizeof(shares) / sizeof(*shares); i++) {
+				size_t left = n * shares[i].percent / 100;
+
+				for (size_t now; left; left -= now) {
+					now = left < BATCH ? left : BATCH;
+					compare(family, ip_version, shares[i].n_rules, seed % 3,
+						seed, now);
+					seed++;
+				}
+			}
+			if (wanted)
+				print_message("%s, IPv%u: %zu packets, no difference\n",
+					      family_names[family], ip_version, n);
+		}
+	}
 }
 
 /* The families above are worth something only if they reach every layout of the tables. */
@@ -439,6 +477,7 @@ int main(void)
 		cmocka_unit_test(rules_of_services_decide_as_the_oracle_says),
 		cmocka_unit_test(firewall_rules_decide_as_the_oracle_says),
 		cmocka_unit_test(hostile_rules_decide_as_the_oracle_says),
+		cmocka_unit_test(each_family_decides_as_the_oracle_says),
 	};
 
 	return cmocka_run_group_tests(tests, make_overlay, free_packets);

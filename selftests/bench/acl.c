@@ -5,7 +5,7 @@
  *	acl [ROUNDS]
  *
  * Rule sets are those of the differential tests.  The verdict is a call of classify(), net of the
- * same program without the call.
+ * same program without the call; beside it, in turn, what others take for the same verdicts.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -20,11 +20,11 @@
 #include "classify/classify.h"
 #include "classify_probe.skel.h"
 #include "generation.h"
+#include "peers.h"
 #include "rulesets.h"
 #include "samples.h"
 
-#define HOT_KEYS 1024 /* different packets that come again and again */
-#define SEED	 1
+#define SEED 1
 
 static const struct {
 	const char *name;
@@ -56,7 +56,10 @@ static struct classify_probe *load(const struct classifier *classifier)
 	return skeleton;
 }
 
-/* Random packets of the rule set; only the first @different of them are not repeated. */
+/*
+ * Random packets of the rule set; only the first @different of them are not repeated.  All go to
+ * the ACL that has rules: the others would be cheap.
+ */
 static void fill_keys(struct ruleset *set, int fd, size_t different)
 {
 	struct probe_key *keys = mmap(NULL, PROBE_KEYS * sizeof(*keys), PROT_READ | PROT_WRITE,
@@ -80,44 +83,51 @@ static void fill_keys(struct ruleset *set, int fd, size_t different)
 			.dport = htobe16(key.dport),
 			.ip_version = key.ip_version,
 			.l4_proto = key.l4_proto,
-			.acl = acl,
+			.acl = set->policy.acl[ACL_PEER].n_rules ? ACL_PEER : ACL_ROUTE,
 		};
 	}
 	munmap(keys, PROBE_KEYS * sizeof(*keys));
 }
 
-static double run(const struct bpf_program *program)
+/* Takes a sample of the verdict in each round, and one of each peer if there are any. */
+static void measure_flows(struct classify_probe *skeleton, struct peers *peers,
+			  struct samples *samples)
 {
-	char packet[64] = {[12] = 0x86, [13] = 0xdd};
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = sizeof(packet),
-		    .repeat = PROBE_KEYS);
-	double begin = cpu_time_ns();
-	int err = bpf_prog_test_run_opts(bpf_program__fd(program), &opts);
-
-	if (err)
-		die("test run of a BPF program: %s", strerror(-err));
-	return (cpu_time_ns() - begin) / PROBE_KEYS;
+	peers_test_run(skeleton->progs.probe_xdp, PROBE_KEYS);
+	for (samples->n = 0; samples->n < rounds; samples->n++) {
+		samples->empty[samples->n] = peers_test_run(skeleton->progs.probe_empty,
+							    PROBE_KEYS);
+		samples->measured[samples->n] = peers_test_run(skeleton->progs.probe_xdp,
+							       PROBE_KEYS);
+		if (peers)
+			peers_sample(peers, skeleton->progs.probe_empty);
+	}
 }
 
 static void measure_verdicts(struct ruleset *set, const struct classifier *classifier,
 			     const char *name, size_t n_rules)
 {
 	struct classify_probe *skeleton = load(classifier);
-	const size_t different[] = {HOT_KEYS, PROBE_KEYS};
+	const size_t different[] = {PEERS_KEYS, PROBE_KEYS};
 
 	for (int i = 0; i < 2; i++) {
 		struct samples samples = {.has_empty = true};
+		struct peers *peers = NULL;
 
 		fill_keys(set, bpf_map__fd(skeleton->maps.probe_keys), different[i]);
-		run(skeleton->progs.probe_xdp);
-		for (samples.n = 0; samples.n < rounds; samples.n++) {
-			samples.empty[samples.n] = run(skeleton->progs.probe_empty);
-			samples.measured[samples.n] = run(skeleton->progs.probe_xdp);
+		if (different[i] == PEERS_KEYS) {
+			peers = peers_open(set, skeleton->maps.probe_keys);
+			peers_check(peers, classifier);
 		}
+		measure_flows(skeleton, peers, &samples);
 		samples_report(&samples,
 			       "\"part\":\"acl\",\"case\":\"%s\",\"rules\":%zu,\"ip\":%u,"
-			       "\"flows\":%zu,\"unit\":\"ns\"",
+			       "\"flows\":%zu,\"peer\":\"shrike\",\"unit\":\"ns\"",
 			       name, n_rules, set->ip_version, different[i]);
+		if (!peers)
+			continue;
+		peers_report(peers, name, n_rules);
+		peers_close(peers);
 	}
 	classify_probe__destroy(skeleton);
 }
