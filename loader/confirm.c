@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "lock.h"
 
 #define APPLY_SECONDS 60u /* more than compiling and loading a policy takes */
@@ -17,10 +17,7 @@
  */
 uint64_t confirm_now_ns(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
+	return clock_kernel_ns(CLOCK_BOOTTIME);
 }
 
 static const struct map_entry *find_map(const struct map_set *maps, struct error *error)

@@ -521,7 +521,7 @@ static int detach(const char *ifname, bool force, struct error *error)
 	}
 	if (!path_pin_dir(ifname, dir, error) && !access(dir, F_OK)) {
 		found = true;
-		err = pins_clear(dir, error);
+		err = pins_clear(dir, force, error);
 		if (!err)
 			err = path_remove(ifname, error);
 	}
@@ -541,6 +541,21 @@ static void give_up(struct application *a)
 		path_remove(a->to->link.name, &ignored); /* if it was made just now */
 }
 
+/* An upgrade may mean that connections end; nobody should have to guess why. */
+static void tell_lost_state(const struct application *a)
+{
+	char text[512], names[256];
+
+	if (!a->has_previous ||
+	    !generation_lost_state(&a->live.maps, a->to->generation, names, sizeof(names)))
+		return;
+	snprintf(text, sizeof(text),
+		 "%s: connections of shrike %s, which was in force, cannot be taken over, as this "
+		 "version keeps them differently: %s",
+		 a->to->link.name, a->live.instance.version, names);
+	a->request->warn(text, a->request->warn_arg);
+}
+
 static int apply(struct application *a, struct error *error)
 {
 	int err;
@@ -558,6 +573,7 @@ static int apply(struct application *a, struct error *error)
 		give_up(a);
 		return err;
 	}
+	tell_lost_state(a);
 	err = pin_all(a, error);
 	if (!err && a->has_previous)
 		err = carry_over(a, error);

@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "lock.h"
 
 struct flow_listener {
@@ -30,14 +30,6 @@ struct flow_listener {
 	uint32_t slot;
 	uint64_t lost_before;
 };
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
 
 static int lock_slot(const char *ifname, uint32_t slot, int *fd, struct error *error)
 {
@@ -188,7 +180,7 @@ int flow_listen_read(struct flow_listener *listener, struct error *error)
  */
 void flow_listen_keep(struct flow_listener *listener)
 {
-	__atomic_store_n(&listener->gate->until_ns, monotonic_ns() + FLOW_GATE_NS,
+	__atomic_store_n(&listener->gate->until_ns, clock_kernel_ns(CLOCK_MONOTONIC) + FLOW_GATE_NS,
 			 __ATOMIC_RELAXED);
 }
 
@@ -235,7 +227,7 @@ void flow_tell_swept(int prog_fd, uint32_t ifindex, const struct flow_view *view
 	const struct flow *flow = view->flow;
 	bool has_ports = view->l4_proto == 6 || view->l4_proto == 17;
 	struct flow_event event = {
-		.time_ns = monotonic_ns(),
+		.time_ns = clock_kernel_ns(CLOCK_MONOTONIC),
 		.created_ns = flow->created_ns,
 		.addr = {view->addr[0], view->addr[1]},
 		.packets = {flow->packets[0], flow->packets[1]},

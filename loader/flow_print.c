@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "conntrack.h"
 #include "output.h"
 #include "policy/prefix.h"
@@ -66,16 +67,15 @@ uint64_t flow_event_id(const struct flow_event *event)
 }
 
 /**
- * flow_clock_offset_ns() - What to add to CLOCK_MONOTONIC for CLOCK_REALTIME, now
+ * flow_clock_offset_ns() - What to add to the kernel's CLOCK_MONOTONIC for CLOCK_REALTIME, now
  */
 uint64_t flow_clock_offset_ns(void)
 {
-	struct timespec real, monotonic;
+	uint64_t monotonic_ns = clock_kernel_ns(CLOCK_MONOTONIC);
+	struct timespec real;
 
-	clock_gettime(CLOCK_MONOTONIC, &monotonic);
 	clock_gettime(CLOCK_REALTIME, &real);
-	return (real.tv_sec - monotonic.tv_sec) * UINT64_C(1000000000) + real.tv_nsec -
-	       monotonic.tv_nsec;
+	return real.tv_sec * UINT64_C(1000000000) + real.tv_nsec - monotonic_ns;
 }
 
 static bool has_ports(const struct flow_event *event)

@@ -70,6 +70,8 @@ typedef void (*generation_log)(const char *text, void *arg);
 
 int generation_build(const struct generation_spec *spec, struct generation **generation,
 		     struct error *error);
+bool generation_lost_state(const struct map_set *from, const struct generation *to, char *names,
+			   size_t size);
 int generation_carry_state(const struct map_set *from, const struct generation *to,
 			   struct error *error);
 int generation_carry_hits(const struct map_set *from, const struct generation *to,

@@ -4,6 +4,7 @@
  */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "conntrack.h"
@@ -33,6 +34,35 @@ static int carry_table(const struct map_entry *from, const struct map_entry *to,
 	}
 	map_batch_free(&batch);
 	return err;
+}
+
+/**
+ * generation_lost_state() - Connection tables that another version has left in a form of its own
+ * @from: maps of the generation in force
+ * @to: the generation that takes over
+ * @names: becomes their names, as @to has them, with blanks between
+ * @size: of @names
+ *
+ * Return: whether there is one.
+ */
+bool generation_lost_state(const struct map_set *from, const struct generation *to, char *names,
+			   size_t size)
+{
+	size_t len = 0;
+
+	names[0] = '\0';
+	for (size_t i = 0; i < CONNTRACK_TABLES; i++) {
+		const char *name = conntrack_maps[i].name;
+		const struct map_entry *old = map_set_find(from, name);
+		const struct map_entry *new = map_set_find(&to->maps, name);
+
+		if (new &&
+		    (!old || old->key_size != new->key_size ||
+		     old->value_size != new->value_size) &&
+		    len < size)
+			len += snprintf(names + len, size - len, "%s%s", len ? " " : "", name);
+	}
+	return len;
 }
 
 /**

@@ -6,8 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 /* How often live_open() looks again where the generation is replaced while it looks. */
 #define OPEN_ATTEMPTS 16
@@ -140,10 +141,7 @@ int live_conntrack(const struct map_set *maps, struct conntrack *conntrack, stru
  */
 void live_clock(const struct instance *instance, struct flow_clock *clock)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	clock->now_ns = now.tv_sec * 1000000000ull + now.tv_nsec;
+	clock->now_ns = clock_kernel_ns(CLOCK_MONOTONIC);
 	for (int i = 0; i < FLOW_STATE_MAX; i++)
 		clock->timeout_ns[i] = instance->config.timeout_ns[i];
 }

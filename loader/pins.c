@@ -111,17 +111,45 @@ int pins_end(struct pins *pins, struct error *error)
 	return err;
 }
 
+/* Remove the directories in @dir with all that they hold.  Nothing of ours is ever in one. */
+static int clear_directories(const char *dir, struct error *error)
+{
+	DIR *stream = opendir(dir);
+	struct dirent *entry;
+	char path[PATH_MAX];
+	int err = 0;
+
+	if (!stream)
+		return errno == ENOENT ? 0
+				       : error_set(error, errno, "%s: %s", dir, strerror(errno));
+	while (!err && (entry = readdir(stream))) {
+		if (entry->d_type != DT_DIR || !strcmp(entry->d_name, ".") ||
+		    !strcmp(entry->d_name, ".."))
+			continue;
+		if (snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name) >= (int)sizeof(path))
+			err = error_set(error, ENAMETOOLONG, "%s: path too long", dir);
+		if (!err)
+			err = pins_clear(path, true, error);
+		if (!err && rmdir(path))
+			err = error_set(error, errno, "%s: %s", path, strerror(errno));
+	}
+	closedir(stream);
+	return err;
+}
+
 /**
  * pins_clear() - Remove every pin of an interface; the directory stays
  * @dir: the interface's directory
+ * @force: also remove what no version of shrike has put there, such as directories
  * @error: why not
  *
  * Return: 0, also where there is no such directory, or -errno.
  */
-int pins_clear(const char *dir, struct error *error)
+int pins_clear(const char *dir, bool force, struct error *error)
 {
 	struct pins none;
+	int err = force ? clear_directories(dir, error) : 0;
 
 	pins_begin(&none, dir);
-	return pins_end(&none, error);
+	return err ? err : pins_end(&none, error);
 }

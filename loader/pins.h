@@ -6,6 +6,8 @@
 #ifndef SHRIKE_PINS_H
 #define SHRIKE_PINS_H
 
+#include <stdbool.h>
+
 #include "error.h"
 #include "map_set.h"
 
@@ -26,6 +28,6 @@ void pins_begin(struct pins *pins, const char *dir);
 int pins_set(struct pins *pins, const char *name, int fd, struct error *error);
 int pins_set_maps(struct pins *pins, const struct map_set *maps, struct error *error);
 int pins_end(struct pins *pins, struct error *error);
-int pins_clear(const char *dir, struct error *error);
+int pins_clear(const char *dir, bool force, struct error *error);
 
 #endif /* SHRIKE_PINS_H */

@@ -9,8 +9,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "confirm.h"
 #include "output.h"
 #include "policy/prefix.h"
@@ -62,11 +62,7 @@ static json_t *json_protocol(uint16_t protocol)
 
 static double age_s(uint64_t then_ns)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)((int64_t)(now.tv_sec * 1000000000ull + now.tv_nsec - then_ns) / 1000000) /
-	       1000;
+	return (double)((int64_t)(clock_kernel_ns(CLOCK_MONOTONIC) - then_ns) / 1000000) / 1000;
 }
 
 /**
