@@ -79,13 +79,26 @@ int path_check_name(const char *ifname, struct error *error)
  * ask for a sysctl that the kernel registers in the initial namespace alone.  Where both are
  * hidden the answer is no: a directory with a number in its name meets no other.
  */
-static bool is_initial_netns(const struct stat *own)
+static bool ask_initial_netns(const struct stat *own)
 {
 	struct stat initial;
 
 	if (!stat("/proc/1/ns/net", &initial))
 		return own->st_dev == initial.st_dev && own->st_ino == initial.st_ino;
 	return !access("/proc/sys/net/core/bpf_jit_enable", F_OK);
+}
+
+/* One answer for a namespace, whatever rights this process gives up in between. */
+static bool is_initial_netns(const struct stat *own)
+{
+	static struct stat asked;
+	static bool is_initial;
+
+	if (asked.st_dev != own->st_dev || asked.st_ino != own->st_ino) {
+		is_initial = ask_initial_netns(own);
+		asked = *own;
+	}
+	return is_initial;
 }
 
 static int format_path(char path[PATH_MAX], struct error *error, const char *first,

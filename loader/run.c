@@ -12,6 +12,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "capabilities.h"
 #include "confirm.h"
 #include "flow_listen.h"
 #include "forward/forward.h"
@@ -20,6 +21,16 @@
 #include "repin.h"
 #include "sweep.h"
 #include "trace_live.h"
+
+/*
+ * What is needed at any time, as an interface may come back and a policy may ask for a forwarder:
+ * CAP_SYS_ADMIN to open programs and maps in force by their ids and to make network namespaces (it
+ * comprises CAP_BPF and CAP_PERFMON), CAP_NET_ADMIN to attach, CAP_NET_RAW and CAP_IPC_LOCK for the
+ * forwarder's sockets and their memory, CAP_SETUID and CAP_SETGID to make it nobody, and to end it.
+ */
+#define CAPABILITIES                                                                               \
+	(CAPABILITY(SYS_ADMIN) | CAPABILITY(NET_ADMIN) | CAPABILITY(NET_RAW) |                     \
+	 CAPABILITY(IPC_LOCK) | CAPABILITY(SETUID) | CAPABILITY(SETGID))
 
 #define CHECK_PERIOD_NS 1000000000ull /* of what netlink does not tell, such as sysctls */
 
@@ -518,7 +529,8 @@ static void clean_up(struct run *run)
  * @log: hears what happens
  * @error: why not
  *
- * Takes over what an earlier process left in force.  SIGTERM and SIGINT detach everything.
+ * Takes over what an earlier process left in force.  SIGTERM and SIGINT detach everything.  Once
+ * the policy is in force only the capabilities that are needed are kept.
  *
  * Return: 0 after a signal, or -errno; -EBUSY where another process is in charge.
  */
@@ -545,6 +557,8 @@ int run_forever(const char *ifname, const char *policy_path, warn_fn warn, run_l
 	err = prepare(&run, error);
 	if (!err)
 		err = apply(&run, FROM_FILE, error);
+	if (!err)
+		err = capabilities_keep(CAPABILITIES, error);
 	if (!err)
 		err = loop(&run, error);
 	forward_free(run.forward);

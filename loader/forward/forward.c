@@ -159,6 +159,23 @@ static void become_worker(struct worker_start *start, pid_t parent)
 	_exit(worker_main(start));
 }
 
+/*
+ * A forwarder that has become nobody may only be ended by nobody, or with a capability to end
+ * whatever one likes, which is not kept for this.
+ */
+static void kill_worker(struct forward *forward)
+{
+	pid_t pid;
+
+	if (!kill(forward->pid, SIGKILL) || errno != EPERM)
+		return;
+	pid = fork();
+	if (!pid)
+		_exit(privileges_become_nobody() || kill(forward->pid, SIGKILL));
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
 static void start_again(struct forward *forward)
 {
 	forward->delay_ns = forward->delay_ns ? forward->delay_ns * 2 : DELAY_FIRST_NS;
@@ -234,7 +251,7 @@ void forward_stop(struct forward *forward)
 		return;
 	close_fd(&forward->control_fd);
 	if (forward->pid_fd < 0 || poll(&end, 1, LEAVE_MS) <= 0)
-		kill(forward->pid, SIGKILL);
+		kill_worker(forward);
 	ended(forward);
 }
 
@@ -363,7 +380,7 @@ static void read_own_addresses(int ifindex, union addr own[2])
 
 static void read_mac(const char *ifname, uint8_t mac[LINK_ADDR_LEN])
 {
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct ifreq request = {};
 
 	memset(mac, 0, LINK_ADDR_LEN);
@@ -491,7 +508,7 @@ void forward_follow(struct forward *forward, const struct live *live, const stru
 		forward->delay_ns = 0;
 		start(forward);
 	} else if (tell(forward)) {
-		kill(forward->pid, SIGKILL); /* it does not listen: the next one starts right */
+		kill_worker(forward); /* it does not listen: the next one starts right */
 	}
 }
 

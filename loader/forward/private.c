@@ -37,7 +37,7 @@
 #define TABLE_LOCAL    100 /* of the namespace's own; any free number */
 #define RULE_PRIORITY  100
 #define TUN_QUEUE_PKTS 2000
-#define LISTENER_PORT  9 /* never seen: sk_lookup ignores it */
+#define LISTENER_PORT  9009 /* never seen, as sk_lookup ignores it; any that takes no rights */
 #define BACKLOG	       4096
 
 static int netlink_failed(struct error *error, const char *what, int nl_error)

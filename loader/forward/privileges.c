@@ -4,13 +4,11 @@
  */
 #include <errno.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "capabilities.h"
 #include "worker.h"
 
 #define NOBODY 65534
@@ -33,18 +31,28 @@ uint32_t privileges_raise_files(void)
 }
 
 /**
+ * privileges_become_nobody() - Change the user and the groups of this process, for good
+ *
+ * Return: 0 or -errno.
+ */
+int privileges_become_nobody(void)
+{
+	if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
+	    setresuid(NOBODY, NOBODY, NOBODY))
+		return -errno;
+	return 0;
+}
+
+/**
  * privileges_drop() - Become nobody, without capabilities, for good
  *
  * Return: 0 or -errno.
  */
 int privileges_drop(struct error *error)
 {
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct none[2] = {};
+	int err = privileges_become_nobody();
 
-	if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
-	    setresuid(NOBODY, NOBODY, NOBODY) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	    syscall(SYS_capset, &header, none))
-		return error_set(error, errno, "cannot drop privileges: %s", strerror(errno));
-	return 0;
+	if (err)
+		return error_set(error, -err, "cannot drop privileges: %s", strerror(-err));
+	return capabilities_keep(0, error);
 }

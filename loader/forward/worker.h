@@ -267,6 +267,7 @@ void echo_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
 void recheck_flows(struct worker *w);
 
 /* privileges.c */
+int privileges_become_nobody(void);
 int privileges_drop(struct error *error);
 uint32_t privileges_raise_files(void);
 
