@@ -333,13 +333,13 @@ int conntrack_judged(struct packet *p, int verdict)
 
 	if (!p || !is_tracked(p) || p->flow_match == FLOW_MATCH_OTHER)
 		return 0;
+	if (p->flow_match != FLOW_MATCH_STALE && (verdict == VERDICT_DROP || !may_open(p)))
+		return 0;
 	key_of_packet(&key, p);
 	if (p->flow_match == FLOW_MATCH_STALE) {
 		rejudged(p, &key, verdict);
 		return 0;
 	}
-	if (verdict == VERDICT_DROP || !may_open(p))
-		return 0;
 	if (p->flow_match == FLOW_MATCH_OLD)
 		remove(&key);
 	if (verdict == VERDICT_FORWARD)

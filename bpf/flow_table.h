@@ -55,6 +55,19 @@ static __always_inline __u8 source_end(const struct tuple *t, bool has_ports)
 	return has_ports && bpf_ntohs(t->sport) > bpf_ntohs(t->dport);
 }
 
+/*
+ * Two fields of a key, in their order in memory.  The hash reads keys word by word, and a word that
+ * was written in parts would have to wait until these have reached the cache.
+ */
+static __always_inline __u32 key_word(__u16 first, __u16 second)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return first | (__u32)second << 16;
+#else
+	return (__u32)first << 16 | second;
+#endif
+}
+
 /**
  * flow_key_set() - The key of a packet's flow, and which of its ends sent the packet
  */
@@ -62,28 +75,25 @@ static __always_inline void flow_key_set(struct flow_key *key, const struct tupl
 {
 	bool has_ports = t->l4_proto == IPPROTO_TCP || t->l4_proto == IPPROTO_UDP;
 	__u8 source = source_end(t, has_ports);
-	__be16 sport = t->sport, dport = t->dport, port[2];
+	__be16 first = source ? t->dport : t->sport, second = source ? t->sport : t->dport;
+	__u32 port, l4_proto = key_word(bpf_htons(t->l4_proto << 8), 0);
 
-	if (has_ports) {
-		port[0] = source ? dport : sport;
-		port[1] = source ? sport : dport;
-	} else {
-		port[0] = sport;
-		port[1] = bpf_htons(t->is_echo_reply ? !source : source);
+	if (!has_ports) {
+		first = t->sport;
+		second = bpf_htons(t->is_echo_reply ? !source : source);
 	}
+	port = key_word(first, second);
 	__builtin_memset(key, 0, sizeof(*key)); /* padding too: global functions take the whole */
 	if (t->ip_version == IP_VERSION_4) {
 		key->v4.addr[0] = source ? t->daddr.word[3] : t->saddr.word[3];
 		key->v4.addr[1] = source ? t->saddr.word[3] : t->daddr.word[3];
-		key->v4.port[0] = port[0];
-		key->v4.port[1] = port[1];
-		key->v4.l4_proto = t->l4_proto;
+		__builtin_memcpy(key->v4.port, &port, sizeof(port));
+		__builtin_memcpy(&key->v4.l4_proto, &l4_proto, sizeof(l4_proto));
 	} else {
 		key->v6.addr[0] = source ? t->daddr : t->saddr;
 		key->v6.addr[1] = source ? t->saddr : t->daddr;
-		key->v6.port[0] = port[0];
-		key->v6.port[1] = port[1];
-		key->v6.l4_proto = t->l4_proto;
+		__builtin_memcpy(key->v6.port, &port, sizeof(port));
+		__builtin_memcpy(&key->v6.l4_proto, &l4_proto, sizeof(l4_proto));
 	}
 	key->ip_version = t->ip_version;
 	key->l4_proto = t->l4_proto;

@@ -146,7 +146,7 @@ __hidden enum verdict pipeline_in(struct frame *f, struct packet *p, __u16 ether
 		return pass(p, REASON_LINK_HOUSEKEEPING);
 	nat_in(f, p);
 	verdict = conntrack_in(p);
-	if (verdict == VERDICT_CONTINUE)
+	if (verdict == VERDICT_CONTINUE && is_icmp(p))
 		verdict = icmp_error_in(f, p);
 	if (verdict == VERDICT_CONTINUE) {
 		verdict = judge(p);
