@@ -66,7 +66,7 @@ BUILD_DEPS := clang gcc libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnl-route
 TEST_DEPS := libcmocka-dev iproute2 iputils-ping procps util-linux ethtool tcpdump python3 \
 	     man-db clang-format mount jq curl traceroute libclang-rt-14-dev \
 	     bind9-dnsutils iperf3 netcat-openbsd nghttp2-server tshark
-BENCH_DEPS := iperf3 nftables passt slirp4netns
+BENCH_DEPS := iperf3 nftables passt slirp4netns gnuplot-nox
 KERNEL_DEPS := qemu-system-x86 cpio kmod xz-utils wireguard-tools
 HEADERS := bpf/libbpf.h:libbpf-dev libelf.h:libelf-dev zlib.h:zlib1g-dev \
 	   libnl3/netlink/netlink.h:libnl-3-dev libnl3/netlink/route/link.h:libnl-route-3-dev \
@@ -214,7 +214,7 @@ fuzz-parsers: $(FUZZERS)
 
 # --- benchmarks -------------------------------------------------------------------------------
 
-BENCHES := packet acl tables trace flood
+BENCHES := packet acl tables trace flood fill cpus swap inject
 BENCH_PARTS := selftests/bench/stand.c selftests/bench/samples.c tests/rulesets.c
 
 $(B)/bench/%.o: selftests/bench/%.bpf.c | check-tools
@@ -240,17 +240,21 @@ $(B)/bench/untraced.o: $(UNTRACED_OBJS)
 
 $(B)/bench/trace: $(B)/bench/untraced.skel.h
 
+$(B)/bench/inject: $(B)/bench/inject.skel.h
+
 $(B)/bench/%: selftests/bench/%.c $(BENCH_PARTS) $(B)/bench/rotate.skel.h $(PROBES) $(B)/libshrike.a
 	$(call say,LD,$@) $(CC) $(filter-out -MMD -MP,$(C_FLAGS)) $(LDFLAGS) -Itests -I$(B)/tests \
 		-I$(B)/bench $(filter %.c,$^) $(filter %.a,$^) -o $@ $(LIBS)
 
 $(B)/bench/acl: $(addprefix selftests/bench/,peers.c flat.c nft.c nft_rules.c) $(B)/bench/linear.skel.h
 
-bench: $(BENCHES:%=$(B)/bench/%) shrike tools
-	$(Q)$(MAKE) --no-print-directory deps TEST_DEPS="$(BENCH_DEPS)"
+bench:
+	$(Q)$(MAKE) --no-print-directory deps TEST_DEPS="$(TEST_DEPS) $(BENCH_DEPS)"
+	$(Q)$(MAKE) --no-print-directory $(BENCHES:%=$(B)/bench/%) shrike tools
 	$(Q)BENCH=$(CURDIR)/$(B)/bench TOOLS=$(CURDIR)/$(B)/tools selftests/bench/run $(ONLY)
 
 bench-report:
+	$(Q)$(MAKE) --no-print-directory deps TEST_DEPS="$(BENCH_DEPS)"
 	$(Q)BENCH=$(CURDIR)/$(B)/bench selftests/bench/report
 
 # --- the rest ---------------------------------------------------------------------------------

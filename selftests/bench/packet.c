@@ -187,11 +187,17 @@ static void measure_medium(void)
 	struct stand stand = {};
 
 	measure_floor(131072, 1);
+	measure_floor(131072, 1024);
+	measure_floor(131072, 16384);
 	measure_floor(131072, 65536);
 	stand_open(&stand, policy_medium);
 	for (int i = 0; i < 4; i++) {
-		stand_establish(&stand, versions[i / 2], protocols[i % 2], 65536);
+		stand_establish(&stand, versions[i / 2], protocols[i % 2], 0, 65536);
 		measure_established(&stand, versions[i / 2], protocols[i % 2], 1);
+		if (protocols[i % 2] == IPPROTO_TCP) { /* how the cost grows on the way */
+			measure_established(&stand, versions[i / 2], IPPROTO_TCP, 1024);
+			measure_established(&stand, versions[i / 2], IPPROTO_TCP, 16384);
+		}
 		measure_established(&stand, versions[i / 2], protocols[i % 2], 65536);
 	}
 	stand_close(&stand);
@@ -205,7 +211,7 @@ static void measure_large(void)
 	measure_floor(1048576, MANY);
 	stand_open(&stand, policy_large);
 	for (int i = 0; i < 4; i++) {
-		stand_establish(&stand, versions[i / 2], protocols[i % 2], MANY);
+		stand_establish(&stand, versions[i / 2], protocols[i % 2], 0, MANY);
 		measure_established(&stand, versions[i / 2], protocols[i % 2], MANY);
 	}
 	for (int v = 0; v < 2; v++) {

@@ -9,7 +9,7 @@ import statistics
 
 # Which field of a record tells rows of a table apart, and how a heading calls it.
 LABELS = (("case", "case"), ("path", "path"), ("l4", "l4"), ("ip", "IP"), ("flows", "flows"),
-          ("rules", "rules"), ("peer", "of"))
+          ("rules", "rules"), ("fill", "fill"), ("cpus", "CPUs"), ("peer", "of"))
 
 ESTABLISHED = {1: 120, 65536: 280, 1000000: 550}
 NEW = {"new": 600, "new in a flood": 1200, "new among 1,000,000": 600,

@@ -106,6 +106,14 @@ static struct rotate_bpf *open_rotation(int program_fd, bool is_xdp)
 	return rotate;
 }
 
+static void open_rotations(struct stand *stand)
+{
+	stand->rotate[PATH_XDP_IN] = open_rotation(stand->generations[HOOK_XDP]->ingress_fd, true);
+	stand->rotate[PATH_TC_IN] = open_rotation(stand->generations[HOOK_TC]->ingress_fd, false);
+	stand->rotate[PATH_TC_OUT] = open_rotation(stand->generations[HOOK_TC]->egress_fd, false);
+	memset(stand->n_ordered, 0, sizeof(stand->n_ordered));
+}
+
 /**
  * stand_open() - Load the programs of a policy for both hooks
  * @stand: to fill; stand_close() frees it
@@ -120,9 +128,18 @@ void stand_open(struct stand *stand, const char *policy_text)
 	stand->generations[HOOK_XDP] = build(stand->policy, HOOK_XDP, NULL);
 	stand->generations[HOOK_TC] = build(stand->policy, HOOK_TC, stand->generations[HOOK_XDP]);
 	fill_addresses(stand->generations[HOOK_XDP]);
-	stand->rotate[PATH_XDP_IN] = open_rotation(stand->generations[HOOK_XDP]->ingress_fd, true);
-	stand->rotate[PATH_TC_IN] = open_rotation(stand->generations[HOOK_TC]->ingress_fd, false);
-	stand->rotate[PATH_TC_OUT] = open_rotation(stand->generations[HOOK_TC]->egress_fd, false);
+	open_rotations(stand);
+}
+
+/**
+ * stand_open_twin() - Another way to run packets through the programs of a stand, at the same time
+ * @twin: to fill; shares tables, counters and programs; stand_close_twin() frees it
+ * @stand: outlives the twin
+ */
+void stand_open_twin(struct stand *twin, const struct stand *stand)
+{
+	*twin = *stand;
+	open_rotations(twin);
 }
 
 /**
@@ -152,12 +169,20 @@ void stand_set_program(struct stand *stand, enum stand_path path, int program_fd
 }
 
 /**
+ * stand_close_twin() - Free what stand_open_twin() made
+ */
+void stand_close_twin(struct stand *twin)
+{
+	for (int i = 0; i < PATHS; i++)
+		rotate_bpf__destroy(twin->rotate[i]);
+}
+
+/**
  * stand_close() - Free what stand_open() made
  */
 void stand_close(struct stand *stand)
 {
-	for (int i = 0; i < PATHS; i++)
-		rotate_bpf__destroy(stand->rotate[i]);
+	stand_close_twin(stand);
 	for (int i = 0; i < 2; i++)
 		generation_free(stand->generations[i]);
 	policy_free(stand->policy);
@@ -281,7 +306,11 @@ static int program_of(const struct stand *stand, enum stand_path path, bool empt
 	return bpf_program__fd(empty ? rotate->progs.rotate_tc_empty : rotate->progs.rotate_tc);
 }
 
-static double run(struct stand *stand, const struct traffic *traffic, uint32_t packets, bool empty)
+/**
+ * stand_run_blind() - As stand_run(), for packets whose end the caller checks
+ */
+double stand_run_blind(struct stand *stand, const struct traffic *traffic, uint32_t packets,
+		       bool empty)
 {
 	struct rotation *rotation = &stand->rotate[traffic->path]->bss->rotation;
 	uint8_t frame[STAND_FRAME_MAX], out[STAND_FRAME_MAX];
@@ -325,9 +354,9 @@ double stand_run(struct stand *stand, const struct traffic *traffic, uint32_t pa
 	double ns;
 
 	if (empty || !stand->policy)
-		return run(stand, traffic, packets, empty);
+		return stand_run_blind(stand, traffic, packets, empty);
 	before = stand_count(stand, direction, traffic->reason);
-	ns = run(stand, traffic, packets, false);
+	ns = stand_run_blind(stand, traffic, packets, false);
 	after = stand_count(stand, direction, traffic->reason);
 	if (after - before != packets)
 		die("%s, IPv%u, protocol %u: only %llu of %u packets ended as they should",
@@ -340,9 +369,11 @@ double stand_run(struct stand *stand, const struct traffic *traffic, uint32_t pa
  * stand_establish() - Have flows opened by peers and confirmed, by their first packets
  * @stand: whose tables are to hold them
  * @ip_version, @l4_proto: TCP or UDP, to the port that rules allow
- * @flows: numbers 0 to @flows - 1
+ * @first: number of the first of them
+ * @flows: how many
  */
-void stand_establish(struct stand *stand, uint8_t ip_version, uint8_t l4_proto, uint32_t flows)
+void stand_establish(struct stand *stand, uint8_t ip_version, uint8_t l4_proto, uint32_t first,
+		     uint32_t flows)
 {
 	const struct {
 		enum stand_path path;
@@ -354,14 +385,14 @@ void stand_establish(struct stand *stand, uint8_t ip_version, uint8_t l4_proto, 
 		{PATH_XDP_IN, REASON_ESTABLISHED, PACKET_TCP_ACK},
 	};
 
-	for (uint32_t first = 0; first < flows; first += BATCH) {
-		uint32_t batch = flows - first < BATCH ? flows - first : BATCH;
+	for (uint32_t done = 0; done < flows; done += BATCH) {
+		uint32_t batch = flows - done < BATCH ? flows - done : BATCH;
 
 		for (int i = 0; i < 3; i++) {
 			const struct traffic traffic = {
 				.path = steps[i].path,
 				.flows = batch,
-				.first = first,
+				.first = first + done,
 				.reason = steps[i].reason,
 				.service = STAND_PORT,
 				.ip_version = ip_version,

@@ -62,11 +62,16 @@ struct traffic {
 void stand_open(struct stand *stand, const char *policy_text);
 void stand_open_floor(struct stand *stand, uint32_t entries);
 void stand_set_program(struct stand *stand, enum stand_path path, int program_fd);
+void stand_open_twin(struct stand *twin, const struct stand *stand);
 void stand_close(struct stand *stand);
+void stand_close_twin(struct stand *twin);
 double stand_run(struct stand *stand, const struct traffic *traffic, uint32_t packets, bool empty);
 uint64_t stand_count(const struct stand *stand, enum direction direction, enum reason reason);
 int stand_map_fd(const struct stand *stand, const char *name);
-void stand_establish(struct stand *stand, uint8_t ip_version, uint8_t l4_proto, uint32_t flows);
+double stand_run_blind(struct stand *stand, const struct traffic *traffic, uint32_t packets,
+		       bool empty);
+void stand_establish(struct stand *stand, uint8_t ip_version, uint8_t l4_proto, uint32_t first,
+		     uint32_t flows);
 uint64_t stand_forget_unconfirmed(const struct stand *stand);
 
 #endif /* SHRIKE_BENCH_STAND_H */

@@ -212,7 +212,7 @@ int main(int argc, char **argv)
 		die("usage: tables [ROUNDS], at most %d", SAMPLES_MAX);
 	generation_verbose(false);
 	stand_open(&stand, POLICY);
-	stand_establish(&stand, IP_VERSION_4, IPPROTO_TCP, FLOWS);
+	stand_establish(&stand, IP_VERSION_4, IPPROTO_TCP, 0, FLOWS);
 	conntrack = open_tables(&stand);
 	clock = clock_of(&stand);
 	measure_count(&conntrack, &clock);

@@ -240,7 +240,7 @@ int main(int argc, char **argv)
 		untraced[hook] = load_untraced(stand.generations[hook]);
 		twins[hook] = load_tracing(stand.generations[hook]);
 	}
-	stand_establish(&stand, IP_VERSION_4, IPPROTO_TCP, 1);
+	stand_establish(&stand, IP_VERSION_4, IPPROTO_TCP, 0, 1);
 	for (enum stand_path path = 0; path < PATHS; path++) {
 		const struct generation *off = stand.generations[hook_of(path)];
 		const struct generation *on = twins[hook_of(path)];
