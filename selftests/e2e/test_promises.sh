@@ -5,7 +5,8 @@
 
 tests "file" \
 	help_manual_and_completion_agree \
-	mistakes_are_one_line_and_status_2
+	mistakes_are_one_line_and_status_2 \
+	pins_are_those_of_the_manual
 
 tests "veth" \
 	what_prints_data_prints_json \
@@ -98,6 +99,20 @@ test_mistakes_are_one_line_and_status_2() {
 	done
 	is_a_mistake status ""
 	is_a_mistake status $'a\nb'
+}
+
+test_pins_are_those_of_the_manual() {
+	local pin n=0
+	topology veth
+	policy none <<<"mode: {routing: disabled}"
+	expect 0 shrike attach wt0 -c "$T/none.yaml"
+	man --local-file --ascii "$SELFTESTS/../docs/man/shrike-maps.7" >"$T/manual" 2>/dev/null
+	for pin in "$(pins)"/wt0/*; do
+		n=$((n + 1))
+		grep -qw -- "${pin##*/}" "$T/manual" || die "shrike-maps.7 does not know ${pin##*/}"
+	done
+	[ "$n" -ge 30 ] || die "only $n pins were found"
+	expect 0 shrike detach wt0
 }
 
 # is_json COMMAND...: it prints one JSON value or more
