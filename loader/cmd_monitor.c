@@ -169,15 +169,20 @@ static int loop(struct monitor *monitor, struct error *error)
 	struct pollfd fds[] = {
 		{.fd = flow_listen_fd(monitor->listener), .events = POLLIN},
 		{.fd = monitor->signal_fd, .events = POLLIN},
+		{.fd = STDOUT_FILENO}, /* POLLERR is told without being asked for */
 	};
 	int err = 0;
 
 	while (!monitor->over && !err) {
-		int n = poll(fds, 2, KEEP_PERIOD_MS);
+		int n = poll(fds, 3, KEEP_PERIOD_MS);
 
 		if (n < 0 && errno != EINTR)
 			return error_set(error, errno, "cannot wait for events: %s",
 					 strerror(errno));
+		if (n > 0 && (fds[2].revents & POLLERR)) /* the reader of a pipe has gone */
+			break;
+		if (n > 0 && fds[2].revents)
+			fds[2].fd = -1;
 		flow_listen_keep(monitor->listener);
 		err = flow_listen_read(monitor->listener, error);
 		if (!err)

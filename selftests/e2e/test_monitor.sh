@@ -8,7 +8,8 @@ tests "veth tun" \
 
 tests tun \
 	several_listen_at_once_each_with_its_filter \
-	a_killed_listener_leaves_nothing
+	a_killed_listener_leaves_nothing \
+	a_listener_ends_with_its_reader
 
 flow_policy() {
 	policy flows <<-EOF
@@ -170,4 +171,19 @@ test_a_killed_listener_leaves_nothing() {
 	listen again monitor wt0 -j
 	probe ok "$PEER" udp 100.64.0.1 8001
 	wait_for has_heard 1 again '.type == "start" and .rule == "dns"'
+}
+
+test_a_listener_ends_with_its_reader() {
+	topology "$1"
+	flow_policy
+	run_shrike wt0 flows
+	mkfifo "$T/pipe"
+	start monitor "$ROUTER" sh -c 'exec "$0" monitor wt0 >"$1"' "$SHRIKE" "$T/pipe"
+	exec {reader}<"$T/pipe"
+	wait_for rings_are 1
+	# no event comes that it could fail to write
+	exec {reader}<&-
+	await_end monitor
+	is "exit status" 0 $STATUS
+	rings_are 0 || die "the listener left its ring"
 }
