@@ -4,8 +4,9 @@
  *
  * What a router would do to a datagram is done to the socket: time to live, "don't fragment".
  * Errors that the network reports come back by the socket's error queue and go on to the peer,
- * from whoever reported them.  Datagrams of one flow that arrive together are sent together, and
- * answers are read many at a time.
+ * from whoever reported them.  Datagrams of one flow that arrive together are sent together, those
+ * of one size as one packet that the kernel divides (UDP_SEGMENT); answers are read many at a time,
+ * those that the kernel has put together (UDP_GRO) leave as one packet too.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,12 +24,26 @@
 #define ERRORS_PER_TURN 16
 #define QUOTED_BYTES	512
 
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4 /* younger than Debian 12's headers */
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
+
+#define SEGMENTS_MAX  64    /* as old kernels divide */
+#define SEGMENTED_MAX 65000 /* bytes that are divided */
+
 struct udp_flow {
 	struct flow_entry entry;
 	struct watch watch;
 	int fd;
 	int ttl;	   /* of the socket, 0: not set */
 	int dont_fragment; /* of the socket, -1: not set */
+	bool undivided;	   /* the kernel does not divide what goes there */
+};
+
+/* Room for the one control message that comes or goes: a segment's size. */
+union segment_control {
+	struct cmsghdr header;
+	uint8_t bytes[CMSG_SPACE(sizeof(int))];
 };
 
 static struct udp_flow *flow_of(struct flow_entry *entry)
@@ -56,8 +71,14 @@ static void set_option(int fd, uint8_t version, int name4, int name6, int value)
 	setsockopt(fd, is4 ? IPPROTO_IP : IPPROTO_IPV6, is4 ? name4 : name6, &value, sizeof(value));
 }
 
-/* An answer to the peer, from the flow's destination. */
-static void answer(struct worker *w, struct udp_flow *flow, uint8_t *data, size_t len)
+/*
+ * An answer to the peer, from the flow's destination.
+ * @segment: where it is not 0, @data is datagrams of that size, the last perhaps smaller
+ *
+ * Return: false where the kernel does not divide packets on that way out.
+ */
+static bool answer(struct worker *w, struct udp_flow *flow, uint8_t *data, size_t len,
+		   size_t segment)
 {
 	uint8_t version = flow->entry.name.ends.version;
 	size_t header_len = ip_header_len(version) + UDP_HEADER_LEN;
@@ -72,14 +93,58 @@ static void answer(struct worker *w, struct udp_flow *flow, uint8_t *data, size_
 		.csum_start = ip_header_len(version),
 		.csum_offset = offsetof(struct udphdr, uh_sum),
 	};
+	uint64_t failed = w->status->tx_failed;
+	struct iovec part = {packet, header_len + len};
 	struct ip_ends ends;
 
 	ip_ends_swap(&flow->entry.name.ends, &ends);
 	udp.uh_sum = ip_fold(ip_pseudo_sum(&ends, IPPROTO_UDP, UDP_HEADER_LEN + len));
 	ip_header_write(packet, &ends, IPPROTO_UDP, IP_TTL_DEFAULT, UDP_HEADER_LEN + len);
 	memcpy(packet + ip_header_len(version), &udp, sizeof(udp));
-	transmit_ip(w, flow->entry.peer, packet, header_len + len, &header);
+	if (segment) {
+		header.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
+		header.gso_size = segment;
+		header.hdr_len = header_len;
+		transmit(w, flow->entry.peer->mac, &header, &part, 1, version);
+		if (w->status->tx_failed != failed)
+			return false;
+	} else {
+		transmit_ip(w, flow->entry.peer, packet, header_len + len, &header);
+	}
 	w->status->bytes_down += len;
+	return true;
+}
+
+/* Answers that the kernel has put together: whole where that is possible, else one by one. */
+static void answer_all(struct worker *w, struct udp_flow *flow, uint8_t *data, size_t len,
+		       size_t segment)
+{
+	size_t header_len = ip_header_len(flow->entry.name.ends.version) + UDP_HEADER_LEN;
+
+	if (!segment || segment >= len) {
+		answer(w, flow, data, len, 0);
+		return;
+	}
+	if (!w->udp_undivided && header_len + segment <= w->order.mtu &&
+	    header_len + len <= SEGMENTED_MAX) {
+		if (answer(w, flow, data, len, segment))
+			return;
+		w->udp_undivided = true; /* before Linux 6.12 */
+	}
+	/* each header takes the place of bytes that have been sent */
+	for (size_t at = 0; at < len; at += segment)
+		answer(w, flow, data + at, len - at < segment ? len - at : segment, 0);
+}
+
+/* The size of the datagrams that a message holds, 0: it is one. */
+static size_t segment_of(struct msghdr *message)
+{
+	int size = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c))
+		if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO)
+			memcpy(&size, CMSG_DATA(c), sizeof(size));
+	return size > 0 ? size : 0;
 }
 
 /* Errors that routers and hosts report, as the peer would have got them. */
@@ -163,6 +228,7 @@ static bool read_answers(struct worker *w, struct udp_flow *flow)
 {
 	static const size_t room = IP_HEADER_MAX + UDP_HEADER_LEN;
 	struct mmsghdr messages[UDP_READS] = {};
+	union segment_control controls[UDP_READS];
 	struct iovec parts[UDP_READS];
 	int n;
 
@@ -171,13 +237,16 @@ static bool read_answers(struct worker *w, struct udp_flow *flow)
 					  UDP_READ_BYTES - room};
 		messages[i].msg_hdr.msg_iov = &parts[i];
 		messages[i].msg_hdr.msg_iovlen = 1;
+		messages[i].msg_hdr.msg_control = &controls[i];
+		messages[i].msg_hdr.msg_controllen = sizeof(controls[i]);
 	}
 	n = recvmmsg(flow->fd, messages, UDP_READS, MSG_DONTWAIT, NULL);
 	if (n < 0 && errno != EAGAIN)
 		read_errors(w, flow);
 	for (int i = 0; i < n; i++)
 		if (!(messages[i].msg_hdr.msg_flags & MSG_TRUNC))
-			answer(w, flow, parts[i].iov_base, messages[i].msg_len);
+			answer_all(w, flow, parts[i].iov_base, messages[i].msg_len,
+				   segment_of(&messages[i].msg_hdr));
 	if (n > 0)
 		flow_touch(w, &flow->entry);
 	return n == UDP_READS;
@@ -202,12 +271,14 @@ static int open_socket(struct worker *w, struct udp_flow *flow, const union addr
 	uint8_t version = name->ends.version;
 	struct sockaddr_storage addr;
 	socklen_t len = route_sockaddr(&addr, version, to, name->dport);
+	int one = 1;
 
 	flow->fd = socket(version == IP_VERSION_4 ? AF_INET : AF_INET6,
 			  SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (flow->fd < 0)
 		return -errno;
 	set_option(flow->fd, version, IP_RECVERR, IPV6_RECVERR, 1);
+	setsockopt(flow->fd, SOL_UDP, UDP_GRO, &one, sizeof(one));
 	if (connect(flow->fd, (struct sockaddr *)&addr, len))
 		return -errno;
 	flow->watch.ready = udp_ready;
@@ -265,6 +336,58 @@ static struct udp_flow *open_flow(struct worker *w, const struct flow_name *name
 	return flow;
 }
 
+/* How many datagrams from @at on can go as one packet: all of one size, but the last. */
+static int divisible(const struct worker *w, const struct udp_flow *flow, int at, int n)
+{
+	size_t size = w->batch[at].iov_len, sum = size;
+	int end = at + 1;
+
+	if (flow->undivided || !size)
+		return 1;
+	while (end < n && end - at < SEGMENTS_MAX && w->batch[end - 1].iov_len == size &&
+	       w->batch[end].iov_len && w->batch[end].iov_len <= size &&
+	       sum + w->batch[end].iov_len <= SEGMENTED_MAX)
+		sum += w->batch[end++].iov_len;
+	return end - at;
+}
+
+/* The datagrams from @at on as messages; how many messages. */
+static int gather(struct worker *w, const struct udp_flow *flow, int at, int n,
+		  struct mmsghdr *messages, union segment_control *controls)
+{
+	int count = 0;
+
+	for (int len; at < n; at += len, count++) {
+		struct msghdr *message = &messages[count].msg_hdr;
+		union segment_control *control = &controls[count];
+		uint16_t size = w->batch[at].iov_len;
+
+		len = divisible(w, flow, at, n);
+		*message = (struct msghdr){.msg_iov = &w->batch[at], .msg_iovlen = len};
+		if (len == 1)
+			continue;
+		control->header.cmsg_level = SOL_UDP;
+		control->header.cmsg_type = UDP_SEGMENT;
+		control->header.cmsg_len = CMSG_LEN(sizeof(size));
+		memcpy(CMSG_DATA(&control->header), &size, sizeof(size));
+		message->msg_control = control;
+		message->msg_controllen = CMSG_SPACE(sizeof(size));
+	}
+	return count;
+}
+
+/* Datagrams that @sent messages held, whose bytes are counted. */
+static int account(struct worker *w, int at, const struct mmsghdr *messages, int sent)
+{
+	int n = 0;
+
+	for (int i = 0; i < sent; i++)
+		n += messages[i].msg_hdr.msg_iovlen;
+	for (int i = at; i < at + n; i++)
+		w->status->bytes_up += w->batch[i].iov_len;
+	return n;
+}
+
 /**
  * udp_flush() - Send the datagrams that wait
  *
@@ -273,27 +396,29 @@ static struct udp_flow *open_flow(struct worker *w, const struct flow_name *name
  */
 void udp_flush(struct worker *w)
 {
+	union segment_control controls[UDP_BATCH];
 	struct mmsghdr messages[UDP_BATCH] = {};
 	struct udp_flow *flow = w->batch_flow;
 	int n = w->n_batch, failures = 0;
 
 	w->batch_flow = NULL;
 	w->n_batch = 0;
-	for (int i = 0; i < n; i++) {
-		messages[i].msg_hdr.msg_iov = &w->batch[i];
-		messages[i].msg_hdr.msg_iovlen = 1;
-	}
 	for (int at = 0; at < n;) {
-		int sent = sendmmsg(flow->fd, messages + at, n - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+		int count = gather(w, flow, at, n, messages, controls);
+		int sent = sendmmsg(flow->fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (sent > 0) {
-			for (int i = at; i < at + sent; i++)
-				w->status->bytes_up += w->batch[i].iov_len;
-			at += sent;
+			at += account(w, at, messages, sent);
 			continue;
 		}
 		if (errno == EAGAIN)
 			return;
+		/* too large for the path, or the device cannot: one by one */
+		if (messages[0].msg_hdr.msg_iovlen > 1 &&
+		    (errno == EINVAL || errno == EIO || errno == EMSGSIZE)) {
+			flow->undivided = true;
+			continue;
+		}
 		if (errno == ENETUNREACH || errno == EHOSTUNREACH || errno == EACCES)
 			refuse(w, &w->batch_packets[at], errno);
 		read_errors(w, flow);

@@ -181,6 +181,7 @@ struct worker {
 
 	struct udp_flow *batch_flow; /* whose datagrams wait in @batch */
 	int n_batch;
+	bool udp_undivided; /* the kernel divides no datagrams on the way out to peers */
 	struct iovec batch[UDP_BATCH];
 	struct ip_packet batch_packets[UDP_BATCH];
 

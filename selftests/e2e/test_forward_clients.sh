@@ -10,6 +10,7 @@ tests "veth tun" \
 	real_clients_reach_real_servers \
 	iperf3_reaches_its_server_both_ways \
 	http2_carries_a_file \
+	bursts_of_datagrams_stay_what_they_were \
 	idle_connections_cost_the_forwarder_little \
 	an_answer_opens_nothing_after_its_entry_was_flushed \
 	a_large_mtu_is_said_to_be_too_large
@@ -155,6 +156,37 @@ test_http2_carries_a_file() {
 	done
 	rm -r "$T/web"
 	counters_agree wt0
+}
+
+# Datagrams are put together and divided again on their way; none may change its size or its place.
+test_bursts_of_datagrams_stay_what_they_were() {
+	local family before
+	forwarding_topology "$1"
+	run_forwarder
+	for family in 4 6; do
+		use_family $family
+		start burst$family "$LAN" python3 "$SELFTESTS/tools/burst.py" serve $LAN_IP 5000
+		wait_for grep -q ready "$T/burst$family.out"
+		before=$(forwarder tx_packets)
+		burst $(printf '1200 %.0s' {1..40}) 700
+		burst 1000 1000 400 1000 1200 1200 2 2 2 1300
+		is "sent failed" 0 "$(forwarder tx_failed)"
+		# from Linux 6.12 on the kernel divides what leaves
+		[ "$(printf '6.12\n%s\n' "$(uname -r)" | sort -V | head -n 1)" != 6.12 ] ||
+			[ $(($(forwarder tx_packets) - before)) -lt 25 ] ||
+			die "$(($(forwarder tx_packets) - before)) packets were sent one by one"
+	done
+	# larger than the MTU behind the forwarder: divided by nobody, and sent in fragments
+	use_family 4
+	ip -n "$ROUTER" link set lan0 mtu 1280
+	burst 1270 1270 1270 1270
+	counters_agree wt0
+}
+
+# burst SIZE...: all come back as they were, in their order
+burst() {
+	expect 0 in_ns "$PEER" timeout 30 python3 "$SELFTESTS/tools/burst.py" ask $LAN_IP 5000 "$@"
+	is "datagrams" "$# of $#" "$OUT"
 }
 
 # All of them are open at once, each has had its exchange, and the forwarder's own memory stays small.
