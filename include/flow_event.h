@@ -43,7 +43,7 @@ enum flow_event_type {
 	CAUSE(CLOSED, "closed")                                                                    \
 	CAUSE(RESET, "reset")                                                                      \
 	CAUSE(TIMEOUT, "timeout")                                                                  \
-	CAUSE(EVICTED, "evicted") /* to make room */                                               \
+	CAUSE(EVICTED, "evicted") /* to make room, or by a command */                              \
 	CAUSE(REVOKED, "revoked") /* the policy changed and no longer allows it */
 
 enum flow_cause {

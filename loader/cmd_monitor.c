@@ -6,14 +6,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "command.h"
 #include "filter.h"
+#include "flow_follow.h"
 #include "flow_listen.h"
 #include "flow_print.h"
 #include "output.h"
 #include "rule_names.h"
 
 #define KEEP_PERIOD_MS 1000
+#define LOOK_PERIOD_NS 1000000000ull
 
 static int run_monitor(const struct command *command, int argc, char **argv);
 
@@ -25,7 +28,9 @@ const struct command command_monitor = {
 		   "  -j, --json            one object per event and line\n"
 		   "\n" FILTER_HELP "\n"
 		   "rx and tx count packets/bytes that came in and went out by the interface.\n"
-		   "Events that were lost are counted and reported on stderr.\n",
+		   "An opening that the kernel displaced for others ends some seconds later, with "
+		   "the\n"
+		   "counts of when it was last seen.  Lost events are reported on stderr.\n",
 	.run = run_monitor,
 };
 
@@ -34,11 +39,15 @@ struct monitor {
 	struct live live;
 	struct rule_names rules;
 	struct flow_listener *listener;
+	struct flow_follow *follow;
 	char name[IF_NAMESIZE];
 	uint64_t offset_ns;
 	uint64_t shown;
 	uint64_t limit; /* 0: none */
-	uint64_t lost;	/* reported so far */
+	uint64_t lost;	/* reported so far, as the others */
+	uint64_t missed_ns;
+	uint64_t skipped;
+	uint64_t look_ns; /* when to look around again */
 	int signal_fd;
 	bool flows_only; /* conntrack watch */
 	bool json;
@@ -114,7 +123,7 @@ static bool is_wanted(struct monitor *monitor, const struct flow_event *event)
 	return filter_match_flow(filter, &view);
 }
 
-static int heard(void *arg, const struct flow_event *event)
+static int show(void *arg, const struct flow_event *event)
 {
 	struct monitor *monitor = arg;
 	const char *id = rule_id(monitor, event->rule);
@@ -139,18 +148,44 @@ static int heard(void *arg, const struct flow_event *event)
 	return 0;
 }
 
+static int heard(void *arg, const struct flow_event *event)
+{
+	struct monitor *monitor = arg;
+
+	flow_follow_hear(monitor->follow, event);
+	return show(monitor, event);
+}
+
+/* What was lost may have been the end of anything that is followed. */
 static void report_losses(struct monitor *monitor)
 {
 	uint64_t lost = flow_listen_lost(monitor->listener);
+	uint64_t missed_ns = flow_listen_missed_ns(monitor->listener);
+	uint64_t skipped = flow_follow_skipped(monitor->follow);
 
 	if (lost != monitor->lost)
 		fprintf(stderr, "shrike: %llu events lost\n",
 			(unsigned long long)(lost - monitor->lost));
+	if (missed_ns != monitor->missed_ns)
+		fprintf(stderr, "shrike: the events of %.1f s lost: this process was held up\n",
+			(missed_ns - monitor->missed_ns) / 1e9);
+	if (lost != monitor->lost || missed_ns != monitor->missed_ns)
+		flow_follow_forget(monitor->follow);
+	if (skipped != monitor->skipped)
+		fprintf(stderr,
+			"shrike: %llu connections too many to follow: if they are displaced, that "
+			"will not be told\n",
+			(unsigned long long)(skipped - monitor->skipped));
 	monitor->lost = lost;
+	monitor->missed_ns = missed_ns;
+	monitor->skipped = skipped;
 }
 
-/* Whether the interface is still protected; a new generation brings new rules. */
-static int look(struct monitor *monitor, struct error *error)
+/*
+ * Whether the interface is still protected; a new generation brings new rules.  And whether what
+ * started is still there.
+ */
+static int look(struct monitor *monitor, uint64_t now_ns, struct error *error)
 {
 	struct live fresh;
 	int err = live_open(monitor->live.ifindex, &fresh, error);
@@ -161,7 +196,25 @@ static int look(struct monitor *monitor, struct error *error)
 		err = rule_names_read(&monitor->rules, &fresh.maps, error);
 	live_close(&monitor->live);
 	monitor->live = fresh;
+	if (!err && flow_follow_look(monitor->follow, &monitor->live.maps, now_ns, show, monitor))
+		err = error_set(error, ENOMEM, "out of memory");
 	return err;
+}
+
+/* Hear what there is, and once a second look around. */
+static int step(struct monitor *monitor, struct error *error)
+{
+	uint64_t now_ns = clock_kernel_ns(CLOCK_MONOTONIC);
+	int err;
+
+	flow_listen_keep(monitor->listener);
+	err = flow_listen_read(monitor->listener, error);
+	report_losses(monitor);
+	if (!err && now_ns >= monitor->look_ns) {
+		monitor->look_ns = now_ns + LOOK_PERIOD_NS;
+		err = look(monitor, now_ns, error);
+	}
+	return err ? err : output_flush(stdout, error);
 }
 
 static int loop(struct monitor *monitor, struct error *error)
@@ -183,15 +236,9 @@ static int loop(struct monitor *monitor, struct error *error)
 			break;
 		if (n > 0 && fds[2].revents)
 			fds[2].fd = -1;
-		flow_listen_keep(monitor->listener);
-		err = flow_listen_read(monitor->listener, error);
-		if (!err)
-			err = output_flush(stdout, error);
-		report_losses(monitor);
+		err = step(monitor, error);
 		if (n > 0 && fds[1].revents)
 			break;
-		if (!n && !err)
-			err = look(monitor, error);
 	}
 	return err;
 }
@@ -217,6 +264,10 @@ static int prepare(struct monitor *monitor, const char *given, struct error *err
 	if (err)
 		return err;
 	monitor->offset_ns = flow_clock_offset_ns();
+	monitor->look_ns = clock_kernel_ns(CLOCK_MONOTONIC) + LOOK_PERIOD_NS;
+	monitor->follow = flow_follow_new();
+	if (!monitor->follow)
+		return error_set(error, ENOMEM, "out of memory");
 	return flow_listen_open(&monitor->live, monitor->name, heard, monitor, &monitor->listener,
 				error);
 }
@@ -234,6 +285,7 @@ static int monitor_interface(const struct command *command, int argc, char **arg
 	if (!err)
 		err = loop(&monitor, &error);
 	flow_listen_close(monitor.listener);
+	flow_follow_free(monitor.follow);
 	rule_names_free(&monitor.rules);
 	live_close(&monitor.live);
 	if (monitor.signal_fd >= 0)

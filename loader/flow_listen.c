@@ -29,6 +29,7 @@ struct flow_listener {
 	int lock_fd;
 	uint32_t slot;
 	uint64_t lost_before;
+	uint64_t missed_ns;
 };
 
 static int lock_slot(const char *ifname, uint32_t slot, int *fd, struct error *error)
@@ -177,11 +178,27 @@ int flow_listen_read(struct flow_listener *listener, struct error *error)
 
 /**
  * flow_listen_keep() - Keep the events coming; to be called every second
+ *
+ * Where that was too late, and no other listener has kept them coming either, there were none for a
+ * while, and flow_listen_missed_ns() says for how long.
  */
 void flow_listen_keep(struct flow_listener *listener)
 {
-	__atomic_store_n(&listener->gate->until_ns, clock_kernel_ns(CLOCK_MONOTONIC) + FLOW_GATE_NS,
-			 __ATOMIC_RELAXED);
+	uint64_t now_ns = clock_kernel_ns(CLOCK_MONOTONIC);
+	uint64_t until_ns = __atomic_exchange_n(&listener->gate->until_ns, now_ns + FLOW_GATE_NS,
+						__ATOMIC_RELAXED);
+
+	if (listener->ring && until_ns < now_ns)
+		listener->missed_ns += now_ns - until_ns;
+}
+
+/**
+ * flow_listen_missed_ns() - For how long no events were made since flow_listen_open(), because this
+ * process did not get around to ask for them
+ */
+uint64_t flow_listen_missed_ns(const struct flow_listener *listener)
+{
+	return listener->missed_ns;
 }
 
 /**

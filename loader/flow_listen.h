@@ -20,6 +20,7 @@ int flow_listen_open(const struct live *live, const char *ifname, flow_heard hea
 int flow_listen_fd(const struct flow_listener *listener);
 int flow_listen_read(struct flow_listener *listener, struct error *error);
 void flow_listen_keep(struct flow_listener *listener);
+uint64_t flow_listen_missed_ns(const struct flow_listener *listener);
 uint64_t flow_listen_lost(const struct flow_listener *listener);
 void flow_listen_close(struct flow_listener *listener);
 void flow_listen_reap(const struct map_set *maps, const char *ifname);

@@ -8,6 +8,8 @@ tests "veth tun" \
 
 tests tun \
 	several_listen_at_once_each_with_its_filter \
+	ends_without_a_word_of_the_kernel_are_told \
+	a_listener_that_was_held_up_says_so \
 	a_killed_listener_leaves_nothing \
 	a_listener_ends_with_its_reader
 
@@ -157,6 +159,67 @@ tx=[0-9]+/[0-9]+ cause=[a-z]+ rule=web$" "$(tail -n 1 "$T/two.out")"
 	is "drops that monitor heard" 1 "$(heard all '.type == "drop"')"
 	is "drops that watch heard" 0 "$(heard watch '.type == "drop"')"
 	is "what the filter let through" 1 "$(heard udp true)"
+}
+
+# ask_from PORTS: a datagram to a port where nobody answers, from each of so many ports
+ask_from() {
+	in_ns "$PEER" python3 -c 'import socket, sys
+for port in range(20000, 20000 + int(sys.argv[1])):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.bind(("100.64.0.2", port))
+        one.sendto(b"?", ("100.64.0.1", 8001))' "$1"
+}
+
+# ends_make_up_for_what_is_gone: who started and is not tracked any more has ended
+ends_make_up_for_what_is_gone() {
+	local tracked
+	tracked=$(shrike conntrack count wt0 -p udp)
+	[ $(($(heard watch '.type == "start"') - $(heard watch '.cause == "evicted"'))) = "$tracked" ]
+}
+
+# The table of openings has 4,096 places at least, and the kernel displaces some from it unasked.
+test_ends_without_a_word_of_the_kernel_are_told() {
+	topology "$1"
+	flow_policy 1h
+	run_shrike wt0 flows
+	listen watch conntrack watch wt0 -p udp -j
+	ask_from 6000
+	wait_for -t 30 ends_make_up_for_what_is_gone
+	[ "$(heard watch '.type == "start"')" -gt 5000 ] || die "too few came to displace any"
+	[ "$(heard watch '.cause == "evicted" and .rule == "dns" and .rx_packets == 1 and
+		.src == "100.64.0.2" and .dport == 8001')" -gt 900 ] || die "too few have ended"
+	is "ends of another cause" 0 "$(heard watch '.type == "end" and .cause != "evicted"')"
+	is "connections with two ends" 0 "$(jq -s 'map(select(.type == "end")) | group_by(.id) |
+		map(select(length > 1)) | length' "$T/watch.out")"
+	expect 0 shrike conntrack flush wt0
+	wait_for -t 30 ends_make_up_for_what_is_gone
+	is "losses" "" "$(cat "$T/watch.err")"
+}
+
+# gate_is_shut: no events are made, as no listener has asked for any of late
+gate_is_shut() {
+	local until
+	until=$(bpftool -j map dump pinned "$(pins)/wt0/flow_gate_v1" |
+		jq '.[0].formatted.value.until_ns')
+	[ "$until" -lt "$(python3 -c 'import time; print(time.monotonic_ns())')" ]
+}
+
+test_a_listener_that_was_held_up_says_so() {
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	flow_policy
+	run_shrike wt0 flows
+	listen monitor monitor wt0 -j
+	kill -STOP "${PROCESS[monitor]}"
+	wait_for gate_is_shut
+	probe ok "$PEER" udp 100.64.0.1 8001
+	kill -CONT "${PROCESS[monitor]}"
+	wait_for grep -qE '^shrike: the events of [0-9]+\.[0-9] s lost: .+' "$T/monitor.err"
+	probe ok "$PEER" tcp 100.64.0.1 8001
+	wait_for has_heard 1 monitor '.type == "start" and .rule == "web"'
+	is "what was missed" 0 "$(heard monitor '.rule == "dns"')"
+	stop monitor
+	is "lines about it" 1 "$(wc -l <"$T/monitor.err")"
 }
 
 test_a_killed_listener_leaves_nothing() {
