@@ -250,6 +250,7 @@ static void each_family_decides_as_the_oracle_says(void **state)
 	uint64_t seed = 100;
 
 	(void)state;
+	assert_in_range(n, 100, UINT32_MAX);
 	for (int family = RULESET_RANDOM; family <= RULESET_HOSTILE; family++) {
 		for (uint8_t ip_version = 4; ip_version <= 6; ip_version += 2) {
 			for (size_t i = 0; i < sizeof(shares) / sizeof(*shares); i++) {
