@@ -5,6 +5,7 @@
 # make test       unit, kernel and end-to-end tests (as root); KERNELS=1: and test-kernels
 # make test-kernels  the same on Debian's kernels with WireGuard, booted in QEMU; ALL=1: all of them
 # make test-rules N=1000000        random packets: the rule engine against an oracle (as root)
+# make soak       the fault, flood and forwarder tests in their long form, over an hour (as root)
 # make demo       see it work in a lab of network namespaces (as root)
 # make bench      measure (as root); ONLY=PART for one part; make bench-report writes it down
 # make fuzz T=60  random packets: the programs against a model of them (as root)
@@ -49,7 +50,7 @@ TOOLS := $(patsubst selftests/tools/%.c,$(B)/tools/%,$(wildcard selftests/tools/
 PROBES := $(patsubst tests/bpf/%.bpf.c,$(B)/tests/%.skel.h,$(wildcard tests/bpf/*.bpf.c))
 TEST_PARTS := $(patsubst tests/%.c,$(B)/tests/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
 
-.PHONY: all shrike check-tools deps test test-kernels unit e2e demo install clean format check-format \
+.PHONY: all shrike check-tools deps test test-kernels unit e2e soak demo install clean format check-format \
 	tools bench bench-report
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -65,7 +66,7 @@ BUILD_DEPS := clang gcc libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnl-route
 	      libxdp-dev libfyaml-dev libjansson-dev libpcap-dev bpftool pkg-config
 TEST_DEPS := libcmocka-dev iproute2 iputils-ping procps util-linux ethtool tcpdump python3 \
 	     man-db clang-format mount jq curl traceroute libclang-rt-14-dev \
-	     bind9-dnsutils iperf3 netcat-openbsd nghttp2-server tshark
+	     bind9-dnsutils iperf3 netcat-openbsd nghttp2-server tshark systemd
 BENCH_DEPS := iperf3 nftables passt slirp4netns gnuplot-nox
 KERNEL_DEPS := qemu-system-x86 cpio kmod xz-utils wireguard-tools
 HEADERS := bpf/libbpf.h:libbpf-dev libelf.h:libelf-dev zlib.h:zlib1g-dev \
@@ -164,6 +165,13 @@ test:
 	$(Q)$(MAKE) --no-print-directory deps $(if $(KERNELS),TEST_DEPS="$(TEST_DEPS) $(KERNEL_DEPS)")
 	$(Q)$(MAKE) --no-print-directory shrike tools $(TESTS) $(FUZZERS) $(B)/kernels/verify
 	$(Q)$(TEST_ENV) FUZZERS="$(FUZZERS)" $(if $(KERNELS),KERNEL_TESTS="$(KERNEL_TESTS)") selftests/all $(TESTS)
+
+# one after the other: each is to have the machine for itself
+soak:
+	$(Q)$(MAKE) --no-print-directory deps
+	$(Q)$(MAKE) --no-print-directory shrike tools
+	$(Q)SOAK=1 TEST_TIMEOUT=1800 TOOLS=$(CURDIR)/$(B)/tools FLOOD_REPORT=/dev/stderr \
+		selftests/run -v -j 1 -f 'f*'
 
 test-kernels:
 	$(Q)$(MAKE) --no-print-directory deps TEST_DEPS="$(TEST_DEPS) $(KERNEL_DEPS)"

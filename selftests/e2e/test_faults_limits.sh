@@ -156,19 +156,38 @@ test_what_cannot_be_written_is_an_error() {
 	expect 0 shrike detach wt0
 }
 
+# has_room: the table of confirmed connections, while the one in use goes on
+has_room() {
+	talk out ok
+	[ "$(bpftool -j map dump pinned "$(pins)/wt0/ct_tcp4_v1" | jq length)" -lt 256 ]
+}
+
+# The connection that is in use was opened by this host, and no rule allows the peer's side of it.
 test_a_full_connection_table_loses_no_connection_in_use() {
 	local i
 	topology "$1"
 	kernel_forwards 1
+	ip -n "$ROUTER" route add blackhole 10.99.0.0/16
 	policy small <<-EOF
-		limits: {tcp: 100, udp: 16}
+		limits: {tcp: 256}
 		peer_acl: [$PORT_8001]
+		route_acl:
+		  - {id: many, action: allow, source: [any], destination: [10.99.0.0/16], protocol: tcp}
 	EOF
 	serve_all "$ROUTER" 8001
+	serve_all "$PEER" 9001
 	run_shrike wt0 small
-	session in "$PEER" tcp 100.64.0.1 8001
-	for ((i = 1; i <= $(rounds 3 20); i++)); do
-		start many$i "$PEER" "$TOOLS/flood" handshakes p0 100.64.77.1 8001 120
+	session out "$ROUTER" tcp 100.64.0.2 9001
+	for ((i = 1; i <= $(rounds 2 20); i++)); do
+		start many "$PEER" "$TOOLS/flood" establish 400 "$PEER" p0 "$ROUTER" wt0
+		while kill -0 "${PROCESS[many]}" 2>/dev/null; do
+			talk out ok
+		done
+		await_end many
+		is "connections made" arrived=400 "$(cat "$T/many.out")"
+		probe ok "$PEER" tcp 100.64.0.1 8001
+		probe ok "$ROUTER" tcp 100.64.0.2 9001
+		wait_for -t 20 has_room # by the sweep, which takes what has been idle for longest
 	done
-	die unfinished
+	counters_agree wt0
 }
