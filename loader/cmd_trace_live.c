@@ -51,6 +51,7 @@ struct session {
 	int signal_fd;
 	bool json;
 	bool verbose;
+	bool unread; /* the reader of the output has gone */
 };
 
 static uint64_t monotonic_ns(void)
@@ -269,26 +270,37 @@ static int step(struct session *session, struct error *error)
 	return err;
 }
 
+/* Until there is something to do; sets @over when told to end, or when nobody reads any more. */
+static int wait(struct session *session, bool *over, struct error *error)
+{
+	struct pollfd fds[] = {
+		{.fd = trace_live_fd(session->trace), .events = POLLIN},
+		{.fd = session->signal_fd, .events = POLLIN},
+		{.fd = fileno(session->out)}, /* errors are told without being asked for */
+	};
+
+	if (poll(fds, 3, READ_PERIOD_MS) < 0 && errno != EINTR)
+		return error_set(error, errno, "cannot wait for packets: %s", strerror(errno));
+	session->unread = fds[2].revents;
+	*over = fds[1].revents || session->unread;
+	return 0;
+}
+
 static int loop(struct session *session, struct error *error)
 {
+	bool over = false;
 	int err = 0;
 
 	if (session->duration_ns)
 		session->end_ns = monotonic_ns() + session->duration_ns;
 	session->look_ns = monotonic_ns() + LOOK_PERIOD_NS;
-	while (!err && !is_over(session)) {
-		struct pollfd fds[] = {
-			{.fd = trace_live_fd(session->trace), .events = POLLIN},
-			{.fd = session->signal_fd, .events = POLLIN},
-		};
-		bool last = session->end_ns && monotonic_ns() >= session->end_ns;
-
-		if (!last && poll(fds, 2, READ_PERIOD_MS) < 0 && errno != EINTR)
-			return error_set(error, errno, "cannot wait for packets: %s",
-					 strerror(errno));
-		err = step(session, error);
-		if (last || fds[1].revents)
-			break;
+	while (!err && !over && !is_over(session)) {
+		if (session->end_ns && monotonic_ns() >= session->end_ns)
+			over = true;
+		else
+			err = wait(session, &over, error);
+		if (!err && !session->unread)
+			err = step(session, error);
 	}
 	return err;
 }
@@ -359,13 +371,13 @@ static int sum_up(struct session *session, struct error *error)
 	struct trace_stats stats;
 
 	trace_live_stats(session->trace, &stats);
-	if (session->path)
+	if (session->path && !session->unread)
 		pcapng_statistics(session->out, monotonic_ns() + session->offset_ns, stats.told,
 				  stats.lost);
 	fprintf(stderr, "shrike: %llu packets traced, %llu matched, %llu lost\n",
 		(unsigned long long)session->shown, (unsigned long long)stats.matched,
 		(unsigned long long)stats.lost);
-	return output_flush(session->out, error);
+	return session->unread ? 0 : output_flush(session->out, error);
 }
 
 static int trace(struct session *session, struct error *error)

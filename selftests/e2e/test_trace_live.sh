@@ -15,6 +15,7 @@ tests tun \
 	live_filters_in_the_kernel \
 	live_writes_into_a_pipe_what_is_asked_for \
 	live_follows_the_policy_and_ends_with_it \
+	live_ends_with_its_reader \
 	a_killed_tracer_leaves_nothing
 
 test_live_shows_packets_of_both_directions_and_loses_none() {
@@ -232,6 +233,24 @@ test_live_follows_the_policy_and_ends_with_it() {
 		.reason == "peer_acl_default")] | length' "$T/live.out")" -ge 1 ] ||
 		die "packets under the new policy were not told of"
 	wait_for is_bare wt0
+}
+
+test_live_ends_with_its_reader() {
+	local before
+	topology "$1"
+	policy none </dev/null
+	run_shrike wt0 none
+	before=$(programs wt0)
+	mkfifo "$T/pipe"
+	start live "$ROUTER" sh -c 'exec "$0" trace live -i wt0 --port 1 -w - >"$1"' "$SHRIKE" \
+		"$T/pipe"
+	exec {reader}<"$T/pipe"
+	wait_for is_tracing
+	# no packet comes that it could fail to write
+	exec {reader}<&-
+	await_end live
+	is "exit status" 0 $STATUS
+	is "the programs afterwards" "$before" "$(programs wt0)"
 }
 
 test_a_killed_tracer_leaves_nothing() {
