@@ -15,8 +15,7 @@
 #include "nft.h"
 #include "samples.h"
 
-#define LAYERS_MAX   64	   /* sets of one kind; beyond, this form is none */
-#define ELEMENTS_MAX 40000 /* of interval sets of one kind: adding more takes minutes */
+#define LAYERS_MAX 64 /* sets of one kind; beyond, this form is none */
 
 enum field { SADDR, DADDR, PROTOCOL, SPORT, DPORT, FIELDS };
 
@@ -137,8 +136,6 @@ static bool divide(struct kind *kind, bool one_layer)
 	kind->layers = 1;
 	if (one_layer)
 		return true;
-	if (kind->n > ELEMENTS_MAX)
-		return false;
 	for (size_t i = 0; i < kind->n; i++) {
 		struct element *element = &kind->elements[i];
 
