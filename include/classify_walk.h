@@ -119,6 +119,16 @@ static __always_inline __u32 classify_ipv4(const struct classify_tables *tables,
 	return page ? page->entry[address & 255] : 0;
 }
 
+/* How many of a node's keys are not above @key: two of them tell which third, two more the rest. */
+static __always_inline __u64 classify_keys_passed(const struct classify_node *keys, __u64 key)
+{
+	__u64 third = classify_at_least(key, keys->key[2]) + classify_at_least(key, keys->key[5]);
+
+	third *= 3;
+	return third + classify_at_least(key, keys->key[third]) +
+	       classify_at_least(key, keys->key[third + 1]);
+}
+
 /* The entry of the last key that is not above @key; the first key of a tree is 0. */
 static __always_inline __u32 classify_tree_walk(const struct classify_tables *tables, __u32 base,
 						__u32 nodes, __u64 key)
@@ -128,16 +138,12 @@ static __always_inline __u32 classify_tree_walk(const struct classify_tables *ta
 
 	for (int depth = 0; depth < CLASSIFY_TREE_DEPTH && node < nodes; depth++) {
 		const struct classify_node *keys;
-		__u64 passed = 0;
+		__u64 passed;
 
 		keys = classify_entry(tables, CLASSIFY_TABLE_NODE, base + node);
 		if (!keys)
 			return 0;
-#ifdef __bpf__ /* unrolled, it takes 40 bytes more of the stack */
-#pragma clang loop unroll(disable)
-#endif
-		for (int i = 0; i < 8; i++)
-			passed += classify_at_least(key, keys->key[i]);
+		passed = classify_keys_passed(keys, key);
 		if (passed)
 			found = node * 8 + passed - 1;
 		node = node * 9 + 1 + passed;
