@@ -8,7 +8,7 @@ build_tools() {
 	[ -n "${TOOLS:-}" ] && return
 	export TOOLS=$WORK/tools
 	mkdir "$TOOLS"
-	for tool in peer tunpump hooks storm flood; do
+	for tool in peer tunpump hooks storm flood dial; do
 		# shellcheck disable=SC2086
 		${CC:-cc} $flags -o "$TOOLS/$tool" "$SELFTESTS/tools/$tool.c" \
 			$([ $tool = hooks ] && echo -lbpf) || complain "cannot build tools/$tool.c"

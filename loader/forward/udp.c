@@ -106,8 +106,12 @@ static bool answer(struct worker *w, struct udp_flow *flow, uint8_t *data, size_
 		header.gso_size = segment;
 		header.hdr_len = header_len;
 		transmit(w, flow->entry.peer->mac, &header, &part, 1, version);
-		if (w->status->tx_failed != failed)
+		if (w->status->tx_failed != failed) {
+			/* it is about to be sent one by one */
+			w->status->tx_failed = failed;
+			w->status->tx_packets--;
 			return false;
+		}
 	} else {
 		transmit_ip(w, flow->entry.peer, packet, header_len + len, &header);
 	}
