@@ -17,7 +17,6 @@ set grid ytics lc rgb '#dddddd' lt 1
 set xtics nomirror
 set ytics nomirror
 set bars 0.5
-set pointintervalbox 0
 set key outside below Left reverse samplen 2
 """
 
@@ -43,6 +42,11 @@ def block(name, lines):
     return f"${name} << EOD\n" + "\n".join(lines) + "\nEOD\n"
 
 
+def error_bars(data, colour):
+    return (f"{data} using 1:3:(0):($4-$3) notitle with vectors heads size graph 0.006,90 "
+            f"lc rgb '{colour}' lw 1")
+
+
 def lines(output, title, x_label, y_label, series, y_from_zero=True, family=lambda name: name):
     """Curves over a logarithmic axis: series maps a name to {x: record}.  Those of one family share
     a colour and differ in their dashes."""
@@ -54,7 +58,8 @@ def lines(output, title, x_label, y_label, series, y_from_zero=True, family=lamb
         data += block(f"s{i}", [f"{x} {' '.join(map(str, spread(record)))}"
                                 for x, record in sorted(points.items())])
         style = f"lc rgb '{colour}' lw 2"
-        plots += [f"$s{i} using 1:2:3:4 with yerrorbars notitle {style} pt 7 ps 0.5",
+        plots += [error_bars(f"$s{i}", colour),
+                  f"$s{i} using 1:2 with points notitle {style} pt 7 ps 0.4",
                   f"$s{i} using 1:2 with lines title {quoted(name)} {style} dt {len(members)}"]
     gnuplot(output, f"{data}set title {quoted(title)}\nset xlabel {quoted(x_label)}\n"
             f"set ylabel {quoted(y_label)}\nset logscale x\nset format x '%.0s%c'\n"
@@ -74,7 +79,7 @@ def bars(output, title, y_label, groups):
         data += block(f"s{i}", [" ".join(map(str, point)) for point in points])
         plots += [f"$s{i} using 1:2:({width * 0.92}) with boxes fs solid 0.85 noborder "
                   f"lc rgb '{COLOURS[i % len(COLOURS)]}' title {quoted(member)}",
-                  f"$s{i} using 1:2:3:4 with yerrorbars notitle lc rgb '#222222' pt 0"]
+                  error_bars(f"$s{i}", "#222222")]
     tics = ", ".join(f"{quoted(name)} {n}" for n, name in enumerate(groups))
     gnuplot(output, f"{data}set title {quoted(title)}\nset ylabel {quoted(y_label)}\n"
             f"set yrange [0:*]\nset xrange [-0.6:{len(groups) - 0.4}]\nset xtics ({tics})\n"
