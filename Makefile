@@ -39,6 +39,8 @@ ifeq ($(SANITIZE),1)
 C_FLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer -Wno-maybe-uninitialized \
 	   -Wno-format-truncation
 LDFLAGS += -fsanitize=address,undefined
+# undefined behaviour, too, fails the test that shows it
+export UBSAN_OPTIONS := halt_on_error=1:print_stacktrace=1:$(UBSAN_OPTIONS)
 endif
 
 BPF_OBJS := $(patsubst bpf/%.bpf.c,$(B)/bpf/%.o,$(sort $(wildcard bpf/*.bpf.c)))
