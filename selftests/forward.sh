@@ -37,10 +37,11 @@ forwarder_runs() {
 	[ "$(forwarder "pid // 0")" -gt 0 ]
 }
 
-# host_settings: what the forwarder must leave alone
+# host_settings: what the forwarder must leave alone; asking for BBR may load its module, which
+# lengthens the list of what there is
 host_settings() {
 	in_ns "$ROUTER" sysctl net.ipv4 net.ipv6 2>/dev/null |
-		grep -Ev 'nf_|_count|tcp_mem|udp_mem|file|\.wt0\.|gc_|fib_|entries|dst_'
+		grep -Ev 'nf_|_count|(available|allowed)_congestion|tcp_mem|udp_mem|file|\.wt0\.|gc_|fib_|entries|dst_'
 	ip -n "$ROUTER" rule
 	ip -n "$ROUTER" -6 rule
 	ip -n "$ROUTER" route show table all
