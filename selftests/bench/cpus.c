@@ -21,13 +21,6 @@
 
 #define SAMPLE 131072 /* packets of a CPU: each of the flows as often as any other */
 #define FLOWS  65536
-#define POLICY                                                                                     \
-	"version: 1\n"                                                                             \
-	"limits: {tcp: 131072}\n"                                                                  \
-	"timeouts: {tcp_handshake: 3h}\n"                                                          \
-	"peer_acl:\n"                                                                              \
-	"  - {id: web, action: allow, source: [100.64.0.0/10], protocol: tcp,\n"                   \
-	"     destination_ports: [443]}\n"
 
 struct worker {
 	pthread_t thread;
@@ -154,7 +147,7 @@ int main(int argc, char **argv)
 	if (n < 2)
 		return 0;
 	generation_verbose(false);
-	stand_open(&stand, POLICY);
+	stand_open(&stand, STAND_POLICY);
 	stand_open_twin(&twin, &stand);
 	stand_establish(&stand, IP_VERSION_4, IPPROTO_TCP, 0, FLOWS);
 	for (n = 1; n <= 2; n++)

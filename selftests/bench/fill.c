@@ -16,13 +16,6 @@
 #define SAMPLE	  131072 /* packets */
 #define HANDSHAKE 1024	 /* connections of a sample: less than the last hundredth of the table */
 #define BEHIND	  500000 /* number of the first flow that is not there yet */
-#define POLICY                                                                                     \
-	"version: 1\n"                                                                             \
-	"limits: {tcp: 131072}\n"                                                                  \
-	"timeouts: {tcp_handshake: 3h}\n"                                                          \
-	"peer_acl:\n"                                                                              \
-	"  - {id: web, action: allow, source: [100.64.0.0/10], protocol: tcp,\n"                   \
-	"     destination_ports: [443]}\n"
 
 static unsigned int rounds = 9;
 
@@ -99,7 +92,7 @@ int main(int argc, char **argv)
 	if (argc > 2 || !rounds || rounds > SAMPLES_MAX)
 		die("usage: fill [ROUNDS], at most %d", SAMPLES_MAX);
 	generation_verbose(false);
-	stand_open(&stand, POLICY);
+	stand_open(&stand, STAND_POLICY);
 	for (int i = 0; i < 4; i++) {
 		uint32_t want = (uint64_t)TABLE * percents[i] / 100;
 

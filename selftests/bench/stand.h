@@ -21,6 +21,15 @@
 #define STAND_PORT	443  /* of the service that peers ask for */
 #define STAND_CLOSED	4443 /* of one that no rule allows */
 
+/* For what is asked of one table alone: its 131,072 entries, and openings that do not expire. */
+#define STAND_POLICY                                                                               \
+	"version: 1\n"                                                                             \
+	"limits: {tcp: 131072}\n"                                                                  \
+	"timeouts: {tcp_handshake: 3h}\n"                                                          \
+	"peer_acl:\n"                                                                              \
+	"  - {id: web, action: allow, source: [100.64.0.0/10], protocol: tcp,\n"                   \
+	"     destination_ports: [443]}\n"
+
 enum stand_path {
 	PATH_XDP_IN,
 	PATH_TC_IN,
