@@ -530,11 +530,17 @@ static int detach(const char *ifname, bool force, struct error *error)
 	return error_set(error, ENOENT, "%s: shrike is not attached", ifname);
 }
 
-/* Nothing has been put into force: leave nothing behind either. */
+/*
+ * Nothing has been put into force: leave nothing behind either.  Undoing takes descriptors and
+ * memory, which may be what was missing, so ours go first.
+ */
 static void give_up(struct application *a)
 {
 	struct error ignored;
 
+	close_all(a->to->link_fds);
+	generation_free(a->to->generation);
+	a->to->generation = NULL;
 	if (!live_is_ours(a->live.hooks))
 		detach(a->to->link.name, true, &ignored);
 	else if (a->to->dir[0])
