@@ -33,7 +33,7 @@ C_FLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -MMD -MP \
 	   -Iinclude -Iloader -Iloader/policy -I$(B) -isystem /usr/include/libnl3 $(CFLAGS)
 BPF_FLAGS := -target bpf -mcpu=v3 -g -O2 -Wall -Wextra -Werror -Wno-unused-parameter \
 	     -fno-jump-tables -MMD -MP -Iinclude -Ivmlinux -Ibpf
-LIBS := -lbpf -lelf -lz -lxdp -lnl-route-3 -lnl-3 -lfyaml -ljansson -lpcap
+LIBS := -lbpf -lelf -lz -lxdp -lnl-route-3 -lnl-3 -lfyaml -ljansson -lpcap -lseccomp
 ifeq ($(SANITIZE),1)
 # gcc 12 sees values that may be uninitialized where there are none, once it has instrumented
 C_FLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer -Wno-maybe-uninitialized \
@@ -65,7 +65,8 @@ shrike: $(B)/shrike
 # --- what the build needs: each with the package that holds it ---------------------------------
 
 BUILD_DEPS := clang gcc libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnl-route-3-dev \
-	      libxdp-dev libfyaml-dev libjansson-dev libpcap-dev bpftool pkg-config
+	      libxdp-dev libfyaml-dev libjansson-dev libpcap-dev libseccomp-dev \
+	      bpftool pkg-config
 TEST_DEPS := libcmocka-dev iproute2 iputils-ping procps util-linux ethtool tcpdump python3 \
 	     man-db clang-format mount jq curl traceroute libclang-rt-14-dev \
 	     bind9-dnsutils iperf3 netcat-openbsd nghttp2-server tshark systemd
@@ -73,7 +74,8 @@ BENCH_DEPS := iperf3 nftables passt slirp4netns gnuplot-nox
 KERNEL_DEPS := qemu-system-x86 cpio kmod xz-utils wireguard-tools
 HEADERS := bpf/libbpf.h:libbpf-dev libelf.h:libelf-dev zlib.h:zlib1g-dev \
 	   libnl3/netlink/netlink.h:libnl-3-dev libnl3/netlink/route/link.h:libnl-route-3-dev \
-	   xdp/xsk.h:libxdp-dev libfyaml.h:libfyaml-dev jansson.h:libjansson-dev pcap/pcap.h:libpcap-dev
+	   xdp/xsk.h:libxdp-dev libfyaml.h:libfyaml-dev jansson.h:libjansson-dev pcap/pcap.h:libpcap-dev \
+	   seccomp.h:libseccomp-dev
 
 check-tools:
 	@missing=; \

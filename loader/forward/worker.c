@@ -318,8 +318,6 @@ int worker_main(const struct worker_start *start)
 		report(w, false, error.text);
 		return 1;
 	}
-	/* once more: a change of the user forgets it */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	w->status->pid = getpid();
 	w->status->starts++;
 	report(w, true, "");
