@@ -61,8 +61,9 @@ lost_by_the_link() {
 	ip -n "$PEER" -s -j link show p0 | jq '.[0].stats64.tx.dropped'
 }
 
-# flood KIND SECONDS: from all cores; RATE becomes packets a second, LOST_PERCENT what the link
-# dropped of them, TRIED the connections that were made meanwhile, each of which must succeed
+# flood KIND SECONDS: from all cores; RATE becomes packets a second that got through the link,
+# LOST_PERCENT what it dropped of all, TRIED the connections that were made meanwhile, each of which
+# must succeed
 flood() {
 	local n cores lost nice=10
 	cores=$(nproc) lost=$(lost_by_the_link)
@@ -81,7 +82,8 @@ flood() {
 		matches "flood $n" "rate=([0-9]+)" "$(cat "$T/flood$n.out")"
 		RATE=$((RATE + BASH_REMATCH[1]))
 	done
-	LOST_PERCENT=$((100 * ($(lost_by_the_link) - lost) / (RATE * $2)))
+	lost=$(($(lost_by_the_link) - lost))
+	LOST_PERCENT=$((100 * lost / (RATE * $2 + lost)))
 }
 
 test_a_flood_displaces_no_established_connection() {
@@ -98,9 +100,8 @@ test_a_flood_displaces_no_established_connection() {
 	passed=$(counted)
 	connect_all touch
 	is "packets of established connections" $CONNECTIONS $(($(counted) - passed))
-	echo "$1 flood: $RATE packets/s for $seconds s, $LOST_PERCENT % of them lost by the link," \
-		"0 of $CONNECTIONS connections lost," \
-		"$TRIED of $TRIED new ones made, run: $used % of a core, $rss KB more" |
+	echo "$1 flood: $RATE packets/s for $seconds s, the link dropped $LOST_PERCENT % of all," \
+		"0 of $CONNECTIONS connections lost, $TRIED of $TRIED new ones made, run: $used % of a core, $rss KB more" |
 		tee -a "${FLOOD_REPORT:-/dev/null}"
 	[ $used -le $CPU_PERCENT_MAX ] || die "run has used $used % of a core"
 	[ $rss -le $GROWTH_KB_MAX ] || die "run has grown by $rss KB"
