@@ -27,7 +27,7 @@
  * CAP_SYS_ADMIN to open programs and maps in force by their ids and to make network namespaces (it
  * comprises CAP_BPF and CAP_PERFMON), CAP_NET_ADMIN to attach, CAP_NET_RAW and CAP_IPC_LOCK for the
  * forwarder's sockets and their memory, CAP_SETUID and CAP_SETGID to make it nobody, and to end it.
- * Without the last three it works, too: with RLIMIT_MEMLOCK, and a forwarder that stays root.
+ * Without the last two it works, too: the forwarder then stays root, see privileges_drop().
  */
 #define CAPABILITIES                                                                               \
 	(CAPABILITY(SYS_ADMIN) | CAPABILITY(NET_ADMIN) | CAPABILITY(NET_RAW) |                     \

@@ -136,7 +136,7 @@ probe() {
 	local wanted=$1 ns=$2 patience=$((5000 * ${SLOWNESS:-1})) got
 	shift 2
 	[ "$wanted" = timeout ] && patience=600
-	got=$(in_ns "$ns" "$TOOLS/peer" ask "$@" -t $patience)
+	got=$(in_ns "$ns" "$TOOLS/peer" ask "${@:1:3}" -t $patience "${@:4}")
 	is "$* from ${ns#"$ID"-}" "$wanted" "$got"
 }
 

@@ -1,28 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# Which rights shrike keeps, and whom its pins and its unit let in.
+# Which rights shrike keeps, and whom its pins let in.
 
 tests "veth tun" \
-	run_keeps_only_the_capabilities_that_it_needs \
-	the_capabilities_of_the_unit_are_enough
+	run_keeps_only_the_capabilities_that_it_needs
 tests "veth" \
 	pins_are_for_root_alone
-tests "unit" \
-	the_unit_confines_the_service
 
 . "$SELFTESTS/forward.sh"
+. "$SELFTESTS/rights.sh"
 
 # CAP_SETGID, SETUID, NET_ADMIN, NET_RAW, IPC_LOCK, SYS_ADMIN
 NEEDED="6 7 12 13 14 21"
-
-# capabilities PID SET...: in hexadecimal, as /proc/PID/status has them
-capabilities() {
-	local pid=$1 set
-	shift
-	for set; do
-		awk -v set="Cap$set:" '$1 == set { print $2 }' "/proc/$pid/status"
-	done | paste -sd ' '
-}
 
 # needed: those of NEEDED that this shell has
 needed() {
@@ -31,21 +20,6 @@ needed() {
 		mask=$((mask | 1 << number))
 	done
 	printf '%016x\n' $((mask & 0x$(capabilities $$ Prm)))
-}
-
-# capabilities_of_the_unit: as setpriv wants them, and nothing beside them
-capabilities_of_the_unit() {
-	sed -n 's/^CapabilityBoundingSet=//p' "$TREE/dist/shrike@.service" | tr A-Z a-z |
-		sed 's/cap_/+/g; s/^/-all,/; s/ /,/g'
-}
-
-# system_calls PID: filtered (SECCOMP_MODE_FILTER) or free
-system_calls() {
-	[ "$(awk '$1 == "Seccomp:" { print $2 }' "/proc/$1/status")" = 2 ] && echo filtered || echo free
-}
-
-no_new_privs() {
-	awk '$1 == "NoNewPrivs:" { print $2 }' "/proc/$1/status"
 }
 
 test_run_keeps_only_the_capabilities_that_it_needs() {
@@ -60,8 +34,7 @@ test_run_keeps_only_the_capabilities_that_it_needs() {
 	is "forwarder" "$none $none $none $none" "$(capabilities "$child" Prm Eff Inh Amb)"
 	is "no_new_privs of the forwarder" 1 "$(no_new_privs "$child")"
 	is "system calls of the forwarder" filtered "$(system_calls "$child")"
-	matches "user of the forwarder" "^65534 65534 65534 65534$" \
-		"$(awk '$1 == "Uid:" { print $2, $3, $4, $5 }' "/proc/$child/status")"
+	is "user of the forwarder" "65534 65534 65534 65534" "$(user_of "$child")"
 	# with those it can do all that it may have to
 	probe ok "$PEER" tcp 192.168.77.2 8080
 	kill -KILL "$child"
@@ -77,34 +50,6 @@ test_run_keeps_only_the_capabilities_that_it_needs() {
 	is "exit status" 0 $STATUS
 	is "errors" "" "$(grep -v "forwarder has ended\|is gone; waiting\|not protected any more" \
 		"$T/run-wt0.err")"
-	is_bare wt0 || die "still there: $(programs wt0)"
-	nothing_is_pinned
-}
-
-# The forwarder stays root there, but can do no more than nobody.
-test_the_capabilities_of_the_unit_are_enough() {
-	local pid set child family none=0000000000000000
-	forwarding_topology "$1"
-	serve_all "$LAN" 8080
-	# IPC_LOCK is as good as the unit's LimitMEMLOCK=infinity, which not every machine may set
-	run_shrike wt0 forward \
-		setpriv --bounding-set "$(capabilities_of_the_unit),+ipc_lock" --no-new-privs
-	wait_for grep -q "forwarder is ready" "$T/run-wt0.out"
-	pid=${PROCESS[run-wt0]} child=$(forwarder pid) set=0000000000207000
-	is "run" "$set $set $set" "$(capabilities "$pid" Prm Eff Bnd)"
-	is "forwarder" "$none $none $none $none" "$(capabilities "$child" Prm Eff Inh Amb)"
-	is "user of the forwarder" "0 0 0 0" \
-		"$(awk '$1 == "Uid:" { print $2, $3, $4, $5 }' "/proc/$child/status")"
-	is "system calls of the forwarder" filtered "$(system_calls "$child")"
-	for family in 4 6; do
-		use_family $family
-		probe ok "$PEER" tcp "$LAN_IP" 8080 -n 1000000
-		probe ok "$PEER" udp "$LAN_IP" 8080
-		pings ok "$PEER" "$LAN_IP"
-	done
-	kill -STOP "$child" # it does not leave when it is asked to, and is killed
-	stop run-wt0
-	is "exit status" 0 $STATUS
 	is_bare wt0 || die "still there: $(programs wt0)"
 	nothing_is_pinned
 }
@@ -132,12 +77,4 @@ test_pins_are_for_root_alone() {
 	done
 	stop run-wt0
 	nothing_is_pinned
-}
-
-test_the_unit_confines_the_service() {
-	local unit=$T/shrike@wt0.service
-	type -P systemd-analyze >/dev/null || skip "there is no systemd-analyze"
-	sed 's|@SBINDIR@|/usr/sbin|' "$TREE/dist/shrike@.service" >"$unit" || die "no unit"
-	expect 0 systemd-analyze security --offline=true --threshold=29 "$unit" # tenths: under 3.0
-	tail -n 1 <<<"$OUT"
 }

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# The systemd unit, run by a systemd of its own: process, mount and cgroup namespaces in which it is
+# the first process, in the router's network namespace.  It sees no unit but ours and the targets
+# that those name; what it would change of this machine is read-only or its own.
+
+tests "veth tun" \
+	the_unit_runs_and_confines_the_service
+tests "unit" \
+	the_unit_is_rated_below_three
+
+. "$SELFTESTS/forward.sh"
+. "$SELFTESTS/rights.sh"
+
+SYSTEMD=/lib/systemd/systemd
+
+# boot_systemd POLICY: until it takes orders; it ends when process "systemd" is killed
+boot_systemd() {
+	local target
+	[ -x $SYSTEMD ] || skip "there is no systemd"
+	mkdir "$T/units" "$T/units/shrike@.service.d"
+	for target in sysinit basic multi-user network-pre shutdown; do
+		printf '[Unit]\nDefaultDependencies=no\n' >"$T/units/$target.target"
+	done
+	sed 's|@SBINDIR@|/run/sbin|' "$TREE/dist/shrike@.service" >"$T/units/shrike@.service"
+	# there is no journal
+	printf '[Service]\nStandardOutput=file:/run/shrike.out\nStandardError=file:/run/shrike.err\n' \
+		>"$T/units/shrike@.service.d/output.conf"
+	start systemd "$ROUTER" unshare --pid --mount --uts --ipc --cgroup --fork --kill-child \
+		--mount-proc bash -c '
+			mount -t tmpfs tmpfs /run && mount -t cgroup2 cgroup2 /sys/fs/cgroup &&
+			mount -t bpf bpf /sys/fs/bpf && mount --bind -o ro /proc/sys /proc/sys &&
+			mkdir /run/units /run/sbin /run/etc /run/etc/shrike && cp -R "$1"/units /run &&
+			cp "$1/$2.yaml" /run/etc/shrike/wt0.yaml && cp "$3" /run/sbin/shrike &&
+			mount -t overlay -o lowerdir=/run/etc:/etc overlay /etc &&
+			export container=shrike SYSTEMD_UNIT_PATH=/run/units &&
+			exec "$4" --system --unit=multi-user.target --log-target=console' \
+		boot "$T" "$1" "$SHRIKE" $SYSTEMD
+	wait_for systemd_is_up
+}
+
+# in_systemd COMMAND...: in its namespaces
+in_systemd() {
+	nsenter --target "$(pgrep -P "${PROCESS[systemd]}")" --all -- "$@"
+}
+
+systemd_is_up() {
+	[ "$(in_systemd systemctl is-active multi-user.target 2>/dev/null)" = active ]
+}
+
+forwarder_is_ready() {
+	in_systemd grep -q "forwarder is ready" /run/shrike.out
+}
+
+# service PROPERTY
+service() {
+	in_systemd systemctl show -P "$1" shrike@wt0
+}
+
+# processes_of_the_service: run, and the forwarder, as this namespace numbers them
+processes_of_the_service() {
+	pgrep --ns "$(pgrep -P "${PROCESS[systemd]}")" --nslist pid -f "^/run/sbin/shrike run" | sort -n
+}
+
+is_pinned() {
+	in_systemd find /sys/fs/bpf/shrike -name link_egress | grep -q .
+}
+
+forwards_for_peers() {
+	local family
+	for family in 4 6; do
+		use_family $family
+		probe ok "$PEER" tcp "$LAN_IP" 8080 -n 1000000
+		probe ok "$PEER" udp "$LAN_IP" 8080
+		pings ok "$PEER" "$LAN_IP"
+	done
+}
+
+has_restarted() {
+	[ "$(service NRestarts)" = 1 ] && [ "$(service ActiveState)" = active ] && forwarder_is_ready
+}
+
+generation_is_two() {
+	in_systemd grep -q "generation 2 in force" /run/shrike.out
+}
+
+test_the_unit_runs_and_confines_the_service() {
+	local pids set none=0000000000000000
+	forwarding_topology "$1"
+	serve_all "$LAN" 8080
+	boot_systemd forward
+	expect 0 in_systemd systemctl start shrike@wt0
+	wait_for forwarder_is_ready
+	is_protected wt0 || die "not protected"
+	forwards_for_peers
+
+	mapfile -t pids < <(processes_of_the_service)
+	is "processes" 2 ${#pids[@]}
+	set=$(printf '%016x' $((1 << 12 | 1 << 13 | 1 << 14 | 1 << 21))) # NET_ADMIN, NET_RAW, IPC_LOCK, SYS_ADMIN
+	is "run" "$set $set $set $none" "$(capabilities "${pids[0]}" Prm Eff Bnd Amb)"
+	is "forwarder" "$none $none $none $none" "$(capabilities "${pids[1]}" Prm Eff Inh Amb)"
+	# it cannot become nobody, and need not
+	is "user of the forwarder" "0 0 0 0" "$(user_of "${pids[1]}")"
+	is "system calls of the forwarder" filtered "$(system_calls "${pids[1]}")"
+	is_pinned || die "not pinned"
+
+	expect 0 in_systemd systemctl reload shrike@wt0
+	wait_for generation_is_two
+	is "said" "" "$(in_systemd cat /run/shrike.err)"
+	in_systemd systemctl kill --kill-whom=main -s KILL shrike@wt0
+	wait_for has_restarted
+	forwards_for_peers
+	is_pinned || die "not pinned"
+
+	# a forwarder that does not leave when it is asked to is killed
+	mapfile -t pids < <(processes_of_the_service)
+	kill -STOP "${pids[1]}"
+	expect 0 in_systemd systemctl stop shrike@wt0
+	is "result" success "$(service Result)"
+	is_bare wt0 || die "still there: $(programs wt0)"
+	is "pins" "" "$(in_systemd find /sys/fs/bpf/shrike -type f)"
+	stop systemd KILL
+}
+
+test_the_unit_is_rated_below_three() {
+	local unit=$T/shrike@wt0.service
+	type -P systemd-analyze >/dev/null || skip "there is no systemd-analyze"
+	sed 's|@SBINDIR@|/usr/sbin|' "$TREE/dist/shrike@.service" >"$unit" || die "no unit"
+	expect 0 systemd-analyze security --offline=true --threshold=29 "$unit" # tenths: under 3.0
+	tail -n 1 <<<"$OUT"
+}
