@@ -15,6 +15,11 @@ policy() {
 	} >"$T/$1.yaml"
 }
 
+# is_sanitized: built with SANITIZE=1, which takes more memory, and terabytes of addresses
+is_sanitized() {
+	grep -q __asan_init "$SHRIKE"
+}
+
 # programs IFACE: what the kernel runs there, a line per program
 programs() {
 	local direction

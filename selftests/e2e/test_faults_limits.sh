@@ -19,11 +19,6 @@ limit_policies() {
 	policy udp <<<"peer_acl: [$PORT_8001, {id: udp, action: allow, source: [any], protocol: udp}]"
 }
 
-# is_sanitized: it needs more memory than any limit would leave it
-is_sanitized() {
-	grep -q __asan_init "$SHRIKE"
-}
-
 # limited OPTION: attaches and applies under that limit of prlimit; ATTACHED tells whether it could
 # attach, RESULTS collects how all went
 limited() {
@@ -88,14 +83,14 @@ test_a_command_without_descriptors_changes_nothing() {
 }
 
 test_a_command_without_memory_changes_nothing() {
-	local mb option=as
+	local mb
+	is_sanitized && skip "a sanitizer ends a process that has no memory left"
 	topology "$1"
 	kernel_forwards 1
 	limit_policies
-	is_sanitized && option=data
 	RESULTS=
 	for ((mb = 24; mb <= 150; mb += $(rounds 18 1))); do
-		limited --$option=$((mb << 20))
+		limited --as=$((mb << 20))
 	done
 	ends_met
 }

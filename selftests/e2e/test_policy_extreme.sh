@@ -23,7 +23,7 @@ bounded() {
 	local wanted=$1 status
 	shift
 	(
-		ulimit -v $KIB_MAX
+		is_sanitized || ulimit -v $KIB_MAX
 		in_ns "$ROUTER" timeout $SECONDS_MAX "$SHRIKE" "$@"
 	) >"$T/expect.out" 2>"$T/expect.err" </dev/null
 	status=$?
