@@ -172,9 +172,9 @@ for port in range(20000, 20000 + int(sys.argv[1])):
 
 # ends_make_up_for_what_is_gone: who started and is not tracked any more has ended
 ends_make_up_for_what_is_gone() {
-	local tracked
-	tracked=$(shrike conntrack count wt0 -p udp)
-	[ $(($(heard watch '.type == "start"') - $(heard watch '.cause == "evicted"'))) = "$tracked" ]
+	local started evicted # neither can be told while a line is half written
+	started=$(heard watch '.type == "start"') && evicted=$(heard watch '.cause == "evicted"') &&
+		[ $((started - evicted)) = "$(shrike conntrack count wt0 -p udp)" ]
 }
 
 # The table of openings has 4,096 places at least, and the kernel displaces some from it unasked.

@@ -26,6 +26,9 @@ boot_systemd() {
 	# there is no journal
 	printf '[Service]\nStandardOutput=file:/run/shrike.out\nStandardError=file:/run/shrike.err\n' \
 		>"$T/units/shrike@.service.d/output.conf"
+	# who looks for leaks traces the process, which the unit forbids
+	is_sanitized && printf '[Service]\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n' \
+		>"$T/units/shrike@.service.d/sanitizer.conf"
 	start systemd "$ROUTER" unshare --pid --mount --uts --ipc --cgroup --fork --kill-child \
 		--mount-proc bash -c '
 			mount -t tmpfs tmpfs /run && mount -t cgroup2 cgroup2 /sys/fs/cgroup &&
