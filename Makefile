@@ -9,7 +9,7 @@
 # make demo       see it work in a lab of network namespaces (as root)
 # make bench      measure (as root); ONLY=PART for one part; make bench-report writes it down
 # make fuzz T=60  random packets: the programs against a model of them (as root)
-# make fuzz-parsers T=60           libFuzzer on policy and scenario files
+# make fuzz-parsers T=60           libFuzzer: policy and scenario files, packets of peers
 # make format     as .clang-format says; make check-format is a test
 # make install    DESTDIR= PREFIX=/usr/local
 # V=1 shows the commands.  SANITIZE=1 builds with address and undefined behaviour sanitizers.
@@ -205,7 +205,8 @@ test-rules: $(B)/tests/test_classify
 
 T ?= 60
 FUZZ := $(B)/tests/programs
-PARSERS := $(wildcard loader/policy/*.c loader/scenario/*.c) loader/error.c loader/packet.c
+PARSERS := $(wildcard loader/policy/*.c loader/scenario/*.c) loader/error.c loader/packet.c \
+	$(addprefix loader/forward/,ip.c reassemble.c coalesce.c)
 
 $(FUZZ)/fuzz: $(FUZZ)/fuzz.o $(TEST_PARTS) $(B)/libshrike.a
 	$(call say,LD,$@) $(CC) $(LDFLAGS) $^ -o $@ $(LIBS) -lcmocka
@@ -219,7 +220,7 @@ fuzz: $(FUZZ)/fuzz
 	$(Q)$< -t $(T) $(if $(S),-s $(S) -n 1)
 
 # sanitized in every build, but by clang, whose sanitizers cannot be linked with gcc's
-FUZZERS := $(if $(filter 1,$(SANITIZE)),,$(FUZZ)/fuzz_policy $(FUZZ)/fuzz_scenario)
+FUZZERS := $(if $(filter 1,$(SANITIZE)),,$(addprefix $(FUZZ)/fuzz_,policy scenario forward))
 
 fuzz-parsers: $(FUZZERS)
 	$(Q)selftests/parsers -t $(T) $^

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -34,12 +35,18 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* The fragment that begins at @off; the first one has @len bytes behind the UDP header. */
-static bool add(bool is6, uint32_t id, size_t off, size_t len, bool more, uint64_t now_ns)
+static bool add_made(size_t len, uint64_t now_ns)
+{
+	struct ip_packet p;
+
+	assert_int_equal(ip_parse(made, len, &p), 0);
+	assert_true(p.is_fragment);
+	return reassembly_add(table, &p, now_ns, TIMEOUT_NS, &whole);
+}
+
+static size_t make_fragment(bool is6, uint32_t id, size_t off, size_t len, bool more)
 {
 	struct packet_spec spec;
-	struct ip_packet p;
-	size_t packet_len;
 
 	packet_spec_init(&spec);
 	spec.l4_proto = IPPROTO_UDP;
@@ -50,10 +57,27 @@ static bool add(bool is6, uint32_t id, size_t off, size_t len, bool more, uint64
 	spec.frag_id = id;
 	spec.frag_off = off;
 	spec.frag_more = more;
-	packet_len = make_packet(is6, &spec);
-	assert_int_equal(ip_parse(made, packet_len, &p), 0);
-	assert_true(p.is_fragment);
-	return reassembly_add(table, &p, now_ns, TIMEOUT_NS, &whole);
+	return make_packet(is6, &spec);
+}
+
+/* The fragment that begins at @off; the first one has @len bytes behind the UDP header. */
+static bool add(bool is6, uint32_t id, size_t off, size_t len, bool more, uint64_t now_ns)
+{
+	return add_made(make_fragment(is6, id, off, len, more), now_ns);
+}
+
+/* The same of IPv6, with an empty destination options header before the fragment header. */
+static bool add_with_options(uint32_t id, size_t off, size_t len, bool more)
+{
+	static const uint8_t options[] = {IPPROTO_FRAGMENT, 0, 1, 4, 0, 0, 0, 0};
+	size_t packet_len = make_fragment(true, id, off, len, more) + sizeof(options);
+	uint16_t payload_len = htons(packet_len - 40);
+
+	memmove(made + 40 + sizeof(options), made + 40, packet_len - 40 - sizeof(options));
+	memcpy(made + 40, options, sizeof(options));
+	memcpy(made + 4, &payload_len, sizeof(payload_len));
+	made[6] = IPPROTO_DSTOPTS;
+	return add_made(packet_len, 0);
 }
 
 /* The datagram of the first three tests: 8 + 1,000, then 1,000, then 5 bytes. */
@@ -119,6 +143,23 @@ static void a_datagram_beyond_65535_bytes_is_never_made(void **state)
 	assert_false(add(false, 7, 0, 1000, true, 0));
 }
 
+/* Its extension headers count (RFC 8200, section 4.5). */
+static void an_ipv6_payload_beyond_65535_bytes_is_never_made(void **state)
+{
+	(void)state;
+	assert_false(add(true, 7, 0, 32000 - 8, true, 0));
+	assert_false(add(true, 7, 32000, 32000, true, 0));
+	assert_true(add(true, 7, 64000, 1535, false, 0));
+	assert_false(add_with_options(8, 0, 32000 - 8, true));
+	assert_false(add_with_options(8, 32000, 32000, true));
+	assert_true(add_with_options(8, 64000, 1535 - 8, false));
+	assert_int_equal(whole.l4_off, 48);
+	assert_int_equal(whole.len, 40 + 65535);
+	assert_false(add_with_options(9, 0, 32000 - 8, true));
+	assert_false(add_with_options(9, 32000, 32000, true));
+	assert_false(add_with_options(9, 64000, 1535, false));
+}
+
 static void datagrams_do_not_mix(void **state)
 {
 	(void)state;
@@ -166,6 +207,8 @@ int main(void)
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_datagram_beyond_65535_bytes_is_never_made, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(an_ipv6_payload_beyond_65535_bytes_is_never_made,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(datagrams_do_not_mix, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(half_a_datagram_is_forgotten_in_time, set_up,
 						tear_down),

@@ -2,7 +2,6 @@
 #include "coalesce.h"
 
 #include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <string.h>
 
 #define PACKET_MAX 65500 /* of the packet put together, bytes */
@@ -124,7 +123,7 @@ static void run_begin(struct coalesce_run *run, const struct ip_packet *p, uint3
 
 /**
  * coalesce_add() - Add a TCP packet
- * @packet: not a fragment, with a whole TCP header
+ * @packet: not a fragment; tcp_parse() accepted it
  */
 void coalesce_add(struct coalescer *c, const struct ip_packet *packet)
 {

@@ -137,7 +137,8 @@ static void pass_error(struct worker *w, const union addr *from, const uint8_t *
 	if (quoted_len > sizeof(request))
 		quoted_len = sizeof(request);
 	ip_length_set(quoted, version, header_len, quoted_len);
-	if (ip_parse(quoted, quoted_len, &about) || about.len < about.l4_off + sizeof(echo))
+	if (ip_parse(quoted, quoted_len, &about) || about.ends.version != version ||
+	    about.len < about.l4_off + sizeof(echo))
 		return;
 	memcpy(&echo, quoted + about.l4_off, sizeof(echo));
 	flow = flow_by_id(w, &echo, version, &about.ends.daddr);

@@ -8,7 +8,6 @@
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/ip_icmp.h>
-#include <netinet/tcp.h>
 #include <string.h>
 
 #define EXTENSION_HEADERS_MAX 8 /* the dataplane accepts fewer */
@@ -140,6 +139,25 @@ int ip_parse(uint8_t *data, size_t len, struct ip_packet *packet)
 	if (!err)
 		*packet = p;
 	return err;
+}
+
+/**
+ * tcp_parse() - Read a TCP header
+ * @packet: not a later fragment
+ * @header: is filled on success, without its options, which are there
+ *
+ * Return: 0, or -EBADMSG where the packet does not hold the whole header.
+ */
+int tcp_parse(const struct ip_packet *packet, struct tcphdr *header)
+{
+	uint32_t len = packet->len - packet->l4_off;
+
+	if (len < sizeof(*header))
+		return -EBADMSG;
+	memcpy(header, packet->data + packet->l4_off, sizeof(*header));
+	if (header->th_off < sizeof(*header) / 4 || len < header->th_off * 4u)
+		return -EBADMSG;
+	return 0;
 }
 
 /**
@@ -279,7 +297,7 @@ void ip_ends_swap(const struct ip_ends *from, struct ip_ends *to)
 /**
  * tcp_reset_build() - The answer of a closed port to a SYN (RFC 9293, section 3.10.7.1)
  * @to: becomes an IP packet
- * @syn: has a whole TCP header
+ * @syn: tcp_parse() accepted it
  *
  * Return: its length.
  */

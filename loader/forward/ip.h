@@ -8,6 +8,7 @@
 #ifndef SHRIKE_FORWARD_IP_H
 #define SHRIKE_FORWARD_IP_H
 
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -64,6 +65,7 @@ struct ip_packet {
 };
 
 int ip_parse(uint8_t *data, size_t len, struct ip_packet *packet);
+int tcp_parse(const struct ip_packet *packet, struct tcphdr *header);
 uint64_t ip_sum(const void *data, size_t len, uint64_t sum);
 uint16_t ip_fold(uint64_t sum);
 uint64_t ip_pseudo_sum(const struct ip_ends *ends, uint8_t l4_proto, uint32_t l4_len);

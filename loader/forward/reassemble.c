@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "reassemble.h"
 
+#include <netinet/ip6.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -167,8 +168,10 @@ static bool keep(struct reassembly *r, struct datagram *d, const struct ip_packe
 static bool put_together(struct reassembly *r, struct datagram *d, struct ip_packet *whole)
 {
 	uint32_t len = d->header_len + d->total;
+	/* IPv6 counts the extension headers, but not its own (RFC 8200, section 4.5) */
+	uint32_t uncounted = d->ends.version == IP_VERSION_4 ? 0 : sizeof(struct ip6_hdr);
 
-	if (len > DATAGRAM_MAX && d->ends.version == IP_VERSION_4)
+	if (len - uncounted > DATAGRAM_MAX)
 		return false;
 	memcpy(r->whole, d->header, d->header_len);
 	for (size_t i = 0; i < d->n; i++)

@@ -352,12 +352,7 @@ void tcp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
 	struct tcphdr tcp;
 	uint8_t flags;
 
-	if (p->len < p->l4_off + sizeof(tcp)) {
-		w->status->rx_ignored++;
-		return;
-	}
-	memcpy(&tcp, p->data + p->l4_off, sizeof(tcp));
-	if (tcp.th_off < 5 || p->len < p->l4_off + tcp.th_off * 4u) {
+	if (tcp_parse(p, &tcp)) {
 		w->status->rx_ignored++;
 		return;
 	}
