@@ -8,6 +8,7 @@
 declare -A PROCESS=()    # name -> pid of what start() started and stop() has not ended
 declare -A SESSION_IN=() # name -> descriptor on which a session takes its orders
 declare -A SESSION_OUT=()
+AT_END=() # what at_end() was told
 
 # die WHY: the test has failed.
 die() {
@@ -45,6 +46,11 @@ expect() {
 	[ $status -eq "$wanted" ] ||
 		die "$*: expected exit status $wanted, got $status: ${ERR:0:300} ${OUT:0:300}"
 	echo "exit status $status: $*"
+}
+
+# at_end COMMAND: a line of shell for when all processes of the test have ended; what it prints was left
+at_end() {
+	AT_END+=("$1")
 }
 
 # wait_for [-t SECONDS] COMMAND...: until it succeeds, at most 10 seconds.
@@ -203,7 +209,7 @@ is_gone() {
 
 # Leaves nothing, or says what stayed in $WORK/ID.leftover, for which the whole run fails.
 clean_up() {
-	local status=$? pid ns ids
+	local status=$? pid ns ids command
 	trap - EXIT
 	trap '' INT TERM HUP
 	dump_output
@@ -221,6 +227,9 @@ clean_up() {
 	# shellcheck disable=SC2086
 	(wait_for is_gone $ids) >/dev/null ||
 		echo "BPF programs" $ids >"$WORK/$ID.leftover"
+	for command in "${AT_END[@]}"; do
+		(eval "$command") >>"$WORK/$ID.leftover"
+	done
 	find "$T" -mindepth 1 ! -name why -delete
 	exit $status
 }

@@ -26,11 +26,12 @@ static bool is_refused(long result)
 	return result < 0 && errno == EPERM;
 }
 
-static long get_fd_by_id(void)
+/* Whose descriptor it is needs no capability: EBADF where the filter lets it pass. */
+static long update_map(void)
 {
-	union bpf_attr attr = {.map_id = 1};
+	union bpf_attr attr = {.map_fd = -1};
 
-	return syscall(SYS_bpf, BPF_MAP_GET_FD_BY_ID, &attr, sizeof(attr));
+	return syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &attr, sizeof(attr));
 }
 
 static bool executable_memory_is_refused(void)
@@ -64,7 +65,7 @@ static int reach_out(void)
 		return number;
 	if (number++, !is_refused(setuid(0)))
 		return number;
-	if (number++, !is_refused(get_fd_by_id()))
+	if (number++, !is_refused(update_map()))
 		return number;
 	if (number++, !executable_memory_is_refused())
 		return number;

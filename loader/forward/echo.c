@@ -304,7 +304,7 @@ static void send_request(struct worker *w, struct echo_flow *flow, const struct 
 		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
-	int ttl = p->ttl - 1;
+	int ttl = p->ttl > 1 ? p->ttl - 1 : 1; /* what is delivered here has arrived */
 
 	control.header.cmsg_len = CMSG_LEN(sizeof(ttl));
 	control.header.cmsg_level = is4 ? IPPROTO_IP : IPPROTO_IPV6;

@@ -106,7 +106,9 @@ static bool answer(struct worker *w, struct udp_flow *flow, uint8_t *data, size_
 		header.gso_size = segment;
 		header.hdr_len = header_len;
 		transmit(w, flow->entry.peer->mac, &header, &part, 1, version);
-		if (w->status->tx_failed != failed) {
+		/* a full queue and a device that is down lose it as any wire does */
+		if (w->status->tx_failed != failed && errno != ENOBUFS && errno != ENETDOWN &&
+		    errno != ENXIO) {
 			/* it is about to be sent one by one */
 			w->status->tx_failed = failed;
 			w->status->tx_packets--;

@@ -353,6 +353,8 @@ test_local_forwarding_dials_localhost() {
 	probe refused "$PEER" tcp 100.64.0.1 8081
 	pings ok "$PEER" 100.64.0.1
 	pings ok "$PEER" fd64::1
+	pings ok "$PEER" 100.64.0.1 -t 1 # it has arrived
+	pings ok "$PEER" fd64::1 -t 1
 	is "at the server" "from=127.0.0.1" "$(grep -o 'from=[0-9.]*' "$T/local4u.log" | tail -n 1)"
 	# without local forwarding it goes up, and nobody listens there
 	policy up <<-EOF2

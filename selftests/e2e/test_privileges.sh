@@ -3,7 +3,8 @@
 # Which rights shrike keeps, and whom its pins let in.
 
 tests "veth tun" \
-	run_keeps_only_the_capabilities_that_it_needs
+	run_keeps_only_the_capabilities_that_it_needs \
+	run_ends_a_forwarder_that_does_not_leave
 tests "veth" \
 	pins_are_for_root_alone
 
@@ -52,6 +53,18 @@ test_run_keeps_only_the_capabilities_that_it_needs() {
 		"$T/run-wt0.err")"
 	is_bare wt0 || die "still there: $(programs wt0)"
 	nothing_is_pinned
+}
+
+test_run_ends_a_forwarder_that_does_not_leave() {
+	local child
+	forwarding_topology "$1"
+	run_forwarder
+	child=$(forwarder pid)
+	kill -STOP "$child"
+	stop run-wt0
+	is "exit status" 0 $STATUS
+	[ ! -e "/proc/$child" ] || die "the forwarder is still there"
+	is_bare wt0 || die "still there: $(programs wt0)"
 }
 
 test_pins_are_for_root_alone() {

@@ -14,22 +14,39 @@ tests "unit" \
 
 SYSTEMD=/lib/systemd/systemd
 
+# remove_cgroups: which takes until the last process in them is gone
+remove_cgroups() {
+	find "$T/cgroup/$CGROUP" -depth -type d -exec rmdir {} + || [ ! -e "$T/cgroup/$CGROUP" ]
+}
+
+# own_cgroup: for systemd to be the root of
+own_cgroup() {
+	CGROUP=${WORK##*/}-${T##*/}
+	mkdir "$T/cgroup"
+	mount -t cgroup2 "$ID" "$T/cgroup" || skip "there is no cgroup2"
+	mkdir "$T/cgroup/$CGROUP"
+	at_end "(wait_for remove_cgroups) >/dev/null; rmdir '$T/cgroup/$CGROUP' 2>/dev/null &&
+		echo 'cgroup $CGROUP'; umount '$T/cgroup'"
+}
+
 # boot_systemd POLICY: until it takes orders; it ends when process "systemd" is killed
 boot_systemd() {
 	local target
 	[ -x $SYSTEMD ] || skip "there is no systemd"
+	own_cgroup
 	mkdir "$T/units" "$T/units/shrike@.service.d"
 	for target in sysinit basic multi-user network-pre shutdown; do
 		printf '[Unit]\nDefaultDependencies=no\n' >"$T/units/$target.target"
 	done
 	sed 's|@SBINDIR@|/run/sbin|' "$TREE/dist/shrike@.service" >"$T/units/shrike@.service"
 	# there is no journal
-	printf '[Service]\nStandardOutput=file:/run/shrike.out\nStandardError=file:/run/shrike.err\n' \
+	printf '[Service]\nStandardOutput=append:/run/shrike.out\nStandardError=append:/run/shrike.err\n' \
 		>"$T/units/shrike@.service.d/output.conf"
 	# who looks for leaks traces the process, which the unit forbids
 	is_sanitized && printf '[Service]\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n' \
 		>"$T/units/shrike@.service.d/sanitizer.conf"
-	start systemd "$ROUTER" unshare --pid --mount --uts --ipc --cgroup --fork --kill-child \
+	start systemd "$ROUTER" bash -c 'echo 0 >"$1/cgroup.procs" && shift && exec "$@"' own-cgroup \
+		"$T/cgroup/$CGROUP" unshare --pid --mount --uts --ipc --cgroup --fork --kill-child \
 		--mount-proc bash -c '
 			mount -t tmpfs tmpfs /run && mount -t cgroup2 cgroup2 /sys/fs/cgroup &&
 			mount -t bpf bpf /sys/fs/bpf && mount --bind -o ro /proc/sys /proc/sys &&
@@ -51,8 +68,9 @@ systemd_is_up() {
 	[ "$(in_systemd systemctl is-active multi-user.target 2>/dev/null)" = active ]
 }
 
-forwarder_is_ready() {
-	in_systemd grep -q "forwarder is ready" /run/shrike.out
+# forwarders_were N: have become ready so far
+forwarders_were() {
+	[ "$(in_systemd grep -c "forwarder is ready" /run/shrike.out)" = "$1" ]
 }
 
 # service PROPERTY
@@ -65,8 +83,11 @@ processes_of_the_service() {
 	pgrep --ns "$(pgrep -P "${PROCESS[systemd]}")" --nslist pid -f "^/run/sbin/shrike run" | sort -n
 }
 
+# is_pinned: with a link that survives its process
 is_pinned() {
-	in_systemd find /sys/fs/bpf/shrike -name link_egress | grep -q .
+	local pins
+	pins=$(in_systemd find /sys/fs/bpf/shrike -type f -printf '%f ') || return
+	[[ $pins == *prog_ingress* ]] && { ! has_tcx || [[ $pins == *link_egress* ]]; }
 }
 
 forwards_for_peers() {
@@ -80,11 +101,21 @@ forwards_for_peers() {
 }
 
 has_restarted() {
-	[ "$(service NRestarts)" = 1 ] && [ "$(service ActiveState)" = active ] && forwarder_is_ready
+	[ "$(service NRestarts)" = 1 ] && [ "$(service ActiveState)" = active ] && forwarders_were 2
 }
 
 generation_is_two() {
 	in_systemd grep -q "generation 2 in force" /run/shrike.out
+}
+
+has_ended() {
+	[ "$(service ActiveState)" = inactive ]
+}
+
+nothing_of_the_service_is_left() {
+	is "result" success "$(service Result)"
+	is_bare wt0 || die "still there: $(programs wt0)"
+	is "pins" "" "$(in_systemd find /sys/fs/bpf/shrike -type f)"
 }
 
 test_the_unit_runs_and_confines_the_service() {
@@ -93,7 +124,7 @@ test_the_unit_runs_and_confines_the_service() {
 	serve_all "$LAN" 8080
 	boot_systemd forward
 	expect 0 in_systemd systemctl start shrike@wt0
-	wait_for forwarder_is_ready
+	wait_for forwarders_were 1
 	is_protected wt0 || die "not protected"
 	forwards_for_peers
 
@@ -106,6 +137,7 @@ test_the_unit_runs_and_confines_the_service() {
 	is "user of the forwarder" "0 0 0 0" "$(user_of "${pids[1]}")"
 	is "system calls of the forwarder" filtered "$(system_calls "${pids[1]}")"
 	is_pinned || die "not pinned"
+	is "pins for others" "" "$(in_systemd find /sys/fs/bpf/shrike -perm /077)"
 
 	expect 0 in_systemd systemctl reload shrike@wt0
 	wait_for generation_is_two
@@ -115,13 +147,16 @@ test_the_unit_runs_and_confines_the_service() {
 	forwards_for_peers
 	is_pinned || die "not pinned"
 
-	# a forwarder that does not leave when it is asked to is killed
+	# run alone is told to end, and has to kill a forwarder that cannot leave
 	mapfile -t pids < <(processes_of_the_service)
 	kill -STOP "${pids[1]}"
+	in_systemd systemctl kill --kill-whom=main shrike@wt0
+	wait_for has_ended
+	nothing_of_the_service_is_left
+	expect 0 in_systemd systemctl start shrike@wt0
+	wait_for forwarders_were 3
 	expect 0 in_systemd systemctl stop shrike@wt0
-	is "result" success "$(service Result)"
-	is_bare wt0 || die "still there: $(programs wt0)"
-	is "pins" "" "$(in_systemd find /sys/fs/bpf/shrike -type f)"
+	nothing_of_the_service_is_left
 	stop systemd KILL
 }
 
