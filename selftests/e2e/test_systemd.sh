@@ -53,6 +53,7 @@ boot_systemd() {
 			mkdir /run/units /run/sbin /run/etc /run/etc/shrike && cp -R "$1"/units /run &&
 			cp "$1/$2.yaml" /run/etc/shrike/wt0.yaml && cp "$3" /run/sbin/shrike &&
 			mount -t overlay -o lowerdir=/run/etc:/etc overlay /etc &&
+			mount -t tmpfs tmpfs /tmp && mount -t tmpfs tmpfs /var/tmp && # PrivateTmp=
 			export container=shrike SYSTEMD_UNIT_PATH=/run/units &&
 			exec "$4" --system --unit=multi-user.target --log-target=console' \
 		boot "$T" "$1" "$SHRIKE" $SYSTEMD
@@ -88,6 +89,16 @@ is_pinned() {
 	local pins
 	pins=$(in_systemd find /sys/fs/bpf/shrike -type f -printf '%f ') || return
 	[[ $pins == *prog_ingress* ]] && { ! has_tcx || [[ $pins == *link_egress* ]]; }
+}
+
+# its private /tmp and /var/tmp, if they are not in those of systemd alone
+temporary_directories_outside() {
+	local dirs dir
+	mapfile -t dirs < <(in_systemd find /tmp /var/tmp -maxdepth 1 -name 'systemd-private-*')
+	[ ${#dirs[@]} = 2 ] || die "private directories: ${dirs[*]}"
+	for dir in "${dirs[@]}"; do
+		[ ! -e "$dir" ] || echo "$dir"
+	done
 }
 
 forwards_for_peers() {
@@ -138,6 +149,7 @@ test_the_unit_runs_and_confines_the_service() {
 	is "system calls of the forwarder" filtered "$(system_calls "${pids[1]}")"
 	is_pinned || die "not pinned"
 	is "pins for others" "" "$(in_systemd find /sys/fs/bpf/shrike -perm /077)"
+	is "temporary directories of this machine" "" "$(temporary_directories_outside)"
 
 	expect 0 in_systemd systemctl reload shrike@wt0
 	wait_for generation_is_two
