@@ -59,17 +59,6 @@ static int print_json(const struct scenario_step *step, const struct story_resul
 	return 0;
 }
 
-static void print_stages(const struct story_result *result)
-{
-	char message[STORY_MESSAGE_MAX];
-	bool allowed;
-
-	for (enum stage stage = 0; stage < STAGE_MAX; stage++)
-		if (story_message(result->event, result->rule_id, stage, message, sizeof(message),
-				  &allowed))
-			printf("    %s: %s\n", story_stage_title(stage), message);
-}
-
 static int print_text(const struct report *report, const struct scenario *scenario,
 		      const struct scenario_step *step, const struct story_result *result,
 		      const char *why, struct error *error)
@@ -88,7 +77,7 @@ static int print_text(const struct report *report, const struct scenario *scenar
 		       output_colour_off(report->colour));
 	putchar('\n');
 	if (report->verbose)
-		print_stages(result);
+		story_write_stages(result->event, result->rule_id, "    ", stdout);
 	return 0;
 }
 

@@ -136,8 +136,7 @@ static int parse(const struct command *command, int argc, char **argv, struct se
 static const char *comment_of(const struct session *session, const struct trace_event *event,
 			      const char *rule_id, char text[COMMENT_MAX])
 {
-	char message[STORY_MESSAGE_MAX];
-	bool allowed;
+	FILE *stages;
 	int len;
 
 	len = snprintf(text, COMMENT_MAX, "verdict=%s reason=%s%s%s%s%s",
@@ -145,10 +144,13 @@ static const char *comment_of(const struct session *session, const struct trace_
 		       rule_id ? " rule=" : "", rule_id ? rule_id : "",
 		       event->flow_state ? " state=" : "",
 		       event->flow_state ? flow_state_name(event->flow_state) : "");
-	for (enum stage stage = 0; session->verbose && stage < STAGE_MAX; stage++)
-		if (story_message(event, rule_id, stage, message, sizeof(message), &allowed))
-			len += snprintf(text + len, COMMENT_MAX - len, "\n%s: %s",
-					story_stage_title(stage), message);
+	stages = session->verbose ? fmemopen(text + len, COMMENT_MAX - len, "w") : NULL;
+	if (!stages)
+		return text;
+	fputc('\n', stages);
+	story_write_stages(event, rule_id, "", stages);
+	fclose(stages);
+	*strrchr(text, '\n') = '\0';
 	return text;
 }
 
@@ -169,24 +171,16 @@ static void write_packet(struct session *session, const struct trace_record *rec
 	pcapng_packet(session->out, &packet);
 }
 
-static int print_text(struct session *session, const struct trace_event *event, const char *rule_id)
+static void print_text(struct session *session, const struct trace_event *event,
+		       const char *rule_id)
 {
 	char time[OUTPUT_TIME_LEN];
-	char *text;
 
-	if (!session->verbose) {
-		fprintf(session->out, "%s ",
-			output_time(time, event->time_ns + session->offset_ns));
-		story_write_line(event, rule_id, session->out);
-		fputc('\n', session->out);
-		return 0;
-	}
-	text = story_text(event, rule_id);
-	if (!text)
-		return -ENOMEM;
-	fputs(text, session->out);
-	free(text);
-	return 0;
+	fprintf(session->out, "%s ", output_time(time, event->time_ns + session->offset_ns));
+	story_write_line(event, rule_id, session->out);
+	fputc('\n', session->out);
+	if (session->verbose)
+		story_write_stages(event, rule_id, "    ", session->out);
 }
 
 static int print_json(struct session *session, const struct trace_event *event, const char *rule_id)
@@ -225,8 +219,10 @@ static int told(void *arg, const struct trace_record *record)
 		write_packet(session, record, rule_id);
 		return 0;
 	}
-	return session->json ? print_json(session, event, rule_id)
-			     : print_text(session, event, rule_id);
+	if (session->json)
+		return print_json(session, event, rule_id);
+	print_text(session, event, rule_id);
+	return 0;
 }
 
 static void report_losses(struct session *session)

@@ -295,6 +295,24 @@ static void describe(const struct trace_event *event, char tuple[STORY_MESSAGE_M
 }
 
 /**
+ * story_write_stages() - What a trace says about each stage, a line each
+ * @event: the record
+ * @rule_id: id of the rule with the number event->rule, NULL: none
+ * @indent: begins each line
+ * @out: where to
+ */
+void story_write_stages(const struct trace_event *event, const char *rule_id, const char *indent,
+			FILE *out)
+{
+	char message[STORY_MESSAGE_MAX];
+	bool allowed;
+
+	for (enum stage stage = 0; stage < STAGE_MAX; stage++)
+		if (story_message(event, rule_id, stage, message, sizeof(message), &allowed))
+			fprintf(out, "%s%s: %s\n", indent, story_stage_title(stage), message);
+}
+
+/**
  * story_text() - A whole trace as `shrike trace` prints it
  * @event: the record
  * @rule_id: id of the rule with the number event->rule, NULL: none
@@ -306,22 +324,17 @@ static void describe(const struct trace_event *event, char tuple[STORY_MESSAGE_M
  */
 char *story_text(const struct trace_event *event, const char *rule_id)
 {
-	char tuple[STORY_MESSAGE_MAX], protocol[STORY_MESSAGE_MAX], message[STORY_MESSAGE_MAX];
+	char tuple[STORY_MESSAGE_MAX], protocol[STORY_MESSAGE_MAX];
 	char *text = NULL;
-	bool allowed;
 	size_t len;
 	FILE *out;
-	int stage;
 
 	out = open_memstream(&text, &len);
 	if (!out)
 		return NULL;
 	describe(event, tuple, protocol);
 	fprintf(out, "\nPacket trace %s (%s)\n\n", tuple, protocol);
-	for (stage = 0; stage < STAGE_MAX; stage++) {
-		if (story_message(event, rule_id, stage, message, sizeof(message), &allowed))
-			fprintf(out, "%s: %s\n", story_stage_title(stage), message);
-	}
+	story_write_stages(event, rule_id, "", out);
 	fprintf(out, "\nFinal disposition: %s\n", disposition(event));
 	if (fclose(out)) {
 		free(text);

@@ -45,6 +45,8 @@ const char *story_stage_title(enum stage stage);
 
 bool story_message(const struct trace_event *event, const char *rule_id, enum stage stage,
 		   char *buf, size_t size, bool *allowed);
+void story_write_stages(const struct trace_event *event, const char *rule_id, const char *indent,
+			FILE *out);
 char *story_text(const struct trace_event *event, const char *rule_id);
 void story_write_line(const struct trace_event *event, const char *rule_id, FILE *out);
 char *story_result_line(const struct story_result *result);

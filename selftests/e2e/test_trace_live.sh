@@ -209,8 +209,8 @@ peer_acl_allowed rule ssh state syn_received$" "$(cat "$T/live.out")"
 	live --every 1000000 -v -c 1
 	probe ok "$PEER" tcp 100.64.0.1 8001
 	await_end live
-	matches "the text" "^.Packet trace .*Received: .*Final disposition: ALLOWED" \
-		"$(tr '\n' . <"$T/live.out")"
+	matches "the text" "^[0-9T:.Z-]+ in TCP .*: pass peer_acl_allowed rule ssh [a-z_ ]+;    Received: .*;\
+    Peer ACL: .*;    Completed: Processing completed" "$(tr '\n' ';' <"$T/live.out")"
 	expect 0 shrike trace live --duration 1ms
 }
 
