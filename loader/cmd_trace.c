@@ -47,7 +47,7 @@
 	"      --every N         only one in so many of those that match, on each CPU\n"           \
 	"      --snaplen BYTES   of each packet, at most (256)\n"                                  \
 	"  -j, --json            one object per packet and line\n"                                 \
-	"  -v, --verbose         all stages of each packet\n"                                      \
+	"  -v, --verbose         below each packet, its stages\n"                                  \
 	"\n" TRACE_FILTER_HELP "\n"                                                                \
 	"The filter works in the kernel: packets that do not match cost next to nothing.\n"        \
 	"Packets that were lost are counted and reported on stderr.\n"
