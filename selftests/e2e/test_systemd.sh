@@ -54,6 +54,7 @@ boot_systemd() {
 			cp "$1/$2.yaml" /run/etc/shrike/wt0.yaml && cp "$3" /run/sbin/shrike &&
 			mount -t overlay -o lowerdir=/run/etc:/etc overlay /etc &&
 			mount -t tmpfs tmpfs /tmp && mount -t tmpfs tmpfs /var/tmp && # PrivateTmp=
+			mount --make-rshared / && # as systemd does outside of containers
 			export container=shrike SYSTEMD_UNIT_PATH=/run/units &&
 			exec "$4" --system --unit=multi-user.target --log-target=console' \
 		boot "$T" "$1" "$SHRIKE" $SYSTEMD
@@ -91,6 +92,11 @@ is_pinned() {
 	[[ $pins == *prog_ingress* ]] && { ! has_tcx || [[ $pins == *link_egress* ]]; }
 }
 
+# may_write PATH: may run?
+may_write() {
+	in_systemd nsenter --mount --target "$(service MainPID)" test -w "$1"
+}
+
 # its private /tmp and /var/tmp, if they are not in those of systemd alone
 temporary_directories_outside() {
 	local dirs dir
@@ -109,6 +115,11 @@ forwards_for_peers() {
 		probe ok "$PEER" udp "$LAN_IP" 8080
 		pings ok "$PEER" "$LAN_IP"
 	done
+}
+
+# has_died PID: as this namespace numbers it
+has_died() {
+	! kill -0 "$1" 2>/dev/null
 }
 
 has_restarted() {
@@ -149,12 +160,19 @@ test_the_unit_runs_and_confines_the_service() {
 	is "system calls of the forwarder" filtered "$(system_calls "${pids[1]}")"
 	is_pinned || die "not pinned"
 	is "pins for others" "" "$(in_systemd find /sys/fs/bpf/shrike -perm /077)"
+	may_write /run/shrike/bpf || die "run may not pin"
+	may_write /run/shrike/cgroup && die "run may make cgroups"
 	is "temporary directories of this machine" "" "$(temporary_directories_outside)"
 
 	expect 0 in_systemd systemctl reload shrike@wt0
 	wait_for generation_is_two
 	is "said" "" "$(in_systemd cat /run/shrike.err)"
+	expect 0 in_systemd umount /sys/fs/bpf
+	expect 0 in_systemd mount -t bpf bpf /sys/fs/bpf
+	wait_for is_pinned
 	in_systemd systemctl kill --kill-whom=main -s KILL shrike@wt0
+	wait_for has_died "${pids[0]}" # and it takes a second to start again
+	is_protected wt0 || die "not protected"
 	wait_for has_restarted
 	forwards_for_peers
 	is_pinned || die "not pinned"
