@@ -32,6 +32,17 @@ static int64_t namespace_offset_ns(const char *clock, bool *known)
 }
 
 /**
+ * clock_ns() - A clock as this process reads it, in ns
+ */
+uint64_t clock_ns(clockid_t id)
+{
+	struct timespec now;
+
+	clock_gettime(id, &now);
+	return now.tv_sec * NS_PER_SEC + now.tv_nsec;
+}
+
+/**
  * clock_kernel_ns() - A clock as the kernel itself and its BPF programs read it
  * @id: CLOCK_MONOTONIC or CLOCK_BOOTTIME
  *
@@ -43,13 +54,10 @@ uint64_t clock_kernel_ns(clockid_t id)
 {
 	static int64_t monotonic_ns, boottime_ns;
 	static bool known;
-	struct timespec now;
 
 	if (!known) {
 		monotonic_ns = namespace_offset_ns("monotonic", &known);
 		boottime_ns = namespace_offset_ns("boottime", &known);
 	}
-	clock_gettime(id, &now);
-	return now.tv_sec * NS_PER_SEC + now.tv_nsec -
-	       (id == CLOCK_BOOTTIME ? boottime_ns : monotonic_ns);
+	return clock_ns(id) - (id == CLOCK_BOOTTIME ? boottime_ns : monotonic_ns);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The clocks that the programs in the kernel read.
+ * Clocks: as this process reads them, and as the programs in the kernel do.
  */
 #ifndef SHRIKE_CLOCK_H
 #define SHRIKE_CLOCK_H
@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <time.h>
 
+uint64_t clock_ns(clockid_t id);
 uint64_t clock_kernel_ns(clockid_t id);
 
 #endif /* SHRIKE_CLOCK_H */

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "command.h"
 #include "counters_print.h"
 #include "live.h"
@@ -92,14 +93,6 @@ static int parse(const struct command *command, int argc, char **argv, struct st
 	if (status < 0 && argc - optind > 1)
 		status = command_usage(command, "unexpected argument '%s'", argv[optind + 1]);
 	return status;
-}
-
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
 /* Asks the kernel anew each time: the generation may be another one, or gone. */

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "command.h"
 #include "flow_print.h"
 #include "output.h"
@@ -53,14 +53,6 @@ struct session {
 	bool verbose;
 	bool unread; /* the reader of the output has gone */
 };
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
 
 static int set_option(struct session *session, int option, const char *argument,
 		      struct error *error)
@@ -252,7 +244,7 @@ static int look(struct session *session, struct error *error)
 /* Read, hand over, and once a second look around. */
 static int step(struct session *session, struct error *error)
 {
-	uint64_t now_ns = monotonic_ns();
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
 	int err = trace_live_read(session->trace, error);
 
 	if (err == -ENOMEM)
@@ -288,10 +280,10 @@ static int loop(struct session *session, struct error *error)
 	int err = 0;
 
 	if (session->duration_ns)
-		session->end_ns = monotonic_ns() + session->duration_ns;
-	session->look_ns = monotonic_ns() + LOOK_PERIOD_NS;
+		session->end_ns = clock_ns(CLOCK_MONOTONIC) + session->duration_ns;
+	session->look_ns = clock_ns(CLOCK_MONOTONIC) + LOOK_PERIOD_NS;
 	while (!err && !over && !is_over(session)) {
-		if (session->end_ns && monotonic_ns() >= session->end_ns)
+		if (session->end_ns && clock_ns(CLOCK_MONOTONIC) >= session->end_ns)
 			over = true;
 		else
 			err = wait(session, &over, error);
@@ -368,8 +360,8 @@ static int sum_up(struct session *session, struct error *error)
 
 	trace_live_stats(session->trace, &stats);
 	if (session->path && !session->unread)
-		pcapng_statistics(session->out, monotonic_ns() + session->offset_ns, stats.told,
-				  stats.lost);
+		pcapng_statistics(session->out, clock_ns(CLOCK_MONOTONIC) + session->offset_ns,
+				  stats.told, stats.lost);
 	fprintf(stderr, "shrike: %llu packets traced, %llu matched, %llu lost\n",
 		(unsigned long long)session->shown, (unsigned long long)stats.matched,
 		(unsigned long long)stats.lost);

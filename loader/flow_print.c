@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "clock.h"
 #include "conntrack.h"
@@ -71,11 +70,7 @@ uint64_t flow_event_id(const struct flow_event *event)
  */
 uint64_t flow_clock_offset_ns(void)
 {
-	uint64_t monotonic_ns = clock_kernel_ns(CLOCK_MONOTONIC);
-	struct timespec real;
-
-	clock_gettime(CLOCK_REALTIME, &real);
-	return real.tv_sec * UINT64_C(1000000000) + real.tv_nsec - monotonic_ns;
+	return clock_ns(CLOCK_REALTIME) - clock_kernel_ns(CLOCK_MONOTONIC);
 }
 
 static bool has_ports(const struct flow_event *event)

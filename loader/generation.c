@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "classify/classify.h"
+#include "clock.h"
 #include "conntrack.h"
 #include "fragment.h"
 #include "generation_rules.h"
@@ -169,10 +169,8 @@ static void set_instance(const struct generation_spec *spec, const struct config
 			 struct instance *instance)
 {
 	const struct policy *policy = spec->policy;
-	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	instance->applied_ns = now.tv_sec * 1000000000ull + now.tv_nsec;
+	instance->applied_ns = clock_ns(CLOCK_REALTIME);
 	instance->config = *config;
 	instance->policy_len = policy->text_len;
 	instance->rules = policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules;

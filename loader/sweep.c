@@ -3,11 +3,9 @@
 
 #include <stddef.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "fragment.h"
-
-#define NS_PER_SEC 1000000000ull
 
 #define COST_PERCENT	  2  /* of a core, at most */
 #define COST_PERCENT_BUSY 20 /* while room is made, or most entries turn out dead */
@@ -67,14 +65,6 @@ void sweep_restart(struct sweep *sweep)
 void sweep_free(struct sweep *sweep)
 {
 	map_batch_free(&sweep->batch);
-}
-
-static uint64_t cpu_time_ns(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-	return time.tv_sec * NS_PER_SEC + time.tv_nsec;
 }
 
 static unsigned int idle_bucket(uint64_t idle_ns)
@@ -319,7 +309,7 @@ int sweep_step(struct sweep *sweep, const struct conntrack *conntrack,
 	       struct error *error)
 {
 	size_t end = conntrack->n + (sweep->fragments_fd >= 0);
-	uint64_t start_ns = cpu_time_ns(), removed = sweep->removed, cost_ns;
+	uint64_t start_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID), removed = sweep->removed, cost_ns;
 	uint32_t entries = 0;
 	bool pass_done;
 	int err = 0;
@@ -334,7 +324,7 @@ int sweep_step(struct sweep *sweep, const struct conntrack *conntrack,
 			entries += sweep->batch.count;
 	}
 	pass_done = sweep->at >= end;
-	cost_ns = cpu_time_ns() - start_ns;
+	cost_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns;
 	sweep->entries += entries;
 	sweep->cost_ns += cost_ns;
 	if (!err)

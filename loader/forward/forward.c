@@ -22,9 +22,9 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "worker.h"
 
 #define LOOK_NS	       (SECOND_NS / 10) /* how often another process's policy is looked for */
@@ -63,14 +63,6 @@ static void say(struct forward *forward, bool is_error, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	forward->log(forward->arg, is_error, text);
-}
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * SECOND_NS + now.tv_nsec;
 }
 
 static void set_timer(struct forward *forward, uint64_t first_ns, uint64_t period_ns)
@@ -209,7 +201,7 @@ static void start(struct forward *forward)
 	forward->pid_fd = syscall(SYS_pidfd_open, pid, 0);
 	forward->control_fd = pair[0];
 	forward->is_ready = false;
-	forward->started_ns = monotonic_ns();
+	forward->started_ns = clock_ns(CLOCK_MONOTONIC);
 	watch(forward, forward->pid_fd);
 	watch(forward, forward->control_fd);
 	set_timer(forward, LOOK_NS, LOOK_NS);
@@ -291,7 +283,8 @@ static void on_report(struct forward *forward)
 
 static void on_end(struct forward *forward)
 {
-	bool was_stable = forward->is_ready && monotonic_ns() - forward->started_ns >= STABLE_NS;
+	bool was_stable = forward->is_ready &&
+			  clock_ns(CLOCK_MONOTONIC) - forward->started_ns >= STABLE_NS;
 
 	ended(forward);
 	if (!forward->is_wanted)

@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <net/if.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 #include <xdp/xsk.h>
 
+#include "clock.h"
 #include "worker.h"
 
 #define QUEUES_MAX	 64 /* as xsks_v1 has slots */
@@ -24,6 +26,8 @@
 #define FRAME_OVERHEAD	 (256 + 2) /* XDP's headroom, and ours */
 #define BATCH		 256
 #define BATCHES_PER_CALL 4
+#define BUSY_MAX_NS	 (2 * SECOND_NS)
+#define BUSY_LOOK_MS	 10
 
 struct xsk {
 	struct watch watch;
@@ -131,6 +135,33 @@ static void close_queue(struct xsk *xsk)
 		xsk_umem__delete(xsk->umem);
 	if (xsk->area && xsk->area != MAP_FAILED)
 		munmap(xsk->area, xsk->bytes);
+	*xsk = (struct xsk){.frame_size = xsk->frame_size};
+}
+
+/* Return: whether the parent wants none any more. */
+static bool wait_for_queue(const struct worker *w)
+{
+	struct pollfd parent = {.fd = w->start.control_fd};
+
+	return poll(&parent, 1, BUSY_LOOK_MS) > 0;
+}
+
+/*
+ * The queue of a forwarder that was killed is free only a while after its process has gone: a
+ * kernel worker gives it back, under the rtnl lock (net/xdp/xsk_buff_pool.c, xp_put_pool()).  A
+ * queue that is busy for longer belongs to somebody else.
+ */
+static int open_queue_in_time(struct worker *w, struct xsk *xsk, uint32_t queue, uint32_t frames,
+			      struct error *error)
+{
+	uint64_t deadline_ns = clock_ns(CLOCK_MONOTONIC) + BUSY_MAX_NS;
+	int err = open_queue(w, xsk, queue, frames, error);
+
+	while (err == -EBUSY && clock_ns(CLOCK_MONOTONIC) < deadline_ns && !wait_for_queue(w)) {
+		close_queue(xsk);
+		err = open_queue(w, xsk, queue, frames, error);
+	}
+	return err;
 }
 
 /**
@@ -156,7 +187,7 @@ int sockets_open(struct worker *w, struct error *error)
 		return error_set(error, ENOMEM, "out of memory");
 	for (uint32_t queue = 0; queue < queues && !err; queue++) {
 		w->xsks[queue].frame_size = frame;
-		err = open_queue(w, &w->xsks[queue], queue, frames, error);
+		err = open_queue_in_time(w, &w->xsks[queue], queue, frames, error);
 		if (err == -EINVAL && queue) {
 			close_queue(&w->xsks[queue]);
 			queues = queue; /* the others exist, but are not in use */

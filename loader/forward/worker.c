@@ -13,9 +13,9 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fragment.h"
 
 #define EVENTS_PER_ROUND 256
@@ -35,14 +35,6 @@ int worker_watch(struct worker *w, int fd, struct watch *watch, uint32_t events)
 	struct epoll_event event = {.events = events, .data.ptr = watch};
 
 	return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
-}
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * SECOND_NS + now.tv_nsec;
 }
 
 /* An error about TCP is for the private namespace, which knows its connections. */
@@ -240,7 +232,7 @@ static void round_of_events(struct worker *w)
 	int timeout_ms = !TAILQ_EMPTY(&w->unfinished) ? 0 : w->n_flows ? TICK_MS : -1;
 	int n = epoll_wait(w->epoll_fd, events, EVENTS_PER_ROUND, timeout_ms);
 
-	w->now_ns = monotonic_ns();
+	w->now_ns = clock_ns(CLOCK_MONOTONIC);
 	for (int i = 0; i < n; i++) {
 		struct watch *watch = events[i].data.ptr;
 
@@ -313,7 +305,7 @@ int worker_main(const struct worker_start *start)
 	prctl(PR_SET_NAME, "shrike-forward");
 	w->start = *start;
 	w->order = start->order;
-	w->now_ns = monotonic_ns();
+	w->now_ns = clock_ns(CLOCK_MONOTONIC);
 	if (open_all(w, &error)) {
 		report(w, false, error.text);
 		return 1;

@@ -9,6 +9,8 @@ tests "veth tun" \
 	tcp_udp_and_ping_are_forwarded_without_the_kernels_router \
 	without_a_forwarder_packets_drop_and_a_new_one_comes_at_once \
 	a_killed_forwarder_leaves_nothing_open \
+	a_queue_that_is_busy_is_waited_for \
+	a_queue_that_somebody_has_is_said \
 	a_revoked_rule_cuts_connections_at_once \
 	streams_arrive_whole_both_ways_and_half_closed \
 	many_connections_are_forwarded_at_once \
@@ -114,6 +116,46 @@ test_a_killed_forwarder_leaves_nothing_open() {
 
 lan_has_no_connection() {
 	[ -z "$(in_ns "$LAN" ss -Htn state established)" ]
+}
+
+# As that of a killed forwarder is until the kernel has cleaned up.
+test_a_queue_that_is_busy_is_waited_for() {
+	run_beside_occupant "$1"
+	wait_for a_child_waits
+	stop occupant
+	wait_for forwarder_runs
+	probe ok "$PEER" tcp 192.168.77.2 8080
+	is "errors" "" "$(cat "$T/run-wt0.err")"
+}
+
+test_a_queue_that_somebody_has_is_said() {
+	run_beside_occupant "$1"
+	wait_for grep -q "cannot start" "$T/run-wt0.err"
+	matches "error" "forwarder cannot start, routed packets drop: .* queue 0 of wt0: .* busy" \
+		"$(cat "$T/run-wt0.err")"
+	probe timeout "$PEER" tcp 192.168.77.2 8080
+	stop occupant
+	wait_for forwarder_runs
+	probe ok "$PEER" tcp 192.168.77.2 8080
+	counters_agree wt0
+}
+
+# run_beside_occupant LINK: run is to forward while somebody else has the queue
+run_beside_occupant() {
+	forwarding_topology "$1"
+	serve_all "$LAN" 8080
+	start occupant "$ROUTER" "$TOOLS/hooks" occupy queue wt0
+	wait_for grep -q ready "$T/occupant.out"
+	run_shrike wt0 forward
+}
+
+a_child_waits() {
+	local child
+	child=$(pgrep -P "${PROCESS[run-wt0]}") && [[ $(state_of "$child") = S ]]
+}
+
+state_of() {
+	sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status"
 }
 
 test_a_revoked_rule_cuts_connections_at_once() {

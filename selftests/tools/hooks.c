@@ -5,6 +5,7 @@
  *	hooks list IFACE		a line "HOOK ID NAME" per program (xdp, tcx/ingress, ...)
  *	hooks occupy xdp|tcx IFACE	attach a program that passes everything, until killed;
  *					"ready" on stdout
+ *	hooks occupy queue IFACE	the same with an AF_XDP socket on receive queue 0
  *
  * Classic tc filters are left to tc(8).  The bpftool of Debian 12 does not know TCX.
  */
@@ -12,13 +13,18 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/if_xdp.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define PROGRAMS_MAX 16
+#define FRAMES	     64
+#define FRAME_SIZE   2048
 
 /* Of <linux/bpf.h> since 6.6; the header of Debian 12 is older. */
 #define TCX_INGRESS 46
@@ -71,6 +77,41 @@ static int list(unsigned int ifindex)
 	return 0;
 }
 
+static int stay(void)
+{
+	puts("ready");
+	fflush(stdout);
+	pause();
+	return 0;
+}
+
+static int occupy_queue(unsigned int ifindex)
+{
+	struct sockaddr_xdp queue = {
+		.sxdp_family = AF_XDP,
+		.sxdp_ifindex = ifindex,
+		.sxdp_flags = XDP_COPY,
+	};
+	void *area = mmap(NULL, FRAMES * FRAME_SIZE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct xdp_umem_reg umem = {
+		.addr = (__u64)(unsigned long)area,
+		.len = FRAMES * FRAME_SIZE,
+		.chunk_size = FRAME_SIZE,
+	};
+	const int rings[] = {XDP_UMEM_FILL_RING, XDP_UMEM_COMPLETION_RING, XDP_RX_RING};
+	int slots = FRAMES, fd = socket(AF_XDP, SOCK_RAW, 0);
+
+	if (fd < 0 || setsockopt(fd, SOL_XDP, XDP_UMEM_REG, &umem, sizeof(umem)))
+		die("AF_XDP");
+	for (int i = 0; i < 3; i++)
+		if (setsockopt(fd, SOL_XDP, rings[i], &slots, sizeof(slots)))
+			die("ring");
+	if (bind(fd, (struct sockaddr *)&queue, sizeof(queue)))
+		die("bind");
+	return stay();
+}
+
 static int occupy(const char *hook, unsigned int ifindex)
 {
 	int xdp = !strcmp(hook, "xdp");
@@ -86,10 +127,7 @@ static int occupy(const char *hook, unsigned int ifindex)
 		die("load");
 	if (bpf_link_create(fd, (int)ifindex, xdp ? BPF_XDP : TCX_INGRESS, NULL) < 0)
 		die("attach");
-	puts("ready");
-	fflush(stdout);
-	pause();
-	return 0;
+	return stay();
 }
 
 int main(int argc, char **argv)
@@ -102,7 +140,7 @@ int main(int argc, char **argv)
 	if (argc == 3 && !strcmp(argv[1], "list"))
 		return list(ifindex);
 	if (argc == 4 && !strcmp(argv[1], "occupy"))
-		return occupy(argv[2], ifindex);
-	fputs("usage: hooks list IFACE | hooks occupy xdp|tcx IFACE\n", stderr);
+		return strcmp(argv[2], "queue") ? occupy(argv[2], ifindex) : occupy_queue(ifindex);
+	fputs("usage: hooks list IFACE | hooks occupy xdp|tcx|queue IFACE\n", stderr);
 	return 2;
 }
