@@ -25,11 +25,12 @@ enum flow_match {
 	FLOW_MATCH_OLD,	   /* a flow that is over and that this packet may replace */
 	FLOW_MATCH_OTHER,  /* a flow that does not accept this packet and is to be left alone */
 	FLOW_MATCH_JUDGED, /* a peer's flow, judged by the policy in force */
-	FLOW_MATCH_STALE,  /* a peer's flow, judged by an earlier policy */
+	FLOW_MATCH_STALE,  /* a peer's flow, judged by an earlier policy or for other addresses */
 	FLOW_MATCH_REPLY,  /* a reply to a flow of this host, or its own packet going out */
 	FLOW_MATCH_PASSED, /* a hairpin packet leaving again: counted when it came in */
 };
 
+__hidden extern __u32 local_epoch(void);
 __hidden extern __be16 nat_port_lookup(const union addr *addr, __u8 ip_version, __u8 l4_proto,
 				       __be16 port);
 __hidden extern const union addr *nat_source_lookup(const union addr *addr);
@@ -102,6 +103,7 @@ static __always_inline void open_flow(struct packet *p, const struct flow_key *k
 		.packets = {1, 0},
 		.bytes = {p->ip_len, 0},
 		.generation = config.generation,
+		.local_epoch = p->local_epoch,
 		.rule = p->rule,
 		.nat_port = p->nat_port,
 		.state = first_state(p),
@@ -167,6 +169,11 @@ static __always_inline void remove(const struct flow_key *key)
 		flow_delete(key, flow);
 }
 
+static __always_inline bool is_judged(const struct packet *p, const struct flow *flow)
+{
+	return flow->generation == config.generation && flow->local_epoch == p->local_epoch;
+}
+
 static __always_inline enum flow_match match_in(const struct packet *p, const struct flow *flow,
 						bool from_opener)
 {
@@ -175,8 +182,7 @@ static __always_inline enum flow_match match_in(const struct packet *p, const st
 	if (is_superseded(p, flow) || (from_opener && flow->flags & FLOW_REVOKED))
 		return FLOW_MATCH_OLD;
 	if (by_peer && from_opener) /* a trace shows the judgement, not that it is remembered */
-		return flow->generation == config.generation && !config.dry_run ? FLOW_MATCH_JUDGED
-										: FLOW_MATCH_STALE;
+		return is_judged(p, flow) && !config.dry_run ? FLOW_MATCH_JUDGED : FLOW_MATCH_STALE;
 	if (by_peer ? !(flow->flags & FLOW_HAIRPIN) : from_opener)
 		return FLOW_MATCH_OTHER;
 	if (p->l4_proto == IPPROTO_TCP && !tcp_accepts_reply(flow->state, p->tcp_flags))
@@ -265,6 +271,7 @@ int conntrack_in(struct packet *p)
 	tell(p, STAGE_CONNTRACK, MESSAGE_CT_NONE);
 	if (!is_tracked(p))
 		return VERDICT_CONTINUE;
+	p->local_epoch = local_epoch();
 	key_of_packet(&key, p);
 	flow = find_live(&key, p->now_ns);
 	if (!flow)
@@ -282,22 +289,34 @@ int conntrack_in(struct packet *p)
 	return verdict;
 }
 
+/* What the verdict makes of the flags of a flow. */
+static __always_inline __u8 flags_judged(__u8 flags, const struct packet *p, enum verdict verdict)
+{
+	flags &= ~(FLOW_FORWARD | FLOW_LOCAL);
+	if (verdict == VERDICT_FORWARD)
+		flags |= FLOW_FORWARD;
+	if (p->is_local)
+		flags |= FLOW_LOCAL;
+	return flags;
+}
+
 static __always_inline void renew(struct packet *p, const struct flow_key *key, struct flow *flow,
 				  enum verdict verdict)
 {
 	if (!config.dry_run) {
 		flow->generation = config.generation;
+		flow->local_epoch = p->local_epoch;
 		flow->rule = p->rule;
-		if (verdict == VERDICT_FORWARD)
-			flow->flags |= FLOW_FORWARD;
-		else
-			flow->flags &= ~FLOW_FORWARD;
+		flow->flags = flags_judged(flow->flags, p, verdict);
 	}
 	if (is_legal(p))
 		advance(p, key, flow, true);
 }
 
-/* The first packet of a peer's flow since the policy changed has been judged. */
+/*
+ * The first packet of a peer's flow since the policy or the addresses changed has been judged.  What
+ * the policy denies is over, but an address may come back, and its connections with it.
+ */
 static __always_inline void rejudged(struct packet *p, const struct flow_key *key,
 				     enum verdict verdict)
 {
@@ -309,6 +328,8 @@ static __always_inline void rejudged(struct packet *p, const struct flow_key *ke
 		renew(p, key, flow, verdict);
 		return;
 	}
+	if (flow->generation == config.generation)
+		return;
 	p->flow_state = FLOW_STATE_NONE;
 	flow_tell_end(key, flow, FLOW_CAUSE_REVOKED, p->now_ns);
 	if (config.dry_run)
@@ -329,7 +350,6 @@ static __always_inline void rejudged(struct packet *p, const struct flow_key *ke
 int conntrack_judged(struct packet *p, int verdict)
 {
 	struct flow_key key;
-	__u8 flags = FLOW_BY_PEER;
 
 	if (!p || !is_tracked(p) || p->flow_match == FLOW_MATCH_OTHER)
 		return 0;
@@ -342,11 +362,7 @@ int conntrack_judged(struct packet *p, int verdict)
 	}
 	if (p->flow_match == FLOW_MATCH_OLD)
 		remove(&key);
-	if (verdict == VERDICT_FORWARD)
-		flags |= FLOW_FORWARD;
-	if (p->is_local)
-		flags |= FLOW_LOCAL;
-	open_flow(p, &key, flags);
+	open_flow(p, &key, flags_judged(FLOW_BY_PEER, p, verdict));
 	return 0;
 }
 

@@ -85,7 +85,8 @@ struct flow {
 	__u8 state;	 /* enum flow_state */
 	__u8 flags;	 /* enum flow_flags */
 	__u8 opener;	 /* end of the key that opened it, 0 or 1; never changes */
-	__u8 pad[3];
+	__u8 pad;
+	__u16 local_epoch; /* low bits of local_epoch_v1 (local.h) when it was judged */
 };
 _Static_assert(sizeof(struct flow) == 64, "struct flow is ABI");
 

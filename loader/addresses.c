@@ -379,9 +379,22 @@ out:
 	return err;
 }
 
+static int advance_epoch(int fd, struct error *error)
+{
+	uint32_t zero = 0, epoch = 0;
+	int err = bpf_map_lookup_elem(fd, &zero, &epoch);
+
+	epoch++;
+	if (!err)
+		err = bpf_map_update_elem(fd, &zero, &epoch, BPF_ANY);
+	if (err)
+		return error_set(error, errno, "epoch of the local addresses: %s", strerror(errno));
+	return 0;
+}
+
 /**
  * addresses_sync_list() - Make the maps hold exactly the given addresses
- * @maps: local4_v1 and local_addr_v1
+ * @maps: where they are held
  * @list: addresses in any order; of one given twice, overlay wins; 127.0.0.0/8 and ::1 may be
  *	among them and are not stored
  * @count: length of @list
@@ -390,6 +403,7 @@ out:
  *
  * Only differences are written.  New entries go in before old ones go out, unless the tables are
  * too full for both.  Pages of the bitmap are replaced whole, which a HASH does atomically.
+ * The epoch is advanced after a change, so that peers' flows are judged again.
  *
  * Return: 0; -E2BIG: more than a table takes, nothing was changed; another -errno: the maps could
  * not be read or written, and calling again mends them.
@@ -397,9 +411,10 @@ out:
 int addresses_sync_list(const struct local_maps *maps, const struct local_address *list,
 			size_t count, size_t *changes, struct error *error)
 {
+	struct error ignored;
 	size_t changed = 0;
 	bool tight;
-	int err;
+	int err, failed = 0;
 
 	err = sync_pass(maps, list, count, false, &tight, &changed, error);
 	if (!err && tight) {
@@ -407,6 +422,11 @@ int addresses_sync_list(const struct local_maps *maps, const struct local_addres
 		if (!err)
 			err = sync_pass(maps, list, count, false, &tight, &changed, error);
 	}
+	/* even if it has failed half-way */
+	if (changed && maps->epoch_fd >= 0)
+		failed = advance_epoch(maps->epoch_fd, err ? &ignored : error);
+	if (!err)
+		err = failed;
 	if (!err && changes)
 		*changes = changed;
 	return err;
@@ -414,7 +434,7 @@ int addresses_sync_list(const struct local_maps *maps, const struct local_addres
 
 /**
  * addresses_sync() - Make the maps hold the addresses of the caller's network namespace
- * @maps: local4_v1 and local_addr_v1
+ * @maps: where they are held
  * @ifindex: the protected interface, whose addresses are LOCAL_OVERLAY; all others LOCAL_HOST
  * @changes: as in addresses_sync_list()
  * @error: why not

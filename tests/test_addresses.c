@@ -27,7 +27,7 @@
 
 #define EVENT_TIMEOUT_MS 10000
 
-static struct local_maps maps = {-1, -1};
+static struct local_maps maps = {-1, -1, -1};
 static struct error error;
 
 static void run(const char *command)
@@ -42,11 +42,14 @@ static void open_maps(uint32_t max_pages, uint32_t max_addrs)
 {
 	close(maps.bitmap_fd);
 	close(maps.addr_fd);
+	close(maps.epoch_fd);
 	maps.bitmap_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "local4_v1", sizeof(uint32_t),
 					sizeof(struct local4_page), max_pages, NULL);
 	maps.addr_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "local_addr_v1", sizeof(union addr),
 				      sizeof(struct local_addr), max_addrs, NULL);
-	assert_true(maps.bitmap_fd >= 0 && maps.addr_fd >= 0);
+	maps.epoch_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "local_epoch_v1", sizeof(uint32_t),
+				       sizeof(uint32_t), 1, NULL);
+	assert_true(maps.bitmap_fd >= 0 && maps.addr_fd >= 0 && maps.epoch_fd >= 0);
 }
 
 static int setup(void **state)
@@ -235,6 +238,14 @@ static void an_address_on_both_sides_counts_as_overlay(void **state)
 	ASSERT_MAPS_HOLD({"100.64.0.5", LOCAL_HOST});
 }
 
+static uint32_t epoch(void)
+{
+	uint32_t zero = 0, value;
+
+	assert_int_equal(bpf_map_lookup_elem(maps.epoch_fd, &zero, &value), 0);
+	return value;
+}
+
 static void only_differences_are_written(void **state)
 {
 	(void)state;
@@ -242,10 +253,14 @@ static void only_differences_are_written(void **state)
 	run("ip addr add 100.64.0.5/16 dev wt0");
 	run("ip addr add 100.64.0.6/16 dev wt0");
 	assert_int_equal(sync_namespace(), 3); /* two addresses, one page */
+	assert_int_equal(epoch(), 1);
 	assert_int_equal(sync_namespace(), 0);
+	assert_int_equal(epoch(), 1);
 	run("ip addr del 100.64.0.6/16 dev wt0");
 	assert_int_equal(sync_namespace(), 2); /* one address, and the page replaced */
+	assert_int_equal(epoch(), 2);
 	assert_int_equal(sync_namespace(), 0);
+	assert_int_equal(epoch(), 2);
 }
 
 static void implied_and_mapped_addresses_are_not_stored(void **state)
@@ -299,7 +314,7 @@ static void full_tables_can_be_exchanged(void **state)
 
 static void maps_of_another_layout_are_refused(void **state)
 {
-	struct local_maps swapped = {maps.addr_fd, maps.bitmap_fd};
+	struct local_maps swapped = {maps.addr_fd, maps.bitmap_fd, maps.epoch_fd};
 
 	(void)state;
 	need_root();

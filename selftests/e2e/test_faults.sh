@@ -102,7 +102,8 @@ test_the_device_may_vanish_and_return_again_and_again() {
 	end_run
 }
 
-# The sockets stay, as the kernel does not ask whose address a connection has once had.
+# The sockets stay, as the kernel does not ask whose address a connection has once had.  What comes in
+# between is for nobody that may be reached, and ends no connection.
 test_an_address_may_go_and_come_back() {
 	local i
 	topology "$1"
@@ -112,16 +113,22 @@ test_an_address_may_go_and_come_back() {
 	serve_all "$ROUTER" 8001
 	serve_all "$PEER" 9001
 	give "$ROUTER" wt0 100.64.5.5/16
+	serve echo "$ROUTER" udp 100.64.5.5 7
 	session in "$PEER" tcp 100.64.5.5 8001
+	session datagrams "$PEER" udp 100.64.5.5 7
 	session out "$ROUTER" tcp 100.64.0.2 9001 -s 100.64.5.5
 	for ((i = 1; i <= $(rounds 3 30); i++)); do
 		ip -n "$ROUTER" address del 100.64.5.5/16 dev wt0
 		wait_for not in_ns "$PEER" "$TOOLS/peer" ask tcp 100.64.5.5 8001 -t 300
+		talk in timeout
+		talk datagrams timeout
 		give "$ROUTER" wt0 100.64.5.5/16
 		talk in ok
 		talk out ok
+		talk datagrams ok
 		probe ok "$PEER" tcp 100.64.5.5 8001
 	done
+	is "connections" 2 "$(shrike conntrack count wt0 -p tcp --state established)"
 	counters_agree wt0
 	end_run
 }

@@ -5,6 +5,7 @@
 tests "veth tun" \
 	two_interfaces_hold_different_policies \
 	an_address_added_elsewhere_is_local_within_a_second \
+	a_flow_is_judged_again_when_its_address_moves \
 	an_interface_that_is_created_again_is_protected_again \
 	a_second_run_is_refused \
 	a_program_of_somebody_else_is_left_alone
@@ -78,6 +79,50 @@ test_an_address_added_elsewhere_is_local_within_a_second() {
 	reaches_within_a_second 172.31.0.1
 	ip -n "$ROUTER" address del 172.30.0.1/24 dev lan0
 	wait_for -t 2 not in_ns "$PEER" "$TOOLS/peer" ask tcp 172.30.0.1 8001 -t 300
+	counters_agree wt0
+}
+
+# move_address FROM-NETNS DEVICE TO-NETNS DEVICE PREFIX...
+move_address() {
+	local from=$1 from_device=$2 to=$3 to_device=$4 prefix
+	shift 4
+	for prefix; do
+		ip -n "$from" address del "$prefix" dev "$from_device"
+	done
+	give "$to" "$to_device" "$@"
+}
+
+# Between this host and one behind it, as with VRRP: what a flow was allowed there it is not here.
+test_a_flow_is_judged_again_when_its_address_moves() {
+	local ip
+	topology "$1"
+	kernel_forwards 1
+	policy here <<-EOF
+		peer_acl:
+		  - {id: here, action: allow, source: [any], protocol: udp, destination_ports: [8001]}
+		route_acl:
+		  - {id: there, action: allow, source: [any], destination: [any], protocol: udp,
+		     destination_ports: [8002]}
+	EOF
+	for port in 8001 8002; do
+		serve_all "$ROUTER" $port
+		serve_all "$LAN" $port
+	done
+	give "$ROUTER" lan0 172.30.0.9/24 172.30.0.1/24 fd30::9/64 fd30::1/64
+	run_shrike wt0 here
+	for ip in 172.30.0.1 fd30::1; do
+		probe ok "$PEER" udp $ip 8001 -p 40001
+	done
+	move_address "$ROUTER" lan0 "$LAN" eth0 172.30.0.1/24 fd30::1/64
+	for ip in 172.30.0.1 fd30::1; do
+		wait_for in_ns "$PEER" "$TOOLS/peer" ask udp $ip 8002 -t 300 -p 40002
+		probe timeout "$PEER" udp $ip 8001 -p 40001
+	done
+	move_address "$LAN" eth0 "$ROUTER" lan0 172.30.0.1/24 fd30::1/64
+	for ip in 172.30.0.1 fd30::1; do
+		wait_for in_ns "$PEER" "$TOOLS/peer" ask udp $ip 8001 -t 300 -p 40001
+		probe timeout "$PEER" udp $ip 8002 -p 40002
+	done
 	counters_agree wt0
 }
 

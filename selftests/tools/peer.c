@@ -298,11 +298,12 @@ static int await(int fd, short events, int timeout_ms)
 
 static void bind_source(const struct options *options, int fd)
 {
+	const char *any = options->addr.ss_family == AF_INET ? "0.0.0.0" : "::";
 	struct options source = {0};
 
-	if (!options->source)
+	if (!options->source && !strcmp(options->source_port, "0"))
 		return;
-	resolve(options->source, options->source_port, &source);
+	resolve(options->source ? options->source : any, options->source_port, &source);
 	if (bind(fd, (struct sockaddr *)&source.addr, source.addr_len))
 		die("bind");
 }
