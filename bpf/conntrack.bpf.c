@@ -3,8 +3,9 @@
  * Stage 4: connection tracking.  Owns the maps of flow.h.
  *
  * Replies to flows of this host pass without a rule.  Packets of a peer's flow pass while the
- * policy that judged the flow is in force; after a change the first one goes to the ACLs again,
- * and conntrack_judged() either renews the flow or ends it.  Timeouts are enforced here, so the
+ * policy that judged the flow is in force and this host's addresses are the same; after a change
+ * the first one goes to the ACLs again, and conntrack_judged() renews the flow, ends it, or leaves
+ * it as it is if only addresses have changed, which may come back.  Timeouts are enforced here, so the
  * tables are right even where nobody sweeps them.
  *
  * A UDP flow that ends so leaves its entry as FLOW_REVOKED, for as long as this host sends on it:
@@ -19,6 +20,13 @@
 
 #include "nat.h"
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} ct_epoch_v1 SEC(".maps");
+
 /* What conntrack_in() or conntrack_out() found for the packet. */
 enum flow_match {
 	FLOW_MATCH_NONE,   /* no flow */
@@ -30,7 +38,6 @@ enum flow_match {
 	FLOW_MATCH_PASSED, /* a hairpin packet leaving again: counted when it came in */
 };
 
-__hidden extern __u32 local_epoch(void);
 __hidden extern __be16 nat_port_lookup(const union addr *addr, __u8 ip_version, __u8 l4_proto,
 				       __be16 port);
 __hidden extern const union addr *nat_source_lookup(const union addr *addr);
@@ -103,7 +110,7 @@ static __always_inline void open_flow(struct packet *p, const struct flow_key *k
 		.packets = {1, 0},
 		.bytes = {p->ip_len, 0},
 		.generation = config.generation,
-		.local_epoch = p->local_epoch,
+		.epoch = p->epoch,
 		.rule = p->rule,
 		.nat_port = p->nat_port,
 		.state = first_state(p),
@@ -169,9 +176,20 @@ static __always_inline void remove(const struct flow_key *key)
 		flow_delete(key, flow);
 }
 
+/*
+ * Which addresses of this host flows are judged by; read before the ACLs look at these, so that it
+ * is never newer than what they see.
+ */
+static __always_inline __u16 current_epoch(void)
+{
+	__u32 zero = 0, *epoch = bpf_map_lookup_elem(&ct_epoch_v1, &zero);
+
+	return epoch ? *epoch : 0;
+}
+
 static __always_inline bool is_judged(const struct packet *p, const struct flow *flow)
 {
-	return flow->generation == config.generation && flow->local_epoch == p->local_epoch;
+	return flow->generation == config.generation && flow->epoch == p->epoch;
 }
 
 static __always_inline enum flow_match match_in(const struct packet *p, const struct flow *flow,
@@ -182,7 +200,7 @@ static __always_inline enum flow_match match_in(const struct packet *p, const st
 	if (is_superseded(p, flow) || (from_opener && flow->flags & FLOW_REVOKED))
 		return FLOW_MATCH_OLD;
 	if (by_peer && from_opener) /* a trace shows the judgement, not that it is remembered */
-		return is_judged(p, flow) && !config.dry_run ? FLOW_MATCH_JUDGED : FLOW_MATCH_STALE;
+		return !config.dry_run && is_judged(p, flow) ? FLOW_MATCH_JUDGED : FLOW_MATCH_STALE;
 	if (by_peer ? !(flow->flags & FLOW_HAIRPIN) : from_opener)
 		return FLOW_MATCH_OTHER;
 	if (p->l4_proto == IPPROTO_TCP && !tcp_accepts_reply(flow->state, p->tcp_flags))
@@ -271,7 +289,7 @@ int conntrack_in(struct packet *p)
 	tell(p, STAGE_CONNTRACK, MESSAGE_CT_NONE);
 	if (!is_tracked(p))
 		return VERDICT_CONTINUE;
-	p->local_epoch = local_epoch();
+	p->epoch = current_epoch();
 	key_of_packet(&key, p);
 	flow = find_live(&key, p->now_ns);
 	if (!flow)
@@ -305,7 +323,7 @@ static __always_inline void renew(struct packet *p, const struct flow_key *key, 
 {
 	if (!config.dry_run) {
 		flow->generation = config.generation;
-		flow->local_epoch = p->local_epoch;
+		flow->epoch = p->epoch;
 		flow->rule = p->rule;
 		flow->flags = flags_judged(flow->flags, p, verdict);
 	}

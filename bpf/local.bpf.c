@@ -21,13 +21,6 @@ struct {
 	__type(value, struct local_addr);
 } local_addr_v1 SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} local_epoch_v1 SEC(".maps");
-
 static __always_inline bool in_bitmap(__u32 addr)
 {
 	__u32 key = addr >> LOCAL4_PAGE_SHIFT;
@@ -36,18 +29,6 @@ static __always_inline bool in_bitmap(__u32 addr)
 	if (!page)
 		return false;
 	return page->bits[addr / 64 % LOCAL4_PAGE_WORDS] >> (addr % 64) & 1;
-}
-
-/**
- * local_epoch() - Tells one state of the maps from another
- *
- * Read before local_lookup(), it is never newer than what that finds.
- */
-__hidden __u32 local_epoch(void)
-{
-	__u32 zero = 0, *epoch = bpf_map_lookup_elem(&local_epoch_v1, &zero);
-
-	return epoch ? *epoch : 0;
 }
 
 /**

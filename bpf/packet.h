@@ -101,7 +101,7 @@ struct packet {
 	__u8 is_local;	 /* judged as for an address of this host */
 	__u8 message[STAGE_MAX];
 	__u8 by_forwarder; /* outbound: sent by the userspace forwarder */
-	__u16 local_epoch; /* inbound: local_epoch() before it was judged */
+	__u16 epoch;	   /* inbound: current_epoch() when its flow was looked up */
 };
 _Static_assert(sizeof(struct packet) == 112, "struct packet fills the stack it is given");
 

@@ -9,6 +9,9 @@
  *
  * Maps: ct_tcp4_v1 ct_tcp6_v1 ct_udp4_v1 ct_udp6_v1 ct_icmp4_v1 ct_icmp6_v1, and the same names
  * with _new before the suffix.  Keys are struct flow_key4 or flow_key6, values struct flow.
+ *
+ * Map ct_epoch_v1 (ARRAY, one __u32) becomes another number after each change of this host's addresses
+ * (local.h), by which flows have been judged.
  */
 #ifndef SHRIKE_FLOW_H
 #define SHRIKE_FLOW_H
@@ -86,7 +89,7 @@ struct flow {
 	__u8 flags;	 /* enum flow_flags */
 	__u8 opener;	 /* end of the key that opened it, 0 or 1; never changes */
 	__u8 pad;
-	__u16 local_epoch; /* low bits of local_epoch_v1 (local.h) when it was judged */
+	__u16 epoch; /* low bits of ct_epoch_v1 when it was judged last */
 };
 _Static_assert(sizeof(struct flow) == 64, "struct flow is ABI");
 

@@ -6,8 +6,6 @@
  * 12).  127.0.0.0/8 and ::1 are local by definition and have no entries.
  * Map local_addr_v1 (HASH): every local address of either family (IPv4 v4-mapped) with its kind.
  * IPv6 has no bitmap and asks this map alone.
- * Map local_epoch_v1 (ARRAY, one __u32): becomes another number after each change of the others, so
- * that a flow which was judged before it is judged again (flow.h).
  */
 #ifndef SHRIKE_LOCAL_H
 #define SHRIKE_LOCAL_H

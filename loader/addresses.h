@@ -19,7 +19,7 @@
 struct local_maps {
 	int bitmap_fd; /* local4_v1 */
 	int addr_fd;   /* local_addr_v1 */
-	int epoch_fd;  /* local_epoch_v1; negative: there is none */
+	int epoch_fd;  /* ct_epoch_v1; negative: there is none */
 };
 
 struct local_address {

@@ -106,7 +106,7 @@ static int fill_addresses(const struct scenario *scenario, const struct map_set 
 	const struct local_maps local = {
 		.bitmap_fd = map_set_fd(maps, "local4_v1"),
 		.addr_fd = map_set_fd(maps, "local_addr_v1"),
-		.epoch_fd = map_set_fd(maps, "local_epoch_v1"),
+		.epoch_fd = map_set_fd(maps, "ct_epoch_v1"),
 	};
 	size_t n_own = scenario->interface.n_addresses, n_other = scenario->n_local_addresses;
 	struct local_address *list = calloc(n_own + n_other + 1, sizeof(*list));

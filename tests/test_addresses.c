@@ -47,7 +47,7 @@ static void open_maps(uint32_t max_pages, uint32_t max_addrs)
 					sizeof(struct local4_page), max_pages, NULL);
 	maps.addr_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "local_addr_v1", sizeof(union addr),
 				      sizeof(struct local_addr), max_addrs, NULL);
-	maps.epoch_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "local_epoch_v1", sizeof(uint32_t),
+	maps.epoch_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ct_epoch_v1", sizeof(uint32_t),
 				       sizeof(uint32_t), 1, NULL);
 	assert_true(maps.bitmap_fd >= 0 && maps.addr_fd >= 0 && maps.epoch_fd >= 0);
 }

@@ -74,7 +74,7 @@ static void fill_addresses(const struct generation *generation)
 	const struct local_maps maps = {
 		.bitmap_fd = map_set_fd(&generation->maps, "local4_v1"),
 		.addr_fd = map_set_fd(&generation->maps, "local_addr_v1"),
-		.epoch_fd = map_set_fd(&generation->maps, "local_epoch_v1"),
+		.epoch_fd = map_set_fd(&generation->maps, "ct_epoch_v1"),
 	};
 	const struct local_address list[] = {
 		{.addr = address(SELF4), .ip_version = IP_VERSION_4, .kind = LOCAL_OVERLAY},
