@@ -5,8 +5,8 @@
  * Replies to flows of this host pass without a rule.  Packets of a peer's flow pass while the
  * policy that judged the flow is in force and this host's addresses are the same; after a change
  * the first one goes to the ACLs again, and conntrack_judged() renews the flow, ends it, or leaves
- * it as it is if only addresses have changed, which may come back.  Timeouts are enforced here, so the
- * tables are right even where nobody sweeps them.
+ * it as it is if only addresses have changed, which may come back.  Timeouts are enforced here, so
+ * the tables are right even where nobody sweeps them.
  *
  * A UDP flow that ends so leaves its entry as FLOW_REVOKED, for as long as this host sends on it:
  * without it, what this host still sends would open a flow of its own and let the peer in again.
@@ -333,7 +333,8 @@ static __always_inline void renew(struct packet *p, const struct flow_key *key, 
 
 /*
  * The first packet of a peer's flow since the policy or the addresses changed has been judged.  What
- * the policy denies is over, but an address may come back, and its connections with it.
+ * another policy denies is over; what the same one denies had another address of this host, which
+ * may come back, and its connections with it.
  */
 static __always_inline void rejudged(struct packet *p, const struct flow_key *key,
 				     enum verdict verdict)

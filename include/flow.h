@@ -10,8 +10,8 @@
  * Maps: ct_tcp4_v1 ct_tcp6_v1 ct_udp4_v1 ct_udp6_v1 ct_icmp4_v1 ct_icmp6_v1, and the same names
  * with _new before the suffix.  Keys are struct flow_key4 or flow_key6, values struct flow.
  *
- * Map ct_epoch_v1 (ARRAY, one __u32) becomes another number after each change of this host's addresses
- * (local.h), by which flows have been judged.
+ * Map ct_epoch_v1 (ARRAY, one __u32) becomes another number after each change of this host's
+ * addresses (local.h), by which flows have been judged.
  */
 #ifndef SHRIKE_FLOW_H
 #define SHRIKE_FLOW_H
@@ -66,7 +66,7 @@ enum flow_flags {
 	FLOW_BY_PEER = 1 << 0,	 /* opened by a packet that arrived on the interface */
 	FLOW_ANSWERED = 1 << 1,	 /* the other end has sent something; set once */
 	FLOW_FORWARD = 1 << 2,	 /* handed to the userspace forwarder */
-	FLOW_LOCAL = 1 << 3,	 /* opened towards an address of this host */
+	FLOW_LOCAL = 1 << 3,	 /* judged last as towards an address of this host */
 	FLOW_HAIRPIN = 1 << 4,	 /* the peer's packets leave again by the same interface */
 	FLOW_CONFIRMED = 1 << 5, /* lives in the confirmed tier */
 	FLOW_REVOKED = 1 << 6,	 /* UDP of a peer, ended by a change of policy */
