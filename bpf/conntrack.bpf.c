@@ -8,15 +8,18 @@
  * it as it is if only addresses have changed, which may come back.  Timeouts are enforced here, so
  * the tables are right even where nobody sweeps them.
  *
- * A UDP flow that ends so leaves its entry as FLOW_REVOKED, for as long as this host sends on it:
- * without it, what this host still sends would open a flow of its own and let the peer in again.
+ * A flow of datagrams that ends so leaves its entry as FLOW_REVOKED, for as long as this host sends
+ * on it: without it, what this host still sends would open a flow of its own and let the peer in
+ * again.  For the same reason ct_served_v1 remembers where peers' datagrams were let to: an answer
+ * whose flow was displaced makes the peer's flow again.
  *
  * Invariant: a packet counts as of a flow only if it moves the way the flow's opener implies.
  * What a peer sends in the direction of a flow of this host is spoofed and goes to the ACLs.
  */
 #include "flow_table.h"
 #include "flow_tell.h"
-#include "tcp.h"
+#include "served.h"
+#include "tcp_track.h"
 
 #include "nat.h"
 
@@ -34,8 +37,9 @@ enum flow_match {
 	FLOW_MATCH_OTHER,  /* a flow that does not accept this packet and is to be left alone */
 	FLOW_MATCH_JUDGED, /* a peer's flow, judged by the policy in force */
 	FLOW_MATCH_STALE,  /* a peer's flow, judged by an earlier policy or for other addresses */
-	FLOW_MATCH_REPLY,  /* a reply to a flow of this host, or its own packet going out */
-	FLOW_MATCH_PASSED, /* a hairpin packet leaving again: counted when it came in */
+	FLOW_MATCH_STALE_REPLY, /* an answer to such a one that hairpins */
+	FLOW_MATCH_REPLY,	/* a reply to a flow of this host, or its own packet going out */
+	FLOW_MATCH_PASSED,	/* a hairpin packet leaving again: counted when it came in */
 };
 
 __hidden extern __be16 nat_port_lookup(const union addr *addr, __u8 ip_version, __u8 l4_proto,
@@ -59,9 +63,7 @@ static __always_inline void key_of_packet(struct flow_key *key, const struct pac
 
 static __always_inline bool is_tracked(const struct packet *p)
 {
-	if (!config.stateful || !is_tracked_proto(p))
-		return false;
-	return !is_icmp(p) || icmp_is_echo(p);
+	return config.stateful && (!is_icmp(p) || icmp_is_echo(p));
 }
 
 static __always_inline bool expired(const struct flow *flow, __u64 now_ns)
@@ -73,18 +75,58 @@ static __always_inline bool expired(const struct flow *flow, __u64 now_ns)
 	return (__s64)(now_ns - flow->last_seen_ns) > (__s64)config.timeout_ns[state];
 }
 
+/*
+ * The functions that follow are global where they work on a flow: the verifier would look at them
+ * once for each of the tables that it may be in.  Linux 6.1 takes no map key from an argument of
+ * such a function, so they copy it.
+ */
+
+/**
+ * flow_delete() - Remove a flow
+ * @key: of the flow
+ * @tier: enum flow_tier
+ *
+ * Return: 0.
+ */
+int flow_delete(const struct flow_key *key, int tier)
+{
+	struct flow_scratch *scratch = flow_scratch();
+	void *table;
+
+	if (!key || !scratch)
+		return 0;
+	scratch->key = key->v6;
+	table = flow_table(key, tier);
+	if (table)
+		bpf_map_delete_elem(table, &scratch->key);
+	return 0;
+}
+
+/**
+ * flow_end() - Tell of the end of a flow, and remove it
+ * @key, @flow: the flow
+ * @cause: enum flow_cause
+ * @now_ns: CLOCK_MONOTONIC
+ *
+ * Return: 0.
+ */
+int flow_end(const struct flow_key *key, const struct flow *flow, int cause, __u64 now_ns)
+{
+	if (!key || !flow || config.dry_run)
+		return 0;
+	flow_tell_end(key, flow, cause, now_ns);
+	flow_delete(key, flow_tier(flow));
+	return 0;
+}
+
 /* The flow of a key if it is alive; a dead one is removed on the way. */
 static __always_inline struct flow *find_live(const struct flow_key *key, __u64 now_ns)
 {
 	struct flow *flow = flow_find(key);
 
-	if (!flow)
-		return NULL;
-	if (!expired(flow, now_ns))
+	if (!flow || !expired(flow, now_ns))
 		return flow;
-	flow_tell_end(key, flow, FLOW_CAUSE_TIMEOUT, now_ns);
-	if (!config.dry_run)
-		flow_delete(key, flow);
+	flow_end(key, flow, FLOW_CAUSE_TIMEOUT, now_ns);
 	return NULL;
 }
 
@@ -92,88 +134,168 @@ static __always_inline bool may_open(const struct packet *p)
 {
 	if (p->l4_proto == IPPROTO_TCP)
 		return tcp_is_opening(p->tcp_flags);
-	return p->l4_proto == IPPROTO_UDP || icmp_is_request(p);
+	if (is_icmp(p))
+		return icmp_is_request(p);
+	/* of protocols without ports a peer opens nothing: a rule lets in each packet */
+	return p->l4_proto == IPPROTO_UDP || p->direction == DIR_EGRESS;
 }
 
 static __always_inline enum flow_state first_state(const struct packet *p)
 {
 	if (p->l4_proto == IPPROTO_TCP)
 		return p->direction == DIR_INGRESS ? FLOW_STATE_SYN_RECEIVED : FLOW_STATE_SYN_SENT;
-	return p->l4_proto == IPPROTO_UDP ? FLOW_STATE_UDP : FLOW_STATE_ICMP;
+	if (p->l4_proto == IPPROTO_UDP)
+		return FLOW_STATE_UDP;
+	return is_icmp(p) ? FLOW_STATE_ICMP : FLOW_STATE_OTHER;
 }
 
+/* A new flow, whose fields are set but for those that all have alike. */
+static __always_inline void insert(struct packet *p, const struct flow_key *key, struct flow *flow,
+				   bool by_peer)
+{
+	flow->last_seen_ns = flow->created_ns = p->now_ns;
+	p->flow_state = flow->state = first_state(p);
+	if (p->l4_proto == IPPROTO_TCP)
+		tcp_open(p, flow);
+	if (config.dry_run)
+		return;
+	flow_insert(key, flow, by_peer);
+	flow_tell(key, flow, FLOW_CAUSE_NONE, p->now_ns);
+}
+
+/* The packet opens a flow: of a peer, with these flags, or of this host, with none. */
 static __always_inline void open_flow(struct packet *p, const struct flow_key *key, __u8 flags)
 {
-	struct flow flow = {
-		.last_seen_ns = p->now_ns,
-		.created_ns = p->now_ns,
+	struct flow_scratch *scratch = flow_scratch();
+
+	if (!scratch)
+		return;
+	scratch->flow = (struct flow){
 		.packets = {1, 0},
 		.bytes = {p->ip_len, 0},
 		.generation = config.generation,
 		.epoch = p->epoch,
 		.rule = p->rule,
 		.nat_port = p->nat_port,
-		.state = first_state(p),
 		.flags = flags,
 		.opener = key->source,
 	};
+	insert(p, key, &scratch->flow, p->direction == DIR_INGRESS);
+}
 
-	p->flow_state = flow.state;
-	if (config.dry_run)
+/* The flow of a peer was displaced, and this side answers it: make it again. */
+static __always_inline void reopen_served(struct packet *p, const struct flow_key *key,
+					  const struct served *served)
+{
+	struct flow_scratch *scratch = flow_scratch();
+
+	if (!scratch)
 		return;
-	flow_insert(key, &flow);
-	flow_tell(key, &flow, FLOW_CAUSE_NONE, p->now_ns);
+	scratch->flow = (struct flow){
+		.packets = {0, 1},
+		.bytes = {0, p->ip_len},
+		.generation = served->generation,
+		.epoch = served->epoch,
+		.rule = served->rule,
+		.flags = served->flags | FLOW_BY_PEER | FLOW_ANSWERED,
+		.opener = !key->source,
+	};
+	insert(p, key, &scratch->flow, true);
+}
+
+/**
+ * flow_confirm() - Move a flow to the confirmed tier
+ * @key, @flow: the flow
+ *
+ * Where that is full the flow stays: it works as before, but a flood may displace it until the
+ * sweep has made room.  What another CPU counts between the copy and the delete is lost; that is
+ * the flow's first answer, so the other CPU would have to hold a second packet of the same flow.
+ *
+ * Return: 0.
+ */
+int flow_confirm(const struct flow_key *key, const struct flow *flow)
+{
+	struct flow_scratch *scratch = flow_scratch();
+	void *to, *from;
+
+	if (!key || !flow || !scratch)
+		return 0;
+	scratch->key = key->v6;
+	scratch->flow = *flow;
+	scratch->flow.flags |= FLOW_CONFIRMED;
+	to = flow_table(key, FLOW_TIER_CONFIRMED);
+	from = flow_table(key, flow_tier(flow));
+	if (to && from && !bpf_map_update_elem(to, &scratch->key, &scratch->flow, BPF_NOEXIST))
+		bpf_map_delete_elem(from, &scratch->key);
+	return 0;
 }
 
 /*
- * Count an accepted packet, take the flow to its next state, and confirm or remove it.  A flow is
- * confirmed by a peer's packet once both ends have sent something, and TCP once the handshake is
- * complete: a spoofed source never gets that far.
+ * Whether a flow is to be confirmed: a peer's packet has come after both ends have sent something,
+ * and TCP is open, for which the peer has acknowledged what it was sent.  A spoofed source never
+ * gets that far with TCP.
  */
+static __always_inline bool is_confirmed_by(const struct packet *p, __u8 flags, __u32 state)
+{
+	return p->direction == DIR_INGRESS && !(flags & FLOW_CONFIRMED) && flags & FLOW_ANSWERED &&
+	       state != FLOW_STATE_SYN_SENT && state != FLOW_STATE_SYN_RECEIVED &&
+	       state != FLOW_STATE_CLOSED;
+}
+
+/* Count an accepted packet, take its flow to the next state, and confirm it. */
 static __always_inline void advance(struct packet *p, const struct flow_key *key, struct flow *flow,
 				    bool from_opener)
 {
 	enum flow_state state = flow->state;
-	__u8 flags = flow->flags | (from_opener ? 0 : FLOW_ANSWERED);
+	bool side = !from_opener, counts = true;
+	__u8 flags = flow->flags | (side ? FLOW_ANSWERED : 0);
 
 	if (p->l4_proto == IPPROTO_TCP)
-		state = tcp_next_state(state, p->tcp_flags, from_opener);
+		counts = tcp_advance(p, flow, side, &state);
 	p->flow_state = state;
 	if (config.dry_run)
 		return;
-	__sync_fetch_and_add(&flow->packets[from_opener ? 0 : 1], 1);
-	__sync_fetch_and_add(&flow->bytes[from_opener ? 0 : 1], p->ip_len);
-	if (flow_is_over(state))
-		flow_tell_end(key, flow,
-			      p->tcp_flags & TCP_RST ? FLOW_CAUSE_RESET : FLOW_CAUSE_CLOSED,
-			      p->now_ns);
-	if (state == FLOW_STATE_CLOSED) {
-		flow_delete(key, flow);
+	__sync_fetch_and_add(&flow->packets[side], 1);
+	__sync_fetch_and_add(&flow->bytes[side], p->ip_len);
+	if (!counts)
 		return;
-	}
 	if (flow->last_seen_ns != p->now_ns)
 		flow->last_seen_ns = p->now_ns;
-	if (flow->state != state)
+	if (flow->state != state) {
+		if (flow_is_over(state))
+			flow_tell_end(key, flow,
+				      p->tcp_flags & TCP_RST ? FLOW_CAUSE_RESET : FLOW_CAUSE_CLOSED,
+				      p->now_ns);
 		flow->state = state;
+	}
 	if (flow->flags != flags)
 		flow->flags = flags;
-	if (p->direction == DIR_INGRESS && !(flags & FLOW_CONFIRMED) && (flags & FLOW_ANSWERED) &&
-	    state != FLOW_STATE_SYN_SENT && state != FLOW_STATE_SYN_RECEIVED)
+	if (is_confirmed_by(p, flags, state))
 		flow_confirm(key, flow);
+	if (state == FLOW_STATE_CLOSED && !(flags & FLOW_CONFIRMED))
+		flow_delete(key, flow_tier(flow)); /* refused: nothing of it can be late */
 }
 
 static __always_inline bool is_superseded(const struct packet *p, const struct flow *flow)
 {
-	return p->l4_proto == IPPROTO_TCP && flow->state == FLOW_STATE_TIME_WAIT &&
-	       tcp_is_opening(p->tcp_flags);
+	return tcp_is_opening(p->tcp_flags) && tcp_is_closing(flow->state);
 }
 
-static __always_inline void remove(const struct flow_key *key)
+/* A new flow takes the place of one that is closing. */
+static __always_inline void remove(const struct packet *p, const struct flow_key *key)
 {
 	struct flow *flow = flow_find(key);
 
-	if (flow && !config.dry_run)
-		flow_delete(key, flow);
+	if (flow)
+		flow_end(key, flow, FLOW_CAUSE_CLOSED, p->now_ns);
+}
+
+/* A RST that its receiver would not even look at; conntrack does not vouch for it. */
+static __always_inline bool is_stray_rst(const struct packet *p, const struct flow *flow,
+					 bool from_opener)
+{
+	return p->tcp_flags & TCP_RST && tcp_is_legal(p->tcp_flags) &&
+	       tcp_fit(p, flow, !from_opener) == TCP_OUTSIDE;
 }
 
 /*
@@ -192,25 +314,32 @@ static __always_inline bool is_judged(const struct packet *p, const struct flow 
 	return flow->generation == config.generation && flow->epoch == p->epoch;
 }
 
-static __always_inline enum flow_match match_in(const struct packet *p, const struct flow *flow,
+static __always_inline bool is_legal(const struct packet *p)
+{
+	return p->l4_proto != IPPROTO_TCP || tcp_is_legal(p->tcp_flags);
+}
+
+static __always_inline enum flow_match match_in(struct packet *p, const struct flow *flow,
 						bool from_opener)
 {
 	bool by_peer = flow->flags & FLOW_BY_PEER;
 
 	if (is_superseded(p, flow) || (from_opener && flow->flags & FLOW_REVOKED))
 		return FLOW_MATCH_OLD;
-	if (by_peer && from_opener) /* a trace shows the judgement, not that it is remembered */
-		return !config.dry_run && is_judged(p, flow) ? FLOW_MATCH_JUDGED : FLOW_MATCH_STALE;
-	if (by_peer ? !(flow->flags & FLOW_HAIRPIN) : from_opener)
+	/* a trace shows the judgement, not that it is remembered */
+	if (by_peer && from_opener && (config.dry_run || !is_judged(p, flow)))
+		return FLOW_MATCH_STALE;
+	if (by_peer != from_opener && !(by_peer && flow->flags & FLOW_HAIRPIN))
 		return FLOW_MATCH_OTHER;
-	if (p->l4_proto == IPPROTO_TCP && !tcp_accepts_reply(flow->state, p->tcp_flags))
+	if (!from_opener && p->l4_proto == IPPROTO_TCP && !tcp_accepts_reply(p, flow))
 		return FLOW_MATCH_OTHER;
-	return FLOW_MATCH_REPLY;
-}
-
-static __always_inline bool is_legal(const struct packet *p)
-{
-	return p->l4_proto != IPPROTO_TCP || tcp_is_legal(p->tcp_flags);
+	if (is_stray_rst(p, flow, from_opener)) {
+		p->out_of_window = true;
+		return FLOW_MATCH_OTHER;
+	}
+	if (from_opener)
+		return FLOW_MATCH_JUDGED;
+	return !by_peer || is_judged(p, flow) ? FLOW_MATCH_REPLY : FLOW_MATCH_STALE_REPLY;
 }
 
 static __always_inline enum verdict accept(struct packet *p, const struct flow *flow,
@@ -271,6 +400,37 @@ int conntrack_related(struct packet *p, struct tuple *quoted)
 }
 
 /**
+ * flow_in() - An inbound packet is of a flow
+ * @p: packet, translated
+ * @key, @flow: the flow
+ *
+ * Return: as conntrack_in().
+ */
+int flow_in(struct packet *p, const struct flow_key *key, struct flow *flow)
+{
+	enum verdict verdict;
+	bool from_opener;
+
+	if (!p || !key || !flow)
+		return VERDICT_CONTINUE;
+	if (expired(flow, p->now_ns)) {
+		flow_end(key, flow, FLOW_CAUSE_TIMEOUT, p->now_ns);
+		return VERDICT_CONTINUE;
+	}
+	from_opener = key->source == flow->opener;
+	p->flow_match = match_in(p, flow, from_opener);
+	p->flow_state = flow->flags & FLOW_REVOKED ? FLOW_STATE_NONE : flow->state;
+	if (p->flow_match == FLOW_MATCH_STALE || p->flow_match == FLOW_MATCH_STALE_REPLY)
+		tell(p, STAGE_CONNTRACK, MESSAGE_CT_JUDGE);
+	if (p->flow_match != FLOW_MATCH_JUDGED && p->flow_match != FLOW_MATCH_REPLY)
+		return VERDICT_CONTINUE;
+	verdict = accept(p, flow, REASON_ESTABLISHED);
+	if (is_legal(p))
+		advance(p, key, flow, from_opener);
+	return verdict;
+}
+
+/**
  * conntrack_in() - Does the inbound packet belong to a connection that needs no judging?
  * @p: packet, translated
  *
@@ -281,8 +441,6 @@ int conntrack_in(struct packet *p)
 {
 	struct flow_key key;
 	struct flow *flow;
-	enum verdict verdict;
-	bool from_opener;
 
 	if (!p)
 		return VERDICT_DROP;
@@ -291,20 +449,8 @@ int conntrack_in(struct packet *p)
 		return VERDICT_CONTINUE;
 	p->epoch = current_epoch();
 	key_of_packet(&key, p);
-	flow = find_live(&key, p->now_ns);
-	if (!flow)
-		return VERDICT_CONTINUE;
-	from_opener = key.source == flow->opener;
-	p->flow_match = match_in(p, flow, from_opener);
-	p->flow_state = flow->flags & FLOW_REVOKED ? FLOW_STATE_NONE : flow->state;
-	if (p->flow_match == FLOW_MATCH_STALE)
-		tell(p, STAGE_CONNTRACK, MESSAGE_CT_JUDGE);
-	if (p->flow_match != FLOW_MATCH_JUDGED && p->flow_match != FLOW_MATCH_REPLY)
-		return VERDICT_CONTINUE;
-	verdict = accept(p, flow, REASON_ESTABLISHED);
-	if (is_legal(p))
-		advance(p, &key, flow, from_opener);
-	return verdict;
+	flow = flow_find(&key);
+	return flow ? flow_in(p, &key, flow) : VERDICT_CONTINUE;
 }
 
 /* What the verdict makes of the flags of a flow. */
@@ -328,35 +474,39 @@ static __always_inline void renew(struct packet *p, const struct flow_key *key, 
 		flow->flags = flags_judged(flow->flags, p, verdict);
 	}
 	if (is_legal(p))
-		advance(p, key, flow, true);
+		advance(p, key, flow, p->flow_match == FLOW_MATCH_STALE);
 }
 
-/*
- * The first packet of a peer's flow since the policy or the addresses changed has been judged.  What
- * another policy denies is over; what the same one denies had another address of this host, which
- * may come back, and its connections with it.
+/**
+ * flow_judged() - A peer's flow has been judged again, as the policy or the addresses changed
+ * @p: its packet
+ * @key, @flow: the flow
+ * @verdict: of the ACLs
+ *
+ * What another policy denies is over; what the same one denies had another address of this host,
+ * which may come back, and its connections with it.
+ *
+ * Return: 0.
  */
-static __always_inline void rejudged(struct packet *p, const struct flow_key *key,
-				     enum verdict verdict)
+int flow_judged(struct packet *p, const struct flow_key *key, struct flow *flow, int verdict)
 {
-	struct flow *flow = flow_find(key);
-
-	if (!flow)
-		return;
+	if (!p || !key || !flow)
+		return 0;
 	if (verdict != VERDICT_DROP) {
 		renew(p, key, flow, verdict);
-		return;
+		return 0;
 	}
 	if (flow->generation == config.generation)
-		return;
+		return 0;
 	p->flow_state = FLOW_STATE_NONE;
+	if (!is_datagram(p) || flow->flags & FLOW_HAIRPIN) {
+		flow_end(key, flow, FLOW_CAUSE_REVOKED, p->now_ns);
+		return 0;
+	}
 	flow_tell_end(key, flow, FLOW_CAUSE_REVOKED, p->now_ns);
-	if (config.dry_run)
-		return;
-	if (p->l4_proto == IPPROTO_UDP && !(flow->flags & FLOW_HAIRPIN))
+	if (!config.dry_run)
 		flow->flags |= FLOW_REVOKED;
-	else
-		flow_delete(key, flow);
+	return 0;
 }
 
 /**
@@ -369,20 +519,60 @@ static __always_inline void rejudged(struct packet *p, const struct flow_key *ke
 int conntrack_judged(struct packet *p, int verdict)
 {
 	struct flow_key key;
+	struct flow *flow;
+	bool stale;
+	__u8 flags;
 
 	if (!p || !is_tracked(p) || p->flow_match == FLOW_MATCH_OTHER)
 		return 0;
-	if (p->flow_match != FLOW_MATCH_STALE && (verdict == VERDICT_DROP || !may_open(p)))
+	stale = p->flow_match == FLOW_MATCH_STALE || p->flow_match == FLOW_MATCH_STALE_REPLY;
+	if (!stale && verdict == VERDICT_DROP)
+		return 0;
+	flags = flags_judged(FLOW_BY_PEER, p, verdict);
+	if (!stale && is_datagram(p))
+		served_note(p, flags);
+	if (!stale && !may_open(p))
 		return 0;
 	key_of_packet(&key, p);
-	if (p->flow_match == FLOW_MATCH_STALE) {
-		rejudged(p, &key, verdict);
-		return 0;
+	if (stale) {
+		flow = flow_find(&key);
+		return flow ? flow_judged(p, &key, flow, verdict) : 0;
 	}
 	if (p->flow_match == FLOW_MATCH_OLD)
-		remove(&key);
-	open_flow(p, &key, flags_judged(FLOW_BY_PEER, p, verdict));
+		remove(p, &key);
+	open_flow(p, &key, flags);
 	return 0;
+}
+
+/**
+ * conntrack_turn() - Have an answer judged as what it answers, or turn it back
+ * @p: packet
+ *
+ * The answer to a hairpin flow, which no rule in force has judged, stands for the flow: the rules are
+ * asked about its opener's packets.
+ *
+ * Return: whether it is such an answer.
+ */
+int conntrack_turn(struct packet *p)
+{
+	union addr addr;
+	__be16 port;
+
+	if (!p || p->flow_match != FLOW_MATCH_STALE_REPLY)
+		return false;
+	addr = p->saddr;
+	p->saddr = p->daddr;
+	p->daddr = addr;
+	if (is_icmp(p)) {
+		p->icmp_type ^= p->ip_version == IP_VERSION_4
+					? ICMP_ECHO_REQUEST ^ ICMP_ECHO_REPLY
+					: ICMPV6_ECHO_REQUEST ^ ICMPV6_ECHO_REPLY;
+		return true;
+	}
+	port = p->sport;
+	p->sport = p->dport;
+	p->dport = port;
+	return true;
 }
 
 static __always_inline enum flow_match match_out(const struct packet *p, struct flow *flow,
@@ -403,6 +593,38 @@ static __always_inline enum flow_match match_out(const struct packet *p, struct 
 }
 
 /**
+ * flow_out() - An outbound packet is of a flow
+ * @p: packet, not yet translated; packet.nat_port is set from the flow
+ * @key, @flow: the flow
+ *
+ * Return: whether the flow is over, so that the packet may open another.
+ */
+int flow_out(struct packet *p, const struct flow_key *key, struct flow *flow)
+{
+	bool from_opener;
+
+	if (!p || !key || !flow)
+		return false;
+	if (expired(flow, p->now_ns)) {
+		flow_end(key, flow, FLOW_CAUSE_TIMEOUT, p->now_ns);
+		return true;
+	}
+	from_opener = key->source == flow->opener;
+	p->flow_match = match_out(p, flow, from_opener);
+	p->flow_state = flow->state;
+	if (p->flow_match == FLOW_MATCH_OLD) {
+		if (!p->by_forwarder)
+			flow_end(key, flow, FLOW_CAUSE_CLOSED, p->now_ns);
+		return true;
+	}
+	if (!from_opener)
+		p->nat_port = flow->nat_port;
+	if (p->flow_match == FLOW_MATCH_REPLY && is_legal(p))
+		advance(p, key, flow, from_opener);
+	return false;
+}
+
+/**
  * conntrack_out() - Track an outbound packet: open a flow of this host or advance one
  * @p: packet, not yet translated; packet.nat_port is set from its flow
  *
@@ -410,29 +632,23 @@ static __always_inline enum flow_match match_out(const struct packet *p, struct 
  */
 int conntrack_out(struct packet *p)
 {
+	const struct served *served;
 	struct flow_key key;
 	struct flow *flow;
-	bool from_opener;
 
 	if (!p || !is_tracked(p))
 		return 0;
 	key_of_packet(&key, p);
-	flow = find_live(&key, p->now_ns);
-	if (flow) {
-		from_opener = key.source == flow->opener;
-		p->flow_match = match_out(p, flow, from_opener);
-		p->flow_state = flow->state;
-		if (!from_opener)
-			p->nat_port = flow->nat_port;
-		if (p->flow_match == FLOW_MATCH_REPLY && is_legal(p))
-			advance(p, &key, flow, from_opener);
-		if (p->flow_match != FLOW_MATCH_OLD || p->by_forwarder)
-			return 0;
-		p->nat_port = 0;
-		remove(&key);
-	}
+	flow = flow_find(&key);
+	if (flow && !flow_out(p, &key, flow))
+		return 0;
 	/* what the forwarder sends belongs to a peer's flow, and only the ACLs open one */
-	if (!p->by_forwarder && may_open(p))
+	if (p->by_forwarder || !may_open(p))
+		return 0;
+	served = served_find(p);
+	if (!served)
 		open_flow(p, &key, 0);
+	else if (p->l4_proto == IPPROTO_UDP)
+		reopen_served(p, &key, served);
 	return 0;
 }

@@ -17,18 +17,53 @@
 		__type(value, struct flow);                                                        \
 	} name SEC(".maps")
 
-FLOW_TABLE(ct_tcp4_v1, BPF_MAP_TYPE_HASH, flow_key4);
-FLOW_TABLE(ct_tcp6_v1, BPF_MAP_TYPE_HASH, flow_key6);
-FLOW_TABLE(ct_udp4_v1, BPF_MAP_TYPE_HASH, flow_key4);
-FLOW_TABLE(ct_udp6_v1, BPF_MAP_TYPE_HASH, flow_key6);
-FLOW_TABLE(ct_icmp4_v1, BPF_MAP_TYPE_HASH, flow_key4);
-FLOW_TABLE(ct_icmp6_v1, BPF_MAP_TYPE_HASH, flow_key6);
-FLOW_TABLE(ct_tcp4_new_v1, BPF_MAP_TYPE_LRU_HASH, flow_key4);
-FLOW_TABLE(ct_tcp6_new_v1, BPF_MAP_TYPE_LRU_HASH, flow_key6);
-FLOW_TABLE(ct_udp4_new_v1, BPF_MAP_TYPE_LRU_HASH, flow_key4);
-FLOW_TABLE(ct_udp6_new_v1, BPF_MAP_TYPE_LRU_HASH, flow_key6);
-FLOW_TABLE(ct_icmp4_new_v1, BPF_MAP_TYPE_LRU_HASH, flow_key4);
-FLOW_TABLE(ct_icmp6_new_v1, BPF_MAP_TYPE_LRU_HASH, flow_key6);
+FLOW_TABLE(ct_tcp4_v2, BPF_MAP_TYPE_HASH, flow_key4);
+FLOW_TABLE(ct_tcp6_v2, BPF_MAP_TYPE_HASH, flow_key6);
+FLOW_TABLE(ct_udp4_v2, BPF_MAP_TYPE_HASH, flow_key4);
+FLOW_TABLE(ct_udp6_v2, BPF_MAP_TYPE_HASH, flow_key6);
+FLOW_TABLE(ct_icmp4_v2, BPF_MAP_TYPE_HASH, flow_key4);
+FLOW_TABLE(ct_icmp6_v2, BPF_MAP_TYPE_HASH, flow_key6);
+FLOW_TABLE(ct_other4_v1, BPF_MAP_TYPE_HASH, flow_key4);
+FLOW_TABLE(ct_other6_v1, BPF_MAP_TYPE_HASH, flow_key6);
+FLOW_TABLE(ct_tcp4_new_v2, BPF_MAP_TYPE_LRU_HASH, flow_key4);
+FLOW_TABLE(ct_tcp6_new_v2, BPF_MAP_TYPE_LRU_HASH, flow_key6);
+FLOW_TABLE(ct_udp4_new_v2, BPF_MAP_TYPE_LRU_HASH, flow_key4);
+FLOW_TABLE(ct_udp6_new_v2, BPF_MAP_TYPE_LRU_HASH, flow_key6);
+FLOW_TABLE(ct_icmp4_new_v2, BPF_MAP_TYPE_LRU_HASH, flow_key4);
+FLOW_TABLE(ct_icmp6_new_v2, BPF_MAP_TYPE_LRU_HASH, flow_key6);
+FLOW_TABLE(ct_othr4_new_v1, BPF_MAP_TYPE_LRU_HASH, flow_key4);
+FLOW_TABLE(ct_othr6_new_v1, BPF_MAP_TYPE_LRU_HASH, flow_key6);
+FLOW_TABLE(ct_tcp4_own_v2, BPF_MAP_TYPE_LRU_HASH, flow_key4);
+FLOW_TABLE(ct_tcp6_own_v2, BPF_MAP_TYPE_LRU_HASH, flow_key6);
+FLOW_TABLE(ct_udp4_own_v2, BPF_MAP_TYPE_LRU_HASH, flow_key4);
+FLOW_TABLE(ct_udp6_own_v2, BPF_MAP_TYPE_LRU_HASH, flow_key6);
+FLOW_TABLE(ct_icmp4_own_v2, BPF_MAP_TYPE_LRU_HASH, flow_key4);
+FLOW_TABLE(ct_icmp6_own_v2, BPF_MAP_TYPE_LRU_HASH, flow_key6);
+FLOW_TABLE(ct_othr4_own_v1, BPF_MAP_TYPE_LRU_HASH, flow_key4);
+FLOW_TABLE(ct_othr6_own_v1, BPF_MAP_TYPE_LRU_HASH, flow_key6);
+
+/*
+ * Room beside the stack, of which a chain of calls has 512 bytes.  Programs on one CPU do not
+ * interrupt each other: those of hooks run with softirqs off, and test runs have maps of their own.
+ */
+struct flow_scratch {
+	struct flow_key6 key;
+	struct flow flow;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flow_scratch);
+} ct_scratch_v1 SEC(".maps");
+
+static __always_inline struct flow_scratch *flow_scratch(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&ct_scratch_v1, &zero);
+}
 
 struct flow_key {
 	union {
@@ -39,6 +74,11 @@ struct flow_key {
 	__u8 l4_proto;
 	__u8 source; /* the end, 0 or 1, that sent the packet */
 };
+
+static __always_inline __u8 icmp_of(__u8 ip_version)
+{
+	return ip_version == IP_VERSION_4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+}
 
 static __always_inline __u8 source_end(const struct tuple *t, bool has_ports)
 {
@@ -79,8 +119,10 @@ static __always_inline void flow_key_set(struct flow_key *key, const struct tupl
 	__u32 port, l4_proto = key_word(bpf_htons(t->l4_proto << 8), 0);
 
 	if (!has_ports) {
-		first = t->sport;
-		second = bpf_htons(t->is_echo_reply ? !source : source);
+		bool is_icmp = t->l4_proto == icmp_of(t->ip_version);
+
+		first = is_icmp ? t->sport : 0;
+		second = is_icmp ? bpf_htons(t->is_echo_reply ? !source : source) : 0;
 	}
 	port = key_word(first, second);
 	__builtin_memset(key, 0, sizeof(*key)); /* padding too: global functions take the whole */
@@ -100,39 +142,26 @@ static __always_inline void flow_key_set(struct flow_key *key, const struct tupl
 	key->source = source;
 }
 
-/* TABLE(number, map): the tables of a tier, which is the end of their names. */
-#define FLOW_TABLES(TABLE, tier)                                                                   \
-	TABLE(0, ct_tcp4##tier)                                                                    \
-	TABLE(1, ct_udp4##tier)                                                                    \
-	TABLE(2, ct_icmp4##tier)                                                                   \
-	TABLE(3, ct_tcp6##tier)                                                                    \
-	TABLE(4, ct_udp6##tier)                                                                    \
-	TABLE(5, ct_icmp6##tier)
+/* TABLE(number, map): the tables of a tier; that of other protocols has a name of its own. */
+#define FLOW_TABLES(TABLE, tier, other)                                                            \
+	TABLE(0, ct_tcp4##tier##_v2)                                                               \
+	TABLE(1, ct_udp4##tier##_v2)                                                               \
+	TABLE(2, ct_icmp4##tier##_v2)                                                              \
+	TABLE(3, ct_##other##4##tier##_v1)                                                         \
+	TABLE(4, ct_tcp6##tier##_v2)                                                               \
+	TABLE(5, ct_udp6##tier##_v2)                                                               \
+	TABLE(6, ct_icmp6##tier##_v2)                                                              \
+	TABLE(7, ct_##other##6##tier##_v1)
 
 static __always_inline __u32 flow_table_number(const struct flow_key *key)
 {
-	__u32 number = key->ip_version == IP_VERSION_4 ? 0 : 3;
+	__u32 number = key->ip_version == IP_VERSION_4 ? 0 : 4;
 
 	if (key->l4_proto == IPPROTO_TCP)
 		return number;
-	return key->l4_proto == IPPROTO_UDP ? number + 1 : number + 2;
-}
-
-/* The table of a key in one of the two tiers. */
-static __always_inline void *flow_table(const struct flow_key *key, bool confirmed)
-{
-	if (key->ip_version == IP_VERSION_4) {
-		if (key->l4_proto == IPPROTO_TCP)
-			return confirmed ? (void *)&ct_tcp4_v1 : (void *)&ct_tcp4_new_v1;
-		if (key->l4_proto == IPPROTO_UDP)
-			return confirmed ? (void *)&ct_udp4_v1 : (void *)&ct_udp4_new_v1;
-		return confirmed ? (void *)&ct_icmp4_v1 : (void *)&ct_icmp4_new_v1;
-	}
-	if (key->l4_proto == IPPROTO_TCP)
-		return confirmed ? (void *)&ct_tcp6_v1 : (void *)&ct_tcp6_new_v1;
 	if (key->l4_proto == IPPROTO_UDP)
-		return confirmed ? (void *)&ct_udp6_v1 : (void *)&ct_udp6_new_v1;
-	return confirmed ? (void *)&ct_icmp6_v1 : (void *)&ct_icmp6_new_v1;
+		return number + 1;
+	return number + (key->l4_proto == icmp_of(key->ip_version) ? 2 : 3);
 }
 
 /*
@@ -155,8 +184,47 @@ static __always_inline void *flow_table(const struct flow_key *key, bool confirm
 		FLOW_CALL_SITE(err, map);                                                          \
 		break;
 
+#define FLOW_MAP(number, map)                                                                      \
+	case number:                                                                               \
+		return &map;
+
+/* The tier that a flow is in. */
+enum flow_tier {
+	FLOW_TIER_CONFIRMED,
+	FLOW_TIER_NEW, /* openings of peers */
+	FLOW_TIER_OWN, /* openings of this host */
+};
+
+static __always_inline enum flow_tier flow_tier(const struct flow *flow)
+{
+	if (flow->flags & FLOW_CONFIRMED)
+		return FLOW_TIER_CONFIRMED;
+	return flow->flags & FLOW_BY_PEER ? FLOW_TIER_NEW : FLOW_TIER_OWN;
+}
+
+/* The table of a key in a tier. */
+static __always_inline void *flow_table(const struct flow_key *key, enum flow_tier tier)
+{
+	__u32 table = flow_table_number(key);
+
+	if (tier == FLOW_TIER_CONFIRMED) {
+		switch (table) {
+			FLOW_TABLES(FLOW_MAP, , other)
+		}
+	} else if (tier == FLOW_TIER_NEW) {
+		switch (table) {
+			FLOW_TABLES(FLOW_MAP, _new, othr)
+		}
+	} else {
+		switch (table) {
+			FLOW_TABLES(FLOW_MAP, _own, othr)
+		}
+	}
+	return NULL; /* never: there are eight */
+}
+
 /**
- * flow_find() - The flow of a key, expired or not, from either tier
+ * flow_find() - The flow of a key, expired or not, from whichever tier
  */
 static __always_inline struct flow *flow_find(const struct flow_key *key)
 {
@@ -164,50 +232,41 @@ static __always_inline struct flow *flow_find(const struct flow_key *key)
 	struct flow *flow = NULL;
 
 	switch (table) {
-		FLOW_TABLES(FLOW_LOOKUP, _v1)
+		FLOW_TABLES(FLOW_LOOKUP, , other)
 	}
 	if (flow)
 		return flow;
 	switch (table) {
-		FLOW_TABLES(FLOW_LOOKUP, _new_v1)
+		FLOW_TABLES(FLOW_LOOKUP, _new, othr)
+	}
+	if (flow)
+		return flow;
+	switch (table) {
+		FLOW_TABLES(FLOW_LOOKUP, _own, othr)
 	}
 	return flow;
 }
 
 /**
- * flow_insert() - Put a new flow into the unconfirmed tier; an existing one is replaced
+ * flow_insert() - Put a new flow into the tier of its opener; an existing one is replaced
+ * @key: of the flow
+ * @flow: the flow, in the scratch
+ * @by_peer: a peer has opened it
  */
-static __always_inline void flow_insert(const struct flow_key *key, const struct flow *flow)
+static __always_inline void flow_insert(const struct flow_key *key, const struct flow *flow,
+					bool by_peer)
 {
 	long err;
 
-	switch (flow_table_number(key)) {
-		FLOW_TABLES(FLOW_INSERT, _new_v1)
+	if (by_peer) {
+		switch (flow_table_number(key)) {
+			FLOW_TABLES(FLOW_INSERT, _new, othr)
+		}
+	} else {
+		switch (flow_table_number(key)) {
+			FLOW_TABLES(FLOW_INSERT, _own, othr)
+		}
 	}
-}
-
-/**
- * flow_delete() - Remove a flow
- */
-static __always_inline void flow_delete(const struct flow_key *key, const struct flow *flow)
-{
-	bpf_map_delete_elem(flow_table(key, flow->flags & FLOW_CONFIRMED), &key->v6);
-}
-
-/**
- * flow_confirm() - Move a flow to the confirmed tier
- *
- * Where that is full the flow stays: it works as before, but a flood may displace it until the
- * sweep has made room.  What another CPU counts between the copy and the delete is lost; that is
- * the flow's first answer, so the other CPU would have to hold a second packet of the same flow.
- */
-static __always_inline void flow_confirm(const struct flow_key *key, const struct flow *flow)
-{
-	struct flow confirmed = *flow;
-
-	confirmed.flags |= FLOW_CONFIRMED;
-	if (!bpf_map_update_elem(flow_table(key, true), &key->v6, &confirmed, BPF_NOEXIST))
-		bpf_map_delete_elem(flow_table(key, false), &key->v6);
 }
 
 #endif /* SHRIKE_FLOW_TABLE_H */

@@ -52,6 +52,8 @@
 #define TCP_PSH 0x08
 #define TCP_ACK 0x10
 
+#define SCALE_NONE 0xff
+
 enum fragment_kind {
 	FRAGMENT_NONE,	/* a whole datagram; an atomic IPv6 fragment too (RFC 6946) */
 	FRAGMENT_FIRST, /* offset zero, more to come: has the transport header */
@@ -100,10 +102,16 @@ struct packet {
 	__u8 flow_state; /* enum flow_state of its flow after the packet, for traces */
 	__u8 is_local;	 /* judged as for an address of this host */
 	__u8 message[STAGE_MAX];
-	__u8 by_forwarder; /* outbound: sent by the userspace forwarder */
-	__u16 epoch;	   /* inbound: current_epoch() when its flow was looked up */
+	__u8 by_forwarder;  /* outbound: sent by the userspace forwarder */
+	__u16 epoch;	    /* inbound: current_epoch() when its flow was looked up */
+	__u32 seq;	    /* TCP, host byte order: the sequence number, */
+	__u32 seq_end;	    /* the one behind the segment, in which SYN and FIN count, */
+	__u32 ack;	    /* the acknowledgment number, 0 without ACK, */
+	__u16 window;	    /* and the window, unscaled */
+	__u8 scale;	    /* TCP: the window scale option of a SYN; SCALE_NONE: it has none */
+	__u8 out_of_window; /* TCP: it fitted no window of its connection */
 };
-_Static_assert(sizeof(struct packet) == 112, "struct packet fills the stack it is given");
+_Static_assert(sizeof(struct packet) == 128, "struct packet fills the stack it is given");
 
 /*
  * struct tuple - what names a flow: of a packet, or of the packet that an ICMP error quotes
@@ -188,14 +196,6 @@ static __always_inline bool icmp_is_echo(const struct packet *p)
 }
 
 /**
- * is_tracked_proto() - Whether connections of the packet's protocol are tracked
- */
-static __always_inline bool is_tracked_proto(const struct packet *p)
-{
-	return p->l4_proto == IPPROTO_TCP || p->l4_proto == IPPROTO_UDP || is_icmp(p);
-}
-
-/**
  * addr_equal() - Whether two addresses are the same
  */
 static __always_inline bool addr_equal(const union addr *a, const union addr *b)
@@ -243,6 +243,7 @@ int local_lookup(const union addr *addr, __u8 ip_version);
 int judge(struct packet *p);
 int acl_judge(struct packet *p, int acl);
 __u32 classify(const struct packet *p, int acl);
+int conntrack_turn(struct packet *p);
 int conntrack_judged(struct packet *p, int verdict);
 
 void mss_clamp(struct frame *f, struct packet *p);

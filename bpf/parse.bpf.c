@@ -8,11 +8,13 @@
  */
 #include "addr.h"
 #include "packet.h"
+#include "tcp_options.h"
 
 #define IP_FLAG_MF     0x2000
 #define IP_OFFSET_MASK 0x1fff
 #define HOPOPTS_MAX    256 /* bytes of hop-by-hop header that are walked over */
 #define IP_LEN_MAX     65535
+#define L4_OFF_MAX     (40 + HOPOPTS_MAX)
 
 /**
  * header_at() - A header of the packet, NULL unless all of it is there
@@ -44,6 +46,25 @@ static __always_inline bool ip_len_set(struct packet *p, __u32 ip_len, bool has_
 	return true;
 }
 
+/* The window scale option of a SYN (RFC 7323, section 2.2), SCALE_NONE for none. */
+static __noinline __u8 syn_scale(const struct frame *f, __u32 off, __u32 header_len)
+{
+	struct tcp_options options = {
+		.kind = TCPOPT_WINDOW,
+		.option_len = TCPOLEN_WINDOW,
+		.len = header_len - sizeof(struct tcphdr),
+	};
+	__u32 value_off;
+
+	if (off > L4_OFF_MAX)
+		return SCALE_NONE;
+	value_off = tcp_option_find(f, off, &options);
+	if (!value_off)
+		return SCALE_NONE;
+	return options.bytes[value_off] < FLOW_SCALE_MAX ? options.bytes[value_off]
+							 : FLOW_SCALE_MAX;
+}
+
 static __always_inline enum verdict parse_tcp(struct frame *f, struct packet *p, __u32 off)
 {
 	struct tcphdr *tcp = header_at(f, p, off, sizeof(*tcp));
@@ -57,6 +78,13 @@ static __always_inline enum verdict parse_tcp(struct frame *f, struct packet *p,
 	p->sport = tcp->source;
 	p->dport = tcp->dest;
 	p->tcp_flags = ((__u8 *)tcp)[13];
+	p->seq = bpf_ntohl(tcp->seq);
+	p->seq_end = p->seq + (p->ip_len - off - header_len) + tcp->syn + tcp->fin;
+	p->ack = tcp->ack ? bpf_ntohl(tcp->ack_seq) : 0;
+	p->window = bpf_ntohs(tcp->window);
+	p->scale = SCALE_NONE;
+	if (tcp->syn && header_len > sizeof(*tcp))
+		p->scale = syn_scale(f, off, header_len);
 	return VERDICT_CONTINUE;
 }
 

@@ -2,8 +2,8 @@
 /*
  * The way of a packet, from first stage to verdict, for both hooks and both families.
  *
- * Owns config (the generation's read-only data), counters_v1 (counter.h), and the maps of config.h:
- * instance_v1, policy_text_v1, undo_v1 and undo_text_v1, which the programs do not read, but which
+ * Owns config (the generation's read-only data), counters_v2 (counter.h), and the maps of config.h:
+ * instance_v2, policy_text_v1, undo_v1 and undo_text_v1, which the programs do not read, but which
  * live as long as they do.
  */
 #include "packet.h"
@@ -18,14 +18,14 @@ struct {
 	__uint(max_entries, DIR_MAX);
 	__type(key, __u32);
 	__type(value, struct counters);
-} counters_v1 SEC(".maps");
+} counters_v2 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct instance);
-} instance_v1 SEC(".maps");
+} instance_v2 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -64,7 +64,7 @@ __hidden struct counters *pipeline_begin(struct packet *p, enum direction direct
 	p->now_ns = config.virtual_clock ? virtual_now_ns : bpf_ktime_get_coarse_ns();
 	if (config.dry_run)
 		return NULL;
-	counters = bpf_map_lookup_elem(&counters_v1, &key);
+	counters = bpf_map_lookup_elem(&counters_v2, &key);
 	if (!counters)
 		return NULL;
 	counters->seen.packets++;
@@ -99,6 +99,10 @@ __hidden void pipeline_end(struct frame *f, struct packet *p, struct counters *c
 		counters->verdict[v].bytes += p->avail_len;
 		counters->reason[reason].packets++;
 		counters->reason[reason].bytes += p->avail_len;
+	}
+	if (counters && p->out_of_window) {
+		counters->tcp_out_of_window.packets++;
+		counters->tcp_out_of_window.bytes += p->avail_len;
 	}
 	if (verdict == VERDICT_DROP)
 		flow_event_drop(p);
@@ -149,7 +153,11 @@ __hidden enum verdict pipeline_in(struct frame *f, struct packet *p, __u16 ether
 	if (verdict == VERDICT_CONTINUE && is_icmp(p))
 		verdict = icmp_error_in(f, p);
 	if (verdict == VERDICT_CONTINUE) {
+		bool turned = conntrack_turn(p);
+
 		verdict = judge(p);
+		if (turned)
+			conntrack_turn(p);
 		/* not by judge() itself: Linux 6.1 adds 32 bytes of stack for every call */
 		conntrack_judged(p, verdict);
 	}

@@ -3,7 +3,7 @@
  * What one generation of the dataplane was built for: the read-only data of its programs.
  *
  * The loader writes it before the programs are loaded; the verifier then removes what is off.
- * Map instance_v1 (ARRAY, one entry) tells other processes about the generation in force.
+ * Map instance_v2 (ARRAY, one entry) tells other processes about the generation in force.
  */
 #ifndef SHRIKE_CONFIG_H
 #define SHRIKE_CONFIG_H
@@ -45,7 +45,7 @@ struct config {
 	__u8 pad[4];
 };
 
-_Static_assert(sizeof(struct config) == 144, "struct config is ABI");
+_Static_assert(sizeof(struct config) == 152, "struct config is ABI");
 
 /* Whether the generation hands packets to the userspace forwarder at all. */
 static inline int config_has_forwarder(const volatile struct config *config)
@@ -67,7 +67,7 @@ struct instance {
 	char hook_why[128];    /* what decided the hook */
 	char environment[512]; /* NetBird's variables that it was built with, NAME=VALUE lines */
 };
-_Static_assert(sizeof(struct instance) == 1224, "struct instance is ABI");
+_Static_assert(sizeof(struct instance) == 1232, "struct instance is ABI");
 
 /* Map policy_text_v1 (ARRAY): the policy in force as it was read, in chunks. */
 #define POLICY_CHUNK 4096

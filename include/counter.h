@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Map counters_v1: per-CPU packet and byte counts, key is an enum direction.
+ * Map counters_v2: per-CPU packet and byte counts, key is an enum direction.
  *
  * Invariant, for each direction, over all CPUs and at rest:
  *	seen = verdict[PASS] + verdict[FORWARD] + the sum of reason[r] over all drop reasons
@@ -22,6 +22,8 @@ struct counters {
 	struct counter seen;
 	struct counter verdict[VERDICT_MAX];
 	struct counter reason[REASON_MAX];
+	struct counter
+		tcp_out_of_window; /* segments that moved no connection; not part of the sum */
 };
 
 #endif /* SHRIKE_COUNTER_H */

@@ -2,16 +2,24 @@
 /*
  * Connection tracking: keys, states and entries.
  *
- * One table per protocol and family, each in two tiers.  ct_PROTO_v1 (HASH, preallocated) holds
- * confirmed flows: those in which a peer's packet has answered one of ours.  ct_PROTO_new_v1 (LRU_HASH) holds
- * flows that wait for that, so a flood of openings can only displace other openings.  A flow is
- * in one of the two; lookups ask the confirmed tier first.
+ * One table per protocol and family, each in three tiers.  ct_PROTO (HASH, preallocated) holds
+ * confirmed flows: those in which a peer's packet has answered one of ours, and TCP once a peer has
+ * proved that it receives what we send.  Flows that wait for that are in LRU_HASH tables, so a flood
+ * of openings can only displace other openings: those of peers in ct_PROTO_new, those of this host in
+ * ct_PROTO_own.  A flow is in one of the three; lookups ask the confirmed tier first.
  *
- * Maps: ct_tcp4_v1 ct_tcp6_v1 ct_udp4_v1 ct_udp6_v1 ct_icmp4_v1 ct_icmp6_v1, and the same names
- * with _new before the suffix.  Keys are struct flow_key4 or flow_key6, values struct flow.
+ * Maps: ct_tcp4_v2 ct_tcp6_v2 ct_udp4_v2 ct_udp6_v2 ct_icmp4_v2 ct_icmp6_v2, and for all other
+ * protocols ct_other4_v1 ct_other6_v1; and the same names with _new or _own before the suffix (those
+ * of other protocols are ct_othr4_new_v1 and so on, as a map's name has 15 characters).  Keys are
+ * struct flow_key4 or flow_key6, values struct flow.
  *
  * Map ct_epoch_v1 (ARRAY, one __u32) becomes another number after each change of this host's
  * addresses (local.h), by which flows have been judged.
+ *
+ * Map ct_served_v1 (LRU_HASH): struct served_key -> struct served, the ports of this host, or of hosts
+ * behind it, to which a rule has let a peer's datagrams.  What they send to that peer answers it, even
+ * where the flow itself was displaced, or there is none: of protocols other than TCP, UDP and ICMP only
+ * what this host opens is tracked.
  */
 #ifndef SHRIKE_FLOW_H
 #define SHRIKE_FLOW_H
@@ -22,6 +30,7 @@
  * Both directions of a flow share one key: end 0 is the one with the lower (address, port),
  * compared as bytes in network order.  For ICMP echo, which either end may start with the same
  * identifier, port[0] is the identifier and port[1] the number of the end that sent the requests.
+ * Protocols without ports have two zeroes.
  */
 struct flow_key4 {
 	__be32 addr[2];
@@ -51,9 +60,10 @@ _Static_assert(sizeof(struct flow_key6) == 40, "struct flow_key6 is ABI");
 	STATE(TIME_WAIT, "time_wait")                                                              \
 	STATE(CLOSE_WAIT, "close_wait") /* the other side has sent its FIN first */                \
 	STATE(LAST_ACK, "last_ack")	/* and the opener has answered with its own */             \
-	STATE(CLOSED, "closed")		/* never stored: a closed flow is deleted at once */       \
+	STATE(CLOSED, "closed") /* over: the entry stays FLOW_CLOSED_NS for what is late */        \
 	STATE(UDP, "udp")                                                                          \
-	STATE(ICMP, "icmp")
+	STATE(ICMP, "icmp")                                                                        \
+	STATE(OTHER, "other") /* any other protocol: no ports, nor states */
 
 enum flow_state {
 #define STATE(id, name) FLOW_STATE_##id,
@@ -69,8 +79,29 @@ enum flow_flags {
 	FLOW_LOCAL = 1 << 3,	 /* judged last as towards an address of this host */
 	FLOW_HAIRPIN = 1 << 4,	 /* the peer's packets leave again by the same interface */
 	FLOW_CONFIRMED = 1 << 5, /* lives in the confirmed tier */
-	FLOW_REVOKED = 1 << 6,	 /* UDP of a peer, ended by a change of policy */
+	FLOW_REVOKED = 1 << 6,	 /* datagrams of a peer, ended by a change of policy */
 };
+
+#define FLOW_CLOSED_NS 10000000000ull /* as nf_conntrack_tcp_timeout_close */
+
+/*
+ * What one end of a TCP connection has said of itself; sequence numbers in host byte order.  None of
+ * them is ever lowered.
+ */
+struct flow_side {
+	__u32 end; /* the sequence number after the last one that it has sent; SYN and FIN count */
+	__u32 acked;  /* the highest acknowledgment number that it has sent */
+	__u32 window; /* the largest window that it has offered, bytes */
+};
+_Static_assert(sizeof(struct flow_side) == 12, "struct flow_side is ABI");
+
+/* Bits of struct flow.sides: what has been seen of side 0 (the opener) and 1. */
+#define FLOW_SIDE_SEEN(side)   (1u << (side))  /* a segment that counted: side[].end holds */
+#define FLOW_SIDE_ACKED(side)  (4u << (side))  /* with an ACK: side[].acked and window hold */
+#define FLOW_SIDE_SCALES(side) (16u << (side)) /* its SYN had a window scale option (RFC 7323) */
+#define FLOW_REOPENING	       64u /* the opener has sent a SYN in an open connection: see proof */
+
+#define FLOW_SCALE_MAX 14 /* RFC 7323, section 2.3 */
 
 /*
  * A tracked flow.  Index 0 of the counters is the opener's direction, index 1 the other.  Packets
@@ -78,19 +109,47 @@ enum flow_flags {
  * value changes, and a race between two CPUs leaves one of the two values that raced.
  */
 struct flow {
-	__u64 last_seen_ns; /* CLOCK_MONOTONIC of the last accepted packet, some ms coarse */
-	__u64 created_ns;   /* when the flow was opened; tells reincarnations of a key apart */
+	__u64 last_seen_ns; /* CLOCK_MONOTONIC of the last packet that counted, some ms coarse */
 	__u64 packets[2];
 	__u64 bytes[2];
 	__u32 generation; /* of the policy that judged it last; flows of this host: that opened it */
-	__u32 rule; /* number of the deciding rule (rule.h), RULE_NONE for flows of this host */
-	__be16 nat_port; /* destination port before port translation, 0: not translated */
-	__u8 state;	 /* enum flow_state */
-	__u8 flags;	 /* enum flow_flags */
-	__u8 opener;	 /* end of the key that opened it, 0 or 1; never changes */
-	__u8 pad;
+	__u32 rule;  /* number of the deciding rule (rule.h), RULE_NONE for flows of this host */
 	__u16 epoch; /* low bits of ct_epoch_v1 when it was judged last */
+	__u8 state;  /* enum flow_state */
+	__u8 flags;  /* enum flow_flags */
+	__u8 opener; /* end of the key that opened it, 0 or 1; never changes */
+	__u8 sides;  /* TCP: FLOW_SIDE_* */
+	__u8 scale; /* TCP: shift of the opener's window in the low half, of the other's in the high */
+	__u8 pad;
+	struct flow_side side[2]; /* TCP: of the opener, and of the other end */
+	__u32 proof; /* TCP, opening: the lowest acknowledgment number that proves receipt of our SYN */
+	__be16 nat_port; /* destination port before port translation, 0: not translated */
+	__u8 pad2[2];
+	__u64 created_ns; /* when the flow was opened; tells reincarnations of a key apart */
 };
-_Static_assert(sizeof(struct flow) == 64, "struct flow is ABI");
+_Static_assert(sizeof(struct flow) == 96, "struct flow is ABI");
+
+struct served_key {
+	union addr peer;
+	union addr local; /* of this host, or of a host behind it */
+	__be16 port;	  /* of @local; 0 where the protocol has none */
+	__u8 l4_proto;
+	__u8 ip_version; /* enum ip_version */
+	__u8 pad[4];
+};
+_Static_assert(sizeof(struct served_key) == 40, "struct served_key is ABI");
+
+struct served {
+	__u64 last_seen_ns; /* CLOCK_MONOTONIC when a flow to it was opened last */
+	__u32 generation;   /* of the policy whose rule allowed that */
+	__u32 rule;
+	__u16 epoch;
+	__u8 flags; /* enum flow_flags of the flow */
+	__u8 pad[5];
+};
+_Static_assert(sizeof(struct served) == 24, "struct served is ABI");
+
+#define SERVED_MAX     8192
+#define SERVED_NOTE_NS 1000000000ull /* how old last_seen_ns may be */
 
 #endif /* SHRIKE_FLOW_H */

@@ -210,14 +210,15 @@ static void print_end(const struct fate *fate, int end, char *text, size_t size)
 
 static void print_fate(const struct fate *fate)
 {
-	char from[ADDR_TEXT_MAX + 16], to[ADDR_TEXT_MAX + 16];
+	char from[ADDR_TEXT_MAX + 16], to[ADDR_TEXT_MAX + 16], number[FLOW_PROTOCOL_NUMBER];
 
 	print_end(fate, 0, from, sizeof(from));
 	print_end(fate, 1, to, sizeof(to));
-	printf("  %s %s -> %s", flow_protocol_name(fate->l4_proto), from, to);
+	printf("  %s %s -> %s", flow_protocol_name(fate->l4_proto, fate->ip_version, number), from,
+	       to);
 	if (fate->l4_proto == IPPROTO_TCP)
 		printf(" %s", flow_state_name(fate->state));
-	else if (fate->l4_proto != IPPROTO_UDP)
+	else if (fate->state == FLOW_STATE_ICMP)
 		printf(" id %u", fate->icmp_id);
 	putchar('\n');
 }
@@ -257,10 +258,11 @@ static json_t *cause_json(const struct fate_side *side, const struct fate_cause 
 
 static json_t *fate_json(const struct comparison *c, const struct fate *fate)
 {
-	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX];
+	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX], number[FLOW_PROTOCOL_NUMBER];
 	json_t *object =
-		json_pack("{s:s,s:s,s:s,s:s,s:s}", "protocol", flow_protocol_name(fate->l4_proto),
-			  "family", fate->ip_version == IP_VERSION_4 ? "ipv4" : "ipv6", "state",
+		json_pack("{s:s,s:s,s:s,s:s,s:s}", "protocol",
+			  flow_protocol_name(fate->l4_proto, fate->ip_version, number), "family",
+			  fate->ip_version == IP_VERSION_4 ? "ipv4" : "ipv6", "state",
 			  flow_state_name(fate->state), "src",
 			  addr_format(&fate->addr[0], fate->ip_version, from, sizeof(from)), "dst",
 			  addr_format(&fate->addr[1], fate->ip_version, to, sizeof(to)));

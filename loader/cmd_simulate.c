@@ -28,8 +28,9 @@ const struct command command_simulate = {
 		"  -v, --verbose         tell what each stage said\n"
 		"\n"
 		"The programs that would be attached judge the packets, with tables and a clock\n"
-		"of their own; nothing is left behind. Exit status 0 if every expectation held,\n"
-		"1 if one did not, 2 for a bad file.\n",
+		"of their own; nothing is left behind. TCP packets of a scenario that give no\n"
+		"seq or ack are numbered as two end hosts would number them. Exit status 0 if\n"
+		"every expectation held, 1 if one did not, 2 for a bad file.\n",
 	.run = run_simulate,
 };
 

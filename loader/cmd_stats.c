@@ -108,7 +108,7 @@ static int read_counters(const struct stats *stats, struct reading *reading, str
 		return error_prefix(error, "%s", stats->name);
 	err = live_counters(&live, reading->counters, error);
 	if (!err) {
-		map = map_set_find(&live.maps, "counters_v1");
+		map = map_set_find(&live.maps, "counters_v2");
 		reading->map_id = map->id;
 		reading->generation = live.instance.config.generation;
 		reading->monotonic_ns = clock_ns(CLOCK_MONOTONIC);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,19 +15,23 @@
 _Static_assert(sizeof(struct flow_key6) <= MAP_BATCH_KEY_MAX, "keys fit the walk");
 _Static_assert(sizeof(struct flow) <= MAP_BATCH_VALUE_MAX, "values fit the walk");
 
+/* MAPS(tier before the version of the name, name of the table of other protocols, fields) */
+#define MAPS(tier, other, ...)                                                                     \
+	{"ct_tcp4" tier "_v2", IPPROTO_TCP, IP_VERSION_4, __VA_ARGS__},                            \
+		{"ct_tcp6" tier "_v2", IPPROTO_TCP, IP_VERSION_6, __VA_ARGS__},                    \
+		{"ct_udp4" tier "_v2", IPPROTO_UDP, IP_VERSION_4, __VA_ARGS__},                    \
+		{"ct_udp6" tier "_v2", IPPROTO_UDP, IP_VERSION_6, __VA_ARGS__},                    \
+		{"ct_icmp4" tier "_v2", IPPROTO_ICMP, IP_VERSION_4, __VA_ARGS__},                  \
+		{"ct_icmp6" tier "_v2", IPPROTO_ICMPV6, IP_VERSION_6, __VA_ARGS__},                \
+		{"ct_" other "4" tier "_v1", CONNTRACK_OTHER, IP_VERSION_4, __VA_ARGS__},          \
+	{                                                                                          \
+		"ct_" other "6" tier "_v1", CONNTRACK_OTHER, IP_VERSION_6, __VA_ARGS__             \
+	}
+
 const struct conntrack_map conntrack_maps[CONNTRACK_TABLES] = {
-	{"ct_tcp4_new_v1", IPPROTO_TCP, IP_VERSION_4, false},
-	{"ct_tcp6_new_v1", IPPROTO_TCP, IP_VERSION_6, false},
-	{"ct_udp4_new_v1", IPPROTO_UDP, IP_VERSION_4, false},
-	{"ct_udp6_new_v1", IPPROTO_UDP, IP_VERSION_6, false},
-	{"ct_icmp4_new_v1", IPPROTO_ICMP, IP_VERSION_4, false},
-	{"ct_icmp6_new_v1", IPPROTO_ICMPV6, IP_VERSION_6, false},
-	{"ct_tcp4_v1", IPPROTO_TCP, IP_VERSION_4, true},
-	{"ct_tcp6_v1", IPPROTO_TCP, IP_VERSION_6, true},
-	{"ct_udp4_v1", IPPROTO_UDP, IP_VERSION_4, true},
-	{"ct_udp6_v1", IPPROTO_UDP, IP_VERSION_6, true},
-	{"ct_icmp4_v1", IPPROTO_ICMP, IP_VERSION_4, true},
-	{"ct_icmp6_v1", IPPROTO_ICMPV6, IP_VERSION_6, true},
+	MAPS("_new", "othr", .confirmed = false),
+	MAPS("_own", "othr", .confirmed = false, .own = true),
+	MAPS("", "other", .confirmed = true),
 };
 
 static const char *const state_names[FLOW_STATE_MAX] = {
@@ -47,23 +52,24 @@ const char *flow_state_name(unsigned int state)
 }
 
 /**
- * flow_protocol_name() - The name of a tracked protocol, as in policies and filters
- * @l4_proto: 6, 17, 1 or 58
+ * flow_protocol_name() - The name of a protocol, as in policies and filters
+ * @l4_proto: its number
+ * @ip_version: 4 or 6
+ * @number: room for the name of a protocol that has only its number
  *
- * Return: a constant string; "icmp" stands for ICMPv6 too, the family tells them apart.
+ * Return: "tcp", "udp", "icmp" (ICMPv6 too: the family tells them apart), or @number.
  */
-const char *flow_protocol_name(uint8_t l4_proto)
+const char *flow_protocol_name(uint8_t l4_proto, uint8_t ip_version,
+			       char number[FLOW_PROTOCOL_NUMBER])
 {
-	switch (l4_proto) {
-	case IPPROTO_TCP:
+	if (l4_proto == IPPROTO_TCP)
 		return "tcp";
-	case IPPROTO_UDP:
+	if (l4_proto == IPPROTO_UDP)
 		return "udp";
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
+	if (l4_proto == (ip_version == IP_VERSION_4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
 		return "icmp";
-	}
-	return "unknown";
+	snprintf(number, FLOW_PROTOCOL_NUMBER, "%u", l4_proto);
+	return number;
 }
 
 /**
@@ -122,7 +128,7 @@ static void view_ends(struct flow_view *view, const void *key, unsigned int open
 	} else {
 		view->port[0] = 0;
 		view->port[1] = 0;
-		view->icmp_id = ntohs(port[0]);
+		view->icmp_id = ntohs(port[0]); /* 0 for protocols that are no ICMP */
 	}
 }
 
@@ -157,7 +163,9 @@ void conntrack_view(struct flow_view *view, const struct conntrack_table *table,
 
 	view->flow = flow;
 	view->ip_version = table->ip_version;
-	view->l4_proto = table->l4_proto;
+	view->l4_proto = table->ip_version == IP_VERSION_4
+				 ? ((const struct flow_key4 *)key)->l4_proto
+				 : ((const struct flow_key6 *)key)->l4_proto;
 	view->confirmed = table->confirmed;
 	view->rule = flow->rule;
 	view->state = flow->state < FLOW_STATE_MAX ? flow->state : FLOW_STATE_NONE;

@@ -16,7 +16,9 @@
 #include "error.h"
 #include "flow.h"
 
-#define CONNTRACK_TABLES 12
+#define CONNTRACK_TABLES     24
+#define CONNTRACK_OTHER	     255 /* as a table's protocol: all but TCP, UDP and ICMP */
+#define FLOW_PROTOCOL_NUMBER 4	 /* bytes of a protocol's number as text */
 
 /*
  * struct conntrack_map - what is fixed about one of the tables
@@ -26,16 +28,17 @@
  */
 struct conntrack_map {
 	const char *name; /* of the BPF map, and of its pin */
-	uint8_t l4_proto; /* 6, 17, 1 or 58 */
+	uint8_t l4_proto; /* 6, 17, 1, 58 or CONNTRACK_OTHER */
 	uint8_t ip_version;
 	bool confirmed;
+	bool own; /* unconfirmed: openings of this host, else of peers */
 };
 
 extern const struct conntrack_map conntrack_maps[CONNTRACK_TABLES];
 
 struct conntrack_table {
 	int fd;
-	uint8_t l4_proto; /* 6, 17, 1 or 58 */
+	uint8_t l4_proto; /* 6, 17, 1, 58 or CONNTRACK_OTHER */
 	uint8_t ip_version;
 	bool confirmed;
 	uint32_t max_entries;
@@ -96,6 +99,7 @@ int conntrack_count(const struct conntrack *conntrack, const struct flow_clock *
 int conntrack_flush(const struct conntrack *conntrack, const struct flow_clock *clock,
 		    const struct filter *filter, uint64_t *flushed, struct error *error);
 const char *flow_state_name(unsigned int state);
-const char *flow_protocol_name(uint8_t l4_proto);
+const char *flow_protocol_name(uint8_t l4_proto, uint8_t ip_version,
+			       char number[FLOW_PROTOCOL_NUMBER]);
 
 #endif /* SHRIKE_CONNTRACK_H */

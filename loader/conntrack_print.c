@@ -176,7 +176,7 @@ static void put_way(struct flow_printer *printer, const struct flow_view *view, 
 	if (view->l4_proto == IPPROTO_TCP || view->l4_proto == IPPROTO_UDP) {
 		put_number(printer, "sport", view->port[end]);
 		put_number(printer, "dport", view->port[!end]);
-	} else {
+	} else if (view->state == FLOW_STATE_ICMP) {
 		put_number(printer, "id", view->icmp_id);
 	}
 	put_number(printer, "packets", view->flow->packets[end]);
@@ -215,8 +215,10 @@ static void put_flags(struct flow_printer *printer, const struct flow_view *view
 
 static void put_json(struct flow_printer *printer, const struct flow_view *view)
 {
+	char number[FLOW_PROTOCOL_NUMBER];
+
 	put(printer, printer->any ? ",\n{\"protocol\":\"" : "[\n{\"protocol\":\"");
-	put(printer, flow_protocol_name(view->l4_proto));
+	put(printer, flow_protocol_name(view->l4_proto, view->ip_version, number));
 	put(printer, "\"");
 	put_word(printer, "family", view->ip_version == IP_VERSION_4 ? "ipv4" : "ipv6");
 	put_word(printer, "state", flow_state_name(view->state));
@@ -235,7 +237,8 @@ static void put_json(struct flow_printer *printer, const struct flow_view *view)
 
 static void put_line(struct flow_printer *printer, const struct flow_view *view)
 {
-	const char *protocol = flow_protocol_name(view->l4_proto);
+	char number[FLOW_PROTOCOL_NUMBER];
+	const char *protocol = flow_protocol_name(view->l4_proto, view->ip_version, number);
 	const char *state = flow_state_name(view->state);
 	char timeout[20];
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "filter.h"
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "policy/prefix.h"
+#include "policy/value.h"
 
 #define PORT_MAX 65535
 
@@ -21,16 +23,19 @@ void filter_init(struct filter *filter)
 	filter->rule = RULE_NONE;
 }
 
+/* Other names are those of /etc/protocols. */
 static int set_protocol(struct filter *filter, const char *name, struct error *error)
 {
-	if (!strcmp(name, "tcp"))
-		filter->protocol = IPPROTO_TCP;
-	else if (!strcmp(name, "udp"))
-		filter->protocol = IPPROTO_UDP;
-	else if (!strcmp(name, "icmp"))
-		filter->protocol = PROTOCOL_ICMP;
-	else
-		return error_input(error, "protocol %s: not one of tcp, udp, icmp", name);
+	const struct protoent *entry;
+	struct error ignored;
+
+	if (strcmp(name, "all") && !protocol_parse(name, &filter->protocol, &ignored))
+		return 0;
+	entry = getprotobyname(name);
+	if (!entry)
+		return error_input(
+			error, "protocol %s: not tcp, udp, icmp, another's name or 0-255", name);
+	filter->protocol = entry->p_proto;
 	return 0;
 }
 
@@ -180,11 +185,12 @@ int filter_option(struct filter *filter, int option, const char *argument, struc
  * filter_match_table() - Whether flows of a family and protocol can match
  * @filter: the filter
  * @ip_version: 4 or 6
- * @l4_proto: 6, 17, 1 or 58
+ * @l4_proto: 0-255; CONNTRACK_OTHER: of any protocol that has no table of its own
  */
 bool filter_match_table(const struct filter *filter, uint8_t ip_version, uint8_t l4_proto)
 {
-	bool is_icmp = l4_proto == IPPROTO_ICMP || l4_proto == IPPROTO_ICMPV6;
+	uint8_t icmp = ip_version == IP_VERSION_4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+	bool has_ports = l4_proto == IPPROTO_TCP || l4_proto == IPPROTO_UDP;
 	unsigned int end;
 
 	if (filter->ip_version && filter->ip_version != ip_version)
@@ -192,12 +198,15 @@ bool filter_match_table(const struct filter *filter, uint8_t ip_version, uint8_t
 	for (end = 0; end < 2; end++) {
 		if (filter->prefix[end].ip_version && filter->prefix[end].ip_version != ip_version)
 			return false;
-		if (filter->has_port[end] && is_icmp)
+		if (filter->has_port[end] && !has_ports)
 			return false;
 	}
 	if (filter->protocol == PROTOCOL_ALL)
 		return true;
-	return filter->protocol == PROTOCOL_ICMP ? is_icmp : filter->protocol == l4_proto;
+	if (l4_proto == CONNTRACK_OTHER) /* a table of many */
+		return filter->protocol != IPPROTO_TCP && filter->protocol != IPPROTO_UDP &&
+		       filter->protocol != icmp && filter->protocol != PROTOCOL_ICMP;
+	return l4_proto == (filter->protocol == PROTOCOL_ICMP ? icmp : filter->protocol);
 }
 
 static bool match_end(const struct filter *filter, unsigned int end, const struct flow_view *view)

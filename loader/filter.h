@@ -46,7 +46,7 @@ enum filter_option {
 
 #define FILTER_HELP                                                                                \
 	"FILTER:\n"                                                                                \
-	"  -p, --protocol tcp|udp|icmp   protocol\n"                                               \
+	"  -p, --protocol PROTOCOL       tcp, udp, icmp, another one's name, or 0-255\n"           \
 	"  -4, --ipv4 | -6, --ipv6       address family\n"                                         \
 	"      --src PREFIX              address of the end that opened the connection\n"          \
 	"      --dst PREFIX              address of the other end\n"                               \
@@ -57,7 +57,7 @@ enum filter_option {
 
 /*
  * struct filter - which flows are meant; all zero with @protocol PROTOCOL_ALL: every flow
- * @protocol: 6, 17, PROTOCOL_ICMP or PROTOCOL_ALL
+ * @protocol: 0-255, PROTOCOL_ICMP or PROTOCOL_ALL
  * @ip_version: 0: both families
  * @prefix: of the opener and the other end; ip_version 0: any address
  * @port: likewise; only looked at where @has_port

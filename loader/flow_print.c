@@ -101,14 +101,11 @@ static void endpoint(const struct flow_event *event, unsigned int end, char text
 			 ntohs(event->port[end]));
 }
 
-static const char *protocol_name(const struct flow_event *event, char number[4])
+static const char *protocol_name(const struct flow_event *event, char number[FLOW_PROTOCOL_NUMBER])
 {
 	if (!event->ip_version)
 		return "non-ip";
-	if (has_ports(event) || is_icmp(event))
-		return flow_protocol_name(event->l4_proto);
-	snprintf(number, 4, "%u", event->l4_proto);
-	return number;
+	return flow_protocol_name(event->l4_proto, event->ip_version, number);
 }
 
 /* Which of the two counts is of what arrives on the interface. */
@@ -141,7 +138,8 @@ static void add_outcome(const struct flow_event *event, char *text, size_t size)
 void flow_event_line(const struct flow_event *event, const char *rule_id, uint64_t offset_ns,
 		     char line[FLOW_LINE_MAX])
 {
-	char time[OUTPUT_TIME_LEN], from[ENDPOINT_MAX], to[ENDPOINT_MAX], number[4];
+	char time[OUTPUT_TIME_LEN], from[ENDPOINT_MAX], to[ENDPOINT_MAX],
+		number[FLOW_PROTOCOL_NUMBER];
 	char outcome[128] = "", icmp[48] = "";
 
 	endpoint(event, 0, from);
@@ -190,7 +188,7 @@ json_t *flow_event_json(const struct flow_event *event, const char *rule_id, uin
 	const char *reason = event->type == FLOW_EVENT_DROP ? story_reason_name(event->reason)
 							    : NULL;
 	unsigned int rx = received(event);
-	char time[OUTPUT_TIME_LEN], id[17], number[4];
+	char time[OUTPUT_TIME_LEN], id[17], number[FLOW_PROTOCOL_NUMBER];
 	json_t *json;
 
 	snprintf(id, sizeof(id), "%016" PRIx64, flow_event_id(event));

@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,9 +53,10 @@ static uint32_t unconfirmed_entries(uint32_t limit)
 static uint32_t conntrack_entries(const struct policy_limits *limits,
 				  const struct conntrack_map *map)
 {
-	uint32_t limit = map->l4_proto == 6    ? limits->tcp
-			 : map->l4_proto == 17 ? limits->udp
-					       : limits->icmp;
+	uint32_t limit = map->l4_proto == IPPROTO_TCP	    ? limits->tcp
+			 : map->l4_proto == IPPROTO_UDP	    ? limits->udp
+			 : map->l4_proto == CONNTRACK_OTHER ? limits->other
+							    : limits->icmp;
 
 	return map->confirmed ? limit : unconfirmed_entries(limit);
 }
@@ -98,8 +100,8 @@ static int share_state(struct bpf_object *object, const struct generation_spec *
 		       struct error *error)
 {
 	static const char *const others[] = {"local4_v1",    "local_addr_v1", "ct_epoch_v1",
-					     "counters_v1",  "xsks_v1",	      "forwarder_v1",
-					     "flow_gate_v1", "flow_rings_v1"};
+					     "ct_served_v1", "counters_v2",   "xsks_v1",
+					     "forwarder_v1", "flow_gate_v1",  "flow_rings_v1"};
 	const struct policy_limits *limits = &spec->policy->limits;
 	int err = 0;
 
@@ -135,6 +137,8 @@ void generation_set_timeouts(const struct policy_timeouts *timeouts, struct conf
 	ns[FLOW_STATE_LAST_ACK] = timeouts->tcp_last_ack;
 	ns[FLOW_STATE_UDP] = timeouts->udp;
 	ns[FLOW_STATE_ICMP] = timeouts->icmp;
+	ns[FLOW_STATE_OTHER] = timeouts->other;
+	ns[FLOW_STATE_CLOSED] = FLOW_CLOSED_NS;
 	config->fragment_timeout_ns = timeouts->fragment;
 }
 
@@ -381,7 +385,7 @@ static int fill(struct generation *generation, const struct generation_spec *spe
 	if (!err)
 		err = fill_undo(maps, spec, error);
 	if (!err)
-		err = update(maps, "instance_v1", &zero, &generation->instance, error);
+		err = update(maps, "instance_v2", &zero, &generation->instance, error);
 	return err;
 }
 

@@ -42,7 +42,7 @@ static int add_maps(struct live *live, uint32_t prog_id, struct error *error)
  */
 int live_refresh_instance(struct live *live, struct error *error)
 {
-	const struct map_entry *map = map_set_find(&live->maps, "instance_v1");
+	const struct map_entry *map = map_set_find(&live->maps, "instance_v2");
 	uint32_t zero = 0;
 
 	if (!map || map->value_size != sizeof(live->instance))
@@ -50,7 +50,7 @@ int live_refresh_instance(struct live *live, struct error *error)
 				 "the programs on it belong to another version of shrike; "
 				 "detach them with: shrike detach --force");
 	if (bpf_map_lookup_elem(map->fd, &zero, &live->instance))
-		return error_set(error, errno, "cannot read BPF map instance_v1: %s",
+		return error_set(error, errno, "cannot read BPF map instance_v2: %s",
 				 strerror(errno));
 	return 0;
 }
@@ -219,13 +219,13 @@ static void add_counter(struct counter *to, const struct counter *from)
  */
 int live_counters(const struct live *live, struct counters totals[DIR_MAX], struct error *error)
 {
-	const struct map_entry *map = map_set_find(&live->maps, "counters_v1");
+	const struct map_entry *map = map_set_find(&live->maps, "counters_v2");
 	int n_cpus = libbpf_num_possible_cpus();
 	struct counters *cpus;
 
 	/* a version with another number of reasons has other counters */
 	if (!map || n_cpus < 1 || map->value_size != sizeof(*cpus))
-		return other_version(error, "counters_v1");
+		return other_version(error, "counters_v2");
 	cpus = calloc(n_cpus, sizeof(*cpus));
 	if (!cpus)
 		return error_set(error, ENOMEM, "out of memory");
@@ -235,7 +235,7 @@ int live_counters(const struct live *live, struct counters totals[DIR_MAX], stru
 
 		if (bpf_map_lookup_elem(map->fd, &direction, cpus)) {
 			free(cpus);
-			return error_set(error, errno, "cannot read BPF map counters_v1: %s",
+			return error_set(error, errno, "cannot read BPF map counters_v2: %s",
 					 strerror(errno));
 		}
 		for (int cpu = 0; cpu < n_cpus; cpu++) {

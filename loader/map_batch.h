@@ -15,7 +15,7 @@
 #include "error.h"
 
 #define MAP_BATCH_KEY_MAX   40
-#define MAP_BATCH_VALUE_MAX 64
+#define MAP_BATCH_VALUE_MAX 96
 
 /*
  * struct map_batch - a walk over one hash map, and the entries it has read last

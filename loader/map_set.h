@@ -10,7 +10,7 @@
 
 #include "error.h"
 
-#define MAP_SET_MAX 64
+#define MAP_SET_MAX 96
 
 struct map_entry {
 	char name[16];

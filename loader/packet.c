@@ -55,8 +55,18 @@ uint8_t packet_icmp_proto(uint8_t ip_version)
 }
 
 /**
+ * packet_ip_header_len() - Bytes of the IP header that packet_build() writes
+ * @ip_version: enum ip_version
+ */
+uint16_t packet_ip_header_len(uint8_t ip_version)
+{
+	return ip_version == IP_VERSION_4 ? sizeof(struct ip) : sizeof(struct ip6_hdr);
+}
+
+/**
  * packet_spec_init() - Set the fields that a packet has unless told otherwise
- * @spec: SYN, echo request with id 1 and sequence number 1, TTL 64; everything else zero
+ * @spec: SYN with sequence number 1000, echo request with id 1 and sequence number 1, TTL 64;
+ *	  everything else zero
  */
 void packet_spec_init(struct packet_spec *spec)
 {
@@ -66,6 +76,7 @@ void packet_spec_init(struct packet_spec *spec)
 		.icmp_type = PACKET_ICMP_ECHO,
 		.icmp_id = 1,
 		.icmp_seq = 1,
+		.seq = DEFAULT_TCP_SEQ,
 	};
 }
 
@@ -123,13 +134,20 @@ static uint8_t icmp_type(const struct packet_spec *spec)
 	return spec->l4_proto == IPPROTO_ICMP ? ICMP_ECHO : ICMP6_ECHO_REQUEST;
 }
 
+static uint32_t tcp_ack(const struct packet_spec *spec)
+{
+	if (spec->has_ack)
+		return spec->ack;
+	return spec->tcp_flags & PACKET_TCP_ACK ? DEFAULT_TCP_ACK : 0;
+}
+
 static void write_tcp(const struct packet_spec *spec, uint8_t *l4, size_t l4_len)
 {
 	struct tcphdr header = {
 		.th_sport = htons(spec->sport),
 		.th_dport = htons(spec->dport),
-		.th_seq = htonl(DEFAULT_TCP_SEQ),
-		.th_ack = htonl(spec->tcp_flags & PACKET_TCP_ACK ? DEFAULT_TCP_ACK : 0),
+		.th_seq = htonl(spec->seq),
+		.th_ack = htonl(tcp_ack(spec)),
 		.th_off = l4_header_len(spec) / 4,
 		.th_flags = spec->tcp_flags,
 		.th_win = htons(DEFAULT_TCP_WINDOW),
@@ -278,7 +296,7 @@ int packet_build(const struct packet_spec *spec, void *buf, size_t size, size_t 
 	err = check_spec(spec, error);
 	if (err)
 		return err;
-	layout.ip = is_v4 ? sizeof(struct ip) : sizeof(struct ip6_hdr);
+	layout.ip = packet_ip_header_len(spec->ip_version);
 	layout.frag = !is_v4 && spec->is_fragment ? sizeof(struct ip6_frag) : 0;
 	total = layout.ip + layout.frag + layout.l4 + layout.payload;
 	if (total > limit)
@@ -293,4 +311,33 @@ int packet_build(const struct packet_spec *spec, void *buf, size_t size, size_t 
 		write_ipv6(spec, buf, total);
 	*len = total;
 	return 0;
+}
+
+/**
+ * packet_addresses() - Read the addresses of an IP packet
+ * @ip: the packet from its IP header on
+ * @len: bytes of it that there are
+ * @addr: become source and destination, zero where there are none
+ * @ip_version: becomes what the packet says, enum ip_version or anything else
+ *
+ * Return: false if it is no IP packet, or its header is not whole.
+ */
+bool packet_addresses(const uint8_t *ip, uint32_t len, union addr addr[2], uint8_t *ip_version)
+{
+	uint8_t version = len ? ip[0] >> 4 : 0;
+
+	memset(addr, 0, 2 * sizeof(*addr));
+	*ip_version = version;
+	if (version == IP_VERSION_4 && len >= sizeof(struct ip)) {
+		for (int i = 0; i < 2; i++) {
+			addr[i].bytes[10] = addr[i].bytes[11] = 0xff;
+			memcpy(&addr[i].word[3], ip + 12 + 4 * i, 4);
+		}
+		return true;
+	}
+	if (version != IP_VERSION_6 || len < sizeof(struct ip6_hdr))
+		return false;
+	memcpy(&addr[0], ip + 8, 16);
+	memcpy(&addr[1], ip + 24, 16);
+	return true;
 }

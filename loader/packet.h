@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * IP packets from their fields, for `simulate` and `trace`.
+ * IP packets from their fields, for `simulate` and `trace`; and their addresses back.
  *
  * What a spec does not name has one fixed value, so that the same spec gives the same bytes.
  */
@@ -37,6 +37,8 @@ struct packet_spec {
 	uint32_t payload_len; /* bytes behind the transport header: 0, 1, 2, ... modulo 256 */
 	uint32_t frag_id;     /* IPv4: at most 65,535 */
 	uint32_t frag_off;    /* bytes, a multiple of 8; above 0 only the payload is carried */
+	uint32_t seq;	      /* tcp */
+	uint32_t ack;	      /* tcp, written if @has_ack; else a fixed one with the ACK flag */
 	uint16_t sport;
 	uint16_t dport;
 	uint16_t mss; /* of the TCP option, 0: no option */
@@ -50,6 +52,7 @@ struct packet_spec {
 	uint8_t ttl;	   /* or hop limit */
 	bool is_fragment;  /* has @frag_id, @frag_off and @frag_more */
 	bool frag_more;
+	bool has_ack;
 };
 
 #define PACKET_TCP_FLAGS 8
@@ -59,6 +62,8 @@ extern const char *const packet_tcp_flag_names[PACKET_TCP_FLAGS];
 
 void packet_spec_init(struct packet_spec *spec);
 uint8_t packet_icmp_proto(uint8_t ip_version);
+uint16_t packet_ip_header_len(uint8_t ip_version);
+bool packet_addresses(const uint8_t *ip, uint32_t len, union addr addr[2], uint8_t *ip_version);
 int packet_build(const struct packet_spec *spec, void *buf, size_t size, size_t *len,
 		 struct error *error);
 

@@ -250,14 +250,15 @@ static json_t *settings_of(const struct fate_side *side)
 	const struct policy_timeouts *t = &side->policy->timeouts;
 	const struct config *config = &side->config;
 	json_t *all = json_pack(
-		"{s:b,s:s,s:s,s:b,s:b,s:s,s:I,s:I,s:I,s:I,s:b,s:o}", "mode.stateful",
+		"{s:b,s:s,s:s,s:b,s:b,s:s,s:I,s:I,s:I,s:I,s:I,s:b,s:o}", "mode.stateful",
 		config->stateful, "mode.routing", routing[config->routing], "mode.native_acl",
 		config->native_acl ? "enforce" : "skip", "mode.netstack", config->netstack,
 		"mode.local_forwarding", config->local_forwarding, "mode.hook",
 		config->hook == HOOK_XDP ? "xdp" : "tc", "limits.tcp", (json_int_t)limits->tcp,
 		"limits.udp", (json_int_t)limits->udp, "limits.icmp", (json_int_t)limits->icmp,
-		"limits.fragments", (json_int_t)limits->fragments, "mss_clamp",
-		side->policy->mss_clamp, "nat", translations(side->policy));
+		"limits.other", (json_int_t)limits->other, "limits.fragments",
+		(json_int_t)limits->fragments, "mss_clamp", side->policy->mss_clamp, "nat",
+		translations(side->policy));
 
 	add_seconds(all, "timeouts.tcp_established", t->tcp_established);
 	add_seconds(all, "timeouts.tcp_handshake", t->tcp_handshake);
@@ -267,6 +268,7 @@ static json_t *settings_of(const struct fate_side *side)
 	add_seconds(all, "timeouts.tcp_time_wait", t->tcp_time_wait);
 	add_seconds(all, "timeouts.udp", t->udp);
 	add_seconds(all, "timeouts.icmp", t->icmp);
+	add_seconds(all, "timeouts.other", t->other);
 	add_seconds(all, "timeouts.fragment", t->fragment);
 	return all;
 }

@@ -7,8 +7,6 @@
 #include "replay.h"
 
 #include <errno.h>
-#include <netinet/ip.h>
-#include <netinet/ip6.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,28 +49,6 @@ int replay_add_address(struct replay *replay, const char *text, struct error *er
 	return 0;
 }
 
-/* The addresses of an IP packet; false if it is none. */
-static bool read_addresses(const uint8_t *ip, uint32_t captured, union addr addr[2],
-			   uint8_t *ip_version)
-{
-	uint8_t version = captured ? ip[0] >> 4 : 0;
-
-	memset(addr, 0, 2 * sizeof(*addr));
-	*ip_version = version;
-	if (version == 4 && captured >= sizeof(struct ip)) {
-		for (int i = 0; i < 2; i++) {
-			addr[i].bytes[10] = addr[i].bytes[11] = 0xff;
-			memcpy(&addr[i].word[3], ip + 12 + 4 * i, 4);
-		}
-		return true;
-	}
-	if (version != 6 || captured < sizeof(struct ip6_hdr))
-		return false;
-	memcpy(&addr[0], ip + 8, 16);
-	memcpy(&addr[1], ip + 24, 16);
-	return true;
-}
-
 /**
  * replay_goes_out() - Which way a packet went, by its addresses
  * @replay: with the addresses of the interface
@@ -85,7 +61,7 @@ bool replay_goes_out(const struct replay *replay, const uint8_t *ip, uint32_t ca
 	union addr addr[2];
 	uint8_t ip_version;
 
-	if (!read_addresses(ip, captured, addr, &ip_version))
+	if (!packet_addresses(ip, captured, addr, &ip_version))
 		return false;
 	for (size_t i = 0; i < replay->n_addresses; i++) {
 		const struct prefix *own = &replay->addresses[i];

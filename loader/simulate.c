@@ -14,6 +14,7 @@
 #include "generation_rules.h"
 #include "mode.h"
 #include "packet.h"
+#include "scenario/numbers.h"
 #include "shrike.skel.h"
 #include "testrun.h"
 
@@ -35,7 +36,8 @@ struct simulation {
 	void *warn_arg;
 	struct stand stand;
 	struct testrun testrun;
-	uint8_t packet[PACKET_MAX_LEN];
+	struct numbers *numbers;
+	uint8_t packet[PACKET_MAX_LEN]; /* numbered; once it is judged, as it left */
 };
 
 static void stand_free(struct stand *stand)
@@ -207,6 +209,8 @@ int simulation_new(const struct scenario *scenario, const struct environment *en
 	new->warn_arg = warn_arg;
 	err = testrun_begin(&new->testrun, error);
 	if (!err)
+		err = numbers_new(&new->numbers, error);
+	if (!err)
 		err = apply(new, scenario->policy, error);
 	if (err) {
 		simulation_free(new);
@@ -230,12 +234,12 @@ static int make_twin(struct stand *stand, struct error *error)
 	return stand->twin ? 0 : generation_build(&spec, &stand->twin, error);
 }
 
-/* One test run; simulation->testrun holds what came of it. */
+/* One test run of simulation->packet; simulation->testrun holds what came of it. */
 static int run(struct simulation *simulation, const struct generation *generation,
 	       const struct scenario_step *step, struct error *error)
 {
 	const struct testrun_packet packet = {
-		.bytes = step->bytes,
+		.bytes = simulation->packet,
 		.len = step->len,
 		.captured = step->len,
 		.ethertype = step->ethertype,
@@ -247,14 +251,24 @@ static int run(struct simulation *simulation, const struct generation *generatio
 			      error);
 }
 
-/* The packet as it left: what the programs were given of it, and the rest as it was. */
+/* Write the packet of a step as it is to be judged. */
+static int make_packet(struct simulation *simulation, const struct scenario_step *step,
+		       struct error *error)
+{
+	uint32_t given = step->len - step->missing;
+
+	memcpy(simulation->packet, step->bytes, given);
+	memset(simulation->packet + given, 0, step->missing);
+	return numbers_assign(simulation->numbers, step, simulation->packet, error);
+}
+
+/* What the programs were given of the packet is as it left, the rest as it was. */
 static void take_packet(struct simulation *simulation, const struct scenario_step *step)
 {
 	uint32_t off = l2_len(simulation);
 	uint32_t given = step->len < TESTRUN_FRAME_MAX - off ? step->len : TESTRUN_FRAME_MAX - off;
 
 	memcpy(simulation->packet, simulation->testrun.frame + off, given);
-	memcpy(simulation->packet + given, step->bytes + given, step->len - given);
 }
 
 /**
@@ -280,10 +294,16 @@ int simulation_step(struct simulation *simulation, const struct scenario_step *s
 	if (is_trace)
 		err = make_twin(stand, error);
 	if (!err)
+		err = make_packet(simulation, step, error);
+	if (!err)
 		err = run(simulation, is_trace ? stand->twin : stand->generation, step, error);
 	if (err)
 		return err;
 	take_packet(simulation, step);
+	err = numbers_settle(simulation->numbers, step, simulation->testrun.event.verdict,
+			     simulation->packet, error);
+	if (err)
+		return err;
 	result->event = simulation->testrun.event;
 	result->rule_id = generation_rule_id(stand->rules, stand->n_rules,
 					     simulation->testrun.event.rule);
@@ -301,6 +321,7 @@ void simulation_free(struct simulation *simulation)
 	if (!simulation)
 		return;
 	stand_free(&simulation->stand);
+	numbers_free(simulation->numbers);
 	testrun_end(&simulation->testrun);
 	free(simulation);
 }

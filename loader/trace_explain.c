@@ -144,10 +144,12 @@ static size_t nearest(const struct policy *policy, enum acl acl, const struct se
 
 static void put_protocol(FILE *out, uint16_t protocol)
 {
+	char number[FLOW_PROTOCOL_NUMBER];
+
 	if (protocol == PROTOCOL_ICMP)
 		fputs("icmp", out);
 	else if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP)
-		fputs(flow_protocol_name(protocol), out);
+		fputs(flow_protocol_name(protocol, 0, number), out);
 	else
 		fprintf(out, "%u", protocol);
 }

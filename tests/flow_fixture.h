@@ -44,6 +44,7 @@ struct flow_spec {
 	uint16_t dport;
 	uint64_t idle_ns;
 	struct flow flow; /* last_seen_ns and opener are set from the above */
+	bool own;	  /* unconfirmed: in the table of this host's openings */
 };
 
 static inline struct fixture *fixture_new(uint32_t max_entries)
@@ -89,14 +90,14 @@ static inline void fixture_free(struct fixture *f)
 	free(f);
 }
 
-static inline size_t fixture_table(uint8_t l4_proto, uint8_t ip_version, bool confirmed)
+static inline size_t fixture_table(uint8_t l4_proto, uint8_t ip_version, bool confirmed, bool own)
 {
 	size_t i;
 
 	for (i = 0; i < CONNTRACK_TABLES; i++)
 		if (conntrack_maps[i].l4_proto == l4_proto &&
 		    conntrack_maps[i].ip_version == ip_version &&
-		    conntrack_maps[i].confirmed == confirmed)
+		    conntrack_maps[i].confirmed == confirmed && conntrack_maps[i].own == own)
 			return i;
 	fail_msg("no table for protocol %u", l4_proto);
 	return 0;
@@ -134,7 +135,7 @@ static inline uint8_t fixture_key(struct flow_key6 *key, const struct flow_spec 
 static inline size_t fixture_add(struct fixture *f, const struct flow_spec *spec)
 {
 	uint8_t ip_version = strchr(spec->src, ':') ? IP_VERSION_6 : IP_VERSION_4;
-	size_t at = fixture_table(spec->l4_proto, ip_version, !spec->unconfirmed);
+	size_t at = fixture_table(spec->l4_proto, ip_version, !spec->unconfirmed, spec->own);
 	struct flow flow = spec->flow;
 	struct flow_key6 key;
 
@@ -149,7 +150,7 @@ static inline size_t fixture_add(struct fixture *f, const struct flow_spec *spec
 static inline void fixture_fill(struct fixture *f, uint32_t first, uint32_t n,
 				const struct flow *flow, uint64_t idle_ns)
 {
-	size_t at = fixture_table(IPPROTO_UDP, IP_VERSION_4, true);
+	size_t at = fixture_table(IPPROTO_UDP, IP_VERSION_4, true, false);
 	struct flow value = *flow;
 	struct flow_key4 key = {.l4_proto = IPPROTO_UDP};
 	uint32_t i;

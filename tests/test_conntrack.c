@@ -359,6 +359,7 @@ static void counting_looks_into_every_table(void **state)
 	for (i = 0; i < CONNTRACK_TABLES; i++) {
 		spec.l4_proto = conntrack_maps[i].l4_proto;
 		spec.unconfirmed = !conntrack_maps[i].confirmed;
+		spec.own = conntrack_maps[i].own;
 		spec.src = conntrack_maps[i].ip_version == IP_VERSION_4 ? "10.0.0.1" : "fd00::1";
 		spec.dst = conntrack_maps[i].ip_version == IP_VERSION_4 ? "10.0.0.2" : "fd00::2";
 		spec.flow.state = FLOW_STATE_UDP;
@@ -451,7 +452,7 @@ static void a_table_that_cannot_be_read_is_an_error(void **state)
 /* Walks the table of fixture_fill() and checks that each of its flows is met once. */
 static void assert_walk_is_complete(struct fixture *f, uint32_t n, uint32_t batch_size, bool single)
 {
-	int fd = f->conntrack.tables[fixture_table(IPPROTO_UDP, IP_VERSION_4, true)].fd;
+	int fd = f->conntrack.tables[fixture_table(IPPROTO_UDP, IP_VERSION_4, true, false)].fd;
 	uint8_t *met = calloc(n, 1);
 	struct map_batch batch;
 	struct error error;

@@ -142,8 +142,15 @@ static void invalid_words_are_refused_and_change_nothing(void **state)
 		struct word refused;
 		const char *why; /* NULL: as the parser of prefixes says */
 	} rows[] = {
-		{{0}, {FILTER_PROTOCOL, "sctp"}, "protocol sctp: not one of tcp, udp, icmp"},
-		{{0}, {FILTER_PROTOCOL, ""}, "protocol : not one of tcp, udp, icmp"},
+		{{0},
+		 {FILTER_PROTOCOL, "no-such"},
+		 "protocol no-such: not tcp, udp, icmp, another's name or 0-255"},
+		{{0},
+		 {FILTER_PROTOCOL, "256"},
+		 "protocol 256: not tcp, udp, icmp, another's name or 0-255"},
+		{{0},
+		 {FILTER_PROTOCOL, ""},
+		 "protocol : not tcp, udp, icmp, another's name or 0-255"},
 		{{0}, {FILTER_STATE, "open"}, "state open: not a connection state"},
 		{{0}, {FILTER_STATE, "none"}, "state none: not a connection state"},
 		{{0}, {FILTER_RULE, ""}, "rule : an id has 1 to 63 bytes"},

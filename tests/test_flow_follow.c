@@ -74,7 +74,7 @@ static void hear(const struct flow_spec *spec, enum flow_event_type type)
 static void vanish(const struct flow_spec *spec)
 {
 	uint8_t ip_version = strchr(spec->src, ':') ? IP_VERSION_6 : IP_VERSION_4;
-	size_t at = fixture_table(spec->l4_proto, ip_version, !spec->unconfirmed);
+	size_t at = fixture_table(spec->l4_proto, ip_version, !spec->unconfirmed, spec->own);
 	struct flow_key6 key;
 
 	fixture_key(&key, spec);
@@ -89,13 +89,13 @@ static unsigned int look(void)
 }
 
 static const struct flow_spec specs[] = {
-	{IPPROTO_TCP, true, "100.64.0.2", "100.64.0.1", 40000, 22, 0, {.created_ns = 1}},
-	{IPPROTO_TCP, false, "100.64.0.1", "100.64.0.2", 22, 40000, 0, {.created_ns = 2}},
-	{IPPROTO_UDP, true, "100.64.0.1", "100.64.0.1", 9, 7, 0, {.created_ns = 3}},
-	{IPPROTO_UDP, true, "fd64::2", "fd64::1", 40000, 53, 0, {.created_ns = 4}},
-	{IPPROTO_TCP, false, "fd64::1", "fd64::2", 40000, 53, 0, {.created_ns = 5}},
-	{IPPROTO_ICMP, true, "100.64.0.2", "100.64.0.1", 77, 0, 0, {.created_ns = 6}},
-	{IPPROTO_ICMPV6, true, "fd64::1", "fd64::2", 77, 0, 0, {.created_ns = 7}},
+	{IPPROTO_TCP, true, "100.64.0.2", "100.64.0.1", 40000, 22, 0, {.created_ns = 1}, false},
+	{IPPROTO_TCP, false, "100.64.0.1", "100.64.0.2", 22, 40000, 0, {.created_ns = 2}, false},
+	{IPPROTO_UDP, true, "100.64.0.1", "100.64.0.1", 9, 7, 0, {.created_ns = 3}, false},
+	{IPPROTO_UDP, true, "fd64::2", "fd64::1", 40000, 53, 0, {.created_ns = 4}, false},
+	{IPPROTO_TCP, false, "fd64::1", "fd64::2", 40000, 53, 0, {.created_ns = 5}, false},
+	{IPPROTO_ICMP, true, "100.64.0.2", "100.64.0.1", 77, 0, 0, {.created_ns = 6}, false},
+	{IPPROTO_ICMPV6, true, "fd64::1", "fd64::2", 77, 0, 0, {.created_ns = 7}, false},
 };
 
 #define N_SPECS (sizeof(specs) / sizeof(specs[0]))

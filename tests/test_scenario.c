@@ -138,7 +138,8 @@ static void test_fields(void **state)
 		"     fragment: {id: 7, offset: 1480, more: true}}\n"
 		"  - {direction: in, src: 10.0.0.1, dst: 10.0.0.2, protocol: 47}\n"
 		"  - {direction: in, src: 10.0.0.1, dst: 10.0.0.2, protocol: icmp}\n"
-		"  - {direction: in, hex: \"\"}\n");
+		"  - {direction: in, hex: \"\"}\n"
+		"  - {direction: in, " TCP ", seq: 4294967295, ack: 16909060}\n");
 
 	(void)state;
 	assert_int_equal(s->steps[0].len, 40 + 8 + 2);
@@ -156,6 +157,9 @@ static void test_fields(void **state)
 	assert_int_equal(s->steps[4].bytes[9], 47);
 	assert_int_equal(s->steps[5].bytes[20], 8);
 	assert_int_equal(s->steps[6].len, 0);
+	assert_memory_equal(s->steps[7].bytes + 24, "\xff\xff\xff\xff\x01\x02\x03\x04", 8);
+	assert_true(s->steps[7].has_seq && s->steps[7].has_ack);
+	assert_int_equal(s->steps[7].tcp_off, 20);
 	scenario_free(s);
 }
 
@@ -258,6 +262,14 @@ static const struct {
 	{ONE "src: ::1, dst: ::1, protocol: icmp, dport: 1}\n",
 	 "s.yaml:3:57: 'dport' is only for tcp and udp"},
 	{ONE "src: ::1, dst: ::1, protocol: icmp, mss: 1}\n", "s.yaml:3:57: 'mss' is only for tcp"},
+	{ONE "src: ::1, dst: ::1, protocol: udp, sport: 1, dport: 1, seq: 1}\n",
+	 "s.yaml:3:76: 'seq' is only for tcp"},
+	{ONE "src: ::1, dst: ::1, protocol: icmp, ack: 1}\n", "s.yaml:3:57: 'ack' is only for tcp"},
+	{ONE "hex: 45, seq: 3}\n", "s.yaml:3:30: 'seq' and 'hex' exclude each other"},
+	{ONE "hex: 45, ack: 3}\n", "s.yaml:3:30: 'ack' and 'hex' exclude each other"},
+	{ONE TCP ", seq: 4294967296}\n",
+	 "s.yaml:3:91: '4294967296' is not a number from 0 to 4294967295"},
+	{ONE TCP ", ack: -1}\n", "s.yaml:3:91: '-1' is not a number from 0 to 4294967295"},
 	{ONE TCP ", icmp: {type: 3}}\n", "s.yaml:3:86: 'icmp' is only for icmp"},
 	{ONE TCP ", mss: 0}\n", "s.yaml:3:91: '0' is not a number from 1 to 65535"},
 	{ONE TCP ", ttl: 256}\n", "s.yaml:3:91: '256' is not a number from 0 to 255"},

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <endian.h>
 #include <errno.h>
 #include <glob.h>
 #include <linux/if_ether.h>
@@ -315,6 +316,103 @@ static void packets_leave_with_every_byte_right(void **state)
 	scenario_free(scenario);
 }
 
+/*
+ * Connections whose two ends know them by different addresses and ports: a port of this host's, and
+ * the address of the other end.  The port is reached under its own number as well.
+ */
+static const char translated[] =
+	"policy:\n"
+	"  version: 1\n"
+	"  mode: {routing: disabled}\n"
+	"  peer_acl: [{id: all, action: allow, source: [any], protocol: all}]\n"
+	"  nat:\n"
+	"    one_to_one: [{original: 10.9.0.5, translated: 100.64.0.5}]\n"
+	"    port: [{protocol: tcp, port: 8080, to: 80}]\n"
+	"interface: {addresses: [100.64.0.100/16]}\n"
+	"packets:\n"
+	"  - {direction: in, src: 100.64.0.1, dst: 100.64.0.100, protocol: tcp, sport: 1000, "
+	"dport: "
+	"8080}\n"
+	"  - {direction: in, src: 100.64.0.1, dst: 100.64.0.100, protocol: tcp, sport: 1001, "
+	"dport: "
+	"80}\n"
+	"  - {direction: out, src: 100.64.0.100, dst: 100.64.0.1, protocol: tcp, sport: 80, dport: "
+	"1000, "
+	"flags: [syn, ack]}\n"
+	"  - {direction: in, src: 100.64.0.1, dst: 100.64.0.100, protocol: tcp, sport: 1000, "
+	"dport: 8080, "
+	"flags: [ack], payload: 9}\n"
+	"  - {direction: out, src: 100.64.0.100, dst: 100.64.0.1, protocol: tcp, sport: 80, dport: "
+	"1000, "
+	"flags: [ack]}\n"
+	"  - {direction: out, src: 100.64.0.100, dst: 10.9.0.5, protocol: tcp, sport: 2000, dport: "
+	"80}\n"
+	"  - {direction: in, src: 100.64.0.5, dst: 100.64.0.100, protocol: tcp, sport: 80, dport: "
+	"2000, "
+	"flags: [syn, ack]}\n"
+	"  - {direction: out, src: 100.64.0.100, dst: 10.9.0.5, protocol: tcp, sport: 2000, dport: "
+	"80, "
+	"flags: [fin, ack]}\n"
+	"  - {direction: in, src: 100.64.0.5, dst: 100.64.0.100, protocol: tcp, sport: 80, dport: "
+	"2000, "
+	"flags: [ack]}\n"
+	"  - {direction: in, src: 100.64.0.5, dst: 100.64.0.100, protocol: tcp, sport: 3000, "
+	"dport: 8080}\n"
+	"  - {direction: out, src: 100.64.0.100, dst: 10.9.0.5, protocol: tcp, sport: 80, dport: "
+	"3000, "
+	"flags: [syn, ack]}\n"
+	"  - {direction: in, src: 100.64.0.5, dst: 100.64.0.100, protocol: tcp, sport: 3000, "
+	"dport: 8080, "
+	"flags: [ack]}\n";
+
+/* A packet of it, which acknowledges @len sequence numbers of another one and goes on after @own. */
+static const struct {
+	size_t step;
+	size_t acknowledges;
+	uint32_t len;
+	size_t own; /* a SYN of the same end, or the packet itself, which is one */
+} translated_rows[] = {
+	{2, 0, 1, 2}, {3, 2, 1, 0}, {4, 3, 9, 2},   {6, 5, 1, 6},
+	{7, 6, 1, 5}, {8, 7, 1, 6}, {10, 9, 1, 10}, {11, 10, 1, 9},
+};
+
+static uint32_t tcp_number(const uint8_t *packet, unsigned int off)
+{
+	uint32_t number;
+
+	memcpy(&number, packet + 20 + off, sizeof(number));
+	return be32toh(number);
+}
+
+static void numbers_of_both_ends_meet_behind_translation(void **state)
+{
+	uint32_t seq[16], ack[16];
+	struct simulation *simulation;
+	struct scenario *scenario;
+
+	need_root();
+	scenario = parse(translated);
+	move_to(scenario, *state);
+	simulation = simulation_of(scenario, NULL);
+	for (size_t i = 0; i < scenario->n_steps; i++) {
+		struct simulation_result result = put(simulation, &scenario->steps[i]);
+
+		assert_int_equal(result.event.verdict, VERDICT_PASS);
+		seq[i] = tcp_number(result.packet, 4);
+		ack[i] = tcp_number(result.packet, 8);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(translated_rows); i++) {
+		size_t step = translated_rows[i].step, own = translated_rows[i].own;
+
+		print_message("packet %zu\n", step);
+		assert_int_equal(ack[step],
+				 seq[translated_rows[i].acknowledges] + translated_rows[i].len);
+		assert_int_equal(seq[step], seq[own] + (step != own));
+	}
+	simulation_free(simulation);
+	scenario_free(scenario);
+}
+
 static void a_packet_of_the_greatest_length_comes_back_whole(void **state)
 {
 	static const struct rewrite_row row = {
@@ -482,6 +580,10 @@ int main(void)
 		   packets_leave_with_every_byte_right),
 		AT(tc_ethernet, "packets_leave_with_every_byte_right_on_tc_on_ethernet",
 		   packets_leave_with_every_byte_right),
+		AT(xdp_l3, "numbers_of_both_ends_meet_behind_translation_on_xdp",
+		   numbers_of_both_ends_meet_behind_translation),
+		AT(tc_ethernet, "numbers_of_both_ends_meet_behind_translation_on_tc_on_ethernet",
+		   numbers_of_both_ends_meet_behind_translation),
 		cmocka_unit_test(a_packet_of_the_greatest_length_comes_back_whole),
 		cmocka_unit_test(two_simulations_do_not_see_each_other),
 		cmocka_unit_test(a_policy_that_cannot_work_leaves_the_old_one_in_force),

@@ -84,7 +84,7 @@ static unsigned int map_entries(int fd, uint32_t key_size)
 
 static int udp4_fd(const struct fixture *f)
 {
-	return f->conntrack.tables[fixture_table(IPPROTO_UDP, IP_VERSION_4, true)].fd;
+	return f->conntrack.tables[fixture_table(IPPROTO_UDP, IP_VERSION_4, true, false)].fd;
 }
 
 static unsigned int udp4_entries(const struct fixture *f)
@@ -135,6 +135,7 @@ static void every_table_is_swept_and_its_fill_is_known_afterwards(void **state)
 	for (i = 0; i < CONNTRACK_TABLES; i++) {
 		spec.l4_proto = conntrack_maps[i].l4_proto;
 		spec.unconfirmed = !conntrack_maps[i].confirmed;
+		spec.own = conntrack_maps[i].own;
 		spec.src = conntrack_maps[i].ip_version == IP_VERSION_4 ? "10.0.0.1" : "fd00::1";
 		spec.dst = conntrack_maps[i].ip_version == IP_VERSION_4 ? "10.0.0.2" : "fd00::2";
 		spec.sport = 1;
@@ -315,7 +316,7 @@ static void the_unconfirmed_tier_is_never_relieved(void **state)
 	struct deletions deletions;
 	struct sweep *sweep;
 	unsigned int before;
-	int fd = f->conntrack.tables[fixture_table(IPPROTO_UDP, IP_VERSION_4, false)].fd;
+	int fd = f->conntrack.tables[fixture_table(IPPROTO_UDP, IP_VERSION_4, false, false)].fd;
 
 	(void)state;
 	for (spec.sport = 1; spec.sport <= 1024; spec.sport++)
@@ -323,7 +324,7 @@ static void the_unconfirmed_tier_is_never_relieved(void **state)
 	before = map_entries(fd, sizeof(struct flow_key4));
 	sweep = sweep_new(f, &deletions);
 	/* An LRU map displaces by itself; with any fill the sweeper has no business there. */
-	f->conntrack.tables[fixture_table(IPPROTO_UDP, IP_VERSION_4, false)].max_entries = 1;
+	f->conntrack.tables[fixture_table(IPPROTO_UDP, IP_VERSION_4, false, false)].max_entries = 1;
 	sweep_pass(sweep, f, 4096);
 	assert_int_equal(map_entries(fd, sizeof(struct flow_key4)), before);
 	sweep_delete(sweep);

@@ -409,7 +409,7 @@ static int open_fds(const struct live *live, int fds[FORWARD_FDS])
 
 static uint32_t icmp_limit(const struct live *live)
 {
-	const struct map_entry *map = map_set_find(&live->maps, "ct_icmp4_v1");
+	const struct map_entry *map = map_set_find(&live->maps, "ct_icmp4_v2");
 
 	return map ? map->max_entries : 0;
 }

@@ -31,7 +31,7 @@ static const struct policy defaults = {
 			.local_forwarding = false,
 			.hook = POLICY_HOOK_AUTO,
 		},
-	.limits = {.tcp = 65536, .udp = 16384, .icmp = 2048, .fragments = 16384},
+	.limits = {.tcp = 65536, .udp = 16384, .icmp = 2048, .other = 2048, .fragments = 16384},
 	.timeouts =
 		{
 			.tcp_established = 3 * 3600 * NS_PER_S,
@@ -42,6 +42,7 @@ static const struct policy defaults = {
 			.tcp_time_wait = 240 * NS_PER_S,
 			.udp = 30 * NS_PER_S,
 			.icmp = 30 * NS_PER_S,
+			.other = 600 * NS_PER_S,
 			.fragment = 30 * NS_PER_S,
 		},
 	.mss_clamp = true,
@@ -190,6 +191,7 @@ static int parse_limits(const struct yaml_doc *doc, const struct yaml_node *node
 		{"tcp", parse_limit, offsetof(struct policy_limits, tcp)},
 		{"udp", parse_limit, offsetof(struct policy_limits, udp)},
 		{"icmp", parse_limit, offsetof(struct policy_limits, icmp)},
+		{"other", parse_limit, offsetof(struct policy_limits, other)},
 		{"fragments", parse_limit, offsetof(struct policy_limits, fragments)},
 	};
 
@@ -214,6 +216,7 @@ static int parse_timeouts(const struct yaml_doc *doc, const struct yaml_node *no
 		TIMEOUT(tcp_time_wait),
 		TIMEOUT(udp),
 		TIMEOUT(icmp),
+		TIMEOUT(other),
 		TIMEOUT(fragment),
 	};
 

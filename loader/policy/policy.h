@@ -110,6 +110,7 @@ struct policy_limits { /* entries, at least 1 */
 	uint32_t tcp;
 	uint32_t udp;
 	uint32_t icmp;
+	uint32_t other; /* each other protocol's */
 	uint32_t fragments;
 };
 
@@ -122,6 +123,7 @@ struct policy_timeouts { /* nanoseconds */
 	uint64_t tcp_time_wait;
 	uint64_t udp;
 	uint64_t icmp;
+	uint64_t other;
 	uint64_t fragment;
 };
 

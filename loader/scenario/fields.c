@@ -314,7 +314,7 @@ static int check_protocol_keys(const struct yaml_doc *doc, const struct yaml_nod
 			       const struct packet_spec *spec, struct error *error)
 {
 	static const char *const port_keys[] = {"sport", "dport"};
-	static const char *const tcp_keys[] = {"flags", "mss"};
+	static const char *const tcp_keys[] = {"flags", "mss", "seq", "ack"};
 	static const char *const icmp_keys[] = {"icmp"};
 	bool is_tcp = spec->l4_proto == IPPROTO_TCP;
 	bool has_ports = is_tcp || spec->l4_proto == IPPROTO_UDP;
@@ -376,9 +376,9 @@ static int build_fields(const struct yaml_doc *doc, const struct yaml_node *node
 static int read_bytes(const struct yaml_doc *doc, const struct yaml_node *node,
 		      struct fields *fields, struct scenario_step *step, struct error *error)
 {
-	static const char *const field_keys[] = {"src",	     "dst",	"protocol", "sport",
-						 "dport",    "flags",	"mss",	    "icmp",
-						 "fragment", "payload", "ttl"};
+	static const char *const field_keys[] = {
+		"src", "dst", "protocol", "sport",    "dport",	 "flags", "mss",
+		"seq", "ack", "icmp",	  "fragment", "payload", "ttl"};
 	const struct yaml_node *hex = yaml_get(node, "hex");
 	uint8_t buf[PACKET_MAX_LEN];
 	size_t len;
@@ -399,6 +399,8 @@ static int read_bytes(const struct yaml_doc *doc, const struct yaml_node *node,
 		return error_set(error, ENOMEM, "scenario: %s", strerror(ENOMEM));
 	memcpy(step->bytes, buf, len);
 	step->len = (uint32_t)len;
+	if (!hex && fields->spec.l4_proto == IPPROTO_TCP && !fields->spec.is_fragment)
+		step->tcp_off = packet_ip_header_len(fields->spec.ip_version);
 	return 0;
 }
 
@@ -425,6 +427,8 @@ int fields_read_packet(const struct yaml_doc *doc, const struct yaml_node *node,
 		{"dport", read_u16, offsetof(struct fields, spec.dport)},
 		{"flags", read_flags, offsetof(struct fields, spec.tcp_flags)},
 		{"mss", read_u16, offsetof(struct fields, spec.mss)},
+		{"seq", read_u32, offsetof(struct fields, spec.seq)},
+		{"ack", read_u32, offsetof(struct fields, spec.ack)},
 		{"icmp", read_icmp, 0},
 		{"fragment", read_fragment, 0},
 		{"payload", read_u32, offsetof(struct fields, spec.payload_len)},
@@ -439,6 +443,8 @@ int fields_read_packet(const struct yaml_doc *doc, const struct yaml_node *node,
 	int err;
 
 	packet_spec_init(&fields.spec);
+	fields.spec.seq = 0;
+	fields.spec.has_ack = true;
 	err = yaml_read_fields(doc, node, packet_fields, ARRAY_SIZE(packet_fields), &fields, NULL,
 			       error);
 	if (!err)
@@ -455,6 +461,8 @@ int fields_read_packet(const struct yaml_doc *doc, const struct yaml_node *node,
 	step->ethertype = fields.ethertype;
 	step->direction = fields.direction;
 	step->kind = fields.trace ? SCENARIO_TRACE : SCENARIO_PACKET;
+	step->has_seq = yaml_get(node, "seq");
+	step->has_ack = yaml_get(node, "ack");
 	step->expect = fields.expect;
 	return 0;
 }

@@ -4,7 +4,8 @@
  * in shrike-scenario(5)).
  *
  * Everything a step needs is in the step: policies are parsed, packets are bytes, times are
- * absolute.  Whoever runs a scenario only walks the steps in their order.
+ * absolute.  Whoever runs a scenario walks the steps in their order, and has the TCP packets among
+ * them numbered on the way (numbers.h), since that depends on what became of those before.
  */
 #ifndef SHRIKE_SCENARIO_H
 #define SHRIKE_SCENARIO_H
@@ -32,9 +33,13 @@ struct scenario_step {
 	uint64_t at_ns;		   /* virtual time since the start; never decreases */
 	struct position position;  /* in the scenario file */
 	uint32_t len;		   /* at most PACKET_MAX_LEN */
-	uint16_t ethertype;	   /* host byte order; on L3 links that of the IP version */
-	uint8_t direction;	   /* enum direction */
-	uint8_t kind;		   /* enum scenario_kind */
+	uint32_t missing;   /* bytes at its end that @bytes has not: a capture cut them off */
+	uint16_t ethertype; /* host byte order; on L3 links that of the IP version */
+	uint16_t tcp_off;   /* where the TCP header is that numbers.h numbers; 0: none */
+	uint8_t direction;  /* enum direction */
+	uint8_t kind;	    /* enum scenario_kind */
+	bool has_seq;	    /* the scenario gives the sequence number of the TCP header */
+	bool has_ack;
 };
 
 /* The interface that the packets arrive on and leave by. */

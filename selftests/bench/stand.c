@@ -211,7 +211,7 @@ uint64_t stand_count(const struct stand *stand, enum direction direction, enum r
 	struct counters counters[n_cpus > 0 ? n_cpus : 1];
 	uint64_t count = 0;
 
-	if (bpf_map_lookup_elem(stand_map_fd(stand, "counters_v1"), &key, counters))
+	if (bpf_map_lookup_elem(stand_map_fd(stand, "counters_v2"), &key, counters))
 		die("cannot read the counters: %s", strerror(errno));
 	for (int i = 0; i < n_cpus; i++)
 		count += counters[i].reason[reason].packets;
@@ -242,6 +242,10 @@ uint64_t stand_forget_unconfirmed(const struct stand *stand)
 	return flushed;
 }
 
+#define PAYLOAD	 64
+#define SELF_SEQ 5000 /* numbers of the SYNs */
+#define PEER_SEQ 1000
+
 /* The frame of flow 0; returns its length. */
 static uint32_t make_frame(const struct traffic *traffic, uint8_t *frame, struct rotation *rotation)
 {
@@ -262,7 +266,11 @@ static uint32_t make_frame(const struct traffic *traffic, uint8_t *frame, struct
 	spec.ip_version = traffic->ip_version;
 	spec.l4_proto = traffic->l4_proto;
 	spec.tcp_flags = traffic->tcp_flags;
-	spec.payload_len = 64;
+	spec.payload_len = PAYLOAD;
+	/* data behind the handshake, again and again; SYNs have data, too */
+	spec.tcp_seq = (out ? SELF_SEQ : PEER_SEQ) +
+		       (traffic->tcp_flags & PACKET_TCP_SYN ? 0 : PAYLOAD + 1);
+	spec.tcp_ack = (out ? PEER_SEQ : SELF_SEQ) + PAYLOAD + 1;
 	memcpy(frame, &link, sizeof(link));
 	if (packet_build(&spec, frame + ETH_HLEN, STAND_FRAME_MAX - ETH_HLEN, &len, &error))
 		die("%s", error.text);

@@ -95,7 +95,7 @@ test_an_upgrade_says_which_connections_it_cannot_keep() {
 
 test_what_another_version_has_left_is_refused_until_it_is_detached_by_force() {
 	local command before
-	another_version newer "s/instance_v1/instance_v2/g"
+	another_version newer "s/instance_v2/instance_v2/g"
 	version_topology "$1" "$T/newer"
 	stop run-wt0 KILL
 	before=$(programs wt0)

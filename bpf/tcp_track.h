@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * TCP as connection tracking sees it: whether a segment fits what both ends have said so far, what
+ * it proves, and where it takes the connection (RFC 9293, sections 3.3.2 and 3.10; RFC 5961).
+ *
+ * Nothing is believed that a blind sender could have made up.  A connection is established when the
+ * peer acknowledges our SYN, a FIN counts as received when an ACK covers it, and a RST counts if its
+ * receiver would take it.  The window test is that of nf_conntrack_proto_tcp.c (after G. van Rooij,
+ * "Real Stateful TCP Packet Filtering in IP Filter"), which needs neither all segments nor their
+ * order.  What does not fit moves nothing; whether it passes is not decided here.
+ */
+#ifndef SHRIKE_TCP_TRACK_H
+#define SHRIKE_TCP_TRACK_H
+
+#include "tcp.h"
+
+#define TCP_ACK_WINDOW 66000 /* how old an ACK may be at least; nf_conntrack's MAXACKWINCONST */
+
+/* What a segment is to its connection. */
+enum tcp_fit {
+	TCP_FITS, /* it counts */
+	TCP_IGNORED, /* expected and harmless, but moves nothing: challenge ACKs, RSTs to be challenged */
+	TCP_OUTSIDE, /* it fits no window, or acknowledges what was not sent */
+};
+
+static __always_inline bool seq_before(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) < 0;
+}
+
+static __always_inline bool seq_within(__u32 seq, __u32 first, __u32 last)
+{
+	return !seq_before(seq, first) && !seq_before(last, seq);
+}
+
+/* The window that a segment offers, in bytes. */
+static __always_inline __u32 window_of(const struct packet *p, const struct flow *flow, bool side)
+{
+	__u8 both = FLOW_SIDE_SCALES(0) | FLOW_SIDE_SCALES(1);
+
+	if (p->tcp_flags & TCP_SYN || (flow->sides & both) != both)
+		return p->window;
+	return (__u32)p->window << (side ? flow->scale >> 4 : flow->scale & 15);
+}
+
+/* Whether an ACK covers all that the other end has sent. */
+static __always_inline bool covers(const struct packet *p, const struct flow_side *receiver)
+{
+	return p->tcp_flags & TCP_ACK && !seq_before(p->ack, receiver->end);
+}
+
+/* Whether the segment acknowledges the SYN whose receipt has to be proved, and nothing unsent. */
+static __always_inline bool proves(const struct packet *p, const struct flow *flow,
+				   const struct flow_side *receiver)
+{
+	return p->tcp_flags & TCP_ACK && seq_within(p->ack, flow->proof, receiver->end);
+}
+
+static __always_inline bool in_window(const struct packet *p, const struct flow *flow, bool side)
+{
+	const struct flow_side *sender = &flow->side[side], *receiver = &flow->side[!side];
+	bool receiver_seen = flow->sides & FLOW_SIDE_SEEN(!side);
+	__u32 window = receiver->window, oldest = sender->window;
+
+	if (flow->sides & FLOW_SIDE_ACKED(!side) &&
+	    seq_before(receiver->acked + (window ? window : 1), p->seq))
+		return false;
+	if (receiver_seen && flow->sides & FLOW_SIDE_SEEN(side) &&
+	    seq_before(p->seq_end, sender->end - window - 1))
+		return false;
+	if (!(p->tcp_flags & TCP_ACK))
+		return true;
+	if (oldest < TCP_ACK_WINDOW)
+		oldest = TCP_ACK_WINDOW;
+	return receiver_seen && seq_within(p->ack, receiver->end - oldest, receiver->end);
+}
+
+/*
+ * A RST counts if it is exactly what its receiver expects next (RFC 5961, section 3.2), as far as
+ * its ACKs told, or if it stands right behind all that its sender has sent: the receiver's ACK of
+ * that may be on its way (nf_conntrack, "RST is part of train").  Elsewhere in the window it is
+ * answered by a challenge ACK, and passes for that.  A RST to a SYN has to acknowledge it.  In
+ * time_wait no RST counts (RFC 1337).
+ */
+static __always_inline enum tcp_fit rst_fit(const struct packet *p, const struct flow *flow,
+					    bool side)
+{
+	const struct flow_side *sender = &flow->side[side], *receiver = &flow->side[!side];
+	__u32 window = receiver->window ? receiver->window : 1;
+
+	if (flow->state == FLOW_STATE_SYN_SENT) {
+		if (!side)
+			return TCP_IGNORED;
+		return proves(p, flow, receiver) ? TCP_FITS : TCP_OUTSIDE;
+	}
+	if (flow->sides & FLOW_SIDE_SEEN(side) && p->seq == sender->end)
+		return TCP_FITS;
+	if (!(flow->sides & FLOW_SIDE_ACKED(!side)))
+		return !(flow->sides & FLOW_SIDE_SEEN(side)) && proves(p, flow, receiver)
+			       ? TCP_FITS
+			       : TCP_OUTSIDE;
+	if (p->seq == receiver->acked)
+		return TCP_FITS;
+	return seq_within(p->seq, receiver->acked, receiver->acked + window) ? TCP_IGNORED
+									     : TCP_OUTSIDE;
+}
+
+/* The SYN+ACK to the SYN that the opener, which has forgotten the connection, sent in its midst. */
+static __always_inline bool reopens(const struct packet *p, const struct flow *flow, bool side)
+{
+	return flow->sides & FLOW_REOPENING && side && p->tcp_flags & TCP_SYN &&
+	       p->tcp_flags & TCP_ACK && p->ack == flow->proof;
+}
+
+/* Whether it is this end that has to prove that it receives what the other sends: the peer's. */
+static __always_inline bool has_to_prove(const struct flow *flow, bool side)
+{
+	return side == !(flow->flags & FLOW_BY_PEER);
+}
+
+/*
+ * A SYN+ACK that acknowledges zero.  nf_conntrack takes any of the last 66,000 numbers; of these only
+ * this one is no guess, but what is left unset.  The host resets it.
+ */
+static __always_inline bool is_unset(const struct packet *p, const struct flow_side *receiver)
+{
+	return p->tcp_flags & TCP_ACK && !p->ack && receiver->end <= TCP_ACK_WINDOW;
+}
+
+/* A segment of a connection that no proof has confirmed yet, and no RST. */
+static __always_inline enum tcp_fit handshake_fit(const struct packet *p, const struct flow *flow,
+						  bool side)
+{
+	const struct flow_side *receiver = &flow->side[!side];
+
+	if (tcp_is_opening(p->tcp_flags))
+		return TCP_FITS;
+	if (flow->state == FLOW_STATE_SYN_SENT) {
+		if (!side)
+			return TCP_OUTSIDE;
+		if (!(p->tcp_flags & TCP_SYN))
+			return TCP_IGNORED;
+		return proves(p, flow, receiver) || is_unset(p, receiver) ? TCP_FITS : TCP_OUTSIDE;
+	}
+	if (has_to_prove(flow, side) &&
+	    (!(flow->sides & FLOW_SIDE_SEEN(!side)) || !proves(p, flow, receiver)))
+		return TCP_OUTSIDE;
+	/* a SYN+ACK may be of another try, as SYN cookies are; else it is like any segment */
+	if (p->tcp_flags & TCP_SYN)
+		return p->ack == receiver->end || proves(p, flow, receiver) ? TCP_FITS
+									    : TCP_OUTSIDE;
+	return in_window(p, flow, side) ? TCP_FITS : TCP_OUTSIDE;
+}
+
+/**
+ * tcp_fit() - What a legal segment is to its connection
+ * @p: the segment
+ * @flow: the connection
+ * @side: the end that sent it, 0: the opener
+ */
+static __always_inline enum tcp_fit tcp_fit(const struct packet *p, const struct flow *flow,
+					    bool side)
+{
+	if (p->tcp_flags & TCP_RST) {
+		enum tcp_fit fit = rst_fit(p, flow, side);
+
+		return fit == TCP_FITS && flow->state == FLOW_STATE_TIME_WAIT ? TCP_IGNORED : fit;
+	}
+	if (flow->state == FLOW_STATE_SYN_SENT || flow->state == FLOW_STATE_SYN_RECEIVED)
+		return handshake_fit(p, flow, side);
+	if (tcp_is_opening(p->tcp_flags))
+		return TCP_IGNORED;
+	if (reopens(p, flow, side))
+		return TCP_FITS;
+	return in_window(p, flow, side) ? TCP_FITS : TCP_OUTSIDE;
+}
+
+static __always_inline enum flow_state next_from_opener(const struct packet *p,
+							const struct flow *flow, __u32 state)
+{
+	if (!(p->tcp_flags & TCP_FIN))
+		return state;
+	if (state == FLOW_STATE_ESTABLISHED)
+		return FLOW_STATE_FIN_WAIT_1;
+	if (state != FLOW_STATE_CLOSE_WAIT)
+		return state;
+	/* has it had the other end's FIN, or have the two crossed? */
+	if (covers(p, &flow->side[1]) || (flow->sides & FLOW_SIDE_ACKED(0) &&
+					  !seq_before(flow->side[0].acked, flow->side[1].end)))
+		return FLOW_STATE_LAST_ACK;
+	return FLOW_STATE_CLOSING;
+}
+
+static __always_inline enum flow_state next_from_other(const struct packet *p,
+						       const struct flow *flow, __u32 state)
+{
+	bool fin = p->tcp_flags & TCP_FIN, covered = covers(p, &flow->side[0]);
+
+	switch (state) {
+	case FLOW_STATE_ESTABLISHED:
+		return fin ? FLOW_STATE_CLOSE_WAIT : state;
+	case FLOW_STATE_FIN_WAIT_1:
+		if (fin)
+			return covered ? FLOW_STATE_TIME_WAIT : FLOW_STATE_CLOSING;
+		return covered ? FLOW_STATE_FIN_WAIT_2 : state;
+	case FLOW_STATE_FIN_WAIT_2:
+		return fin ? FLOW_STATE_TIME_WAIT : state;
+	case FLOW_STATE_CLOSING:
+		return covered ? FLOW_STATE_TIME_WAIT : state;
+	case FLOW_STATE_LAST_ACK:
+		return covered ? FLOW_STATE_CLOSED : state;
+	default:
+		return state;
+	}
+}
+
+/* The state behind a segment that fits an opening connection. */
+static __always_inline enum flow_state next_in_handshake(const struct packet *p,
+							 const struct flow *flow, bool side)
+{
+	bool opening = tcp_is_opening(p->tcp_flags);
+
+	if (flow->state == FLOW_STATE_SYN_SENT) {
+		if (!side)
+			return flow->state;
+		return opening ? FLOW_STATE_SYN_RECEIVED : FLOW_STATE_ESTABLISHED;
+	}
+	return opening || !has_to_prove(flow, side) ? flow->state : FLOW_STATE_ESTABLISHED;
+}
+
+/* Where a segment that fits takes a connection (RFC 9293, section 3.3.2). */
+static __always_inline enum flow_state next_state(const struct packet *p, const struct flow *flow,
+						  bool side)
+{
+	enum flow_state state = flow->state;
+
+	if (p->tcp_flags & TCP_RST)
+		return FLOW_STATE_CLOSED;
+	if (state == FLOW_STATE_SYN_SENT || state == FLOW_STATE_SYN_RECEIVED)
+		state = next_in_handshake(p, flow, side);
+	else if (reopens(p, flow, side))
+		return flow->flags & FLOW_BY_PEER ? FLOW_STATE_SYN_RECEIVED
+						  : FLOW_STATE_ESTABLISHED;
+	return side ? next_from_other(p, flow, state) : next_from_opener(p, flow, state);
+}
+
+/* Begin with what a SYN, or a SYN+ACK, says of its sender. */
+static __always_inline void side_open(const struct packet *p, struct flow *flow, bool side)
+{
+	struct flow_side *sender = &flow->side[side];
+	__u8 sides = flow->sides | FLOW_SIDE_SEEN(side), scale = p->scale;
+
+	sides &= ~(FLOW_SIDE_ACKED(side) | FLOW_SIDE_SCALES(side));
+	if (p->tcp_flags & TCP_ACK)
+		sides |= FLOW_SIDE_ACKED(side);
+	if (scale <= FLOW_SCALE_MAX) {
+		sides |= FLOW_SIDE_SCALES(side);
+		flow->scale = side ? (flow->scale & 15) | scale << 4 : (flow->scale & 0xf0) | scale;
+	}
+	sender->end = p->seq_end;
+	sender->acked = p->ack;
+	sender->window = p->window;
+	flow->sides = sides;
+}
+
+/**
+ * tcp_open() - Begin a connection with its opening SYN
+ * @p: the SYN
+ * @flow: the connection; its state is the caller's to set
+ */
+static __always_inline void tcp_open(const struct packet *p, struct flow *flow)
+{
+	flow->sides = 0;
+	side_open(p, flow, 0);
+	flow->proof = p->seq + 1;
+}
+
+/* A SYN while the connection opens: the first of its end, the same again, or another attempt. */
+static __always_inline void follow_syn(const struct packet *p, struct flow *flow, bool side)
+{
+	bool again = flow->sides & FLOW_SIDE_SEEN(side) &&
+		     seq_within(p->seq + 1, flow->side[side].end - TCP_ACK_WINDOW,
+				flow->side[side].end);
+
+	if (!again && !side) {
+		tcp_open(p, flow);
+		return;
+	}
+	if (!again || (p->tcp_flags & TCP_ACK && !(flow->sides & FLOW_SIDE_ACKED(side))))
+		side_open(p, flow, side);
+	if (!has_to_prove(flow, side))
+		flow->proof = p->seq + 1;
+}
+
+/*
+ * A SYN of the opener in the midst of a connection: the other end answers it by a SYN+ACK only if it
+ * has forgotten the connection, too.
+ */
+static __always_inline void note_syn(const struct packet *p, struct flow *flow)
+{
+	flow->proof = p->seq + 1;
+	flow->sides |= FLOW_REOPENING;
+}
+
+static __always_inline void reopen(const struct packet *p, struct flow *flow)
+{
+	flow->side[0].end = flow->proof;
+	flow->side[0].window = 0;
+	flow->sides &= FLOW_SIDE_SEEN(0) | FLOW_SIDE_SCALES(0);
+	side_open(p, flow, 1);
+	if (flow->flags & FLOW_BY_PEER)
+		flow->proof = p->seq + 1;
+}
+
+/* What any segment that fits says of its sender. */
+static __always_inline void count(const struct packet *p, struct flow *flow, bool side)
+{
+	struct flow_side *sender = &flow->side[side];
+	__u32 window;
+
+	if (!(flow->sides & FLOW_SIDE_SEEN(side)) || seq_before(sender->end, p->seq_end))
+		sender->end = p->seq_end;
+	if (!(p->tcp_flags & TCP_ACK))
+		return;
+	window = window_of(p, flow, side);
+	if (!(flow->sides & FLOW_SIDE_ACKED(side)) || seq_before(sender->acked, p->ack))
+		sender->acked = p->ack;
+	if (sender->window < window)
+		sender->window = window;
+	if (!(flow->sides & FLOW_SIDE_ACKED(side)))
+		flow->sides |= FLOW_SIDE_SEEN(side) | FLOW_SIDE_ACKED(side);
+}
+
+/* Note what a segment that fits says of its sender; the state is still that before it. */
+static __always_inline void follow(const struct packet *p, struct flow *flow, bool side)
+{
+	__u32 state = flow->state;
+
+	if (p->tcp_flags & TCP_SYN &&
+	    (state == FLOW_STATE_SYN_SENT || state == FLOW_STATE_SYN_RECEIVED)) {
+		follow_syn(p, flow, side);
+		return;
+	}
+	if (reopens(p, flow, side)) {
+		reopen(p, flow);
+		return;
+	}
+	count(p, flow, side);
+}
+
+/* Data or an ACK in an open connection: most segments are that, and change nothing but numbers. */
+static __always_inline bool is_plain(const struct packet *p, const struct flow *flow)
+{
+	return flow->state == FLOW_STATE_ESTABLISHED &&
+	       (p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK;
+}
+
+/**
+ * tcp_advance() - Take a connection to where a legal segment leads it
+ * @p: the segment; out_of_window becomes whether it does not fit
+ * @flow: the connection; what it knows of the sender is set, but nothing in a dry run
+ * @side: the end that sent it, 0: the opener
+ * @state: becomes the state after the segment
+ *
+ * Return: whether the segment counts.
+ */
+static __always_inline bool tcp_advance(struct packet *p, struct flow *flow, bool side,
+					enum flow_state *state)
+{
+	enum tcp_fit fit;
+
+	if (is_plain(p, flow)) {
+		if (!in_window(p, flow, side)) {
+			p->out_of_window = true;
+			return false;
+		}
+		if (!config.dry_run)
+			count(p, flow, side);
+		return true;
+	}
+	fit = tcp_fit(p, flow, side);
+	if (fit == TCP_FITS) {
+		*state = next_state(p, flow, side);
+		if (!config.dry_run && !(p->tcp_flags & TCP_RST))
+			follow(p, flow, side);
+		return true;
+	}
+	if (fit == TCP_OUTSIDE)
+		p->out_of_window = true;
+	else if (!config.dry_run && !side && tcp_is_opening(p->tcp_flags))
+		note_syn(p, flow);
+	return false;
+}
+
+#endif /* SHRIKE_TCP_TRACK_H */
