@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Packets of a capture file: pcap or pcapng, Ethernet, Linux cooked, raw IP or loopback.
+ * Packets of a capture file: pcap or pcapng, Ethernet, Linux cooked, raw IP or loopback.  A pcapng file
+ * may be of several interfaces.
  */
 #ifndef SHRIKE_CAPTURE_H
 #define SHRIKE_CAPTURE_H
@@ -19,6 +20,7 @@ struct capture;
  * @captured: bytes there are; at most @len
  * @time_ns: CLOCK_REALTIME
  * @ethertype: host byte order; 0 where neither the link nor the packet tells
+ * @is_ethernet: it had an Ethernet header
  * @is_outgoing: a cooked capture says that this host sent it
  */
 struct capture_packet {
@@ -27,11 +29,11 @@ struct capture_packet {
 	uint32_t len;
 	uint32_t captured;
 	uint16_t ethertype;
+	bool is_ethernet;
 	bool is_outgoing;
 };
 
 int capture_open(const char *path, struct capture **capture, struct error *error);
-bool capture_is_ethernet(const struct capture *capture);
 int capture_next(struct capture *capture, struct capture_packet *packet, struct error *error);
 void capture_close(struct capture *capture);
 

@@ -114,26 +114,57 @@ static const char *get_variable(const char *name, void *unused)
 	return getenv(name);
 }
 
-static int simulate(const struct scenario *scenario, struct report *report, struct error *error)
+/* Where the steps come from: a scenario has them, a capture is read on the way. */
+struct source {
+	const struct scenario *scenario;
+	struct replay *replay; /* NULL: a scenario */
+	size_t n;	       /* steps so far */
+};
+
+/* Returns 1 for a step, 0 behind the last one, or -errno. */
+static int next_step(struct source *source, struct scenario_step *step, struct error *error)
+{
+	if (source->replay)
+		return replay_next(source->replay, step, error);
+	if (source->n == source->scenario->n_steps)
+		return 0;
+	*step = source->scenario->steps[source->n++];
+	return 1;
+}
+
+static int judge(struct source *source, struct simulation *simulation, struct report *report,
+		 struct error *error)
+{
+	const struct scenario *scenario = source->scenario;
+	struct simulation_result result;
+	struct scenario_step step;
+	int err;
+
+	while ((err = next_step(source, &step, error)) == 1) {
+		err = simulation_step(simulation, &step, &result, error);
+		if (err)
+			return error_prefix(error, "%s:%u", scenario->path, step.position.line);
+		if (step.kind == SCENARIO_APPLY)
+			continue;
+		err = tell(report, scenario, &step, &result, error);
+		if (err)
+			return err;
+	}
+	return err;
+}
+
+static int simulate(struct source *source, struct report *report, struct error *error)
 {
 	struct simulation *simulation = NULL;
-	struct simulation_result result;
 	struct environment environment;
 	int err;
 
 	environment_read(&environment, get_variable, NULL, command_warn, NULL);
-	err = simulation_new(scenario, &environment, command_warn, NULL, &simulation, error);
+	err = simulation_new(source->scenario, &environment, command_warn, NULL, &simulation,
+			     error);
 	if (err)
-		return error_prefix(error, "%s", scenario->path);
-	for (size_t i = 0; i < scenario->n_steps && !err; i++) {
-		const struct scenario_step *step = &scenario->steps[i];
-
-		err = simulation_step(simulation, step, &result, error);
-		if (err)
-			error_prefix(error, "%s:%u", scenario->path, step->position.line);
-		else if (step->kind != SCENARIO_APPLY)
-			err = tell(report, scenario, step, &result, error);
-	}
+		return error_prefix(error, "%s", source->scenario->path);
+	err = judge(source, simulation, report, error);
 	simulation_free(simulation);
 	if (!err && !report->json)
 		printf("%zu passed, %zu failed\n", report->passed, report->failed);
@@ -202,27 +233,39 @@ static int parse(const struct command *command, int argc, char **argv, struct re
 	return -1;
 }
 
-static int run_simulate(const struct command *command, int argc, char **argv)
+/* Judge all packets; returns an exit status. */
+static int run_source(const char *path, struct replay *replay, struct report *report)
 {
-	struct replay replay = {.warn = command_warn};
-	struct report report = {};
+	struct source source = {.replay = replay};
 	struct scenario *scenario;
 	struct error error;
-	int status, err;
+	int err;
 
-	status = parse(command, argc, argv, &report, &replay);
-	if (status >= 0)
-		return status;
-	err = replay.capture_path ? replay_load(&replay, &scenario, &error)
-				  : scenario_load(argv[optind], &scenario, &error);
+	err = replay ? replay_open(replay, &scenario, &error)
+		     : scenario_load(path, &scenario, &error);
 	if (err) {
 		error.invalid_input |= error.code != ENOMEM;
 		return command_fail(&error);
 	}
-	report.colour = output_wants_colour(stdout);
-	err = simulate(scenario, &report, &error);
+	source.scenario = scenario;
+	err = simulate(&source, report, &error);
 	scenario_free(scenario);
 	if (err)
 		return command_fail(&error);
-	return report.failed ? EXIT_FAILED : EXIT_DONE;
+	return report->failed ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int run_simulate(const struct command *command, int argc, char **argv)
+{
+	struct replay replay = {.warn = command_warn};
+	struct report report = {};
+	int status;
+
+	status = parse(command, argc, argv, &report, &replay);
+	if (status >= 0)
+		return status;
+	report.colour = output_wants_colour(stdout);
+	status = run_source(argv[optind], replay.capture_path ? &replay : NULL, &report);
+	replay_close(&replay);
+	return status;
 }

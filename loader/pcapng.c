@@ -7,25 +7,15 @@
 
 #include <string.h>
 
-enum block_type {
-	BLOCK_SECTION = 0x0a0d0d0a,
-	BLOCK_INTERFACE = 1,
-	BLOCK_STATISTICS = 5,
-	BLOCK_PACKET = 6, /* enhanced packet block */
-};
-
 enum option_code {
 	OPTION_END = 0,
 	OPTION_COMMENT = 1,
-	OPTION_APPLICATION = 4,	    /* section */
-	OPTION_NAME = 2,	    /* interface */
-	OPTION_TIME_RESOLUTION = 9, /* interface */
-	OPTION_FLAGS = 2,	    /* packet */
-	OPTION_RECEIVED = 4,	    /* statistics */
-	OPTION_LOST = 5,	    /* statistics */
+	OPTION_APPLICATION = 4, /* section */
+	OPTION_FLAGS = 2,	/* packet */
+	OPTION_RECEIVED = 4,	/* statistics */
+	OPTION_LOST = 5,	/* statistics */
 };
 
-#define BYTE_ORDER_MAGIC  0x1a2b3c4du
 #define LENGTH_UNKNOWN	  UINT64_MAX
 #define NANOSECONDS	  9 /* time stamps count 10^-9 s */
 #define DIRECTION_INBOUND 1u
@@ -103,7 +93,7 @@ void pcapng_begin(FILE *file, const char *application, const char *interface, ui
 		uint16_t major;
 		uint16_t minor;
 		uint64_t len;
-	} section = {BYTE_ORDER_MAGIC, 1, 0, LENGTH_UNKNOWN};
+	} section = {PCAPNG_BYTE_ORDER_MAGIC, 1, 0, LENGTH_UNKNOWN};
 	struct {
 		uint16_t link_type;
 		uint16_t reserved;
@@ -113,14 +103,14 @@ void pcapng_begin(FILE *file, const char *application, const char *interface, ui
 	const struct part none = {"", 0};
 	const struct option of_section = text_option(OPTION_APPLICATION, application);
 	const struct option of_interface[] = {
-		text_option(OPTION_NAME, interface),
-		{OPTION_TIME_RESOLUTION, sizeof(resolution), &resolution},
+		text_option(PCAPNG_NAME, interface),
+		{PCAPNG_TIME_RESOLUTION, sizeof(resolution), &resolution},
 	};
 
-	write_block(file, BLOCK_SECTION, &(struct part){&section, sizeof(section)}, &none,
+	write_block(file, PCAPNG_SECTION, &(struct part){&section, sizeof(section)}, &none,
 		    &of_section, 1);
-	write_block(file, BLOCK_INTERFACE, &(struct part){&description, sizeof(description)}, &none,
-		    of_interface, 2);
+	write_block(file, PCAPNG_INTERFACE, &(struct part){&description, sizeof(description)},
+		    &none, of_interface, 2);
 }
 
 /**
@@ -137,7 +127,7 @@ void pcapng_packet(FILE *file, const struct pcapng_packet *packet)
 
 	if (packet->comment)
 		options[n++] = text_option(OPTION_COMMENT, packet->comment);
-	write_block(file, BLOCK_PACKET, &(struct part){head, sizeof(head)},
+	write_block(file, PCAPNG_PACKET, &(struct part){head, sizeof(head)},
 		    &(struct part){packet->bytes, packet->captured}, options, n);
 }
 
@@ -155,6 +145,6 @@ void pcapng_statistics(FILE *file, uint64_t time_ns, uint64_t received, uint64_t
 		{OPTION_LOST, sizeof(lost), &lost},
 	};
 
-	write_block(file, BLOCK_STATISTICS, &(struct part){head, sizeof(head)},
+	write_block(file, PCAPNG_STATISTICS, &(struct part){head, sizeof(head)},
 		    &(struct part){"", 0}, options, 2);
 }

@@ -11,6 +11,25 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* Types of blocks. */
+enum pcapng_block {
+	PCAPNG_SECTION = 0x0a0d0d0a,
+	PCAPNG_INTERFACE = 1,
+	PCAPNG_OLD_PACKET = 2,
+	PCAPNG_SIMPLE_PACKET = 3,
+	PCAPNG_STATISTICS = 5,
+	PCAPNG_PACKET = 6, /* enhanced packet block */
+};
+
+/* Options of an interface. */
+enum pcapng_interface_option {
+	PCAPNG_NAME = 2,
+	PCAPNG_TIME_RESOLUTION = 9,
+	PCAPNG_TIME_OFFSET = 14,
+};
+
+#define PCAPNG_BYTE_ORDER_MAGIC 0x1a2b3c4du
+
 #define PCAPNG_LINK_ETHERNET 1
 #define PCAPNG_LINK_RAW	     101 /* begins with the IP header */
 

@@ -7,11 +7,11 @@
 #include "replay.h"
 
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "capture.h"
 #include "packet.h"
 #include "policy/prefix.h"
 #include "policy/value.h"
@@ -79,12 +79,17 @@ bool replay_goes_out(const struct replay *replay, const uint8_t *ip, uint32_t ca
 	return to_network && !from_network;
 }
 
-static void leave_out(const struct replay *replay, unsigned int number, const char *why)
+static void leave_out(const struct replay *replay, const char *why)
 {
 	char text[160];
 
-	snprintf(text, sizeof(text), "packet %u is left out: %s", number, why);
+	snprintf(text, sizeof(text), "packet %u is left out: %s", replay->number, why);
 	replay->warn(text, replay->warn_arg);
+}
+
+static bool is_ip(const struct capture_packet *packet)
+{
+	return packet->ethertype == ETH_P_IP || packet->ethertype == ETH_P_IPV6;
 }
 
 static const char *unfit(const struct capture_packet *packet, bool ethernet)
@@ -95,75 +100,29 @@ static const char *unfit(const struct capture_packet *packet, bool ethernet)
 		return "it is longer than an IP packet";
 	if (packet->captured < packet->len && packet->captured < HEADERS_MAX)
 		return "the capture has too little of it";
-	if (!ethernet && !packet->ethertype)
+	if (!ethernet && !is_ip(packet))
 		return "it is not IP";
 	return NULL;
 }
 
-static int add_step(const struct replay *replay, struct scenario *scenario,
-		    const struct capture_packet *packet, unsigned int number, uint64_t at_ns,
-		    struct error *error)
+/* Read the next packet.  One that is earlier than the packet before it counts as of its time. */
+static int read_packet(struct replay *replay, struct error *error)
 {
-	struct scenario_step *steps = scenario->steps, *step;
-	size_t n = scenario->n_steps;
+	struct capture_packet *packet = &replay->packet;
+	int found = capture_next(replay->capture, packet, error);
 
-	if (!(n & (n - 1))) {
-		steps = realloc(steps, (n ? 2 * n : 1) * sizeof(*steps));
-		if (!steps)
-			return error_set(error, ENOMEM, "out of memory");
-		scenario->steps = steps;
-	}
-	step = &steps[n];
-	memset(step, 0, sizeof(*step));
-	step->bytes = calloc(1, packet->len);
-	if (!step->bytes)
-		return error_set(error, ENOMEM, "out of memory");
-	memcpy(step->bytes, packet->bytes, packet->captured);
-	step->len = packet->len;
-	step->at_ns = at_ns;
-	step->position.line = number;
-	step->ethertype = packet->ethertype;
-	step->direction = packet->is_outgoing ||
-					  replay_goes_out(replay, packet->bytes, packet->captured)
-				  ? DIR_EGRESS
-				  : DIR_INGRESS;
-	step->kind = SCENARIO_PACKET;
-	scenario->n_steps++;
-	return 0;
-}
-
-/* Times count from the first packet; one that is earlier than the packet before it waits. */
-static int add_steps(const struct replay *replay, struct capture *capture,
-		     struct scenario *scenario, struct error *error)
-{
-	uint64_t start_ns = 0, at_ns = 0;
-	struct capture_packet packet;
-	unsigned int number = 0;
-	int ret;
-
-	while ((ret = capture_next(capture, &packet, error)) == 1) {
-		const char *why = unfit(&packet, scenario->interface.ethernet);
-
-		if (!number++)
-			start_ns = packet.time_ns;
-		if (packet.time_ns > start_ns + at_ns)
-			at_ns = packet.time_ns - start_ns;
-		if (why) {
-			leave_out(replay, number, why);
-			continue;
-		}
-		ret = add_step(replay, scenario, &packet, number, at_ns, error);
-		if (ret)
-			return ret;
-	}
-	return ret;
+	if (found != 1)
+		return found;
+	if (!replay->number++)
+		replay->start_ns = packet->time_ns;
+	if (packet->time_ns > replay->start_ns + replay->at_ns)
+		replay->at_ns = packet->time_ns - replay->start_ns;
+	return 1;
 }
 
 static int fill(const struct replay *replay, struct scenario *scenario, struct error *error)
 {
 	size_t size = replay->n_addresses * sizeof(*replay->addresses);
-	struct capture *capture;
-	int err;
 
 	scenario->path = strdup(replay->capture_path);
 	scenario->interface.addresses = malloc(size ? size : 1);
@@ -172,28 +131,35 @@ static int fill(const struct replay *replay, struct scenario *scenario, struct e
 	memcpy(scenario->interface.addresses, replay->addresses, size);
 	scenario->interface.n_addresses = replay->n_addresses;
 	scenario->interface.mtu = SCENARIO_DEFAULT_MTU;
+	scenario->interface.ethernet = replay->is_ethernet;
 	scenario->ip_forward = replay->ip_forward;
-	err = policy_load(replay->policy_path, &scenario->policy, error);
+	return policy_load(replay->policy_path, &scenario->policy, error);
+}
+
+/* The first packet tells what link the interface has. */
+static int begin(struct replay *replay, struct error *error)
+{
+	int found, err = capture_open(replay->capture_path, &replay->capture, error);
+
 	if (err)
 		return err;
-	err = capture_open(replay->capture_path, &capture, error);
-	if (err)
-		return err;
-	scenario->interface.ethernet = capture_is_ethernet(capture);
-	err = add_steps(replay, capture, scenario, error);
-	capture_close(capture);
-	return err;
+	found = read_packet(replay, error);
+	if (found < 0)
+		return found;
+	replay->is_unread = found;
+	replay->is_ethernet = found && replay->packet.is_ethernet;
+	return 0;
 }
 
 /**
- * replay_load() - Make a scenario of a capture and a policy
+ * replay_open() - Make a scenario of a capture and a policy
  * @replay: of what
- * @scenario: becomes the scenario, for scenario_free(); the line of a step is the packet's number
+ * @scenario: becomes the scenario, for scenario_free(); its steps are replay_next()'s
  * @error: why not
  *
- * Return: 0 or -errno.
+ * Return: 0 or -errno; @replay is for replay_close() either way.
  */
-int replay_load(const struct replay *replay, struct scenario **scenario, struct error *error)
+int replay_open(struct replay *replay, struct scenario **scenario, struct error *error)
 {
 	struct scenario *new = calloc(1, sizeof(*new));
 	int err;
@@ -203,11 +169,64 @@ int replay_load(const struct replay *replay, struct scenario **scenario, struct 
 	if (!replay->n_addresses)
 		replay->warn("no --address is given: every packet counts as coming in to be routed",
 			     replay->warn_arg);
-	err = fill(replay, new, error);
+	err = begin(replay, error);
+	if (!err)
+		err = fill(replay, new, error);
 	if (err) {
 		scenario_free(new);
 		return err;
 	}
 	*scenario = new;
 	return 0;
+}
+
+/**
+ * replay_next() - Make a step of the next packet of a capture
+ * @replay: opened
+ * @step: becomes the packet, its line the packet's number; its bytes are the capture's, and valid
+ *	  until the next call
+ * @error: why not
+ *
+ * Return: 1: there is one; 0: that was the last; or -errno.
+ */
+int replay_next(struct replay *replay, struct scenario_step *step, struct error *error)
+{
+	const struct capture_packet *packet = &replay->packet;
+	const char *why;
+	int found;
+
+	for (;;) {
+		found = replay->is_unread ? 1 : read_packet(replay, error);
+		if (found != 1)
+			return found;
+		replay->is_unread = false;
+		why = unfit(packet, replay->is_ethernet);
+		if (!why)
+			break;
+		leave_out(replay, why);
+	}
+	*step = (struct scenario_step){
+		.bytes = (uint8_t *)packet->bytes, /* only read */
+		.len = packet->len,
+		.missing = packet->len - packet->captured,
+		.at_ns = replay->at_ns,
+		.position = {.line = replay->number},
+		.ethertype = packet->ethertype,
+		.direction = packet->is_outgoing || replay_goes_out(replay, packet->bytes,
+								    packet->captured)
+				     ? DIR_EGRESS
+				     : DIR_INGRESS,
+		.kind = SCENARIO_PACKET,
+	};
+	return 1;
+}
+
+/**
+ * replay_close() - Close the capture
+ * @replay: opened or not
+ */
+void replay_close(struct replay *replay)
+{
+	capture_close(replay->capture);
+	replay->capture = NULL;
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * A capture as a scenario, so that an incident can be judged again by another policy.
+ *
+ * Packets are read one by one, when their turn comes: a capture may be larger than memory.
  */
 #ifndef SHRIKE_REPLAY_H
 #define SHRIKE_REPLAY_H
 
+#include "capture.h"
 #include "environment.h"
 #include "scenario/scenario.h"
 
@@ -24,10 +27,21 @@ struct replay {
 	bool ip_forward;
 	warn_fn warn;
 	void *warn_arg;
+
+	/* private to replay.c */
+	struct capture *capture;
+	struct capture_packet packet; /* the last one that was read */
+	bool is_unread;		      /* @packet has not been taken yet */
+	bool is_ethernet;	      /* the interface of the scenario */
+	unsigned int number;	      /* of @packet, from 1 */
+	uint64_t start_ns;	      /* time of the first packet */
+	uint64_t at_ns;		      /* of @packet, since then */
 };
 
 int replay_add_address(struct replay *replay, const char *text, struct error *error);
 bool replay_goes_out(const struct replay *replay, const uint8_t *ip, uint32_t captured);
-int replay_load(const struct replay *replay, struct scenario **scenario, struct error *error);
+int replay_open(struct replay *replay, struct scenario **scenario, struct error *error);
+int replay_next(struct replay *replay, struct scenario_step *step, struct error *error);
+void replay_close(struct replay *replay);
 
 #endif /* SHRIKE_REPLAY_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Captures that are written: block by block as the format says, and as libpcap reads them.
+ * Captures that are written: block by block as the format says, and as they are read.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -130,7 +130,7 @@ static void a_comment_beyond_what_an_option_holds_is_cut(void **state)
 	free(written.bytes);
 }
 
-/* A file for libpcap with what @link_type begins with before the packet. */
+/* A file with what @link_type begins with before the packet. */
 static void write_capture(char path[], uint16_t link_type, const void *link, uint32_t link_len)
 {
 	uint8_t bytes[64];
@@ -162,8 +162,8 @@ static void expect_packet(uint16_t link_type, const void *link, uint32_t link_le
 
 	write_capture(path, link_type, link, link_len);
 	assert_int_equal(capture_open(path, &capture, &error), 0);
-	assert_int_equal(capture_is_ethernet(capture), ethernet);
 	assert_int_equal(capture_next(capture, &packet, &error), 1);
+	assert_int_equal(packet.is_ethernet, ethernet);
 	assert_int_equal(packet.captured, sizeof(ip4));
 	assert_int_equal(packet.len, 1000);
 	assert_int_equal(packet.ethertype, 0x0800);
