@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "model.h"
+#include "scenario/numbers.h"
 #include "scenario/scenario.h"
 
 #define FUZZ_PACKET_MAX 65535
@@ -96,6 +97,7 @@ void fuzz_traffic_left(struct fuzz_traffic *traffic, const uint8_t *bytes, uint3
 
 void fuzz_put16(uint8_t *at, uint32_t value);
 void fuzz_mutate(struct fuzz_traffic *traffic, uint32_t l4);
+void fuzz_number(struct fuzz_random *random, struct numbers *numbers, struct scenario_step *step);
 
 /*
  * struct fuzz_difference - where the two disagree

@@ -63,11 +63,31 @@ static struct scenario *make_host(struct fuzz_random *random)
 	return scenario;
 }
 
+/* The next packet, numbered; from here on its bytes are all that counts. */
+static void make_packet(struct fuzz_traffic *traffic, struct numbers *numbers, bool traces,
+			struct model *model, struct scenario_step *step)
+{
+	struct model_result result;
+	struct error error;
+
+	fuzz_traffic_next(traffic, step);
+	if (traces && fuzz_chance(traffic->random, 5))
+		step->kind = SCENARIO_TRACE;
+	fuzz_number(traffic->random, numbers, step);
+	model_step(model, step, &result);
+	if (numbers_settle(numbers, step, result.verdict, result.packet.bytes, &error))
+		abort();
+	step->tcp_off = 0;
+	if (step->kind == SCENARIO_PACKET && step->direction == DIR_EGRESS)
+		fuzz_traffic_left(traffic, result.packet.bytes, result.packet.len);
+}
+
 /**
  * fuzz_scenario() - Make the case of a seed
  * @seed: any number
  *
- * The model judges while the case is made, so that packets can quote what has left.
+ * The model judges while the case is made, so that packets can quote what has left, and go on
+ * where those before have come.
  *
  * Return: the scenario, for scenario_free(); the process ends where memory is out.
  */
@@ -78,10 +98,11 @@ struct scenario *fuzz_scenario(uint64_t seed)
 	struct fuzz_traffic *traffic = calloc(1, sizeof(*traffic));
 	size_t n_steps = 1000 + fuzz_random(&random, STEPS_MAX - 1000);
 	bool traces = fuzz_chance(&random, 15);
-	struct model_result result;
+	struct numbers *numbers;
 	struct model *model;
+	struct error error;
 
-	if (!traffic)
+	if (!traffic || numbers_new(&numbers, &error))
 		abort();
 	scenario->policy = fuzz_policy(&random);
 	traffic->random = &random;
@@ -96,17 +117,14 @@ struct scenario *fuzz_scenario(uint64_t seed)
 						       .at_ns = traffic->now_ns};
 			step->policy = fuzz_policy(&random);
 			traffic->policy = step->policy;
+			model_step(model, step, NULL);
 		} else {
-			fuzz_traffic_next(traffic, step);
-			if (traces && fuzz_chance(&random, 5))
-				step->kind = SCENARIO_TRACE;
+			make_packet(traffic, numbers, traces, model, step);
 		}
-		model_step(model, step, &result);
-		if (step->kind == SCENARIO_PACKET && step->direction == DIR_EGRESS)
-			fuzz_traffic_left(traffic, result.packet.bytes, result.packet.len);
 	}
 	scenario->n_steps = n_steps;
 	model_free(model);
+	numbers_free(numbers);
 	free(traffic);
 	return scenario;
 }

@@ -111,7 +111,7 @@ static uint32_t write_transport(struct fuzz_traffic *t, const struct fuzz_draft 
 			options = write_tcp_options(random, at + 20);
 		at[12] = (20 + options) / 4 << 4;
 		at[13] = d->flags;
-		fuzz_put16(at + 4, fuzz_random(random, 65536));
+		fuzz_put16(at + 14, fuzz_chance(random, 90) ? 65535 : fuzz_random(random, 100));
 	}
 	if (d->proto == TCP || d->proto == UDP) {
 		fuzz_put16(at, d->sport);
@@ -422,7 +422,7 @@ static uint16_t pick_ethertype(struct fuzz_traffic *t)
 /**
  * fuzz_traffic_next() - Make the next packet
  * @traffic: with its seed and the policy in force
- * @step: becomes it; the caller frees @step->bytes
+ * @step: becomes it, not numbered yet; the caller frees @step->bytes
  */
 void fuzz_traffic_next(struct fuzz_traffic *traffic, struct scenario_step *step)
 {
@@ -450,6 +450,8 @@ void fuzz_traffic_next(struct fuzz_traffic *traffic, struct scenario_step *step)
 		write_error(traffic, &draft, l4);
 	if (fuzz_chance(random, 7))
 		fuzz_mutate(traffic, l4);
+	else if (draft.proto == TCP && !draft.fragment)
+		step->tcp_off = l4;
 	step->direction = draft.direction;
 	step->ethertype = pick_ethertype(traffic);
 	step->len = traffic->len;
