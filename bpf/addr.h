@@ -49,6 +49,16 @@ static __always_inline bool addr_is_reserved(const union addr *addr, __u8 ip_ver
 }
 
 /**
+ * addr_is_multicast() - 224.0.0.0/4 (RFC 5771) or ff00::/8 (RFC 4291, section 2.7)
+ */
+static __always_inline bool addr_is_multicast(const union addr *addr, __u8 ip_version)
+{
+	if (ip_version == IP_VERSION_4)
+		return addr_ipv4(addr) >> 28 == 0xe;
+	return addr->bytes[0] == 0xff;
+}
+
+/**
  * addr_is_link_local() - 169.254.0.0/16 (RFC 3927) or fe80::/10 (RFC 4291, section 2.5.6)
  */
 static __always_inline bool addr_is_link_local(const union addr *addr, __u8 ip_version)

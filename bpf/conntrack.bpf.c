@@ -444,7 +444,8 @@ int conntrack_in(struct packet *p)
 
 	if (!p)
 		return VERDICT_DROP;
-	tell(p, STAGE_CONNTRACK, MESSAGE_CT_NONE);
+	if (config.stateful)
+		tell(p, STAGE_CONNTRACK, MESSAGE_CT_NONE);
 	if (!is_tracked(p))
 		return VERDICT_CONTINUE;
 	p->epoch = current_epoch();
@@ -459,7 +460,7 @@ static __always_inline __u8 flags_judged(__u8 flags, const struct packet *p, enu
 	flags &= ~(FLOW_FORWARD | FLOW_LOCAL);
 	if (verdict == VERDICT_FORWARD)
 		flags |= FLOW_FORWARD;
-	if (p->is_local)
+	if (p->local_kind != LOCAL_NONE)
 		flags |= FLOW_LOCAL;
 	return flags;
 }

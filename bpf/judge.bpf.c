@@ -6,12 +6,24 @@
 #include "addr.h"
 #include "packet.h"
 
-/* A source that no peer can have: reserved, loopback, or one of the interface's own addresses. */
-static __always_inline bool is_martian_source(struct packet *p)
+/* Who has no address yet asks for one (RFC 2131), if a rule lets it. */
+static __always_inline bool is_asking_for_address(const struct packet *p)
 {
-	return addr_is_reserved(&p->saddr, p->ip_version) ||
-	       addr_is_loopback(&p->saddr, p->ip_version) ||
-	       local_lookup(&p->saddr, p->ip_version) == LOCAL_OVERLAY;
+	return config.peer_groups && p->ip_version == IP_VERSION_4 && !p->saddr.word[3] &&
+	       local_lookup(&p->daddr, p->ip_version) == LOCAL_BROADCAST;
+}
+
+/**
+ * judge_is_martian() - Whether a source is one that no peer can have: reserved, or of this host
+ * @p: packet
+ */
+int judge_is_martian(struct packet *p)
+{
+	if (!p)
+		return true;
+	if (addr_is_reserved(&p->saddr, p->ip_version))
+		return !is_asking_for_address(p);
+	return local_lookup(&p->saddr, p->ip_version) != LOCAL_NONE;
 }
 
 /* Allowed traffic to this host: to the kernel's stack, or to the forwarder that dials localhost. */
@@ -27,13 +39,18 @@ static __always_inline enum verdict deliver_local(struct packet *p, enum local_k
 	return VERDICT_PASS;
 }
 
+static __always_inline bool is_group(enum local_kind kind)
+{
+	return kind == LOCAL_BROADCAST || kind == LOCAL_MULTICAST;
+}
+
 static __always_inline enum verdict judge_local(struct packet *p, enum local_kind kind)
 {
 	enum verdict verdict;
 
 	tell(p, STAGE_ROUTING, MESSAGE_ROUTE_LOCAL);
 	verdict = acl_judge(p, ACL_PEER);
-	return verdict == VERDICT_PASS ? deliver_local(p, kind) : verdict;
+	return verdict == VERDICT_PASS && !is_group(kind) ? deliver_local(p, kind) : verdict;
 }
 
 static __always_inline enum verdict judge_routed(struct packet *p)
@@ -49,7 +66,7 @@ static __always_inline enum verdict judge_routed(struct packet *p)
 	    addr_is_link_local(&p->daddr, p->ip_version))
 		return drop(p, REASON_MARTIAN_DEST);
 	if (config.routing == ROUTING_NATIVE && !config.native_acl) {
-		tell(p, STAGE_ROUTING, MESSAGE_ROUTE_NATIVE);
+		tell(p, STAGE_ROUTE_ACL, MESSAGE_ROUTE_NATIVE);
 		tell(p, STAGE_FORWARDING, MESSAGE_FORWARD_NATIVE);
 		return pass(p, REASON_NATIVE_ROUTER);
 	}
@@ -78,9 +95,14 @@ int judge(struct packet *p)
 
 	if (!p)
 		return VERDICT_DROP;
-	if (is_martian_source(p))
+	if (judge_is_martian(p))
 		return drop(p, REASON_MARTIAN_SOURCE);
+	if (addr_is_loopback(&p->daddr, p->ip_version))
+		return drop(p, REASON_MARTIAN_DEST);
 	kind = local_lookup(&p->daddr, p->ip_version);
-	p->is_local = kind != LOCAL_NONE;
-	return p->is_local ? judge_local(p, kind) : judge_routed(p);
+	p->local_kind = kind;
+	if (kind == LOCAL_NONE ||
+	    (!config.peer_groups && addr_is_reserved(&p->daddr, p->ip_version)))
+		return judge_routed(p);
+	return judge_local(p, kind);
 }

@@ -21,6 +21,14 @@ struct {
 	__type(value, struct local_addr);
 } local_addr_v1 SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, LOCAL_PREFIX_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct local_prefix_key);
+	__type(value, struct local_addr);
+} local_prefix_v1 SEC(".maps");
+
 static __always_inline bool in_bitmap(__u32 addr)
 {
 	__u32 key = addr >> LOCAL4_PAGE_SHIFT;
@@ -31,8 +39,19 @@ static __always_inline bool in_bitmap(__u32 addr)
 	return page->bits[addr / 64 % LOCAL4_PAGE_WORDS] >> (addr % 64) & 1;
 }
 
+/* Of a single address. */
+static __always_inline struct local_addr *find_exact(const union addr *addr, __u8 ip_version)
+{
+	union addr key =
+		*addr; /* Linux 6.1: "R2 type=mem expected=fp, pkt, pkt_meta, map_key, map_value" */
+
+	if (ip_version == IP_VERSION_4 && !in_bitmap(addr_ipv4(addr)))
+		return NULL;
+	return bpf_map_lookup_elem(&local_addr_v1, &key);
+}
+
 /**
- * local_lookup() - Is an address one of this host?
+ * local_lookup() - Is an address one that the kernel delivers here?
  * @addr: address
  * @ip_version: its family
  *
@@ -42,16 +61,21 @@ static __always_inline bool in_bitmap(__u32 addr)
  */
 int local_lookup(const union addr *addr, __u8 ip_version)
 {
+	struct local_prefix_key key = {.prefix_len = 128};
 	struct local_addr *local;
-	union addr key;
 
 	if (!addr)
 		return LOCAL_NONE;
 	if (addr_is_loopback(addr, ip_version))
 		return LOCAL_HOST;
-	if (ip_version == IP_VERSION_4 && !in_bitmap(addr_ipv4(addr)))
-		return LOCAL_NONE;
-	key = *addr; /* Linux 6.1: "R2 type=mem expected=fp, pkt, pkt_meta, map_key, map_value" */
-	local = bpf_map_lookup_elem(&local_addr_v1, &key);
+	local = find_exact(addr, ip_version);
+	if (local)
+		return local->kind;
+	if (addr_is_multicast(addr, ip_version))
+		return LOCAL_MULTICAST;
+	if (ip_version == IP_VERSION_4 && addr_ipv4(addr) == 0xffffffff)
+		return LOCAL_BROADCAST;
+	__builtin_memcpy(key.addr, addr, sizeof(key.addr));
+	local = bpf_map_lookup_elem(&local_prefix_v1, &key);
 	return local ? local->kind : LOCAL_NONE;
 }

@@ -3,21 +3,21 @@
  * Egress stage: MSS clamping.  Outbound SYN and SYN+ACK segments ask for no more than fits the
  * interface (RFC 6691); the value is only ever lowered.
  */
+#include "options.h"
 #include "packet.h"
 #include "rewrite.h"
-#include "tcp_options.h"
 
 /* Offset of the MSS value from the transport header, 0 where the segment has no such option. */
 static __noinline __u32 mss_find(struct frame *f, struct packet *p, __be16 *mss)
 {
-	struct tcp_options options = {.kind = TCPOPT_MSS, .option_len = TCPOLEN_MSS};
+	struct options options = {.kind = {TCPOPT_MSS, TCPOPT_MSS}, .option_len = TCPOLEN_MSS};
 	struct tcphdr *tcp = f->data + (p->l4_off & 511);
 	__u32 off;
 
 	if ((void *)(tcp + 1) > f->data_end)
 		return 0;
 	options.len = tcp->doff * 4 - sizeof(*tcp);
-	off = tcp_option_find(f, p->l4_off & 511, &options);
+	off = option_find(f, (p->l4_off & 511) + sizeof(*tcp), &options);
 	if (!off)
 		return 0;
 	*mss = *(__be16 *)&options.bytes[off & 62];

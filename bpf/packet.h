@@ -100,7 +100,7 @@ struct packet {
 	__u8 reason;	 /* enum reason, once there is a verdict */
 	__u8 flow_match; /* enum flow_match (conntrack.bpf.c) */
 	__u8 flow_state; /* enum flow_state of its flow after the packet, for traces */
-	__u8 is_local;	 /* judged as for an address of this host */
+	__u8 local_kind; /* enum local_kind of the destination, as it was judged */
 	__u8 message[STAGE_MAX];
 	__u8 by_forwarder;  /* outbound: sent by the userspace forwarder */
 	__u16 epoch;	    /* inbound: current_epoch() when its flow was looked up */
@@ -240,6 +240,7 @@ int conntrack_in(struct packet *p);
 enum verdict icmp_error_in(struct frame *f, struct packet *p);
 int conntrack_related(struct packet *p, struct tuple *quoted);
 int local_lookup(const union addr *addr, __u8 ip_version);
+int judge_is_martian(struct packet *p);
 int judge(struct packet *p);
 int acl_judge(struct packet *p, int acl);
 __u32 classify(const struct packet *p, int acl);

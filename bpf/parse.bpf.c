@@ -7,8 +7,8 @@
  * header is accepted, directly behind the IPv6 header: no chain, so no header can hide the ports.
  */
 #include "addr.h"
+#include "options.h"
 #include "packet.h"
-#include "tcp_options.h"
 
 #define IP_FLAG_MF     0x2000
 #define IP_OFFSET_MASK 0x1fff
@@ -49,8 +49,8 @@ static __always_inline bool ip_len_set(struct packet *p, __u32 ip_len, bool has_
 /* The window scale option of a SYN (RFC 7323, section 2.2), SCALE_NONE for none. */
 static __noinline __u8 syn_scale(const struct frame *f, __u32 off, __u32 header_len)
 {
-	struct tcp_options options = {
-		.kind = TCPOPT_WINDOW,
+	struct options options = {
+		.kind = {TCPOPT_WINDOW, TCPOPT_WINDOW},
 		.option_len = TCPOLEN_WINDOW,
 		.len = header_len - sizeof(struct tcphdr),
 	};
@@ -58,7 +58,7 @@ static __noinline __u8 syn_scale(const struct frame *f, __u32 off, __u32 header_
 
 	if (off > L4_OFF_MAX)
 		return SCALE_NONE;
-	value_off = tcp_option_find(f, off, &options);
+	value_off = option_find(f, off + sizeof(struct tcphdr), &options);
 	if (!value_off)
 		return SCALE_NONE;
 	return options.bytes[value_off] < FLOW_SCALE_MAX ? options.bytes[value_off]
@@ -154,6 +154,17 @@ static __always_inline enum verdict parse_fragment(struct packet *p, __u32 data_
 	return VERDICT_CONTINUE;
 }
 
+/* Whether the packet says itself where it goes behind its destination. */
+static __noinline bool has_source_route(const struct frame *f, __u32 header_len)
+{
+	struct options options = {
+		.kind = {IPOPT_LSRR, IPOPT_SSRR},
+		.len = header_len - sizeof(struct iphdr),
+	};
+
+	return option_find(f, sizeof(struct iphdr), &options);
+}
+
 static __always_inline enum verdict parse_ipv4(struct frame *f, struct packet *p)
 {
 	struct iphdr *ip = f->data;
@@ -169,6 +180,10 @@ static __always_inline enum verdict parse_ipv4(struct frame *f, struct packet *p
 		return drop(p, REASON_BAD_IP_HEADER);
 	if (!ip_len_set(p, bpf_ntohs(ip->tot_len), ip->tot_len) || header_len > p->ip_len)
 		return drop(p, REASON_BAD_IP_LENGTH);
+
+	if (header_len > sizeof(*ip) && p->direction == DIR_INGRESS &&
+	    has_source_route(f, header_len))
+		return drop(p, REASON_SOURCE_ROUTE);
 
 	p->saddr.word[2] = bpf_htonl(0xffff);
 	p->saddr.word[3] = ip->saddr;

@@ -6,6 +6,7 @@
  * instance_v2, policy_text_v1, undo_v1 and undo_text_v1, which the programs do not read, but which
  * live as long as they do.
  */
+#include "addr.h"
 #include "packet.h"
 
 const volatile struct config config = {};
@@ -112,12 +113,21 @@ __hidden void pipeline_end(struct frame *f, struct packet *p, struct counters *c
 	}
 }
 
-/* Neighbour discovery (RFC 4861): on Ethernet the link would not work without it. */
-static __always_inline bool is_neighbour_discovery(const struct packet *p)
+/*
+ * What an Ethernet link would not work without: neighbour solicitations and advertisements (RFC 4861),
+ * and multicast listener discovery (RFC 2710, RFC 3810), which tells a switch what to send here.
+ */
+static __always_inline bool is_link_housekeeping(const struct packet *p)
 {
+	__u8 type = p->icmp_type;
+	bool discovery = (type == 135 || type == 136) && p->hop_limit == 255;
+	bool listeners = (type >= 130 && type <= 132) || type == 143;
+
 	return config.l2_len && p->ip_version == IP_VERSION_6 && p->l4_proto == IPPROTO_ICMPV6 &&
-	       p->frag == FRAGMENT_NONE && p->icmp_type >= 133 && p->icmp_type <= 137 &&
-	       p->hop_limit == 255;
+	       p->frag == FRAGMENT_NONE && (discovery || (listeners && p->hop_limit == 1)) &&
+	       (addr_is_multicast(&p->daddr, IP_VERSION_6) ||
+		addr_is_link_local(&p->daddr, IP_VERSION_6) ||
+		local_lookup(&p->daddr, IP_VERSION_6) != LOCAL_NONE);
 }
 
 static __always_inline enum verdict later_fragment_in(struct frame *f, struct packet *p)
@@ -146,7 +156,7 @@ __hidden enum verdict pipeline_in(struct frame *f, struct packet *p, __u16 ether
 		return later_fragment_in(f, p);
 	if (p->frag == FRAGMENT_FIRST)
 		fragment_forget(p);
-	if (is_neighbour_discovery(p))
+	if (is_link_housekeeping(p))
 		return pass(p, REASON_LINK_HOUSEKEEPING);
 	nat_in(f, p);
 	verdict = conntrack_in(p);

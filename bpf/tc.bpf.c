@@ -9,6 +9,8 @@
 #define TC_ACT_UNSPEC (-1) /* TCX: TCX_NEXT; the verdict is left to the next program */
 #define TC_ACT_SHOT   2
 
+#define PACKET_LOOPBACK 5 /* linux/if_packet.h */
+
 #define LINEAR_MIN 256 /* bytes behind the link header that the stages may want to read */
 
 /* Ethertype of the frame.  L3 devices have none, and test runs make one up there. */
@@ -54,7 +56,11 @@ int shrike_ingress(struct __sk_buff *skb)
 
 	frame_set(&f, skb);
 	counters = pipeline_begin(&p, DIR_INGRESS);
-	verdict = pipeline_in(&f, &p, frame_ethertype(skb));
+	/* this host's own multicast, looped back (dev_loopback_xmit()): it has no link header */
+	if (skb->pkt_type == PACKET_LOOPBACK)
+		verdict = pass(&p, REASON_LINK_HOUSEKEEPING);
+	else
+		verdict = pipeline_in(&f, &p, frame_ethertype(skb));
 	if (verdict == VERDICT_FORWARD && !config.virtual_clock) {
 		tell(&p, STAGE_FORWARDING, MESSAGE_FORWARD_NONE);
 		verdict = drop(&p, REASON_NO_FORWARDER); /* TC cannot reach AF_XDP sockets */

@@ -17,7 +17,8 @@
 	REASON(PEER_ACL_ALLOWED, "peer_acl_allowed", "allowed by a rule of peer_acl")              \
 	REASON(ROUTE_ACL_ALLOWED, "route_acl_allowed", "allowed by a rule of route_acl")           \
 	REASON(NATIVE_ROUTER, "native_router", "left to the kernel's router, ACL not asked")       \
-	REASON(LINK_HOUSEKEEPING, "link_housekeeping", "ARP or IPv6 neighbour discovery")          \
+	REASON(LINK_HOUSEKEEPING, "link_housekeeping",                                             \
+	       "ARP, neighbour discovery, MLD, or looped back")                                    \
 	REASON(FRAGMENT_ALLOWED, "fragment_allowed", "later fragment of an allowed datagram")      \
 	REASON(OUTBOUND, "outbound", "sent by or through this host")                               \
 	REASON(OUTBOUND_UNPARSED, "outbound_unparsed", "sent by this host, not understood")
@@ -35,6 +36,7 @@
 	REASON(FRAGMENT_TOO_LONG, "fragment_too_long", "fragment ends beyond 65535 bytes")         \
 	REASON(MARTIAN_SOURCE, "martian_source", "source address cannot come from a peer")         \
 	REASON(MARTIAN_DEST, "martian_destination", "destination address is never routed")         \
+	REASON(SOURCE_ROUTE, "source_route", "IPv4 option that routes by the sender's wish")       \
 	REASON(PEER_ACL_DENIED, "peer_acl_denied", "denied by a rule of peer_acl")                 \
 	REASON(PEER_ACL_DEFAULT, "peer_acl_default", "no rule of peer_acl allows it")              \
 	REASON(ROUTE_ACL_DENIED, "route_acl_denied", "denied by a rule of route_acl")              \

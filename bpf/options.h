@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Leaves over options: those of IPv4 (RFC 791, section 3.1) and TCP (RFC 9293, section 3.1) have the
+ * same form.
+ */
+#ifndef SHRIKE_OPTIONS_H
+#define SHRIKE_OPTIONS_H
+
+#include "packet.h"
+
+#define OPTION_EOL  0
+#define OPTION_NOP  1
+#define OPTIONS_MAX 40 /* bytes, in either header */
+
+#define IPOPT_LSRR 131 /* loose source and record route */
+#define IPOPT_SSRR 137 /* strict */
+
+#define TCPOPT_MSS     2
+#define TCPOLEN_MSS    4
+#define TCPOPT_WINDOW  3
+#define TCPOLEN_WINDOW 3
+
+struct options {
+	__u8 bytes[64]; /* a power of two, so that a mask bounds every index */
+	__u32 len;
+	__u32 off;
+	__u32 value_off; /* of the option that is looked for, 0: not found */
+	__u8 kind[2];	 /* either is looked for */
+	__u8 option_len; /* that it must have, 0: any */
+};
+
+static long option_next(__u32 i, struct options *options)
+{
+	__u32 off = options->off & 63;
+	__u8 kind = options->bytes[off], len = options->bytes[(off + 1) & 63];
+
+	if (options->off >= options->len || kind == OPTION_EOL)
+		return 1;
+	if (kind == OPTION_NOP) {
+		options->off++;
+		return 0;
+	}
+	if (len < 2 || options->off + len > options->len)
+		return 1;
+	if ((kind == options->kind[0] || kind == options->kind[1]) &&
+	    (!options->option_len || len == options->option_len)) {
+		options->value_off = off + 2;
+		return 1;
+	}
+	options->off += len;
+	return 0;
+}
+
+/**
+ * option_find() - Find an option
+ * @f: the packet
+ * @off: of the first option, bytes from the IP header, bounded by the caller
+ * @options: what is looked for, and the bytes of all options (len); becomes the options
+ *
+ * Options that are not in the linear part are taken for none.
+ *
+ * Return: offset of the option's value in @options->bytes, 0 where there is no such option.
+ */
+static __always_inline __u32 option_find(const struct frame *f, __u32 off, struct options *options)
+{
+	__u32 *to = (__u32 *)options->bytes, word;
+	const __u32 *from = f->data + off;
+
+	for (word = 0; word < OPTIONS_MAX / sizeof(*to); word++) {
+		if ((void *)(from + word + 1) > f->data_end || word * sizeof(*to) >= options->len)
+			break;
+		to[word] = from[word];
+	}
+	bpf_loop(OPTIONS_MAX, option_next, options, 0);
+	return options->value_off & 63;
+}
+
+#endif /* SHRIKE_OPTIONS_H */
