@@ -34,6 +34,7 @@ struct side {
 enum {
 	SIDE_ADDR,
 	SIDE_PAGE,
+	SIDE_PREFIX,
 	SIDE_MAX,
 };
 
@@ -47,8 +48,15 @@ struct page_entry {
 	struct local4_page value;
 } __attribute__((packed));
 
+struct prefix_entry {
+	struct local_prefix_key key;
+	struct local_addr value;
+} __attribute__((packed));
+
 _Static_assert(sizeof(struct addr_entry) == sizeof(union addr) + sizeof(struct local_addr) &&
-		       sizeof(struct page_entry) == sizeof(uint32_t) + sizeof(struct local4_page),
+		       sizeof(struct page_entry) == sizeof(uint32_t) + sizeof(struct local4_page) &&
+		       sizeof(struct prefix_entry) ==
+			       sizeof(struct local_prefix_key) + sizeof(struct local_addr),
 	       "a table's entry is its key followed by its value");
 
 static size_t entry_size(const struct table *table)
@@ -108,14 +116,15 @@ static int side_read(struct side *side, struct error *error)
 	struct table *held = &side->held;
 	uint8_t *keys = calloc(side->max_entries, held->key_size);
 	uint8_t *values = calloc(side->max_entries, held->value_size);
-	__u32 count = side->max_entries, next, i;
+	uint8_t next[sizeof(struct local_prefix_key)]; /* a trie's position is a key */
+	__u32 count = side->max_entries, i;
 	int err = 0;
 
 	if (!keys || !values) {
 		err = out_of_memory(error);
 		goto out;
 	}
-	if (bpf_map_lookup_batch(side->fd, NULL, &next, keys, values, &count, NULL) &&
+	if (bpf_map_lookup_batch(side->fd, NULL, next, keys, values, &count, NULL) &&
 	    errno != ENOENT) {
 		err = error_set(error, errno, "map of %s: cannot be read: %s", side->what,
 				strerror(errno));
@@ -139,60 +148,91 @@ out:
 	return err;
 }
 
-static bool is_implied(const struct local_address *address)
+static bool is_loopback(const struct prefix *prefix)
 {
 	static const uint8_t loopback6[16] = {[15] = 1};
 
-	if (address->ip_version == IP_VERSION_4)
-		return address->addr.bytes[12] == 127;
-	return !memcmp(address->addr.bytes, loopback6, sizeof(loopback6));
+	if (prefix->ip_version == IP_VERSION_4)
+		return prefix->addr.bytes[12] == 127;
+	return prefix->len == prefix_bits(prefix->ip_version) &&
+	       !memcmp(prefix->addr.bytes, loopback6, sizeof(loopback6));
 }
 
-/* Whether the address has an entry: v4-mapped addresses never arrive as IPv6. */
-static bool is_stored(const struct local_address *address)
+/*
+ * Whether the prefix has an entry.  Loopback is implied, and v4-mapped addresses never arrive as
+ * IPv6.  A default route of type local catches what a rule marks for a transparent proxy: it makes
+ * no address one of this host's.
+ */
+static bool is_stored(const struct prefix *prefix)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-	bool is_mapped = !memcmp(address->addr.bytes, mapped, sizeof(mapped));
+	bool is_mapped = !memcmp(prefix->addr.bytes, mapped, sizeof(mapped));
 
-	return is_mapped == (address->ip_version == IP_VERSION_4) && !is_implied(address);
+	return prefix->len && is_mapped == (prefix->ip_version == IP_VERSION_4) &&
+	       !is_loopback(prefix);
 }
 
-/* Sorts, and keeps of several entries for one address the one that says overlay. */
-static void merge_duplicates(struct table *addrs)
+/* Of two kinds of one address, the one that says more of it. */
+static uint8_t stronger(uint8_t a, uint8_t b)
 {
-	struct addr_entry *entries = (struct addr_entry *)addrs->entries;
+	static const uint8_t rank[] = {
+		[LOCAL_BROADCAST] = 1, [LOCAL_HOST] = 2, [LOCAL_OVERLAY] = 3};
+
+	return rank[a] > rank[b] ? a : b;
+}
+
+/* Sorts, and makes several entries with one key one; @kind_off is where an entry has its kind. */
+static void merge_duplicates(struct table *table)
+{
+	size_t kind_off = table->key_size + offsetof(struct local_addr, kind);
+	uint8_t *last, *entry;
 	size_t i, kept = 0;
 
-	table_sort(addrs);
-	for (i = 0; i < addrs->count; i++) {
-		if (kept &&
-		    !memcmp(&entries[kept - 1].addr, &entries[i].addr, sizeof(union addr))) {
-			if (entries[i].value.kind > entries[kept - 1].value.kind)
-				entries[kept - 1].value.kind = entries[i].value.kind;
-			continue;
-		}
-		entries[kept++] = entries[i];
+	table_sort(table);
+	for (i = 0; i < table->count; i++) {
+		entry = entry_at(table, i);
+		last = kept ? entry_at(table, kept - 1) : NULL;
+		if (last && !memcmp(last, entry, table->key_size))
+			last[kind_off] = stronger(last[kind_off], entry[kind_off]);
+		else
+			memmove(entry_at(table, kept++), entry, entry_size(table));
 	}
-	addrs->count = kept;
+	table->count = kept;
 }
 
-static int want_addresses(struct table *addrs, const struct local_address *list, size_t count,
+static void want_one(struct table *addrs, struct table *prefixes, const struct local_address *local)
+{
+	const struct prefix *prefix = &local->prefix;
+	struct local_addr value = {.kind = local->kind};
+	struct prefix_entry *shorter;
+	struct addr_entry *single;
+
+	if (prefix->len == prefix_bits(prefix->ip_version)) {
+		single = (struct addr_entry *)entry_at(addrs, addrs->count++);
+		*single = (struct addr_entry){prefix->addr, value};
+		return;
+	}
+	shorter = (struct prefix_entry *)entry_at(prefixes, prefixes->count++);
+	*shorter = (struct prefix_entry){.value = value};
+	shorter->key.prefix_len = prefix->len + (prefix->ip_version == IP_VERSION_4 ? 96 : 0);
+	memcpy(shorter->key.addr, prefix->addr.bytes, sizeof(shorter->key.addr));
+}
+
+static int want_addresses(struct side *sides, const struct local_address *list, size_t count,
 			  struct error *error)
 {
-	struct addr_entry *entry;
+	struct table *addrs = &sides[SIDE_ADDR].wanted, *prefixes = &sides[SIDE_PREFIX].wanted;
 	size_t i;
 
-	addrs->entries = calloc(count + 1, sizeof(struct addr_entry));
-	if (!addrs->entries)
+	addrs->entries = calloc(count + 1, entry_size(addrs));
+	prefixes->entries = calloc(count + 1, entry_size(prefixes));
+	if (!addrs->entries || !prefixes->entries)
 		return out_of_memory(error);
-	for (i = 0; i < count; i++) {
-		if (!is_stored(&list[i]))
-			continue;
-		entry = (struct addr_entry *)entry_at(addrs, addrs->count++);
-		entry->addr = list[i].addr;
-		entry->value.kind = list[i].kind;
-	}
+	for (i = 0; i < count; i++)
+		if (is_stored(&list[i].prefix))
+			want_one(addrs, prefixes, &list[i]);
 	merge_duplicates(addrs);
+	merge_duplicates(prefixes);
 	return 0;
 }
 
@@ -326,6 +366,9 @@ static int sides_open(struct side *sides, const struct local_maps *maps, struct 
 	if (!err)
 		err = side_open(&sides[SIDE_PAGE], "pages of local IPv4 addresses", maps->bitmap_fd,
 				sizeof(uint32_t), sizeof(struct local4_page), error);
+	if (!err)
+		err = side_open(&sides[SIDE_PREFIX], "local prefixes", maps->prefix_fd,
+				sizeof(struct local_prefix_key), sizeof(struct local_addr), error);
 	for (s = 0; s < SIDE_MAX && !err; s++)
 		err = side_read(&sides[s], error);
 	return err;
@@ -341,6 +384,18 @@ static void sides_close(struct side *sides)
 	}
 }
 
+/* Want no more than what is held already. */
+static void keep_held(struct side *side)
+{
+	struct table *wanted = &side->wanted;
+	size_t i, kept = 0;
+
+	for (i = 0; i < wanted->count; i++)
+		if (table_find(&side->held, entry_at(wanted, i)))
+			memmove(entry_at(wanted, kept++), entry_at(wanted, i), entry_size(wanted));
+	wanted->count = kept;
+}
+
 /*
  * One pass over the maps.  With @shrink only addresses that are held already are wanted, so that
  * nothing but room comes of it; *@tight tells whether adding first would need more room than
@@ -350,22 +405,19 @@ static int sync_pass(const struct local_maps *maps, const struct local_address *
 		     bool shrink, bool *tight, size_t *changes, struct error *error)
 {
 	struct side sides[SIDE_MAX] = {};
-	struct table *addrs = &sides[SIDE_ADDR].wanted;
-	size_t i, kept = 0;
 	int s, err;
 
 	*tight = false;
 	err = sides_open(sides, maps, error);
 	if (!err)
-		err = want_addresses(addrs, list, count, error);
+		err = want_addresses(sides, list, count, error);
 	if (err)
 		goto out;
-	for (i = 0; shrink && i < addrs->count; i++)
-		if (table_find(&sides[SIDE_ADDR].held, entry_at(addrs, i)))
-			memmove(entry_at(addrs, kept++), entry_at(addrs, i), entry_size(addrs));
-	if (shrink)
-		addrs->count = kept;
-	err = want_pages(&sides[SIDE_PAGE].wanted, addrs, error);
+	if (shrink) {
+		keep_held(&sides[SIDE_ADDR]);
+		keep_held(&sides[SIDE_PREFIX]);
+	}
+	err = want_pages(&sides[SIDE_PAGE].wanted, &sides[SIDE_ADDR].wanted, error);
 	if (!err)
 		err = check_room(sides, error);
 	if (err)
@@ -433,37 +485,48 @@ int addresses_sync_list(const struct local_maps *maps, const struct local_addres
 }
 
 /**
- * addresses_sync() - Make the maps hold the addresses of the caller's network namespace
- * @maps: where they are held
- * @ifindex: the protected interface, whose addresses are LOCAL_OVERLAY; all others LOCAL_HOST
+ * addresses_sync() - Make the maps hold what the kernel delivers in the caller's network namespace
+ * @maps: where it is held
+ * @ifindex: the protected interface, whose addresses are LOCAL_OVERLAY
  * @changes: as in addresses_sync_list()
  * @error: why not
  *
- * Return: as addresses_sync_list(), or -errno where the addresses cannot be read.
+ * Return: as addresses_sync_list(), or -errno where addresses or routes cannot be read.
  */
 int addresses_sync(const struct local_maps *maps, int ifindex, size_t *changes, struct error *error)
 {
 	struct interface_address *addresses = NULL;
-	struct local_address *list;
-	size_t i, count;
+	struct local_route *routes = NULL;
+	struct local_address *list = NULL;
+	size_t i, n_addresses = 0, n_routes = 0, n = 0;
 	int err;
 
-	err = netlink_read_addresses(&addresses, &count, error);
+	err = netlink_read_addresses(&addresses, &n_addresses, error);
+	if (!err)
+		err = netlink_read_local_routes(&routes, &n_routes, error);
 	if (err)
-		return err;
-	list = calloc(count + 1, sizeof(*list));
+		goto out;
+	list = calloc(n_addresses + n_routes + 1, sizeof(*list));
 	if (!list) {
 		err = out_of_memory(error);
 		goto out;
 	}
-	for (i = 0; i < count; i++) {
-		list[i].addr = addresses[i].addr;
-		list[i].ip_version = addresses[i].ip_version;
-		list[i].kind = addresses[i].ifindex == ifindex ? LOCAL_OVERLAY : LOCAL_HOST;
+	for (i = 0; i < n_addresses; i++, n++) {
+		list[n].prefix = (struct prefix){
+			.addr = addresses[i].addr,
+			.ip_version = addresses[i].ip_version,
+			.len = prefix_bits(addresses[i].ip_version),
+		};
+		list[n].kind = addresses[i].ifindex == ifindex ? LOCAL_OVERLAY : LOCAL_HOST;
 	}
-	err = addresses_sync_list(maps, list, count, changes, error);
+	for (i = 0; i < n_routes; i++, n++) {
+		list[n].prefix = routes[i].prefix;
+		list[n].kind = routes[i].is_broadcast ? LOCAL_BROADCAST : LOCAL_HOST;
+	}
+	err = addresses_sync_list(maps, list, n, changes, error);
 out:
 	free(list);
+	free(routes);
 	free(addresses);
 	return err;
 }

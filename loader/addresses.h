@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Keeps the local address maps of include/local.h equal to the addresses that this host has.
+ * Keeps the local address maps of include/local.h equal to what the kernel delivers on this host:
+ * its addresses, and the routes of type local, broadcast and anycast of every routing table.
  *
  * Invariant, at every moment and even where a change fails half-way: an address whose bit is set
  * in local4_v1 has its entry in local_addr_v1, and an address that is local before and after a
@@ -19,13 +20,13 @@
 struct local_maps {
 	int bitmap_fd; /* local4_v1 */
 	int addr_fd;   /* local_addr_v1 */
+	int prefix_fd; /* local_prefix_v1 */
 	int epoch_fd;  /* ct_epoch_v1; negative: there is none */
 };
 
 struct local_address {
-	union addr addr;    /* IPv4 is v4-mapped */
-	uint8_t ip_version; /* enum ip_version */
-	uint8_t kind;	    /* LOCAL_HOST or LOCAL_OVERLAY */
+	struct prefix prefix; /* of full length: a single address */
+	uint8_t kind;	      /* LOCAL_HOST, LOCAL_OVERLAY or LOCAL_BROADCAST */
 };
 
 int addresses_sync(const struct local_maps *maps, int ifindex, size_t *changes,

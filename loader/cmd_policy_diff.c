@@ -125,8 +125,8 @@ static int read_local(struct comparison *c, struct error *error)
 		err = error_set(error, ENOMEM, "out of memory");
 	for (size_t i = 0; i < n && !err; i++)
 		c->fates.local[c->fates.n_local++] = (struct local_address){
-			.addr = addresses[i].addr,
-			.ip_version = addresses[i].ip_version,
+			.prefix = {.addr = addresses[i].addr,
+				   .ip_version = addresses[i].ip_version},
 			.kind = addresses[i].ifindex == c->link.ifindex ? LOCAL_OVERLAY
 									: LOCAL_HOST,
 		};

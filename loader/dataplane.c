@@ -244,6 +244,7 @@ int dataplane_sync_addresses(const struct map_set *maps, int ifindex, struct err
 	struct local_maps local = {
 		.bitmap_fd = map_set_fd(maps, "local4_v1"),
 		.addr_fd = map_set_fd(maps, "local_addr_v1"),
+		.prefix_fd = map_set_fd(maps, "local_prefix_v1"),
 		.epoch_fd = map_set_fd(maps, "ct_epoch_v1"),
 	};
 	size_t changes;

@@ -5,6 +5,7 @@
 #include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/rtnetlink.h>
+#include <netlink/attr.h>
 #include <netlink/cache.h>
 #include <netlink/errno.h>
 #include <netlink/msg.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 _Static_assert(LINK_NAME_SIZE == IFNAMSIZ, "names fit");
 
@@ -299,6 +301,115 @@ out:
 	return err;
 }
 
+/* The routes of a dump, as they arrive. */
+struct route_list {
+	struct local_route *routes;
+	size_t count;
+	size_t room;
+	bool no_memory;
+};
+
+static bool is_local_route(const struct rtmsg *route)
+{
+	return (route->rtm_type == RTN_LOCAL || route->rtm_type == RTN_BROADCAST ||
+		route->rtm_type == RTN_ANYCAST) &&
+	       (route->rtm_family == AF_INET || route->rtm_family == AF_INET6);
+}
+
+static bool fill_route(const struct nlmsghdr *header, struct local_route *route)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	const struct rtmsg *message = nlmsg_data(header);
+	bool is_v4 = message->rtm_family == AF_INET;
+	struct nlattr *attributes[RTA_MAX + 1];
+	int len = is_v4 ? 4 : 16;
+
+	if (!is_local_route(message) || message->rtm_dst_len > 8 * len ||
+	    nlmsg_parse((struct nlmsghdr *)header, sizeof(*message), attributes, RTA_MAX, NULL) < 0)
+		return false;
+	memset(route, 0, sizeof(*route));
+	route->is_broadcast = message->rtm_type == RTN_BROADCAST;
+	route->prefix.ip_version = is_v4 ? IP_VERSION_4 : IP_VERSION_6;
+	route->prefix.len = message->rtm_dst_len;
+	if (is_v4)
+		memcpy(route->prefix.addr.bytes, mapped, sizeof(mapped));
+	if (attributes[RTA_DST] && nla_len(attributes[RTA_DST]) >= len)
+		memcpy(route->prefix.addr.bytes + 16 - len, nla_data(attributes[RTA_DST]), len);
+	mask_prefix(&route->prefix);
+	return true;
+}
+
+static int on_route(struct nl_msg *message, void *arg)
+{
+	struct route_list *list = arg;
+	struct local_route *more;
+
+	if (!nlmsg_valid_hdr(nlmsg_hdr(message), sizeof(struct rtmsg)) || list->no_memory)
+		return NL_OK;
+	if (list->count == list->room) {
+		more = realloc(list->routes, (2 * list->room + 64) * sizeof(*more));
+		list->no_memory = !more;
+		if (!more)
+			return NL_OK;
+		list->routes = more;
+		list->room = 2 * list->room + 64;
+	}
+	list->count += fill_route(nlmsg_hdr(message), &list->routes[list->count]);
+	return NL_OK;
+}
+
+/*
+ * The routes of a type and family, of every table.  With strict checking the kernel sends no others,
+ * of which a router may have a million.
+ */
+static int dump_routes(struct nl_sock *socket, uint8_t family, uint8_t type)
+{
+	struct rtmsg request = {.rtm_family = family, .rtm_type = type};
+	int err = nl_send_simple(socket, RTM_GETROUTE, NLM_F_DUMP, &request, sizeof(request));
+
+	return err < 0 ? err : nl_recvmsgs_default(socket);
+}
+
+/**
+ * netlink_read_local_routes() - What routing tables say is delivered here
+ * @routes: becomes an array that the caller frees, NULL for none; untouched on failure
+ * @count: its length
+ * @error: why not
+ *
+ * Routes of type local, broadcast and anycast of the caller's network namespace, every table.
+ *
+ * Return: 0 or -errno.
+ */
+int netlink_read_local_routes(struct local_route **routes, size_t *count, struct error *error)
+{
+	static const uint8_t families[] = {AF_INET, AF_INET6};
+	static const uint8_t types[] = {RTN_LOCAL, RTN_BROADCAST, RTN_ANYCAST};
+	struct route_list list = {};
+	struct nl_sock *socket;
+	int strict = 1, err;
+
+	err = open_socket(&socket, error);
+	if (err)
+		return err;
+	setsockopt(nl_socket_get_fd(socket), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &strict,
+		   sizeof(strict));
+	nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, on_route, &list);
+	for (size_t i = 0; i < sizeof(families) * sizeof(types) && err >= 0; i++)
+		err = dump_routes(socket, families[i % 2], types[i / 2]);
+	nl_socket_free(socket);
+	if (err < 0)
+		err = netlink_error(error, "netlink: cannot read the local routes", err);
+	else if (list.no_memory)
+		err = error_set(error, ENOMEM, "local routes: out of memory");
+	if (err) {
+		free(list.routes);
+		return err;
+	}
+	*routes = list.routes;
+	*count = list.count;
+	return 0;
+}
+
 static void report_link(struct netlink_monitor *monitor, struct rtnl_link *link, bool gone)
 {
 	struct netlink_event event = {.kind = gone ? NETLINK_LINK_GONE : NETLINK_LINK_NEW};
@@ -359,8 +470,26 @@ static bool is_bridge_port_event(const struct nlmsghdr *header)
 	       info->ifi_family == AF_BRIDGE;
 }
 
+static bool is_route_event(const struct nlmsghdr *header)
+{
+	return header->nlmsg_type == RTM_NEWROUTE || header->nlmsg_type == RTM_DELROUTE;
+}
+
+/* Of the routes, of which there may be many and busy ones, only those that are local matter. */
+static void report_route(struct netlink_monitor *monitor, const struct nlmsghdr *header)
+{
+	struct netlink_event event = {.kind = NETLINK_LOCAL_ROUTES};
+
+	if (nlmsg_valid_hdr(header, sizeof(struct rtmsg)) && is_local_route(nlmsg_data(header)))
+		monitor->handle(&event, monitor->arg);
+}
+
 static int on_message(struct nl_msg *message, void *arg)
 {
+	if (is_route_event(nlmsg_hdr(message))) {
+		report_route(arg, nlmsg_hdr(message));
+		return NL_OK;
+	}
 	/* What cannot be parsed may have mattered. */
 	if (!is_bridge_port_event(nlmsg_hdr(message)) && nl_msg_parse(message, on_object, arg) < 0)
 		report_resync(arg);
@@ -399,7 +528,8 @@ int netlink_monitor_open(netlink_event_fn handle, void *arg, struct netlink_moni
 		err = nl_socket_set_nonblocking(m->socket);
 	if (!err)
 		err = nl_socket_add_memberships(m->socket, RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR,
-						RTNLGRP_IPV6_IFADDR, RTNLGRP_NONE);
+						RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
+						RTNLGRP_IPV6_ROUTE, RTNLGRP_NONE);
 	if (err < 0) {
 		err = netlink_error(error, "netlink: cannot follow links and addresses", err);
 		goto out;

@@ -41,17 +41,24 @@ struct interface_address {
 	uint8_t ip_version;	 /* enum ip_version */
 };
 
+/* A route of type local, broadcast or anycast, of any table: what the kernel delivers here. */
+struct local_route {
+	struct prefix prefix; /* IPv4 is v4-mapped */
+	bool is_broadcast;
+};
+
 enum netlink_event_kind {
 	NETLINK_LINK_NEW,  /* the link exists: created, renamed, set up or down */
 	NETLINK_LINK_GONE, /* deleted, or moved to another namespace */
 	NETLINK_ADDRESS_NEW,
 	NETLINK_ADDRESS_GONE,
-	NETLINK_RESYNC, /* events were lost: read links and addresses anew */
+	NETLINK_LOCAL_ROUTES, /* a route of struct local_route came or went */
+	NETLINK_RESYNC,	      /* events were lost: read links and addresses anew */
 };
 
 struct netlink_event {
 	enum netlink_event_kind kind;
-	int ifindex;			  /* all but NETLINK_RESYNC */
+	int ifindex;			  /* links and addresses */
 	char name[LINK_NAME_SIZE];	  /* link events */
 	bool up;			  /* link events */
 	struct interface_address address; /* address events */
@@ -65,6 +72,7 @@ int netlink_link_by_name(const char *name, struct link_info *link, struct error 
 int netlink_link_by_index(int ifindex, struct link_info *link, struct error *error);
 int netlink_read_addresses(struct interface_address **addresses, size_t *count,
 			   struct error *error);
+int netlink_read_local_routes(struct local_route **routes, size_t *count, struct error *error);
 
 int netlink_monitor_open(netlink_event_fn handle, void *arg, struct netlink_monitor **monitor,
 			 struct error *error);

@@ -27,13 +27,13 @@ static int compare_addresses(const void *a, const void *b)
 {
 	const struct local_address *x = a, *y = b;
 
-	return memcmp(&x->addr, &y->addr, sizeof(x->addr));
+	return memcmp(&x->prefix.addr, &y->prefix.addr, sizeof(x->prefix.addr));
 }
 
 static enum local_kind local_kind(const struct fates *fates, const union addr *addr,
 				  uint8_t ip_version)
 {
-	const struct local_address wanted = {.addr = *addr}, *found;
+	const struct local_address wanted = {.prefix.addr = *addr}, *found;
 
 	if (is_loopback(addr, ip_version))
 		return LOCAL_HOST;

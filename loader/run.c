@@ -230,6 +230,9 @@ static void on_netlink(const struct netlink_event *event, void *arg)
 		run->link_changed |= event->ifindex == run->dataplane->link.ifindex ||
 				     !strcmp(event->name, run->ifname);
 		break;
+	case NETLINK_LOCAL_ROUTES:
+		run->addresses_changed = true;
+		break;
 	case NETLINK_RESYNC:
 		run->addresses_changed = run->link_changed = run->overlay_changed = true;
 		break;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "simulate.h"
 
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -93,13 +94,22 @@ static struct prefix *connected(const struct scenario_interface *interface)
 	return prefixes;
 }
 
-static void add_addresses(struct local_address *list, const struct prefix *prefixes, size_t n,
-			  enum local_kind kind)
+static struct local_address single(const struct prefix *prefix, enum local_kind kind)
 {
-	for (size_t i = 0; i < n; i++)
-		list[i] = (struct local_address){.addr = prefixes[i].addr,
-						 .ip_version = prefixes[i].ip_version,
-						 .kind = kind};
+	struct local_address local = {.prefix = *prefix, .kind = kind};
+
+	local.prefix.len = prefix_bits(prefix->ip_version);
+	return local;
+}
+
+/* The broadcast address that the kernel gives a network, where it has one (RFC 3021). */
+static bool broadcast_of(const struct prefix *prefix, struct local_address *local)
+{
+	if (prefix->ip_version != IP_VERSION_4 || prefix->len > 30)
+		return false;
+	*local = single(prefix, LOCAL_BROADCAST);
+	local->prefix.addr.word[3] |= htonl(UINT32_MAX >> prefix->len);
+	return true;
 }
 
 static int fill_addresses(const struct scenario *scenario, const struct map_set *maps,
@@ -108,17 +118,23 @@ static int fill_addresses(const struct scenario *scenario, const struct map_set 
 	const struct local_maps local = {
 		.bitmap_fd = map_set_fd(maps, "local4_v1"),
 		.addr_fd = map_set_fd(maps, "local_addr_v1"),
+		.prefix_fd = map_set_fd(maps, "local_prefix_v1"),
 		.epoch_fd = map_set_fd(maps, "ct_epoch_v1"),
 	};
-	size_t n_own = scenario->interface.n_addresses, n_other = scenario->n_local_addresses;
-	struct local_address *list = calloc(n_own + n_other + 1, sizeof(*list));
+	const struct scenario_interface *interface = &scenario->interface;
+	size_t n = 0, room = 2 * interface->n_addresses + scenario->n_local_addresses + 1;
+	struct local_address *list = calloc(room, sizeof(*list));
 	int err;
 
 	if (!list)
 		return error_set(error, ENOMEM, "out of memory");
-	add_addresses(list, scenario->interface.addresses, n_own, LOCAL_OVERLAY);
-	add_addresses(list + n_own, scenario->local_addresses, n_other, LOCAL_HOST);
-	err = addresses_sync_list(&local, list, n_own + n_other, NULL, error);
+	for (size_t i = 0; i < interface->n_addresses; i++) {
+		list[n++] = single(&interface->addresses[i], LOCAL_OVERLAY);
+		n += broadcast_of(&interface->addresses[i], &list[n]);
+	}
+	for (size_t i = 0; i < scenario->n_local_addresses; i++)
+		list[n++] = (struct local_address){scenario->local_addresses[i], LOCAL_HOST};
+	err = addresses_sync_list(&local, list, n, NULL, error);
 	free(list);
 	return err;
 }

@@ -27,7 +27,7 @@
 
 #define EVENT_TIMEOUT_MS 10000
 
-static struct local_maps maps = {-1, -1, -1};
+static struct local_maps maps = {-1, -1, -1, -1};
 static struct error error;
 
 static void run(const char *command)
@@ -40,16 +40,23 @@ static void run(const char *command)
 
 static void open_maps(uint32_t max_pages, uint32_t max_addrs)
 {
+	LIBBPF_OPTS(bpf_map_create_opts, trie, .map_flags = BPF_F_NO_PREALLOC);
+
 	close(maps.bitmap_fd);
 	close(maps.addr_fd);
+	close(maps.prefix_fd);
 	close(maps.epoch_fd);
 	maps.bitmap_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "local4_v1", sizeof(uint32_t),
 					sizeof(struct local4_page), max_pages, NULL);
 	maps.addr_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "local_addr_v1", sizeof(union addr),
 				      sizeof(struct local_addr), max_addrs, NULL);
+	maps.prefix_fd = bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "local_prefix_v1",
+					sizeof(struct local_prefix_key), sizeof(struct local_addr),
+					LOCAL_PREFIX_MAX, &trie);
 	maps.epoch_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ct_epoch_v1", sizeof(uint32_t),
 				       sizeof(uint32_t), 1, NULL);
-	assert_true(maps.bitmap_fd >= 0 && maps.addr_fd >= 0 && maps.epoch_fd >= 0);
+	assert_true(maps.bitmap_fd >= 0 && maps.addr_fd >= 0 && maps.prefix_fd >= 0 &&
+		    maps.epoch_fd >= 0);
 }
 
 static int setup(void **state)
@@ -183,8 +190,10 @@ static int sync_list(const struct expected *wanted, int count, size_t *changes)
 
 	assert_true(count <= 8);
 	for (i = 0; i < count; i++) {
-		list[i].addr = addr_of(wanted[i].addr);
-		list[i].ip_version = strchr(wanted[i].addr, ':') ? IP_VERSION_6 : IP_VERSION_4;
+		list[i].prefix.addr = addr_of(wanted[i].addr);
+		list[i].prefix.ip_version = strchr(wanted[i].addr, ':') ? IP_VERSION_6
+									: IP_VERSION_4;
+		list[i].prefix.len = prefix_bits(list[i].prefix.ip_version);
 		list[i].kind = wanted[i].kind;
 	}
 	return addresses_sync_list(&maps, list, count, changes, &error);
@@ -244,6 +253,55 @@ static uint32_t epoch(void)
 
 	assert_int_equal(bpf_map_lookup_elem(maps.epoch_fd, &zero, &value), 0);
 	return value;
+}
+
+/* The kind of the longest local prefix that holds an address, LOCAL_NONE where there is none. */
+static enum local_kind prefix_kind(const char *text)
+{
+	union addr addr = addr_of(text);
+	struct local_prefix_key key = {.prefix_len = 128};
+	struct local_addr value;
+
+	memcpy(key.addr, addr.bytes, sizeof(key.addr));
+	return bpf_map_lookup_elem(maps.prefix_fd, &key, &value) ? LOCAL_NONE : value.kind;
+}
+
+static void what_routing_tables_deliver_here_is_local(void **state)
+{
+	(void)state;
+	need_root();
+	run("ip link set lo up");
+	run("ip link set wt0 up");
+	run("ip link set other0 up");
+	run("ip addr add 100.64.0.5/16 brd + dev wt0");
+	run("ip route add local 10.5.0.0/16 dev lo");
+	run("ip route add local 10.6.0.0/24 dev lo table 100");
+	run("ip route add local 10.7.0.1/32 dev lo table 100");
+	run("ip -6 route add local 2001:db8:5::/48 dev lo");
+	run("ip route add local 0.0.0.0/0 dev lo table 101"); /* of a transparent proxy */
+	sync_namespace();
+	ASSERT_MAPS_HOLD({"100.64.0.5", LOCAL_OVERLAY}, {"100.64.255.255", LOCAL_BROADCAST},
+			 {"10.7.0.1", LOCAL_HOST});
+	assert_int_equal(prefix_kind("10.5.255.1"), LOCAL_HOST);
+	assert_int_equal(prefix_kind("10.6.0.9"), LOCAL_HOST);
+	assert_int_equal(prefix_kind("10.6.1.9"), LOCAL_NONE);
+	assert_int_equal(prefix_kind("2001:db8:5::9"), LOCAL_HOST);
+	assert_int_equal(prefix_kind("2001:db8:6::9"), LOCAL_NONE);
+
+	run("ip route del local 10.5.0.0/16 dev lo");
+	sync_namespace();
+	assert_int_equal(prefix_kind("10.5.255.1"), LOCAL_NONE);
+}
+
+static void the_anycast_address_of_a_router_is_local(void **state)
+{
+	(void)state;
+	need_root();
+	run("ip link set wt0 up");
+	run("sysctl -qw net.ipv6.conf.all.forwarding=1");
+	run("ip addr add fd00:64::5/64 dev wt0 nodad");
+	sync_namespace();
+	ASSERT_MAPS_HOLD({"fd00:64::5", LOCAL_OVERLAY}, {"fd00:64::", LOCAL_HOST});
 }
 
 static void only_differences_are_written(void **state)
@@ -314,7 +372,7 @@ static void full_tables_can_be_exchanged(void **state)
 
 static void maps_of_another_layout_are_refused(void **state)
 {
-	struct local_maps swapped = {maps.addr_fd, maps.bitmap_fd, maps.epoch_fd};
+	struct local_maps swapped = {maps.addr_fd, maps.bitmap_fd, maps.prefix_fd, maps.epoch_fd};
 
 	(void)state;
 	need_root();
@@ -537,6 +595,8 @@ int main(void)
 		TEST(maps_follow_the_addresses_of_the_namespace),
 		TEST(an_address_on_both_sides_counts_as_overlay),
 		TEST(only_differences_are_written),
+		TEST(what_routing_tables_deliver_here_is_local),
+		TEST(the_anycast_address_of_a_router_is_local),
 		TEST(implied_and_mapped_addresses_are_not_stored),
 		TEST(a_full_table_is_refused_with_the_numbers_and_nothing_changes),
 		TEST(full_tables_can_be_exchanged),

@@ -99,10 +99,15 @@ static int read_local_addresses(const struct yaml_doc *doc, const struct yaml_no
 				void *context, struct error *error)
 {
 	struct scenario *scenario = to;
+	int err;
 
 	(void)context;
-	return read_addresses(doc, node, false, &scenario->local_addresses,
-			      &scenario->n_local_addresses, error);
+	err = read_addresses(doc, node, true, &scenario->local_addresses,
+			     &scenario->n_local_addresses, error);
+
+	for (size_t i = 0; !err && i < scenario->n_local_addresses; i++)
+		prefix_truncate(&scenario->local_addresses[i], scenario->local_addresses[i].len);
+	return err;
 }
 
 static int read_mtu(const struct yaml_doc *doc, const struct yaml_node *node, void *to,

@@ -54,7 +54,7 @@ struct scenario {
 	char *path;
 	struct policy *policy; /* in force at the start */
 	struct scenario_interface interface;
-	struct prefix *local_addresses; /* of the host's other interfaces, full length */
+	struct prefix *local_addresses; /* of the host's other interfaces; shorter ones are AnyIP */
 	size_t n_local_addresses;
 	bool ip_forward; /* the kernel forwards, for `routing: auto` */
 	struct scenario_step *steps;

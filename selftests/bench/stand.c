@@ -74,11 +74,12 @@ static void fill_addresses(const struct generation *generation)
 	const struct local_maps maps = {
 		.bitmap_fd = map_set_fd(&generation->maps, "local4_v1"),
 		.addr_fd = map_set_fd(&generation->maps, "local_addr_v1"),
+		.prefix_fd = map_set_fd(&generation->maps, "local_prefix_v1"),
 		.epoch_fd = map_set_fd(&generation->maps, "ct_epoch_v1"),
 	};
 	const struct local_address list[] = {
-		{.addr = address(SELF4), .ip_version = IP_VERSION_4, .kind = LOCAL_OVERLAY},
-		{.addr = address(SELF6), .ip_version = IP_VERSION_6, .kind = LOCAL_OVERLAY},
+		{{address(SELF4), IP_VERSION_4, 32}, LOCAL_OVERLAY},
+		{{address(SELF6), IP_VERSION_6, 128}, LOCAL_OVERLAY},
 	};
 	struct error error = {};
 
