@@ -373,9 +373,10 @@ static __always_inline void untranslate(struct tuple *quoted)
 /**
  * conntrack_related() - Accept an ICMP error if it is about a live flow
  * @p: the error
- * @quoted: the packet in it; changed
+ * @quoted: the packet in it; becomes the one that it was before translation
  *
- * The quoted packet must have gone out by this interface, as only such a one can come back.
+ * The quoted packet must have gone out by this interface, as only such a one can come back.  A peer's
+ * flow vouches for errors only as long as the policy in force has judged it.
  *
  * Return: VERDICT_PASS, VERDICT_FORWARD or VERDICT_CONTINUE.
  */
@@ -388,6 +389,7 @@ int conntrack_related(struct packet *p, struct tuple *quoted)
 	if (!p || !quoted)
 		return VERDICT_CONTINUE;
 	untranslate(quoted);
+	p->epoch = current_epoch();
 	flow_key_set(&key, quoted);
 	flow = find_live(&key, p->now_ns);
 	if (!flow)
@@ -396,7 +398,30 @@ int conntrack_related(struct packet *p, struct tuple *quoted)
 	by_peer = flow->flags & FLOW_BY_PEER;
 	if (from_opener == by_peer && !(flow->flags & FLOW_HAIRPIN))
 		return VERDICT_CONTINUE;
+	if (by_peer && (flow->flags & FLOW_REVOKED || !is_judged(p, flow)))
+		return VERDICT_CONTINUE;
 	return accept(p, flow, REASON_RELATED);
+}
+
+/**
+ * conntrack_asked_port() - The port that a peer asked for, where another one serves it
+ * @p: an outbound ICMP error
+ * @quoted: the packet in it, of the peer
+ *
+ * Return: big endian; 0 where nothing was translated.
+ */
+int conntrack_asked_port(struct packet *p, struct tuple *quoted)
+{
+	struct flow_key key;
+	struct flow *flow;
+
+	if (!p || !quoted)
+		return 0;
+	flow_key_set(&key, quoted);
+	flow = flow_find(&key);
+	if (!flow || expired(flow, p->now_ns) || key.source != flow->opener)
+		return 0;
+	return flow->nat_port;
 }
 
 /**

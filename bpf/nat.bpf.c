@@ -63,6 +63,16 @@ __hidden const union addr *nat_source_lookup(const union addr *addr)
 	return bpf_map_lookup_elem(&nat_trans_v1, &key);
 }
 
+/**
+ * nat_translation_lookup() - What a peer's original address is translated to, NULL if it is not
+ */
+__hidden const union addr *nat_translation_lookup(const union addr *addr)
+{
+	union addr key = *addr;
+
+	return bpf_map_lookup_elem(&nat_orig_v1, &key);
+}
+
 static __always_inline void port_in(struct frame *f, struct packet *p)
 {
 	__be16 to = 0;
@@ -107,7 +117,7 @@ __hidden void nat_in(struct frame *f, struct packet *p)
 
 static __always_inline void destination_out(struct frame *f, struct packet *p)
 {
-	const union addr *translated = bpf_map_lookup_elem(&nat_orig_v1, &p->daddr);
+	const union addr *translated = nat_translation_lookup(&p->daddr);
 
 	if (!translated) {
 		tell(p, STAGE_NAT_ONE_OUT, MESSAGE_NAT_NONE);

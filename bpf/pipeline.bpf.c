@@ -194,6 +194,7 @@ __hidden enum verdict pipeline_out(struct frame *f, struct packet *p, __u16 ethe
 	mss_clamp(f, p);
 	if (p->frag != FRAGMENT_LATER)
 		conntrack_out(p);
+	icmp_error_out(f, p);
 	nat_out(f, p);
 	tell(p, STAGE_COMPLETED, MESSAGE_DONE_OUTGOING);
 	return pass(p, REASON_OUTBOUND);

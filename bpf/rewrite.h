@@ -13,9 +13,12 @@
 
 #define HEADERS_MAX 512 /* no parsed header begins beyond; a bound for the verifier */
 
+/* Offsets are from the IP header. */
 struct field {
-	__u32 off; /* from the IP header */
-	__u32 len; /* 2, 4 or 16 */
+	__u32 off;
+	__u32 len;	   /* 2, 4 or 16 */
+	__u32 l3_csum_off; /* of the IPv4 header checksum that covers it, 0: none */
+	__u32 l4_csum_off; /* of the transport checksum that covers it, 0: none */
 	bool in_pseudo_header;
 };
 
@@ -44,19 +47,18 @@ static __always_inline void rewrite_tc(struct frame *f, struct packet *p, const 
 				       void *new, __s64 diff)
 {
 	struct __sk_buff *skb = f->ctx;
-	__u32 l2_len = config.l2_len, csum_off = l4_csum_off(p);
+	__u32 l2_len = config.l2_len;
 	__u64 flags = 0;
 
 	bpf_skb_store_bytes(skb, l2_len + field->off, new, field->len, 0);
-	if (p->ip_version == IP_VERSION_4 && field->in_pseudo_header)
-		bpf_l3_csum_replace(skb, l2_len + __builtin_offsetof(struct iphdr, check), 0, diff,
-				    0);
-	if (csum_off) {
+	if (field->l3_csum_off)
+		bpf_l3_csum_replace(skb, l2_len + field->l3_csum_off, 0, diff, 0);
+	if (field->l4_csum_off) {
 		if (field->in_pseudo_header)
 			flags |= BPF_F_PSEUDO_HDR;
 		if (p->l4_proto == IPPROTO_UDP)
 			flags |= BPF_F_MARK_MANGLED_0;
-		bpf_l4_csum_replace(skb, l2_len + csum_off, 0, diff, flags);
+		bpf_l4_csum_replace(skb, l2_len + field->l4_csum_off, 0, diff, flags);
 	}
 	f->data = (void *)(long)skb->data + l2_len;
 	f->data_end = (void *)(long)skb->data_end;
@@ -88,7 +90,7 @@ static __always_inline void csum_update(struct frame *f, __u32 off, __s64 diff, 
 static __always_inline void rewrite_xdp(struct frame *f, struct packet *p,
 					const struct field *field, void *new, __s64 diff)
 {
-	__u32 csum_off = l4_csum_off(p), off = field->off;
+	__u32 off = field->off;
 	void *at;
 
 	if (off > HEADERS_MAX)
@@ -97,10 +99,10 @@ static __always_inline void rewrite_xdp(struct frame *f, struct packet *p,
 	if (at + field->len > f->data_end)
 		return;
 	__builtin_memcpy(at, new, field->len);
-	if (p->ip_version == IP_VERSION_4 && field->in_pseudo_header)
-		csum_update(f, __builtin_offsetof(struct iphdr, check), diff, false);
-	if (csum_off)
-		csum_update(f, csum_off, diff, p->l4_proto == IPPROTO_UDP);
+	if (field->l3_csum_off)
+		csum_update(f, field->l3_csum_off, diff, false);
+	if (field->l4_csum_off)
+		csum_update(f, field->l4_csum_off, diff, p->l4_proto == IPPROTO_UDP);
 }
 
 static __always_inline void rewrite(struct frame *f, struct packet *p, const struct field *field,
@@ -128,14 +130,15 @@ static __always_inline void rewrite_addr(struct frame *f, struct packet *p, bool
 	if (p->ip_version == IP_VERSION_4) {
 		struct field field = {source ? __builtin_offsetof(struct iphdr, saddr)
 					     : __builtin_offsetof(struct iphdr, daddr),
-				      sizeof(__be32), true};
+				      sizeof(__be32), __builtin_offsetof(struct iphdr, check),
+				      l4_csum_off(p), true};
 
 		rewrite(f, p, &field, &to.word[3],
 			bpf_csum_diff(&old->word[3], 4, &to.word[3], 4, 0), tc);
 	} else {
 		struct field field = {source ? __builtin_offsetof(struct ipv6hdr, saddr)
 					     : __builtin_offsetof(struct ipv6hdr, daddr),
-				      sizeof(union addr), true};
+				      sizeof(union addr), 0, l4_csum_off(p), true};
 
 		rewrite(f, p, &field, &to, bpf_csum_diff(old->word, 16, to.word, 16, 0), tc);
 	}
@@ -152,13 +155,75 @@ static __always_inline void rewrite_addr(struct frame *f, struct packet *p, bool
 static __always_inline void rewrite_l4_u16(struct frame *f, struct packet *p, __u32 l4_field_off,
 					   __be16 old, __be16 new, bool tc)
 {
-	struct field field = {p->l4_off + l4_field_off, sizeof(new), false};
+	struct field field = {p->l4_off + l4_field_off, sizeof(new), 0, l4_csum_off(p), false};
 	__be32 from = old, to = new;
 
 	if (l4_field_off % 2) { /* its two bytes are in two words of the sum (RFC 1071) */
 		from = __builtin_bswap16(old);
 		to = __builtin_bswap16(new);
 	}
+	rewrite(f, p, &field, &new, bpf_csum_diff(&from, 4, &to, 4, 0), tc);
+}
+
+/* Offset of the checksum of an ICMP message, which begins alike in both families. */
+static __always_inline __u32 icmp_csum_off(const struct packet *p)
+{
+	return p->l4_off + __builtin_offsetof(struct icmphdr, checksum);
+}
+
+/**
+ * rewrite_quote_addr() - Replace an address in the packet that an ICMP error quotes
+ * @f, @p: the error
+ * @quote_off: of the quoted IP header, bytes from the IP header
+ * @source: its source address, else the destination
+ * @old: address in the quote
+ * @new: address to write, of the same family
+ * @tc: in a TC program
+ *
+ * The ICMP checksum covers the quote, with IPv4 its header checksum as well, so that the two changes
+ * cancel each other.
+ */
+static __always_inline void rewrite_quote_addr(struct frame *f, struct packet *p, __u32 quote_off,
+					       bool source, const union addr *old,
+					       const union addr *new, bool tc)
+{
+	union addr from = *old, to = *new;
+
+	if (p->ip_version == IP_VERSION_4) {
+		struct field field = {
+			quote_off + (source ? __builtin_offsetof(struct iphdr, saddr)
+					    : __builtin_offsetof(struct iphdr, daddr)),
+			sizeof(__be32), quote_off + __builtin_offsetof(struct iphdr, check), 0,
+			false};
+
+		rewrite(f, p, &field, &to.word[3],
+			bpf_csum_diff(&from.word[3], 4, &to.word[3], 4, 0), tc);
+	} else {
+		struct field field = {quote_off +
+					      (source ? __builtin_offsetof(struct ipv6hdr, saddr)
+						      : __builtin_offsetof(struct ipv6hdr, daddr)),
+				      sizeof(union addr), 0, icmp_csum_off(p), false};
+
+		rewrite(f, p, &field, &to, bpf_csum_diff(from.word, 16, to.word, 16, 0), tc);
+	}
+}
+
+/**
+ * rewrite_quote_port() - Replace a port in the packet that an ICMP error quotes
+ * @f, @p: the error
+ * @off: of the port, bytes from the IP header
+ * @old: port in the quote
+ * @new: port to write
+ * @tc: in a TC program
+ *
+ * The quoted transport checksum stays as it was; of TCP it is not even quoted.
+ */
+static __always_inline void rewrite_quote_port(struct frame *f, struct packet *p, __u32 off,
+					       __be16 old, __be16 new, bool tc)
+{
+	struct field field = {off, sizeof(new), 0, icmp_csum_off(p), false};
+	__be32 from = old, to = new;
+
 	rewrite(f, p, &field, &new, bpf_csum_diff(&from, 4, &to, 4, 0), tc);
 }
 
