@@ -30,18 +30,6 @@ struct {
 	__type(value, __u32);
 } ct_epoch_v1 SEC(".maps");
 
-/* What conntrack_in() or conntrack_out() found for the packet. */
-enum flow_match {
-	FLOW_MATCH_NONE,   /* no flow */
-	FLOW_MATCH_OLD,	   /* a flow that is over and that this packet may replace */
-	FLOW_MATCH_OTHER,  /* a flow that does not accept this packet and is to be left alone */
-	FLOW_MATCH_JUDGED, /* a peer's flow, judged by the policy in force */
-	FLOW_MATCH_STALE,  /* a peer's flow, judged by an earlier policy or for other addresses */
-	FLOW_MATCH_STALE_REPLY, /* an answer to such a one that hairpins */
-	FLOW_MATCH_REPLY,	/* a reply to a flow of this host, or its own packet going out */
-	FLOW_MATCH_PASSED,	/* a hairpin packet leaving again: counted when it came in */
-};
-
 __hidden extern __be16 nat_port_lookup(const union addr *addr, __u8 ip_version, __u8 l4_proto,
 				       __be16 port);
 __hidden extern const union addr *nat_source_lookup(const union addr *addr);
@@ -302,7 +290,7 @@ static __always_inline bool is_stray_rst(const struct packet *p, const struct fl
  * Which addresses of this host flows are judged by; read before the ACLs look at these, so that it
  * is never newer than what they see.
  */
-static __always_inline __u16 current_epoch(void)
+__hidden __u16 conntrack_epoch(void)
 {
 	__u32 zero = 0, *epoch = bpf_map_lookup_elem(&ct_epoch_v1, &zero);
 
@@ -339,7 +327,9 @@ static __always_inline enum flow_match match_in(struct packet *p, const struct f
 	}
 	if (from_opener)
 		return FLOW_MATCH_JUDGED;
-	return !by_peer || is_judged(p, flow) ? FLOW_MATCH_REPLY : FLOW_MATCH_STALE_REPLY;
+	if (!by_peer)
+		return FLOW_MATCH_REPLY;
+	return is_judged(p, flow) ? FLOW_MATCH_ANSWER : FLOW_MATCH_STALE_REPLY;
 }
 
 static __always_inline enum verdict accept(struct packet *p, const struct flow *flow,
@@ -389,7 +379,7 @@ int conntrack_related(struct packet *p, struct tuple *quoted)
 	if (!p || !quoted)
 		return VERDICT_CONTINUE;
 	untranslate(quoted);
-	p->epoch = current_epoch();
+	p->epoch = conntrack_epoch();
 	flow_key_set(&key, quoted);
 	flow = find_live(&key, p->now_ns);
 	if (!flow)
@@ -447,7 +437,7 @@ int flow_in(struct packet *p, const struct flow_key *key, struct flow *flow)
 	p->flow_state = flow->flags & FLOW_REVOKED ? FLOW_STATE_NONE : flow->state;
 	if (p->flow_match == FLOW_MATCH_STALE || p->flow_match == FLOW_MATCH_STALE_REPLY)
 		tell(p, STAGE_CONNTRACK, MESSAGE_CT_JUDGE);
-	if (p->flow_match != FLOW_MATCH_JUDGED && p->flow_match != FLOW_MATCH_REPLY)
+	if (p->flow_match < FLOW_MATCH_JUDGED)
 		return VERDICT_CONTINUE;
 	verdict = accept(p, flow, REASON_ESTABLISHED);
 	if (is_legal(p))
@@ -473,7 +463,7 @@ int conntrack_in(struct packet *p)
 		tell(p, STAGE_CONNTRACK, MESSAGE_CT_NONE);
 	if (!is_tracked(p))
 		return VERDICT_CONTINUE;
-	p->epoch = current_epoch();
+	p->epoch = conntrack_epoch();
 	key_of_packet(&key, p);
 	flow = flow_find(&key);
 	return flow ? flow_in(p, &key, flow) : VERDICT_CONTINUE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Stage 2: fragments.  Owns fragments_v1 (fragment.h).
+ * Stage 2: fragments.  Owns fragments_v2 (fragment.h).
  *
  * Only the first fragment shows ports, so it alone is judged, and its verdict holds for the
  * others.  They never wait for it: a later fragment without a verdict drops.  Addresses of the
@@ -22,7 +22,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, struct fragment_key);
 	__type(value, struct fragment);
-} fragments_v1 SEC(".maps");
+} fragments_v2 SEC(".maps");
 
 static __always_inline void key_set(struct fragment_key *key, const struct packet *p)
 {
@@ -46,7 +46,8 @@ static __always_inline bool expired(const struct fragment *fragment, __u64 now_n
  * A fragment that begins before the first one's end drops, and the whole datagram with it
  * (RFC 1858, RFC 5722).
  *
- * Return: the verdict of the first fragment, or VERDICT_DROP.
+ * Return: the verdict of the first fragment; VERDICT_DROP; or VERDICT_CONTINUE with ports where the
+ * datagram has to be judged again.
  */
 int fragment_lookup(struct packet *p)
 {
@@ -56,7 +57,7 @@ int fragment_lookup(struct packet *p)
 	if (!p)
 		return VERDICT_DROP;
 	key_set(&key, p);
-	fragment = bpf_map_lookup_elem(&fragments_v1, &key);
+	fragment = bpf_map_lookup_elem(&fragments_v2, &key);
 	if (!fragment || expired(fragment, p->now_ns))
 		return drop(p, REASON_FRAGMENT_UNKNOWN);
 	if (fragment->verdict == VERDICT_DROP)
@@ -66,10 +67,48 @@ int fragment_lookup(struct packet *p)
 			fragment->verdict = VERDICT_DROP;
 		return drop(p, REASON_FRAGMENT_OVERLAP);
 	}
+	p->epoch = conntrack_epoch();
+	if (!fragment->is_reply &&
+	    (fragment->generation != config.generation || fragment->epoch != p->epoch)) {
+		p->sport = fragment->sport;
+		p->dport = fragment->dport;
+		p->icmp_type = fragment->icmp_type;
+		p->icmp_code = fragment->icmp_code;
+		return VERDICT_CONTINUE;
+	}
 	p->rule = fragment->rule;
 	if (fragment->verdict == VERDICT_FORWARD)
 		return forward(p, REASON_FRAGMENT_ALLOWED);
 	return pass(p, REASON_FRAGMENT_ALLOWED);
+}
+
+/**
+ * fragment_judged() - A datagram has been judged again
+ * @p: packet for which fragment_lookup() returned VERDICT_CONTINUE
+ * @verdict: of the ACLs
+ *
+ * Return: 0.
+ */
+int fragment_judged(struct packet *p, int verdict)
+{
+	struct fragment_key key;
+	struct fragment *fragment;
+
+	if (!p || config.dry_run)
+		return 0;
+	key_set(&key, p);
+	fragment = bpf_map_lookup_elem(&fragments_v2, &key);
+	if (!fragment)
+		return 0;
+	if (verdict == VERDICT_DROP) {
+		bpf_map_delete_elem(&fragments_v2, &key);
+		return 0;
+	}
+	fragment->verdict = verdict;
+	fragment->rule = p->rule;
+	fragment->generation = config.generation;
+	fragment->epoch = p->epoch;
+	return 0;
 }
 
 /**
@@ -83,7 +122,7 @@ int fragment_forget(struct packet *p)
 	if (!p || config.dry_run)
 		return 0;
 	key_set(&key, p);
-	bpf_map_delete_elem(&fragments_v1, &key);
+	bpf_map_delete_elem(&fragments_v2, &key);
 	return 0;
 }
 
@@ -119,10 +158,17 @@ int fragment_record(struct packet *p, int verdict)
 	fragment.created_ns = evict.now_ns = p->now_ns;
 	fragment.first_end = p->ip_len - p->l4_off;
 	fragment.rule = p->rule;
+	fragment.generation = config.generation;
+	fragment.epoch = conntrack_epoch();
+	fragment.sport = p->sport;
+	fragment.dport = p->dport;
+	fragment.icmp_type = p->icmp_type;
+	fragment.icmp_code = p->icmp_code;
+	fragment.is_reply = p->flow_match == FLOW_MATCH_REPLY;
 	key_set(&key, p);
-	if (!bpf_map_update_elem(&fragments_v1, &key, &fragment, BPF_ANY))
+	if (!bpf_map_update_elem(&fragments_v2, &key, &fragment, BPF_ANY))
 		return 0;
-	bpf_for_each_map_elem(&fragments_v1, evict_expired, &evict, 0);
-	bpf_map_update_elem(&fragments_v1, &key, &fragment, BPF_ANY);
+	bpf_for_each_map_elem(&fragments_v2, evict_expired, &evict, 0);
+	bpf_map_update_elem(&fragments_v2, &key, &fragment, BPF_ANY);
 	return 0;
 }

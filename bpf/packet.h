@@ -60,6 +60,20 @@ enum fragment_kind {
 	FRAGMENT_LATER, /* no transport header: ports and flags are zero */
 };
 
+/* What conntrack_in() or conntrack_out() found for the packet. */
+enum flow_match {
+	FLOW_MATCH_NONE,  /* no flow */
+	FLOW_MATCH_OLD,	  /* a flow that is over and that this packet may replace */
+	FLOW_MATCH_OTHER, /* a flow that does not accept this packet and is to be left alone */
+	FLOW_MATCH_STALE, /* a peer's flow, judged by an earlier policy or for other addresses */
+	FLOW_MATCH_STALE_REPLY, /* an answer to such a one that hairpins */
+	FLOW_MATCH_PASSED,	/* a hairpin packet leaving again: counted when it came in */
+	/* those that conntrack vouches for */
+	FLOW_MATCH_JUDGED, /* a peer's flow, judged by the policy in force */
+	FLOW_MATCH_ANSWER, /* an answer to such a one that hairpins */
+	FLOW_MATCH_REPLY,  /* a reply to a flow of this host, or its own packet going out */
+};
+
 /*
  * struct frame - the packet's bytes
  */
@@ -98,12 +112,12 @@ struct packet {
 	__u8 hop_limit;
 	__u8 frag;	 /* enum fragment_kind */
 	__u8 reason;	 /* enum reason, once there is a verdict */
-	__u8 flow_match; /* enum flow_match (conntrack.bpf.c) */
+	__u8 flow_match; /* enum flow_match */
 	__u8 flow_state; /* enum flow_state of its flow after the packet, for traces */
 	__u8 local_kind; /* enum local_kind of the destination, as it was judged */
 	__u8 message[STAGE_MAX];
 	__u8 by_forwarder;  /* outbound: sent by the userspace forwarder */
-	__u16 epoch;	    /* inbound: current_epoch() when its flow was looked up */
+	__u16 epoch;	    /* inbound: conntrack_epoch() when its flow was looked up */
 	__u32 seq;	    /* TCP, host byte order: the sequence number, */
 	__u32 seq_end;	    /* the one behind the segment, in which SYN and FIN count, */
 	__u32 ack;	    /* the acknowledgment number, 0 without ACK, */
@@ -235,7 +249,9 @@ enum verdict parse(struct frame *f, struct packet *p, __u16 ethertype);
 int fragment_lookup(struct packet *p);
 int fragment_forget(struct packet *p);
 int fragment_record(struct packet *p, int verdict);
+int fragment_judged(struct packet *p, int verdict);
 void nat_in(struct frame *f, struct packet *p);
+__u16 conntrack_epoch(void);
 int conntrack_in(struct packet *p);
 enum verdict icmp_error_in(struct frame *f, struct packet *p);
 void icmp_error_out(struct frame *f, struct packet *p);

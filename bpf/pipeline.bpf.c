@@ -134,8 +134,13 @@ static __always_inline enum verdict later_fragment_in(struct frame *f, struct pa
 {
 	enum verdict verdict = fragment_lookup(p);
 
-	if (verdict != VERDICT_DROP)
-		nat_in(f, p);
+	if (verdict == VERDICT_DROP)
+		return verdict;
+	nat_in(f, p);
+	if (verdict == VERDICT_CONTINUE) {
+		verdict = judge(p);
+		fragment_judged(p, verdict);
+	}
 	return verdict;
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Map fragments_v1 (HASH): the verdict on a fragmented datagram, for its later fragments.
+ * Map fragments_v2 (HASH): the verdict on a fragmented datagram, for its later fragments.
  *
  * Written by the first fragment alone, which holds the whole transport header; lives for
- * config.fragment_timeout_ns from then on, never refreshed.  A full table records nothing, so the
- * later fragments of that datagram drop.
+ * config.fragment_timeout_ns from then on, never refreshed.  After a change of the policy or of this
+ * host's addresses the first later fragment is judged again, by what the entry says of the header.
  */
 #ifndef SHRIKE_FRAGMENT_H
 #define SHRIKE_FRAGMENT_H
@@ -23,11 +23,18 @@ _Static_assert(sizeof(struct fragment_key) == 40, "struct fragment_key is ABI");
 
 struct fragment {
 	__u64 created_ns;
-	__u32 first_end; /* where the first fragment's data ended, bytes */
-	__u32 rule;	 /* number of the rule that decided the first fragment */
-	__u8 verdict;	 /* enum verdict; VERDICT_DROP: poisoned by an overlap */
-	__u8 pad[7];
+	__u32 first_end;  /* where the first fragment's data ended, bytes */
+	__u32 rule;	  /* number of the rule that decided the first fragment */
+	__u32 generation; /* of the policy that judged the datagram last */
+	__u16 epoch;	  /* as in struct flow */
+	__be16 sport;	  /* as in the first fragment; ICMP echo: the identifier */
+	__be16 dport;
+	__u8 verdict; /* enum verdict; VERDICT_DROP: poisoned by an overlap */
+	__u8 icmp_type;
+	__u8 icmp_code;
+	__u8 is_reply; /* to a flow of this host, whatever the policy says */
+	__u8 pad[6];
 };
-_Static_assert(sizeof(struct fragment) == 24, "struct fragment is ABI");
+_Static_assert(sizeof(struct fragment) == 40, "struct fragment is ABI");
 
 #endif /* SHRIKE_FRAGMENT_H */

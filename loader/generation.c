@@ -111,7 +111,7 @@ static int share_state(struct bpf_object *object, const struct generation_spec *
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others) && !err; i++)
 		err = share_map(object, spec->previous, others[i], 0, error);
 	if (!err)
-		err = share_map(object, spec->previous, "fragments_v1", limits->fragments, error);
+		err = share_map(object, spec->previous, "fragments_v2", limits->fragments, error);
 	if (!err && spec->keep_undo)
 		err = share_undo(object, spec->previous, error);
 	return err;

@@ -82,7 +82,7 @@ int generation_carry_state(const struct map_set *from, const struct generation *
 	int err = 0;
 
 	for (size_t i = 0; i < CONNTRACK_TABLES + 1 && !err; i++) {
-		const char *name = i < CONNTRACK_TABLES ? conntrack_maps[i].name : "fragments_v1";
+		const char *name = i < CONNTRACK_TABLES ? conntrack_maps[i].name : "fragments_v2";
 		const struct map_entry *old = map_set_find(from, name);
 		const struct map_entry *new = map_set_find(&to->maps, name);
 

@@ -122,7 +122,7 @@ static int refresh(struct run *run, struct error *error)
 	live_close(&run->live);
 	run->live = fresh;
 	run->is_attached = true;
-	run->sweep.fragments_fd = map_set_fd(&fresh.maps, "fragments_v1");
+	run->sweep.fragments_fd = map_set_fd(&fresh.maps, "fragments_v2");
 	run->sweep.fragment_timeout_ns = fresh.instance.config.fragment_timeout_ns;
 	sweep_restart(&run->sweep);
 	forward_follow(run->forward, &run->live, &run->dataplane->link);

@@ -152,7 +152,7 @@ static void flow_deleted(struct sweep *sweep, const struct judge *judge,
 	sweep->deleted(sweep->arg, &view, dead ? SWEEP_EXPIRED : SWEEP_EVICTED);
 }
 
-/* @table is NULL for fragments_v1, whose entries nobody is told about. */
+/* @table is NULL for fragments_v2, whose entries nobody is told about. */
 static int sweep_entry(struct sweep *sweep, const struct judge *judge,
 		       const struct conntrack_table *table, const void *key, const void *value,
 		       struct error *error)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Removing what has expired from the connection tables and from fragments_v1, a piece at a time.
+ * Removing what has expired from the connection tables and from fragments_v2, a piece at a time.
  *
  * The dataplane does not honour expired entries, so the sweeper is about room, not about
  * correctness: it may be late, or not run at all, and no packet is judged differently.  A table
@@ -48,11 +48,11 @@ struct sweep_fill {
 
 /*
  * struct sweep - a sweep over all tables, and where it is
- * @fragments_fd: fragments_v1, -1: none; may be changed between steps like the two below
+ * @fragments_fd: fragments_v2, -1: none; may be changed between steps like the two below
  * @fragment_timeout_ns: as in struct config
  * @deleted: told about each flow that was deleted, NULL: nobody is
  * @arg: for @deleted
- * @fill: by index into conntrack.tables; behind the last table, of fragments_v1
+ * @fill: by index into conntrack.tables; behind the last table, of fragments_v2
  * @entries: looked at since sweep_init()
  * @cost_ns: CPU time spent on them
  * @expired: flows deleted for their age
@@ -71,7 +71,7 @@ struct sweep {
 
 	/* private to sweep.c */
 	struct map_batch batch;
-	size_t at;	  /* table being swept, conntrack.n: fragments_v1 */
+	size_t at;	  /* table being swept, conntrack.n: fragments_v2 */
 	bool in_table;	  /* batch is a walk over it that is not done */
 	bool evicting;	  /* this pass over the table makes room */
 	uint32_t seen;	  /* entries of this pass over the table that stay */
