@@ -9,6 +9,8 @@
 
 #include "packet.h"
 
+#include "flow_event.h"
+
 #define FLOW_TABLE(name, map_type, key_type)                                                       \
 	struct {                                                                                   \
 		__uint(type, map_type);                                                            \
@@ -49,6 +51,7 @@ FLOW_TABLE(ct_othr6_own_v1, BPF_MAP_TYPE_LRU_HASH, flow_key6);
 struct flow_scratch {
 	struct flow_key6 key;
 	struct flow flow;
+	struct flow_event event;
 };
 
 struct {

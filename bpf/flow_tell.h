@@ -7,8 +7,6 @@
 
 #include "flow_table.h"
 
-#include "flow_event.h"
-
 __hidden extern bool flow_event_wanted(__u64 now_ns);
 extern int flow_event_emit(struct flow_event *event);
 
@@ -50,27 +48,32 @@ static __always_inline void flow_event_set_ends(struct flow_event *event,
  */
 int flow_tell(const struct flow_key *key, const struct flow *flow, int cause, __u64 now_ns)
 {
-	struct flow_event event;
+	struct flow_scratch *scratch;
+	struct flow_event *event;
 
 	if (!key || !flow || !flow_event_wanted(now_ns))
 		return 0;
-	__builtin_memset(&event, 0, sizeof(event));
-	flow_event_set_ends(&event, key, flow->opener);
-	event.time_ns = now_ns;
-	event.created_ns = flow->created_ns;
-	event.packets[0] = flow->packets[0];
-	event.packets[1] = flow->packets[1];
-	event.bytes[0] = flow->bytes[0];
-	event.bytes[1] = flow->bytes[1];
-	event.rule = flow->rule;
-	event.ifindex = config.ifindex;
-	event.type = cause == FLOW_CAUSE_NONE ? FLOW_EVENT_START : FLOW_EVENT_END;
-	event.cause = cause;
-	event.direction = flow->flags & FLOW_BY_PEER ? DIR_INGRESS : DIR_EGRESS;
-	event.ip_version = key->ip_version;
-	event.l4_proto = key->l4_proto;
-	event.flow_state = flow->state;
-	return flow_event_emit(&event);
+	scratch = flow_scratch();
+	if (!scratch)
+		return 0;
+	event = &scratch->event;
+	__builtin_memset(event, 0, sizeof(*event));
+	flow_event_set_ends(event, key, flow->opener);
+	event->time_ns = now_ns;
+	event->created_ns = flow->created_ns;
+	event->packets[0] = flow->packets[0];
+	event->packets[1] = flow->packets[1];
+	event->bytes[0] = flow->bytes[0];
+	event->bytes[1] = flow->bytes[1];
+	event->rule = flow->rule;
+	event->ifindex = config.ifindex;
+	event->type = cause == FLOW_CAUSE_NONE ? FLOW_EVENT_START : FLOW_EVENT_END;
+	event->cause = cause;
+	event->direction = flow->flags & FLOW_BY_PEER ? DIR_INGRESS : DIR_EGRESS;
+	event->ip_version = key->ip_version;
+	event->l4_proto = key->l4_proto;
+	event->flow_state = flow->state;
+	return flow_event_emit(event);
 }
 
 /**

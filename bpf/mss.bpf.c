@@ -16,8 +16,8 @@ static __noinline __u32 mss_find(struct frame *f, struct packet *p, __be16 *mss)
 
 	if ((void *)(tcp + 1) > f->data_end)
 		return 0;
-	options.len = tcp->doff * 4 - sizeof(*tcp);
-	off = option_find(f, (p->l4_off & 511) + sizeof(*tcp), &options);
+	off = option_find(f, p->l4_off + sizeof(*tcp), tcp->doff * 4 - sizeof(*tcp), &options,
+			  true);
 	if (!off)
 		return 0;
 	*mss = *(__be16 *)&options.bytes[off & 62];

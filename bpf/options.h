@@ -54,23 +54,33 @@ static long option_next(__u32 i, struct options *options)
 /**
  * option_find() - Find an option
  * @f: the packet
- * @off: of the first option, bytes from the IP header, bounded by the caller
- * @options: what is looked for, and the bytes of all options (len); becomes the options
- *
- * Options that are not in the linear part are taken for none.
+ * @off: of the first option, bytes from the IP header
+ * @len: of all options, bytes
+ * @options: what is looked for; becomes the options
+ * @tc: in a TC program
  *
  * Return: offset of the option's value in @options->bytes, 0 where there is no such option.
  */
-static __always_inline __u32 option_find(const struct frame *f, __u32 off, struct options *options)
+static __always_inline __u32 option_find(const struct frame *f, __u32 off, __u32 len,
+					 struct options *options, bool tc)
 {
-	__u32 *to = (__u32 *)options->bytes, word;
-	const __u32 *from = f->data + off;
+	long err;
 
-	for (word = 0; word < OPTIONS_MAX / sizeof(*to); word++) {
-		if ((void *)(from + word + 1) > f->data_end || word * sizeof(*to) >= options->len)
-			break;
-		to[word] = from[word];
-	}
+	/*
+	 * Linux 6.1 keeps a range per register, which a comparison with zero does not narrow
+	 * ("invalid zero-sized read"): check the length less one, and keep clang from undoing it.
+	 */
+	len--;
+	asm volatile("" : "+r"(len));
+	if (len >= OPTIONS_MAX)
+		return 0;
+	len++;
+	off += config.l2_len;
+	err = tc ? bpf_skb_load_bytes(f->ctx, off, options->bytes, len)
+		 : bpf_xdp_load_bytes(f->ctx, off, options->bytes, len);
+	if (err)
+		return 0;
+	options->len = len;
 	bpf_loop(OPTIONS_MAX, option_next, options, 0);
 	return options->value_off & 63;
 }

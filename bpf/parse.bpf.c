@@ -14,7 +14,6 @@
 #define IP_OFFSET_MASK 0x1fff
 #define HOPOPTS_MAX    256 /* bytes of hop-by-hop header that are walked over */
 #define IP_LEN_MAX     65535
-#define L4_OFF_MAX     (40 + HOPOPTS_MAX)
 
 /**
  * header_at() - A header of the packet, NULL unless all of it is there
@@ -47,25 +46,22 @@ static __always_inline bool ip_len_set(struct packet *p, __u32 ip_len, bool has_
 }
 
 /* The window scale option of a SYN (RFC 7323, section 2.2), SCALE_NONE for none. */
-static __noinline __u8 syn_scale(const struct frame *f, __u32 off, __u32 header_len)
+static __noinline __u8 syn_scale(const struct frame *f, __u32 off, __u32 header_len, bool tc)
 {
 	struct options options = {
 		.kind = {TCPOPT_WINDOW, TCPOPT_WINDOW},
 		.option_len = TCPOLEN_WINDOW,
-		.len = header_len - sizeof(struct tcphdr),
 	};
-	__u32 value_off;
+	__u32 len = sizeof(struct tcphdr), value_off;
 
-	if (off > L4_OFF_MAX)
-		return SCALE_NONE;
-	value_off = option_find(f, off + sizeof(struct tcphdr), &options);
+	value_off = option_find(f, off + len, header_len - len, &options, tc);
 	if (!value_off)
 		return SCALE_NONE;
 	return options.bytes[value_off] < FLOW_SCALE_MAX ? options.bytes[value_off]
 							 : FLOW_SCALE_MAX;
 }
 
-static __always_inline enum verdict parse_tcp(struct frame *f, struct packet *p, __u32 off)
+static __always_inline enum verdict parse_tcp(struct frame *f, struct packet *p, __u32 off, bool tc)
 {
 	struct tcphdr *tcp = header_at(f, p, off, sizeof(*tcp));
 	__u32 header_len;
@@ -84,7 +80,7 @@ static __always_inline enum verdict parse_tcp(struct frame *f, struct packet *p,
 	p->window = bpf_ntohs(tcp->window);
 	p->scale = SCALE_NONE;
 	if (tcp->syn && header_len > sizeof(*tcp))
-		p->scale = syn_scale(f, off, header_len);
+		p->scale = syn_scale(f, off, header_len, tc);
 	return VERDICT_CONTINUE;
 }
 
@@ -121,7 +117,8 @@ static __always_inline enum verdict parse_icmp(struct frame *f, struct packet *p
 }
 
 /* @off: the transport header, bounded by the caller */
-static __always_inline enum verdict parse_transport(struct frame *f, struct packet *p, __u32 off)
+static __always_inline enum verdict parse_transport(struct frame *f, struct packet *p, __u32 off,
+						    bool tc)
 {
 	enum verdict verdict = VERDICT_CONTINUE;
 
@@ -129,7 +126,7 @@ static __always_inline enum verdict parse_transport(struct frame *f, struct pack
 	if (p->frag == FRAGMENT_LATER)
 		return VERDICT_CONTINUE;
 	if (p->l4_proto == IPPROTO_TCP)
-		verdict = parse_tcp(f, p, off);
+		verdict = parse_tcp(f, p, off, tc);
 	else if (p->l4_proto == IPPROTO_UDP)
 		verdict = parse_udp(f, p, off);
 	else if (is_icmp(p))
@@ -155,17 +152,15 @@ static __always_inline enum verdict parse_fragment(struct packet *p, __u32 data_
 }
 
 /* Whether the packet says itself where it goes behind its destination. */
-static __noinline bool has_source_route(const struct frame *f, __u32 header_len)
+static __noinline bool has_source_route(const struct frame *f, __u32 header_len, bool tc)
 {
-	struct options options = {
-		.kind = {IPOPT_LSRR, IPOPT_SSRR},
-		.len = header_len - sizeof(struct iphdr),
-	};
+	struct options options = {.kind = {IPOPT_LSRR, IPOPT_SSRR}};
+	__u32 len = sizeof(struct iphdr);
 
-	return option_find(f, sizeof(struct iphdr), &options);
+	return option_find(f, len, header_len - len, &options, tc);
 }
 
-static __always_inline enum verdict parse_ipv4(struct frame *f, struct packet *p)
+static __always_inline enum verdict parse_ipv4(struct frame *f, struct packet *p, bool tc)
 {
 	struct iphdr *ip = f->data;
 	enum verdict verdict;
@@ -182,7 +177,7 @@ static __always_inline enum verdict parse_ipv4(struct frame *f, struct packet *p
 		return drop(p, REASON_BAD_IP_LENGTH);
 
 	if (header_len > sizeof(*ip) && p->direction == DIR_INGRESS &&
-	    has_source_route(f, header_len))
+	    has_source_route(f, header_len, tc))
 		return drop(p, REASON_SOURCE_ROUTE);
 
 	p->saddr.word[2] = bpf_htonl(0xffff);
@@ -197,7 +192,7 @@ static __always_inline enum verdict parse_ipv4(struct frame *f, struct packet *p
 	verdict = parse_fragment(p, header_len, header_len, frag & IP_FLAG_MF);
 	if (verdict != VERDICT_CONTINUE)
 		return verdict;
-	return parse_transport(f, p, header_len);
+	return parse_transport(f, p, header_len, tc);
 }
 
 static __always_inline bool is_ext_header(__u8 next_header)
@@ -239,7 +234,7 @@ static __always_inline enum verdict parse_ipv6_ext(struct frame *f, struct packe
 	return VERDICT_CONTINUE;
 }
 
-static __always_inline enum verdict parse_ipv6(struct frame *f, struct packet *p)
+static __always_inline enum verdict parse_ipv6(struct frame *f, struct packet *p, bool tc)
 {
 	struct ipv6hdr *ip = f->data;
 	__u32 off = sizeof(*ip);
@@ -266,7 +261,7 @@ static __always_inline enum verdict parse_ipv6(struct frame *f, struct packet *p
 		if (verdict != VERDICT_CONTINUE)
 			return verdict;
 	}
-	return parse_transport(f, p, off);
+	return parse_transport(f, p, off, tc);
 }
 
 /**
@@ -274,18 +269,19 @@ static __always_inline enum verdict parse_ipv6(struct frame *f, struct packet *p
  * @f: frame
  * @p: packet with avail_len and direction set
  * @ethertype: host byte order; on L3 devices made from the IP version
+ * @tc: in a TC program
  *
  * Return: VERDICT_CONTINUE with every header field of @p set, VERDICT_DROP for what is malformed
  * or not IP, VERDICT_PASS for ARP.
  */
-__hidden enum verdict parse(struct frame *f, struct packet *p, __u16 ethertype)
+__hidden enum verdict parse(struct frame *f, struct packet *p, __u16 ethertype, bool tc)
 {
 	enum verdict verdict;
 
 	if (ethertype == ETH_P_IP)
-		verdict = parse_ipv4(f, p);
+		verdict = parse_ipv4(f, p, tc);
 	else if (ethertype == ETH_P_IPV6)
-		verdict = parse_ipv6(f, p);
+		verdict = parse_ipv6(f, p, tc);
 	else if (ethertype == ETH_P_ARP && config.l2_len)
 		return pass(p, REASON_LINK_HOUSEKEEPING);
 	else

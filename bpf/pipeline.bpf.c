@@ -153,7 +153,7 @@ static __always_inline enum verdict later_fragment_in(struct frame *f, struct pa
  */
 __hidden enum verdict pipeline_in(struct frame *f, struct packet *p, __u16 ethertype)
 {
-	enum verdict verdict = parse(f, p, ethertype);
+	enum verdict verdict = parse(f, p, ethertype, config.hook == HOOK_TC);
 
 	if (verdict != VERDICT_CONTINUE)
 		return verdict;
@@ -190,7 +190,7 @@ __hidden enum verdict pipeline_in(struct frame *f, struct packet *p, __u16 ether
  */
 __hidden enum verdict pipeline_out(struct frame *f, struct packet *p, __u16 ethertype)
 {
-	enum verdict verdict = parse(f, p, ethertype);
+	enum verdict verdict = parse(f, p, ethertype, true);
 
 	if (verdict == VERDICT_PASS)
 		return verdict;

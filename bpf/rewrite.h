@@ -64,15 +64,17 @@ static __always_inline void rewrite_tc(struct frame *f, struct packet *p, const 
 	f->data_end = (void *)(long)skb->data_end;
 }
 
+/*
+ * Linux 6.1 forgets what a comparison has shown of a register that came from the stack, where clang
+ * reads it twice: "R1 offset is outside of the packet".
+ */
+#define forget_origin(off) asm volatile("" : "+r"(off))
+
 static __always_inline void csum_update(struct frame *f, __u32 off, __s64 diff, bool is_udp)
 {
 	__sum16 *csum;
 
-	/*
-	 * Linux 6.1 forgets what a comparison has shown of a register that came from the stack,
-	 * where clang reads it twice: "R1 offset is outside of the packet".
-	 */
-	asm volatile("" : "+r"(off));
+	forget_origin(off);
 	if (off > HEADERS_MAX)
 		return;
 	csum = f->data + off;
@@ -93,6 +95,7 @@ static __always_inline void rewrite_xdp(struct frame *f, struct packet *p,
 	__u32 off = field->off;
 	void *at;
 
+	forget_origin(off);
 	if (off > HEADERS_MAX)
 		return;
 	at = f->data + off;
