@@ -3,7 +3,7 @@
  * shrike policy diff: what a policy would change, before it does.
  *
  * Connections are printed one at a time, so that a million of them need no more memory than the
- * list of their fates.
+ * list of those that differ.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -12,11 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "addresses.h"
 #include "cmd_policy.h"
 #include "dataplane.h"
+#include "lock.h"
 #include "output.h"
 #include "policy_diff.h"
+#include "policy_impact.h"
+#include "story.h"
 
 /* Everything that a comparison is made of. */
 struct comparison {
@@ -26,23 +28,27 @@ struct comparison {
 	struct link_info link;
 	struct live live;
 	struct policy *policy[2]; /* in force, and the other one */
-	struct classifier *classifier[2];
-	struct fates fates;
+	struct impacts impacts;
 	json_t *diff;
 };
 
-static const char *const kind_keys[FATE_KINDS] = {"cut", "opened", "moved"};
+static const char *const kind_keys[IMPACT_KINDS] = {"cut", "opened", "moved"};
 
-static const char *const whys[FATE_WHYS] = {
-	[FATE_PEER_DEFAULT] = "no rule of peer_acl",
-	[FATE_ROUTE_DEFAULT] = "no rule of route_acl",
-	[FATE_TRACKED] = "connection tracking",
-	[FATE_NATIVE] = "native routing without ACL",
-	[FATE_NO_ROUTING] = "routing disabled",
-	[FATE_OVERLAY] = "overlay block",
-	[FATE_TIMEOUT] = "timeout",
-	[FATE_TRANSLATE] = "address or port translation",
-	[FATE_HANDED] = "change between kernel and forwarder",
+/* Causes that have other words here than where a packet's reason is told. */
+static const char *const whys[IMPACT_WHYS] = {
+	[REASON_PEER_ACL_DEFAULT] = "no rule of peer_acl",
+	[REASON_ROUTE_ACL_DEFAULT] = "no rule of route_acl",
+	[REASON_ESTABLISHED] = "connection tracking",
+	[REASON_NATIVE_ROUTER] = "native routing without ACL",
+	[REASON_ROUTING_DISABLED] = "routing disabled",
+	[REASON_OVERLAY_BLOCKED] = "overlay block",
+	[REASON_MARTIAN_SOURCE] = "martian source address",
+	[REASON_MARTIAN_DEST] = "martian destination address",
+	[REASON_NO_FORWARDER] = "lack of a userspace forwarder",
+	[IMPACT_TIMEOUT] = "timeout",
+	[IMPACT_NO_ROOM] = "no room in the connection table",
+	[IMPACT_TRANSLATE] = "address or port translation",
+	[IMPACT_HANDED] = "change between kernel and forwarder",
 };
 
 /* ---- making it ---- */
@@ -64,11 +70,10 @@ static int plan_in_force(struct comparison *c, struct error *error)
 	if (!err)
 		err = dataplane_plan(&request, &c->link, &mode, &c->policy[0], error);
 	free(text);
-	c->fates.before.config = c->live.instance.config;
 	return err;
 }
 
-static int plan_other(struct comparison *c, struct error *error)
+static int clone_other(struct comparison *c, struct error *error)
 {
 	struct dataplane_request request = {
 		.ifname = c->ifname,
@@ -77,61 +82,23 @@ static int plan_other(struct comparison *c, struct error *error)
 		.before = &c->live,
 		.warn = command_warn,
 	};
-	struct config *config = &c->fates.after.config;
-	struct mode mode;
-	int err = dataplane_plan(&request, &c->link, &mode, &c->policy[1], error);
+	struct generation *clone;
+	int err = dataplane_clone(&request, &c->link, &c->policy[1], &clone, error);
 
-	if (err)
-		return err;
-	*config = (struct config){
-		.hook = mode.hook,
-		.routing = mode.routing,
-		.stateful = c->policy[1]->mode.stateful,
-		.native_acl = c->policy[1]->mode.native_acl,
-		.netstack = c->policy[1]->mode.netstack,
-		.local_forwarding = c->policy[1]->mode.local_forwarding,
-	};
-	generation_set_timeouts(&c->policy[1]->timeouts, config);
-	return 0;
-}
-
-static int compile(struct comparison *c, int side, struct fate_side *to, struct error *error)
-{
-	struct prefix *overlay = NULL;
-	size_t n_overlay = 0;
-	int err = 0;
-
-	if (config_has_forwarder(&to->config))
-		err = addresses_overlay_prefixes(c->link.ifindex, &overlay, &n_overlay, error);
 	if (!err)
-		err = classifier_compile(c->policy[side], overlay, n_overlay,
-					 CLASSIFIER_BUDGET_BYTES, &c->classifier[side], error);
-	free(overlay);
-	to->policy = c->policy[side];
-	to->classifier = c->classifier[side];
+		err = impacts_open(&c->live, clone, &c->impacts, error);
+	if (!err) /* whoever runs sees to a forwarder when the policy comes into force */
+		c->impacts.forwarder_comes = lock_is_held("run", c->ifname);
 	return err;
 }
 
-static int read_local(struct comparison *c, struct error *error)
+static int compare_policies(struct comparison *c, struct error *error)
 {
-	struct interface_address *addresses;
-	size_t n;
-	int err = netlink_read_addresses(&addresses, &n, error);
+	const struct policy_side before = {c->policy[0], &c->live.instance.config};
+	const struct policy_side after = {c->policy[1],
+					  &c->impacts.after.generation->instance.config};
 
-	if (err)
-		return err;
-	c->fates.local = calloc(n + 1, sizeof(*c->fates.local));
-	if (!c->fates.local)
-		err = error_set(error, ENOMEM, "out of memory");
-	for (size_t i = 0; i < n && !err; i++)
-		c->fates.local[c->fates.n_local++] = (struct local_address){
-			.prefix = {.addr = addresses[i].addr,
-				   .ip_version = addresses[i].ip_version},
-			.kind = addresses[i].ifindex == c->link.ifindex ? LOCAL_OVERLAY
-									: LOCAL_HOST,
-		};
-	free(addresses);
-	return err;
+	return policy_diff(&before, &after, &c->diff, error);
 }
 
 static int look_at_connections(struct comparison *c, struct error *error)
@@ -142,12 +109,11 @@ static int look_at_connections(struct comparison *c, struct error *error)
 
 	if (err)
 		return err;
-	error_set(error, ENOMEM, "out of memory"); /* what the visitor can fail with */
-	fates_init(&c->fates);
+	c->impacts.error = error;
 	live_clock(&c->live.instance, &clock);
-	err = conntrack_walk(&conntrack, &clock, NULL, fates_visit, &c->fates, error);
+	err = conntrack_walk(&conntrack, &clock, NULL, impacts_visit, &c->impacts, error);
 	if (!err)
-		fates_sort(&c->fates);
+		impacts_sort(&c->impacts);
 	return err;
 }
 
@@ -156,77 +122,75 @@ static int compare(struct comparison *c, struct error *error)
 	int err = plan_in_force(c, error);
 
 	if (!err)
-		err = plan_other(c, error);
+		err = clone_other(c, error);
 	if (!err)
-		err = compile(c, 0, &c->fates.before, error);
-	if (!err)
-		err = compile(c, 1, &c->fates.after, error);
-	if (!err)
-		err = policy_diff(&c->fates.before, &c->fates.after, &c->diff, error);
-	if (!err)
-		err = read_local(c, error);
+		err = compare_policies(c, error);
 	return err ? err : look_at_connections(c, error);
 }
 
 /* ---- printing it ---- */
 
-static const char *rule_id(const struct fate_side *side, const struct fate_cause *cause)
+static const char *why(const struct impact_cause *cause)
 {
-	if (cause->why != FATE_RULE)
-		return NULL;
-	return classifier_rule(side->classifier, cause->rule).rule->id;
+	return whys[cause->why] ? whys[cause->why] : story_reason_help(cause->why);
 }
 
-static void print_cause(const struct fate_side *side, const struct fate_cause *cause)
+/* A built-in rule has no id. */
+static const char *rule_id(const struct impact_cause *cause)
 {
-	const char *id = rule_id(side, cause);
-
-	printf("%s%s", id ? "rule " : "", id ? id : whys[cause->why]);
+	return cause->rule ? cause->rule->rule.id : NULL;
 }
 
-static void print_group(const struct comparison *c, const struct fate *first, size_t n)
+static void print_cause(const struct impact_cause *cause)
 {
-	static const char *const titles[FATE_KINDS] = {"would be cut", "would be opened",
-						       "would go on"};
+	const char *id = rule_id(cause);
+
+	printf("%s%s", id ? "rule " : "", id ? id : why(cause));
+}
+
+static void print_group(const struct impact *first, size_t n)
+{
+	static const char *const titles[IMPACT_KINDS] = {"would be cut", "would be opened",
+							 "would go on"};
 
 	printf("%s by ", titles[first->kind]);
-	print_cause(&c->fates.after, &first->after);
-	printf(", %s by ", first->kind == FATE_OPENED ? "now ended" : "now allowed");
-	print_cause(&c->fates.before, &first->before);
+	print_cause(&first->after);
+	printf(", %s by ", first->kind == IMPACT_OPENED ? "now ended" : "now allowed");
+	print_cause(&first->before);
 	printf(": %zu\n", n);
 }
 
-static void print_end(const struct fate *fate, int end, char *text, size_t size)
+static void print_end(const struct impact *impact, int end, char *text, size_t size)
 {
 	char addr[ADDR_TEXT_MAX];
-	bool v6 = fate->ip_version == IP_VERSION_6;
+	bool v6 = impact->ip_version == IP_VERSION_6;
 
-	addr_format(&fate->addr[end], fate->ip_version, addr, sizeof(addr));
-	if (fate->l4_proto == IPPROTO_TCP || fate->l4_proto == IPPROTO_UDP)
-		snprintf(text, size, v6 ? "[%s]:%u" : "%s:%u", addr, fate->port[end]);
+	addr_format(&impact->addr[end], impact->ip_version, addr, sizeof(addr));
+	if (impact->l4_proto == IPPROTO_TCP || impact->l4_proto == IPPROTO_UDP)
+		snprintf(text, size, v6 ? "[%s]:%u" : "%s:%u", addr, impact->port[end]);
 	else
 		snprintf(text, size, "%s", addr);
 }
 
-static void print_fate(const struct fate *fate)
+static void print_impact(const struct impact *impact)
 {
 	char from[ADDR_TEXT_MAX + 16], to[ADDR_TEXT_MAX + 16], number[FLOW_PROTOCOL_NUMBER];
 
-	print_end(fate, 0, from, sizeof(from));
-	print_end(fate, 1, to, sizeof(to));
-	printf("  %s %s -> %s", flow_protocol_name(fate->l4_proto, fate->ip_version, number), from,
-	       to);
-	if (fate->l4_proto == IPPROTO_TCP)
-		printf(" %s", flow_state_name(fate->state));
-	else if (fate->state == FLOW_STATE_ICMP)
-		printf(" id %u", fate->icmp_id);
+	print_end(impact, 0, from, sizeof(from));
+	print_end(impact, 1, to, sizeof(to));
+	printf("  %s %s -> %s", flow_protocol_name(impact->l4_proto, impact->ip_version, number),
+	       from, to);
+	if (impact->l4_proto == IPPROTO_TCP)
+		printf(" %s", flow_state_name(impact->state));
+	else if (impact->state == FLOW_STATE_ICMP)
+		printf(" id %u", impact->icmp_id);
 	putchar('\n');
 }
 
 static int print_text(const struct comparison *c, struct error *error)
 {
 	const struct instance *instance = &c->live.instance;
-	const struct fates *fates = &c->fates;
+	const struct impacts *impacts = &c->impacts;
 	size_t differences, end;
 
 	printf("--- %s, generation %u, %s\n+++ %s\n", c->ifname, instance->config.generation,
@@ -236,52 +200,53 @@ static int print_text(const struct comparison *c, struct error *error)
 		printf("the policies say the same\n");
 	printf("connections: %llu, of which %zu would be cut, %zu opened, %zu would go on by "
 	       "another rule\n",
-	       (unsigned long long)fates->n_flows, fates->n_kind[FATE_CUT],
-	       fates->n_kind[FATE_OPENED], fates->n_kind[FATE_MOVED]);
-	for (size_t i = 0; i < fates->n && !ferror(stdout); i = end) {
+	       (unsigned long long)impacts->n_flows, impacts->n_kind[IMPACT_CUT],
+	       impacts->n_kind[IMPACT_OPENED], impacts->n_kind[IMPACT_MOVED]);
+	for (size_t i = 0; i < impacts->n && !ferror(stdout); i = end) {
 		for (end = i;
-		     end < fates->n && fates_same_group(&fates->list[i], &fates->list[end]); end++)
+		     end < impacts->n && impacts_same_group(&impacts->list[i], &impacts->list[end]);
+		     end++)
 			;
-		print_group(c, &fates->list[i], end - i);
+		print_group(&impacts->list[i], end - i);
 		for (size_t j = i; j < end; j++)
-			print_fate(&fates->list[j]);
+			print_impact(&impacts->list[j]);
 	}
 	return output_flush(stdout, error);
 }
 
-static json_t *cause_json(const struct fate_side *side, const struct fate_cause *cause)
+static json_t *cause_json(const struct impact_cause *cause)
 {
-	const char *id = rule_id(side, cause);
+	const char *id = rule_id(cause);
 
-	return json_pack("{s:s?,s:s?}", "rule", id, "why", id ? NULL : whys[cause->why]);
+	return json_pack("{s:s?,s:s?}", "rule", id, "why", id ? NULL : why(cause));
 }
 
-static json_t *fate_json(const struct comparison *c, const struct fate *fate)
+static json_t *impact_json(const struct impact *impact)
 {
 	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX], number[FLOW_PROTOCOL_NUMBER];
 	json_t *object =
 		json_pack("{s:s,s:s,s:s,s:s,s:s}", "protocol",
-			  flow_protocol_name(fate->l4_proto, fate->ip_version, number), "family",
-			  fate->ip_version == IP_VERSION_4 ? "ipv4" : "ipv6", "state",
-			  flow_state_name(fate->state), "src",
-			  addr_format(&fate->addr[0], fate->ip_version, from, sizeof(from)), "dst",
-			  addr_format(&fate->addr[1], fate->ip_version, to, sizeof(to)));
+			  flow_protocol_name(impact->l4_proto, impact->ip_version, number),
+			  "family", impact->ip_version == IP_VERSION_4 ? "ipv4" : "ipv6", "state",
+			  flow_state_name(impact->state), "src",
+			  addr_format(&impact->addr[0], impact->ip_version, from, sizeof(from)),
+			  "dst", addr_format(&impact->addr[1], impact->ip_version, to, sizeof(to)));
 
-	if (fate->l4_proto == IPPROTO_TCP || fate->l4_proto == IPPROTO_UDP) {
-		json_object_set_new(object, "sport", json_integer(fate->port[0]));
-		json_object_set_new(object, "dport", json_integer(fate->port[1]));
-	} else {
-		json_object_set_new(object, "id", json_integer(fate->icmp_id));
+	if (impact->l4_proto == IPPROTO_TCP || impact->l4_proto == IPPROTO_UDP) {
+		json_object_set_new(object, "sport", json_integer(impact->port[0]));
+		json_object_set_new(object, "dport", json_integer(impact->port[1]));
+	} else if (impact->state == FLOW_STATE_ICMP) {
+		json_object_set_new(object, "id", json_integer(impact->icmp_id));
 	}
-	json_object_set_new(object, "before", cause_json(&c->fates.before, &fate->before));
-	json_object_set_new(object, "after", cause_json(&c->fates.after, &fate->after));
+	json_object_set_new(object, "before", cause_json(&impact->before));
+	json_object_set_new(object, "after", cause_json(&impact->after));
 	return object;
 }
 
 /* The head by jansson, the connections one by one. */
 static int print_json(const struct comparison *c, struct error *error)
 {
-	const struct fates *fates = &c->fates;
+	const struct impacts *impacts = &c->impacts;
 	size_t i = 0;
 	char *head;
 
@@ -289,16 +254,16 @@ static int print_json(const struct comparison *c, struct error *error)
 	json_object_set_new(c->diff, "generation",
 			    json_integer(c->live.instance.config.generation));
 	json_object_set_new(c->diff, "policy", json_string(c->path));
-	json_object_set_new(c->diff, "connections", json_integer(fates->n_flows));
+	json_object_set_new(c->diff, "connections", json_integer(impacts->n_flows));
 	head = json_dumps(c->diff, JSON_COMPACT);
 	if (!head)
 		return error_set(error, ENOMEM, "out of memory");
 	printf("%.*s", (int)strlen(head) - 1, head);
 	free(head);
-	for (int kind = 0; kind < FATE_KINDS; kind++) {
+	for (int kind = 0; kind < IMPACT_KINDS; kind++) {
 		printf(",\n\"%s\":[", kind_keys[kind]);
-		for (bool any = false; i < fates->n && fates->list[i].kind == kind; i++) {
-			json_t *object = fate_json(c, &fates->list[i]);
+		for (bool any = false; i < impacts->n && impacts->list[i].kind == kind; i++) {
+			json_t *object = impact_json(&impacts->list[i]);
 
 			fputs(any ? ",\n" : "\n", stdout);
 			json_dumpf(object, stdout, JSON_COMPACT);
@@ -324,13 +289,10 @@ static int diff(struct comparison *c, struct error *error)
 	if (!err)
 		err = c->json ? print_json(c, error) : print_text(c, error);
 	live_close(&c->live);
-	fates_free(&c->fates);
-	free(c->fates.local);
+	impacts_close(&c->impacts);
 	json_decref(c->diff);
-	for (int side = 0; side < 2; side++) {
-		classifier_free(c->classifier[side]);
+	for (int side = 0; side < 2; side++)
 		policy_free(c->policy[side]);
-	}
 	return err;
 }
 

@@ -10,13 +10,13 @@
 #include <sys/random.h>
 
 #include "capture.h"
+#include "clone.h"
 #include "netlink.h"
 #include "output.h"
 #include "packet.h"
 #include "policy/prefix.h"
 #include "policy/value.h"
 #include "story.h"
-#include "trace_dry.h"
 #include "trace_explain.h"
 #include "trace_options.h"
 
@@ -308,17 +308,27 @@ static void set_protocol(struct request *request)
 		spec->dport = random_port();
 }
 
-/* What a trace is printed with. */
+/* Who is asked, and what the answers are printed with. */
 struct printer {
 	const struct request *request;
-	struct trace_dry *dry;
+	struct live live;
+	struct testrun testrun;
+	struct clone clone;
 	struct policy *policy; /* with -v */
 };
 
+/* The rule that decided about the last packet, NULL: none or a built-in one. */
+static const char *rule_id(const struct printer *printer)
+{
+	const struct rule_view *rule = clone_rule(&printer->clone, printer->testrun.event.rule);
+
+	return rule ? rule->rule.id : NULL;
+}
+
 static int print_json(const struct printer *printer, struct error *error)
 {
-	const struct trace_event *event = &printer->dry->testrun.event;
-	json_t *json = story_json(event, printer->dry->rule_id);
+	const struct trace_event *event = &printer->testrun.event;
+	json_t *json = story_json(event, rule_id(printer));
 
 	if (json && printer->policy)
 		json_object_set_new(json, "nearest", trace_explain(printer->policy, event));
@@ -327,8 +337,8 @@ static int print_json(const struct printer *printer, struct error *error)
 
 static int print_text(const struct printer *printer, struct error *error)
 {
-	const struct trace_event *event = &printer->dry->testrun.event;
-	const char *id = printer->dry->rule_id;
+	const struct trace_event *event = &printer->testrun.event;
+	const char *id = rule_id(printer);
 	char *text = story_text(event, id), *more = NULL;
 
 	if (text && printer->policy)
@@ -346,17 +356,17 @@ static int print_text(const struct printer *printer, struct error *error)
 	return 0;
 }
 
-static int trace_one(const struct printer *printer, const struct testrun_packet *packet,
+static int trace_one(struct printer *printer, const struct testrun_packet *packet,
 		     struct error *error)
 {
-	int err = trace_dry_packet(printer->dry, packet, error);
+	int err = clone_ask(&printer->clone, &printer->testrun, packet, error);
 
 	if (err)
 		return err;
 	return printer->request->json ? print_json(printer, error) : print_text(printer, error);
 }
 
-static int trace_capture(const struct printer *printer, struct error *error)
+static int trace_capture(struct printer *printer, struct error *error)
 {
 	struct capture_packet packet;
 	struct capture *capture;
@@ -381,7 +391,7 @@ static int trace_capture(const struct printer *printer, struct error *error)
 	return err;
 }
 
-static int trace_spec(const struct printer *printer, struct error *error)
+static int trace_spec(struct printer *printer, struct error *error)
 {
 	const struct packet_spec *spec = &printer->request->spec;
 	uint8_t bytes[TESTRUN_FRAME_MAX];
@@ -412,10 +422,28 @@ static int load_policy(const struct live *live, struct policy **policy, struct e
 	return err;
 }
 
+static int open_printer(struct printer *printer, int ifindex, struct error *error)
+{
+	int err = live_open(ifindex, &printer->live, error);
+
+	if (!err)
+		err = testrun_begin(&printer->testrun, error);
+	if (!err)
+		err = clone_open_live(&printer->live, &printer->testrun, &printer->clone, error);
+	return err;
+}
+
+static void close_printer(struct printer *printer)
+{
+	policy_free(printer->policy);
+	clone_close(&printer->clone);
+	testrun_end(&printer->testrun);
+	live_close(&printer->live);
+}
+
 static int trace(struct request *request, struct error *error)
 {
-	struct trace_dry dry;
-	struct printer printer = {.request = request, .dry = &dry};
+	struct printer printer = {.request = request};
 	char name[IF_NAMESIZE];
 	int ifindex, err;
 
@@ -426,15 +454,14 @@ static int trace(struct request *request, struct error *error)
 	}
 	if (err)
 		return err;
-	err = trace_dry_open(ifindex, &dry, error);
+	err = open_printer(&printer, ifindex, error);
 	if (err)
-		return error_prefix(error, "%s", name);
-	if (request->verbose)
-		err = load_policy(&dry.live, &printer.policy, error);
+		error_prefix(error, "%s", name);
+	if (!err && request->verbose)
+		err = load_policy(&printer.live, &printer.policy, error);
 	if (!err)
 		err = request->pcap ? trace_capture(&printer, error) : trace_spec(&printer, error);
-	policy_free(printer.policy);
-	trace_dry_close(&dry);
+	close_printer(&printer);
 	return err;
 }
 

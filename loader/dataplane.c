@@ -29,6 +29,7 @@ struct application {
 	struct mode mode;
 	struct live live;	  /* the generation in force before, or whose state is taken over */
 	bool has_previous;	  /* @live is one of the two */
+	bool is_clone;		  /* only to be asked: nothing in force is changed */
 	bool is_put[HOOK_POINTS]; /* the new programs are there */
 	int before_fds[HOOK_POINTS]; /* those whose place they took, -1: none */
 	struct undo undo; /* what returns without confirmation; what comes back with @revert */
@@ -204,9 +205,12 @@ static int build(struct application *a, struct error *error)
 		.undo = a->request->confirm_s ? &a->undo : NULL,
 		.undo_text = a->undo_text,
 		.ifindex = a->to->link.ifindex,
-		.snap_len = SNAP_LEN,
+		.snap_len = a->is_clone ? 0 : SNAP_LEN,
 		.mtu = mtu_of(&a->to->link),
 		.l2_len = a->to->link.l2_len,
+		.dry_run = a->is_clone,
+		.trace = a->is_clone,
+		.own_addresses = a->is_clone,
 	};
 	int err;
 
@@ -228,6 +232,8 @@ static int build(struct application *a, struct error *error)
 	err = generation_build(&spec, &a->to->generation, error);
 	if (!err)
 		err = dataplane_sync_addresses(&a->to->generation->maps, spec.ifindex, error);
+	if (!err && a->has_previous)
+		err = generation_carry_state(&a->live.maps, a->to->generation, error);
 	return err;
 }
 
@@ -401,8 +407,6 @@ static int build_and_put(struct application *a, struct error *error)
 		err = decide_mode(a, native, error);
 		if (!err)
 			err = build(a, error);
-		if (!err && a->has_previous)
-			err = generation_carry_state(&a->live.maps, a->to->generation, error);
 		if (!err)
 			err = open_pins(a, error);
 		if (!err)
@@ -680,6 +684,47 @@ int dataplane_plan(const struct dataplane_request *request, const struct link_in
 	}
 	*mode = a.mode;
 	*policy = to.policy;
+	return 0;
+}
+
+/**
+ * dataplane_clone() - Build what a policy would become on an interface, only to ask it
+ * @request: the policy, and on whose behalf; with the generation in force as @before
+ * @link: the interface
+ * @policy: becomes the policy as NetBird's variables change it; the caller frees it
+ * @clone: becomes a generation for clone_open(), as dataplane_apply() would put it into force now, with
+ *	the addresses that this host has now; the caller frees it before @policy
+ * @error: why there is none
+ *
+ * Return: 0 or -errno.
+ */
+int dataplane_clone(const struct dataplane_request *request, const struct link_info *link,
+		    struct policy **policy, struct generation **clone, struct error *error)
+{
+	struct dataplane to = {.link = *link};
+	struct application a = {
+		.request = request,
+		.to = &to,
+		.live = *request->before,
+		.has_previous = true,
+		.is_clone = true,
+	};
+	int err = load_policy(request, &to.policy, error);
+
+	if (err)
+		return err;
+	add_environment(&a);
+	err = decide_mode(&a, may_run_xdp(link), error);
+	if (!err)
+		err = build(&a, error);
+	free(a.overlay);
+	if (err) {
+		generation_free(to.generation);
+		policy_free(to.policy);
+		return err;
+	}
+	*policy = to.policy;
+	*clone = to.generation;
 	return 0;
 }
 

@@ -69,6 +69,8 @@ int dataplane_apply(const struct dataplane_request *request, struct dataplane **
 		    struct error *error);
 int dataplane_plan(const struct dataplane_request *request, const struct link_info *link,
 		   struct mode *mode, struct policy **policy, struct error *error);
+int dataplane_clone(const struct dataplane_request *request, const struct link_info *link,
+		    struct policy **policy, struct generation **clone, struct error *error);
 int dataplane_choose(const struct dataplane_request *request, const struct link_info *link,
 		     struct mode *mode, struct error *error);
 bool dataplane_is_outdated(const struct live *live, const struct link_info *link);

@@ -99,15 +99,19 @@ static int share_undo(struct bpf_object *object, const struct map_set *previous,
 static int share_state(struct bpf_object *object, const struct generation_spec *spec,
 		       struct error *error)
 {
-	static const char *const others[] = {
-		"local4_v1",   "local_addr_v1", "local_prefix_v1", "ct_epoch_v1",  "ct_served_v1",
-		"counters_v2", "xsks_v1",	"forwarder_v1",	   "flow_gate_v1", "flow_rings_v1"};
+	static const char *const addresses[] = {"local4_v1", "local_addr_v1", "local_prefix_v1",
+						"ct_epoch_v1"};
+	static const char *const others[] = {"ct_served_v1", "counters_v2",  "xsks_v1",
+					     "forwarder_v1", "flow_gate_v1", "flow_rings_v1"};
 	const struct policy_limits *limits = &spec->policy->limits;
 	int err = 0;
 
 	for (size_t i = 0; i < CONNTRACK_TABLES && !err; i++)
 		err = share_map(object, spec->previous, conntrack_maps[i].name,
 				conntrack_entries(limits, &conntrack_maps[i]), error);
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(*addresses) && !err; i++)
+		err = share_map(object, spec->own_addresses ? NULL : spec->previous, addresses[i],
+				0, error);
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others) && !err; i++)
 		err = share_map(object, spec->previous, others[i], 0, error);
 	if (!err)
@@ -117,12 +121,8 @@ static int share_state(struct bpf_object *object, const struct generation_spec *
 	return err;
 }
 
-/**
- * generation_set_timeouts() - Timeouts of a policy as the programs know them, by state
- * @timeouts: of the policy
- * @config: its timeouts are set
- */
-void generation_set_timeouts(const struct policy_timeouts *timeouts, struct config *config)
+/* Timeouts of a policy as the programs know them, by state. */
+static void set_timeouts(const struct policy_timeouts *timeouts, struct config *config)
 {
 	uint64_t *ns = (uint64_t *)config->timeout_ns;
 
@@ -147,7 +147,7 @@ static void set_config(const struct generation_spec *spec, uint32_t number, stru
 	const struct policy *policy = spec->policy;
 	const struct policy_mode *mode = &policy->mode;
 
-	generation_set_timeouts(&policy->timeouts, config);
+	set_timeouts(&policy->timeouts, config);
 	config->generation = number;
 	config->ifindex = spec->ifindex;
 	config->snap_len = spec->snap_len;

@@ -32,6 +32,8 @@ struct shrike_bpf;
  * @trace, @dry_run, @snap_len: as in struct config
  * @twin: judge just as the generation in force, on every map of it; only @previous,
  *	@instance_previous and the line above are looked at
+ * @own_addresses: the tables of this host's addresses are its own, to be filled without those of the
+ *	generation in force being changed
  * @own_records: of a twin: the maps of trace records are its own, so that tracers do not meet
  */
 struct generation_spec {
@@ -52,6 +54,7 @@ struct generation_spec {
 	bool trace;
 	bool dry_run;
 	bool twin;
+	bool own_addresses;
 	bool own_records;
 	bool keep_undo;
 };
@@ -76,7 +79,6 @@ int generation_carry_state(const struct map_set *from, const struct generation *
 			   struct error *error);
 int generation_carry_hits(const struct map_set *from, const struct generation *to,
 			  struct error *error);
-void generation_set_timeouts(const struct policy_timeouts *timeouts, struct config *config);
 void generation_free(struct generation *generation);
 void generation_verbose(bool on);
 

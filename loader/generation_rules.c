@@ -105,19 +105,28 @@ void generation_sort_rules(struct rule_view *rules, size_t n)
 }
 
 /**
- * generation_rule_id() - The id of a rule number, NULL if no rule in force has it
+ * generation_rule() - The rule of a number, NULL if no rule in force has it
  * @rules: sorted by generation_sort_rules()
  * @n: their count
  * @number: as flows, fragments and trace records hold it
  */
-const char *generation_rule_id(const struct rule_view *rules, size_t n, uint32_t number)
+const struct rule_view *generation_rule(const struct rule_view *rules, size_t n, uint32_t number)
 {
 	struct rule_view key = {.rule.number = number};
-	const struct rule_view *found;
 
 	if (number == RULE_NONE || !n)
 		return NULL;
-	found = bsearch(&key, rules, n, sizeof(*rules), compare_numbers);
+	return bsearch(&key, rules, n, sizeof(*rules), compare_numbers);
+}
+
+/**
+ * generation_rule_id() - The id of a rule number, NULL if no rule in force has it
+ * @rules, @n, @number: as for generation_rule()
+ */
+const char *generation_rule_id(const struct rule_view *rules, size_t n, uint32_t number)
+{
+	const struct rule_view *found = generation_rule(rules, n, number);
+
 	return found ? found->rule.id : NULL;
 }
 

@@ -18,6 +18,7 @@ int generation_fill_rules(const struct generation_spec *spec, struct generation 
 int generation_read_rules(const struct map_set *maps, struct rule_view **rules, size_t *n,
 			  struct error *error);
 void generation_sort_rules(struct rule_view *rules, size_t n);
+const struct rule_view *generation_rule(const struct rule_view *rules, size_t n, uint32_t number);
 const char *generation_rule_id(const struct rule_view *rules, size_t n, uint32_t number);
 
 #endif /* SHRIKE_GENERATION_RULES_H */

@@ -243,12 +243,12 @@ static json_t *translations(const struct policy *policy)
 	return list;
 }
 
-static json_t *settings_of(const struct fate_side *side)
+static json_t *settings_of(const struct policy_side *side)
 {
 	static const char *const routing[] = {"disabled", "native", "userspace"};
 	const struct policy_limits *limits = &side->policy->limits;
 	const struct policy_timeouts *t = &side->policy->timeouts;
-	const struct config *config = &side->config;
+	const struct config *config = side->config;
 	json_t *all = json_pack(
 		"{s:b,s:s,s:s,s:b,s:b,s:s,s:I,s:I,s:I,s:I,s:I,s:b,s:o}", "mode.stateful",
 		config->stateful, "mode.routing", routing[config->routing], "mode.native_acl",
@@ -293,7 +293,7 @@ static json_t *changes_of(json_t *old, json_t *new)
  *
  * Return: 0 or -ENOMEM.
  */
-int policy_diff(const struct fate_side *before, const struct fate_side *after, json_t **diff,
+int policy_diff(const struct policy_side *before, const struct policy_side *after, json_t **diff,
 		struct error *error)
 {
 	json_t *rules = NULL;

@@ -11,9 +11,18 @@
 #include "config.h"
 #include "error.h"
 #include "policy/policy.h"
-#include "policy_fate.h"
 
-int policy_diff(const struct fate_side *before, const struct fate_side *after, json_t **diff,
+/*
+ * struct policy_side - one of the two
+ * @policy: after environment_apply()
+ * @config: of the generation that is in force or would be
+ */
+struct policy_side {
+	const struct policy *policy;
+	const struct config *config;
+};
+
+int policy_diff(const struct policy_side *before, const struct policy_side *after, json_t **diff,
 		struct error *error);
 size_t policy_diff_print(const json_t *diff, FILE *file);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What a million tracked connections cost those who look at them: list, count, sweep, flush, and
- * the memory of the tables.
+ * the memory of the tables; and what 65,536 cost `policy diff`, which asks about each of them.
  *
  *	tables [ROUNDS]
  */
@@ -15,11 +15,13 @@
 
 #include "conntrack.h"
 #include "conntrack_print.h"
+#include "policy_impact.h"
 #include "samples.h"
 #include "stand.h"
 #include "sweep.h"
 
-#define FLOWS 1000000
+#define FLOWS	   1000000
+#define DIFF_FLOWS 65536
 
 /* Room enough that the sweep need not make any. */
 #define POLICY                                                                                     \
@@ -27,6 +29,13 @@
 	"limits: {tcp: 1200000}\n"                                                                 \
 	"peer_acl:\n"                                                                              \
 	"  - {id: web, action: allow, source: [100.64.0.0/10], protocol: tcp}\n"
+
+/* Cuts every connection, so that all of them are listed. */
+#define OTHER_POLICY                                                                               \
+	"version: 1\n"                                                                             \
+	"limits: {tcp: 1200000}\n"                                                                 \
+	"peer_acl:\n"                                                                              \
+	"  - {id: none, action: deny, source: [any]}\n"
 
 static unsigned int rounds = 3;
 
@@ -104,6 +113,61 @@ static void measure_count(const struct conntrack *conntrack, const struct flow_c
 			die("%llu connections instead of %d", (unsigned long long)count, FLOWS);
 	}
 	report("count of 1,000,000", "s", NULL, &samples);
+}
+
+/* The programs of another policy, as dataplane_clone() builds them on an interface. */
+static struct generation *build_clone(const struct stand *stand, const struct policy *policy)
+{
+	const struct generation *in_force = stand->generations[HOOK_XDP];
+	const struct mode mode = {.routing = ROUTING_NATIVE, .hook = HOOK_XDP};
+	const struct generation_spec spec = {
+		.policy = policy,
+		.mode = &mode,
+		.previous = &in_force->maps,
+		.instance_previous = &in_force->instance,
+		.mtu = in_force->instance.mtu,
+		.l2_len = in_force->instance.config.l2_len,
+		.dry_run = true,
+		.trace = true,
+	};
+	struct generation *clone;
+	struct error error = {};
+
+	if (generation_build(&spec, &clone, &error))
+		die("%s", error.text);
+	return clone;
+}
+
+/* All that `policy diff` does but printing, from loading the programs on. */
+static void measure_diff(const struct stand *stand, const struct conntrack *conntrack,
+			 const struct flow_clock *clock)
+{
+	const struct generation *in_force = stand->generations[HOOK_XDP];
+	const struct live live = {.maps = in_force->maps, .instance = in_force->instance};
+	struct samples samples = {};
+	struct error error = {};
+	struct policy *policy;
+
+	if (policy_parse("bench", OTHER_POLICY, strlen(OTHER_POLICY), &policy, &error))
+		die("%s", error.text);
+	for (unsigned int i = 0; i < rounds; i++) {
+		double begin = cpu_time_ns();
+		struct impacts impacts;
+
+		if (impacts_open(&live, build_clone(stand, policy), &impacts, &error))
+			die("diff: %s", error.text);
+		impacts.error = &error;
+		if (conntrack_walk(conntrack, clock, NULL, impacts_visit, &impacts, &error))
+			die("diff: %s", error.text);
+		impacts_sort(&impacts);
+		samples_add(&samples, (cpu_time_ns() - begin) / 1e9);
+		if (impacts.n_kind[IMPACT_CUT] != DIFF_FLOWS)
+			die("%zu connections of %d would be cut", impacts.n_kind[IMPACT_CUT],
+			    DIFF_FLOWS);
+		impacts_close(&impacts);
+	}
+	policy_free(policy);
+	report("policy diff of 65,536", "s", "2", &samples);
 }
 
 /* Steps of a pass over all tables, as `shrike run` makes them; it waits between them. */
@@ -212,8 +276,11 @@ int main(int argc, char **argv)
 		die("usage: tables [ROUNDS], at most %d", SAMPLES_MAX);
 	generation_verbose(false);
 	stand_open(&stand, POLICY);
-	stand_establish(&stand, IP_VERSION_4, IPPROTO_TCP, 0, FLOWS);
 	conntrack = open_tables(&stand);
+	stand_establish(&stand, IP_VERSION_4, IPPROTO_TCP, 0, DIFF_FLOWS);
+	clock = clock_of(&stand);
+	measure_diff(&stand, &conntrack, &clock);
+	stand_establish(&stand, IP_VERSION_4, IPPROTO_TCP, DIFF_FLOWS, FLOWS - DIFF_FLOWS);
 	clock = clock_of(&stand);
 	measure_count(&conntrack, &clock);
 	measure_list(&conntrack, &clock);

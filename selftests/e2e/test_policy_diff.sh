@@ -2,12 +2,21 @@
 #
 # What `policy diff` foretells, and what then happens.
 
+. "$SELFTESTS/forward.sh"
+
 tests "veth tun" \
 	the_connections_that_diff_names_are_those_that_apply_cuts
+
+tests "tun" \
+	diff_follows_translation_both_ways
 
 tests "veth" \
 	diff_names_connections_that_a_policy_would_open_again \
 	diff_sees_a_change_of_mode \
+	diff_knows_whether_a_forwarder_comes \
+	diff_cuts_by_a_timeout_only_what_needs_its_entry \
+	diff_names_connections_for_which_there_is_no_room \
+	diff_leaves_out_martians \
 	diff_names_rules_sets_and_settings_that_differ \
 	diff_changes_nothing
 
@@ -133,6 +142,167 @@ test_diff_sees_a_change_of_mode() {
 	talk routed timeout
 }
 
+# A forwarder is started by `run` alone.
+test_diff_knows_whether_a_forwarder_comes() {
+	topology "$1"
+	kernel_forwards 1
+	serve_all "$LAN" 8080
+	policy native <<-EOF
+		mode: {routing: native}
+		route_acl: [{id: lan, action: allow, source: [any], destination: [any], protocol: all}]
+	EOF
+	sed 's/native/userspace/' "$T/native.yaml" >"$T/userspace.yaml"
+	expect 0 shrike attach wt0 -c "$T/native.yaml"
+	session tcp "$PEER" tcp 192.168.77.2 8080
+	session udp "$PEER" udp 192.168.77.2 8080
+	talk udp ok
+	diff_of userspace
+	is "cut" "tcp ipv4 8080 lan lack of a userspace forwarder; $(:
+		)udp ipv4 8080 lan lack of a userspace forwarder" "$(foretold cut)"
+	start run-wt0 "$ROUTER" "$SHRIKE" run wt0 -c "$T/native.yaml"
+	wait_for is_running wt0
+	diff_of userspace
+	is "cut" "tcp ipv4 8080 lan change between kernel and forwarder" "$(foretold cut)"
+	is "moved" "" "$(foretold moved)"
+	expect 0 shrike policy apply wt0 "$T/userspace.yaml"
+	wait_for forwarder_runs
+	talk udp ok
+	talk tcp reset
+}
+
+is_running() {
+	[ "$(shrike status "$1" -j | jq '.[0].running')" = true ]
+}
+
+test_diff_follows_translation_both_ways() {
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	serve_all "$PEER" 9001
+	policy plain <<-EOF
+		mode: {routing: disabled}
+		peer_acl: [{id: all, action: allow, source: [any]}]
+	EOF
+	policy replies <<-EOF
+		$(sed 1d "$T/plain.yaml")
+		nat: {one_to_one: [{original: 100.64.0.2, translated: 100.64.0.9}]}
+	EOF
+	policy own <<-EOF
+		$(sed 1d "$T/plain.yaml")
+		nat: {port: [{protocol: udp, port: 40000, to: 40001}]}
+	EOF
+	policy both <<-EOF
+		$(sed 1d "$T/plain.yaml")
+		nat:
+		  one_to_one: [{original: 100.64.7.7, translated: 100.64.0.3}]
+		  port: [{protocol: tcp, port: 8080, to: 8001}]
+	EOF
+	sed 's/id: all/id: other/' "$T/both.yaml" >"$T/moved.yaml"
+	run_shrike wt0 plain
+	session in "$PEER" tcp 100.64.0.1 8001
+	session out "$ROUTER" udp 100.64.0.2 9001 -p 40000
+	talk out ok
+	diff_of own
+	is "cut by a port" "udp ipv4 9001 connection tracking address or port translation" \
+		"$(foretold cut)"
+	diff_of replies
+	is "cut by an address" "tcp ipv4 8001 all address or port translation; $(:
+		)udp ipv4 9001 connection tracking address or port translation" "$(foretold cut)"
+	expect 0 shrike policy apply wt0 "$T/own.yaml"
+	talk out timeout
+	talk in ok
+	expect 0 shrike policy apply wt0 "$T/replies.yaml"
+	talk in timeout
+	# and those that a policy translates stay theirs as long as it is translated so
+	expect 0 shrike policy apply wt0 "$T/both.yaml"
+	expect 0 shrike conntrack flush wt0
+	session translated "$PEER" tcp 100.64.0.1 8080 -s 100.64.0.3
+	diff_of moved
+	is "moved" "tcp ipv4 8001 all other" "$(foretold moved)"
+	is "cut" "" "$(foretold cut)"
+	diff_of plain
+	is "cut" "tcp ipv4 8001 all address or port translation" "$(foretold cut)"
+	expect 0 shrike policy apply wt0 "$T/moved.yaml"
+	talk translated ok
+	expect 0 shrike policy apply wt0 "$T/plain.yaml"
+	talk translated reset # nobody listens on port 8080
+}
+
+# A peer's packets need no entry if a rule allows them; those to a connection of this host do.
+test_diff_cuts_by_a_timeout_only_what_needs_its_entry() {
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	serve_all "$PEER" 9001
+	policy patient <<-EOF
+		peer_acl: [{id: web, action: allow, source: [any], destination_ports: [8001], protocol: tcp}]
+	EOF
+	policy impatient <<-EOF
+		timeouts: {tcp_established: 1s}
+		$(sed 1d "$T/patient.yaml")
+	EOF
+	run_shrike wt0 patient
+	session in "$PEER" tcp 100.64.0.1 8001
+	session out "$ROUTER" tcp 100.64.0.2 9001
+	wait_for is_foretold impatient "tcp ipv4 9001 connection tracking timeout"
+	expect 0 shrike policy apply wt0 "$T/impatient.yaml"
+	talk out timeout
+	talk in ok
+}
+
+is_foretold() {
+	diff_of "$1"
+	[ "$(foretold cut)" = "$2" ]
+}
+
+test_diff_names_connections_for_which_there_is_no_room() {
+	local i ports
+	topology "$1"
+	policy roomy <<<"peer_acl: [{id: none, action: deny, source: [any]}]"
+	policy narrow <<-EOF
+		limits: {tcp: 3}
+		peer_acl: [{id: none, action: deny, source: [any]}]
+	EOF
+	run_shrike wt0 roomy
+	for i in 1 2 3 4 5; do
+		serve peer-900$i "$PEER" tcp 0.0.0.0 900$i
+		session out900$i "$ROUTER" tcp 100.64.0.2 900$i
+		talk out900$i ok
+	done
+	diff_of narrow
+	is "connections that are cut" 2 "$(jq '.cut | length' "$T/diff.json")"
+	is "why" "no room in the connection table" \
+		"$(jq -r '[.cut[].after.why] | unique | join(" ")' "$T/diff.json")"
+	ports=$(jq -r '.cut[].dport' "$T/diff.json")
+	expect 0 shrike policy apply wt0 "$T/narrow.yaml"
+	for i in $ports; do
+		talk out$i timeout
+	done
+}
+
+# The address of a peer becomes this host's own: what still comes from it is dropped already.
+test_diff_leaves_out_martians() {
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	policy old <<<"peer_acl: [{id: all, action: allow, source: [any]}]"
+	policy new <<<"peer_acl: [{id: none, action: deny, source: [any]}]"
+	run_shrike wt0 old
+	session in "$PEER" tcp 100.64.0.1 8001 -s 100.64.0.3
+	talk in ok
+	ip -n "$ROUTER" address add 100.64.0.3/32 dev wt0
+	wait_for is_dropped 100.64.0.3
+	diff_of new
+	is "connections" 1 "$(jq .connections "$T/diff.json")"
+	is "cut" "" "$(foretold cut)"
+	ip -n "$ROUTER" address del 100.64.0.3/32 dev wt0
+	wait_for not is_dropped 100.64.0.3
+	diff_of new
+	is "cut" "tcp ipv4 8001 all none" "$(foretold cut)"
+}
+
+# is_dropped ADDR: as a source
+is_dropped() {
+	[ "$(shrike trace in "$1" self --dport 8001 -i wt0 -j | jq -r .reason)" = martian_source ]
+}
+
 test_diff_names_rules_sets_and_settings_that_differ() {
 	topology "$1"
 	policy old <<-EOF
@@ -165,17 +335,37 @@ test_diff_names_rules_sets_and_settings_that_differ() {
 	matches "no difference" "the policies say the same" "$OUT"
 }
 
+policy_in_force() {
+	shrike policy show wt0 -j | jq 'del(.peer_acl[].last_hit_s)'
+}
+
+# A sum over all that programs write down, and the addresses that they take for this host's.
+state_of_programs() {
+	local map pins
+	pins=$(echo "$SHRIKE_BPFFS"/shrike/*/wt0)
+	for map in ct_icmp4_v2 ct_icmp4_new_v2 counters_v2 rule_hits_v1 local_addr_v1 ct_epoch_v1; do
+		bpftool map dump pinned "$pins/$map" || die "cannot dump $map"
+	done | sort | sha256sum
+}
+
 test_diff_changes_nothing() {
-	local before
+	local before state
 	topology "$1"
 	policy old <<<"peer_acl: [{id: old, action: allow, source: [any]}]"
 	run_shrike wt0 old
-	before=$(shrike policy show wt0 -j)
+	pings ok "$PEER" 100.64.0.1
+	before=$(policy_in_force)
 	echo "version: 1; nonsense" >"$T/bad.yaml"
 	expect 2 shrike policy diff wt0 "$T/bad.yaml"
 	is_one_error_line "$ERR" "^$T/bad.yaml:"
 	expect 2 shrike policy diff wt0 "$T/nothing.yaml"
 	policy new <<<"peer_acl: [{id: new, action: deny, source: [any]}]"
+	# an address of which nobody has told the programs: nor does this
+	stop run-wt0 KILL
+	ip -n "$ROUTER" address add 10.77.0.1/32 dev lo
+	state=$(state_of_programs)
 	expect 0 shrike policy diff wt0 "$T/new.yaml"
-	is "policy" "$before" "$(shrike policy show wt0 -j)"
+	matches "a connection" "1 would be cut" "$OUT"
+	is "state" "$state" "$(state_of_programs)"
+	is "policy" "$before" "$(policy_in_force)"
 }
