@@ -16,6 +16,7 @@
  * Invariant: a packet counts as of a flow only if it moves the way the flow's opener implies.
  * What a peer sends in the direction of a flow of this host is spoofed and goes to the ACLs.
  */
+#include "flow_room.h"
 #include "flow_table.h"
 #include "flow_tell.h"
 #include "served.h"
@@ -54,15 +55,6 @@ static __always_inline bool is_tracked(const struct packet *p)
 	return config.stateful && (!is_icmp(p) || icmp_is_echo(p));
 }
 
-static __always_inline bool expired(const struct flow *flow, __u64 now_ns)
-{
-	__u32 state = flow->state;
-
-	if (state >= FLOW_STATE_MAX)
-		return true;
-	return (__s64)(now_ns - flow->last_seen_ns) > (__s64)config.timeout_ns[state];
-}
-
 /*
  * The functions that follow are global where they work on a flow: the verifier would look at them
  * once for each of the tables that it may be in.  Linux 6.1 takes no map key from an argument of
@@ -76,7 +68,7 @@ static __always_inline bool expired(const struct flow *flow, __u64 now_ns)
  *
  * Return: 0.
  */
-int flow_delete(const struct flow_key *key, int tier)
+__noinline int flow_delete(const struct flow_key *key, int tier)
 {
 	struct flow_scratch *scratch = flow_scratch();
 	void *table;
@@ -112,7 +104,7 @@ static __always_inline struct flow *find_live(const struct flow_key *key, __u64 
 {
 	struct flow *flow = flow_find(key);
 
-	if (!flow || !expired(flow, now_ns))
+	if (!flow || !flow_is_expired(flow, now_ns))
 		return flow;
 	flow_end(key, flow, FLOW_CAUSE_TIMEOUT, now_ns);
 	return NULL;
@@ -194,27 +186,34 @@ static __always_inline void reopen_served(struct packet *p, const struct flow_ke
 /**
  * flow_confirm() - Move a flow to the confirmed tier
  * @key, @flow: the flow
+ * @now_ns: CLOCK_MONOTONIC
  *
- * Where that is full the flow stays: it works as before, but a flood may displace it until the
- * sweep has made room.  What another CPU counts between the copy and the delete is lost; that is
- * the flow's first answer, so the other CPU would have to hold a second packet of the same flow.
+ * Where that is full, and no room can be made, the flow stays: it works as before, but a flood may
+ * displace it until one of its packets finds room.  What another CPU counts between the copy and the
+ * delete is lost; that is the flow's first answer, so the other CPU would have to hold a second packet
+ * of the same flow.
  *
  * Return: 0.
  */
-int flow_confirm(const struct flow_key *key, const struct flow *flow)
+int flow_confirm(const struct flow_key *key, const struct flow *flow, __u64 now_ns)
 {
 	struct flow_scratch *scratch = flow_scratch();
-	void *to, *from;
+	void *table;
+	long err;
 
-	if (!key || !flow || !scratch)
+	if (!key || !flow || !scratch || flow_is_kept_out(key, flow, now_ns))
 		return 0;
 	scratch->key = key->v6;
 	scratch->flow = *flow;
 	scratch->flow.flags |= FLOW_CONFIRMED;
-	to = flow_table(key, FLOW_TIER_CONFIRMED);
-	from = flow_table(key, flow_tier(flow));
-	if (to && from && !bpf_map_update_elem(to, &scratch->key, &scratch->flow, BPF_NOEXIST))
-		bpf_map_delete_elem(from, &scratch->key);
+	table = flow_table(key, FLOW_TIER_CONFIRMED);
+	if (!table)
+		return 0;
+	err = bpf_map_update_elem(table, &scratch->key, &scratch->flow, BPF_NOEXIST);
+	if (err == -E2BIG && flow_make_room(key, now_ns))
+		err = bpf_map_update_elem(table, &scratch->key, &scratch->flow, BPF_NOEXIST);
+	if (!err)
+		flow_delete(key, flow_tier(flow));
 	return 0;
 }
 
@@ -259,7 +258,7 @@ static __always_inline void advance(struct packet *p, const struct flow_key *key
 	if (flow->flags != flags)
 		flow->flags = flags;
 	if (is_confirmed_by(p, flags, state))
-		flow_confirm(key, flow);
+		flow_confirm(key, flow, p->now_ns);
 	if (state == FLOW_STATE_CLOSED && !(flags & FLOW_CONFIRMED))
 		flow_delete(key, flow_tier(flow)); /* refused: nothing of it can be late */
 }
@@ -409,7 +408,7 @@ int conntrack_asked_port(struct packet *p, struct tuple *quoted)
 		return 0;
 	flow_key_set(&key, quoted);
 	flow = flow_find(&key);
-	if (!flow || expired(flow, p->now_ns) || key.source != flow->opener)
+	if (!flow || flow_is_expired(flow, p->now_ns) || key.source != flow->opener)
 		return 0;
 	return flow->nat_port;
 }
@@ -428,7 +427,7 @@ int flow_in(struct packet *p, const struct flow_key *key, struct flow *flow)
 
 	if (!p || !key || !flow)
 		return VERDICT_CONTINUE;
-	if (expired(flow, p->now_ns)) {
+	if (flow_is_expired(flow, p->now_ns)) {
 		flow_end(key, flow, FLOW_CAUSE_TIMEOUT, p->now_ns);
 		return VERDICT_CONTINUE;
 	}
@@ -534,12 +533,13 @@ int flow_judged(struct packet *p, const struct flow_key *key, struct flow *flow,
  */
 int conntrack_judged(struct packet *p, int verdict)
 {
-	struct flow_key key;
+	struct flow_scratch *scratch = flow_scratch();
+	struct flow_key *key;
 	struct flow *flow;
 	bool stale;
 	__u8 flags;
 
-	if (!p || !is_tracked(p) || p->flow_match == FLOW_MATCH_OTHER)
+	if (!p || !scratch || !is_tracked(p) || p->flow_match == FLOW_MATCH_OTHER)
 		return 0;
 	stale = p->flow_match == FLOW_MATCH_STALE || p->flow_match == FLOW_MATCH_STALE_REPLY;
 	if (!stale && verdict == VERDICT_DROP)
@@ -549,14 +549,15 @@ int conntrack_judged(struct packet *p, int verdict)
 		served_note(p, flags);
 	if (!stale && !may_open(p))
 		return 0;
-	key_of_packet(&key, p);
+	key = &scratch->judged;
+	key_of_packet(key, p);
 	if (stale) {
-		flow = flow_find(&key);
-		return flow ? flow_judged(p, &key, flow, verdict) : 0;
+		flow = flow_find(key);
+		return flow ? flow_judged(p, key, flow, verdict) : 0;
 	}
 	if (p->flow_match == FLOW_MATCH_OLD)
-		remove(p, &key);
-	open_flow(p, &key, flags);
+		remove(p, key);
+	open_flow(p, key, flags);
 	return 0;
 }
 
@@ -621,7 +622,7 @@ int flow_out(struct packet *p, const struct flow_key *key, struct flow *flow)
 
 	if (!p || !key || !flow)
 		return false;
-	if (expired(flow, p->now_ns)) {
+	if (flow_is_expired(flow, p->now_ns)) {
 		flow_end(key, flow, FLOW_CAUSE_TIMEOUT, p->now_ns);
 		return true;
 	}

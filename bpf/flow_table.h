@@ -44,6 +44,16 @@ FLOW_TABLE(ct_icmp6_own_v2, BPF_MAP_TYPE_LRU_HASH, flow_key6);
 FLOW_TABLE(ct_othr4_own_v1, BPF_MAP_TYPE_LRU_HASH, flow_key4);
 FLOW_TABLE(ct_othr6_own_v1, BPF_MAP_TYPE_LRU_HASH, flow_key6);
 
+struct flow_key {
+	union {
+		struct flow_key4 v4;
+		struct flow_key6 v6;
+	};
+	__u8 ip_version;
+	__u8 l4_proto;
+	__u8 source; /* the end, 0 or 1, that sent the packet */
+};
+
 /*
  * Room beside the stack, of which a chain of calls has 512 bytes.  Programs on one CPU do not
  * interrupt each other: those of hooks run with softirqs off, and test runs have maps of their own.
@@ -51,7 +61,9 @@ FLOW_TABLE(ct_othr6_own_v1, BPF_MAP_TYPE_LRU_HASH, flow_key6);
 struct flow_scratch {
 	struct flow_key6 key;
 	struct flow flow;
-	struct flow_event event;
+	union addr asker;	 /* see flow_room.h */
+	struct flow_key judged;	 /* see conntrack_judged() */
+	struct flow_event event; /* see flow_tell.h */
 };
 
 struct {
@@ -67,16 +79,6 @@ static __always_inline struct flow_scratch *flow_scratch(void)
 
 	return bpf_map_lookup_elem(&ct_scratch_v1, &zero);
 }
-
-struct flow_key {
-	union {
-		struct flow_key4 v4;
-		struct flow_key6 v6;
-	};
-	__u8 ip_version;
-	__u8 l4_proto;
-	__u8 source; /* the end, 0 or 1, that sent the packet */
-};
 
 static __always_inline __u8 icmp_of(__u8 ip_version)
 {

@@ -6,16 +6,9 @@
  * others.  They never wait for it: a later fragment without a verdict drops.  Addresses of the
  * key are those on the wire, before translation.
  */
-#include "packet.h"
+#include "table_scan.h"
 
 #include "fragment.h"
-
-/*
- * Entries looked at for an expired one when the table is full.  A variable, because Linux 6.18
- * walks a callback with a counter that it knows until the end of the count, and gives up: "The
- * sequence of 8193 jumps is too complex".
- */
-__u32 fragment_evict_scan = 64;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -126,18 +119,31 @@ int fragment_forget(struct packet *p)
 	return 0;
 }
 
-struct evict {
-	__u64 now_ns;
-	__u32 left;
-};
-
-static long evict_expired(void *map, const struct fragment_key *key, struct fragment *fragment,
-			  struct evict *evict)
+static long fragment_scan(void *map, const struct fragment_key *key,
+			  const struct fragment *fragment, struct table_scan_ctx *ctx)
 {
-	if (!expired(fragment, evict->now_ns))
-		return --evict->left == 0;
-	bpf_map_delete_elem(map, key);
-	return 1;
+	struct table_scan *scan = ctx->scan;
+	bool is_dead = expired(fragment, scan->now_ns);
+
+	scan->source = key->saddr;
+	if (table_scan_takes(scan, is_dead ? TABLE_SCAN_EXPIRED : TABLE_SCAN_PEER))
+		bpf_map_delete_elem(map, key);
+	return table_scan_is_over(scan);
+}
+
+/* Remove some entries; returns whether there is room for a datagram of @source. */
+static __noinline int make_room(const union addr *source, __u64 now_ns)
+{
+	struct table_scan_ctx ctx = {.scan = table_scan_scratch()};
+
+	if (!ctx.scan || !table_scan_begin(TABLE_SCAN_FRAGMENTS, source, now_ns))
+		return false;
+	for (int look = 0; look < TABLE_SCAN_LOOKS; look++) {
+		bpf_for_each_map_elem(&fragments_v2, fragment_scan, &ctx, 0);
+		if (!table_scan_again())
+			break;
+	}
+	return table_scan_end();
 }
 
 /**
@@ -145,17 +151,17 @@ static long evict_expired(void *map, const struct fragment_key *key, struct frag
  * @p: packet that is FRAGMENT_FIRST
  * @verdict: VERDICT_PASS or VERDICT_FORWARD; a drop needs no record
  *
- * A full table makes room only if an expired entry turns up soon; else the later fragments drop.
+ * A full table makes room at the cost of the source that has most of it.  Where there is none, the
+ * later fragments drop.
  */
 int fragment_record(struct packet *p, int verdict)
 {
 	struct fragment fragment = {.verdict = verdict};
 	struct fragment_key key;
-	struct evict evict = {.left = fragment_evict_scan};
 
 	if (!p || config.dry_run)
 		return 0;
-	fragment.created_ns = evict.now_ns = p->now_ns;
+	fragment.created_ns = p->now_ns;
 	fragment.first_end = p->ip_len - p->l4_off;
 	fragment.rule = p->rule;
 	fragment.generation = config.generation;
@@ -166,9 +172,10 @@ int fragment_record(struct packet *p, int verdict)
 	fragment.icmp_code = p->icmp_code;
 	fragment.is_reply = p->flow_match == FLOW_MATCH_REPLY;
 	key_set(&key, p);
-	if (!bpf_map_update_elem(&fragments_v2, &key, &fragment, BPF_ANY))
+	if (table_is_kept_from(TABLE_SCAN_FRAGMENTS, &key.saddr, p->now_ns))
 		return 0;
-	bpf_for_each_map_elem(&fragments_v2, evict_expired, &evict, 0);
-	bpf_map_update_elem(&fragments_v2, &key, &fragment, BPF_ANY);
+	if (bpf_map_update_elem(&fragments_v2, &key, &fragment, BPF_ANY) == -E2BIG &&
+	    make_room(&key.saddr, p->now_ns))
+		bpf_map_update_elem(&fragments_v2, &key, &fragment, BPF_ANY);
 	return 0;
 }

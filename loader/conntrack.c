@@ -101,22 +101,60 @@ uint32_t conntrack_key_size(const struct conntrack_table *table)
 						 : sizeof(struct flow_key6);
 }
 
+static void end_address(uint8_t ip_version, const void *key, unsigned int end, union addr *addr)
+{
+	if (ip_version == IP_VERSION_6) {
+		*addr = ((const struct flow_key6 *)key)->addr[end];
+		return;
+	}
+	memset(addr, 0, sizeof(*addr));
+	addr->word[2] = htonl(0xffff);
+	addr->word[3] = ((const struct flow_key4 *)key)->addr[end];
+}
+
+/**
+ * conntrack_opener() - The address of the end that has opened a flow
+ * @table: its table
+ * @key, @flow: the flow
+ * @addr: becomes the address, IPv4 v4-mapped
+ */
+void conntrack_opener(const struct conntrack_table *table, const void *key, const struct flow *flow,
+		      union addr *addr)
+{
+	end_address(table->ip_version, key, flow->opener & 1, addr);
+}
+
+/**
+ * conntrack_confirmed() - The table that holds a protocol's confirmed flows
+ * @conntrack: the tables
+ * @l4_proto: number of the protocol
+ * @ip_version: 4 or 6
+ *
+ * Return: its index; @conntrack->n: there is none.
+ */
+size_t conntrack_confirmed(const struct conntrack *conntrack, uint8_t l4_proto, uint8_t ip_version)
+{
+	size_t other = conntrack->n;
+
+	for (size_t t = 0; t < conntrack->n; t++) {
+		const struct conntrack_table *table = &conntrack->tables[t];
+
+		if (!table->confirmed || table->ip_version != ip_version)
+			continue;
+		if (table->l4_proto == l4_proto)
+			return t;
+		if (table->l4_proto == CONNTRACK_OTHER)
+			other = t;
+	}
+	return other;
+}
+
 static void view_ends(struct flow_view *view, const void *key, unsigned int opener)
 {
 	__be16 port[2];
-	unsigned int end;
 
-	memset(view->addr, 0, sizeof(view->addr));
-	for (end = 0; end < 2; end++) {
-		union addr *addr = &view->addr[end == opener ? 0 : 1];
-
-		if (view->ip_version == IP_VERSION_4) {
-			addr->word[2] = htonl(0xffff);
-			addr->word[3] = ((const struct flow_key4 *)key)->addr[end];
-		} else {
-			*addr = ((const struct flow_key6 *)key)->addr[end];
-		}
-	}
+	for (unsigned int end = 0; end < 2; end++)
+		end_address(view->ip_version, key, end, &view->addr[end == opener ? 0 : 1]);
 	if (view->ip_version == IP_VERSION_4)
 		memcpy(port, ((const struct flow_key4 *)key)->port, sizeof(port));
 	else

@@ -90,6 +90,9 @@ void conntrack_table_init(struct conntrack_table *table, const struct conntrack_
 			  uint32_t max_entries);
 int64_t flow_overdue_ns(const struct flow *flow, const struct flow_clock *clock);
 uint32_t conntrack_key_size(const struct conntrack_table *table);
+void conntrack_opener(const struct conntrack_table *table, const void *key, const struct flow *flow,
+		      union addr *addr);
+size_t conntrack_confirmed(const struct conntrack *conntrack, uint8_t l4_proto, uint8_t ip_version);
 void conntrack_view(struct flow_view *view, const struct conntrack_table *table, const void *key,
 		    const struct flow *flow, const struct flow_clock *clock);
 int conntrack_walk(const struct conntrack *conntrack, const struct flow_clock *clock,

@@ -101,8 +101,9 @@ static int share_state(struct bpf_object *object, const struct generation_spec *
 {
 	static const char *const addresses[] = {"local4_v1", "local_addr_v1", "local_prefix_v1",
 						"ct_epoch_v1"};
-	static const char *const others[] = {"ct_served_v1", "counters_v2",  "xsks_v1",
-					     "forwarder_v1", "flow_gate_v1", "flow_rings_v1"};
+	static const char *const others[] = {"ct_served_v1",  "counters_v2",  "xsks_v1",
+					     "forwarder_v1",  "flow_gate_v1", "flow_rings_v1",
+					     "ct_pressure_v1"};
 	const struct policy_limits *limits = &spec->policy->limits;
 	int err = 0;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "run.h"
 
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,6 +19,8 @@
 #include "forward/forward.h"
 #include "lock.h"
 #include "output.h"
+#include "pressure.h"
+#include "relief.h"
 #include "repin.h"
 #include "sweep.h"
 #include "trace_live.h"
@@ -60,11 +63,14 @@ struct run {
 	char complaint[sizeof(((struct error *)0)->text)];
 	struct netlink_monitor *monitor;
 	struct sweep sweep;
+	struct relief relief;
+	struct ring_buffer *pressure; /* of the generation in force, NULL: it has none */
 	struct conntrack conntrack;
 	struct forward *forward;
 	int epoll_fd;
 	int signal_fd;
 	int sweep_fd;
+	int relief_fd;
 	int check_fd;
 };
 
@@ -98,6 +104,55 @@ static bool is_unchanged(const struct run *run)
 	return true;
 }
 
+static void arm(int fd, uint64_t ns)
+{
+	struct itimerspec when = {
+		.it_value = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000},
+	};
+
+	if (!ns)
+		when.it_value.tv_nsec = 1;
+	timerfd_settime(fd, 0, &when, NULL);
+}
+
+static int watch(struct run *run, int fd, struct error *error)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	if (fd < 0 || epoll_ctl(run->epoll_fd, EPOLL_CTL_ADD, fd, &event))
+		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
+	return 0;
+}
+
+static int on_pressure_noted(void *arg, void *record, size_t size)
+{
+	const struct pressure *pressure = record;
+	struct run *run = arg;
+	size_t table = run->conntrack.n;
+
+	if (size >= sizeof(*pressure))
+		table = conntrack_confirmed(&run->conntrack, pressure->l4_proto,
+					    pressure->ip_version);
+	if (table < run->conntrack.n)
+		relief_request(&run->relief, table, RELIEF_PRESSED, 0);
+	return 0;
+}
+
+/* A table that is full is told of at once; without that it is found so by the sweep. */
+static void follow_pressure(struct run *run)
+{
+	int fd = map_set_fd(&run->live.maps, "ct_pressure_v1");
+	struct error error;
+
+	ring_buffer__free(run->pressure);
+	run->pressure = fd < 0 ? NULL : ring_buffer__new(fd, on_pressure_noted, run, NULL);
+	if (run->pressure && watch(run, ring_buffer__epoll_fd(run->pressure), &error)) {
+		say(run, true, "%s", error.text);
+		ring_buffer__free(run->pressure);
+		run->pressure = NULL;
+	}
+}
+
 /*
  * Look at the generation in force anew: `policy apply` may have come from another process.  The
  * sweep begins anew only with other tables, or it would never get through large ones.
@@ -125,6 +180,8 @@ static int refresh(struct run *run, struct error *error)
 	run->sweep.fragments_fd = map_set_fd(&fresh.maps, "fragments_v2");
 	run->sweep.fragment_timeout_ns = fresh.instance.config.fragment_timeout_ns;
 	sweep_restart(&run->sweep);
+	relief_restart(&run->relief);
+	follow_pressure(run);
 	forward_follow(run->forward, &run->live, &run->dataplane->link);
 	return 0;
 }
@@ -343,17 +400,6 @@ static void on_signal(struct run *run)
 		run->over = true;
 }
 
-static void arm(int fd, uint64_t ns)
-{
-	struct itimerspec when = {
-		.it_value = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000},
-	};
-
-	if (!ns)
-		when.it_value.tv_nsec = 1;
-	timerfd_settime(fd, 0, &when, NULL);
-}
-
 static void on_swept(void *arg, const struct flow_view *view, enum sweep_reason reason)
 {
 	const struct run *run = arg;
@@ -377,8 +423,34 @@ static void on_sweep(struct run *run)
 			say(run, true, "%s", error.text);
 			wait_ns = SWEEP_PASS_NS;
 		}
+		if (relief_is_wanted(&run->relief))
+			arm(run->relief_fd, 0);
 	}
 	arm(run->sweep_fd, wait_ns);
+}
+
+static void on_relief(struct run *run)
+{
+	uint64_t wait_ns, ticks;
+	struct flow_clock clock;
+	struct error error;
+
+	if (read(run->relief_fd, &ticks, sizeof(ticks)) != sizeof(ticks) || !run->is_attached)
+		return;
+	live_clock(&run->live.instance, &clock);
+	if (relief_step(&run->relief, &run->conntrack, &clock, SWEEP_STEP_ENTRIES, &wait_ns,
+			&error)) {
+		say(run, true, "%s", error.text);
+		wait_ns = RELIEF_SETTLE_NS;
+	}
+	if (wait_ns != RELIEF_IDLE)
+		arm(run->relief_fd, wait_ns);
+}
+
+static void on_pressure(struct run *run)
+{
+	ring_buffer__consume(run->pressure);
+	arm(run->relief_fd, 0);
 }
 
 /* After listeners and tracers that were killed. */
@@ -437,15 +509,6 @@ static void on_forwarder(void *arg, bool is_error, const char *text)
 	say(run, is_error, "%s: %s", run->ifname, text);
 }
 
-static int watch(struct run *run, int fd, struct error *error)
-{
-	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-
-	if (fd < 0 || epoll_ctl(run->epoll_fd, EPOLL_CTL_ADD, fd, &event))
-		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
-	return 0;
-}
-
 static int prepare(struct run *run, struct error *error)
 {
 	sigset_t signals;
@@ -460,16 +523,22 @@ static int prepare(struct run *run, struct error *error)
 	run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	run->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
 	run->sweep_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	run->relief_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	run->check_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	relief_init(&run->relief);
 	err = netlink_monitor_open(on_netlink, run, &run->monitor, error);
 	if (!err)
 		err = sweep_init(&run->sweep, error);
 	run->sweep.deleted = on_swept;
-	run->sweep.arg = run;
+	run->sweep.arg = run->relief.arg = run;
+	run->sweep.relief = &run->relief;
+	run->relief.deleted = on_swept;
 	if (!err)
 		err = watch(run, run->signal_fd, error);
 	if (!err)
 		err = watch(run, run->sweep_fd, error);
+	if (!err)
+		err = watch(run, run->relief_fd, error);
 	if (!err)
 		err = watch(run, run->check_fd, error);
 	if (!err)
@@ -501,6 +570,10 @@ static int loop(struct run *run, struct error *error)
 				on_signal(run);
 			else if (fd == run->sweep_fd)
 				on_sweep(run);
+			else if (fd == run->relief_fd)
+				on_relief(run);
+			else if (run->pressure && fd == ring_buffer__epoll_fd(run->pressure))
+				on_pressure(run);
 			else if (fd == run->check_fd)
 				on_check(run);
 			else if (fd == forward_fd(run->forward))
@@ -516,12 +589,15 @@ static void clean_up(struct run *run)
 {
 	if (run->monitor)
 		netlink_monitor_close(run->monitor);
+	ring_buffer__free(run->pressure);
+	relief_free(&run->relief);
 	sweep_free(&run->sweep);
 	live_close(&run->live);
 	dataplane_free(run->dataplane);
 	close(run->epoll_fd);
 	close(run->signal_fd);
 	close(run->sweep_fd);
+	close(run->relief_fd);
 	close(run->check_fd);
 }
 

@@ -6,16 +6,10 @@
 
 #include "clock.h"
 #include "fragment.h"
+#include "relief.h"
 
 #define COST_PERCENT	  2  /* of a core, at most */
-#define COST_PERCENT_BUSY 20 /* while room is made, or most entries turn out dead */
-
-/*
- * Idle times are counted in buckets of 1/8 of a power of two, in units of about a millisecond:
- * fine enough to find the longest idle twentieth of a table, small enough to keep.
- */
-#define IDLE_UNIT_SHIFT 20
-#define IDLE_STEP_SHIFT 3
+#define COST_PERCENT_BUSY 20 /* while most entries turn out dead */
 
 _Static_assert(sizeof(struct fragment_key) <= MAP_BATCH_KEY_MAX, "keys fit the walk");
 _Static_assert(sizeof(struct fragment) <= MAP_BATCH_VALUE_MAX, "values fit the walk");
@@ -54,7 +48,6 @@ void sweep_restart(struct sweep *sweep)
 {
 	sweep->at = 0;
 	sweep->in_table = false;
-	sweep->evicting = false;
 	memset(sweep->fill, 0, sizeof(sweep->fill));
 }
 
@@ -67,37 +60,6 @@ void sweep_free(struct sweep *sweep)
 	map_batch_free(&sweep->batch);
 }
 
-static unsigned int idle_bucket(uint64_t idle_ns)
-{
-	uint64_t units = idle_ns >> IDLE_UNIT_SHIFT;
-	unsigned int power, bucket;
-
-	if (units < 1 << IDLE_STEP_SHIFT)
-		return units;
-	power = 63 - __builtin_clzll(units);
-	bucket = (power - IDLE_STEP_SHIFT + 1) << IDLE_STEP_SHIFT;
-	bucket += (units >> (power - IDLE_STEP_SHIFT)) & ((1 << IDLE_STEP_SHIFT) - 1);
-	return bucket < SWEEP_IDLE_BUCKETS ? bucket : SWEEP_IDLE_BUCKETS - 1;
-}
-
-/* The shortest idle time of a bucket. */
-static uint64_t idle_from_ns(unsigned int bucket)
-{
-	unsigned int octave = bucket >> IDLE_STEP_SHIFT;
-	uint64_t step = bucket & ((1 << IDLE_STEP_SHIFT) - 1);
-
-	if (!octave)
-		return step << IDLE_UNIT_SHIFT;
-	return (step + (1 << IDLE_STEP_SHIFT)) << (octave - 1 + IDLE_UNIT_SHIFT);
-}
-
-static enum sweep_class flow_class(const struct flow *flow)
-{
-	return flow->state == FLOW_STATE_TIME_WAIT || flow->state == FLOW_STATE_CLOSED
-		       ? SWEEP_CLOSED
-		       : SWEEP_OPEN;
-}
-
 static bool flow_is_dead(const struct judge *judge, const struct flow *flow)
 {
 	return flow_overdue_ns(flow, judge->clock) > (int64_t)SWEEP_GRACE_NS;
@@ -105,15 +67,7 @@ static bool flow_is_dead(const struct judge *judge, const struct flow *flow)
 
 static bool flow_unwanted(const void *arg, const void *value)
 {
-	const struct judge *judge = arg;
-	const struct sweep *sweep = judge->sweep;
-	const struct flow *flow = value;
-	enum sweep_class class = flow_class(flow);
-
-	if (flow_is_dead(judge, flow))
-		return true;
-	return sweep->evicting && sweep->quota[class] &&
-	       (int64_t)(flow->last_seen_ns - sweep->newest_ns[class]) <= 0;
+	return flow_is_dead(arg, value);
 }
 
 static bool fragment_unwanted(const void *arg, const void *value)
@@ -125,31 +79,17 @@ static bool fragment_unwanted(const void *arg, const void *value)
 			 judge->sweep->fragment_timeout_ns) > (int64_t)SWEEP_GRACE_NS;
 }
 
-/* Counts a flow that stays; how idle it is matters only where room may have to be made. */
-static void note_idle(struct sweep *sweep, const struct flow *flow)
-{
-	int64_t idle_ns = (int64_t)(sweep->table_start_ns - flow->last_seen_ns);
-
-	sweep->idle[flow_class(flow)][idle_bucket(idle_ns > 0 ? idle_ns : 0)]++;
-}
-
 static void flow_deleted(struct sweep *sweep, const struct judge *judge,
 			 const struct conntrack_table *table, const void *key,
 			 const struct flow *flow)
 {
-	bool dead = flow_is_dead(judge, flow);
 	struct flow_view view;
 
-	if (dead) {
-		sweep->expired++;
-	} else {
-		sweep->evicted++;
-		sweep->quota[flow_class(flow)]--;
-	}
+	sweep->expired++;
 	if (!sweep->deleted)
 		return;
 	conntrack_view(&view, table, key, flow, judge->clock);
-	sweep->deleted(sweep->arg, &view, dead ? SWEEP_EXPIRED : SWEEP_EVICTED);
+	sweep->deleted(sweep->arg, &view, SWEEP_EXPIRED);
 }
 
 /* @table is NULL for fragments_v2, whose entries nobody is told about. */
@@ -166,17 +106,14 @@ static int sweep_entry(struct sweep *sweep, const struct judge *judge,
 	if (removed < 0)
 		return removed;
 	sweep->removed += removed;
-	if (!removed) {
+	if (!removed)
 		sweep->seen++;
-		if (table && table->confirmed)
-			note_idle(sweep, value);
-	} else if (table) {
+	else if (table)
 		flow_deleted(sweep, judge, table, key, (const struct flow *)room);
-	}
 	return 0;
 }
 
-static void begin_table(struct sweep *sweep, const struct conntrack_table *table, uint64_t now_ns)
+static void begin_table(struct sweep *sweep, const struct conntrack_table *table)
 {
 	if (table)
 		map_batch_rewind(&sweep->batch, table->fd, conntrack_key_size(table),
@@ -186,44 +123,17 @@ static void begin_table(struct sweep *sweep, const struct conntrack_table *table
 				 sizeof(struct fragment));
 	sweep->in_table = true;
 	sweep->seen = 0;
-	sweep->table_start_ns = now_ns;
-	memset(sweep->idle, 0, sizeof(sweep->idle));
 }
 
-/* Decides which @excess flows of the table that was just counted shall go. */
-static void plan_eviction(struct sweep *sweep, uint32_t excess)
+static void end_table(struct sweep *sweep, const struct conntrack_table *table, uint64_t now_ns)
 {
-	unsigned int class;
-
-	for (class = 0; class < SWEEP_CLASSES; class ++) {
-		unsigned int bucket = SWEEP_IDLE_BUCKETS;
-		uint32_t found = 0;
-
-		while (bucket && found < excess)
-			found += sweep->idle[class][--bucket];
-		sweep->quota[class] = found < excess ? found : excess;
-		sweep->newest_ns[class] = sweep->table_start_ns - idle_from_ns(bucket);
-		excess -= sweep->quota[class];
-	}
-}
-
-/* A table that turns out nearly full is gone over once more, to make room. */
-static void end_table(struct sweep *sweep, const struct conntrack_table *table)
-{
-	bool was_evicting = sweep->evicting;
-	uint64_t max = table ? table->max_entries : 0;
-
 	sweep->fill[sweep->at].entries = sweep->seen;
 	sweep->fill[sweep->at].known = true;
 	sweep->in_table = false;
-	sweep->evicting = false;
-	if (table && table->confirmed && !was_evicting &&
-	    sweep->seen > max * SWEEP_FULL_PERCENT / 100) {
-		plan_eviction(sweep, sweep->seen - max * SWEEP_GOAL_PERCENT / 100);
-		sweep->evicting = true;
-	} else {
-		sweep->at++;
-	}
+	if (sweep->relief && table && table->confirmed &&
+	    sweep->seen > (uint64_t)table->max_entries * RELIEF_FULL_PERCENT / 100)
+		relief_request(sweep->relief, sweep->at, RELIEF_FULL, now_ns);
+	sweep->at++;
 }
 
 /* One batch of the table the sweep is at. */
@@ -239,7 +149,7 @@ static int sweep_batch(struct sweep *sweep, const struct conntrack *conntrack,
 	int err;
 
 	if (!sweep->in_table)
-		begin_table(sweep, table, clock->now_ns);
+		begin_table(sweep, table);
 	err = map_batch_next(batch, max, error);
 	for (i = 0; !err && i < batch->count; i++)
 		err = sweep_entry(sweep, &judge, table, batch->keys + (size_t)i * batch->key_size,
@@ -247,12 +157,11 @@ static int sweep_batch(struct sweep *sweep, const struct conntrack *conntrack,
 	if (err) {
 		/* The other tables shall not wait for one that cannot be read. */
 		sweep->in_table = false;
-		sweep->evicting = false;
 		sweep->at++;
 		return err;
 	}
 	if (batch->done)
-		end_table(sweep, table);
+		end_table(sweep, table, clock->now_ns);
 	return 0;
 }
 
@@ -269,13 +178,13 @@ static uint64_t expected_entries(const struct sweep *sweep, const struct conntra
 }
 
 /*
- * Steps are spread so that a pass takes SWEEP_PASS_NS, or as long as its cost demands.  Making
- * room is worth more CPU time, and so is a table of mostly dead entries: the sweeper lags behind.
+ * Steps are spread so that a pass takes SWEEP_PASS_NS, or as long as its cost demands.  A table of
+ * mostly dead entries is worth more CPU time: the sweeper lags behind.
  */
 static uint64_t pause_ns(const struct sweep *sweep, const struct conntrack *conntrack,
 			 uint64_t entries, uint64_t removed, bool pass_done, uint64_t cost_ns)
 {
-	bool busy = sweep->evicting || removed > entries / 2;
+	bool busy = removed > entries / 2;
 	uint64_t percent = busy ? COST_PERCENT_BUSY : COST_PERCENT;
 	uint64_t for_cost_ns = cost_ns * (100 - percent) / percent;
 	uint64_t total = expected_entries(sweep, conntrack);
@@ -283,7 +192,7 @@ static uint64_t pause_ns(const struct sweep *sweep, const struct conntrack *conn
 
 	if (pass_done && entries >= total)
 		for_pass_ns = SWEEP_PASS_NS;
-	else if (total && !sweep->evicting)
+	else if (total)
 		for_pass_ns = SWEEP_PASS_NS * (entries < total ? entries : total) / total;
 	return for_cost_ns > for_pass_ns ? for_cost_ns : for_pass_ns;
 }
@@ -296,7 +205,7 @@ static uint64_t pause_ns(const struct sweep *sweep, const struct conntrack *conn
  * @max_entries: 1 or more, SWEEP_STEP_ENTRIES for instance; a bucket of the hash table is never
  *	split, so that a few more may be looked at
  * @wait_ns: when to call again: so that a pass takes 5 s, or longer where the sweeper would use
- *	more than 2 % of a core (20 % while it makes room or lags behind)
+ *	more than 2 % of a core (20 % while it lags behind)
  * @error: set on failure
  *
  * A step ends with the pass over all tables.  After a failure the next step goes on behind the

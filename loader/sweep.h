@@ -3,9 +3,8 @@
  * Removing what has expired from the connection tables and from fragments_v2, a piece at a time.
  *
  * The dataplane does not honour expired entries, so the sweeper is about room, not about
- * correctness: it may be late, or not run at all, and no packet is judged differently.  A table
- * of confirmed flows that is nearly full is relieved before it refuses new ones: closed flows go
- * first, then those that have been idle longest.
+ * correctness: it may be late, or not run at all, and no packet is judged differently.  Relief
+ * (relief.h) is asked for where a table of confirmed flows turns out nearly full.
  *
  * Invariant: an entry that was refreshed after it was looked at stays (see map_remove_if()).
  */
@@ -22,9 +21,8 @@
 #define SWEEP_STEP_ENTRIES 4096		 /* a good step: 2 ms, 15 ms if all of them go */
 #define SWEEP_PASS_NS	   5000000000ull /* a pass over everything, where that is cheap */
 #define SWEEP_GRACE_NS	   1000000000ull /* past the timeout; then the dataplane is sure to agree */
-#define SWEEP_FULL_PERCENT 90		 /* a confirmed table fuller than this is relieved */
-#define SWEEP_GOAL_PERCENT 85		 /* down to this */
-#define SWEEP_IDLE_BUCKETS 256
+
+struct relief;
 
 enum sweep_reason {
 	SWEEP_EXPIRED,
@@ -32,13 +30,6 @@ enum sweep_reason {
 };
 
 typedef void (*sweep_deleted)(void *arg, const struct flow_view *view, enum sweep_reason reason);
-
-/* Closed flows are of no more use to anyone; of the others the idle ones are the least. */
-enum sweep_class {
-	SWEEP_CLOSED,
-	SWEEP_OPEN,
-	SWEEP_CLASSES,
-};
 
 /* What a table held at the end of the last full pass over it. */
 struct sweep_fill {
@@ -52,34 +43,29 @@ struct sweep_fill {
  * @fragment_timeout_ns: as in struct config
  * @deleted: told about each flow that was deleted, NULL: nobody is
  * @arg: for @deleted
+ * @relief: asked for room in tables that are nearly full, NULL: nobody is
  * @fill: by index into conntrack.tables; behind the last table, of fragments_v2
  * @entries: looked at since sweep_init()
  * @cost_ns: CPU time spent on them
  * @expired: flows deleted for their age
- * @evicted: flows deleted for room
  */
 struct sweep {
 	int fragments_fd;
 	uint64_t fragment_timeout_ns;
 	sweep_deleted deleted;
 	void *arg;
+	struct relief *relief;
 	struct sweep_fill fill[CONNTRACK_TABLES + 1];
 	uint64_t entries;
 	uint64_t cost_ns;
 	uint64_t expired;
-	uint64_t evicted;
 
 	/* private to sweep.c */
 	struct map_batch batch;
 	size_t at;	  /* table being swept, conntrack.n: fragments_v2 */
 	bool in_table;	  /* batch is a walk over it that is not done */
-	bool evicting;	  /* this pass over the table makes room */
 	uint32_t seen;	  /* entries of this pass over the table that stay */
 	uint64_t removed; /* entries of all tables so far */
-	uint64_t table_start_ns;
-	uint64_t newest_ns[SWEEP_CLASSES]; /* evict what was last seen by then */
-	uint32_t quota[SWEEP_CLASSES];	   /* and this many at most */
-	uint32_t idle[SWEEP_CLASSES][SWEEP_IDLE_BUCKETS];
 };
 
 int sweep_init(struct sweep *sweep, struct error *error);

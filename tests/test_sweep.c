@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Removing expired flows and fragments, and making room, on real maps. */
+/* Removing expired flows and fragments, on real maps. */
 #include "flow_fixture.h"
 
 #include <errno.h>
@@ -7,13 +7,12 @@
 #include <stdatomic.h>
 
 #include "filter.h"
+#include "relief.h"
 #include "sweep.h"
 
 struct deletions {
 	unsigned int expired;
 	unsigned int evicted;
-	unsigned int closed; /* of the evicted */
-	uint64_t least_idle_ns;
 	struct flow_view last;
 };
 
@@ -25,10 +24,6 @@ static void note_deleted(void *arg, const struct flow_view *view, enum sweep_rea
 		deletions->expired++;
 	else
 		deletions->evicted++;
-	if (reason == SWEEP_EVICTED && view->state == FLOW_STATE_TIME_WAIT)
-		deletions->closed++;
-	if (view->idle_ns < deletions->least_idle_ns)
-		deletions->least_idle_ns = view->idle_ns;
 	deletions->last = *view;
 }
 
@@ -44,7 +39,6 @@ static struct sweep *sweep_new(struct fixture *f, struct deletions *deletions)
 	sweep->deleted = note_deleted;
 	sweep->arg = deletions;
 	memset(deletions, 0, sizeof(*deletions));
-	deletions->least_idle_ns = UINT64_MAX;
 	return sweep;
 }
 
@@ -237,98 +231,36 @@ static void old_fragments_are_removed(void **state)
 	fixture_free(f);
 }
 
-static void a_table_at_ninety_percent_is_left_alone(void **state)
+/* relief.h makes the room. */
+static void room_is_asked_for_in_confirmed_tables_that_are_nearly_full(void **state)
 {
-	struct flow flow = {.state = FLOW_STATE_ESTABLISHED};
-	struct fixture *f = fixture_new(1000);
+	static const struct {
+		uint32_t flows;
+		uint64_t idle_ns;
+		bool wanted;
+	} rows[] = {{960, 0, false}, {961, 0, true}, {1000, 100 * SECOND, false}};
+	struct flow flow = {.state = FLOW_STATE_UDP};
 	struct deletions deletions;
-	struct sweep *sweep = sweep_new(f, &deletions);
+	size_t i;
 
 	(void)state;
-	fixture_fill(f, 0, 900, &flow, 100 * SECOND);
-	sweep_pass(sweep, f, 4096);
-	assert_int_equal(deletions.evicted, 0);
-	assert_int_equal(udp4_entries(f), 900);
-	sweep_delete(sweep);
-	fixture_free(f);
-}
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fixture *f = fixture_new(1000);
+		struct sweep *sweep = sweep_new(f, &deletions);
+		struct relief relief;
+		size_t own = fixture_table(IPPROTO_UDP, IP_VERSION_4, false, true);
 
-static void closed_flows_make_room_before_any_open_one(void **state)
-{
-	struct flow open = {.state = FLOW_STATE_ESTABLISHED};
-	struct flow closed = {.state = FLOW_STATE_TIME_WAIT};
-	struct fixture *f = fixture_new(1000);
-	struct deletions deletions;
-	struct sweep *sweep = sweep_new(f, &deletions);
-
-	(void)state;
-	fixture_fill(f, 0, 850, &open, 10000 * SECOND);
-	fixture_fill(f, 850, 100, &closed, 1 * SECOND);
-	sweep_pass(sweep, f, 64);
-	assert_int_equal(deletions.evicted, 100);
-	assert_int_equal(deletions.closed, 100);
-	assert_int_equal(udp4_entries(f), 850);
-	assert_int_equal(sweep->evicted, 100);
-	sweep_delete(sweep);
-	fixture_free(f);
-}
-
-static void the_flows_idle_longest_make_room_next(void **state)
-{
-	struct flow open = {.state = FLOW_STATE_ESTABLISHED};
-	struct flow closed = {.state = FLOW_STATE_TIME_WAIT};
-	struct fixture *f = fixture_new(1000);
-	struct deletions deletions;
-	struct sweep *sweep = sweep_new(f, &deletions);
-	uint32_t i;
-
-	(void)state;
-	/* Idle times from 1 to 930 s; 20 closed ones, fresh. */
-	for (i = 0; i < 930; i++)
-		fixture_fill(f, i, 1, &open, (i + 1) * SECOND);
-	fixture_fill(f, 930, 20, &closed, 0);
-	sweep_pass(sweep, f, 4096);
-	assert_int_equal(deletions.evicted, 100);
-	assert_int_equal(deletions.closed, 20);
-	assert_int_equal(udp4_entries(f), 850);
-	sweep_delete(sweep);
-
-	/* The 80 longest are those above 850 s; a bucket is an eighth of a power of two wide. */
-	sweep = sweep_new(f, &deletions);
-	fixture_fill(f, 2000, 100, &open, 0);
-	sweep_pass(sweep, f, 4096);
-	assert_int_equal(deletions.evicted, 100);
-	assert_true(deletions.least_idle_ns > 650 * SECOND);
-	sweep_delete(sweep);
-	fixture_free(f);
-}
-
-static void the_unconfirmed_tier_is_never_relieved(void **state)
-{
-	struct flow_spec spec = {
-		.l4_proto = IPPROTO_UDP,
-		.unconfirmed = true,
-		.src = "10.0.0.1",
-		.dst = "10.0.0.2",
-		.flow = {.state = FLOW_STATE_UDP},
-	};
-	struct fixture *f = fixture_new(1024);
-	struct deletions deletions;
-	struct sweep *sweep;
-	unsigned int before;
-	int fd = f->conntrack.tables[fixture_table(IPPROTO_UDP, IP_VERSION_4, false, false)].fd;
-
-	(void)state;
-	for (spec.sport = 1; spec.sport <= 1024; spec.sport++)
-		fixture_add(f, &spec);
-	before = map_entries(fd, sizeof(struct flow_key4));
-	sweep = sweep_new(f, &deletions);
-	/* An LRU map displaces by itself; with any fill the sweeper has no business there. */
-	f->conntrack.tables[fixture_table(IPPROTO_UDP, IP_VERSION_4, false, false)].max_entries = 1;
-	sweep_pass(sweep, f, 4096);
-	assert_int_equal(map_entries(fd, sizeof(struct flow_key4)), before);
-	sweep_delete(sweep);
-	fixture_free(f);
+		relief_init(&relief);
+		sweep->relief = &relief;
+		f->conntrack.tables[own].max_entries = 1; /* an LRU map displaces by itself */
+		fixture_fill(f, 0, rows[i].flows, &flow, rows[i].idle_ns);
+		sweep_pass(sweep, f, 4096);
+		assert_int_equal(relief_is_wanted(&relief), rows[i].wanted);
+		assert_int_equal(deletions.evicted, 0);
+		relief_free(&relief);
+		sweep_delete(sweep);
+		fixture_free(f);
+	}
 }
 
 static void an_empty_pass_is_one_step_every_five_seconds(void **state)
@@ -535,10 +467,7 @@ int main(void)
 		cmocka_unit_test(the_deleted_flow_is_described),
 		cmocka_unit_test(steps_of_any_size_sweep_everything),
 		cmocka_unit_test(old_fragments_are_removed),
-		cmocka_unit_test(a_table_at_ninety_percent_is_left_alone),
-		cmocka_unit_test(closed_flows_make_room_before_any_open_one),
-		cmocka_unit_test(the_flows_idle_longest_make_room_next),
-		cmocka_unit_test(the_unconfirmed_tier_is_never_relieved),
+		cmocka_unit_test(room_is_asked_for_in_confirmed_tables_that_are_nearly_full),
 		cmocka_unit_test(an_empty_pass_is_one_step_every_five_seconds),
 		cmocka_unit_test(steps_wait_for_fifty_times_their_cost),
 		cmocka_unit_test(a_sweep_that_finds_mostly_dead_flows_hurries),
