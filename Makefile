@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# make            build ./shrike
+# make            build ./shrike; CC, CFLAGS, CPPFLAGS and LDFLAGS as usual
 # make deps       install what building and testing need (Debian, as root)
 # make test       unit, kernel and end-to-end tests (as root); KERNELS=1: and test-kernels
 # make test-kernels  the same on Debian's kernels with WireGuard, booted in QEMU; ALL=1: all of them
@@ -11,8 +11,11 @@
 # make fuzz T=60  random packets: the programs against a model of them (as root)
 # make fuzz-parsers T=60           libFuzzer: policy and scenario files, packets of peers
 # make format     as .clang-format says; make check-format is a test
-# make install    DESTDIR= PREFIX=/usr/local
+# make install    DESTDIR= PREFIX=/usr/local; make uninstall removes what it has installed
+# make dist       build/shrike-VERSION.tar.gz, of the files that git knows
+# make help       these lines
 # V=1 shows the commands.  SANITIZE=1 builds with address and undefined behaviour sanitizers.
+# WERROR=1 makes warnings errors, as continuous integration does.
 
 CC ?= gcc
 CLANG ?= clang
@@ -29,31 +32,43 @@ say =
 endif
 
 CFLAGS ?= -O2 -g
-C_FLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -MMD -MP \
-	   -Iinclude -Iloader -Iloader/policy -I$(B) -isystem /usr/include/libnl3 $(CFLAGS)
-BPF_FLAGS := -target bpf -mcpu=v3 -g -O2 -Wall -Wextra -Werror -Wno-unused-parameter \
-	     -fno-jump-tables -MMD -MP -Iinclude -Ivmlinux -Ibpf
+# Where the tree lies is written nowhere, so that the same files give the same bytes everywhere.  The
+# compilers name the folder as PWD does, which may lead through a symbolic link.
+export PWD := $(CURDIR)
+COMMON_FLAGS := -Wall -Wextra $(if $(filter 1,$(WERROR)),-Werror) -ffile-prefix-map=$(CURDIR)=.
+# glibc checks buffers only in what is optimized; whoever builds may ask for another level
+OPTIMIZED := $(filter-out -O0,$(lastword $(filter -O%,$(CFLAGS))))
+FORTIFY := $(if $(OPTIMIZED),$(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),,\
+	   -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+HARDENING := $(FORTIFY) -fstack-protector-strong -fPIE
+PLAIN_FLAGS := -std=gnu11 -D_GNU_SOURCE $(COMMON_FLAGS) -Iinclude -Iloader -Iloader/policy -I$(B) \
+	       -isystem $(SYSROOT)/usr/include/libnl3 $(if $(SYSROOT),--sysroot=$(SYSROOT))
+C_FLAGS = $(PLAIN_FLAGS) $(HARDENING) $(CPPFLAGS) $(CFLAGS)
+DEPENDENCIES := -MMD -MP
+BPF_FLAGS := -target bpf -mcpu=v3 -g -O2 $(COMMON_FLAGS) -Wno-unused-parameter -fno-jump-tables \
+	     $(DEPENDENCIES) -Iinclude -Ivmlinux -Ibpf
+LINK_FLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) -pie -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
 LIBS := -lbpf -lelf -lz -lxdp -lnl-route-3 -lnl-3 -lfyaml -ljansson -lpcap -lseccomp
 ifeq ($(SANITIZE),1)
 # gcc 12 sees values that may be uninitialized where there are none, once it has instrumented
-C_FLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer -Wno-maybe-uninitialized \
-	   -Wno-format-truncation
-LDFLAGS += -fsanitize=address,undefined
+HARDENING := -fsanitize=address,undefined -fno-omit-frame-pointer -Wno-maybe-uninitialized \
+	     -Wno-format-truncation -fPIE
+LINK_FLAGS += -fsanitize=address,undefined
 # undefined behaviour, too, fails the test that shows it
 export UBSAN_OPTIONS := halt_on_error=1:print_stacktrace=1:$(UBSAN_OPTIONS)
 endif
 
 BPF_OBJS := $(patsubst bpf/%.bpf.c,$(B)/bpf/%.o,$(sort $(wildcard bpf/*.bpf.c)))
-SRCS := $(filter-out loader/main.c loader/cmd_%.c,$(wildcard loader/*.c loader/*/*.c))
+SRCS := $(filter-out loader/main.c loader/cmd_%.c,$(sort $(wildcard loader/*.c loader/*/*.c)))
 OBJS := $(SRCS:%.c=$(B)/%.o)
-CMD_OBJS := $(patsubst %.c,$(B)/%.o,loader/main.c $(wildcard loader/cmd_*.c))
+CMD_OBJS := $(patsubst %.c,$(B)/%.o,loader/main.c $(sort $(wildcard loader/cmd_*.c)))
 TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
 TOOLS := $(patsubst selftests/tools/%.c,$(B)/tools/%,$(wildcard selftests/tools/*.c))
 PROBES := $(patsubst tests/bpf/%.bpf.c,$(B)/tests/%.skel.h,$(wildcard tests/bpf/*.bpf.c))
 TEST_PARTS := $(patsubst tests/%.c,$(B)/tests/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
 
-.PHONY: all shrike check-tools deps test test-kernels unit e2e soak demo install clean format check-format \
-	tools bench bench-report
+.PHONY: all help shrike check-tools deps test test-kernels unit e2e soak \
+	demo install uninstall dist clean format check-format tools bench bench-report
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -61,6 +76,9 @@ all: shrike
 
 shrike: $(B)/shrike
 	$(Q)ln -sf $< $@
+
+help:
+	@sed -n '/^# make/,/^$$/s/^# *//p' Makefile
 
 # --- what the build needs: each with the package that holds it ---------------------------------
 
@@ -79,12 +97,11 @@ HEADERS := bpf/libbpf.h:libbpf-dev libelf.h:libelf-dev zlib.h:zlib1g-dev \
 
 check-tools:
 	@missing=; \
-	command -v $(CC) >/dev/null || missing="$$missing gcc"; \
+	command -v $(firstword $(CC)) >/dev/null || missing="$$missing gcc"; \
 	command -v $(CLANG) >/dev/null || missing="$$missing clang"; \
 	[ -n "$(BPFTOOL)" ] || missing="$$missing bpftool"; \
 	for h in $(HEADERS); do \
-		echo "#include <$${h%%:*}>" | $(CC) -E -x c - >/dev/null 2>&1 || \
-		echo "#include <$${h%%:*}>" | $(CC) -isystem /usr/include/libnl3 -E -x c - \
+		echo "#include <$${h%%:*}>" | $(CC) $(PLAIN_FLAGS) $(CPPFLAGS) -E -x c - \
 			>/dev/null 2>&1 || missing="$$missing $${h##*:}"; \
 	done; \
 	[ -z "$$missing" ] || { \
@@ -118,16 +135,16 @@ $(B)/sk_lookup.skel.h: $(B)/bpf/forward/sk_lookup.o
 
 $(B)/%.o: %.c | check-tools
 	@mkdir -p $(@D)
-	$(call say,CC,$<) $(CC) $(C_FLAGS) -c $< -o $@
+	$(call say,CC,$<) $(CC) $(C_FLAGS) $(DEPENDENCIES) -c $< -o $@
 
 $(OBJS) $(CMD_OBJS): | $(B)/shrike.skel.h $(B)/sk_lookup.skel.h
 
 $(B)/libshrike.a: $(OBJS)
 	@rm -f $@
-	$(call say,AR,$@) $(AR) rcs $@ $^
+	$(call say,AR,$@) $(AR) rcsD $@ $^
 
 $(B)/shrike: $(CMD_OBJS) $(B)/libshrike.a
-	$(call say,LD,$@) $(CC) $(LDFLAGS) $^ -o $@ $(LIBS)
+	$(call say,LD,$@) $(CC) $(LINK_FLAGS) $^ -o $@ $(LIBS)
 
 # --- tests ------------------------------------------------------------------------------------
 
@@ -143,14 +160,14 @@ $(PROBES): $(B)/tests/%.skel.h: $(B)/tests/%.bpf.o
 
 $(B)/tests/%.o: tests/%.c | check-tools $(PROBES)
 	@mkdir -p $(@D)
-	$(call say,CC,$<) $(CC) $(C_FLAGS) -Itests -I$(B)/tests -c $< -o $@
+	$(call say,CC,$<) $(CC) $(C_FLAGS) $(DEPENDENCIES) -Itests -I$(B)/tests -c $< -o $@
 
 $(B)/tests/test_%: $(B)/tests/test_%.o $(TEST_PARTS) $(B)/libshrike.a
-	$(call say,LD,$@) $(CC) $(LDFLAGS) $^ -o $@ $(LIBS) -lcmocka
+	$(call say,LD,$@) $(CC) $(LINK_FLAGS) $^ -o $@ $(LIBS) -lcmocka
 
 $(B)/tools/%: selftests/tools/%.c | check-tools
 	@mkdir -p $(@D)
-	$(call say,CC,$<) $(CC) $(C_FLAGS) $< -o $@ -lbpf
+	$(call say,CC,$<) $(CC) $(C_FLAGS) $(DEPENDENCIES) $(LINK_FLAGS) $< -o $@ -lbpf
 
 tools: $(TOOLS)
 
@@ -184,7 +201,7 @@ test-kernels:
 
 $(B)/kernels/verify: selftests/kernels/verify.c $(B)/libshrike.a
 	@mkdir -p $(@D)
-	$(call say,LD,$@) $(CC) $(C_FLAGS) $(LDFLAGS) $(filter %.c %.a,$^) -o $@ $(LIBS)
+	$(call say,LD,$@) $(CC) $(C_FLAGS) $(DEPENDENCIES) $(LINK_FLAGS) $(filter %.c %.a,$^) -o $@ $(LIBS)
 
 demo:
 	$(Q)$(MAKE) --no-print-directory deps
@@ -209,11 +226,11 @@ PARSERS := $(wildcard loader/policy/*.c loader/scenario/*.c) loader/error.c load
 	$(addprefix loader/forward/,ip.c reassemble.c coalesce.c)
 
 $(FUZZ)/fuzz: $(FUZZ)/fuzz.o $(TEST_PARTS) $(B)/libshrike.a
-	$(call say,LD,$@) $(CC) $(LDFLAGS) $^ -o $@ $(LIBS) -lcmocka
+	$(call say,LD,$@) $(CC) $(LINK_FLAGS) $^ -o $@ $(LIBS) -lcmocka
 
 $(FUZZ)/fuzz_%: tests/programs/fuzz_%.c $(PARSERS) $(B)/libshrike.a
 	@mkdir -p $(@D)
-	$(call say,LD,$@) $(CLANG) $(filter-out -MMD -MP,$(C_FLAGS)) $^ -o $@ $(LIBS) \
+	$(call say,LD,$@) $(CLANG) $(PLAIN_FLAGS) $(CFLAGS) $^ -o $@ $(LIBS) \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 
 fuzz: $(FUZZ)/fuzz
@@ -256,7 +273,7 @@ $(B)/bench/trace: $(B)/bench/untraced.skel.h
 $(B)/bench/inject: $(B)/bench/inject.skel.h
 
 $(B)/bench/%: selftests/bench/%.c $(BENCH_PARTS) $(B)/bench/rotate.skel.h $(PROBES) $(B)/libshrike.a
-	$(call say,LD,$@) $(CC) $(filter-out -MMD -MP,$(C_FLAGS)) $(LDFLAGS) -Itests -I$(B)/tests \
+	$(call say,LD,$@) $(CC) $(C_FLAGS) $(LINK_FLAGS) -Itests -I$(B)/tests \
 		-I$(B)/bench $(filter %.c,$^) $(filter %.a,$^) -o $@ $(LIBS)
 
 $(B)/bench/acl: $(addprefix selftests/bench/,peers.c flat.c nft.c nft_rules.c) $(B)/bench/linear.skel.h
@@ -272,16 +289,32 @@ bench-report:
 
 # --- the rest ---------------------------------------------------------------------------------
 
+MAN_PAGES := $(wildcard docs/man/*.[1-8])
+VERSION = $(shell sed -n 's/.*SHRIKE_VERSION "\(.*\)"/\1/p' loader/version.h)
+SBIN := $(PREFIX)/sbin
+MAN := $(PREFIX)/share/man
+COMPLETION := $(PREFIX)/share/bash-completion/completions/shrike
+UNIT := $(PREFIX)/lib/systemd/system/shrike@.service
+
 install: shrike
-	install -D -m 0755 $(B)/shrike $(DESTDIR)$(PREFIX)/sbin/shrike
-	$(Q)for page in docs/man/*.[1-8]; do \
-		install -D -m 0644 $$page \
-			$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
-	install -D -m 0644 dist/shrike.bash-completion \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/shrike
-	$(Q)mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|@SBINDIR@|$(PREFIX)/sbin|' dist/shrike@.service \
-		>$(DESTDIR)$(PREFIX)/lib/systemd/system/shrike@.service
+	install -D -m 0755 $(B)/shrike $(DESTDIR)$(SBIN)/shrike
+	$(Q)for page in $(MAN_PAGES); do \
+		install -D -m 0644 $$page $(DESTDIR)$(MAN)/man$${page##*.}/$${page##*/} || exit 1; done
+	install -D -m 0644 dist/shrike.bash-completion $(DESTDIR)$(COMPLETION)
+	$(Q)mkdir -p $(DESTDIR)$(dir $(UNIT))
+	sed 's|@SBINDIR@|$(SBIN)|' dist/shrike@.service >$(DESTDIR)$(UNIT)
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(SBIN)/shrike $(COMPLETION) $(UNIT) \
+		$(foreach page,$(MAN_PAGES),$(MAN)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))))
+
+# as git knows them, changes that are not committed included; the same files give the same bytes
+dist:
+	$(Q)mkdir -p build
+	$(Q)git ls-files -z | tar --null --files-from=- --create --sort=name --owner=0 --group=0 \
+		--numeric-owner --mtime=@$$(git log -1 --format=%ct) --mode=go=u,go-w \
+		--transform='s,^,shrike-$(VERSION)/,' | gzip -n -9 >build/shrike-$(VERSION).tar.gz
+	@echo build/shrike-$(VERSION).tar.gz
 
 C_FILES = $(shell find bpf include loader selftests tests -name '*.[ch]')
 
