@@ -3,7 +3,9 @@
 # make            build ./shrike; CC, CFLAGS, CPPFLAGS and LDFLAGS as usual
 # make deps       install what building and testing need (Debian, as root)
 # make test       unit, kernel and end-to-end tests (as root); KERNELS=1: and test-kernels
+# make test-all   what a push does not wait for: all of that on all kernels, and test-build (as root)
 # make test-kernels  the same on Debian's kernels with WireGuard, booted in QEMU; ALL=1: all of them
+# make test-build    do two folders give one binary, is it hardened, does it cross build and install?
 # make test-rules N=1000000        random packets: the rule engine against an oracle (as root)
 # make soak       the fault, flood and forwarder tests in their long form, over an hour (as root)
 # make demo       see it work in a lab of network namespaces (as root)
@@ -13,6 +15,7 @@
 # make format     as .clang-format says; make check-format is a test
 # make install    DESTDIR= PREFIX=/usr/local; make uninstall removes what it has installed
 # make dist       build/shrike-VERSION.tar.gz, of the files that git knows
+# make cross-arm64   build/arm64/shrike, with Debian's compiler and libraries
 # make help       these lines
 # V=1 shows the commands.  SANITIZE=1 builds with address and undefined behaviour sanitizers.
 # WERROR=1 makes warnings errors, as continuous integration does.
@@ -67,7 +70,7 @@ TOOLS := $(patsubst selftests/tools/%.c,$(B)/tools/%,$(wildcard selftests/tools/
 PROBES := $(patsubst tests/bpf/%.bpf.c,$(B)/tests/%.skel.h,$(wildcard tests/bpf/*.bpf.c))
 TEST_PARTS := $(patsubst tests/%.c,$(B)/tests/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
 
-.PHONY: all help shrike check-tools deps test test-kernels unit e2e soak \
+.PHONY: all help shrike check-tools deps cross-arm64 test test-all test-build test-kernels unit e2e soak \
 	demo install uninstall dist clean format check-format tools bench bench-report
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -146,6 +149,18 @@ $(B)/libshrike.a: $(OBJS)
 $(B)/shrike: $(CMD_OBJS) $(B)/libshrike.a
 	$(call say,LD,$@) $(CC) $(LINK_FLAGS) $^ -o $@ $(LIBS)
 
+# libraries of that architecture come from Debian's packages, and are not installed
+CROSS := build/arm64
+CROSS_DEPS := gcc-aarch64-linux-gnu
+CROSS_LIBS := libc6-dev $(filter %-dev,$(BUILD_DEPS))
+
+cross-arm64:
+	@command -v aarch64-linux-gnu-gcc >/dev/null || \
+		{ echo "shrike: this Debian package is missing: $(CROSS_DEPS)" >&2; exit 1; }
+	$(Q)sysroot=$$(selftests/build/sysroot arm64 $(CROSS_LIBS)) && \
+		$(MAKE) --no-print-directory B=$(CROSS) SYSROOT="$$sysroot" CC=aarch64-linux-gnu-gcc \
+			AR=aarch64-linux-gnu-ar $(CROSS)/shrike
+
 # --- tests ------------------------------------------------------------------------------------
 
 $(B)/tests/%.bpf.o: $(B)/tests/%.part.o $(B)/bpf/classify.o
@@ -186,6 +201,10 @@ test:
 	$(Q)$(MAKE) --no-print-directory deps $(if $(KERNELS),TEST_DEPS="$(TEST_DEPS) $(KERNEL_DEPS)")
 	$(Q)$(MAKE) --no-print-directory shrike tools $(TESTS) $(FUZZERS) $(B)/kernels/verify
 	$(Q)$(TEST_ENV) FUZZERS="$(FUZZERS)" $(if $(KERNELS),KERNEL_TESTS="$(KERNEL_TESTS)") selftests/all $(TESTS)
+
+test-build:
+	$(Q)$(MAKE) --no-print-directory deps TEST_DEPS="$(CROSS_DEPS)"
+	$(Q)selftests/build/run
 
 # one after the other: each is to have the machine for itself
 soak:
