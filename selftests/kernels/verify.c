@@ -2,7 +2,7 @@
 /*
  * Does this kernel's verifier take every variant of the programs, and at what cost?
  *
- *	verify BUDGET-FILE KERNEL
+ *	verify [-p] BUDGET-FILE KERNEL
  *
  * Builds, without attaching, a generation per combination of hook, link header, NAT, tracing,
  * routing and form of the rule tables, and asks the kernel how many instructions its verifier
@@ -10,6 +10,9 @@
  * cost; KERNEL is "6.1" or "*" for all, and the last line that fits counts.  A program without one
  * fails.  A line per variant, the dearest of each program, and
  * "N passed, N failed, N skipped"; exit status 0 if none failed.
+ *
+ * -p tries as few variants as hold every pair of features that any variant has (a form of the rules
+ * and a hook, a hook and a link), and the dearest, for machines on which each takes a second.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -24,7 +27,11 @@
 #include "generation.h"
 #include "shrike.skel.h"
 
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
 #define PROGRAMS_MAX 16
+#define VARIANTS_MAX 128
+#define VALUES_MAX   8 /* of a feature */
 #define ETHERNET     14
 
 struct variant {
@@ -199,44 +206,162 @@ static int try_variant(const struct variant *variant, const struct policy *polic
 	return err;
 }
 
+/* The policies, the dearest first. */
+static const struct variant policies[] = {
+	{.n_rules = 20000, .stateful = true, .nat = true},
+	{.n_rules = 4000, .stateful = true, .nat = true},
+	{.n_rules = 10, .stateful = true, .nat = true},
+	{.n_rules = 10, .stateful = true},
+	{.n_rules = 10},
+};
+
+static const enum routing routings[] = {ROUTING_NATIVE, ROUTING_USERSPACE, ROUTING_DISABLED};
+
 /* What is switched on in the combinations that are tried with each policy, routing and hook. */
 static const struct {
 	bool trace;
 	bool dry_run;
 } uses[] = {
-	{.trace = false},
 	{.trace = true},
 	{.trace = true, .dry_run = true},
+	{.trace = false},
 };
 
-static void try_policy(struct variant variant, unsigned int *passed, unsigned int *failed)
+/* A variant by its features, each an index into the values that it may have. */
+enum feature {
+	FEATURE_POLICY,
+	FEATURE_HOOK,
+	FEATURE_LINK,
+	FEATURE_ROUTING,
+	FEATURE_USE,
+	N_FEATURES,
+};
+
+static const unsigned int n_values[N_FEATURES] = {ARRAY_SIZE(policies), 2, 2, ARRAY_SIZE(routings),
+						  ARRAY_SIZE(uses)};
+
+struct choice {
+	unsigned int value[N_FEATURES];
+	bool is_tried;
+};
+
+static struct choice choices[VARIANTS_MAX];
+static size_t n_choices;
+
+static struct variant variant_of(const struct choice *choice)
 {
-	static const enum routing routings[] = {ROUTING_NATIVE, ROUTING_USERSPACE,
-						ROUTING_DISABLED};
+	const unsigned int *value = choice->value;
+	struct variant variant = policies[value[FEATURE_POLICY]];
+
+	variant.hook = value[FEATURE_HOOK] ? HOOK_TC : HOOK_XDP;
+	variant.l2_len = value[FEATURE_LINK] ? 0 : ETHERNET;
+	variant.routing = routings[value[FEATURE_ROUTING]];
+	variant.trace = uses[value[FEATURE_USE]].trace;
+	variant.dry_run = uses[value[FEATURE_USE]].dry_run;
+	return variant;
+}
+
+/* What costs nothing by itself is not tried with all that does. */
+static bool is_worth_it(const struct variant *variant)
+{
+	if (variant->routing != ROUTING_NATIVE && (variant->trace || variant->nat))
+		return false;
+	return !variant->trace || (variant->n_rules != 4000 && variant->stateful);
+}
+
+/* List the combinations of all features that are worth to be tried. */
+static void list_choices(void)
+{
+	unsigned int n = 1;
+
+	for (int feature = 0; feature < N_FEATURES; feature++)
+		n *= n_values[feature];
+	for (unsigned int i = 0; i < n && n_choices < VARIANTS_MAX; i++) {
+		struct choice *choice = &choices[n_choices];
+		struct variant variant;
+		unsigned int rest = i;
+
+		for (int feature = N_FEATURES - 1; feature >= 0; feature--) {
+			choice->value[feature] = rest % n_values[feature];
+			rest /= n_values[feature];
+		}
+		choice->is_tried = true;
+		variant = variant_of(choice);
+		if (is_worth_it(&variant))
+			n_choices++;
+	}
+}
+
+/* Count the pairs of features of @choice that are new to @seen, and with @note put them there. */
+static unsigned int new_pairs(const struct choice *choice, bool *seen, bool note)
+{
+	unsigned int n = 0;
+
+	for (unsigned int a = 0; a < N_FEATURES; a++)
+		for (unsigned int b = 0; b < a; b++) {
+			unsigned int pair = (a * N_FEATURES + b) * VALUES_MAX * VALUES_MAX +
+					    choice->value[a] * VALUES_MAX + choice->value[b];
+
+			n += !seen[pair];
+			seen[pair] |= note;
+		}
+	return n;
+}
+
+/* The most that can be switched on; @choice has the first value of all that decide about it. */
+static bool is_dearest(const struct choice *choice)
+{
+	return !choice->value[FEATURE_POLICY] && !choice->value[FEATURE_ROUTING] &&
+	       !choice->value[FEATURE_USE];
+}
+
+/* Leave the choices that hold all pairs: again and again the one that holds the most new ones. */
+static void leave_pairs(void)
+{
+	static bool seen[N_FEATURES * N_FEATURES * VALUES_MAX * VALUES_MAX];
+	unsigned int most;
+
+	for (size_t i = 0; i < n_choices; i++) {
+		choices[i].is_tried = is_dearest(&choices[i]);
+		if (choices[i].is_tried)
+			new_pairs(&choices[i], seen, true);
+	}
+	do {
+		size_t best = 0;
+
+		most = 0;
+		for (size_t i = 0; i < n_choices; i++) {
+			unsigned int n = new_pairs(&choices[i], seen, false);
+
+			if (n > most) {
+				most = n;
+				best = i;
+			}
+		}
+		if (most) {
+			new_pairs(&choices[best], seen, true);
+			choices[best].is_tried = true;
+		}
+	} while (most);
+}
+
+static void try_policy(unsigned int index, unsigned int *passed, unsigned int *failed)
+{
 	struct policy *policy = NULL;
 	struct error error = {};
-	int err = make_policy(&variant, &policy, &error);
+	int err = make_policy(&policies[index], &policy, &error);
 
 	if (err) {
-		printf("not ok verifier policy of %u rules: %s\n", variant.n_rules, error.text);
+		printf("not ok verifier policy of %u rules: %s\n", policies[index].n_rules,
+		       error.text);
 		++*failed;
 		return;
 	}
-	for (int i = 0; i < 2 * 2 * 3 * 3; i++) {
-		variant.hook = i & 1 ? HOOK_TC : HOOK_XDP;
-		variant.l2_len = i & 2 ? 0 : ETHERNET;
-		variant.routing = routings[i / 4 % 3];
-		variant.trace = uses[i / 12].trace;
-		variant.dry_run = uses[i / 12].dry_run;
-		/* what costs nothing by itself is not tried with all that does */
-		if (variant.routing != ROUTING_NATIVE && (variant.trace || variant.nat))
-			continue;
-		if (variant.trace && (variant.n_rules == 4000 || !variant.stateful))
-			continue;
-		if (try_variant(&variant, policy))
-			++*failed;
-		else
-			++*passed;
+	for (size_t i = 0; i < n_choices; i++) {
+		struct variant variant = variant_of(&choices[i]);
+
+		if (choices[i].is_tried && choices[i].value[FEATURE_POLICY] == index)
+			++*(try_variant(&variant, policy) ? failed : passed);
 	}
 	policy_free(policy);
 }
@@ -254,28 +379,25 @@ static void hold_to_budget(const struct program_cost *cost, unsigned int *passed
 
 int main(int argc, char **argv)
 {
-	static const struct variant policies[] = {
-		{.n_rules = 10, .stateful = true, .nat = true},
-		{.n_rules = 4000, .stateful = true, .nat = true},
-		{.n_rules = 20000, .stateful = true, .nat = true},
-		{.n_rules = 10, .stateful = true},
-		{.n_rules = 10},
-	};
+	bool pairs = argc == 4 && !strcmp(argv[1], "-p");
 	unsigned int passed = 0, failed = 0;
 	int err;
 
-	if (argc != 3) {
-		fputs("usage: verify BUDGET-FILE KERNEL\n", stderr);
+	if (argc != 3 + pairs) {
+		fputs("usage: verify [-p] BUDGET-FILE KERNEL\n", stderr);
 		return 2;
 	}
-	err = read_budget(argv[1], argv[2]);
+	err = read_budget(argv[1 + pairs], argv[2 + pairs]);
 	if (err) {
-		fprintf(stderr, "verify: %s: %s\n", argv[1], strerror(-err));
+		fprintf(stderr, "verify: %s: %s\n", argv[1 + pairs], strerror(-err));
 		return 2;
 	}
 	generation_verbose(false);
-	for (size_t i = 0; i < sizeof(policies) / sizeof(*policies); i++)
-		try_policy(policies[i], &passed, &failed);
+	list_choices();
+	if (pairs)
+		leave_pairs();
+	for (unsigned int i = 0; i < ARRAY_SIZE(policies); i++)
+		try_policy(i, &passed, &failed);
 	for (size_t i = 0; i < n_costs; i++)
 		hold_to_budget(&costs[i], &passed, &failed);
 	printf("%u passed, %u failed, 0 skipped\n", passed, failed);
