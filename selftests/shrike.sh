@@ -4,7 +4,7 @@
 
 # shrike ARGUMENT...: in the router's network namespace, with the test's bpffs
 shrike() {
-	in_ns "$ROUTER" timeout $((30 * ${SLOWNESS:-1})) "$SHRIKE" "$@"
+	in_ns "$ROUTER" timeout $((60 * ${SLOWNESS:-1})) "$SHRIKE" "$@"
 }
 
 # policy NAME: standard input becomes $T/NAME.yaml, after the version

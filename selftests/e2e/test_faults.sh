@@ -3,7 +3,7 @@
 # What goes wrong around shrike, under traffic: nothing allowed may be lost, nothing refused let in.
 # `make soak` repeats each fault more often (rounds).
 
-tests "veth tun" \
+alone "veth tun" \
 	run_may_be_killed_at_any_moment \
 	the_device_may_vanish_and_return_again_and_again \
 	an_address_may_go_and_come_back \

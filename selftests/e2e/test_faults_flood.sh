@@ -4,7 +4,7 @@
 # makes, against 50,000 established connections.  They are routed to a blackhole, so that nobody
 # answers them.  The parameter is what the flood consists of; `make soak` floods for longer.
 
-tests "syn udp icmp fragment" \
+alone "syn udp icmp fragment" \
 	a_flood_displaces_no_established_connection
 
 CONNECTIONS=50000

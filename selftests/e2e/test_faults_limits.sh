@@ -6,11 +6,12 @@
 tests "veth" \
 	a_command_without_descriptors_changes_nothing \
 	a_command_without_memory_changes_nothing \
-	run_catches_up_when_it_has_descriptors_again \
 	what_cannot_be_written_is_an_error
 
 tests "veth tun" \
 	a_full_connection_table_loses_no_connection_in_use
+alone "veth" \
+	run_catches_up_when_it_has_descriptors_again
 
 PORT_8001='{id: web, action: allow, source: [any], protocol: tcp, destination_ports: [8001]}'
 

@@ -34,17 +34,17 @@ test_an_answer_opens_nothing_after_its_entry_was_flushed() {
 	counters_agree wt0
 }
 
-# late_server NAME: answers one datagram to port 5000 of $LAN_IP once $T/NAME.go is there
+# late_server NAME: answers one datagram to port 5000 of $LAN_IP once the pipe $T/NAME.go is closed
 late_server() {
+	mkfifo "$T/$1.go"
 	start "$1" "$LAN" python3 -c "
-import os, socket, time
+import socket
 server = socket.socket(socket.AF_INET6 if ':' in '$LAN_IP' else socket.AF_INET, socket.SOCK_DGRAM)
 server.bind(('$LAN_IP', 5000))
 print('ready', flush=True)
 data, peer = server.recvfrom(2000)
 print('asked', flush=True)
-while not os.path.exists('$T/$1.go'):
-    time.sleep(0.01)
+open('$T/$1.go').read()
 server.sendto(data, peer)"
 	wait_for grep -q ready "$T/$1.out"
 }

@@ -4,7 +4,6 @@
 
 tests "veth tun" \
 	two_interfaces_hold_different_policies \
-	an_address_added_elsewhere_is_local_within_a_second \
 	a_flow_is_judged_again_when_its_address_moves \
 	an_interface_that_is_created_again_is_protected_again \
 	a_second_run_is_refused \
@@ -12,6 +11,8 @@ tests "veth tun" \
 
 tests "none" \
 	an_interface_that_does_not_exist_is_an_error
+alone "veth tun" \
+	an_address_added_elsewhere_is_local_within_a_second
 
 allow_port() {
 	policy "$1" <<-EOF

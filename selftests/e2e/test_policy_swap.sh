@@ -3,7 +3,7 @@
 # Policies that take each other's place under traffic from many sockets.  Both allow it, by another
 # rule, and both know both rules, so hits carry over: their sum says how often a packet was judged.
 
-tests "veth tun" \
+alone "veth tun" \
 	of_two_policies_each_packet_is_judged_by_exactly_one \
 	a_connection_is_judged_once_by_each_policy
 
