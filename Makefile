@@ -197,10 +197,18 @@ e2e: shrike tools
 KERNEL_TESTS := $(addprefix $(B)/tests/test_,simulate addresses conntrack sweep fuzz $(if $(ALL),classify))
 TEST_ENV = SHRIKE=$(CURDIR)/$(B)/shrike TOOLS=$(CURDIR)/$(B)/tools VERIFY=$(CURDIR)/$(B)/kernels/verify
 
+# as many jobs as there are processors, unless who calls make has said how many
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j $(shell nproc))
+
 test:
-	$(Q)$(MAKE) --no-print-directory deps $(if $(KERNELS),TEST_DEPS="$(TEST_DEPS) $(KERNEL_DEPS)")
-	$(Q)$(MAKE) --no-print-directory shrike tools $(TESTS) $(FUZZERS) $(B)/kernels/verify
-	$(Q)$(TEST_ENV) FUZZERS="$(FUZZERS)" $(if $(KERNELS),KERNEL_TESTS="$(KERNEL_TESTS)") selftests/all $(TESTS)
+	$(Q)$(MAKE) --no-print-directory deps \
+		TEST_DEPS="$(TEST_DEPS) $(if $(KERNELS),$(KERNEL_DEPS)) $(if $(ALL),$(CROSS_DEPS))"
+	$(Q)$(MAKE) --no-print-directory $(JOBS) shrike tools $(TESTS) $(FUZZERS) $(B)/kernels/verify
+	$(Q)$(TEST_ENV) FUZZERS="$(FUZZERS)" $(if $(KERNELS),KERNEL_TESTS="$(KERNEL_TESTS)") \
+		$(if $(ALL),WHOLE=1) selftests/all $(TESTS)
+
+test-all:
+	$(Q)$(MAKE) --no-print-directory test KERNELS=1 ALL=1
 
 test-build:
 	$(Q)$(MAKE) --no-print-directory deps TEST_DEPS="$(CROSS_DEPS)"

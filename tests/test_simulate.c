@@ -106,6 +106,19 @@ static size_t run_scenario(const struct scenario *scenario, size_t *n_expectatio
 	return failed;
 }
 
+/* Where all is emulated a scenario takes seconds: there half of them run on each hook. */
+static bool in_halves(void)
+{
+	const char *whole = getenv("WHOLE");
+
+	return getenv("SLOWNESS") && (!whole || !*whole);
+}
+
+static bool is_for_the_other_hook(size_t index, const struct place *place)
+{
+	return in_halves() && index % 2 != (place->hook == POLICY_HOOK_TC);
+}
+
 static void every_scenario_holds(void **state)
 {
 	size_t failed = 0, n_expectations = 0;
@@ -118,13 +131,13 @@ static void every_scenario_holds(void **state)
 	for (size_t i = 0; i < files.gl_pathc; i++) {
 		if (scenario_load(files.gl_pathv[i], &scenario, &error))
 			fail_msg("%s", error.text);
-		if (move_to(scenario, *state))
+		if (!is_for_the_other_hook(i, *state) && move_to(scenario, *state))
 			failed += run_scenario(scenario, &n_expectations);
 		scenario_free(scenario);
 	}
 	globfree(&files);
 	print_message("%zu expectations\n", n_expectations);
-	assert_true(n_expectations > 200);
+	assert_true(n_expectations > (in_halves() ? 50 : 200));
 	assert_int_equal(failed, 0);
 }
 
