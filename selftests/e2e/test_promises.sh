@@ -5,6 +5,7 @@
 
 tests "file" \
 	help_manual_and_completion_agree \
+	the_manual_of_scenarios_has_every_key_and_an_example_that_holds \
 	mistakes_are_one_line_and_status_2 \
 	pins_are_those_of_the_manual
 
@@ -62,6 +63,23 @@ test_help_manual_and_completion_agree() {
 		done
 	done < <(commands)
 	[ "$n" -ge 20 ] || die "only $n commands were found"
+}
+
+# scenario_keys: that the parser knows, from its tables of fields
+scenario_keys() {
+	find "$TREE/loader" \( -name scenario.c -o -name fields.c -o -name expectation.c \) \
+		-exec sed -nE 's/^\t\t\{"([a-z_]+)", (NULL|[a-z_]*read[a-z_0-9]*), .*/\1/p' {} + | sort -u
+}
+
+test_the_manual_of_scenarios_has_every_key_and_an_example_that_holds() {
+	local key page=$TREE/docs/man/shrike-scenario.5
+	for key in $(scenario_keys); do
+		grep -qE "^\.(B|BR) (.* )?\"?$key\\b|[{ ]$key: " "$page" || die "$page lacks $key"
+	done
+	is "enough keys" yes "$([ "$(scenario_keys | wc -l)" -ge 30 ] && echo yes)"
+	sed -n '/^\.nf/,/^\.fi/{//!p}' "$page" >"$T/example.yaml"
+	expect 0 "$SHRIKE" simulate "$T/example.yaml"
+	is "the example" "3 passed, 0 failed" "$(tail -n 1 <<<"$OUT")"
 }
 
 # is_a_mistake ARGUMENT...
