@@ -253,9 +253,9 @@ look_around() {
 	typed shrike status wt0
 	echo
 	typed ls -C -T 0 -w 90 "$pin"
-	must_show "connection table" "ct_tcp4_v1"
+	must_show "connection table" "ct_tcp4_v2"
 	echo
-	LINES_MAX=30 typed bpftool map dump pinned "$pin/ct_tcp4_v1"
+	LINES_MAX=30 typed bpftool map dump pinned "$pin/ct_tcp4_v2"
 	must_show "field named last_seen_ns" last_seen_ns
 }
 

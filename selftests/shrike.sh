@@ -69,6 +69,9 @@ is_protected_or_over() {
 	is_protected "$1" || ! kill -0 "${PROCESS[run-$1]}" 2>/dev/null
 }
 
+# The table of confirmed TCP connections over IPv4, by its name; bpftool shows its entries
+CT_TCP4=ct_tcp4_v2
+
 # pins: the directory of the router's pins
 pins() {
 	echo "$SHRIKE_BPFFS/shrike/netns-$(stat -Lc %i "/run/netns/$ROUTER")"

@@ -80,7 +80,7 @@ static double run_on(struct worker *workers, unsigned int n, bool empty)
 /* Packets that all flows together have counted. */
 static uint64_t counted(const struct stand *stand)
 {
-	int fd = stand_map_fd(stand, "ct_tcp4_v1");
+	int fd = stand_map_fd(stand, "ct_tcp4_v2");
 	struct flow_key4 key, *previous = NULL;
 	struct flow flow;
 	uint64_t sum = 0;

@@ -117,8 +117,8 @@ test_bpftool_shows_connections_and_rules_by_name() {
 	run_shrike wt0 open
 	session in "$PEER" tcp 100.64.0.1 8001
 	talk in ok
-	matches "fields of a connection" "addr.* packets.* port.* state" "$(field_names ct_tcp4_v1)"
-	is "confirmed connections" 1 "$(bpftool -j map dump pinned "$(pins)/wt0/ct_tcp4_v1" |
+	matches "fields of a connection" "addr.* packets.* port.* state" "$(field_names $CT_TCP4)"
+	is "confirmed connections" 1 "$(bpftool -j map dump pinned "$(pins)/wt0/$CT_TCP4" |
 		jq length)"
 	is "rules" "dns ping web" "$(bpftool -j map dump pinned "$(pins)/wt0/rules_v1" |
 		jq -r '[.[].formatted.value.id | if type == "array" then

@@ -135,7 +135,7 @@ test_an_address_may_go_and_come_back() {
 
 # pins_are_back: with a link that survives its process
 pins_are_back() {
-	[ -e "$(pins)/wt0/prog_ingress" ] && [ -e "$(pins)/wt0/ct_tcp4_v1" ] &&
+	[ -e "$(pins)/wt0/prog_ingress" ] && [ -e "$(pins)/wt0/$CT_TCP4" ] &&
 		{ ! has_tcx || [ -e "$(pins)/wt0/link_egress" ]; }
 }
 

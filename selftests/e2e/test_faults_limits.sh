@@ -68,16 +68,16 @@ ends_met() {
 # to undo what was done.
 test_a_command_without_descriptors_changes_nothing() {
 	local n step least=0
-	step=$(rounds 20 1)
+	step=$(rounds 30 1)
 	topology "$1"
 	kernel_forwards 1
 	limit_policies
 	RESULTS=
-	for ((n = 8; n <= 150; n += step)); do
+	for ((n = 8; n <= 240; n += step)); do
 		limited --nofile=$n
 		[ $((ATTACHED && !least)) = 0 ] || least=$n
 	done
-	for ((n = least - step + 1; n < least; n++)); do
+	for ((n = least - 19; n < least; n++)); do
 		limited --nofile=$n
 	done
 	ends_met
@@ -164,7 +164,7 @@ test_what_cannot_be_written_is_an_error() {
 # has_room: the table of confirmed connections, while the one in use goes on
 has_room() {
 	talk out ok
-	[ "$(bpftool -j map dump pinned "$(pins)/wt0/ct_tcp4_v1" | jq length)" -lt 256 ]
+	[ "$(bpftool -j map dump pinned "$(pins)/wt0/$CT_TCP4" | jq length)" -lt 256 ]
 }
 
 # The connection that is in use was opened by this host, and no rule allows the peer's side of it.

@@ -77,12 +77,12 @@ test_an_upgrade_keeps_every_connection() {
 }
 
 test_an_upgrade_says_which_connections_it_cannot_keep() {
-	another_version newer "s/ct_tcp6_v1/ct_tcp6_v2/g"
+	another_version newer "s/ct_tcp6_v2/ct_tcp6_v3/g"
 	version_topology "$1" "$SHRIKE"
 	stop run-wt0 KILL
 	start_version "$T/newer"
 	is_one_error_line "$(cat "$T/run-wt0.err")" \
-		"^shrike: warning: wt0: connections of shrike .* cannot be taken over.*: ct_tcp6_v2$"
+		"^shrike: warning: wt0: connections of shrike .* cannot be taken over.*: ct_tcp6_v3$"
 	talk in ok
 	talk out4 ok
 	# no rule allows the replies, so nothing but its entry could have let them in
@@ -95,7 +95,7 @@ test_an_upgrade_says_which_connections_it_cannot_keep() {
 
 test_what_another_version_has_left_is_refused_until_it_is_detached_by_force() {
 	local command before
-	another_version newer "s/instance_v2/instance_v2/g"
+	another_version newer "s/instance_v2/instance_v3/g"
 	version_topology "$1" "$T/newer"
 	stop run-wt0 KILL
 	before=$(programs wt0)
@@ -126,7 +126,7 @@ in_another_time() {
 # tracked_pings: entries of their tables, expired ones included
 tracked_pings() {
 	local table
-	for table in ct_icmp4_v1 ct_icmp4_new_v1; do
+	for table in ct_icmp4_v2 ct_icmp4_own_v2; do
 		bpftool -j map dump pinned "$(pins)/wt0/$table"
 	done | jq -s 'add | length'
 }
@@ -167,13 +167,13 @@ test_pins_that_are_something_else_are_replaced() {
 	kernel_forwards 1
 	policy web <<<"peer_acl: [{id: web, action: allow, source: [any], protocol: tcp}]"
 	mkdir -p -m 700 "$(pins)/wt0"
-	bpftool map create "$(pins)/wt0/ct_tcp4_v1" type array key 4 value 8 entries 1 name other ||
+	bpftool map create "$(pins)/wt0/$CT_TCP4" type array key 4 value 8 entries 1 name other ||
 		die "cannot make a map"
 	bpftool map create "$(pins)/wt0/link_egress" type array key 4 value 8 entries 1 name other
 	bpftool map create "$(pins)/wt0/ct_tcp4_v0" type array key 4 value 8 entries 1 name other
 	expect 0 shrike attach wt0 -c "$T/web.yaml"
 	is "errors" "" "$ERR"
-	is "key size" 16 "$(bpftool -j map show pinned "$(pins)/wt0/ct_tcp4_v1" | jq .bytes_key)"
+	is "key size" 16 "$(bpftool -j map show pinned "$(pins)/wt0/$CT_TCP4" | jq .bytes_key)"
 	[ ! -e "$(pins)/wt0/ct_tcp4_v0" ] || die "what is no pin of ours is still there"
 	mkdir -p "$(pins)/wt0/in-the-way/deeper"
 	expect 1 shrike detach wt0

@@ -32,7 +32,7 @@ test_attach_stays_without_a_process_and_detach_removes_all() {
 	for round in 1 2; do
 		expect 0 shrike attach wt0 -c "$T/tcp.yaml"
 		is_protected wt0 || die "nothing is attached"
-		[ -e "$(pins)/wt0/ct_tcp4_v1" ] || die "nothing is pinned in $(pins)/wt0"
+		[ -e "$(pins)/wt0/$CT_TCP4" ] || die "nothing is pinned in $(pins)/wt0"
 		is_attached wt0 || die "status does not say that it is attached"
 		probe ok "$PEER" tcp 100.64.0.1 8001
 		probe timeout "$PEER" udp fd64::1 8001

@@ -38,6 +38,7 @@
 #define PORT	   443
 #define SOURCES	   0x64408000 /* 100.64.128.0, one of 16,384 for each connection */
 #define SOURCE_LOG 14
+#define FIRST_SEQ  1000 /* initial sequence number of either end */
 #define BATCH	   256
 #define WAIT_MS	   2000
 #define TRIES	   5
@@ -145,7 +146,9 @@ static size_t segment(struct packet *p, uint32_t n, bool by_opener, bool syn, bo
 	p->tcp.doff = sizeof(p->tcp) / 4;
 	p->tcp.window = htons(1000);
 	p->tcp.syn = syn;
+	p->tcp.seq = htonl(FIRST_SEQ + !syn);
 	p->tcp.ack = ack;
+	p->tcp.ack_seq = htonl(ack ? FIRST_SEQ + 1 : 0);
 	finish_ip(p, IPPROTO_TCP, len);
 	return len;
 }
