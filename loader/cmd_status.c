@@ -176,6 +176,7 @@ static void print_reasons(const json_t *reasons, const char *verdict, bool colou
 static void print_counters(const json_t *counters, const char *direction, bool colour)
 {
 	const json_t *one = json_object_get(counters, direction);
+	const json_t *out_of_window = json_object_get(one, "tcp_out_of_window");
 
 	printf("  %s: %lld seen, %lld passed, %lld forwarded, %lld dropped, residue %lld\n",
 	       direction, number_of(json_object_get(one, "seen"), "packets"),
@@ -184,6 +185,10 @@ static void print_counters(const json_t *counters, const char *direction, bool c
 	       number_of(json_object_get(one, "drop"), "packets"), number_of(one, "residue"));
 	print_reasons(json_object_get(one, "pass_reasons"), "allow", colour);
 	print_reasons(json_object_get(one, "drop_reasons"), "drop", colour);
+	if (number_of(out_of_window, "packets"))
+		printf("    of all these %lld TCP segments fitted no window and moved no "
+		       "connection\n",
+		       number_of(out_of_window, "packets"));
 }
 
 static void print_tables(const json_t *tables)

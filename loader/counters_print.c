@@ -24,6 +24,8 @@ void counters_since(const struct counters *before, const struct counters *now,
 		counter_since(&before->verdict[i], &now->verdict[i], &growth->verdict[i]);
 	for (int i = 0; i < REASON_MAX; i++)
 		counter_since(&before->reason[i], &now->reason[i], &growth->reason[i]);
+	counter_since(&before->tcp_out_of_window, &now->tcp_out_of_window,
+		      &growth->tcp_out_of_window);
 }
 
 /* In all, or with @seconds per second. */
@@ -52,13 +54,14 @@ static json_t *json_direction(const struct counters *counters, double seconds)
 {
 	const struct counter *verdict = counters->verdict;
 
-	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "seen",
+	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "seen",
 			 json_counter(&counters->seen, seconds), "pass",
 			 json_counter(&verdict[VERDICT_PASS], seconds), "forward",
 			 json_counter(&verdict[VERDICT_FORWARD], seconds), "drop",
 			 json_counter(&verdict[VERDICT_DROP], seconds), "pass_reasons",
 			 json_reasons(counters, false, seconds), "drop_reasons",
-			 json_reasons(counters, true, seconds));
+			 json_reasons(counters, true, seconds), "tcp_out_of_window",
+			 json_counter(&counters->tcp_out_of_window, seconds));
 }
 
 /**

@@ -23,6 +23,7 @@ static void fill(struct counters *counters)
 	counters->reason[REASON_PEER_ACL_ALLOWED] = (struct counter){6, 600};
 	counters->reason[REASON_PEER_ACL_DENIED] = (struct counter){3, 300};
 	counters->reason[REASON_PEER_ACL_DEFAULT] = (struct counter){1, 100};
+	counters->tcp_out_of_window = (struct counter){2, 80};
 }
 
 static json_int_t integer_at(json_t *object, const char *outer, const char *key)
@@ -55,6 +56,7 @@ static void test_totals_list_what_happened_and_the_residue(void **state)
 	assert_int_equal(integer_at(drops, "peer_acl_denied", "packets"), 3);
 	assert_int_equal(json_object_size(drops), 2);
 	assert_int_equal(json_object_size(json_object_get(object, "pass_reasons")), 1);
+	assert_int_equal(integer_at(object, "tcp_out_of_window", "packets"), 2);
 	assert_int_equal(json_integer_value(json_object_get(object, "residue")), 0);
 	json_decref(object);
 
@@ -75,6 +77,7 @@ static void test_rates_are_the_growth_per_second(void **state)
 	now.seen = (struct counter){13, 1600};
 	now.verdict[VERDICT_DROP] = (struct counter){7, 1000};
 	now.reason[REASON_PEER_ACL_DEFAULT] = (struct counter){4, 700};
+	now.tcp_out_of_window = (struct counter){5, 200};
 	counters_since(&before, &now, &growth);
 	object = counters_json_rates(&growth, 2);
 	drops = json_object_get(object, "drop_reasons");
