@@ -10,7 +10,8 @@
 #
 # shrike protects wt0 of the router.  The link between peer and router is a veth pair (Ethernet),
 # two TUN devices with a pump between them (IP without a link header, as WireGuard), or WireGuard
-# itself where the kernel has it, over a veth pair of its own (u0, under0; 10.90.0.0/30).  A second
+# itself where the kernel has it, over a veth pair of its own (u0, under0; 10.90.0.0/30).  With
+# PUMP_OPTIONS the link of veth pairs or TUN devices is a slow line: see tools/tunpump.c.  A second
 # overlay, wt1 to peer2 on 100.65.0.0/16 and fd65::/64, comes with add_overlay.
 
 NAMESPACES=()
@@ -28,12 +29,39 @@ make_namespace() {
 		net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.router_solicitations=0
 }
 
+# pair NETNS_A DEVICE_A NETNS_B DEVICE_B MTU
+pair() {
+	ip link add "$2" netns "$1" mtu "$5" type veth peer name "$4" netns "$3" mtu "$5" ||
+		die "cannot make the veth pair $2, $4"
+}
+
+# lay_line PEER_NETNS PEER_DEVICE ROUTER_DEVICE MTU: two veth pairs, and the slow line between them
+lay_line() {
+	local device ns line=$ID-line-$3
+	make_namespace "$line"
+	in_ns "$line" sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+	pair "$1" "$2" "$line" "$2" "$4"
+	pair "$ROUTER" "$3" "$line" "$3" "$4"
+	while read -r ns device; do
+		# a cable carries packets as they are on the wire
+		in_ns "$ns" ethtool -K "$device" tx off tso off gso off gro off >/dev/null 2>&1
+		ip -n "$line" link set "$device" up
+		ip -n "$ns" link set "$device" up
+	done <<<"$1 $2"$'\n'"$ROUTER $3"
+	# shellcheck disable=SC2086
+	start "pump-$3" "$ROUTER" "$TOOLS/tunpump" -e $PUMP_OPTIONS "$line" "$2" "$line" "$3"
+	wait_for grep -q ready "$T/pump-$3.out"
+}
+
 # plug LINK PEER_NETNS PEER_DEVICE ROUTER_DEVICE MTU: only the two devices
 plug() {
 	case $1 in
 	veth)
-		ip link add "$3" netns "$2" mtu "$5" type veth peer name "$4" netns "$ROUTER" \
-			mtu "$5" || die "cannot make the veth pair $3, $4"
+		if [ -n "${PUMP_OPTIONS:-}" ]; then
+			lay_line "${@:2}"
+		else
+			pair "$2" "$3" "$ROUTER" "$4" "$5"
+		fi
 		;;
 	tun)
 		# shellcheck disable=SC2086

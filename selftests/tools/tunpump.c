@@ -2,7 +2,7 @@
 /*
  * A cable between two TUN devices in two network namespaces, until it is killed.
  *
- *	tunpump [-d MS] [-l PERCENT] [-r MBIT] NETNS_A NAME_A NETNS_B NAME_B
+ *	tunpump [-e] [-d MS] [-l PERCENT] [-r MBIT] NETNS_A NAME_A NETNS_B NAME_B
  *
  * Each way takes MS to pass, loses PERCENT of the packets, always the same ones, and takes MBIT/s:
  * what is faster waits, at most for as long as twice the delay and 20 ms more.
@@ -11,18 +11,26 @@
  * between them.  TUN devices are what a WireGuard device is to the dataplane: no link header,
  * data starts at the IP header.  Prints "ready" when both exist.  The devices go with the
  * process; it ends when either of them is deleted.
+ *
+ * With -e the devices exist, are up and of Ethernet: the cable's own ends of two veth pairs.  The
+ * other ends of these must not offload anything.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if.h>
+#include <linux/if_packet.h>
 #include <linux/if_tun.h>
+#include <net/ethernet.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,6 +41,10 @@
 #define SLACK_NS   20000000
 #define NS_PER_MS  1000000
 #define BYTE_NS	   8000 /* a byte at one Mbit/s */
+
+#ifndef PACKET_IGNORE_OUTGOING
+#define PACKET_IGNORE_OUTGOING 23
+#endif
 
 /* A packet on its way. */
 struct queued {
@@ -61,17 +73,39 @@ static void die(const char *what)
 	exit(1);
 }
 
-static int open_tun(const char *netns, const char *name)
+static void enter(const char *netns)
 {
-	struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
 	char path[256];
-	int netns_fd, fd;
+	int fd;
 
 	snprintf(path, sizeof(path), "/run/netns/%s", netns);
-	netns_fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (netns_fd < 0 || setns(netns_fd, CLONE_NEWNET))
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || setns(fd, CLONE_NEWNET))
 		die(path);
-	close(netns_fd);
+	close(fd);
+}
+
+/* All frames that arrive on an Ethernet device, and the way out of it. */
+static int open_ethernet(const char *name)
+{
+	struct sockaddr_ll from = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int one = 1, room = 8 << 20;
+
+	from.sll_ifindex = (int)if_nametoindex(name);
+	if (fd < 0 || !from.sll_ifindex ||
+	    setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) ||
+	    bind(fd, (struct sockaddr *)&from, sizeof(from)))
+		die(name);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+	return fd;
+}
+
+static int open_tun(const char *name)
+{
+	struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+	int fd;
+
 	fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		die("/dev/net/tun");
@@ -191,10 +225,14 @@ static void run_cable(struct pollfd *tun)
 int main(int argc, char **argv)
 {
 	struct pollfd tun[2] = {{.events = POLLIN}, {.events = POLLIN}};
+	bool ethernet = false;
 	int option;
 
-	while ((option = getopt(argc, argv, "d:l:r:")) != -1) {
+	while ((option = getopt(argc, argv, "ed:l:r:")) != -1) {
 		switch (option) {
+		case 'e':
+			ethernet = true;
+			break;
 		case 'd':
 			line.delay_ns = atof(optarg) * NS_PER_MS;
 			break;
@@ -209,14 +247,16 @@ int main(int argc, char **argv)
 		}
 	}
 	if (argc - optind != 4) {
-		fputs("usage: tunpump [-d MS] [-l PERCENT] [-r MBIT] "
+		fputs("usage: tunpump [-e] [-d MS] [-l PERCENT] [-r MBIT] "
 		      "NETNS_A NAME_A NETNS_B NAME_B\n",
 		      stderr);
 		return 2;
 	}
 	argv += optind;
-	tun[0].fd = open_tun(argv[0], argv[1]);
-	tun[1].fd = open_tun(argv[2], argv[3]);
+	for (int i = 0; i < 2; i++) {
+		enter(argv[2 * i]);
+		tun[i].fd = ethernet ? open_ethernet(argv[2 * i + 1]) : open_tun(argv[2 * i + 1]);
+	}
 	puts("ready");
 	fflush(stdout);
 	if (line.delay_ns || line.loss > 0 || line.mbit > 0)
