@@ -545,7 +545,7 @@ int conntrack_judged(struct packet *p, int verdict)
 	if (!stale && verdict == VERDICT_DROP)
 		return 0;
 	flags = flags_judged(FLOW_BY_PEER, p, verdict);
-	if (!stale && is_datagram(p))
+	if (verdict != VERDICT_DROP && p->flow_match != FLOW_MATCH_STALE_REPLY && is_datagram(p))
 		served_note(p, flags);
 	if (!stale && !may_open(p))
 		return 0;

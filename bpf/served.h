@@ -36,7 +36,7 @@ static __always_inline void served_key_set(struct served_key *key, const struct 
 	key->ip_version = p->ip_version;
 }
 
-/* A rule has let a peer's datagram to an end of this side. */
+/* A rule has let a peer's datagram to an end of this side, or lets it after a change of policy. */
 static __noinline int served_note(struct packet *p, __u8 flags)
 {
 	const struct served *known;

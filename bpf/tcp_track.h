@@ -43,6 +43,12 @@ static __always_inline __u32 window_of(const struct packet *p, const struct flow
 	return (__u32)p->window << (side ? flow->scale >> 4 : flow->scale & 15);
 }
 
+/* Whether it is this end that has to prove that it receives what the other sends: the peer's. */
+static __always_inline bool has_to_prove(const struct flow *flow, bool side)
+{
+	return side == !(flow->flags & FLOW_BY_PEER);
+}
+
 /* Whether an ACK covers all that the other end has sent. */
 static __always_inline bool covers(const struct packet *p, const struct flow_side *receiver)
 {
@@ -54,6 +60,26 @@ static __always_inline bool proves(const struct packet *p, const struct flow *fl
 				   const struct flow_side *receiver)
 {
 	return p->tcp_flags & TCP_ACK && seq_within(p->ack, flow->proof, receiver->end);
+}
+
+/*
+ * Whether flow.proof is of the SYN of the other end: it becomes that of the end that need not prove
+ * anything when this sends its own, and that of another SYN where the opener sends one.
+ */
+static __always_inline bool has_proof(const struct flow *flow, bool side)
+{
+	return !(flow->sides & FLOW_REOPENING) &&
+	       (has_to_prove(flow, side) || !(flow->sides & FLOW_SIDE_SEEN(side)));
+}
+
+/* Whether a RST acknowledges the SYN of its receiver, which has acknowledged nothing. */
+static __always_inline bool refuses(const struct packet *p, const struct flow *flow, bool side)
+{
+	const struct flow_side *receiver = &flow->side[!side];
+
+	if (!(flow->sides & FLOW_SIDE_SEEN(!side)) || !(p->tcp_flags & TCP_ACK))
+		return false;
+	return p->ack == receiver->end || (has_proof(flow, side) && proves(p, flow, receiver));
 }
 
 static __always_inline bool in_window(const struct packet *p, const struct flow *flow, bool side)
@@ -96,9 +122,7 @@ static __always_inline enum tcp_fit rst_fit(const struct packet *p, const struct
 	if (flow->sides & FLOW_SIDE_SEEN(side) && p->seq == sender->end)
 		return TCP_FITS;
 	if (!(flow->sides & FLOW_SIDE_ACKED(!side)))
-		return !(flow->sides & FLOW_SIDE_SEEN(side)) && proves(p, flow, receiver)
-			       ? TCP_FITS
-			       : TCP_OUTSIDE;
+		return refuses(p, flow, side) ? TCP_FITS : TCP_OUTSIDE;
 	if (p->seq == receiver->acked)
 		return TCP_FITS;
 	return seq_within(p->seq, receiver->acked, receiver->acked + window) ? TCP_IGNORED
@@ -112,12 +136,6 @@ static __always_inline bool reopens(const struct packet *p, const struct flow *f
 	       p->tcp_flags & TCP_ACK && p->ack == flow->proof;
 }
 
-/* Whether it is this end that has to prove that it receives what the other sends: the peer's. */
-static __always_inline bool has_to_prove(const struct flow *flow, bool side)
-{
-	return side == !(flow->flags & FLOW_BY_PEER);
-}
-
 /*
  * A SYN+ACK that acknowledges zero.  nf_conntrack takes any of the last 66,000 numbers; of these only
  * this one is no guess, but what is left unset.  The host resets it.
@@ -125,6 +143,17 @@ static __always_inline bool has_to_prove(const struct flow *flow, bool side)
 static __always_inline bool is_unset(const struct packet *p, const struct flow_side *receiver)
 {
 	return p->tcp_flags & TCP_ACK && !p->ack && receiver->end <= TCP_ACK_WINDOW;
+}
+
+/*
+ * Whether a SYN+ACK acknowledges no more than the SYN of an opener that has sent data with it; once
+ * that is not to be known any more, whether it says the same as the one before.
+ */
+static __always_inline bool acks_syn(const struct packet *p, const struct flow *flow, bool side)
+{
+	if (has_proof(flow, side))
+		return proves(p, flow, &flow->side[!side]);
+	return flow->sides & FLOW_SIDE_ACKED(side) && p->ack == flow->side[side].acked;
 }
 
 /* A segment of a connection that no proof has confirmed yet, and no RST. */
@@ -147,8 +176,9 @@ static __always_inline enum tcp_fit handshake_fit(const struct packet *p, const 
 		return TCP_OUTSIDE;
 	/* a SYN+ACK may be of another try, as SYN cookies are; else it is like any segment */
 	if (p->tcp_flags & TCP_SYN)
-		return p->ack == receiver->end || proves(p, flow, receiver) ? TCP_FITS
-									    : TCP_OUTSIDE;
+		return p->ack == receiver->end || acks_syn(p, flow, side) ? TCP_FITS : TCP_OUTSIDE;
+	if (!(flow->sides & FLOW_SIDE_SEEN(side)))
+		return TCP_OUTSIDE; /* without its SYN there is nothing that the peer could prove */
 	return in_window(p, flow, side) ? TCP_FITS : TCP_OUTSIDE;
 }
 
@@ -282,7 +312,7 @@ static __always_inline void follow_syn(const struct packet *p, struct flow *flow
 		     seq_within(p->seq + 1, flow->side[side].end - TCP_ACK_WINDOW,
 				flow->side[side].end);
 
-	if (!again && !side) {
+	if (!again && !side && tcp_is_opening(p->tcp_flags)) {
 		tcp_open(p, flow);
 		return;
 	}
@@ -299,6 +329,7 @@ static __always_inline void follow_syn(const struct packet *p, struct flow *flow
 static __always_inline void note_syn(const struct packet *p, struct flow *flow)
 {
 	flow->proof = p->seq + 1;
+	flow->reopen_scale = p->scale;
 	flow->sides |= FLOW_REOPENING;
 }
 

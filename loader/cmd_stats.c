@@ -106,7 +106,7 @@ static int read_counters(const struct stats *stats, struct reading *reading, str
 		return error_set(error, ENODEV, "%s: the interface is gone", stats->name);
 	if (err)
 		return error_prefix(error, "%s", stats->name);
-	err = live_counters(&live, reading->counters, error);
+	err = live_counters(&live.maps, reading->counters, error);
 	if (!err) {
 		map = map_set_find(&live.maps, "counters_v2");
 		reading->map_id = map->id;

@@ -99,7 +99,7 @@ static json_t *json_live(const struct live *live, const struct link_info *link, 
 	char time[OUTPUT_TIME_LEN];
 	json_t *tables;
 
-	if (live_counters(live, counters, error))
+	if (live_counters(&live->maps, counters, error))
 		return NULL;
 	tables = json_tables(live, error);
 	if (!tables)

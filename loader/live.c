@@ -211,15 +211,15 @@ static void add_counter(struct counter *to, const struct counter *from)
 
 /**
  * live_counters() - The counters, summed over all CPUs
- * @live: the generation
+ * @maps: of the generation
  * @totals: by enum direction
  * @error: why not
  *
  * Return: 0 or -errno.
  */
-int live_counters(const struct live *live, struct counters totals[DIR_MAX], struct error *error)
+int live_counters(const struct map_set *maps, struct counters totals[DIR_MAX], struct error *error)
 {
-	const struct map_entry *map = map_set_find(&live->maps, "counters_v2");
+	const struct map_entry *map = map_set_find(maps, "counters_v2");
 	int n_cpus = libbpf_num_possible_cpus();
 	struct counters *cpus;
 
@@ -240,6 +240,7 @@ int live_counters(const struct live *live, struct counters totals[DIR_MAX], stru
 		}
 		for (int cpu = 0; cpu < n_cpus; cpu++) {
 			add_counter(&total->seen, &cpus[cpu].seen);
+			add_counter(&total->tcp_out_of_window, &cpus[cpu].tcp_out_of_window);
 			for (int i = 0; i < VERDICT_MAX; i++)
 				add_counter(&total->verdict[i], &cpus[cpu].verdict[i]);
 			for (int i = 0; i < REASON_MAX; i++)

@@ -30,7 +30,7 @@ void live_clock(const struct instance *instance, struct flow_clock *clock);
 int live_read_text(const struct map_set *maps, const char *name, size_t want, char **text,
 		   struct error *error);
 int live_policy_text(const struct live *live, char **text, size_t *len, struct error *error);
-int live_counters(const struct live *live, struct counters totals[DIR_MAX], struct error *error);
+int live_counters(const struct map_set *maps, struct counters totals[DIR_MAX], struct error *error);
 void live_close(struct live *live);
 
 #endif /* SHRIKE_LIVE_H */

@@ -13,6 +13,7 @@
 #include "classify.h"
 #include "generation.h"
 #include "generation_rules.h"
+#include "live.h"
 #include "mode.h"
 #include "packet.h"
 #include "scenario/numbers.h"
@@ -326,6 +327,20 @@ int simulation_step(struct simulation *simulation, const struct scenario_step *s
 	result->packet = simulation->packet;
 	result->len = step->len;
 	return 0;
+}
+
+/**
+ * simulation_counters() - What the programs have counted since simulation_new()
+ * @simulation: the simulation
+ * @totals: by enum direction
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int simulation_counters(const struct simulation *simulation, struct counters totals[DIR_MAX],
+			struct error *error)
+{
+	return live_counters(&simulation->stand.generation->maps, totals, error);
 }
 
 /**

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "counter.h"
 #include "environment.h"
 #include "error.h"
 #include "event.h"
@@ -39,6 +40,8 @@ int simulation_new(const struct scenario *scenario, const struct environment *en
 		   struct error *error);
 int simulation_step(struct simulation *simulation, const struct scenario_step *step,
 		    struct simulation_result *result, struct error *error);
+int simulation_counters(const struct simulation *simulation, struct counters totals[DIR_MAX],
+			struct error *error);
 void simulation_free(struct simulation *simulation);
 
 #endif /* SHRIKE_SIMULATE_H */

@@ -86,6 +86,7 @@ struct fuzz_traffic {
 	uint8_t quotes[FUZZ_QUOTES][64]; /* the beginnings of packets that left */
 	uint8_t quote_len[FUZZ_QUOTES];
 	size_t n_quotes;
+	size_t quote;			       /* that the next error is about */
 	struct fuzz_draft halves[FUZZ_HALVES]; /* first fragments, for others to follow */
 	size_t n_halves;
 	uint8_t bytes[FUZZ_PACKET_MAX];

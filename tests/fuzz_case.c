@@ -112,7 +112,7 @@ struct scenario *fuzz_scenario(uint64_t seed)
 	for (size_t i = 0; i < n_steps; i++) {
 		struct scenario_step *step = &scenario->steps[i];
 
-		if (fuzz_random(&random, 3000) == 0) {
+		if (fuzz_random(&random, 1500) == 0) {
 			*step = (struct scenario_step){.kind = SCENARIO_APPLY,
 						       .at_ns = traffic->now_ns};
 			step->policy = fuzz_policy(&random);
@@ -156,7 +156,7 @@ static void compare_packets(const struct model_result *model,
 }
 
 static bool compare(const struct model_result *model, const struct simulation_result *programs,
-		    struct fuzz_difference *difference)
+		    bool out_of_window, struct fuzz_difference *difference)
 {
 	const struct trace_event *event = &programs->event;
 	const char *rule = programs->rule_id ? programs->rule_id : "";
@@ -173,6 +173,9 @@ static bool compare(const struct model_result *model, const struct simulation_re
 		say(what, size, "rule", model->rule_id, rule);
 	if (model->state != event->flow_state)
 		say(what, size, "state", state_names[model->state], state_names[event->flow_state]);
+	if (model->out_of_window != out_of_window)
+		say(what, size, "tcp_out_of_window", model->out_of_window ? "yes" : "no",
+		    out_of_window ? "yes" : "no");
 	if (!what[0])
 		compare_packets(model, programs, what, size);
 	if (!what[0])
@@ -196,6 +199,19 @@ static void set_hook(const struct scenario *scenario, enum policy_hook hook)
 			scenario->steps[i].policy->mode.hook = hook;
 }
 
+/* How many segments did not fit their connection, so far. */
+static int count_out_of_window(const struct simulation *simulation, uint64_t *n,
+			       struct error *error)
+{
+	struct counters totals[DIR_MAX];
+	int err = simulation_counters(simulation, totals, error);
+
+	*n = 0;
+	for (int i = 0; i < DIR_MAX && !err; i++)
+		*n += totals[i].tcp_out_of_window.packets;
+	return err;
+}
+
 /**
  * fuzz_run() - Run a case on both sides, up to the first difference
  * @scenario: the case; the hook of its policies is changed
@@ -212,6 +228,7 @@ int fuzz_run(const struct scenario *scenario, enum policy_hook hook,
 	struct simulation *simulation = NULL;
 	struct simulation_result programs;
 	struct model_result result;
+	uint64_t before = 0, now = 0;
 	struct model *model;
 	int err;
 
@@ -226,11 +243,14 @@ int fuzz_run(const struct scenario *scenario, enum policy_hook hook,
 
 		model_step(model, step, &result);
 		err = simulation_step(simulation, step, &programs, error);
+		if (!err)
+			err = count_out_of_window(simulation, &now, error);
 		if (err || step->kind == SCENARIO_APPLY)
 			continue;
 		difference->step = i;
-		if (compare(&result, &programs, difference))
+		if (compare(&result, &programs, now != before, difference))
 			break;
+		before = now;
 	}
 	model_free(model);
 	simulation_free(simulation);

@@ -30,13 +30,31 @@ static uint16_t checksum(const uint8_t *bytes, uint32_t len, uint32_t sum)
 	return ~sum & 0xffff;
 }
 
+/* Options that pad, that say something, that route, or that are wrong. */
+static void write_ip4_options(struct fuzz_random *random, uint8_t *at, uint32_t len)
+{
+	static const uint8_t kinds[] = {1, 1, 1, 0, 7, 68, 131, 137, 148, 130};
+	uint32_t i = 0;
+
+	memset(at, 1, len);
+	while (i + 4 <= len && fuzz_chance(random, 80)) {
+		at[i] = kinds[fuzz_random(random, COUNT(kinds))];
+		if (at[i] <= 1) {
+			i++;
+			continue;
+		}
+		at[i + 1] = fuzz_chance(random, 10) ? fuzz_random(random, 12) : 3;
+		i += at[i + 1] < 2 ? 4 : at[i + 1];
+	}
+}
+
 static uint32_t write_ip4(struct fuzz_traffic *t, const struct fuzz_draft *d, uint32_t options)
 {
 	uint8_t *ip = t->bytes;
 	uint32_t header = 20 + options;
 
 	memset(ip, 0, header);
-	memset(ip + 20, 1, options);
+	write_ip4_options(t->random, ip + 20, options);
 	ip[0] = 0x40 | header / 4;
 	fuzz_put16(ip + 4, d->id);
 	if (d->fragment)
@@ -86,6 +104,11 @@ static uint32_t write_tcp_options(struct fuzz_random *random, uint8_t *at)
 		at[len++] = 10;
 		len += 8;
 	}
+	if (fuzz_chance(random, 40)) {
+		at[len++] = 3;
+		at[len++] = fuzz_chance(random, 3) ? 4 : 3;
+		at[len++] = fuzz_random(random, fuzz_chance(random, 5) ? 256 : 12);
+	}
 	if (fuzz_chance(random, 3))
 		at[len++] = 0;
 	at[len++] = 2;
@@ -111,7 +134,7 @@ static uint32_t write_transport(struct fuzz_traffic *t, const struct fuzz_draft 
 			options = write_tcp_options(random, at + 20);
 		at[12] = (20 + options) / 4 << 4;
 		at[13] = d->flags;
-		fuzz_put16(at + 14, fuzz_chance(random, 90) ? 65535 : fuzz_random(random, 100));
+		fuzz_put16(at + 14, fuzz_chance(random, 90) ? 65535 : fuzz_random(random, 100) / 2);
 	}
 	if (d->proto == TCP || d->proto == UDP) {
 		fuzz_put16(at, d->sport);
@@ -177,7 +200,8 @@ static uint32_t write_packet(struct fuzz_traffic *t, const struct fuzz_draft *d)
 
 static void start_talk(struct fuzz_traffic *t, struct fuzz_talk *talk)
 {
-	static const uint8_t protocols[] = {TCP, TCP, TCP, TCP, TCP, UDP, UDP, ICMP4, ICMP4, 47};
+	static const uint8_t protocols[] = {TCP, TCP, TCP, TCP,	  TCP,	 TCP, TCP,
+					    UDP, UDP, UDP, ICMP4, ICMP4, 47,  50};
 	struct fuzz_random *random = t->random;
 
 	*talk = (struct fuzz_talk){
@@ -192,7 +216,7 @@ static void start_talk(struct fuzz_traffic *t, struct fuzz_talk *talk)
 	};
 	if (talk->proto == ICMP4 && talk->version == 6)
 		talk->proto = ICMP6;
-	if (talk->proto == 47 && fuzz_chance(random, 80))
+	if (talk->proto == 47 && fuzz_chance(random, 20))
 		talk->proto = fuzz_chance(random, 50) ? ICMP4 : ICMP6;
 	talk->ours = fuzz_addr(random, talk->version, true);
 	talk->theirs = fuzz_addr(random, talk->version, false);
@@ -258,11 +282,36 @@ static uint8_t echo_type(const struct fuzz_draft *d, bool request)
 
 static uint8_t random_icmp_type(struct fuzz_traffic *t, const struct fuzz_draft *d, bool by_opener)
 {
-	static const uint8_t others[] = {3, 11, 12, 5, 1, 2, 4, 133, 135, 136, 137, 130, 0, 8};
+	static const uint8_t others[] = {3,   11,  12,	5,   1,	  2,   4,   0,	 8,  130,
+					 131, 132, 133, 134, 135, 136, 137, 143, 144};
 
 	if (fuzz_chance(t->random, 15))
 		return others[fuzz_random(t->random, COUNT(others))];
 	return echo_type(d, fuzz_chance(t->random, 85) ? by_opener : !by_opener);
+}
+
+/* What an Ethernet link would not work without, or what only seems so. */
+static void draft_housekeeping(struct fuzz_traffic *t, struct fuzz_draft *d)
+{
+	static const uint8_t types[] = {130, 131, 132, 143, 133, 134, 135, 136, 137, 135, 136};
+	static const uint8_t hops[] = {255, 255, 1, 1, 64};
+	struct fuzz_random *random = t->random;
+	static const uint8_t groups[][16] = {{0xff, 0x02, [15] = 1},
+					     {0xfe, 0x80, [15] = 2},
+					     {0xff, 0x02, [11] = 1, [12] = 0xff, [15] = 1}};
+
+	*d = (struct fuzz_draft){
+		.version = 6,
+		.proto = ICMP6,
+		.src = fuzz_addr(random, 6, false),
+		.dst = fuzz_addr(random, 6, true),
+		.icmp_type = types[fuzz_random(random, COUNT(types))],
+		.ttl = hops[fuzz_random(random, COUNT(hops))],
+		.direction = DIR_INGRESS,
+		.payload = 16,
+	};
+	if (fuzz_chance(random, 60))
+		memcpy(d->dst.bytes, groups[fuzz_random(random, COUNT(groups))], 16);
 }
 
 /* What stands on the wire where the policy translates. */
@@ -304,7 +353,7 @@ static void draft_talk(struct fuzz_traffic *t, struct fuzz_talk *talk, struct fu
 	d->dport = we_send ? talk->their_port : talk->our_port;
 	if (is_icmp)
 		d->sport = talk->our_port;
-	d->ttl = fuzz_chance(random, 30) ? 255 : 64;
+	d->ttl = fuzz_chance(random, 30) ? 255 : fuzz_chance(random, 10) ? 1 : 64;
 	d->payload = fuzz_chance(random, 70) ? fuzz_random(random, 40) : 8 * fuzz_random(random, 4);
 	if (fuzz_chance(random, 1))
 		d->payload = fuzz_random(random, 60000);
@@ -356,7 +405,7 @@ static void follow_fragment(struct fuzz_traffic *t, struct fuzz_draft *d)
 static void write_error(struct fuzz_traffic *t, const struct fuzz_draft *d, uint32_t l4)
 {
 	struct fuzz_random *random = t->random;
-	size_t n = fuzz_random(random, t->n_quotes);
+	size_t n = t->quote;
 	uint8_t *quote = t->bytes + l4 + 8;
 	uint32_t len = t->quote_len[n];
 
@@ -383,6 +432,9 @@ static void make_error(struct fuzz_traffic *t, struct fuzz_draft *d)
 	d->src = fuzz_addr(random, d->version, false);
 	d->dst = fuzz_addr(random, d->version, true);
 	d->direction = fuzz_chance(random, 90) ? DIR_INGRESS : DIR_EGRESS;
+	if (fuzz_chance(random, 80)) /* to whom it is about */
+		d->dst = model_get_addr(t->quotes[n] + (d->version == 4 ? 12 : 8), d->version);
+	t->quote = n;
 	d->payload = 0;
 }
 
@@ -437,6 +489,8 @@ void fuzz_traffic_next(struct fuzz_traffic *traffic, struct scenario_step *step)
 	if (traffic->n_halves && fuzz_chance(random, 8)) {
 		follow_fragment(traffic, &draft);
 		is_error = false;
+	} else if (traffic->ethernet && fuzz_chance(random, 2)) {
+		draft_housekeeping(traffic, &draft);
 	} else {
 		draft_talk(traffic, talk, &draft);
 		talk->last_ns = traffic->now_ns;

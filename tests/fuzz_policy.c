@@ -17,14 +17,16 @@ static const char *const ours4[] = {"100.64.0.100", "100.64.0.100", "192.168.1.1
 				    "10.0.0.2",	    "172.20.0.1",   "100.64.0.2"};
 static const char *const ours6[] = {"fd00:64::100",  "fd00:64::100",   "2001:db8:1::1",
 				    "2001:db8:2::1", "2001:db8:20::1", "fd00:64::2"};
-static const char *const theirs4[] = {"100.64.0.1", "100.64.0.2", "100.64.0.5",
-				      "10.9.0.5",   "10.9.0.6",	  "192.168.1.1"};
-static const char *const theirs6[] = {"fd00:64::1", "fd00:64::2", "fd00:64::5",
-				      "fd00:9::5",  "fd00:9::6",  "2001:db8:1::1"};
-static const char *const odd4[] = {"127.0.0.1", "127.0.0.2",	   "169.254.1.1", "224.0.0.1",
-				   "0.0.0.0",	"255.255.255.255", "240.0.0.1",	  "100.64.0.100"};
-static const char *const odd6[] = {
-	"::1", "fe80::1", "ff02::1", "::", "febf::1", "fd00:64::100", "100:64::100"};
+static const char *const theirs4[] = {"100.64.0.1", "100.64.0.2", "100.64.0.5", "10.9.0.5",
+				      "10.9.0.6"};
+static const char *const theirs6[] = {"fd00:64::1", "fd00:64::2", "fd00:64::5", "fd00:9::5",
+				      "fd00:9::6"};
+static const char *const odd4[] = {
+	"127.0.0.1", "127.0.0.2",	"169.254.1.1", "224.0.0.1",	 "224.0.0.251", "0.0.0.0",
+	"240.0.0.1", "255.255.255.255", "100.64.0.0",  "100.64.255.255", "100.64.0.100"};
+static const char *const odd6[] = {"::1",	  "fe80::1",   "ff02::1",
+				   "::",	  "febf::1",   "fd00:64::100",
+				   "100:64::100", "fd00:64::", "2001:db8:1::1"};
 
 static const char *const prefixes4[] = {"100.64.0.0/16", "100.64.0.1", "100.64.0.0/30", "10.9.0.5",
 					"10.0.0.0/8",	 "10.0.0.1",   "172.16.0.0/12", "0.0.0.0/0",
@@ -215,7 +217,7 @@ static void write_timeouts(FILE *out, struct fuzz_random *random)
 	static const char *const names[] = {
 		"tcp_established", "tcp_handshake", "tcp_fin_wait", "tcp_close_wait",
 		"tcp_last_ack",	   "tcp_time_wait", "udp",	    "icmp",
-		"fragment"};
+		"other",	   "fragment"};
 
 	fputs(", timeouts: {", out);
 	for (size_t i = 0; i < COUNT(names); i++)

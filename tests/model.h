@@ -24,6 +24,7 @@ struct model;
  * struct model_result - what became of a packet
  * @rule_id: of the rule that decided, empty: none
  * @state: of its connection after it, FLOW_STATE_NONE: it has none
+ * @out_of_window: it is a TCP segment that did not fit its connection
  * @packet: as it left, for model_bytes_same(); its bytes are valid until the next step
  */
 struct model_result {
@@ -31,6 +32,7 @@ struct model_result {
 	enum reason reason;
 	char rule_id[RULE_ID_MAX];
 	enum flow_state state;
+	bool out_of_window;
 	struct model_packet packet;
 };
 

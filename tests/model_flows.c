@@ -25,6 +25,10 @@ static uint64_t timeout_ns(const struct policy_timeouts *limits, enum flow_state
 		return limits->udp;
 	case FLOW_STATE_ICMP:
 		return limits->icmp;
+	case FLOW_STATE_OTHER:
+		return limits->other;
+	case FLOW_STATE_CLOSED:
+		return FLOW_CLOSED_NS;
 	default:
 		return limits->tcp_handshake;
 	}
@@ -48,7 +52,7 @@ static bool same_way(const struct model_tuple *opener, const struct model_tuple 
  */
 static bool other_way(const struct model_tuple *opener, const struct model_tuple *tuple)
 {
-	bool is_icmp = tuple->proto != TCP && tuple->proto != UDP;
+	bool is_icmp = tuple->proto == (tuple->version == 4 ? ICMP4 : ICMP6);
 
 	if (!goes(&opener->dst, &opener->src, tuple))
 		return false;
@@ -114,80 +118,42 @@ void model_flow_remove(struct model_flows *flows, struct model_flow *flow)
 }
 
 /**
- * model_tcp_is_legal() - No more than one of SYN, FIN and RST
+ * model_served_find() - What is noted of a peer's datagrams to a port
+ * @flows: where the notes are
+ * @peer: such a datagram
+ *
+ * Return: the note, valid until the next one; NULL for none.
  */
-bool model_tcp_is_legal(uint8_t flags)
+struct model_served *model_served_find(struct model_flows *flows, const struct model_tuple *peer)
 {
-	return !!(flags & SYN) + !!(flags & FIN) + !!(flags & RST) <= 1;
-}
+	for (size_t i = 0; i < flows->n_served; i++) {
+		struct model_served *served = &flows->served[i];
 
-/**
- * model_tcp_is_opening() - A pure SYN
- */
-bool model_tcp_is_opening(uint8_t flags)
-{
-	return flags & SYN && !(flags & (ACK | FIN | RST));
-}
-
-/**
- * model_tcp_is_answer() - Whether a segment of the other end is believed to be of the connection
- * @state: of the connection
- * @flags: of the segment
- */
-bool model_tcp_is_answer(enum flow_state state, uint8_t flags)
-{
-	if (!model_tcp_is_legal(flags))
-		return false;
-	if (state == FLOW_STATE_SYN_SENT)
-		return flags & ACK && flags & (SYN | RST);
-	if (flags & FIN && !(flags & ACK))
-		return state == FLOW_STATE_FIN_WAIT_1 || state == FLOW_STATE_FIN_WAIT_2 ||
-		       state == FLOW_STATE_CLOSE_WAIT;
-	return flags & (ACK | RST);
-}
-
-/* A row for each transition: the state, who sends, flags that are set, flags that are not. */
-static const struct transition {
-	enum flow_state from;
-	bool opener;
-	uint8_t set;
-	uint8_t clear;
-	enum flow_state to;
-} transitions[] = {
-	{FLOW_STATE_SYN_SENT, false, SYN | ACK, 0, FLOW_STATE_ESTABLISHED},
-	{FLOW_STATE_SYN_SENT, true, SYN | ACK, 0, FLOW_STATE_SYN_RECEIVED},
-	{FLOW_STATE_SYN_RECEIVED, true, ACK, SYN, FLOW_STATE_ESTABLISHED},
-	{FLOW_STATE_ESTABLISHED, true, FIN, 0, FLOW_STATE_FIN_WAIT_1},
-	{FLOW_STATE_ESTABLISHED, false, FIN, 0, FLOW_STATE_CLOSE_WAIT},
-	{FLOW_STATE_FIN_WAIT_1, false, FIN | ACK, 0, FLOW_STATE_TIME_WAIT},
-	{FLOW_STATE_FIN_WAIT_1, false, FIN, ACK, FLOW_STATE_CLOSING},
-	{FLOW_STATE_FIN_WAIT_1, false, ACK, FIN, FLOW_STATE_FIN_WAIT_2},
-	{FLOW_STATE_FIN_WAIT_2, false, FIN, 0, FLOW_STATE_TIME_WAIT},
-	{FLOW_STATE_CLOSING, false, ACK, 0, FLOW_STATE_TIME_WAIT},
-	{FLOW_STATE_CLOSE_WAIT, true, FIN, 0, FLOW_STATE_LAST_ACK},
-	{FLOW_STATE_LAST_ACK, false, ACK, 0, FLOW_STATE_CLOSED},
-};
-
-/**
- * model_tcp_next() - Where a legal segment takes a connection
- * @state: of the connection
- * @flags: of the segment
- * @from_opener: who sent it
- */
-enum flow_state model_tcp_next(enum flow_state state, uint8_t flags, bool from_opener)
-{
-	if (flags & RST) {
-		bool ignored = state == FLOW_STATE_TIME_WAIT ||
-			       (state == FLOW_STATE_SYN_SENT && from_opener);
-
-		return ignored ? state : FLOW_STATE_CLOSED;
+		if (served->peer.version == peer->version && served->peer.proto == peer->proto &&
+		    served->peer.dport == peer->dport &&
+		    goes(&served->peer.src, &served->peer.dst, peer))
+			return served;
 	}
-	for (size_t i = 0; i < sizeof(transitions) / sizeof(*transitions); i++) {
-		const struct transition *t = &transitions[i];
+	return NULL;
+}
 
-		if (t->from == state && t->opener == from_opener && (flags & t->set) == t->set &&
-		    !(flags & t->clear))
-			return t->to;
+/**
+ * model_served_note() - Note that a rule has let a peer's datagram to a port
+ * @flows: where the notes are
+ * @served: replaces what is noted of it
+ */
+void model_served_note(struct model_flows *flows, const struct model_served *served)
+{
+	struct model_served *known = model_served_find(flows, &served->peer);
+	struct model_served *list;
+
+	if (known) {
+		*known = *served;
+		return;
 	}
-	return state;
+	list = realloc(flows->served, (flows->n_served + 1) * sizeof(*list));
+	if (!list)
+		abort();
+	flows->served = list;
+	list[flows->n_served++] = *served;
 }

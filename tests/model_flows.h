@@ -12,6 +12,7 @@
 
 #include "abi.h"
 #include "flow.h"
+#include "model_tcp.h"
 #include "policy/policy.h"
 #include "rule.h"
 
@@ -36,6 +37,7 @@ struct model_tuple {
  * @seen_ns: last packet that belongs to it
  * @judged_by: number of the policy that judged it last
  * @rule: that allowed it, empty: none
+ * @tcp: of a TCP connection, whose state @state is
  * @asked_port: that the peer asked for, where another one serves; 0: the same
  */
 struct model_flow {
@@ -49,11 +51,27 @@ struct model_flow {
 	unsigned int judged_by;
 	char rule[RULE_ID_MAX];
 	uint16_t asked_port;
+	struct model_tcp tcp;
+};
+
+/*
+ * struct model_served - a port of this host, or of one behind it, to which a rule has let a peer's
+ * datagrams
+ * @peer: the first of those, or another that looks like it
+ */
+struct model_served {
+	struct model_tuple peer;
+	uint64_t seen_ns;
+	unsigned int judged_by;
+	char rule[RULE_ID_MAX];
+	bool forwarded;
 };
 
 struct model_flows {
 	struct model_flow *list;
 	size_t n;
+	struct model_served *served;
+	size_t n_served;
 };
 
 struct model_flow *model_flow_find(struct model_flows *flows, const struct policy_timeouts *limits,
@@ -62,9 +80,7 @@ struct model_flow *model_flow_find(struct model_flows *flows, const struct polic
 struct model_flow *model_flow_add(struct model_flows *flows, const struct model_flow *flow);
 void model_flow_remove(struct model_flows *flows, struct model_flow *flow);
 
-bool model_tcp_is_legal(uint8_t flags);
-bool model_tcp_is_opening(uint8_t flags);
-bool model_tcp_is_answer(enum flow_state state, uint8_t flags);
-enum flow_state model_tcp_next(enum flow_state state, uint8_t flags, bool from_opener);
+struct model_served *model_served_find(struct model_flows *flows, const struct model_tuple *peer);
+void model_served_note(struct model_flows *flows, const struct model_served *served);
 
 #endif /* SHRIKE_TESTS_MODEL_FLOWS_H */

@@ -30,7 +30,10 @@ static bool is_loopback(const union addr *addr, uint8_t version)
 	return version == 4 ? addr->bytes[12] == 127 : !memcmp(addr->bytes, one, 16);
 }
 
-static bool is_link_local(const union addr *addr, uint8_t version)
+/**
+ * model_is_link_local() - Whether an address means something on one link only
+ */
+bool model_is_link_local(const union addr *addr, uint8_t version)
 {
 	if (version == 4)
 		return addr->bytes[12] == 169 && addr->bytes[13] == 254;
@@ -47,8 +50,33 @@ static bool is_reserved(const union addr *addr, uint8_t version)
 	return addr->bytes[0] == 0xff || !memcmp(addr->bytes, none, 16);
 }
 
+static bool is_multicast(const union addr *addr, uint8_t version)
+{
+	return version == 4 ? addr->bytes[12] >> 4 == 14 : addr->bytes[0] == 0xff;
+}
+
+/* Whether an address is the limited broadcast, or the one of the interface's network @prefix. */
+static bool is_broadcast(const union addr *addr, const struct prefix *prefix)
+{
+	uint32_t mask = prefix->len ? ~UINT32_C(0) << (32 - prefix->len) : 0;
+	uint32_t address = model_get32(addr->bytes + 12);
+	uint32_t network = model_get32(prefix->addr.bytes + 12) & mask;
+
+	if (prefix->ip_version != 4 || prefix->len > 30)
+		return false;
+	return address == (network | ~mask);
+}
+
+static bool lists(const struct prefix *list, size_t n, const union addr *addr, uint8_t version)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].ip_version == version && model_addr_same(&list[i].addr, addr))
+			return true;
+	return false;
+}
+
 /**
- * model_local_kind() - Whether an address is one of this host
+ * model_local_kind() - Whether a packet to an address ends at this host
  * @model: knows the host
  * @addr: the address
  * @version: its family
@@ -56,16 +84,20 @@ static bool is_reserved(const union addr *addr, uint8_t version)
 enum local_kind model_local_kind(const struct model *model, const union addr *addr, uint8_t version)
 {
 	const struct scenario *host = model->scenario;
+	const struct scenario_interface *interface = &host->interface;
 
-	for (size_t i = 0; i < host->interface.n_addresses; i++)
-		if (host->interface.addresses[i].ip_version == version &&
-		    model_addr_same(&host->interface.addresses[i].addr, addr))
-			return LOCAL_OVERLAY;
-	for (size_t i = 0; i < host->n_local_addresses; i++)
-		if (host->local_addresses[i].ip_version == version &&
-		    model_addr_same(&host->local_addresses[i].addr, addr))
-			return LOCAL_HOST;
-	return is_loopback(addr, version) ? LOCAL_HOST : LOCAL_NONE;
+	if (is_multicast(addr, version))
+		return LOCAL_MULTICAST;
+	if (version == 4 && model_get32(addr->bytes + 12) == UINT32_MAX)
+		return LOCAL_BROADCAST;
+	if (lists(interface->addresses, interface->n_addresses, addr, version))
+		return LOCAL_OVERLAY;
+	if (lists(host->local_addresses, host->n_local_addresses, addr, version))
+		return LOCAL_HOST;
+	for (size_t i = 0; i < interface->n_addresses && version == 4; i++)
+		if (is_broadcast(addr, &interface->addresses[i]))
+			return LOCAL_BROADCAST;
+	return LOCAL_NONE;
 }
 
 static enum policy_routing routing(const struct model *model)
@@ -131,10 +163,13 @@ static enum verdict ask_acl(struct model_way *way, enum acl acl)
 			    peer ? REASON_PEER_ACL_DENIED : REASON_ROUTE_ACL_DENIED, rule->id);
 }
 
+/* A rule that does not name groups is about what is sent to this host alone. */
 static enum verdict judge_local(struct model_way *way, enum local_kind kind)
 {
 	const struct policy_mode *mode = &way->model->policy->mode;
 
+	if (kind == LOCAL_BROADCAST || kind == LOCAL_MULTICAST)
+		return model_decide(way, VERDICT_DROP, REASON_PEER_ACL_DEFAULT, NULL);
 	if (ask_acl(way, ACL_PEER) == VERDICT_DROP)
 		return VERDICT_DROP;
 	if (mode->local_forwarding && has_forwarder(way->model) &&
@@ -150,7 +185,7 @@ static enum verdict judge_routed(struct model_way *way)
 
 	if (how == POLICY_ROUTING_DISABLED)
 		return model_decide(way, VERDICT_DROP, REASON_ROUTING_DISABLED, NULL);
-	if (is_reserved(&p->dst, p->version) || is_link_local(&p->dst, p->version))
+	if (is_reserved(&p->dst, p->version) || model_is_link_local(&p->dst, p->version))
 		return model_decide(way, VERDICT_DROP, REASON_MARTIAN_DEST, NULL);
 	if (how == POLICY_ROUTING_NATIVE && !way->model->policy->mode.native_acl)
 		return model_decide(way, VERDICT_PASS, REASON_NATIVE_ROUTER, NULL);
@@ -169,7 +204,14 @@ bool model_is_martian(const struct model_way *way)
 	const struct model_packet *p = way->p;
 
 	return is_reserved(&p->src, p->version) || is_loopback(&p->src, p->version) ||
-	       model_local_kind(way->model, &p->src, p->version) == LOCAL_OVERLAY;
+	       model_local_kind(way->model, &p->src, p->version) != LOCAL_NONE;
+}
+
+/* Whether a rule of peer_acl is about broadcast or multicast. */
+static bool names_groups(const struct policy *policy)
+{
+	(void)policy;
+	return false;
 }
 
 /**
@@ -180,7 +222,14 @@ bool model_is_martian(const struct model_way *way)
  */
 enum verdict model_judge(struct model_way *way)
 {
-	enum local_kind kind = model_local_kind(way->model, &way->p->dst, way->p->version);
+	const struct model_packet *p = way->p;
+	enum local_kind kind = model_local_kind(way->model, &p->dst, p->version);
 
+	if (is_reserved(&p->dst, p->version) && !names_groups(way->model->policy))
+		kind = LOCAL_NONE; /* nobody listens there */
+	if (model_is_martian(way))
+		return model_decide(way, VERDICT_DROP, REASON_MARTIAN_SOURCE, NULL);
+	if (is_loopback(&p->dst, p->version))
+		return model_decide(way, VERDICT_DROP, REASON_MARTIAN_DEST, NULL);
 	return kind == LOCAL_NONE ? judge_routed(way) : judge_local(way, kind);
 }

@@ -17,6 +17,14 @@ uint16_t model_get16(const uint8_t *bytes)
 	return (uint16_t)(bytes[0] << 8 | bytes[1]);
 }
 
+/**
+ * model_get32() - A number of four bytes, in network byte order
+ */
+uint32_t model_get32(const uint8_t *bytes)
+{
+	return (uint32_t)model_get16(bytes) << 16 | model_get16(bytes + 2);
+}
+
 static void put16(uint8_t *bytes, uint16_t value)
 {
 	bytes[0] = value >> 8;
@@ -98,6 +106,46 @@ static bool udp_is_whole(const struct model_packet *p)
 	return length >= 8 && (p->first_fragment || has(p, p->l4, length));
 }
 
+/*
+ * The next option of an IPv4 or TCP header: both are lists of a kind, a length and data, with one
+ * byte that pads (1) and one that ends the list (0).
+ *
+ * @at is where the list goes on, and is moved; false at its end, or where it is wrong.
+ */
+static bool next_option(const struct model_packet *p, uint32_t *at, uint32_t end,
+			const uint8_t **option)
+{
+	while (*at < end && p->bytes[*at] == 1)
+		(*at)++;
+	if (*at + 2 > end || p->bytes[*at] == 0 || p->bytes[*at + 1] < 2 ||
+	    *at + p->bytes[*at + 1] > end)
+		return false;
+	*option = p->bytes + *at;
+	*at += (*option)[1];
+	return true;
+}
+
+static void parse_segment(struct model_packet *p)
+{
+	const uint8_t *tcp = p->bytes + p->l4, *option;
+	uint32_t at = p->l4 + 20, data = p->l4 + (tcp[12] >> 4) * 4;
+
+	p->tcp = (struct model_segment){
+		.seq = model_get32(tcp + 4),
+		.ack = model_get32(tcp + 8),
+		.len = p->end - data + !!(tcp[13] & SYN) + !!(tcp[13] & FIN),
+		.window = model_get16(tcp + 14),
+		.flags = tcp[13],
+	};
+	while (next_option(p, &at, data, &option)) {
+		if (option[0] != 3 || option[1] != 3)
+			continue;
+		p->tcp.scales = true;
+		p->tcp.scale = option[2];
+		return;
+	}
+}
+
 static enum reason parse_transport(struct model_packet *p)
 {
 	const uint8_t *l4 = p->bytes + p->l4;
@@ -119,7 +167,7 @@ static enum reason parse_transport(struct model_packet *p)
 		p->dport = model_get16(l4 + 2);
 	}
 	if (p->proto == TCP)
-		p->flags = l4[13];
+		parse_segment(p);
 	if (model_is_icmp(p)) {
 		p->icmp_type = l4[0];
 		p->icmp_id = model_get16(l4 + 4);
@@ -137,6 +185,18 @@ static enum reason parse_fragment(struct model_packet *p, uint32_t data, uint32_
 	if (p->frag_off + (p->end - data) + header > DATAGRAM_MAX)
 		return REASON_FRAGMENT_TOO_LONG;
 	return MODEL_NO_REASON;
+}
+
+/* Loose and strict source routes: RFC 791. */
+static bool is_source_routed(const struct model_packet *p)
+{
+	const uint8_t *option;
+	uint32_t at = IP4_HEADER;
+
+	while (next_option(p, &at, p->l4, &option))
+		if (option[0] == 131 || option[0] == 137)
+			return true;
+	return false;
 }
 
 static enum reason parse_ip4(struct model_packet *p)
@@ -159,6 +219,7 @@ static enum reason parse_ip4(struct model_packet *p)
 	p->src = model_get_addr(p->bytes + 12, 4);
 	p->dst = model_get_addr(p->bytes + 16, 4);
 	p->l4 = header;
+	p->source_routed = is_source_routed(p);
 	reason = parse_fragment(p, header, header, p->bytes[6] & 0x20);
 	return reason != MODEL_NO_REASON ? reason : parse_transport(p);
 }
@@ -261,7 +322,7 @@ enum reason model_parse(struct model_packet *p, uint16_t ethertype)
 	return REASON_NOT_IP;
 }
 
-/* Where the checksum of the transport header is, 0 where there is none that covers addresses. */
+/* Where the checksum of the transport header is, 0 where there is none. */
 static uint32_t checksum_at(const struct model_packet *p)
 {
 	if (p->later_fragment)
@@ -270,7 +331,7 @@ static uint32_t checksum_at(const struct model_packet *p)
 		return p->l4 + 16;
 	if (p->proto == UDP)
 		return p->l4 + 6;
-	return p->version == 6 && p->proto == ICMP6 ? p->l4 + 2 : 0;
+	return model_is_icmp(p) ? p->l4 + 2 : 0;
 }
 
 /* The part of a ones' complement sum that some bytes make; @odd: they begin at an odd offset. */
@@ -307,6 +368,8 @@ static void change(struct model_packet *p, uint32_t at, const uint8_t *to, uint3
 	memcpy(p->bytes + at, to, n);
 	if (in_ip && p->version == 4)
 		keep_sum(p->bytes + 10, old, new, false);
+	if (in_ip && p->version == 4 && model_is_icmp(p)) /* which does not cover the addresses */
+		return;
 	if (checksum_at(p))
 		keep_sum(p->bytes + checksum_at(p), old, new, p->proto == UDP);
 }
@@ -342,6 +405,26 @@ void model_set_port(struct model_packet *p, bool source, uint16_t to)
 }
 
 /**
+ * model_set_quoted() - Overwrite bytes of the packet that an ICMP error quotes
+ * @p: the error
+ * @at: where they are
+ * @to, @n: what is written
+ * @checksum: where the quoted header has a checksum that covers them, 0: nowhere
+ */
+void model_set_quoted(struct model_packet *p, uint32_t at, const uint8_t *to, uint32_t n,
+		      uint32_t checksum)
+{
+	uint32_t old = sum_of(p->bytes + at, n, 0), new = sum_of(to, n, 0);
+
+	if (!checksum) {
+		change(p, at, to, n);
+		return;
+	}
+	memcpy(p->bytes + at, to, n);
+	keep_sum(p->bytes + checksum, old, new, false);
+}
+
+/**
  * model_clamp_mss() - Lower the first MSS option of a TCP segment
  * @p: the segment, its header whole
  * @limit: the highest MSS
@@ -350,22 +433,16 @@ void model_clamp_mss(struct model_packet *p, uint16_t limit)
 {
 	uint32_t end = p->l4 + (p->bytes[p->l4 + 12] >> 4) * 4;
 	uint32_t at = p->l4 + 20;
+	const uint8_t *option;
 	uint8_t bytes[2];
 
-	while (at < end && p->bytes[at] != 0) {
-		if (p->bytes[at] == 1) {
-			at++;
+	while (next_option(p, &at, end, &option)) {
+		if (option[0] != 2 || option[1] != 4)
 			continue;
-		}
-		if (at + 2 > end || p->bytes[at + 1] < 2 || at + p->bytes[at + 1] > end)
-			return;
-		if (p->bytes[at] == 2 && p->bytes[at + 1] == 4) {
-			put16(bytes, limit);
-			if (model_get16(p->bytes + at + 2) > limit)
-				change(p, at + 2, bytes, 2);
-			return;
-		}
-		at += p->bytes[at + 1];
+		put16(bytes, limit);
+		if (model_get16(option + 2) > limit)
+			change(p, option + 2 - p->bytes, bytes, 2);
+		return;
 	}
 }
 
@@ -380,11 +457,12 @@ bool model_bytes_same(const struct model_packet *p, const uint8_t *bytes)
 {
 	uint32_t ip_checksum = p->version == 4 ? 10 : 0;
 	uint32_t l4_checksum = p->proto == UDP ? 0 : checksum_at(p);
+	uint32_t quoted_checksum = p->version == 4 && model_is_icmp(p) ? p->l4 + 8 + 10 : 0;
 
 	for (uint32_t i = 0; i < p->len; i++) {
 		if (p->bytes[i] == bytes[i])
 			continue;
-		if (!i || (i != ip_checksum && i != l4_checksum) ||
+		if (!i || (i != ip_checksum && i != l4_checksum && i != quoted_checksum) ||
 		    model_get16(p->bytes + i) % 65535 || model_get16(bytes + i) % 65535)
 			return false;
 		i++;

@@ -85,59 +85,142 @@ void model_translate_out(struct model_way *way)
 		model_set_port(p, true, way->asked_port);
 }
 
-/* What the packet says that an error quotes; false where that is not to be known. */
-static bool read_quote(const struct model_packet *p, struct model_tuple *quote)
+#define QUOTED_HOPOPTS_MAX 64 /* longer hop-by-hop headers are not looked behind */
+
+/*
+ * Go on to the transport header of a quoted IPv6 packet, behind a hop-by-hop or a fragment header;
+ * false where it shows none.  @next is what the header before says of it.
+ */
+static bool skip_extension(const struct model_packet *p, uint8_t *next, uint32_t *at)
+{
+	const uint8_t *header = p->bytes + *at;
+	uint32_t len = 8;
+
+	if (*next != 0 && *next != 44)
+		return true;
+	if (*at + 8 > p->end)
+		return false;
+	if (*next == 0)
+		len = header[1] * 8 + 8;
+	else if (model_get16(header + 2) & 0xfff8)
+		return false;
+	*next = header[0];
+	*at += len;
+	return len <= QUOTED_HOPOPTS_MAX;
+}
+
+/* The headers of the packet that an error quotes; false where they do not tell its flow. */
+static bool read_headers(const struct model_packet *p, struct model_quote *quote)
 {
 	const uint8_t *ip = p->bytes + p->l4 + 8;
-	uint32_t left = p->end - (p->l4 + 8), header = p->version == 4 ? 20 : 40;
-	const uint8_t *l4;
+	uint32_t header = p->version == 4 ? 20 : 40;
+	struct model_tuple *wire = &quote->wire;
 
-	*quote = (struct model_tuple){.version = p->version};
-	if (left < header || ip[0] >> 4 != p->version)
+	quote->ip = p->l4 + 8;
+	if (quote->ip + header > p->end || ip[0] >> 4 != p->version)
 		return false;
 	if (p->version == 4) {
 		header = (ip[0] & 0xf) * 4;
 		if (header < 20 || model_get16(ip + 6) & 0x1fff)
 			return false;
 	}
-	if (left < header + 8)
-		return false;
-	quote->proto = p->version == 4 ? ip[9] : ip[6];
-	quote->src = model_get_addr(ip + (p->version == 4 ? 12 : 8), p->version);
-	quote->dst = model_get_addr(ip + (p->version == 4 ? 16 : 24), p->version);
-	l4 = ip + header;
-	if (quote->proto == TCP || quote->proto == UDP) {
-		quote->sport = model_get16(l4);
-		quote->dport = model_get16(l4 + 2);
-		return true;
-	}
-	quote->sport = model_get16(l4 + 4);
-	quote->echo_reply = model_is_reply(p->version, l4[0]);
-	return quote->proto == p->proto &&
-	       (quote->echo_reply || model_is_request(p->version, l4[0]));
+	wire->version = p->version;
+	wire->proto = p->version == 4 ? ip[9] : ip[6];
+	wire->src = model_get_addr(ip + (p->version == 4 ? 12 : 8), p->version);
+	wire->dst = model_get_addr(ip + (p->version == 4 ? 16 : 24), p->version);
+	quote->l4 = quote->ip + header;
+	return p->version == 4 || skip_extension(p, &wire->proto, &quote->l4);
 }
 
 /**
  * model_read_quote() - What an ICMP error says of the packet that it quotes
  * @way: the error
- * @quote: becomes the packet, as it was before its translation on the way out
+ * @quote: becomes the packet
  *
  * Return: false where that is not to be known.
  */
-bool model_read_quote(const struct model_way *way, struct model_tuple *quote)
+bool model_read_quote(const struct model_way *way, struct model_quote *quote)
 {
-	const struct model *model = way->model;
+	const struct model_packet *p = way->p;
+	struct model_tuple *wire = &quote->wire;
 	const union addr *original;
+	const uint8_t *l4;
 	uint16_t port = 0;
 
-	if (!read_quote(way->p, quote))
+	*quote = (struct model_quote){};
+	if (!read_headers(p, quote))
 		return false;
-	original = original_of(model, &quote->dst, quote->version);
+	l4 = p->bytes + quote->l4;
+	if (wire->proto != TCP && wire->proto != UDP && wire->proto != p->proto) {
+		/* nothing of it but its protocol tells its flow */
+	} else if (quote->l4 + 8 > p->end) {
+		return false;
+	} else if (wire->proto != p->proto) {
+		wire->sport = model_get16(l4);
+		wire->dport = model_get16(l4 + 2);
+		port = serving_port(way->model, &wire->src, wire->version, wire->proto,
+				    wire->sport);
+	} else {
+		wire->sport = model_get16(l4 + 4);
+		wire->echo_reply = model_is_reply(p->version, l4[0]);
+		if (!wire->echo_reply && !model_is_request(p->version, l4[0]))
+			return false;
+	}
+	quote->tuple = *wire;
+	original = original_of(way->model, &wire->dst, wire->version);
 	if (original)
-		quote->dst = *original;
-	if (quote->proto == TCP || quote->proto == UDP)
-		port = serving_port(model, &quote->src, quote->version, quote->proto, quote->sport);
+		quote->tuple.dst = *original;
 	if (port)
-		quote->sport = port;
+		quote->tuple.sport = port;
 	return true;
+}
+
+static void set_quoted_addr(struct model_packet *p, const struct model_quote *quote, bool source,
+			    const union addr *to)
+{
+	if (p->version == 4)
+		model_set_quoted(p, quote->ip + (source ? 12 : 16), to->bytes + 12, 4,
+				 quote->ip + 10);
+	else
+		model_set_quoted(p, quote->ip + (source ? 8 : 24), to->bytes, 16, 0);
+}
+
+static void set_quoted_port(struct model_packet *p, uint32_t at, uint16_t to)
+{
+	const uint8_t bytes[2] = {to >> 8, to & 0xff};
+
+	model_set_quoted(p, at, bytes, sizeof(bytes), 0);
+}
+
+/**
+ * model_translate_quote() - Have an error that came in quote the packet as its sender knows it
+ * @way: the error
+ * @quote: what it quotes
+ */
+void model_translate_quote(struct model_way *way, const struct model_quote *quote)
+{
+	const struct model_tuple *wire = &quote->wire, *tuple = &quote->tuple;
+
+	if (!model_addr_same(&wire->dst, &tuple->dst))
+		set_quoted_addr(way->p, quote, false, &tuple->dst);
+	if (wire->sport != tuple->sport)
+		set_quoted_port(way->p, quote->l4, tuple->sport);
+}
+
+/**
+ * model_translate_quote_out() - Have an error that leaves quote a packet as the peer knows it
+ * @way: the error
+ * @quote: what it quotes
+ * @asked_port: the port that the peer has sent it to, where another one serves it; else 0
+ */
+void model_translate_quote_out(struct model_way *way, const struct model_quote *quote,
+			       uint16_t asked_port)
+{
+	const union addr *translated = translated_of(way->model, &quote->wire.src,
+						     quote->wire.version);
+
+	if (asked_port && way->model->policy->n_nat_port)
+		set_quoted_port(way->p, quote->l4 + 2, asked_port);
+	if (translated)
+		set_quoted_addr(way->p, quote, true, translated);
 }

@@ -9,16 +9,24 @@
 #include "model.h"
 #include "model_flows.h"
 
-/* What is remembered of a datagram whose first fragment was let through. */
+/*
+ * struct model_fragment - what is remembered of a datagram whose first fragment was let through
+ * @is_reply: that was an answer to this host
+ * @judged_by: number of the policy that let it through
+ */
 struct model_fragment {
 	union addr src; /* as on the wire */
 	union addr dst;
 	uint32_t id;
 	uint8_t version;
 	uint8_t proto;
+	uint16_t sport;
+	uint16_t dport;
 	bool poisoned;
+	bool is_reply;
 	enum verdict verdict;
 	char rule[RULE_ID_MAX];
+	unsigned int judged_by;
 	uint32_t first_end;
 	uint64_t since_ns;
 };
@@ -38,6 +46,7 @@ struct model {
  * struct model_way - a packet on its way, and what is known so far of what becomes of it
  * @wire_src: its source before translation
  * @asked_port: its destination port before translation, or that of its flow; 0: not translated
+ * @is_reply: a flow of this host has let it in
  */
 struct model_way {
 	struct model *model;
@@ -46,17 +55,43 @@ struct model_way {
 	uint64_t now_ns;
 	union addr wire_src;
 	uint16_t asked_port;
+	bool is_reply;
+};
+
+/*
+ * struct model_quote - the packet that an ICMP error is about
+ * @tuple: as it was before it was translated on its way out
+ * @wire: as it left
+ * @ip, @l4: where its headers are in the error
+ */
+struct model_quote {
+	struct model_tuple tuple;
+	struct model_tuple wire;
+	uint32_t ip;
+	uint32_t l4;
 };
 
 enum verdict model_decide(struct model_way *way, enum verdict verdict, enum reason reason,
 			  const char *rule);
 enum local_kind model_local_kind(const struct model *model, const union addr *addr,
 				 uint8_t version);
+bool model_is_link_local(const union addr *addr, uint8_t version);
 bool model_is_martian(const struct model_way *way);
 enum verdict model_judge(struct model_way *way);
 
+enum verdict model_judge_later_fragment(struct model_way *way);
+void model_forget_fragment(struct model_way *way);
+void model_remember_fragment(struct model_way *way);
+
+enum verdict model_track_in(struct model_way *way);
+void model_quote_out(struct model_way *way);
+void model_track_out(struct model_way *way);
+
 void model_translate_in(struct model_way *way);
 void model_translate_out(struct model_way *way);
-bool model_read_quote(const struct model_way *way, struct model_tuple *quote);
+bool model_read_quote(const struct model_way *way, struct model_quote *quote);
+void model_translate_quote(struct model_way *way, const struct model_quote *quote);
+void model_translate_quote_out(struct model_way *way, const struct model_quote *quote,
+			       uint16_t asked_port);
 
 #endif /* SHRIKE_TESTS_MODEL_WAY_H */

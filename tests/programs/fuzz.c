@@ -2,9 +2,10 @@
 /*
  * Differential fuzzing until time is up: `make fuzz T=60`.
  *
- *	fuzz [-t SECONDS] [-s SEED] [-n CASES]
+ *	fuzz [-t SECONDS] [-s SEED] [-n CASES] [-w]
  *
- * Each difference between the programs and the reference model is printed as a scenario file.
+ * Each difference between the programs and the reference model is printed as a scenario file, from which the
+ * steps that it does not need are left out; with -w the whole case is.
  * Exit status 0 if there was none, 1 if there was one, 2 if a case could not be run.
  */
 #include <inttypes.h>
@@ -20,6 +21,7 @@
 #define DIFFERENCES_MAX 10 /* then something is wrong that needs no more examples */
 
 struct totals {
+	bool whole;
 	uint64_t cases;
 	uint64_t packets;
 	uint64_t differences;
@@ -52,7 +54,8 @@ static int run_hook(uint64_t seed, enum policy_hook hook, struct fuzz_difference
 	if (!is_new)
 		goto out;
 	totals->differences++;
-	err = fuzz_minimise(scenario, hook, &difference, error);
+	if (!totals->whole)
+		err = fuzz_minimise(scenario, hook, &difference, error);
 	if (!err)
 		fuzz_print(stdout, scenario, seed, hook, &difference);
 	fflush(stdout);
@@ -82,13 +85,15 @@ int main(int argc, char **argv)
 	struct error error;
 	int option, err = 0;
 
-	while ((option = getopt(argc, argv, "t:s:n:")) != -1) {
+	while ((option = getopt(argc, argv, "t:s:n:w")) != -1) {
 		if (option == 't')
 			seconds = atof(optarg);
 		else if (option == 's')
 			seed = strtoull(optarg, NULL, 10);
 		else if (option == 'n')
 			n_cases = strtoull(optarg, NULL, 10);
+		else if (option == 'w')
+			totals.whole = true;
 		else
 			return 2;
 	}
