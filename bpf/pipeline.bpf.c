@@ -3,8 +3,8 @@
  * The way of a packet, from first stage to verdict, for both hooks and both families.
  *
  * Owns config (the generation's read-only data), counters_v2 (counter.h), and the maps of config.h:
- * instance_v2, policy_text_v1, undo_v1 and undo_text_v1, which the programs do not read, but which
- * live as long as they do.
+ * instance_v2, numbers_v1, policy_text_v1, undo_v1 and undo_text_v1, which the programs do not read,
+ * but which live as long as they do.
  */
 #include "addr.h"
 #include "packet.h"
@@ -27,6 +27,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct instance);
 } instance_v2 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct next_numbers);
+} numbers_v1 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

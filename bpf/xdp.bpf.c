@@ -39,7 +39,7 @@ static __always_inline __u16 frame_ethertype(struct xdp_md *ctx)
 
 /*
  * An allowed packet and its forwarder.  An empty slot of the map drops: a dead forwarder must
- * never open the way through the kernel's stack.
+ * never open the way through the kernel's stack.  A dry run only says where the packet would go.
  */
 static __always_inline int hand_over(struct packet *p, struct xdp_md *ctx, enum verdict *verdict)
 {
@@ -48,7 +48,7 @@ static __always_inline int hand_over(struct packet *p, struct xdp_md *ctx, enum 
 	if (config.virtual_clock)
 		return XDP_DROP;
 	if (bpf_map_lookup_elem(&xsks_v1, &queue))
-		return config.dry_run ? XDP_DROP : bpf_redirect_map(&xsks_v1, queue, XDP_DROP);
+		return config.dry_run ? XDP_REDIRECT : bpf_redirect_map(&xsks_v1, queue, XDP_DROP);
 	tell(p, STAGE_FORWARDING, MESSAGE_FORWARD_NONE);
 	*verdict = drop(p, REASON_NO_FORWARDER);
 	return XDP_DROP;

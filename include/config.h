@@ -56,10 +56,10 @@ static inline int config_has_forwarder(const volatile struct config *config)
 }
 
 struct instance {
-	__u64 applied_ns;	/* CLOCK_REALTIME when this generation came into force */
-	struct config config;	/* the read-only data of its programs */
-	__u32 policy_len;	/* bytes of the policy text in policy_text_v1 */
-	__u32 next_rule_number; /* for the next id that is new to the policy */
+	__u64 applied_ns;     /* CLOCK_REALTIME when this generation came into force */
+	struct config config; /* the read-only data of its programs */
+	__u32 policy_len;     /* bytes of the policy text in policy_text_v1 */
+	__u32 next_rule_number; /* for the next id that is new to the policy; see struct next_numbers */
 	__u32 rules;		/* of the policy; rules_v1 has a built-in one as well */
 	__u32 mtu;
 	char version[32];      /* of the shrike that built it */
@@ -69,6 +69,19 @@ struct instance {
 	char environment[512]; /* NetBird's variables that it was built with, NAME=VALUE lines */
 };
 _Static_assert(sizeof(struct instance) == 1232, "struct instance is ABI");
+
+/*
+ * Map numbers_v1 (ARRAY, one entry): what comes after the highest numbers that were ever in force.
+ *
+ * Connections hold both numbers, and a generation may have judged some although it was withdrawn at
+ * once, as its pins failed.  So this map lives as long as the connections do, and is written before
+ * a generation's programs see their first packet.
+ */
+struct next_numbers {
+	__u32 generation;
+	__u32 rule;
+};
+_Static_assert(sizeof(struct next_numbers) == 8, "struct next_numbers is ABI");
 
 /* Map policy_text_v1 (ARRAY): the policy in force as it was read, in chunks. */
 #define POLICY_CHUNK 4096

@@ -410,6 +410,8 @@ static int build_and_put(struct application *a, struct error *error)
 		if (!err)
 			err = open_pins(a, error);
 		if (!err)
+			err = generation_reserve_numbers(a->to->generation, error);
+		if (!err)
 			err = put_all(a, error);
 		if (!native || a->mode.hook != HOOK_XDP ||
 		    (err != -EOPNOTSUPP && err != -ERANGE && err != -EINVAL))

@@ -101,9 +101,9 @@ static int share_state(struct bpf_object *object, const struct generation_spec *
 {
 	static const char *const addresses[] = {"local4_v1", "local_addr_v1", "local_prefix_v1",
 						"ct_epoch_v1"};
-	static const char *const others[] = {"ct_served_v1",  "counters_v2",  "xsks_v1",
-					     "forwarder_v1",  "flow_gate_v1", "flow_rings_v1",
-					     "ct_pressure_v1"};
+	static const char *const others[] = {"ct_served_v1", "ct_pressure_v1", "numbers_v1",
+					     "counters_v2",  "xsks_v1",	       "forwarder_v1",
+					     "flow_gate_v1", "flow_rings_v1"};
 	const struct policy_limits *limits = &spec->policy->limits;
 	int err = 0;
 
@@ -248,9 +248,10 @@ static void last_words(const char *log, char *words, size_t size)
 	}
 }
 
-static int load_programs(struct generation *generation, enum hook hook, bool twin,
+static int load_programs(struct generation *generation, const struct generation_spec *spec,
 			 struct error *error)
 {
+	enum hook hook = generation->instance.config.hook;
 	struct shrike_bpf *skeleton = generation->skeleton;
 	struct bpf_program *ingress = hook == HOOK_XDP ? skeleton->progs.shrike_xdp
 						       : skeleton->progs.shrike_ingress;
@@ -264,7 +265,8 @@ static int load_programs(struct generation *generation, enum hook hook, bool twi
 		return error_set(error, errno, "verifier log: %s", strerror(errno));
 	bpf_program__set_autoload(skeleton->progs.shrike_xdp, hook == HOOK_XDP);
 	bpf_program__set_autoload(skeleton->progs.shrike_ingress, hook == HOOK_TC);
-	bpf_program__set_autoload(skeleton->progs.shrike_event, !twin);
+	bpf_program__set_autoload(skeleton->progs.shrike_egress, !spec->rules_only);
+	bpf_program__set_autoload(skeleton->progs.shrike_event, !spec->twin);
 	for (int i = 0; i < 2; i++)
 		bpf_program__set_log_buf(programs[i], log + i * VERIFIER_LOG, VERIFIER_LOG);
 	err = shrike_bpf__load(skeleton);
@@ -278,8 +280,9 @@ static int load_programs(struct generation *generation, enum hook hook, bool twi
 	if (err)
 		return -error->code;
 	generation->ingress_fd = bpf_program__fd(ingress);
-	generation->egress_fd = bpf_program__fd(skeleton->progs.shrike_egress);
-	generation->event_fd = twin ? -1 : bpf_program__fd(skeleton->progs.shrike_event);
+	generation->egress_fd = spec->rules_only ? -1
+						 : bpf_program__fd(skeleton->progs.shrike_egress);
+	generation->event_fd = spec->twin ? -1 : bpf_program__fd(skeleton->progs.shrike_event);
 	return 0;
 }
 
@@ -394,11 +397,14 @@ static int fill(struct generation *generation, const struct generation_spec *spe
 static int prepare(struct generation *generation, const struct generation_spec *spec,
 		   struct error *error)
 {
-	const struct instance *previous = spec->instance_previous;
 	struct bpf_object *object;
+	struct next_numbers numbers;
 	struct config *config;
 	int err;
 
+	err = generation_next_numbers(spec, &numbers, error);
+	if (err)
+		return err;
 	err = classifier_compile(spec->policy, spec->overlay, spec->n_overlay,
 				 CLASSIFIER_BUDGET_BYTES, &generation->classifier, error);
 	if (err)
@@ -408,8 +414,9 @@ static int prepare(struct generation *generation, const struct generation_spec *
 		return error_set(error, errno, "cannot open the BPF object: %s", strerror(errno));
 	object = generation->skeleton->obj;
 	config = (struct config *)&generation->skeleton->rodata->config;
-	set_config(spec, previous ? previous->config.generation + 1 : 1, config);
+	set_config(spec, numbers.generation, config);
 	set_instance(spec, config, &generation->instance);
+	generation->instance.next_rule_number = numbers.rule;
 	memcpy((void *)&generation->skeleton->rodata->classify_config,
 	       classifier_config(generation->classifier), sizeof(struct classify_config));
 	err = share_state(object, spec, error);
@@ -439,6 +446,11 @@ static int copy_rodata(struct generation *generation, const struct generation_sp
 	config->trace = spec->trace;
 	config->snap_len = spec->snap_len;
 	config->virtual_clock = spec->virtual_clock;
+	if (spec->rules_only) {
+		config->stateful = false;
+		/* who asks has headers alone, and cannot write this variable */
+		skeleton->bss->virtual_frame_len = UINT16_MAX;
+	}
 	generation->instance = *spec->instance_previous;
 	generation->instance.config = *config;
 	return 0;
@@ -493,7 +505,7 @@ int generation_build(const struct generation_spec *spec, struct generation **gen
 	map_set_init(&new->maps);
 	err = spec->twin ? prepare_twin(new, spec, error) : prepare(new, spec, error);
 	if (!err)
-		err = load_programs(new, new->instance.config.hook, spec->twin, error);
+		err = load_programs(new, spec, error);
 	if (!err)
 		err = collect_maps(new, error);
 	if (!err && !spec->twin)

@@ -35,6 +35,8 @@ struct shrike_bpf;
  * @own_addresses: the tables of this host's addresses are its own, to be filled without those of the
  *	generation in force being changed
  * @own_records: of a twin: the maps of trace records are its own, so that tracers do not meet
+ * @rules_only: of a twin: it judges inbound packets alone, each as if it opened a connection, which
+ *	spares the kernel most of the verifying
  */
 struct generation_spec {
 	const struct policy *policy;
@@ -56,6 +58,7 @@ struct generation_spec {
 	bool twin;
 	bool own_addresses;
 	bool own_records;
+	bool rules_only;
 	bool keep_undo;
 };
 
@@ -65,8 +68,8 @@ struct generation {
 	struct instance instance;
 	struct map_set maps; /* all of them, shared ones included */
 	int ingress_fd;	     /* the program for the hook of the mode; owned by the skeleton */
-	int egress_fd;
-	int event_fd; /* shrike_event, for flow_tell_swept(); -1: a twin has none */
+	int egress_fd;	     /* -1: a twin with @rules_only has none */
+	int event_fd;	     /* shrike_event, for flow_tell_swept(); -1: a twin has none */
 };
 
 typedef void (*generation_log)(const char *text, void *arg);
@@ -77,6 +80,9 @@ bool generation_lost_state(const struct map_set *from, const struct generation *
 			   size_t size);
 int generation_carry_state(const struct map_set *from, const struct generation *to,
 			   struct error *error);
+int generation_next_numbers(const struct generation_spec *spec, struct next_numbers *next,
+			    struct error *error);
+int generation_reserve_numbers(const struct generation *generation, struct error *error);
 int generation_carry_hits(const struct map_set *from, const struct generation *to,
 			  struct error *error);
 void generation_free(struct generation *generation);

@@ -179,7 +179,8 @@ static int write_rules(const struct map_set *maps, const struct rule *rules, uin
 /**
  * generation_fill_rules() - Number the rules and write rules_v1
  * @spec: with the maps of the generation in force, if there is one
- * @generation: whose rules_v1 is filled; instance.next_rule_number is set
+ * @generation: whose rules_v1 is filled; instance.next_rule_number is the first that is free, and
+ *	is moved on
  * @error: why not
  *
  * An id that the generation in force has keeps its number; numbers are never used again, so that
@@ -190,7 +191,7 @@ static int write_rules(const struct map_set *maps, const struct rule *rules, uin
 int generation_fill_rules(const struct generation_spec *spec, struct generation *generation,
 			  struct error *error)
 {
-	uint32_t next = spec->instance_previous ? spec->instance_previous->next_rule_number : 1;
+	uint32_t next = generation->instance.next_rule_number;
 	size_t n_old = 0, n = classifier_n_rules(generation->classifier);
 	struct rule *rules = calloc(n ? n : 1, sizeof(*rules));
 	struct rule_view *old = NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Handing state over to a generation whose tables have another size.
+ * Handing state over to a generation: numbers that are still free, and what is in tables that have
+ * another size.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -92,4 +93,55 @@ int generation_carry_state(const struct map_set *from, const struct generation *
 		err = carry_table(old, new, error);
 	}
 	return err;
+}
+
+/**
+ * generation_next_numbers() - Numbers that no generation of an interface has been given
+ * @spec: with what is in force, if there is anything
+ * @next: becomes the number of the next generation and of its first new rule
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int generation_next_numbers(const struct generation_spec *spec, struct next_numbers *next,
+			    struct error *error)
+{
+	const struct instance *previous = spec->instance_previous;
+	const struct map_entry *map = spec->previous ? map_set_find(spec->previous, "numbers_v1")
+						     : NULL;
+	struct next_numbers reserved = {};
+	uint32_t zero = 0;
+
+	if (map && map->value_size == sizeof(reserved) &&
+	    bpf_map_lookup_elem(map->fd, &zero, &reserved))
+		return error_set(error, errno, "cannot read BPF map %s: %s", map->name,
+				 strerror(errno));
+	next->generation = previous ? previous->config.generation + 1 : 1;
+	next->rule = previous ? previous->next_rule_number : 1;
+	if (reserved.generation > next->generation)
+		next->generation = reserved.generation;
+	if (reserved.rule > next->rule)
+		next->rule = reserved.rule;
+	return 0;
+}
+
+/**
+ * generation_reserve_numbers() - See to it that no other generation gets the numbers of this one
+ * @generation: about to be attached
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int generation_reserve_numbers(const struct generation *generation, struct error *error)
+{
+	const struct next_numbers next = {
+		.generation = generation->instance.config.generation + 1,
+		.rule = generation->instance.next_rule_number,
+	};
+	uint32_t zero = 0;
+
+	if (bpf_map_update_elem(map_set_fd(&generation->maps, "numbers_v1"), &zero, &next, BPF_ANY))
+		return error_set(error, errno, "cannot fill BPF map numbers_v1: %s",
+				 strerror(errno));
+	return 0;
 }

@@ -164,6 +164,7 @@ static int refresh(struct run *run, struct error *error)
 
 	if (is_unchanged(run)) {
 		run->is_attached = true;
+		forward_follow(run->forward, &run->live, &run->dataplane->link);
 		return 0;
 	}
 	err = live_open(run->dataplane->link.ifindex, &fresh, error);

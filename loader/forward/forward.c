@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "generation.h"
 #include "worker.h"
 
 #define LOOK_NS	       (SECOND_NS / 10) /* how often another process's policy is looked for */
@@ -44,6 +45,7 @@ struct forward {
 	pid_t pid; /* 0: none runs */
 	bool is_wanted;
 	bool is_ready;
+	bool is_behind; /* its flows are to be judged by the generation in force, and were not */
 	uint64_t started_ns;
 	uint64_t delay_ns;
 	uint32_t prog_id; /* of the ingress program that the forwarder knows */
@@ -200,7 +202,7 @@ static void start(struct forward *forward)
 	forward->pid = pid;
 	forward->pid_fd = syscall(SYS_pidfd_open, pid, 0);
 	forward->control_fd = pair[0];
-	forward->is_ready = false;
+	forward->is_ready = forward->is_behind = false; /* it has no flows */
 	forward->started_ns = clock_ns(CLOCK_MONOTONIC);
 	watch(forward, forward->pid_fd);
 	watch(forward, forward->control_fd);
@@ -396,9 +398,7 @@ static int open_fds(const struct live *live, int fds[FORWARD_FDS])
 	int err = 0;
 
 	for (int i = 0; i < FORWARD_FDS; i++) {
-		fds[i] = i == FORWARD_FD_INGRESS
-				 ? bpf_prog_get_fd_by_id(live->hooks[live->ingress].prog_id)
-				 : fcntl(map_set_fd(&live->maps, names[i]), F_DUPFD_CLOEXEC, 0);
+		fds[i] = fcntl(map_set_fd(&live->maps, names[i]), F_DUPFD_CLOEXEC, 0);
 		if (fds[i] < 0 && !err)
 			err = -errno;
 	}
@@ -414,11 +414,12 @@ static uint32_t icmp_limit(const struct live *live)
 	return map ? map->max_entries : 0;
 }
 
-static int tell(struct forward *forward)
+static int send_order(struct forward *forward, int judge_fd)
 {
+	int fds[FORWARD_FDS_NEW];
 	union {
 		struct cmsghdr header;
-		uint8_t bytes[CMSG_SPACE(sizeof(forward->start.fds))];
+		uint8_t bytes[CMSG_SPACE(sizeof(fds))];
 	} control = {};
 	struct iovec part = {&forward->start.order, sizeof(forward->start.order)};
 	struct msghdr message = {
@@ -430,9 +431,48 @@ static int tell(struct forward *forward)
 
 	control.header.cmsg_level = SOL_SOCKET;
 	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(sizeof(forward->start.fds));
-	memcpy(CMSG_DATA(&control.header), forward->start.fds, sizeof(forward->start.fds));
+	control.header.cmsg_len = CMSG_LEN(sizeof(fds));
+	memcpy(fds, forward->start.fds, sizeof(forward->start.fds));
+	fds[FORWARD_FD_JUDGE] = judge_fd;
+	memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
 	return sendmsg(forward->control_fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/*
+ * Have the forwarder judge its flows by the generation in force.  The program in force itself would
+ * count, time and trace packets that nobody has sent; so a twin of it is loaded for this.  What it
+ * is asked is whether a rule would let the flow in, not what is remembered of the flow.
+ */
+static void tell(struct forward *forward, const struct live *live)
+{
+	const struct generation_spec spec = {
+		.previous = &live->maps,
+		.instance_previous = &live->instance,
+		.dry_run = true,
+		.twin = true,
+		.rules_only = true,
+	};
+	bool was_behind = forward->is_behind;
+	struct generation *judge;
+	struct error error;
+
+	forward->is_behind = generation_build(&spec, &judge, &error) != 0;
+	if (forward->is_behind) {
+		if (!was_behind)
+			say(forward, true, "cannot tell the forwarder of the policy yet: %s",
+			    error.text);
+		return;
+	}
+	if (send_order(forward, judge->ingress_fd))
+		kill_worker(forward); /* it does not listen: the next one starts right */
+	generation_free(judge);
+}
+
+static void follow_program(struct forward *forward, const struct live *live)
+{
+	close_fd(&forward->link_fd);
+	forward->link_fd = hook_open_link(&live->hooks[live->ingress]);
+	forward->prog_id = live->hooks[live->ingress].prog_id;
 }
 
 /* What the forwarder is to know of the generation in force. */
@@ -446,9 +486,7 @@ static int prepare(struct forward *forward, const struct live *live, const struc
 	for (int i = 0; i < FORWARD_FDS; i++)
 		close_fd(&start->fds[i]);
 	memcpy(start->fds, fds, sizeof(fds));
-	close_fd(&forward->link_fd);
-	forward->link_fd = hook_open_link(&live->hooks[live->ingress]);
-	forward->prog_id = live->hooks[live->ingress].prog_id;
+	follow_program(forward, live);
 	forward->xsks_id = map_set_find(&live->maps, "xsks_v1")->id;
 	start->order.config = live->instance.config;
 	start->order.mtu = live->instance.mtu;
@@ -471,10 +509,19 @@ static bool is_elsewhere(const struct forward *forward, const struct live *live,
 	       forward->start.queues != link->rx_queues;
 }
 
+/* Whether the forwarder has been told; other programs of the same generation are a tracer's doing. */
+static bool is_told(const struct forward *forward, const struct live *live)
+{
+	return forward->is_wanted && !forward->is_behind &&
+	       forward->start.order.config.generation == live->instance.config.generation;
+}
+
 /**
  * forward_follow() - Have what the generation in force needs: a forwarder that knows it, or none
  * @live: the generation
  * @link: its interface
+ *
+ * To be called again every second, as there may be too little memory to tell the forwarder.
  */
 void forward_follow(struct forward *forward, const struct live *live, const struct link_info *link)
 {
@@ -488,8 +535,11 @@ void forward_follow(struct forward *forward, const struct live *live, const stru
 	}
 	if (forward->is_wanted && is_elsewhere(forward, live, link))
 		forward_stop(forward);
-	if (forward->is_wanted && forward->prog_id == live->hooks[live->ingress].prog_id)
+	if (is_told(forward, live)) {
+		if (forward->prog_id != live->hooks[live->ingress].prog_id)
+			follow_program(forward, live);
 		return;
+	}
 	err = prepare(forward, live, link);
 	if (err) {
 		say(forward, true, "cannot tell the forwarder of the policy: %s", strerror(-err));
@@ -500,8 +550,8 @@ void forward_follow(struct forward *forward, const struct live *live, const stru
 	if (!forward->pid) {
 		forward->delay_ns = 0;
 		start(forward);
-	} else if (tell(forward)) {
-		kill_worker(forward); /* it does not listen: the next one starts right */
+	} else {
+		tell(forward, live);
 	}
 }
 

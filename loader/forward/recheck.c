@@ -2,9 +2,10 @@
 /*
  * After a change of policy: is each flow still allowed?
  *
- * The new generation's own ingress program answers.  It is given one packet of the flow, as its
- * peer might have sent it, and does with it what it does with any: renews the flow's entry, or
- * removes it.  The packet goes nowhere, as a test run redirects nothing.
+ * A dry run of the new generation's ingress program answers.  It is given one packet of the flow, as
+ * its peer might have sent it, which nobody has sent: so nothing is counted, timed or traced, and
+ * the flow's entry in the connection tables stays as it is.  The entry is renewed or ended by the
+ * peer's next packet, which goes to the rules, whatever was found here.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -53,7 +54,7 @@ static size_t write_transport(uint8_t *to, const struct flow_entry *flow, bool i
 	}
 }
 
-static bool is_allowed(struct worker *w, const struct flow_entry *flow)
+static bool is_allowed(const struct worker *w, int judge_fd, const struct flow_entry *flow)
 {
 	uint8_t version = flow->name.ends.version, l2_len = w->order.config.l2_len;
 	uint16_t ethertype = htons(version == IP_VERSION_4 ? ETH_P_IP : ETH_P_IPV6);
@@ -68,17 +69,16 @@ static bool is_allowed(struct worker *w, const struct flow_entry *flow)
 	ip_header_write(ip, &flow->name.ends, flow->name.l4_proto, IP_TTL_DEFAULT, l4_len);
 	options.data_size_in = l2_len + header_len + l4_len;
 	/* a program that cannot be asked has not said no: each packet is still judged */
-	return bpf_prog_test_run_opts(w->start.fds[FORWARD_FD_INGRESS], &options) ||
-	       options.retval == XDP_REDIRECT;
+	return bpf_prog_test_run_opts(judge_fd, &options) || options.retval == XDP_REDIRECT;
 }
 
-static void recheck_list(struct worker *w, struct flow_list *list)
+static void recheck_list(struct worker *w, int judge_fd, struct flow_list *list)
 {
 	struct flow_entry *flow, *next;
 
 	for (flow = TAILQ_FIRST(list); flow; flow = next) {
 		next = TAILQ_NEXT(flow, link);
-		if (is_allowed(w, flow))
+		if (is_allowed(w, judge_fd, flow))
 			continue;
 		w->status->revoked++;
 		flow->end(w, flow, true);
@@ -87,13 +87,14 @@ static void recheck_list(struct worker *w, struct flow_list *list)
 
 /**
  * recheck_flows() - End the flows that the policy in force does not forward
+ * @judge_fd: its ingress program as a dry run
  */
-void recheck_flows(struct worker *w)
+void recheck_flows(struct worker *w, int judge_fd)
 {
-	recheck_list(w, &w->dialling);
-	recheck_list(w, &w->accepting);
-	recheck_list(w, &w->connected);
-	recheck_list(w, &w->unfinished);
-	recheck_list(w, &w->udp);
-	recheck_list(w, &w->echo);
+	recheck_list(w, judge_fd, &w->dialling);
+	recheck_list(w, judge_fd, &w->accepting);
+	recheck_list(w, judge_fd, &w->connected);
+	recheck_list(w, judge_fd, &w->unfinished);
+	recheck_list(w, judge_fd, &w->udp);
+	recheck_list(w, judge_fd, &w->echo);
 }

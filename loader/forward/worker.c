@@ -132,13 +132,14 @@ static void take_order(struct worker *w, const struct forward_order *order, cons
 		w->start.fds[i] = fds[i];
 	}
 	w->order = *order;
-	recheck_flows(w);
+	recheck_flows(w, fds[FORWARD_FD_JUDGE]);
+	close(fds[FORWARD_FD_JUDGE]);
 }
 
 static void control_ready(struct worker *w, struct watch *watch, uint32_t events)
 {
 	struct forward_order order;
-	int fds[FORWARD_FDS];
+	int fds[FORWARD_FDS_NEW];
 	union {
 		struct cmsghdr header;
 		uint8_t bytes[CMSG_SPACE(sizeof(fds))];

@@ -46,11 +46,13 @@ struct forward_order {
 
 /* Descriptors that come with an order, in this order. */
 enum forward_fd {
-	FORWARD_FD_INGRESS,    /* the ingress program */
 	FORWARD_FD_LOCAL_ADDR, /* local_addr_v1 */
 	FORWARD_FD_XSKS,       /* xsks_v1 */
 	FORWARD_FD_STATUS,     /* forwarder_v1 */
 	FORWARD_FDS,
+	/* and behind them, with a new generation: its ingress program as a dry run */
+	FORWARD_FD_JUDGE = FORWARD_FDS,
+	FORWARD_FDS_NEW,
 };
 
 /* What the child tells. */
@@ -265,7 +267,7 @@ int echo_open(struct worker *w, struct error *error);
 void echo_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac);
 
 /* recheck.c */
-void recheck_flows(struct worker *w);
+void recheck_flows(struct worker *w, int judge_fd);
 
 /* privileges.c */
 int privileges_become_nobody(void);

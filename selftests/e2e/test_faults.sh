@@ -7,7 +7,8 @@ alone "veth tun" \
 	run_may_be_killed_at_any_moment \
 	the_device_may_vanish_and_return_again_and_again \
 	an_address_may_go_and_come_back \
-	a_bpffs_that_is_unmounted_is_no_loss
+	a_bpffs_that_is_unmounted_is_no_loss \
+	what_a_policy_let_in_that_was_withdrawn_at_once_is_judged_by_the_next
 
 PORT_8001='{id: web, action: allow, source: [any], protocol: tcp, destination_ports: [8001]}'
 
@@ -159,4 +160,67 @@ test_a_bpffs_that_is_unmounted_is_no_loss() {
 	wait_for is_in_charge
 	end_traffic
 	end_run
+}
+
+# The bpffs can be written no more when the programs are in their place: they are withdrawn, but have
+# judged what came meanwhile.
+test_what_a_policy_let_in_that_was_withdrawn_at_once_is_judged_by_the_next() {
+	local generation
+	[ "$1" = veth ] || has_tcx || skip "there is no link to be pinned"
+	topology "$1"
+	kernel_forwards 1
+	policy web <<<"peer_acl: [$PORT_8001]"
+	policy nine <<<"peer_acl: [$PORT_8001, $(udp_rule nine 9)]"
+	policy ten <<<"peer_acl: [$PORT_8001, $(udp_rule ten 10)]"
+	expect 0 shrike attach wt0 -c "$T/web.yaml"
+	generation=$(status_of wt0 .generation)
+	is "openings" 0 "$(connections wt0)"
+	mount -o remount,ro "$SHRIKE_BPFFS" || die "cannot mount the bpffs read-only"
+	until_something_is_let_in "$1"
+	mount -o remount,rw "$SHRIKE_BPFFS"
+	rule_is_in_force wt0 nine && die "the policy is in force"
+	is "generation" "$generation" "$(status_of wt0 .generation)"
+	expect 0 shrike policy apply wt0 "$T/ten.yaml"
+	[ "$(status_of wt0 .generation)" -gt $((generation + 1)) ] || die "a generation's number came twice"
+	shrike conntrack list wt0 -j >"$T/flows"
+	is "connections by a rule that let none in" 0 "$(jq -s '[.[] | .. | .rule? | select(. == "ten")] |
+		length' "$T/flows")"
+	no_source_is_let_in_again "$1"
+	counters_agree wt0
+}
+
+# udp_rule ID PORT
+udp_rule() {
+	echo "{id: $1, action: allow, source: [any], protocol: udp, destination_ports: [$2]}"
+}
+
+# until_something_is_let_in LINK: by the policy "nine", in the moment when it is in force; each source
+# sends once.  On a TUN that moment may be too short.
+until_something_is_let_in() {
+	local tries
+	for ((tries = 0; tries < 5; tries++)); do
+		start flood "$PEER" python3 "$SELFTESTS/tools/once.py" flood 100.64.0.1 9
+		wait_for grep -q ready "$T/flood.out"
+		expect 1 shrike policy apply wt0 "$T/nine.yaml"
+		matches "the error" "cannot pin .*Read-only" "$ERR"
+		stop flood
+		[ "$(connections wt0)" = 0 ] || return 0
+	done
+	[ "$1" = tun ] || die "no packet came in the moment"
+}
+
+# no_source_is_let_in_again LINK: of those of $T/flows
+no_source_is_let_in_again() {
+	local before sources
+	mapfile -t sources < <(jq -rs '.[] | .. | objects | select(.dport? == 9) | "\(.src):\(.sport)"' \
+		"$T/flows" | head -n 50)
+	[ ${#sources[@]} -gt 0 ] || [ "$1" = tun ] || die "no connection is left"
+	before=$(dropped wt0 peer_acl_default)
+	expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/once.py" again 100.64.0.1 9 "${sources[@]}"
+	wait_for drops_are $((before + ${#sources[@]}))
+}
+
+# drops_are N
+drops_are() {
+	[ "$(dropped wt0 peer_acl_default)" = "$1" ]
 }

@@ -4,10 +4,13 @@
 # as they are.  SOAK=1 makes the transfers a gigabyte and the connections 5,000.
 
 . "$SELFTESTS/forward.sh"
+. "$SELFTESTS/trace.sh"
 
 tests "veth tun" \
 	tcp_udp_and_ping_are_forwarded_without_the_kernels_router \
 	a_queue_that_somebody_has_is_said \
+	packets_that_nobody_sent_are_neither_counted_nor_traced \
+	what_a_new_policy_denies_ends_with_the_peers_next_packet \
 	streams_arrive_whole_both_ways_and_half_closed \
 	many_connections_are_forwarded_at_once \
 	a_slow_reader_slows_its_sender_down \
@@ -192,6 +195,131 @@ test_a_revoked_rule_cuts_connections_at_once() {
 	await_end busy
 	[ "$STATUS" != 0 ] || die "the transfer went on"
 	is "forwarders" 1 "$(forwarder starts)"
+	counters_agree wt0
+}
+
+# open_idle N: N TCP connections and N UDP exchanges of each family to port 8080, idle
+open_idle() {
+	local family i
+	serve_all "$LAN" 8080
+	for family in 4 6; do
+		use_family $family
+		for ((i = 0; i < $1; i++)); do
+			session "tcp$family-$i" "$PEER" tcp $LAN_IP 8080
+			session "udp$family-$i" "$PEER" udp $LAN_IP 8080
+			talk "tcp$family-$i" ok
+			talk "udp$family-$i" ok
+		done
+	done
+	wait_for flows_are $((2 * $1)) $((2 * $1))
+}
+
+# flows_are TCP UDP: those that the forwarder has
+flows_are() {
+	[ "$(forwarder tcp_connections) $(forwarder udp_flows)" = "$1 $2" ]
+}
+
+# idle_talk N: on those of open_idle N
+idle_talk() {
+	local i
+	for ((i = 0; i < $1; i++)); do
+		talk "tcp4-$i" ok
+		talk "udp4-$i" ok
+		talk "tcp6-$i" ok
+		talk "udp6-$i" ok
+	done
+}
+
+# received: packets that the device has seen come in
+received() {
+	ip -n "$ROUTER" -s -j link show dev wt0 | jq '.[0].stats64.rx.packets'
+}
+
+# seen: packets that the programs have seen come in
+seen() {
+	status_of wt0 .counters.ingress.seen.packets
+}
+
+# what_is_kept: of all connections and rules, what only packets change; a timer runs for hours
+what_is_kept() {
+	shrike conntrack list wt0 -j | jq -c 'sort_by(.protocol, .family, .sport)[] |
+		[.protocol, .src, .sport, .state, .packets, .bytes, .reply_packets, .generation, .flags]'
+	shrike policy show wt0 -j | jq -c '.route_acl[] | [.id, .packets, .bytes]'
+}
+
+# earliest_end: seconds until the first UDP connection of the list expires
+earliest_end() {
+	shrike conntrack list wt0 -p udp -j | jq 'map(.timeout_s) | min'
+}
+
+# knows_generation N: `run` has followed, and told its forwarder before it said so
+knows_generation() {
+	[ "$(status_of wt0 .generation)" = "$1" ] && grep -q "generation $1 in force" "$T/run-wt0.out"
+}
+
+# The forwarder asks the new policy about each of its flows; a trace that begins or ends puts other
+# programs of the same policy in place.
+test_packets_that_nobody_sent_are_neither_counted_nor_traced() {
+	local n=3 generation kept expires seen received
+	forwarding_topology "$1"
+	run_forwarder
+	[ "$1" = veth ] && know_each_other
+	open_idle $n
+	kept=$(what_is_kept)
+	expires=$(earliest_end)
+	# in this order, as packets may come that somebody has sent
+	received=$(received)
+	seen=$(seen)
+	live -j
+	generation=$(status_of wt0 .generation)
+	expect 0 shrike policy apply wt0 "$T/forward.yaml"
+	wait_for knows_generation $((generation + 1))
+	wait_for is_tracing # the new policy
+	nothing_was_traced
+	live -j
+	nothing_was_traced
+	is "what is kept" "$kept" "$(what_is_kept)"
+	[ "$(earliest_end)" -le "$expires" ] || die "timers have begun anew"
+	[ $(($(seen) - seen)) -le $(($(received) - received)) ] ||
+		die "packets were counted that nobody has sent"
+	is "revoked" 0 "$(forwarder revoked)"
+	flows_are $((2 * n)) $((2 * n)) || die "connections have ended"
+	idle_talk $n
+	is "generations of connections afterwards" "[$((generation + 1))]" \
+		"$(shrike conntrack list wt0 -j | jq -c 'map(.generation) | unique')"
+	counters_agree wt0
+}
+
+# nothing_was_traced: of the connections, by the process live, which ends
+nothing_was_traced() {
+	stop live
+	is "packets of connections in a trace" "" \
+		"$(jq -c 'select(.packet.dport == 8080)' "$T/live.out")"
+}
+
+# The forwarder closes its sockets at once; what the tables keep lets nothing in, and goes when the
+# peer is heard of again.
+test_what_a_new_policy_denies_ends_with_the_peers_next_packet() {
+	local family heard
+	forwarding_topology "$1"
+	run_forwarder
+	open_idle 1
+	heard=$(cat "$T"/lan-8080-*.log)
+	policy nothing <<-EOF
+		mode: {routing: userspace}
+		route_acl: [{id: other, action: allow, source: [any], destination: [any], protocol: tcp,
+		             destination_ports: [9090]}]
+	EOF
+	expect 0 shrike policy apply wt0 "$T/nothing.yaml"
+	wait_for flows_are 0 0
+	is "revoked" 4 "$(forwarder revoked)"
+	for family in 4 6; do
+		talk "tcp$family-0" reset
+		talk "udp$family-0" timeout
+	done
+	is "what came to the LAN" "$heard" "$(cat "$T"/lan-8080-*.log)"
+	is "connections that go on" "" "$(shrike conntrack list wt0 -j | jq -c '.[] |
+		select(.state != "closed" and (.flags | index("revoked") | not))')"
 	counters_agree wt0
 }
 
