@@ -61,6 +61,23 @@ static __noinline int served_note(struct packet *p, __u8 flags)
 }
 
 /*
+ * Whether a packet that leaves has come in as a peer's, on its way to another peer.  Of a protocol
+ * that opens nothing for peers it opens nothing for this host either: a rule lets each one in.
+ */
+static __always_inline bool is_served(const struct packet *p)
+{
+	struct served_key key = {
+		.peer = p->saddr,
+		.local = p->daddr,
+		.l4_proto = p->l4_proto,
+		.ip_version = p->ip_version,
+	};
+
+	return p->l4_proto != IPPROTO_UDP && is_datagram(p) &&
+	       bpf_map_lookup_elem(&ct_served_v1, &key);
+}
+
+/*
  * Whether a datagram of this side, which is of no flow, answers a peer rather than opens a flow: it
  * comes from where the policy in force has let that peer, or has until a moment ago.
  */

@@ -274,23 +274,29 @@ static __always_inline enum flow_state next_state(const struct packet *p, const 
 	return side ? next_from_other(p, flow, state) : next_from_opener(p, flow, state);
 }
 
+/* @scale: as in packet.scale */
+static __always_inline void note_scale(struct flow *flow, bool side, __u8 scale)
+{
+	if (scale > FLOW_SCALE_MAX)
+		return;
+	flow->sides |= FLOW_SIDE_SCALES(side);
+	flow->scale = side ? (flow->scale & 15) | scale << 4 : (flow->scale & 0xf0) | scale;
+}
+
 /* Begin with what a SYN, or a SYN+ACK, says of its sender. */
 static __always_inline void side_open(const struct packet *p, struct flow *flow, bool side)
 {
 	struct flow_side *sender = &flow->side[side];
-	__u8 sides = flow->sides | FLOW_SIDE_SEEN(side), scale = p->scale;
+	__u8 sides = flow->sides | FLOW_SIDE_SEEN(side);
 
 	sides &= ~(FLOW_SIDE_ACKED(side) | FLOW_SIDE_SCALES(side));
 	if (p->tcp_flags & TCP_ACK)
 		sides |= FLOW_SIDE_ACKED(side);
-	if (scale <= FLOW_SCALE_MAX) {
-		sides |= FLOW_SIDE_SCALES(side);
-		flow->scale = side ? (flow->scale & 15) | scale << 4 : (flow->scale & 0xf0) | scale;
-	}
 	sender->end = p->seq_end;
 	sender->acked = p->ack;
 	sender->window = p->window;
 	flow->sides = sides;
+	note_scale(flow, side, p->scale);
 }
 
 /**
@@ -337,7 +343,8 @@ static __always_inline void reopen(const struct packet *p, struct flow *flow)
 {
 	flow->side[0].end = flow->proof;
 	flow->side[0].window = 0;
-	flow->sides &= FLOW_SIDE_SEEN(0) | FLOW_SIDE_SCALES(0);
+	flow->sides = FLOW_SIDE_SEEN(0);
+	note_scale(flow, 0, flow->reopen_scale);
 	side_open(p, flow, 1);
 	if (flow->flags & FLOW_BY_PEER)
 		flow->proof = p->seq + 1;

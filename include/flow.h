@@ -120,7 +120,7 @@ struct flow {
 	__u8 opener; /* end of the key that opened it, 0 or 1; never changes */
 	__u8 sides;  /* TCP: FLOW_SIDE_* */
 	__u8 scale; /* TCP: shift of the opener's window in the low half, of the other's in the high */
-	__u8 pad;
+	__u8 reopen_scale; /* TCP: that of the SYN of FLOW_REOPENING, more than the maximum: none */
 	struct flow_side side[2]; /* TCP: of the opener, and of the other end */
 	__u32 proof; /* TCP, opening: the lowest acknowledgment number that proves receipt of our SYN */
 	__be16 nat_port; /* destination port before port translation, 0: not translated */

@@ -120,6 +120,15 @@ static const struct model_served *find_served(struct model_way *way)
 	return served;
 }
 
+/* Whether a packet of a protocol without flows of peers leaves on its way between two of these. */
+static bool passes_through(struct model_way *way)
+{
+	struct model_tuple tuple = tuple_of(way->p);
+
+	return is_datagram(way->p) && way->p->proto != UDP &&
+	       model_served_find(&way->model->flows, &tuple);
+}
+
 /* An answer to a peer whose flow is gone: make the flow again; other protocols have none. */
 static void open_again(struct model_way *way, const struct model_served *served)
 {
@@ -367,6 +376,8 @@ void model_track_out(struct model_way *way)
 		if (!is_tracked(way))
 			return;
 		served = find_served(way);
+		if (passes_through(way))
+			return;
 		if (served)
 			open_again(way, served);
 		else if (may_open(p, false))

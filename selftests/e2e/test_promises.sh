@@ -101,7 +101,7 @@ test_mistakes_are_one_line_and_status_2() {
 		"policy check $T" "policy apply" "policy diff" "policy import netbird" \
 		"policy import netbird $T/none.json" "run lo -c" "run lo -c $T/none.yaml" \
 		"attach lo -c $T/none.yaml" "attach a/b" "status a:b" "status ." \
-		"status far-too-long-for-a-name" "conntrack list lo -p igmp" \
+		"status far-too-long-for-a-name" "conntrack list lo -p no-protocol" \
 		"conntrack list lo --src 10.0.0" "conntrack list lo --dst 10.0.0.1/8" \
 		"conntrack list lo --sport 65536" "conntrack list lo --dport 9-8" \
 		"conntrack list lo --state open" "conntrack list lo -4 -6" \
