@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/timerfd.h>
 
 #define NS_PER_SEC 1000000000ll
 
@@ -60,4 +61,20 @@ uint64_t clock_kernel_ns(clockid_t id)
 		boottime_ns = namespace_offset_ns("boottime", &known);
 	}
 	return clock_ns(id) - (id == CLOCK_BOOTTIME ? boottime_ns : monotonic_ns);
+}
+
+/**
+ * clock_arm() - Have a timer go off once
+ * @timer_fd: of timerfd_create()
+ * @ns: from now; 0: at once
+ */
+void clock_arm(int timer_fd, uint64_t ns)
+{
+	struct itimerspec when = {
+		.it_value = {.tv_sec = ns / NS_PER_SEC, .tv_nsec = ns % NS_PER_SEC},
+	};
+
+	if (!ns)
+		when.it_value.tv_nsec = 1;
+	timerfd_settime(timer_fd, 0, &when, NULL);
 }

@@ -10,5 +10,6 @@
 
 uint64_t clock_ns(clockid_t id);
 uint64_t clock_kernel_ns(clockid_t id);
+void clock_arm(int timer_fd, uint64_t ns);
 
 #endif /* SHRIKE_CLOCK_H */

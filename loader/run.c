@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "run.h"
 
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,16 +13,15 @@
 #include <unistd.h>
 
 #include "capabilities.h"
+#include "clock.h"
 #include "confirm.h"
 #include "flow_listen.h"
 #include "forward/forward.h"
 #include "lock.h"
 #include "output.h"
-#include "pressure.h"
-#include "relief.h"
 #include "repin.h"
-#include "sweep.h"
 #include "trace_live.h"
+#include "upkeep.h"
 
 /*
  * What is needed at any time, as an interface may come back and a policy may ask for a forwarder:
@@ -62,15 +60,10 @@ struct run {
 	struct basis basis;
 	char complaint[sizeof(((struct error *)0)->text)];
 	struct netlink_monitor *monitor;
-	struct sweep sweep;
-	struct relief relief;
-	struct ring_buffer *pressure; /* of the generation in force, NULL: it has none */
-	struct conntrack conntrack;
+	struct upkeep upkeep;
 	struct forward *forward;
 	int epoll_fd;
 	int signal_fd;
-	int sweep_fd;
-	int relief_fd;
 	int check_fd;
 };
 
@@ -104,17 +97,6 @@ static bool is_unchanged(const struct run *run)
 	return true;
 }
 
-static void arm(int fd, uint64_t ns)
-{
-	struct itimerspec when = {
-		.it_value = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000},
-	};
-
-	if (!ns)
-		when.it_value.tv_nsec = 1;
-	timerfd_settime(fd, 0, &when, NULL);
-}
-
 static int watch(struct run *run, int fd, struct error *error)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
@@ -122,35 +104,6 @@ static int watch(struct run *run, int fd, struct error *error)
 	if (fd < 0 || epoll_ctl(run->epoll_fd, EPOLL_CTL_ADD, fd, &event))
 		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
 	return 0;
-}
-
-static int on_pressure_noted(void *arg, void *record, size_t size)
-{
-	const struct pressure *pressure = record;
-	struct run *run = arg;
-	size_t table = run->conntrack.n;
-
-	if (size >= sizeof(*pressure))
-		table = conntrack_confirmed(&run->conntrack, pressure->l4_proto,
-					    pressure->ip_version);
-	if (table < run->conntrack.n)
-		relief_request(&run->relief, table, RELIEF_PRESSED, 0);
-	return 0;
-}
-
-/* A table that is full is told of at once; without that it is found so by the sweep. */
-static void follow_pressure(struct run *run)
-{
-	int fd = map_set_fd(&run->live.maps, "ct_pressure_v1");
-	struct error error;
-
-	ring_buffer__free(run->pressure);
-	run->pressure = fd < 0 ? NULL : ring_buffer__new(fd, on_pressure_noted, run, NULL);
-	if (run->pressure && watch(run, ring_buffer__epoll_fd(run->pressure), &error)) {
-		say(run, true, "%s", error.text);
-		ring_buffer__free(run->pressure);
-		run->pressure = NULL;
-	}
 }
 
 /*
@@ -170,7 +123,7 @@ static int refresh(struct run *run, struct error *error)
 	err = live_open(run->dataplane->link.ifindex, &fresh, error);
 	if (err)
 		return err;
-	err = live_conntrack(&fresh.maps, &run->conntrack, error);
+	err = upkeep_follow(&run->upkeep, &fresh, error);
 	if (err) {
 		live_close(&fresh);
 		return err;
@@ -178,11 +131,6 @@ static int refresh(struct run *run, struct error *error)
 	live_close(&run->live);
 	run->live = fresh;
 	run->is_attached = true;
-	run->sweep.fragments_fd = map_set_fd(&fresh.maps, "fragments_v2");
-	run->sweep.fragment_timeout_ns = fresh.instance.config.fragment_timeout_ns;
-	sweep_restart(&run->sweep);
-	relief_restart(&run->relief);
-	follow_pressure(run);
 	forward_follow(run->forward, &run->live, &run->dataplane->link);
 	return 0;
 }
@@ -409,49 +357,12 @@ static void on_swept(void *arg, const struct flow_view *view, enum sweep_reason 
 			reason);
 }
 
-static void on_sweep(struct run *run)
+static void on_upkeep(struct run *run)
 {
-	struct flow_clock clock;
-	struct error error;
-	uint64_t wait_ns = SWEEP_PASS_NS, ticks;
-
-	if (read(run->sweep_fd, &ticks, sizeof(ticks)) != sizeof(ticks))
-		return;
-	if (run->is_attached) {
-		live_clock(&run->live.instance, &clock);
-		if (sweep_step(&run->sweep, &run->conntrack, &clock, SWEEP_STEP_ENTRIES, &wait_ns,
-			       &error)) {
-			say(run, true, "%s", error.text);
-			wait_ns = SWEEP_PASS_NS;
-		}
-		if (relief_is_wanted(&run->relief))
-			arm(run->relief_fd, 0);
-	}
-	arm(run->sweep_fd, wait_ns);
-}
-
-static void on_relief(struct run *run)
-{
-	uint64_t wait_ns, ticks;
-	struct flow_clock clock;
 	struct error error;
 
-	if (read(run->relief_fd, &ticks, sizeof(ticks)) != sizeof(ticks) || !run->is_attached)
-		return;
-	live_clock(&run->live.instance, &clock);
-	if (relief_step(&run->relief, &run->conntrack, &clock, SWEEP_STEP_ENTRIES, &wait_ns,
-			&error)) {
+	if (upkeep_ready(&run->upkeep, run->is_attached, &error))
 		say(run, true, "%s", error.text);
-		wait_ns = RELIEF_SETTLE_NS;
-	}
-	if (wait_ns != RELIEF_IDLE)
-		arm(run->relief_fd, wait_ns);
-}
-
-static void on_pressure(struct run *run)
-{
-	ring_buffer__consume(run->pressure);
-	arm(run->relief_fd, 0);
 }
 
 /* After listeners and tracers that were killed. */
@@ -493,7 +404,7 @@ static void on_check(struct run *run)
 		follow_pins(run);
 		clear_up(run);
 	}
-	arm(run->check_fd, CHECK_PERIOD_NS);
+	clock_arm(run->check_fd, CHECK_PERIOD_NS);
 }
 
 /* The forwarder is watched by its parent, which also sees new generations before anyone tells. */
@@ -523,23 +434,14 @@ static int prepare(struct run *run, struct error *error)
 	signal(SIGPIPE, SIG_IGN); /* whoever reads our messages may go, we stay */
 	run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	run->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
-	run->sweep_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-	run->relief_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	run->check_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-	relief_init(&run->relief);
-	err = netlink_monitor_open(on_netlink, run, &run->monitor, error);
+	err = upkeep_init(&run->upkeep, on_swept, run, error);
 	if (!err)
-		err = sweep_init(&run->sweep, error);
-	run->sweep.deleted = on_swept;
-	run->sweep.arg = run->relief.arg = run;
-	run->sweep.relief = &run->relief;
-	run->relief.deleted = on_swept;
+		err = netlink_monitor_open(on_netlink, run, &run->monitor, error);
 	if (!err)
 		err = watch(run, run->signal_fd, error);
 	if (!err)
-		err = watch(run, run->sweep_fd, error);
-	if (!err)
-		err = watch(run, run->relief_fd, error);
+		err = watch(run, upkeep_fd(&run->upkeep), error);
 	if (!err)
 		err = watch(run, run->check_fd, error);
 	if (!err)
@@ -556,8 +458,7 @@ static int loop(struct run *run, struct error *error)
 	struct epoll_event events[4];
 	int err = 0;
 
-	arm(run->sweep_fd, SWEEP_PASS_NS);
-	arm(run->check_fd, CHECK_PERIOD_NS);
+	clock_arm(run->check_fd, CHECK_PERIOD_NS);
 	while (!run->over && !err) {
 		int n = epoll_wait(run->epoll_fd, events, 4, -1);
 
@@ -569,12 +470,8 @@ static int loop(struct run *run, struct error *error)
 
 			if (fd == run->signal_fd)
 				on_signal(run);
-			else if (fd == run->sweep_fd)
-				on_sweep(run);
-			else if (fd == run->relief_fd)
-				on_relief(run);
-			else if (run->pressure && fd == ring_buffer__epoll_fd(run->pressure))
-				on_pressure(run);
+			else if (fd == upkeep_fd(&run->upkeep))
+				on_upkeep(run);
 			else if (fd == run->check_fd)
 				on_check(run);
 			else if (fd == forward_fd(run->forward))
@@ -590,15 +487,11 @@ static void clean_up(struct run *run)
 {
 	if (run->monitor)
 		netlink_monitor_close(run->monitor);
-	ring_buffer__free(run->pressure);
-	relief_free(&run->relief);
-	sweep_free(&run->sweep);
+	upkeep_free(&run->upkeep);
 	live_close(&run->live);
 	dataplane_free(run->dataplane);
 	close(run->epoll_fd);
 	close(run->signal_fd);
-	close(run->sweep_fd);
-	close(run->relief_fd);
 	close(run->check_fd);
 }
 

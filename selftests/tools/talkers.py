@@ -97,7 +97,7 @@ def fragments(src, n, peer):
     send, _ = open_socket(*peer, src.version)
     for number in range(n):
         send(ip(src, dst, 17, struct.pack("!HHHH", 1024, 53, 64, 0) + bytes(8), number, True))
-        if number % BATCH == 0:
+        if number % 16 == 0:  # the link shall lose nothing
             time.sleep(.001)
 
 
