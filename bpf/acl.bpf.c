@@ -45,12 +45,6 @@ static __always_inline void tell_acl(struct packet *p, enum acl acl, bool allowe
 		tell(p, STAGE_COMPLETED, MESSAGE_DONE_ACL);
 }
 
-/* To a broadcast or multicast address: only rules that name these admit such a packet. */
-static __always_inline bool is_group(const struct packet *p)
-{
-	return p->local_kind == LOCAL_BROADCAST || p->local_kind == LOCAL_MULTICAST;
-}
-
 /**
  * acl_judge() - Ask one of the ACLs
  * @p: packet; the number of the deciding rule is noted in it
@@ -66,7 +60,7 @@ int acl_judge(struct packet *p, int acl)
 
 	if (!p)
 		return VERDICT_DROP;
-	found = peer && is_group(p) && !config.peer_groups ? 0 : classify(p, acl);
+	found = classify(p, acl);
 	if (!found) {
 		tell_acl(p, acl, false);
 		return drop(p, peer ? REASON_PEER_ACL_DEFAULT : REASON_ROUTE_ACL_DEFAULT);

@@ -124,6 +124,16 @@ static __always_inline __u8 classify_key_protocol(const struct classify_key *key
 	return key->packet.l4_proto;
 }
 
+static __always_inline __u16 classify_key_icmp(const struct classify_key *key)
+{
+	return key->packet.icmp_type << 8 | key->packet.icmp_code;
+}
+
+static __always_inline __u8 classify_key_kind(const struct classify_key *key)
+{
+	return key->packet.local_kind;
+}
+
 #include "classify_walk.h"
 
 /* Global, so that it is verified once, and not for every way that leads to one of its calls. */
@@ -140,7 +150,8 @@ static __always_inline __u32 classify_tree_find(const struct classify_tables *ta
 
 /**
  * classify() - The first rule of an ACL that matches a packet
- * @p: a parsed packet; addresses, protocol and ports are what rules look at
+ * @p: a parsed packet; addresses, protocol, ports, ICMP type and code and the kind of its
+ *	destination are what rules look at
  * @acl: whose rules
  *
  * Rules are ordered as the compiler ordered them: built-in rules, deny, allow, each in the order

@@ -95,6 +95,7 @@ static __always_inline int write_record(struct frame *f, struct packet *p, enum 
 		.reason = p->reason,
 		.flow_state = p->flow_state,
 		.fragment = p->frag == FRAGMENT_LATER,
+		.local_kind = p->local_kind,
 		.l2_len = config.l2_len,
 		.wire_len = p->avail_len + config.l2_len,
 	};

@@ -2,8 +2,8 @@
 /*
  * Tables of the rule classifier: five dimensions of a packet to the first rule that matches it.
  *
- * Each dimension (source address, destination address, source port, destination port, and ACL with
- * protocol) maps the packet to a class: all values that the same set of rules matches.  A class
+ * Each dimension (source address, destination address, source port, destination port or ICMP type,
+ * and scope with protocol) maps the packet to a class: all values that the same set of rules matches.  A class
  * has a row of bits, one per position; the intersection of the five rows is the set of matching
  * rules.  A position stands for one rule, or for several that differ in nothing but their source.
  *
@@ -48,6 +48,15 @@ enum classify_section {
 	CLASSIFY_SECTIONS,
 };
 
+/* What a packet is to the rules: that of its ACL (rule.h), or a group of receivers in peer_acl. */
+enum classify_scope {
+	CLASSIFY_LOCAL,	 /* ACL_PEER */
+	CLASSIFY_ROUTED, /* ACL_ROUTE */
+	CLASSIFY_BROADCAST,
+	CLASSIFY_MULTICAST,
+	CLASSIFY_SCOPES,
+};
+
 /*
  * Map class_page_v1: IPv4 addresses by their bits, 16, then 8, then 8.  A root is 256 pages; an
  * entry is a class, or CLASSIFY_CHILD and the number of the page for the next 8 bits.
@@ -82,13 +91,19 @@ struct classify_tree {
 };
 _Static_assert(sizeof(struct classify_tree) == 8, "struct classify_tree is ABI");
 
-/* Map class_port_v1: 0 source, 1 destination; port in host order to class. */
+/*
+ * Map class_port_v1: 0 source, 1 destination; port in host order to class.  Where rules name ICMP
+ * types also 2 ICMP, 3 ICMPv6: type << 8 | code to class of CLASSIFY_DPORT.
+ */
 struct classify_ports {
 	__u16 class[65536];
 };
 _Static_assert(sizeof(struct classify_ports) == 131072, "struct classify_ports is ABI");
 
-/* Map class_proto_v1: 2 * enum acl + (1 for IPv6); protocol number to class. */
+/*
+ * Map class_proto_v1: 2 * enum classify_scope + (1 for IPv6); protocol number to class.  Scopes of
+ * groups are there where rules name groups.
+ */
 struct classify_protocols {
 	__u16 class[256];
 };
@@ -139,7 +154,8 @@ struct classify_config {
 	__u8 merged;   /* see above */
 	__u8 mapped;   /* positions are no rule indexes: class_rule_v1 has the first rule of each */
 	__u8 sections; /* bit s: section s of enum classify_section has positions */
-	__u8 pad[2];
+	__u8 groups;   /* rules name broadcast or multicast destinations */
+	__u8 icmp;     /* rules name ICMP types */
 };
 _Static_assert(sizeof(struct classify_config) == 8, "struct classify_config is ABI");
 

@@ -17,6 +17,8 @@
  *	classify_key_port(key, side)	-> in host byte order
  *	classify_key_version(key)	-> enum ip_version
  *	classify_key_protocol(key)	-> the protocol's number
+ *	classify_key_icmp(key)		-> of ICMP: type << 8 | code
+ *	classify_key_kind(key)		-> enum local_kind of the destination
  *
  * After the inclusion it defines classify_tree_find() by classify_tree_walk().
  *
@@ -31,7 +33,11 @@
 #define SHRIKE_CLASSIFY_WALK_H
 
 #include "classify.h"
+#include "local.h"
 #include "rule.h"
+
+_Static_assert((int)CLASSIFY_LOCAL == ACL_PEER && (int)CLASSIFY_ROUTED == ACL_ROUTE,
+	       "scopes begin with the ACLs");
 
 #define CLASSIFY_NO_RULE 0xffffffffu /* beyond every rule index */
 #define CLASSIFY_NO_ROW	 0xffffffffu /* the section has no such dimension */
@@ -173,44 +179,78 @@ static __noinline __u32 classify_ipv6(const struct classify_tables *tables,
 	return classify_tree_find(tables, tree->base, tree->nodes, classify_be64(address->half[1]));
 }
 
-/* The class of an address: @side is that of its dimension. */
-static __always_inline __u32 classify_address(const struct classify_tables *tables,
-					      const struct classify_key *key, __u32 side)
+/* CLASSIFY_SCOPES: of a group that no rule names. */
+static __always_inline __u32 classify_scope(const struct classify_tables *tables,
+					    const struct classify_key *key, __u32 acl)
 {
-	const union addr *address = classify_key_addr(key, side);
+	__u8 kind = classify_key_kind(key);
 
-	if (classify_key_version(key) == IP_VERSION_4)
-		return classify_ipv4(tables, classify_layout(tables)->page_root[side & 1],
-				     classify_be32(address->word[3]));
-	return classify_ipv6(tables, address, side);
+	if (acl != ACL_PEER || (kind != LOCAL_BROADCAST && kind != LOCAL_MULTICAST))
+		return acl;
+	if (!classify_settings(tables)->groups)
+		return CLASSIFY_SCOPES;
+	return kind == LOCAL_BROADCAST ? CLASSIFY_BROADCAST : CLASSIFY_MULTICAST;
 }
 
-/* The class of a port; ports of other protocols than TCP and UDP are not compared. */
+/*
+ * The class of an address: @side is that of its dimension.  The tables know one broadcast address,
+ * which has no bit that is not set.
+ */
+static __always_inline __u32 classify_address(const struct classify_tables *tables,
+					      const struct classify_key *key, __u32 side,
+					      __u32 scope)
+{
+	const union addr *address = classify_key_addr(key, side);
+	__u32 host;
+
+	if (classify_key_version(key) != IP_VERSION_4)
+		return classify_ipv6(tables, address, side);
+	host = classify_be32(address->word[3]);
+	if (side && classify_settings(tables)->groups && scope == CLASSIFY_BROADCAST)
+		host = 0xffffffff;
+	return classify_ipv4(tables, classify_layout(tables)->page_root[side & 1], host);
+}
+
+/* ICMP of the packet's own family. */
+static __always_inline bool classify_is_icmp(const struct classify_key *key)
+{
+	return classify_key_protocol(key) == (classify_key_version(key) == IP_VERSION_4 ? 1 : 58);
+}
+
+/*
+ * The class of a port, or of an ICMP type as destination port; of other protocols than TCP and UDP
+ * no ports are compared.
+ */
 static __always_inline __u32 classify_port(const struct classify_tables *tables,
 					   const struct classify_key *key, __u32 side)
 {
 	__u8 l4_proto = classify_key_protocol(key);
 	const struct classify_ports *ports;
-	__u32 port;
+	__u32 port, table = side;
 
-	if (l4_proto != 6 && l4_proto != 17)
+	if (l4_proto == 6 || l4_proto == 17) {
+		port = classify_key_port(key, side);
+	} else if (side && classify_settings(tables)->icmp && classify_is_icmp(key)) {
+		port = classify_key_icmp(key);
+		table = 2 + (classify_key_version(key) == IP_VERSION_6);
+	} else {
 		return classify_layout(tables)->port_ignored[side & 1];
-	ports = classify_entry(tables, CLASSIFY_TABLE_PORT, side);
+	}
+	ports = classify_entry(tables, CLASSIFY_TABLE_PORT, table);
 	if (!ports)
 		return 0;
 	/*
 	 * Without the barrier clang drops the mask, which 6.1 needs after a byte swap: "math between
 	 * map_value pointer and register with unbounded min value is not allowed".
 	 */
-	port = classify_key_port(key, side);
 	asm volatile("" : "+r"(port));
 	return ports->class[port & 0xffff];
 }
 
 static __always_inline __u32 classify_protocol(const struct classify_tables *tables,
-					       const struct classify_key *key, __u32 acl)
+					       const struct classify_key *key, __u32 scope)
 {
-	__u32 table = 2 * acl + (classify_key_version(key) == IP_VERSION_6);
+	__u32 table = 2 * scope + (classify_key_version(key) == IP_VERSION_6);
 	const struct classify_protocols *protocols;
 
 	protocols = classify_entry(tables, CLASSIFY_TABLE_PROTO, table);
@@ -553,17 +593,18 @@ static __always_inline __u32 classify_first(const struct classify_tables *tables
 					    const struct classify_key *key, __u32 acl)
 {
 	struct classify_walk walk = {.tables = tables, .best = CLASSIFY_NO_RULE};
+	__u32 scope = classify_scope(tables, key, acl);
 
-	if (!classify_settings(tables)->present)
+	if (!classify_settings(tables)->present || scope == CLASSIFY_SCOPES)
 		return 0;
 	for (__u32 side = 0; side < 2; side++)
 		walk.row[side] = classify_row_of(tables, CLASSIFY_SOURCE + side,
-						 classify_address(tables, key, side));
+						 classify_address(tables, key, side, scope));
 	for (__u32 side = 0; side < 2; side++)
 		walk.flat[side] = classify_row_of(tables, CLASSIFY_SPORT + side,
 						  classify_port(tables, key, side));
 	walk.flat[2] = classify_row_of(tables, CLASSIFY_PROTOCOL,
-				       classify_protocol(tables, key, acl));
+				       classify_protocol(tables, key, scope));
 	if (classify_settings(tables)->tries)
 		classify_tries(&walk);
 	else

@@ -415,6 +415,7 @@ static int prepare(struct generation *generation, const struct generation_spec *
 	object = generation->skeleton->obj;
 	config = (struct config *)&generation->skeleton->rodata->config;
 	set_config(spec, numbers.generation, config);
+	config->peer_groups = classifier_config(generation->classifier)->groups;
 	set_instance(spec, config, &generation->instance);
 	generation->instance.next_rule_number = numbers.rule;
 	memcpy((void *)&generation->skeleton->rodata->classify_config,

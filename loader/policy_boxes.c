@@ -7,12 +7,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/icmp_type.h"
+
 #define MAPPED_FIRST ((point)0xffff << 32)
 #define MAPPED_LAST  (MAPPED_FIRST | UINT32_MAX)
 #define POINT_MAX    (~(point)0)
 
+#define MULTICAST_4 (MAPPED_FIRST | 0xe0000000)
+#define BEHIND_4    (MAPPED_FIRST | 0xf0000000)
+#define MULTICAST_6 ((point)0xff << 120)
+
+/* Where ICMP types are among the destination ports: of IPv4, then of IPv6. */
+#define ICMP_FIRST(ip_version) ((ip_version) == IP_VERSION_4 ? 0x10000 : 0x20000)
+
 static struct range every_address = {0, POINT_MAX};
 static struct range every_port = {0, UINT16_MAX};
+static struct range every_dport = {0, 0x2ffff};
+static struct range every_icmp = {0x10000, 0x2ffff};
+static struct range broadcast = {MAPPED_LAST, MAPPED_LAST};
+static struct range multicast[] = {{MULTICAST_4, BEHIND_4 - 1}, {MULTICAST_6, POINT_MAX}};
+static struct range unicast[] = {
+	{0, MULTICAST_4 - 1},
+	{BEHIND_4, MAPPED_LAST - 1},
+	{MAPPED_LAST + 1, MULTICAST_6 - 1},
+};
 
 static point addr_to_point(const union addr *addr)
 {
@@ -39,6 +57,32 @@ struct range box_family(uint8_t ip_version, int part)
 		return part ? (struct range){0, MAPPED_FIRST - 1}
 			    : (struct range){MAPPED_LAST + 1, POINT_MAX};
 	return part ? (struct range){1, 0} : (struct range){MAPPED_FIRST, MAPPED_LAST};
+}
+
+/**
+ * box_dports() - What of the destination ports packets of a protocol have: ports or ICMP types
+ * @ip_version: their family
+ * @l4_proto: TCP, UDP, or ICMP of the family
+ */
+struct range box_dports(uint8_t ip_version, uint8_t l4_proto)
+{
+	point first = ICMP_FIRST(ip_version);
+
+	if (!protocol_matches(PROTOCOL_ICMP, ip_version, l4_proto))
+		return every_port;
+	return (struct range){first, first | UINT16_MAX};
+}
+
+/**
+ * point_group() - LOCAL_BROADCAST or LOCAL_MULTICAST for what stands for a group, else LOCAL_NONE
+ */
+enum local_kind point_group(point value)
+{
+	if (value == MAPPED_LAST)
+		return LOCAL_BROADCAST;
+	if (value >= MULTICAST_6 || (value >= MULTICAST_4 && value < BEHIND_4))
+		return LOCAL_MULTICAST;
+	return LOCAL_NONE;
 }
 
 /**
@@ -157,9 +201,59 @@ static int expand_match(struct boxes *boxes, const struct address_match *match,
 	return 0;
 }
 
-static int expand_ports(struct boxes *boxes, const struct port_range *ports, size_t n,
-			struct ranges *ranges)
+/* What two lists of ranges have in common, behind what is in @both. */
+static void intersect(const struct ranges *a, const struct ranges *b, struct ranges *both)
 {
+	size_t i = 0, j = 0;
+
+	while (i < a->n && j < b->n) {
+		const struct range *x = &a->list[i], *y = &b->list[j];
+		struct range common = {
+			.first = x->first > y->first ? x->first : y->first,
+			.last = x->last < y->last ? x->last : y->last,
+		};
+
+		if (common.first <= common.last)
+			both->list[both->n++] = common;
+		if (x->last < y->last)
+			i++;
+		else
+			j++;
+	}
+}
+
+/* The destinations of a rule of peer_acl. */
+static int expand_own(struct boxes *boxes, const struct address_match *match, struct ranges *ranges)
+{
+	const struct ranges every_unicast = {unicast, sizeof(unicast) / sizeof(*unicast), true};
+	struct ranges listed;
+	int err;
+
+	if (match->any && !match->groups) {
+		*ranges = every_unicast;
+		return 0;
+	}
+	err = expand_match(boxes, match, &listed);
+	if (err)
+		return err;
+	err = reserve(boxes, ranges, listed.n + every_unicast.n + 3);
+	if (!err) {
+		intersect(&listed, &every_unicast, ranges);
+		if (match->groups & GROUP_BROADCAST)
+			ranges->list[ranges->n++] = broadcast;
+		for (size_t i = 0; match->groups & GROUP_MULTICAST && i < 2; i++)
+			ranges->list[ranges->n++] = multicast[i];
+		join(ranges);
+	}
+	if (!listed.borrowed)
+		free(listed.list);
+	return err;
+}
+
+static int expand_sports(struct boxes *boxes, const struct policy_rule *rule, struct ranges *ranges)
+{
+	const struct port_range *ports = rule->source_ports;
+	size_t n = rule->n_source_ports;
 	int err;
 
 	if (!n) {
@@ -171,6 +265,37 @@ static int expand_ports(struct boxes *boxes, const struct port_range *ports, siz
 		return err;
 	for (size_t i = 0; i < n; i++)
 		ranges->list[ranges->n++] = (struct range){ports[i].first, ports[i].last};
+	join(ranges);
+	return 0;
+}
+
+/* Destination ports, or ICMP types; a rule with ports that is for ICMP, too, has every type. */
+static int expand_dports(struct boxes *boxes, const struct policy_rule *rule, struct ranges *ranges)
+{
+	size_t n = rule->n_destination_ports;
+	int err;
+
+	if (!n && !rule->n_icmp_types) {
+		*ranges = (struct ranges){&every_dport, 1, true};
+		return 0;
+	}
+	err = reserve(boxes, ranges, n + 2 * rule->n_icmp_types + 1);
+	if (err)
+		return err;
+	for (size_t i = 0; i < n; i++)
+		ranges->list[ranges->n++] = (struct range){rule->destination_ports[i].first,
+							   rule->destination_ports[i].last};
+	if (n)
+		ranges->list[ranges->n++] = every_icmp;
+	for (size_t i = 0; i < rule->n_icmp_types; i++) {
+		for (uint8_t v = IP_VERSION_4; v <= IP_VERSION_6; v += 2) {
+			struct port_range codes;
+
+			if (icmp_type_range(&rule->icmp_types[i], v, &codes))
+				ranges->list[ranges->n++] = (struct range){
+					ICMP_FIRST(v) | codes.first, ICMP_FIRST(v) | codes.last};
+		}
+	}
 	join(ranges);
 	return 0;
 }
@@ -261,21 +386,21 @@ bool boxes_meet(const struct box *a, const struct box *b)
 
 /* ---- an ACL ---- */
 
-static int expand_rule(struct boxes *boxes, const struct policy_rule *rule)
+static int expand_rule(struct boxes *boxes, const struct policy_rule *rule, enum acl acl)
 {
 	struct box *box = &boxes->list[boxes->n++];
 	int err;
 
 	box->rule = rule;
 	err = expand_match(boxes, &rule->source, &box->dim[BOX_SOURCE]);
-	if (!err)
+	if (!err && acl == ACL_PEER)
+		err = expand_own(boxes, &rule->destination, &box->dim[BOX_DESTINATION]);
+	else if (!err)
 		err = expand_match(boxes, &rule->destination, &box->dim[BOX_DESTINATION]);
 	if (!err)
-		err = expand_ports(boxes, rule->source_ports, rule->n_source_ports,
-				   &box->dim[BOX_SPORT]);
+		err = expand_sports(boxes, rule, &box->dim[BOX_SPORT]);
 	if (!err)
-		err = expand_ports(boxes, rule->destination_ports, rule->n_destination_ports,
-				   &box->dim[BOX_DPORT]);
+		err = expand_dports(boxes, rule, &box->dim[BOX_DPORT]);
 	return err;
 }
 
@@ -300,7 +425,7 @@ int boxes_make(struct boxes *boxes, const struct policy *policy, enum acl acl)
 	for (int allow = 0; allow <= 1; allow++) {
 		for (size_t i = 0; i < rules->n_rules && !err; i++)
 			if (rules->rules[i].allow == allow)
-				err = expand_rule(boxes, &rules->rules[i]);
+				err = expand_rule(boxes, &rules->rules[i], acl);
 		if (!allow)
 			boxes->n_deny = boxes->n;
 	}

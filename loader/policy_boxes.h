@@ -4,7 +4,11 @@
  * expanded.
  *
  * Addresses of both families are in one space of 128 bits, IPv4 being v4-mapped; no IPv6 address
- * is there (prefix.h), so IPv6 prefixes around that block have two ranges.
+ * is there (prefix.h), so IPv6 prefixes around that block have two ranges.  To peer_acl the
+ * addresses of groups stand for these: 255.255.255.255, 224.0.0.0/4 and ff00::/8.
+ *
+ * ICMP types with their codes stand behind the destination ports, those of each family by
+ * themselves.
  */
 #ifndef SHRIKE_POLICY_BOXES_H
 #define SHRIKE_POLICY_BOXES_H
@@ -13,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "local.h"
 #include "policy/policy.h"
 
 typedef unsigned __int128 point;
@@ -62,6 +67,8 @@ int boxes_make(struct boxes *boxes, const struct policy *policy, enum acl acl);
 void boxes_free(struct boxes *boxes);
 
 struct range box_family(uint8_t ip_version, int part);
+struct range box_dports(uint8_t ip_version, uint8_t l4_proto);
+enum local_kind point_group(point value);
 void point_to_addr(point value, union addr *addr);
 bool protocol_matches(uint16_t protocol, uint8_t ip_version, uint8_t l4_proto);
 bool box_has_family(const struct box *box, uint8_t ip_version);

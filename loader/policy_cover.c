@@ -109,24 +109,31 @@ static bool pick_key(struct cover *c, const struct box *box, unsigned int probe,
 {
 	static const struct range ports = {0, UINT16_MAX};
 	uint8_t ip_version = probe % 2 ? IP_VERSION_6 : IP_VERSION_4;
-	struct range family = box_family(ip_version, 0);
+	struct range family = box_family(ip_version, 0), dports;
 	point source, destination, sport, dport;
+	uint8_t l4_proto;
 
 	probe /= 2;
+	l4_proto = pick_protocol(box, ip_version, probe);
+	dports = box_dports(ip_version, l4_proto);
 	if (!pick(c, &box->dim[BOX_SOURCE], &family, probe, &source) ||
 	    !pick(c, &box->dim[BOX_DESTINATION], &family, probe, &destination) ||
 	    !pick(c, &box->dim[BOX_SPORT], &ports, probe, &sport) ||
-	    !pick(c, &box->dim[BOX_DPORT], &ports, probe, &dport))
+	    !pick(c, &box->dim[BOX_DPORT], &dports, probe, &dport))
 		return false;
 	*key = (struct classifier_key){
 		.ip_version = ip_version,
-		.l4_proto = pick_protocol(box, ip_version, probe),
+		.l4_proto = l4_proto,
+		.local_kind = point_group(destination),
 	};
 	point_to_addr(source, &key->source);
 	point_to_addr(destination, &key->destination);
-	if (key->l4_proto == IPPROTO_TCP || key->l4_proto == IPPROTO_UDP) {
+	if (l4_proto == IPPROTO_TCP || l4_proto == IPPROTO_UDP) {
 		key->sport = sport;
 		key->dport = dport;
+	} else if (protocol_matches(PROTOCOL_ICMP, ip_version, l4_proto)) {
+		key->icmp_type = dport >> 8;
+		key->icmp_code = dport;
 	}
 	return true;
 }
@@ -158,6 +165,7 @@ struct search {
 	bool *used;
 	size_t n;
 	uint64_t work;
+	struct range dports; /* that packets of the protocol can have */
 	uint8_t ip_version;
 	bool given_up;
 };
@@ -243,6 +251,22 @@ static bool is_range_covered(struct search *s, int dim, struct range range, cons
 	return covered;
 }
 
+/* What of a range packets of the family and protocol can have: addresses are in two parts. */
+static struct range clip(const struct search *s, int dim, int part, struct range range)
+{
+	struct range within = {.first = 1, .last = 0};
+
+	if (dim >= BOX_SOURCE)
+		within = box_family(s->ip_version, part);
+	else if (!part)
+		within = dim == BOX_DPORT ? s->dports : range;
+	if (range.first < within.first)
+		range.first = within.first;
+	if (range.last > within.last)
+		range.last = within.last;
+	return range;
+}
+
 /* Whether the @active rules cover all that is left of the rule, from dimension @dim on. */
 static bool is_covered(struct search *s, int dim, const uint32_t *active, size_t n)
 {
@@ -263,18 +287,8 @@ static bool is_covered(struct search *s, int dim, const uint32_t *active, size_t
 	ranges = &s->box->dim[dim];
 	for (size_t i = 0; i < ranges->n; i++) {
 		for (int part = 0; part < 2; part++) {
-			struct range range = ranges->list[i];
+			struct range range = clip(s, dim, part, ranges->list[i]);
 
-			if (dim >= BOX_SOURCE) {
-				struct range family = box_family(s->ip_version, part);
-
-				if (range.first < family.first)
-					range.first = family.first;
-				if (range.last > family.last)
-					range.last = family.last;
-			} else if (part) {
-				continue;
-			}
 			if (range.first <= range.last &&
 			    !is_range_covered(s, dim, range, active, n))
 				return false;
@@ -283,11 +297,24 @@ static bool is_covered(struct search *s, int dim, const uint32_t *active, size_t
 	return true;
 }
 
+/* The first dimension that packets of a protocol have. */
+static int first_dimension(const struct search *s, uint8_t l4_proto)
+{
+	if (l4_proto == IPPROTO_TCP || l4_proto == IPPROTO_UDP)
+		return BOX_SPORT;
+	return protocol_matches(PROTOCOL_ICMP, s->ip_version, l4_proto) ? BOX_DPORT : BOX_SOURCE;
+}
+
 static bool is_protocol_covered(struct search *s, uint8_t l4_proto, uint32_t *active, size_t *last)
 {
-	bool ports = l4_proto == IPPROTO_TCP || l4_proto == IPPROTO_UDP;
+	int first = first_dimension(s, l4_proto);
+	const struct ranges *dports = &s->box->dim[BOX_DPORT];
 	size_t n = 0, sum = 0;
 
+	s->dports = box_dports(s->ip_version, l4_proto);
+	if (first == BOX_DPORT &&
+	    !ranges_meet(dports, &(struct ranges){.list = &s->dports, .n = 1}))
+		return true; /* the rule names ICMP types of the other family only */
 	for (size_t i = 0; i < s->n; i++) {
 		if (!protocol_matches(s->others[i]->rule->protocol, s->ip_version, l4_proto))
 			continue;
@@ -297,11 +324,11 @@ static bool is_protocol_covered(struct search *s, uint8_t l4_proto, uint32_t *ac
 	}
 	s->work += s->n;
 	/* protocols that no rule names are all alike */
-	if (!ports && !sum && *last == n)
+	if (first == BOX_SOURCE && !sum && *last == n)
 		return true;
-	if (!ports && !sum)
+	if (first == BOX_SOURCE && !sum)
 		*last = n;
-	return is_covered(s, ports ? BOX_SPORT : BOX_SOURCE, active, n);
+	return is_covered(s, first, active, n);
 }
 
 /* Every family and protocol that the rule matches. */

@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "confirm.h"
 #include "output.h"
+#include "policy/icmp_type.h"
 #include "policy/prefix.h"
 
 static json_t *json_prefixes(const struct policy *policy, const struct address_match *match)
@@ -28,6 +29,10 @@ static json_t *json_prefixes(const struct policy *policy, const struct address_m
 	for (size_t i = 0; i < match->n_sets; i++)
 		json_array_append_new(list,
 				      json_sprintf("set:%s", policy->sets[match->sets[i]].name));
+	if (match->groups & GROUP_BROADCAST)
+		json_array_append_new(list, json_string("broadcast"));
+	if (match->groups & GROUP_MULTICAST)
+		json_array_append_new(list, json_string("multicast"));
 	return list;
 }
 
@@ -41,6 +46,17 @@ static json_t *json_ports(const struct port_range *ranges, size_t n)
 		else
 			json_array_append_new(
 				list, json_sprintf("%u-%u", ranges[i].first, ranges[i].last));
+	return list;
+}
+
+static json_t *json_icmp_types(const struct policy_rule *rule)
+{
+	json_t *list = json_array();
+	char text[ICMP_TYPE_TEXT_MAX];
+
+	for (size_t i = 0; i < rule->n_icmp_types; i++)
+		json_array_append_new(list, json_string(icmp_type_format(&rule->icmp_types[i], text,
+									 sizeof(text))));
 	return list;
 }
 
@@ -79,7 +95,7 @@ json_t *policy_rule_json(const struct policy *policy, const struct policy_rule *
 				   rule->allow ? "allow" : "deny", "source",
 				   json_prefixes(policy, &rule->source));
 
-	if (acl == ACL_ROUTE)
+	if (acl == ACL_ROUTE || !rule->destination.any || rule->destination.groups)
 		json_object_set_new(object, "destination",
 				    json_prefixes(policy, &rule->destination));
 	json_object_set_new(object, "protocol", json_protocol(rule->protocol));
@@ -89,6 +105,8 @@ json_t *policy_rule_json(const struct policy *policy, const struct policy_rule *
 	if (rule->n_destination_ports)
 		json_object_set_new(object, "destination_ports",
 				    json_ports(rule->destination_ports, rule->n_destination_ports));
+	if (rule->n_icmp_types)
+		json_object_set_new(object, "icmp_types", json_icmp_types(rule));
 	return object;
 }
 
@@ -200,24 +218,36 @@ void policy_join(const json_t *list, char *cell, size_t size)
 		snprintf(cell, size, "none");
 }
 
+/* "tcp", "47", or with ICMP types "icmp:echo-request,3/4" */
+static void join_protocol(const json_t *rule, char *cell, size_t size)
+{
+	const json_t *protocol = json_object_get(rule, "protocol");
+	const json_t *types = json_object_get(rule, "icmp_types");
+	int len;
+
+	if (json_is_integer(protocol))
+		len = snprintf(cell, size, "%lld", (long long)json_integer_value(protocol));
+	else
+		len = snprintf(cell, size, "%s%s", json_string_value(protocol), types ? ":" : "");
+	if (types)
+		policy_join(types, cell + len, size - (size_t)len);
+}
+
 static int add_row(struct output_table *table, const char *acl, const json_t *rule)
 {
-	char source[256], destination[256], sports[128], dports[128], protocol[16], packets[24],
+	char source[256], destination[256], sports[128], dports[128], protocol[192], packets[24],
 		bytes[24], last[OUTPUT_DURATION_LEN] = "never";
-	const json_t *number = json_object_get(rule, "protocol");
+	const json_t *to = json_object_get(rule, "destination");
 	const json_t *last_hit = json_object_get(rule, "last_hit_s");
 	const char *cells[10];
 
 	policy_join(json_object_get(rule, "source"), source, sizeof(source));
-	policy_join(json_object_get(rule, "destination"), destination, sizeof(destination));
-	if (!strcmp(acl, "peer"))
+	policy_join(to, destination, sizeof(destination));
+	if (!to)
 		strcpy(destination, "local");
 	policy_join(json_object_get(rule, "source_ports"), sports, sizeof(sports));
 	policy_join(json_object_get(rule, "destination_ports"), dports, sizeof(dports));
-	if (json_is_integer(number))
-		snprintf(protocol, sizeof(protocol), "%lld", (long long)json_integer_value(number));
-	else
-		snprintf(protocol, sizeof(protocol), "%s", json_string_value(number));
+	join_protocol(rule, protocol, sizeof(protocol));
 	snprintf(packets, sizeof(packets), "%lld",
 		 (long long)json_integer_value(json_object_get(rule, "packets")));
 	snprintf(bytes, sizeof(bytes), "%lld",

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "conntrack.h"
+#include "local.h"
 #include "packet.h"
+#include "policy/icmp_type.h"
 #include "reason.h"
 
 #define LISTED 4 /* values of a rule that are named before "..." */
@@ -21,6 +23,8 @@ struct seen {
 	uint16_t dport;
 	uint8_t ip_version;
 	uint8_t l4_proto;
+	uint8_t group; /* enum destination_group of the destination, 0: none */
+	struct icmp_type type;
 	bool has_ports;
 	bool is_icmp;
 };
@@ -31,6 +35,7 @@ enum field {
 	FIELD_DESTINATION,
 	FIELD_SOURCE_PORTS,
 	FIELD_DESTINATION_PORTS,
+	FIELD_ICMP_TYPES,
 	FIELD_MAX,
 };
 
@@ -43,12 +48,20 @@ static const struct {
 	[FIELD_DESTINATION] = {"destination", "destination"},
 	[FIELD_SOURCE_PORTS] = {"source_ports", "source port"},
 	[FIELD_DESTINATION_PORTS] = {"destination_ports", "destination port"},
+	[FIELD_ICMP_TYPES] = {"icmp_types", "ICMP type"},
 };
 
 struct candidate {
 	const struct policy_rule *rule;
 	unsigned int failed; /* bits by enum field */
 };
+
+static uint8_t group_of(const struct trace_event *event)
+{
+	if (event->local_kind == LOCAL_BROADCAST)
+		return GROUP_BROADCAST;
+	return event->local_kind == LOCAL_MULTICAST ? GROUP_MULTICAST : 0;
+}
 
 static void see(const struct trace_event *event, struct seen *seen)
 {
@@ -61,6 +74,10 @@ static void see(const struct trace_event *event, struct seen *seen)
 		.dport = ntohs(event->nat_port),
 		.ip_version = event->ip_version,
 		.l4_proto = event->l4_proto,
+		.group = group_of(event),
+		.type = {.families = FAMILY_BOTH,
+			 .number = {event->icmp_type, event->icmp_type},
+			 .code = event->icmp_code},
 		.has_ports = event->l4_proto == IPPROTO_TCP || event->l4_proto == IPPROTO_UDP,
 		.is_icmp = event->l4_proto == icmp,
 	};
@@ -90,6 +107,27 @@ static bool port_matches(const struct port_range *ranges, size_t n, uint16_t por
 	return !n;
 }
 
+/* Groups are destinations of peer_acl only. */
+static bool destination_matches(const struct policy *policy, const struct policy_rule *rule,
+				const struct seen *seen)
+{
+	if (seen->group)
+		return rule->destination.groups & seen->group;
+	return address_matches(policy, &rule->destination, &seen->daddr, seen->ip_version);
+}
+
+static bool type_matches(const struct policy_rule *rule, const struct seen *seen)
+{
+	struct port_range type, range;
+
+	icmp_type_range(&seen->type, seen->ip_version, &type);
+	for (size_t i = 0; i < rule->n_icmp_types; i++)
+		if (icmp_type_range(&rule->icmp_types[i], seen->ip_version, &range) &&
+		    type.first >= range.first && type.first <= range.last)
+			return true;
+	return !rule->n_icmp_types;
+}
+
 static bool protocol_matches(const struct policy_rule *rule, const struct seen *seen)
 {
 	if (rule->protocol == PROTOCOL_ALL)
@@ -106,13 +144,15 @@ static unsigned int compare(const struct policy *policy, const struct policy_rul
 		failed |= 1 << FIELD_PROTOCOL;
 	if (!address_matches(policy, &rule->source, &seen->saddr, seen->ip_version))
 		failed |= 1 << FIELD_SOURCE;
-	if (!address_matches(policy, &rule->destination, &seen->daddr, seen->ip_version))
+	if (!destination_matches(policy, rule, seen))
 		failed |= 1 << FIELD_DESTINATION;
 	if (seen->has_ports && !port_matches(rule->source_ports, rule->n_source_ports, seen->sport))
 		failed |= 1 << FIELD_SOURCE_PORTS;
 	if (seen->has_ports &&
 	    !port_matches(rule->destination_ports, rule->n_destination_ports, seen->dport))
 		failed |= 1 << FIELD_DESTINATION_PORTS;
+	if (seen->is_icmp && !type_matches(rule, seen))
+		failed |= 1 << FIELD_ICMP_TYPES;
 	return failed;
 }
 
@@ -157,14 +197,52 @@ static void put_protocol(FILE *out, uint16_t protocol)
 static void put_addresses(FILE *out, const struct policy *policy, const struct address_match *match)
 {
 	char text[PREFIX_TEXT_MAX];
+	const char *comma = match->any ? ", " : "";
 	size_t i, n = 0;
 
-	for (i = 0; i < match->n_prefixes && n < LISTED; i++, n++)
-		fprintf(out, "%s%s", n ? ", " : "",
-			prefix_format(&match->prefixes[i], text, sizeof(text)));
-	for (i = 0; i < match->n_sets && n < LISTED; i++, n++)
-		fprintf(out, "%sset:%s", n ? ", " : "", policy->sets[match->sets[i]].name);
+	if (match->any)
+		fputs("any", out);
+	for (i = 0; i < match->n_prefixes && n < LISTED; i++, n++, comma = ", ")
+		fprintf(out, "%s%s", comma, prefix_format(&match->prefixes[i], text, sizeof(text)));
+	for (i = 0; i < match->n_sets && n < LISTED; i++, n++, comma = ", ")
+		fprintf(out, "%sset:%s", comma, policy->sets[match->sets[i]].name);
 	if (match->n_prefixes + match->n_sets > n)
+		fputs(", ...", out);
+	if (match->groups & GROUP_BROADCAST) {
+		fprintf(out, "%sbroadcast", comma);
+		comma = ", ";
+	}
+	if (match->groups & GROUP_MULTICAST)
+		fprintf(out, "%smulticast", comma);
+}
+
+/* "destination 224.0.0.251 is multicast, and a rule without destination admits unicast only" */
+static void put_destination(FILE *out, const struct policy *policy, const struct policy_rule *rule,
+			    const struct seen *seen)
+{
+	char text[ADDR_TEXT_MAX];
+
+	fputs(addr_format(&seen->daddr, seen->ip_version, text, sizeof(text)), out);
+	if (seen->group)
+		fputs(seen->group == GROUP_BROADCAST ? " is broadcast, and "
+						     : " is multicast, and ",
+		      out);
+	if (seen->group && rule->destination.any && !rule->destination.groups) {
+		fputs("a rule without destination admits unicast only", out);
+		return;
+	}
+	fputs(seen->group ? "the rule names " : " is not in ", out);
+	put_addresses(out, policy, &rule->destination);
+}
+
+static void put_types(FILE *out, const struct policy_rule *rule)
+{
+	char text[ICMP_TYPE_TEXT_MAX];
+
+	for (size_t i = 0; i < rule->n_icmp_types && i < LISTED; i++)
+		fprintf(out, "%s%s", i ? ", " : "",
+			icmp_type_format(&rule->icmp_types[i], text, sizeof(text)));
+	if (rule->n_icmp_types > LISTED)
 		fputs(", ...", out);
 }
 
@@ -198,9 +276,7 @@ static void put_mismatch(FILE *out, const struct policy *policy, const struct po
 		put_addresses(out, policy, &rule->source);
 		break;
 	case FIELD_DESTINATION:
-		fprintf(out, "%s is not in ",
-			addr_format(&seen->daddr, seen->ip_version, text, sizeof(text)));
-		put_addresses(out, policy, &rule->destination);
+		put_destination(out, policy, rule, seen);
 		break;
 	case FIELD_SOURCE_PORTS:
 		fprintf(out, "%u is not ", seen->sport);
@@ -209,6 +285,10 @@ static void put_mismatch(FILE *out, const struct policy *policy, const struct po
 	case FIELD_DESTINATION_PORTS:
 		fprintf(out, "%u is not ", seen->dport);
 		put_ports(out, rule->destination_ports, rule->n_destination_ports);
+		break;
+	case FIELD_ICMP_TYPES:
+		fprintf(out, "%u/%u is not ", seen->type.number[0], seen->type.code);
+		put_types(out, rule);
 		break;
 	case FIELD_MAX:
 		break;

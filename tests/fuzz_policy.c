@@ -3,6 +3,7 @@
  * Random policies, written as a user would and read by the parser.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "fuzz.h"
 #include "policy/prefix.h"
@@ -37,6 +38,9 @@ static const char *const protocols[] = {"tcp", "tcp", "tcp", "udp", "udp", "icmp
 					"all", "all", "47",  "58",  "1"};
 static const char *const ports[] = {"22",   "53",      "80",	    "443",	   "1000-2000",
 				    "8080", "0-65535", "5353-5354", "40000-40010", "1"};
+static const char *const types[] = {"echo-request", "echo-reply",    "8",
+				    "128/0",	    "3/4",	     "redirect",
+				    "13",	    "time-exceeded", "destination-unreachable"};
 static const char *const durations[] = {"500ms", "1s", "2s", "30s", "60s", "3h"};
 
 /**
@@ -147,6 +151,16 @@ static void write_ports(FILE *out, struct fuzz_random *random, const char *key)
 	fputs("]", out);
 }
 
+static void write_types(FILE *out, struct fuzz_random *random)
+{
+	uint32_t n = 1 + fuzz_random(random, 3);
+
+	fputs(", icmp_types: [", out);
+	for (uint32_t i = 0; i < n; i++)
+		fprintf(out, "%s%s", i ? ", " : "", pick(random, types, COUNT(types)));
+	fputs("]", out);
+}
+
 static void write_rules(FILE *out, struct fuzz_random *random, const char *acl, const char *id)
 {
 	uint32_t n = fuzz_random(random, 7);
@@ -164,13 +178,15 @@ static void write_rules(FILE *out, struct fuzz_random *random, const char *acl, 
 		fprintf(out, "%s{id: %s%u, action: %s", i ? ", " : "", id, name,
 			fuzz_chance(random, 25) ? "deny" : "allow");
 		write_match(out, random, "source", family, acl[0] == 'r');
-		if (acl[0] == 'r')
+		if (acl[0] == 'r' || fuzz_chance(random, 25))
 			write_match(out, random, "destination", family, true);
 		fprintf(out, ", protocol: %s", protocol);
 		if ((protocol[0] == 't' || protocol[0] == 'u') && fuzz_chance(random, 60))
 			write_ports(out, random, "destination_ports");
 		if ((protocol[0] == 't' || protocol[0] == 'u') && fuzz_chance(random, 15))
 			write_ports(out, random, "source_ports");
+		if (!strcmp(protocol, "icmp") && fuzz_chance(random, 50))
+			write_types(out, random);
 		fputs("}", out);
 	}
 	fputs("]", out);

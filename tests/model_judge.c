@@ -138,7 +138,9 @@ static enum verdict ask_acl(struct model_way *way, enum acl acl)
 					   .sport = p->sport,
 					   .dport = p->dport,
 					   .ip_version = p->version,
-					   .l4_proto = p->proto};
+					   .l4_proto = p->proto,
+					   .icmp_type = p->icmp_type,
+					   .icmp_code = p->icmp_code};
 	size_t n_overlay = has_forwarder(way->model) ? interface->n_addresses : 0;
 	bool peer = acl == ACL_PEER;
 	uint32_t found = oracle_lookup(policy, interface->addresses, n_overlay, &key, acl);

@@ -170,6 +170,7 @@ static enum reason parse_transport(struct model_packet *p)
 		parse_segment(p);
 	if (model_is_icmp(p)) {
 		p->icmp_type = l4[0];
+		p->icmp_code = l4[1];
 		p->icmp_id = model_get16(l4 + 4);
 	}
 	return MODEL_NO_REASON;

@@ -46,7 +46,8 @@ struct model_packet {
 	uint16_t dport;
 	struct model_segment tcp;
 	uint8_t icmp_type; /* ICMP of its own family */
-	uint16_t icmp_id;  /* of echo messages */
+	uint8_t icmp_code;
+	uint16_t icmp_id; /* of echo messages */
 };
 
 uint16_t model_get16(const uint8_t *bytes);

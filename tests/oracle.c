@@ -38,6 +38,31 @@ static bool matches_address(const struct policy *policy, const struct address_ma
 	return false;
 }
 
+static bool matches_destination(const struct policy *policy, const struct policy_rule *rule,
+				const struct classifier_key *key, enum acl acl)
+{
+	if (acl == ACL_PEER && key->local_kind == LOCAL_BROADCAST)
+		return rule->destination.groups & GROUP_BROADCAST;
+	if (acl == ACL_PEER && key->local_kind == LOCAL_MULTICAST)
+		return rule->destination.groups & GROUP_MULTICAST;
+	return matches_address(policy, &rule->destination, &key->destination, key->ip_version);
+}
+
+static bool matches_type(const struct policy_rule *rule, const struct classifier_key *key)
+{
+	int ipv6 = key->ip_version == 6;
+
+	for (size_t i = 0; i < rule->n_icmp_types; i++) {
+		const struct icmp_type *type = &rule->icmp_types[i];
+
+		if (type->families & (ipv6 ? FAMILY_6 : FAMILY_4) &&
+		    type->number[ipv6] == key->icmp_type &&
+		    (type->any_code || type->code == key->icmp_code))
+			return true;
+	}
+	return rule->n_icmp_types == 0;
+}
+
 static bool matches_port(const struct port_range *ranges, size_t n, uint16_t port)
 {
 	for (size_t i = 0; i < n; i++)
@@ -54,13 +79,15 @@ static bool matches_protocol(uint16_t protocol, const struct classifier_key *key
 }
 
 static bool matches(const struct policy *policy, const struct policy_rule *rule,
-		    const struct classifier_key *key)
+		    const struct classifier_key *key, enum acl acl)
 {
 	if (!matches_protocol(rule->protocol, key))
 		return false;
 	if (!matches_address(policy, &rule->source, &key->source, key->ip_version) ||
-	    !matches_address(policy, &rule->destination, &key->destination, key->ip_version))
+	    !matches_destination(policy, rule, key, acl))
 		return false;
+	if (rule->protocol == PROTOCOL_ICMP)
+		return matches_type(rule, key);
 	if (key->l4_proto != 6 && key->l4_proto != 17)
 		return true;
 	return matches_port(rule->source_ports, rule->n_source_ports, key->sport) &&
@@ -94,7 +121,7 @@ uint32_t oracle_lookup(const struct policy *policy, const struct prefix *overlay
 			if (rules->rules[i].allow != allow)
 				continue;
 			index++;
-			if (matches(policy, &rules->rules[i], key))
+			if (matches(policy, &rules->rules[i], key, acl))
 				return index;
 		}
 	}

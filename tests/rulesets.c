@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "local.h"
+
 /**
  * ruleset_random() - A reproducible random number
  * @set: has the state
@@ -373,6 +375,59 @@ struct ruleset *ruleset_make(enum ruleset_family family, uint8_t ip_version, siz
 	return set;
 }
 
+static struct icmp_type random_type(struct ruleset *set)
+{
+	static const struct icmp_type named[] = {
+		{FAMILY_BOTH, {8, 128}, true, 0}, {FAMILY_BOTH, {3, 1}, true, 0},
+		{FAMILY_4, {3, 0}, false, 4},	  {FAMILY_6, {0, 2}, true, 0},
+		{FAMILY_BOTH, {5, 137}, true, 0}, {FAMILY_6, {0, 135}, true, 0},
+	};
+	struct icmp_type type = {.families = FAMILY_BOTH, .any_code = ruleset_random(set, 2)};
+
+	if (ruleset_random(set, 3))
+		return named[ruleset_random(set, sizeof(named) / sizeof(*named))];
+	type.number[0] = type.number[1] = ruleset_random(set, 4) ? ruleset_random(set, 12)
+								 : 255 - ruleset_random(set, 2);
+	if (!type.any_code)
+		type.code = ruleset_random(set, 4) ? ruleset_random(set, 4) : 255;
+	return type;
+}
+
+static void name_types(struct ruleset *set, struct policy_rule *rule)
+{
+	rule->protocol = PROTOCOL_ICMP;
+	rule->n_source_ports = rule->n_destination_ports = 0;
+	rule->n_icmp_types = 1 + ruleset_random(set, 3);
+	rule->icmp_types = take(set, rule->n_icmp_types, sizeof(*rule->icmp_types));
+	for (size_t i = 0; i < rule->n_icmp_types; i++)
+		rule->icmp_types[i] = random_type(set);
+}
+
+static void name_groups(struct ruleset *set, struct policy_rule *rule)
+{
+	if (ruleset_random(set, 3))
+		rule->destination = random_match(set, set->ip_version);
+	rule->destination.groups = ruleset_random(set, 4);
+}
+
+/**
+ * ruleset_name_groups_and_types() - Have some of the rules name groups, and some ICMP types
+ * @set: any; half of peer_acl's rules get a destination, and a fifth of all become rules of ICMP
+ */
+void ruleset_name_groups_and_types(struct ruleset *set)
+{
+	for (int acl = 0; acl < ACL_MAX; acl++) {
+		for (size_t i = 0; i < set->policy.acl[acl].n_rules; i++) {
+			struct policy_rule *rule = &set->policy.acl[acl].rules[i];
+
+			if (!ruleset_random(set, 5) || rule->protocol == PROTOCOL_ICMP)
+				name_types(set, rule);
+			if (acl == ACL_PEER && ruleset_random(set, 2))
+				name_groups(set, rule);
+		}
+	}
+}
+
 /**
  * ruleset_free() - Release a policy
  */
@@ -443,13 +498,55 @@ static uint16_t near_port(struct ruleset *set, const struct port_range *ranges, 
 	}
 }
 
-static uint8_t near_protocol(struct ruleset *set, uint16_t protocol)
+static uint8_t near_protocol(struct ruleset *set, uint16_t protocol, uint8_t ip_version)
 {
 	static const uint8_t others[] = {1, 6, 6, 17, 58, 47};
+
+	if (protocol == PROTOCOL_ICMP && ruleset_random(set, 4))
+		return ip_version == 4 ? 1 : 58;
 
 	if (protocol < 256 && ruleset_random(set, 12))
 		return protocol;
 	return others[ruleset_random(set, 6)];
+}
+
+/* The type and code of an ICMP packet. */
+static void set_type(struct ruleset *set, const struct policy_rule *rule,
+		     struct classifier_key *key)
+{
+	key->icmp_type = ruleset_random(set, 256);
+	key->icmp_code = ruleset_random(set, 3);
+	if (rule->n_icmp_types && ruleset_random(set, 8)) {
+		const struct icmp_type *type =
+			&rule->icmp_types[ruleset_random(set, rule->n_icmp_types)];
+
+		key->icmp_type = type->number[key->ip_version == 6];
+		if (!ruleset_random(set, 8))
+			key->icmp_type += ruleset_random(set, 2) ? 1 : -1;
+		if (!type->any_code && ruleset_random(set, 2))
+			key->icmp_code = type->code;
+	}
+}
+
+/* Has a packet for this host go to a group instead, whose address tells its kind. */
+static void set_group(struct ruleset *set, const struct policy_rule *rule,
+		      struct classifier_key *key)
+{
+	uint32_t group = ruleset_random(set, rule->destination.groups ? 3 : 40);
+
+	if (group == 0 && ruleset_random(set, 2) && key->ip_version == 4)
+		key->destination = addr_v4(0xffffffff);
+	if (key->ip_version == 4 && (group == 0 || key->destination.word[3] == 0xffffffff)) {
+		key->local_kind = LOCAL_BROADCAST; /* a directed one may be any address */
+		return;
+	}
+	if (group == 1 && key->ip_version == 4)
+		key->destination.bytes[12] = 224 + ruleset_random(set, 16);
+	else if (group == 1)
+		key->destination.bytes[0] = 0xff;
+	if (key->ip_version == 4 ? (key->destination.bytes[12] & 0xf0) == 224
+				 : key->destination.bytes[0] == 0xff)
+		key->local_kind = LOCAL_MULTICAST;
 }
 
 /**
@@ -474,9 +571,11 @@ struct classifier_key ruleset_packet(struct ruleset *set, enum acl *acl)
 	if (other != ip_version)
 		key.destination = addr_under(set, ip_version, 3);
 	key.ip_version = ip_version;
-	key.l4_proto = near_protocol(set, rule->protocol);
+	key.l4_proto = near_protocol(set, rule->protocol, ip_version);
 	key.sport = near_port(set, rule->source_ports, rule->n_source_ports);
 	key.dport = near_port(set, rule->destination_ports, rule->n_destination_ports);
+	set_type(set, rule, &key);
+	set_group(set, rule, &key);
 	if (!ruleset_random(set, 50))
 		*acl = !*acl;
 	return key;

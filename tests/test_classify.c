@@ -79,6 +79,9 @@ static struct classifier_key key_of(const struct probe_key *packet)
 		.dport = ntohs(packet->dport),
 		.ip_version = packet->ip_version,
 		.l4_proto = packet->l4_proto,
+		.icmp_type = packet->icmp_type,
+		.icmp_code = packet->icmp_code,
+		.local_kind = packet->local_kind,
 	};
 }
 
@@ -96,6 +99,9 @@ static void make_packets(struct ruleset *set, size_t n_overlay, size_t n)
 			.ip_version = key.ip_version,
 			.l4_proto = key.l4_proto,
 			.acl = acl,
+			.icmp_type = key.icmp_type,
+			.icmp_code = key.icmp_code,
+			.local_kind = key.local_kind,
 		};
 		expected[i] = oracle_lookup(&set->policy, overlay, n_overlay, &key, acl);
 	}
@@ -177,10 +183,8 @@ static void check_kernel(const struct classifier *classifier, size_t n)
 
 /* ---- the oracle's word ---- */
 
-static void compare(enum ruleset_family family, uint8_t ip_version, size_t n_rules,
-		    size_t n_overlay, uint64_t seed, size_t n_packets)
+static void compare_set(struct ruleset *set, size_t n_overlay, size_t n_packets)
 {
-	struct ruleset *set = ruleset_make(family, ip_version, n_rules, seed);
 	struct classifier *classifier = compile(&set->policy, n_overlay);
 
 	make_packets(set, n_overlay, n_packets);
@@ -188,6 +192,38 @@ static void compare(enum ruleset_family family, uint8_t ip_version, size_t n_rul
 	check_kernel(classifier, n_packets);
 	classifier_free(classifier);
 	ruleset_free(set);
+}
+
+static void compare(enum ruleset_family family, uint8_t ip_version, size_t n_rules,
+		    size_t n_overlay, uint64_t seed, size_t n_packets)
+{
+	compare_set(ruleset_make(family, ip_version, n_rules, seed), n_overlay, n_packets);
+}
+
+/* With groups and ICMP types, in every layout of the tables. */
+static void groups_and_types_decide_as_the_oracle_says(void **state)
+{
+	static const struct {
+		enum ruleset_family family;
+		size_t n_rules;
+		size_t n_packets;
+	} rows[] = {
+		{RULESET_RANDOM, 3, 2000},	{RULESET_RANDOM, 12, 4000},
+		{RULESET_RANDOM, 60, 4000},	{RULESET_RANDOM, 500, 10000},
+		{RULESET_RANDOM, 5000, 10000},	{RULESET_MESH, 400, 20000},
+		{RULESET_MESH, 8000, 5000},	{RULESET_FIREWALL, 2000, 10000},
+		{RULESET_SERVICES, 4000, 5000}, {RULESET_FIREWALL, 10000, 5000},
+		{RULESET_HOSTILE, 500, 10000},
+	};
+
+	(void)state;
+	for (uint64_t i = 0; i < 2 * sizeof(rows) / sizeof(*rows); i++) {
+		struct ruleset *set = ruleset_make(rows[i / 2].family, i % 2 ? 4 : 6,
+						   rows[i / 2].n_rules, 200 + i);
+
+		ruleset_name_groups_and_types(set);
+		compare_set(set, i % 3, rows[i / 2].n_packets);
+	}
 }
 
 static void random_rules_decide_as_the_oracle_says(void **state)
@@ -473,6 +509,7 @@ int main(void)
 		cmocka_unit_test(rules_beyond_the_budget_are_refused),
 		cmocka_unit_test(the_tables_stay_within_the_budget),
 		cmocka_unit_test(the_families_reach_every_layout),
+		cmocka_unit_test(groups_and_types_decide_as_the_oracle_says),
 		cmocka_unit_test(random_rules_decide_as_the_oracle_says),
 		cmocka_unit_test(mesh_rules_decide_as_the_oracle_says),
 		cmocka_unit_test(rules_of_services_decide_as_the_oracle_says),

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "icmp_type.h"
 #include "policy.h"
 #include "value.h"
 #include "yaml.h"
@@ -285,6 +286,99 @@ static void sources_and_destinations_mean_what_they_list(void **state)
 	}
 }
 
+static void groups_are_destinations_of_peer_acl(void **state)
+{
+	static const struct {
+		const char *keys;
+		bool any;
+		const char *prefixes;
+		uint8_t groups;
+	} rows[] = {
+		{"", true, "", 0},
+		{"destination: any", true, "", 0},
+		{"destination: [any, broadcast]", true, "", GROUP_BROADCAST},
+		{"destination: multicast", false, "", GROUP_MULTICAST},
+		{"destination: [broadcast, 100.64.0.1, multicast, broadcast]", false, "100.64.0.1",
+		 GROUP_BROADCAST | GROUP_MULTICAST},
+		{"destination: ['fd00::/8', 224.0.0.251]", false, "fd00::/8 224.0.0.251", 0},
+		{"source: ['fd00::1']\n    destination: multicast", false, "", GROUP_MULTICAST},
+		{"destination: []", false, "", 0},
+	};
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct address_match *match;
+		struct policy *policy;
+
+		snprintf(text, sizeof(text), V1 "peer_acl:\n  - id: a\n    action: allow\n    %s\n",
+			 rows[i].keys);
+		policy = parse_ok(text);
+		match = &policy->acl[ACL_PEER].rules[0].destination;
+		assert_match(match, rows[i].any, rows[i].prefixes, 0);
+		assert_int_equal(match->groups, rows[i].groups);
+		policy_free(policy);
+	}
+}
+
+static void icmp_types_are_names_or_numbers(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *printed; /* NULL: as it is written */
+		int first4, last4;   /* type << 8 | code, -1: IPv4 has none */
+		int first6, last6;
+	} rows[] = {
+		{"echo-request", NULL, 0x800, 0x8ff, 0x8000, 0x80ff},
+		{"echo-reply/0", NULL, 0, 0, 0x8100, 0x8100},
+		{"8", NULL, 0x800, 0x8ff, 0x800, 0x8ff},
+		{"128/0", NULL, 0x8000, 0x8000, 0x8000, 0x8000},
+		{"3/4", NULL, 0x304, 0x304, 0x304, 0x304},
+		{"255/255", NULL, 0xffff, 0xffff, 0xffff, 0xffff},
+		{"003", "3", 0x300, 0x3ff, 0x300, 0x3ff},
+		{"destination-unreachable", NULL, 0x300, 0x3ff, 0x100, 0x1ff},
+		{"ttl-exceeded", "time-exceeded", 0xb00, 0xbff, 0x300, 0x3ff},
+		{"parameter-problem/1", NULL, 0xc01, 0xc01, 0x401, 0x401},
+		{"router-advertisement", NULL, 0x900, 0x9ff, 0x8600, 0x86ff},
+		{"redirect", NULL, 0x500, 0x5ff, 0x8900, 0x89ff},
+		{"timestamp-request", NULL, 0xd00, 0xdff, -1, -1},
+		{"fragmentation-needed", NULL, 0x304, 0x304, -1, -1},
+		{"packet-too-big", NULL, -1, -1, 0x200, 0x2ff},
+		{"neighbour-solicitation", "nd-neighbor-solicit", -1, -1, 0x8700, 0x87ff},
+		{"mld-listener-query", NULL, -1, -1, 0x8200, 0x82ff},
+		{"mld2-listener-report", NULL, -1, -1, 0x8f00, 0x8fff},
+	};
+	char text[512], printed[ICMP_TYPE_TEXT_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct policy_rule *rule;
+		struct policy *policy;
+		struct port_range range;
+
+		snprintf(text, sizeof(text),
+			 V1
+			 "peer_acl:\n  - {id: a, action: allow, protocol: icmp, icmp_types: %s}\n",
+			 rows[i].text);
+		policy = parse_ok(text);
+		rule = &policy->acl[ACL_PEER].rules[0];
+		assert_int_equal(rule->n_icmp_types, 1);
+		assert_string_equal(icmp_type_format(rule->icmp_types, printed, sizeof(printed)),
+				    rows[i].printed ? rows[i].printed : rows[i].text);
+		assert_int_equal(icmp_type_range(rule->icmp_types, 4, &range), rows[i].first4 >= 0);
+		if (rows[i].first4 >= 0) {
+			assert_int_equal(range.first, rows[i].first4);
+			assert_int_equal(range.last, rows[i].last4);
+		}
+		assert_int_equal(icmp_type_range(rule->icmp_types, 6, &range), rows[i].first6 >= 0);
+		if (rows[i].first6 >= 0) {
+			assert_int_equal(range.first, rows[i].first6);
+			assert_int_equal(range.last, rows[i].last6);
+		}
+		policy_free(policy);
+	}
+}
+
 static void protocols_are_names_or_numbers(void **state)
 {
 	static const struct {
@@ -550,6 +644,8 @@ int main(void)
 		cmocka_unit_test(yaml_and_json_say_the_same),
 		cmocka_unit_test(every_key_of_mode_limits_and_timeouts_is_read),
 		cmocka_unit_test(sources_and_destinations_mean_what_they_list),
+		cmocka_unit_test(groups_are_destinations_of_peer_acl),
+		cmocka_unit_test(icmp_types_are_names_or_numbers),
 		cmocka_unit_test(protocols_are_names_or_numbers),
 		cmocka_unit_test(prefixes_contain_each_other_within_their_family),
 		cmocka_unit_test(a_prefix_is_shortened_to_its_network),

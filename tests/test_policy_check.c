@@ -42,6 +42,10 @@ static void check(const char *text, struct heard *heard)
 	policy_free(policy);
 }
 
+#define GROUP_ONLY                                                                                 \
+	"which matches nothing: only the words broadcast and multicast stand for such "            \
+	"destinations\n"
+
 static const struct {
 	const char *rules; /* of route_acl, from line 3, and what follows */
 	const char *warnings;
@@ -92,6 +96,30 @@ static const struct {
 	{"  - {id: a, action: allow, source: 10.0.0.1}\n"
 	 "peer_acl:\n  - {id: b, action: allow, source: 10.0.0.1}\n",
 	 ""},
+	{"  - {id: a, action: allow, protocol: icmp, icmp_types: [3, echo-request]}\n"
+	 "  - {id: b, action: allow, protocol: icmp, icmp_types: [8/0]}\n" /* not over IPv6 */
+	 "  - {id: c, action: allow, protocol: icmp, icmp_types: [fragmentation-needed, '3/1']}\n"
+	 "  - {id: d, action: allow, protocol: icmp}\n"
+	 "  - {id: e, action: allow, protocol: icmp, icmp_types: 8/0}\n",
+	 "5:5: rule 'c' is never reached: all it matches is matched before by rule 'a' in line 3\n"
+	 "7:5: rule 'e' repeats rule 'b' in line 4\n"},
+	{"  []\npeer_acl:\n"
+	 "  - {id: a, action: allow}\n"
+	 "  - {id: b, action: allow, destination: [broadcast]}\n"
+	 "  - {id: c, action: allow, destination: [broadcast, 10.0.0.1], protocol: tcp}\n"
+	 "  - {id: d, action: allow, destination: [any, broadcast, multicast]}\n"
+	 "  - {id: e, action: allow, destination: multicast, protocol: udp}\n"
+	 "  - {id: f, action: allow, destination: 10.0.0.2}\n",
+	 "9:5: rule 'e' is never reached: all it matches is matched before by rule 'd' in line 8\n"
+	 "10:5: rule 'f' is never reached: all it matches is matched before by rule 'a' in line "
+	 "5\n"},
+	{"  []\npeer_acl:\n"
+	 "  - {id: a, action: allow, destination: [10.0.0.1, 224.0.0.251]}\n"
+	 "  - {id: b, action: allow, destination: 'ff02::/16'}\n"
+	 "  - {id: c, action: allow, destination: 255.255.255.255}\n"
+	 "  - {id: d, action: allow, destination: [224.0.0.0/3, 'fe00::/7']}\n",
+	 "5:5: rule 'a' names 224.0.0.251, " GROUP_ONLY "6:5: rule 'b' names ff02::/16, " GROUP_ONLY
+	 "7:5: rule 'c' names 255.255.255.255, " GROUP_ONLY},
 };
 
 static void each_policy_gets_its_warnings(void **state)

@@ -15,6 +15,9 @@
 
 #define V1   "version: 1\n"
 #define RULE V1 "route_acl:\n  - id: a\n    action: allow\n    "
+#define PEER V1 "peer_acl:\n  - id: a\n    action: allow\n    "
+#define ICMP RULE "protocol: icmp\n    "
+#define TYPE "a name such as echo-request, TYPE or TYPE/CODE (0-255)"
 
 struct bad_policy {
 	const char *text;
@@ -85,8 +88,36 @@ static const struct bad_policy bad_policies[] = {
 	{V1 "peer_acl:\n  - id: a\n", "3:5: key 'action' is missing"},
 	{V1 "peer_acl:\n  - id: a\n    action: permit\n",
 	 "4:13: expected deny or allow, not 'permit'"},
-	{V1 "peer_acl:\n  - id: a\n    action: allow\n    destination: [10.0.0.1]\n",
-	 "5:5: unknown key 'destination'"},
+	{PEER "destination: [10.0.0.1/8]\n",
+	 "5:19: '10.0.0.1/8' has host bits set; write 10.0.0.0/8"},
+	{PEER "destination: [unicast]\n", "5:19: 'unicast' is not an address or prefix"},
+	{PEER "source: [10.0.0.1, broadcast]\n",
+	 "5:24: broadcast is a destination of peer_acl only"},
+	{PEER "source: ['fd00::1']\n    destination: broadcast\n",
+	 "6:18: mixed families: no source has the family of a destination"},
+	{RULE "destination: multicast\n", "5:18: multicast is a destination of peer_acl only"},
+	{V1 "sets: {a: [multicast]}\n", "2:12: 'multicast' is not an address or prefix"},
+	{RULE "protocol: icmp\n    icmp_types: []\n",
+	 "6:17: empty list of ICMP types; leave the key out for any type"},
+	{RULE "icmp_types: [8]\n", "5:5: icmp_types without protocol: icmp"},
+	{RULE "protocol: tcp\n    icmp_types: [8]\n", "6:5: icmp_types without protocol: icmp"},
+	{RULE "protocol: 1\n    icmp_types: [8]\n", "6:5: icmp_types without protocol: icmp"},
+	{ICMP "icmp_types: [8, ping]\n", "6:21: 'ping' is not an ICMP type: " TYPE},
+	{ICMP "icmp_types: [256]\n", "6:18: '256' is not an ICMP type: " TYPE},
+	{ICMP "icmp_types: [3/256]\n", "6:18: '3/256' is not an ICMP type: " TYPE},
+	{ICMP "icmp_types: [3/]\n", "6:18: '3/' is not an ICMP type: " TYPE},
+	{ICMP "icmp_types: [/4]\n", "6:18: '/4' is not an ICMP type: " TYPE},
+	{ICMP "icmp_types: [3/4/5]\n", "6:18: '3/4/5' is not an ICMP type: " TYPE},
+	{ICMP "icmp_types: [8-9]\n", "6:18: '8-9' is not an ICMP type: " TYPE},
+	{ICMP "icmp_types: [fragmentation-needed/4]\n",
+	 "6:18: 'fragmentation-needed/4' is not an ICMP type: " TYPE},
+	{ICMP "icmp_types: [[8]]\n", "6:18: expected an ICMP type, not a list"},
+	{ICMP "icmp_types: {a: 8}\n",
+	 "6:17: expected a list of ICMP types, not a mapping of keys to values"},
+	{ICMP "icmp_types: [packet-too-big]\n    source: 10.0.0.0/8\n",
+	 "6:17: mixed families: no ICMP type is one of the addresses' family"},
+	{ICMP "destination: '::/0'\n    icmp_types: source-quench\n",
+	 "7:17: mixed families: no ICMP type is one of the addresses' family"},
 	{V1 "peer_acl:\n  - {id: '', action: allow}\n", "3:10: empty id"},
 	{V1 "peer_acl:\n  - {id: , action: allow}\n", "3:6: value missing, expected an id"},
 	{V1 "peer_acl:\n  - {id: ~, action: allow}\n", "3:10: value missing, expected an id"},

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "local.h"
 #include "policy/prefix.h"
 #include "reason.h"
 #include "trace_explain.h"
@@ -27,6 +28,10 @@ static const char text[] =
 	"     destination_ports: [53]}\n"
 	"  - {id: far, action: allow, source: [10.0.0.1], protocol: 47}\n"
 	"  - {id: no, action: deny, source: [100.64.0.9], protocol: all}\n"
+	"  - {id: mdns, action: allow, source: ['fc00::/7'], destination: [multicast], protocol: "
+	"udp}\n"
+	"  - {id: echo, action: allow, source: [100.64.0.5], protocol: icmp,\n"
+	"     icmp_types: [echo-request, 3/4]}\n"
 	"route_acl:\n"
 	"  - {id: ping, action: allow, source: [any], destination: ['2001:db8::/32'],\n"
 	"     protocol: icmp}\n"
@@ -101,7 +106,55 @@ static void sets_and_families_are_named(void **state)
 	policy_free(policy);
 	expect(&routed, NULL,
 	       "Nearest rules:\n"
-	       "  ping (line 12): destination 2001:db9::1 is not in 2001:db8::/32\n");
+	       "  ping (line 15): destination 2001:db9::1 is not in 2001:db8::/32\n");
+}
+
+static void what_is_to_a_group_is_explained(void **state)
+{
+	struct trace_event event = event_of("100.64.0.2", "100.64.255.255", IPPROTO_TCP, 40000, 22,
+					    REASON_PEER_ACL_DEFAULT);
+	struct trace_event multicast = event_of("100.64.0.3", "224.0.0.251", IPPROTO_UDP, 40000, 22,
+						REASON_PEER_ACL_DEFAULT);
+
+	(void)state;
+	event.local_kind = LOCAL_BROADCAST;
+	expect(&event, NULL,
+	       "Nearest rules:\n"
+	       "  ssh (line 3): destination 100.64.255.255 is broadcast, and a rule without "
+	       "destination admits unicast only\n"
+	       "  odd (line 5): destination 100.64.255.255 is broadcast, and a rule without "
+	       "destination admits unicast only; source port 40000 is not 1024\n"
+	       "  far (line 9): protocol tcp is not 47; source 100.64.0.2 is not in 10.0.0.1; "
+	       "destination 100.64.255.255 is broadcast, and a rule without destination admits "
+	       "unicast only\n");
+	multicast.local_kind = LOCAL_MULTICAST;
+	expect(&multicast, NULL,
+	       "Nearest rules:\n"
+	       "  mdns (line 11): source 100.64.0.3 is not in fc00::/7\n"
+	       "  ssh (line 3): protocol udp is not tcp; destination 224.0.0.251 is multicast, and "
+	       "a "
+	       "rule without destination admits unicast only\n"
+	       "  dns (line 7): source 100.64.0.3 is not in set:friends; destination 224.0.0.251 "
+	       "is "
+	       "multicast, and a rule without destination admits unicast only; destination port 22 "
+	       "is "
+	       "not 53\n");
+}
+
+static void icmp_types_are_explained(void **state)
+{
+	struct trace_event event = event_of("100.64.0.5", "100.64.0.1", IPPROTO_ICMP, 0, 0,
+					    REASON_PEER_ACL_DEFAULT);
+	struct policy *policy = parse();
+	char *text;
+
+	(void)state;
+	event.icmp_type = 13;
+	text = trace_explain_text(policy, &event, NULL);
+	assert_non_null(
+		strstr(text, "  echo (line 12): ICMP type 13/0 is not echo-request, 3/4\n"));
+	free(text);
+	policy_free(policy);
 }
 
 static void a_rule_that_denies_is_named(void **state)
@@ -132,6 +185,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_rule_with_fewest_mismatches_comes_first),
 		cmocka_unit_test(sets_and_families_are_named),
+		cmocka_unit_test(what_is_to_a_group_is_explained),
+		cmocka_unit_test(icmp_types_are_explained),
 		cmocka_unit_test(a_rule_that_denies_is_named),
 		cmocka_unit_test(other_outcomes_need_no_explanation),
 	};

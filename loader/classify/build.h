@@ -20,11 +20,12 @@
 #define LIST_ANY	0u	   /* list of every dimension that covers every value */
 #define LISTS_SPANS_MAX (8u << 20) /* address or port ranges of all lists of a dimension */
 
-enum space { SPACE_IPV4, SPACE_IPV6, SPACE_PORT, SPACES };
+/* ICMP types with their codes stand beside the ports in CLASSIFY_DPORT. */
+enum space { SPACE_IPV4, SPACE_IPV6, SPACE_PORT, SPACE_ICMP4, SPACE_ICMP6, SPACES };
 
 enum { FAMILY_IPV4 = 1 << SPACE_IPV4, FAMILY_IPV6 = 1 << SPACE_IPV6 };
 
-/* A value of a dimension in host order; IPv4 addresses and ports have only the low half. */
+/* A value of a dimension in host order; all but IPv6 addresses have only the low half. */
 struct point {
 	uint64_t hi;
 	uint64_t lo;
@@ -38,14 +39,17 @@ struct span {
 
 /*
  * struct list - what some rules say about a dimension
- * @spans: disjoint, ascending, not adjacent; addresses: per family, ports: at SPACE_PORT
+ * @spans: disjoint, ascending, not adjacent
  * @any: every value of the families in it
+ * @protocol, @scopes: of CLASSIFY_PROTOCOL, with families; scopes are bits by enum classify_scope
  */
 struct list {
 	struct span *spans[SPACES];
 	size_t n_spans[SPACES];
 	uint8_t families; /* that it has addresses of */
 	uint8_t any;	  /* families of which it has every address */
+	uint8_t scopes;
+	uint16_t protocol;
 };
 
 /* A class: the lists that cover its values. */
@@ -132,6 +136,7 @@ enum build_rows {
 
 /*
  * struct build - the state of a compilation
+ * @groups, @icmp: as in struct classify_config
  * @rule_first: per position, its first rule; @rule_count: how many it has
  * @any_words: bits of the rules that a dimension does not restrict
  * @n_numbers: numbers in the tables that are pages of plain numbers
@@ -145,6 +150,8 @@ struct build {
 	size_t budget_bytes;
 	size_t used_bytes;
 	enum build_rows wanted;
+	bool groups;
+	bool icmp;
 	struct policy_rule builtin; /* the overlay block */
 	uint64_t seed[2];
 	struct dimension dimensions[CLASSIFY_DIMENSIONS];
@@ -173,7 +180,8 @@ int build_over_budget(struct build *build);
 /* lists.c */
 int lists_make(struct build *build);
 void lists_free(struct build *build);
-bool lists_protocol_matches(uint32_t list, enum acl acl, enum space family, uint8_t l4_proto);
+bool lists_protocol_matches(const struct list *list, enum classify_scope scope, enum space family,
+			    uint8_t l4_proto);
 
 /* positions.c */
 int positions_make(struct build *build);
@@ -218,9 +226,9 @@ static inline struct point point_next(struct point p)
 static inline struct point space_last(enum space space)
 {
 	static const struct point last[SPACES] = {
-		[SPACE_IPV4] = {0, UINT32_MAX},
-		[SPACE_IPV6] = {UINT64_MAX, UINT64_MAX},
-		[SPACE_PORT] = {0, UINT16_MAX},
+		[SPACE_IPV4] = {0, UINT32_MAX},	 [SPACE_IPV6] = {UINT64_MAX, UINT64_MAX},
+		[SPACE_PORT] = {0, UINT16_MAX},	 [SPACE_ICMP4] = {0, UINT16_MAX},
+		[SPACE_ICMP6] = {0, UINT16_MAX},
 	};
 
 	return last[space];

@@ -126,9 +126,13 @@ int build_add_number(struct build *build, enum classify_table table, uint32_t nu
 
 /* ---- the order of rules ---- */
 
-static void add_item(struct classifier *c, const struct policy_rule *rule, enum acl acl,
+static void add_item(struct build *build, const struct policy_rule *rule, enum acl acl,
 		     uint8_t flags)
 {
+	struct classifier *c = build->c;
+
+	build->groups |= rule->destination.groups != 0;
+	build->icmp |= rule->n_icmp_types != 0;
 	c->items[c->n_items++] = (struct item){.rule = rule, .acl = acl, .flags = flags};
 }
 
@@ -156,12 +160,13 @@ static int order_rules(struct build *build, const struct prefix *overlay, size_t
 				.destination.n_prefixes = n_overlay,
 				.protocol = PROTOCOL_ALL,
 			};
-			add_item(c, &build->builtin, acl, RULE_BUILTIN);
+			add_item(build, &build->builtin, acl, RULE_BUILTIN);
 		}
 		for (int allow = 0; allow < 2; allow++)
 			for (size_t i = 0; i < rules->n_rules; i++)
 				if (rules->rules[i].allow == allow)
-					add_item(c, &rules->rules[i], acl, allow ? RULE_ALLOW : 0);
+					add_item(build, &rules->rules[i], acl,
+						 allow ? RULE_ALLOW : 0);
 	}
 	return 0;
 }
@@ -222,7 +227,7 @@ static int make_rows(struct build *build, enum build_rows wanted)
 	for (int t = 0; t < CLASSIFY_TABLES; t++)
 		c->tables[t].len = 0;
 	memset(build->n_numbers, 0, sizeof(build->n_numbers));
-	c->config = (struct classify_config){0};
+	c->config = (struct classify_config){.groups = build->groups, .icmp = build->icmp};
 	c->layout = (struct classify_layout){0};
 	build->used_bytes = 0;
 	build->wanted = wanted;

@@ -13,6 +13,7 @@
 
 /* The tables, in include/; quotes would find this file. */
 #include "error.h"
+#include "local.h"
 #include "policy/policy.h"
 #include <classify.h>
 
@@ -37,6 +38,9 @@ struct classifier_key {
 	uint16_t dport;
 	uint8_t ip_version;
 	uint8_t l4_proto;
+	uint8_t icmp_type; /* of ICMP */
+	uint8_t icmp_code;
+	uint8_t local_kind; /* enum local_kind of the destination */
 };
 
 /* A rule of the compiled order. */

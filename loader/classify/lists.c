@@ -12,10 +12,7 @@
 #include <string.h>
 
 #include "build.h"
-
-#define PROTOCOLS      258 /* numbers, PROTOCOL_ALL, PROTOCOL_ICMP */
-#define FAMILY_SETS    4
-#define PROTOCOL_LISTS (1 + ACL_MAX * FAMILY_SETS * PROTOCOLS)
+#include "policy/icmp_type.h"
 
 static int compare_spans(const void *a, const void *b)
 {
@@ -69,9 +66,19 @@ static struct span prefix_span(const struct prefix *prefix)
 
 /* ---- addresses ---- */
 
+#define GROUP_PREFIXES 3
+
+static const struct prefix broadcast[] = {
+	{.addr.bytes = {[10] = 255, 255, 255, 255, 255, 255}, .ip_version = 4, .len = 32},
+};
+static const struct prefix multicast[] = {
+	{.addr.bytes = {[10] = 255, 255, 224}, .ip_version = 4, .len = 4},
+	{.addr.bytes = {255}, .ip_version = 6, .len = 8},
+};
+
 static size_t count_prefixes(const struct build *build, const struct address_match *match)
 {
-	size_t n = match->n_prefixes;
+	size_t n = match->n_prefixes + GROUP_PREFIXES;
 
 	for (size_t i = 0; i < match->n_sets; i++)
 		n += build->policy->sets[match->sets[i]].n_prefixes;
@@ -116,19 +123,25 @@ static int fill_addresses(struct build *build, const struct address_match *match
 
 		gather(list, set->prefixes, set->n_prefixes);
 	}
+	if (match->groups & GROUP_BROADCAST)
+		gather(list, broadcast, 1);
+	if (match->groups & GROUP_MULTICAST)
+		gather(list, multicast, 2);
 	finish_list(list);
 	return 0;
 }
 
 /* ---- interning ---- */
 
-/* A statement: of addresses, or of ports. */
+/* A statement: of addresses, of ports or of ICMP types. */
 struct statement {
 	const struct build *build;
 	enum classify_dimension dimension;
 	const struct address_match *addresses;
 	const struct port_range *ports;
 	size_t n_ports;
+	const struct icmp_type *types;
+	size_t n_types;
 };
 
 static struct statement statement_of(const struct build *build, enum classify_dimension dimension,
@@ -150,8 +163,17 @@ static struct statement statement_of(const struct build *build, enum classify_di
 	default:
 		s.ports = rule->destination_ports;
 		s.n_ports = rule->n_destination_ports;
+		s.types = rule->icmp_types;
+		s.n_types = rule->n_icmp_types;
 	}
 	return s;
+}
+
+/* An ICMP type as a number that no other one has. */
+static uint64_t type_key(const struct icmp_type *type)
+{
+	return (uint64_t)type->families << 32 | (uint64_t)type->any_code << 24 |
+	       (uint64_t)type->number[0] << 16 | (uint64_t)type->number[1] << 8 | type->code;
 }
 
 static uint64_t statement_hash(const struct statement *s)
@@ -160,8 +182,11 @@ static uint64_t statement_hash(const struct statement *s)
 
 	for (size_t i = 0; i < s->n_ports; i++)
 		hash = intern_mix(hash, (uint64_t)s->ports[i].first << 16 | s->ports[i].last);
+	for (size_t i = 0; i < s->n_types; i++)
+		hash = intern_mix(hash, type_key(&s->types[i]));
 	if (!s->addresses)
 		return hash;
+	hash = intern_mix(hash, s->addresses->groups);
 	for (size_t i = 0; i < s->addresses->n_sets; i++)
 		hash = intern_mix(hash, s->addresses->sets[i]);
 	for (size_t i = 0; i < s->addresses->n_prefixes; i++) {
@@ -176,7 +201,7 @@ static uint64_t statement_hash(const struct statement *s)
 
 static bool same_addresses(const struct address_match *a, const struct address_match *b)
 {
-	if (a->n_sets != b->n_sets || a->n_prefixes != b->n_prefixes)
+	if (a->n_sets != b->n_sets || a->n_prefixes != b->n_prefixes || a->groups != b->groups)
 		return false;
 	for (size_t i = 0; i < a->n_sets; i++)
 		if (a->sets[i] != b->sets[i])
@@ -199,24 +224,42 @@ static bool same_statement(const void *context, uint32_t item)
 
 	if (a->addresses)
 		return same_addresses(a->addresses, b.addresses);
-	if (a->n_ports != b.n_ports)
+	if (a->n_ports != b.n_ports || a->n_types != b.n_types)
 		return false;
+	for (size_t i = 0; i < a->n_types; i++)
+		if (type_key(&a->types[i]) != type_key(&b.types[i]))
+			return false;
 	for (size_t i = 0; i < a->n_ports; i++)
 		if (a->ports[i].first != b.ports[i].first || a->ports[i].last != b.ports[i].last)
 			return false;
 	return true;
 }
 
+static void add_span(struct list *list, enum space space, uint16_t first, uint16_t last)
+{
+	list->spans[space][list->n_spans[space]++] = (struct span){{0, first}, {0, last}};
+}
+
+/* Ports are of no meaning to ICMP: a rule for all protocols matches every type. */
 static int fill_ports(struct build *build, const struct statement *s, struct list *list)
 {
-	struct span *spans = malloc(s->n_ports * sizeof(*spans));
+	struct port_range range;
 
-	if (!spans)
-		return build_out_of_memory(build);
+	for (enum space space = SPACE_PORT; space <= SPACE_ICMP6; space++) {
+		list->spans[space] = malloc((s->n_ports + s->n_types + 1) * sizeof(struct span));
+		if (!list->spans[space])
+			return build_out_of_memory(build);
+		if (space != SPACE_PORT && s->n_ports)
+			add_span(list, space, 0, UINT16_MAX);
+	}
 	for (size_t i = 0; i < s->n_ports; i++)
-		spans[i] = (struct span){{0, s->ports[i].first}, {0, s->ports[i].last}};
-	list->spans[SPACE_PORT] = spans;
-	list->n_spans[SPACE_PORT] = s->n_ports;
+		add_span(list, SPACE_PORT, s->ports[i].first, s->ports[i].last);
+	for (size_t i = 0; i < s->n_types; i++) {
+		if (icmp_type_range(&s->types[i], IP_VERSION_4, &range))
+			add_span(list, SPACE_ICMP4, range.first, range.last);
+		if (icmp_type_range(&s->types[i], IP_VERSION_6, &range))
+			add_span(list, SPACE_ICMP6, range.first, range.last);
+	}
 	finish_list(list);
 	return 0;
 }
@@ -240,7 +283,7 @@ static int list_new(struct build *build, struct dimension *d, struct list **list
 static int add_list(struct build *build, const struct statement *s)
 {
 	struct dimension *d = &build->dimensions[s->dimension];
-	size_t n = s->addresses ? count_prefixes(build, s->addresses) : s->n_ports;
+	size_t n = s->addresses ? count_prefixes(build, s->addresses) : s->n_ports + s->n_types;
 	struct list *list;
 	int err;
 
@@ -264,7 +307,9 @@ static bool ports_matter(const struct policy_rule *rule)
 
 static bool is_unrestricted(const struct statement *s, const struct policy_rule *rule)
 {
-	return s->addresses ? s->addresses->any : !s->n_ports || !ports_matter(rule);
+	if (s->addresses)
+		return s->addresses->any;
+	return !s->n_types && (!s->n_ports || !ports_matter(rule));
 }
 
 /* The list of one rule in one dimension. */
@@ -293,39 +338,92 @@ static int intern_statement(struct build *build, uint32_t index, enum classify_d
 	return intern_add(&d->list_table, hash, index) ? build_out_of_memory(build) : 0;
 }
 
-/* ---- protocols ---- */
+/* ---- scopes and protocols ---- */
 
-static uint32_t protocol_list(const struct item *item)
+/* In which scopes a rule can match. */
+static uint8_t rule_scopes(const struct item *item)
 {
-	return 1 + ((uint32_t)item->acl * FAMILY_SETS + item->families) * PROTOCOLS +
-	       item->rule->protocol;
+	const struct address_match *to = &item->rule->destination;
+	uint8_t scopes = 0;
+
+	if (item->acl == ACL_ROUTE)
+		return 1 << CLASSIFY_ROUTED;
+	if (to->any || to->n_prefixes || to->n_sets)
+		scopes |= 1 << CLASSIFY_LOCAL;
+	if (to->groups & GROUP_BROADCAST)
+		scopes |= 1 << CLASSIFY_BROADCAST;
+	if (to->groups & GROUP_MULTICAST)
+		scopes |= 1 << CLASSIFY_MULTICAST;
+	return scopes;
+}
+
+struct protocol_lookup {
+	const struct dimension *dimension;
+	struct list wanted;
+};
+
+static bool same_protocol(const void *context, uint32_t index)
+{
+	const struct protocol_lookup *lookup = context;
+	const struct list *list = &lookup->dimension->lists[index];
+
+	return list->protocol == lookup->wanted.protocol && list->scopes == lookup->wanted.scopes &&
+	       list->families == lookup->wanted.families;
+}
+
+/* The list of one rule whose families are known. */
+static int intern_protocol(struct build *build, struct item *item)
+{
+	struct dimension *d = &build->dimensions[CLASSIFY_PROTOCOL];
+	struct protocol_lookup lookup = {
+		.dimension = d,
+		.wanted = {.families = item->families,
+			   .scopes = rule_scopes(item),
+			   .protocol = item->rule->protocol},
+	};
+	uint64_t hash = intern_mix(build->seed[0], (uint64_t)lookup.wanted.protocol << 16 |
+							   lookup.wanted.scopes << 8 |
+							   lookup.wanted.families);
+	uint32_t number = intern_find(&d->list_table, hash, same_protocol, &lookup);
+	struct list *list;
+	int err;
+
+	if (number == INTERN_NONE) {
+		number = d->n_lists;
+		err = list_new(build, d, &list);
+		if (err)
+			return err;
+		*list = lookup.wanted;
+		if (intern_add(&d->list_table, hash, number))
+			return build_out_of_memory(build);
+	}
+	item->list[CLASSIFY_PROTOCOL] = number;
+	return 0;
 }
 
 /**
  * lists_protocol_matches() - Whether rules of a protocol list match a protocol
- * @list: number of the list, not LIST_ANY
- * @acl: ACL that is asked
+ * @list: of CLASSIFY_PROTOCOL, not LIST_ANY
+ * @scope: of the packet
  * @family: SPACE_IPV4 or SPACE_IPV6
  * @l4_proto: protocol number of the packet
  */
-bool lists_protocol_matches(uint32_t list, enum acl acl, enum space family, uint8_t l4_proto)
+bool lists_protocol_matches(const struct list *list, enum classify_scope scope, enum space family,
+			    uint8_t l4_proto)
 {
-	uint32_t protocol = (list - 1) % PROTOCOLS;
-	uint32_t families = (list - 1) / PROTOCOLS % FAMILY_SETS;
-
-	if ((list - 1) / PROTOCOLS / FAMILY_SETS != acl || !(families >> family & 1))
+	if (!(list->scopes >> scope & 1) || !(list->families >> family & 1))
 		return false;
-	if (protocol == PROTOCOL_ALL)
+	if (list->protocol == PROTOCOL_ALL)
 		return true;
-	if (protocol == PROTOCOL_ICMP)
+	if (list->protocol == PROTOCOL_ICMP)
 		return l4_proto == (family == SPACE_IPV4 ? 1 : 58);
-	return l4_proto == protocol;
+	return l4_proto == list->protocol;
 }
 
 /* ---- all of it ---- */
 
 /* Families that a rule can match, and whether its addresses restrict anything in them. */
-static void restrict_families(struct build *build, struct item *item)
+static int restrict_families(struct build *build, struct item *item)
 {
 	item->families = FAMILY_IPV4 | FAMILY_IPV6;
 	for (int d = CLASSIFY_SOURCE; d <= CLASSIFY_DESTINATION; d++)
@@ -337,23 +435,17 @@ static void restrict_families(struct build *build, struct item *item)
 		if (item->list[d] != LIST_ANY && !(item->families & ~list->any))
 			item->list[d] = LIST_ANY;
 	}
-	item->list[CLASSIFY_PROTOCOL] = protocol_list(item);
+	return intern_protocol(build, item);
 }
 
 static int start_lists(struct build *build)
 {
-	for (int d = 0; d < CLASSIFY_DIMENSIONS; d++) {
-		size_t n = d == CLASSIFY_PROTOCOL ? PROTOCOL_LISTS : 1;
+	struct list *list;
+	int err = 0;
 
-		for (size_t i = 0; i < n; i++) {
-			struct list *list;
-			int err = list_new(build, &build->dimensions[d], &list);
-
-			if (err)
-				return err;
-		}
-	}
-	return 0;
+	for (int d = 0; !err && d < CLASSIFY_DIMENSIONS; d++)
+		err = list_new(build, &build->dimensions[d], &list);
+	return err;
 }
 
 /* Which rules each list of a dimension has, in ascending order. */
@@ -391,11 +483,9 @@ int lists_make(struct build *build)
 		for (int d = CLASSIFY_SOURCE; !err && d < CLASSIFY_PROTOCOL; d++)
 			err = intern_statement(build, i, d);
 	}
-	if (err)
-		return err;
 	/* Only now: interned lists are found by the rule that brought them. */
-	for (size_t i = 0; i < build->c->n_items; i++)
-		restrict_families(build, &build->c->items[i]);
+	for (size_t i = 0; !err && i < build->c->n_items; i++)
+		err = restrict_families(build, &build->c->items[i]);
 	for (int d = 0; !err && d < CLASSIFY_DIMENSIONS; d++)
 		err = gather_members(build, d);
 	return err;

@@ -215,52 +215,58 @@ int lookup_addresses(struct build *build, enum classify_dimension dimension)
 
 /* ---- ports and protocols ---- */
 
-/**
- * lookup_ports() - Make the classes, rows and table of a dimension of ports
- * @build: has lists and positions
- * @dimension: CLASSIFY_SPORT or CLASSIFY_DPORT
- *
- * Return: 0, -ENOMEM, or -E2BIG if they do not fit the budget.
- */
-int lookup_ports(struct build *build, enum classify_dimension dimension)
+/* The table of a space of ports or ICMP types: the classes of its values. */
+static int fill_port_table(struct build *build, enum classify_dimension dimension, enum space space)
 {
-	struct dimension *d = &build->dimensions[dimension];
 	struct classify_ports *ports;
 	struct pieces pieces = {0};
 	size_t at = 0;
 	int err;
 
-	err = sweep_start(build, dimension);
-	if (!err)
-		err = sweep_space(build, dimension, SPACE_PORT, &pieces);
-	if (!err)
-		err = rows_add_full(build, dimension);
+	err = sweep_space(build, dimension, space, &pieces);
+	if (!err && build->dimensions[dimension].n_classes > UINT16_MAX + 1)
+		err = build_over_budget(build);
 	if (!err)
 		err = build_grow(build, CLASSIFY_TABLE_PORT, 1, &ports);
-	if (err)
-		goto out;
-	build->c->layout.port_ignored[dimension - CLASSIFY_SPORT] = d->n_classes;
-	for (uint32_t port = 0; port < 65536; port++) {
-		if (at + 1 < pieces.len && pieces.piece[at + 1].at.lo == port)
+	for (uint32_t value = 0; !err && value < 65536; value++) {
+		if (at + 1 < pieces.len && pieces.piece[at + 1].at.lo == value)
 			at++;
-		ports->class[port] = pieces.piece[at].class;
+		ports->class[value] = pieces.piece[at].class;
 	}
-out:
 	free(pieces.piece);
 	return err;
 }
 
-/* The class of one protocol of one family, as an ACL sees it. */
-static int protocol_class(struct build *build, enum acl acl, enum space family, uint8_t l4_proto,
-			  __u16 *class)
+/**
+ * lookup_ports() - Make the classes, rows and tables of a dimension of ports
+ * @build: has lists and positions
+ * @dimension: CLASSIFY_SPORT or CLASSIFY_DPORT, in this order
+ *
+ * Return: 0, -ENOMEM, or -E2BIG if they do not fit the budget.
+ */
+int lookup_ports(struct build *build, enum classify_dimension dimension)
+{
+	bool icmp = dimension == CLASSIFY_DPORT && build->c->config.icmp;
+	struct dimension *d = &build->dimensions[dimension];
+	int err;
+
+	err = sweep_start(build, dimension);
+	for (enum space s = SPACE_PORT; !err && s <= (icmp ? SPACE_ICMP6 : SPACE_PORT); s++)
+		err = fill_port_table(build, dimension, s);
+	build->c->layout.port_ignored[dimension - CLASSIFY_SPORT] = d->n_classes;
+	return err ? err : rows_add_full(build, dimension);
+}
+
+/* The class of one protocol of one family in a scope. */
+static int protocol_class(struct build *build, enum classify_scope scope, enum space family,
+			  uint8_t l4_proto, __u16 *class)
 {
 	struct dimension *d = &build->dimensions[CLASSIFY_PROTOCOL];
 	uint32_t found;
 	int err;
 
 	for (uint32_t list = 1; list < d->n_lists; list++)
-		if (d->member_start[list] != d->member_start[list + 1] &&
-		    lists_protocol_matches(list, acl, family, l4_proto))
+		if (lists_protocol_matches(&d->lists[list], scope, family, l4_proto))
 			sweep_toggle(build, d, list);
 	err = sweep_class(build, CLASSIFY_PROTOCOL, &found);
 	while (d->n_active)
@@ -271,20 +277,21 @@ static int protocol_class(struct build *build, enum acl acl, enum space family, 
 }
 
 /**
- * lookup_protocols() - Make the classes, rows and table of ACLs and protocols
+ * lookup_protocols() - Make the classes, rows and tables of scopes and protocols
  * @build: has lists and positions
  *
  * Return: 0, -ENOMEM, or -E2BIG if they do not fit the budget.
  */
 int lookup_protocols(struct build *build)
 {
+	uint32_t n = 2 * (build->c->config.groups ? CLASSIFY_SCOPES : ACL_MAX);
 	struct classify_protocols *tables;
 	int err;
 
 	err = sweep_start(build, CLASSIFY_PROTOCOL);
 	if (!err)
-		err = build_grow(build, CLASSIFY_TABLE_PROTO, 2 * ACL_MAX, &tables);
-	for (uint32_t i = 0; !err && i < 2 * ACL_MAX * 256; i++)
+		err = build_grow(build, CLASSIFY_TABLE_PROTO, n, &tables);
+	for (uint32_t i = 0; !err && i < n * 256; i++)
 		err = protocol_class(build, i / 512, i / 256 % 2 ? SPACE_IPV6 : SPACE_IPV4, i % 256,
 				     &tables[i / 256].class[i % 256]);
 	return err;

@@ -68,6 +68,16 @@ static inline uint8_t classify_key_protocol(const struct classify_key *key)
 	return key->packet.l4_proto;
 }
 
+static inline uint16_t classify_key_icmp(const struct classify_key *key)
+{
+	return (uint16_t)(key->packet.icmp_type << 8 | key->packet.icmp_code);
+}
+
+static inline uint8_t classify_key_kind(const struct classify_key *key)
+{
+	return key->packet.local_kind;
+}
+
 #include <classify_walk.h>
 
 static __u32 classify_tree_find(const struct classify_tables *tables, __u32 base, __u32 nodes,

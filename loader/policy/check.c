@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "icmp_type.h"
 #include "keyed.h"
 
 #define COMPARE_MAX    UINT64_C(50000000) /* pairs of prefixes per ACL; about half a second */
@@ -33,12 +34,12 @@ struct checker {
 	bool *dead;
 };
 
-enum element_kind { ELEMENT_ANY, ELEMENT_PREFIX, ELEMENT_SET };
+enum element_kind { ELEMENT_ANY, ELEMENT_PREFIX, ELEMENT_SET, ELEMENT_GROUP };
 
 /* One item of a list of addresses, comparable as bytes. */
 struct element {
 	union addr addr;
-	uint32_t set;
+	uint32_t set; /* or enum destination_group */
 	uint8_t kind; /* enum element_kind */
 	uint8_t ip_version;
 	uint8_t len;
@@ -95,13 +96,30 @@ static struct element set_element(size_t set)
 	return (struct element){.kind = ELEMENT_SET, .set = (uint32_t)set};
 }
 
-static size_t match_count(const struct address_match *match)
+static struct element group_element(uint8_t group)
+{
+	return (struct element){.kind = ELEMENT_GROUP, .set = group};
+}
+
+/* Elements that stand for addresses: not the groups. */
+static size_t match_addresses(const struct address_match *match)
 {
 	return match->any ? 1 : match->n_prefixes + match->n_sets;
 }
 
+static size_t match_count(const struct address_match *match)
+{
+	return match_addresses(match) + (size_t)__builtin_popcount(match->groups);
+}
+
 static struct element match_element(const struct address_match *match, size_t i)
 {
+	size_t n = match_addresses(match);
+
+	if (i == n)
+		return group_element(match->groups & -match->groups);
+	if (i > n)
+		return group_element(match->groups & (match->groups - 1));
 	if (match->any)
 		return any_element();
 	if (i < match->n_prefixes)
@@ -198,6 +216,8 @@ static bool match_covers(const struct address_match *outer, const struct address
 {
 	size_t i, j;
 
+	if (inner->groups & ~outer->groups)
+		return false;
 	if (outer->any || inner->any)
 		return outer->any;
 	for (i = 0; i < inner->n_prefixes; i++) {
@@ -235,6 +255,34 @@ static bool ports_cover(const struct port_range *outer, size_t n_outer,
 	return true;
 }
 
+static bool type_covers(const struct icmp_type *outer, const struct icmp_type *inner,
+			uint8_t ip_version)
+{
+	struct port_range a, b;
+
+	if (!icmp_type_range(inner, ip_version, &b))
+		return true;
+	return icmp_type_range(outer, ip_version, &a) && a.first <= b.first && b.last <= a.last;
+}
+
+static bool types_cover(const struct policy_rule *outer, const struct policy_rule *inner,
+			uint8_t ip_version)
+{
+	size_t i, j;
+
+	if (outer->n_icmp_types == 0 || inner->n_icmp_types == 0)
+		return outer->n_icmp_types == 0;
+	for (i = 0; i < inner->n_icmp_types; i++) {
+		for (j = 0; j < outer->n_icmp_types; j++) {
+			if (type_covers(&outer->icmp_types[j], &inner->icmp_types[i], ip_version))
+				break;
+		}
+		if (j == outer->n_icmp_types)
+			return false;
+	}
+	return true;
+}
+
 /* Whether every packet that @inner matches is matched by @outer; counts the work. */
 static bool rule_covers(const struct policy_rule *outer, const struct policy_rule *inner,
 			uint64_t *compared)
@@ -243,11 +291,14 @@ static bool rule_covers(const struct policy_rule *outer, const struct policy_rul
 	if (outer->protocol != PROTOCOL_ALL && outer->protocol != inner->protocol)
 		return false;
 	*compared += outer->n_destination_ports * inner->n_destination_ports +
-		     outer->n_source_ports * inner->n_source_ports;
+		     outer->n_source_ports * inner->n_source_ports +
+		     outer->n_icmp_types * inner->n_icmp_types;
 	if (!ports_cover(outer->destination_ports, outer->n_destination_ports,
 			 inner->destination_ports, inner->n_destination_ports) ||
 	    !ports_cover(outer->source_ports, outer->n_source_ports, inner->source_ports,
 			 inner->n_source_ports))
+		return false;
+	if (!types_cover(outer, inner, IP_VERSION_4) || !types_cover(outer, inner, IP_VERSION_6))
 		return false;
 	*compared += match_count(&outer->source) * match_count(&inner->source) +
 		     match_count(&outer->destination) * match_count(&inner->destination);
@@ -311,7 +362,7 @@ static int index_build(struct element_index *index, const struct ranking *rankin
 	return 0;
 }
 
-/* The elements that contain another: groups of an index, at most one per prefix length. */
+/* The elements that contain another: runs of an index, at most one per prefix length. */
 struct containers {
 	const struct keyed *groups[PREFIX_LENGTHS + 1];
 	size_t n;
@@ -343,7 +394,7 @@ static void find_containers(const struct element_index *index, const struct addr
 	if (match->any)
 		return;
 	if (match->n_prefixes == 0) {
-		element = set_element(match->sets[0]);
+		element = match_element(match, 0);
 		add_container(index, &element, containers);
 		return;
 	}
@@ -450,6 +501,41 @@ out:
 	return err;
 }
 
+/* Whether a prefix has addresses that only a group stands for, and no others. */
+static bool is_of_group(const struct prefix *prefix)
+{
+	static const uint8_t all[4] = {255, 255, 255, 255};
+	const uint8_t *bytes = prefix->addr.bytes;
+
+	if (prefix->ip_version == IP_VERSION_6)
+		return prefix->len >= 8 && bytes[0] == 0xff;
+	if (prefix->len == 32 && memcmp(bytes + 12, all, sizeof(all)) == 0)
+		return true;
+	return prefix->len >= 4 && (bytes[12] & 0xf0) == 0xe0;
+}
+
+/* Prefixes of peer_acl's destinations that match nothing. */
+static void check_groups(const struct checker *checker)
+{
+	const struct policy_acl *acl = &checker->policy->acl[ACL_PEER];
+	char text[PREFIX_TEXT_MAX];
+	size_t i, j;
+
+	for (i = 0; i < acl->n_rules; i++) {
+		const struct address_match *match = &acl->rules[i].destination;
+
+		for (j = 0; j < match->n_prefixes && !is_of_group(&match->prefixes[j]); j++)
+			;
+		if (j < match->n_prefixes)
+			warn_about(checker, acl->rules[i].position,
+				   "rule '%s' names %s, which matches nothing: only the words "
+				   "broadcast "
+				   "and multicast stand for such destinations",
+				   acl->rules[i].id,
+				   prefix_format(&match->prefixes[j], text, sizeof(text)));
+	}
+}
+
 /**
  * policy_check() - Find what a valid policy's author should know
  * @policy: the policy
@@ -459,8 +545,8 @@ out:
  *	of the file; NULL: not asked for
  * @error: set where memory ran out
  *
- * Warns of sets that are empty, unused or list a prefix twice, of rules that match nothing, and of
- * rules that repeat or are covered by one rule evaluated before them.
+ * Warns of sets that are empty, unused or list a prefix twice, of rules or destinations that match
+ * nothing, and of rules that repeat or are covered by one rule evaluated before them.
  *
  * Return: 0 or -ENOMEM, warnings or not.
  */
@@ -472,6 +558,7 @@ int policy_check(const struct policy *policy, policy_warn_fn warn, void *context
 	int err;
 
 	err = check_sets(&checker, error);
+	check_groups(&checker);
 	for (acl = 0; acl < ACL_MAX && !err; acl++)
 		err = check_acl(&checker, &policy->acl[acl], error);
 	return err;

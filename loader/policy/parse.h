@@ -14,6 +14,8 @@
 struct parse {
 	struct policy *policy;	 /* under construction */
 	struct keyed *set_names; /* sorted; policy->n_sets of them */
+	enum acl acl;		 /* of the rule that is read */
+	bool groups;		 /* broadcast and multicast may be named here */
 };
 
 int parse_no_memory(struct error *error);
@@ -33,12 +35,16 @@ int parse_name(const struct yaml_doc *doc, struct position at, const char *what,
 /* parse_match.c: the parts of a rule that say which packets it means */
 int parse_match(const struct yaml_doc *doc, const struct yaml_node *node, void *to, void *context,
 		struct error *error);
+int parse_destination(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+		      void *context, struct error *error);
 int parse_prefixes(const struct yaml_doc *doc, const struct yaml_node *node, struct prefix_set *set,
 		   struct error *error);
 int parse_source_ports(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
 		       void *context, struct error *error);
 int parse_destination_ports(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
 			    void *context, struct error *error);
+int parse_icmp_types(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+		     void *context, struct error *error);
 int parse_protocol(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
 		   void *context, struct error *error);
 int parse_check_match(const struct yaml_doc *doc, const struct yaml_node *node,

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What a rule matches: addresses, ports, protocol.
+ * What a rule matches: addresses, ports, ICMP types, protocol.
  */
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "icmp_type.h"
 #include "parse.h"
 #include "value.h"
 
 #define SET_REFERENCE "set:"
-
-enum { FAMILY_4 = 1 << 0, FAMILY_6 = 1 << 1, FAMILY_BOTH = FAMILY_4 | FAMILY_6 };
 
 static int expect_word(const struct yaml_doc *doc, const struct yaml_node *node, const char *what,
 		       struct error *error)
@@ -39,6 +38,14 @@ static int match_add_set(const struct yaml_doc *doc, const struct yaml_node *ite
 	return 0;
 }
 
+/* The group that a word names; 0 for every other word. */
+static uint8_t group_of(const char *word)
+{
+	if (strcmp(word, "broadcast") == 0)
+		return GROUP_BROADCAST;
+	return strcmp(word, "multicast") == 0 ? GROUP_MULTICAST : 0;
+}
+
 static int match_add(const struct yaml_doc *doc, const struct yaml_node *item,
 		     struct address_match *match, size_t room, const struct parse *parse,
 		     struct error *error)
@@ -52,6 +59,12 @@ static int match_add(const struct yaml_doc *doc, const struct yaml_node *item,
 		match->any = true;
 		return 0;
 	}
+	if (group_of(item->text) && !parse->groups)
+		return yaml_error(doc, item->position, error,
+				  "%s is a destination of peer_acl only", item->text);
+	match->groups |= group_of(item->text);
+	if (group_of(item->text))
+		return 0;
 	if (strncmp(item->text, SET_REFERENCE, strlen(SET_REFERENCE)) == 0)
 		return match_add_set(doc, item, match, room, parse, error);
 	if (!match->prefixes) {
@@ -66,7 +79,7 @@ static int match_add(const struct yaml_doc *doc, const struct yaml_node *item,
 }
 
 /**
- * parse_match() - Read the value of source or destination; @to is a struct address_match
+ * parse_match() - Read a list of addresses; @to is a struct address_match
  */
 int parse_match(const struct yaml_doc *doc, const struct yaml_node *node, void *to, void *context,
 		struct error *error)
@@ -88,6 +101,21 @@ int parse_match(const struct yaml_doc *doc, const struct yaml_node *node, void *
 			return err;
 	}
 	return 0;
+}
+
+/**
+ * parse_destination() - Read the value of destination; @to is a struct address_match
+ */
+int parse_destination(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+		      void *context, struct error *error)
+{
+	struct parse *parse = context;
+	int err;
+
+	parse->groups = parse->acl == ACL_PEER;
+	err = parse_match(doc, node, to, parse, error);
+	parse->groups = false;
+	return err;
 }
 
 /**
@@ -173,6 +201,37 @@ int parse_destination_ports(const struct yaml_doc *doc, const struct yaml_node *
 }
 
 /**
+ * parse_icmp_types() - Read the value of icmp_types; @to is a struct policy_rule
+ */
+int parse_icmp_types(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+		     void *context, struct error *error)
+{
+	struct policy_rule *rule = to;
+	const struct yaml_node *item;
+	int err;
+
+	(void)context;
+	err = yaml_expect(doc, node, YAML_SEQUENCE, "a list of ICMP types", error);
+	if (err)
+		return err;
+	if (yaml_list_count(node) == 0)
+		return yaml_error(doc, node->position, error,
+				  "empty list of ICMP types; leave the key out for any type");
+	rule->icmp_types = calloc(yaml_list_count(node), sizeof(*rule->icmp_types));
+	if (!rule->icmp_types)
+		return parse_no_memory(error);
+	for (item = yaml_list_first(node); item; item = yaml_list_next(node, item)) {
+		err = expect_word(doc, item, "an ICMP type", error);
+		if (err)
+			return err;
+		if (icmp_type_parse(item->text, &rule->icmp_types[rule->n_icmp_types], error))
+			return yaml_locate(doc, item->position, error);
+		rule->n_icmp_types++;
+	}
+	return 0;
+}
+
+/**
  * parse_protocol() - Read the protocol of a rule; @to is an uint16_t
  */
 int parse_protocol(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
@@ -192,12 +251,43 @@ int parse_protocol(const struct yaml_doc *doc, const struct yaml_node *node, voi
 /* Families that a match can ever mean; what is in a set may change, so a set can mean both. */
 static unsigned int match_families(const struct address_match *match)
 {
-	unsigned int families = match->any || match->n_sets ? FAMILY_BOTH : 0;
+	bool both = match->any || match->n_sets || match->groups & GROUP_MULTICAST;
+	unsigned int families = both ? FAMILY_BOTH : 0;
 	size_t i;
 
+	if (match->groups & GROUP_BROADCAST)
+		families |= FAMILY_4;
 	for (i = 0; i < match->n_prefixes && families != FAMILY_BOTH; i++)
 		families |= match->prefixes[i].ip_version == IP_VERSION_4 ? FAMILY_4 : FAMILY_6;
 	return families;
+}
+
+static unsigned int icmp_families(const struct policy_rule *rule)
+{
+	unsigned int families = 0;
+
+	for (size_t i = 0; i < rule->n_icmp_types; i++)
+		families |= rule->icmp_types[i].families;
+	return families;
+}
+
+static int check_icmp_types(const struct yaml_doc *doc, const struct yaml_node *node,
+			    const struct policy_rule *rule, struct error *error)
+{
+	const struct yaml_node *types = yaml_get(node, "icmp_types");
+	unsigned int families = icmp_families(rule);
+	unsigned int source = match_families(&rule->source);
+	unsigned int destination = match_families(&rule->destination);
+
+	if (!rule->n_icmp_types)
+		return 0;
+	if (rule->protocol != PROTOCOL_ICMP)
+		return yaml_error(doc, types->key_position, error,
+				  "icmp_types without protocol: icmp");
+	if ((source && !(source & families)) || (destination && !(destination & families)))
+		return yaml_error(doc, types->position, error,
+				  "mixed families: no ICMP type is one of the addresses' family");
+	return 0;
 }
 
 /**
@@ -205,8 +295,8 @@ static unsigned int match_families(const struct address_match *match)
  * @doc: for positions
  * @node: the rule's mapping
  * @rule: the rule as it was read
- * @error: set where ports are given to a protocol that has none, or where sources and
- *	   destinations have no family in common
+ * @error: set where ports or ICMP types are given to a protocol that has none, or where sources,
+ *	   destinations and types have no family in common
  *
  * Return: 0 or -EINVAL.
  */
@@ -224,5 +314,5 @@ int parse_check_match(const struct yaml_doc *doc, const struct yaml_node *node,
 	if (source && destination && !(source & destination))
 		return yaml_error(doc, yaml_get(node, "destination")->position, error,
 				  "mixed families: no source has the family of a destination");
-	return 0;
+	return check_icmp_types(doc, node, rule, error);
 }

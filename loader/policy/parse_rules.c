@@ -100,21 +100,21 @@ static int parse_action(const struct yaml_doc *doc, const struct yaml_node *node
 	return err;
 }
 
-/* The last one is not for peer_acl, whose destination is this host. */
 static const struct yaml_field rule_fields[] = {
 	{"id", parse_id, offsetof(struct policy_rule, id)},
 	{"action", parse_action, offsetof(struct policy_rule, allow)},
 	{"source", parse_match, offsetof(struct policy_rule, source)},
+	{"destination", parse_destination, offsetof(struct policy_rule, destination)},
 	{"protocol", parse_protocol, offsetof(struct policy_rule, protocol)},
 	{"source_ports", parse_source_ports, 0},
 	{"destination_ports", parse_destination_ports, 0},
-	{"destination", parse_match, offsetof(struct policy_rule, destination)},
+	{"icmp_types", parse_icmp_types, 0},
 };
 
-static int parse_rule(const struct yaml_doc *doc, const struct yaml_node *node, enum acl acl,
+static int parse_rule(const struct yaml_doc *doc, const struct yaml_node *node,
 		      struct policy_rule *rule, struct parse *parse, struct error *error)
 {
-	size_t n_fields = sizeof(rule_fields) / sizeof(rule_fields[0]) - (acl == ACL_PEER);
+	size_t n_fields = sizeof(rule_fields) / sizeof(rule_fields[0]);
 	int err;
 
 	rule->position = node->position;
@@ -144,8 +144,9 @@ static int parse_acl(const struct yaml_doc *doc, const struct yaml_node *node, e
 	list->rules = calloc(node->n_children, sizeof(*list->rules));
 	if (!list->rules)
 		return parse_no_memory(error);
+	parse->acl = acl;
 	for (child = node->first; child; child = child->next) {
-		err = parse_rule(doc, child, acl, &list->rules[list->n_rules++], parse, error);
+		err = parse_rule(doc, child, &list->rules[list->n_rules++], parse, error);
 		if (err)
 			return err;
 	}

@@ -446,6 +446,7 @@ static void acl_free(struct policy_acl *acl)
 		match_free(&rule->destination);
 		free(rule->source_ports);
 		free(rule->destination_ports);
+		free(rule->icmp_types);
 	}
 	free(acl->rules);
 }

@@ -30,6 +30,27 @@ enum {
 	PROTOCOL_ICMP = 257, /* ICMP over IPv4 and ICMPv6 over IPv6 */
 };
 
+/* Families, as bits. */
+enum {
+	FAMILY_4 = 1 << 0,
+	FAMILY_6 = 1 << 1,
+	FAMILY_BOTH = FAMILY_4 | FAMILY_6,
+};
+
+/* Destinations that stand for no prefix of this host, as bits. */
+enum destination_group {
+	GROUP_BROADCAST = 1 << 0, /* 255.255.255.255 and what the networks of this host have */
+	GROUP_MULTICAST = 1 << 1, /* 224.0.0.0/4 and ff00::/8 */
+};
+
+/* One of a rule's ICMP types. */
+struct icmp_type {
+	uint8_t families;  /* that have it */
+	uint8_t number[2]; /* over IPv4, over IPv6 */
+	bool any_code;
+	uint8_t code;
+};
+
 /* A named set of prefixes. */
 struct prefix_set {
 	char *name;
@@ -40,7 +61,8 @@ struct prefix_set {
 
 /*
  * Where a rule's addresses come from: listed prefixes and named sets together; a set may be
- * empty, and a match without any prefix matches nothing.  "any" is both families' /0.
+ * empty, and a match without any prefix matches nothing.  "any" is both families' /0.  In peer_acl
+ * these match unicast destinations alone, and groups all others.
  */
 struct address_match {
 	bool any;
@@ -48,16 +70,19 @@ struct address_match {
 	size_t n_prefixes;
 	size_t *sets; /* indexes into policy.sets */
 	size_t n_sets;
+	uint8_t groups; /* enum destination_group; of peer_acl's destinations */
 };
 
 struct policy_rule {
 	char *id; /* at most RULE_ID_MAX - 1 bytes, unique in the whole policy */
 	struct address_match source;
-	struct address_match destination; /* route_acl; any in peer_acl */
-	struct port_range *source_ports;  /* none: any port */
+	struct address_match destination;
+	struct port_range *source_ports; /* none: any port */
 	size_t n_source_ports;
 	struct port_range *destination_ports;
 	size_t n_destination_ports;
+	struct icmp_type *icmp_types; /* none: any type; only with PROTOCOL_ICMP */
+	size_t n_icmp_types;
 	struct position position;
 	uint16_t protocol; /* 0-255, PROTOCOL_ALL or PROTOCOL_ICMP */
 	bool allow;

@@ -39,6 +39,9 @@ static __always_inline int probe(bool empty)
 	p.dport = key->dport;
 	p.ip_version = key->ip_version;
 	p.l4_proto = key->l4_proto;
+	p.icmp_type = key->icmp_type;
+	p.icmp_code = key->icmp_code;
+	p.local_kind = key->local_kind;
 	if (empty)
 		answer->rule = p.saddr.word[3] ^ p.daddr.word[3] ^ p.sport ^ p.dport ^ p.l4_proto;
 	else

@@ -18,9 +18,12 @@ struct probe_key {
 	__u8 ip_version;
 	__u8 l4_proto;
 	__u8 acl;
-	__u8 pad;
+	__u8 local_kind;
+	__u8 icmp_type;
+	__u8 icmp_code;
+	__u8 pad[6];
 };
-_Static_assert(sizeof(struct probe_key) == 40, "struct probe_key is shared");
+_Static_assert(sizeof(struct probe_key) == 48, "struct probe_key is shared");
 
 /* Map probe_answers. */
 struct probe_answer {
