@@ -46,8 +46,9 @@ enum table_scan_class {
 
 /*
  * struct table_scan - a scan of one table; scratch of the CPU
- * @cell: entries by a hash of their source: the scan's tag in the upper half, the count below.  Two
- *	sources in one cell are taken for one; the next scan hashes differently.
+ * @cell: by a hash of the source: the scan's tag, the count (16 bits each) and the hash of the source
+ *	that is counted there.  Each entry of another source in that cell takes one from the count, and
+ *	at zero it takes the cell (Boyer and Moore's majority vote); the next scan hashes differently.
  */
 struct table_scan {
 	__u64 now_ns;
@@ -62,13 +63,12 @@ struct table_scan {
 	__u32 takes; /* the second look, which removes */
 	__u32 quota; /* this many yet */
 	__u32 victim_class;
-	__u32 victim_cell;
 	union addr asker;  /* who has found no room; all zero: this host */
 	union addr victim; /* the greediest source */
 	union addr source; /* of the entry that is looked at */
 	__u32 count
 		[TABLE_SCAN_CLASSES]; /* entries seen; TABLE_SCAN_PEER: of the greediest source */
-	__u32 cell[TABLE_SCAN_CELLS];
+	__u64 cell[TABLE_SCAN_CELLS];
 };
 
 struct table_scan_ctx {
@@ -82,7 +82,7 @@ extern int table_scan_end(void);
 extern int table_is_kept_from(__u32 table, const union addr *source, __u64 now_ns);
 extern int pressure_note(__u8 l4_proto, __u8 ip_version, __u32 table, __u64 now_ns);
 
-static __always_inline __u32 table_scan_cell(const struct table_scan *scan)
+static __always_inline __u32 table_scan_hash(const struct table_scan *scan)
 {
 	__u32 hash = scan->seed;
 
@@ -90,21 +90,26 @@ static __always_inline __u32 table_scan_cell(const struct table_scan *scan)
 		hash = (hash ^ scan->source.word[i]) * 0x9e3779b1;
 		hash ^= hash >> 15;
 	}
-	return (hash * 0x85ebca6b) >> 22;
+	return hash * 0x85ebca6b;
 }
 
 /* Counts an entry of a source, and notes the greediest so far. */
 static __always_inline void table_scan_count(struct table_scan *scan)
 {
-	__u32 cell = table_scan_cell(scan), count = scan->cell[cell];
+	__u32 hash = table_scan_hash(scan), at = hash >> 22, count = 0;
+	__u64 cell = scan->cell[at];
 
-	count = count >> 16 == scan->tag ? count + 1 : scan->tag << 16 | 1;
-	scan->cell[cell] = count;
-	count &= 0xffff;
+	if (cell >> 48 == scan->tag)
+		count = cell >> 32 & 0xffff;
+	if (count && (__u32)cell != hash) {
+		scan->cell[at] = cell - (1ull << 32);
+		return;
+	}
+	count++;
+	scan->cell[at] = (__u64)scan->tag << 48 | (__u64)count << 32 | hash;
 	if (count <= scan->count[TABLE_SCAN_PEER])
 		return;
 	scan->count[TABLE_SCAN_PEER] = count;
-	scan->victim_cell = cell;
 	scan->victim = scan->source;
 }
 
@@ -112,7 +117,7 @@ static __always_inline bool table_scan_is_victim(const struct table_scan *scan, 
 {
 	if (class != scan->victim_class)
 		return false;
-	return class != TABLE_SCAN_PEER || table_scan_cell(scan) == scan->victim_cell;
+	return class != TABLE_SCAN_PEER || addr_equal(&scan->source, &scan->victim);
 }
 
 /**

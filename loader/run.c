@@ -193,6 +193,12 @@ static void complain_once(struct run *run, const struct error *error)
 	snprintf(run->complaint, sizeof(run->complaint), "%s", error->text);
 }
 
+/* Addresses go before their interface does: that it has gone is told when the link says so. */
+static bool is_told_by_link(enum source source, int err)
+{
+	return source == FROM_FORCE && err == -ENODEV;
+}
+
 static void apply_or_say(struct run *run, enum source source)
 {
 	struct error error;
@@ -200,7 +206,7 @@ static void apply_or_say(struct run *run, enum source source)
 
 	if (!err || source == FROM_FILE)
 		run->complaint[0] = '\0';
-	if (err)
+	if (err && !is_told_by_link(source, err))
 		complain_once(run, &error);
 }
 

@@ -302,8 +302,8 @@ static const struct {
 	 "s.yaml:2:18: '67' is not a number from 68 to 65535"},
 	{POLICY "interface: {addresses: [10.0.0.1/33]}\npackets: []\n",
 	 "s.yaml:2:25: '33' is not a number from 0 to 32"},
-	{POLICY "local_addresses: [10.0.0.1/24]\npackets: []\n",
-	 "s.yaml:2:19: '10.0.0.1/24' is not an address"},
+	{POLICY "local_addresses: [10.0.0.1/33]\npackets: []\n",
+	 "s.yaml:2:19: '33' is not a number from 0 to 32"},
 };
 
 static void test_bad(void **state)

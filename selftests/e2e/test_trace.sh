@@ -69,10 +69,11 @@ test_trace_reads_exactly_as_promised() {
 		"$OUT"
 }
 
-# everything: each map of the dataplane with its content, but for the clock of the gate
+# everything: each map of the dataplane with its content, but for scratch memory of a CPU
 everything() {
 	local pin
-	for pin in "$(pins)"/wt0/*_v1; do
+	for pin in "$(pins)"/wt0/*_v[0-9]; do
+		[[ $pin != */@(ct_scratch|table_scan)_v* ]] || continue
 		echo "${pin##*/} $(bpftool -j map dump pinned "$pin" 2>&1 | jq -cS '[.[].formatted]')"
 	done
 	shrike conntrack list wt0 | sed -E 's/^([a-z]+ +[a-z_]+ +)[0-9]+/\1/'
