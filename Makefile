@@ -305,9 +305,13 @@ $(B)/bench/%: selftests/bench/%.c $(BENCH_PARTS) $(B)/bench/rotate.skel.h $(PROB
 
 $(B)/bench/acl: $(addprefix selftests/bench/,peers.c flat.c nft.c nft_rules.c) $(B)/bench/linear.skel.h
 
+.PHONY: bench-programs
+
+bench-programs: $(BENCHES:%=$(B)/bench/%)
+
 bench:
 	$(Q)$(MAKE) --no-print-directory deps TEST_DEPS="$(TEST_DEPS) $(BENCH_DEPS)"
-	$(Q)$(MAKE) --no-print-directory $(BENCHES:%=$(B)/bench/%) shrike tools
+	$(Q)$(MAKE) --no-print-directory bench-programs shrike tools
 	$(Q)BENCH=$(CURDIR)/$(B)/bench TOOLS=$(CURDIR)/$(B)/tools selftests/bench/run $(ONLY)
 
 bench-report:

@@ -269,9 +269,10 @@ static uint32_t make_frame(const struct traffic *traffic, uint8_t *frame, struct
 	spec.tcp_flags = traffic->tcp_flags;
 	spec.payload_len = PAYLOAD;
 	/* data behind the handshake, again and again; SYNs have data, too */
-	spec.tcp_seq = (out ? SELF_SEQ : PEER_SEQ) +
-		       (traffic->tcp_flags & PACKET_TCP_SYN ? 0 : PAYLOAD + 1);
-	spec.tcp_ack = (out ? PEER_SEQ : SELF_SEQ) + PAYLOAD + 1;
+	spec.seq = (out ? SELF_SEQ : PEER_SEQ) +
+		   (traffic->tcp_flags & PACKET_TCP_SYN ? 0 : PAYLOAD + 1);
+	spec.ack = (out ? PEER_SEQ : SELF_SEQ) + PAYLOAD + 1;
+	spec.has_ack = true;
 	memcpy(frame, &link, sizeof(link));
 	if (packet_build(&spec, frame + ETH_HLEN, STAND_FRAME_MAX - ETH_HLEN, &len, &error))
 		die("%s", error.text);
