@@ -166,8 +166,6 @@ __hidden void icmp_error_out(struct frame *f, struct packet *p)
 	struct quote quote = {};
 	__be16 port = 0;
 
-	if (!config.nat_one_to_one && !config.nat_port)
-		return;
 	if (!read_quote(f, p, &quote))
 		return;
 	if (config.nat_port && config.stateful)

@@ -28,7 +28,7 @@ static __noinline __u32 mss_find(struct frame *f, struct packet *p, __be16 *mss)
 
 /**
  * mss_clamp() - Lower the MSS option of an outbound SYN to what the interface carries
- * @f, @p: packet, in TC
+ * @f, @p: packet with TCP_SYN set, in TC
  */
 __hidden void mss_clamp(struct frame *f, struct packet *p)
 {
@@ -36,8 +36,7 @@ __hidden void mss_clamp(struct frame *f, struct packet *p)
 	__be16 mss = 0;
 	__u32 off;
 
-	if (!limit || p->l4_proto != IPPROTO_TCP || p->frag == FRAGMENT_LATER ||
-	    !(p->tcp_flags & TCP_SYN))
+	if (!limit)
 		return;
 	off = mss_find(f, p, &mss);
 	if (off && bpf_ntohs(mss) > limit)

@@ -137,13 +137,20 @@ static __always_inline bool is_link_housekeeping(const struct packet *p)
 		local_lookup(&p->daddr, IP_VERSION_6) != LOCAL_NONE);
 }
 
+/* Whether there is anything to translate: a call costs, even if it returns at once. */
+static __always_inline bool has_nat(void)
+{
+	return config.nat_one_to_one || config.nat_port;
+}
+
 static __always_inline enum verdict later_fragment_in(struct frame *f, struct packet *p)
 {
 	enum verdict verdict = fragment_lookup(p);
 
 	if (verdict == VERDICT_DROP)
 		return verdict;
-	nat_in(f, p);
+	if (has_nat())
+		nat_in(f, p);
 	if (verdict == VERDICT_CONTINUE) {
 		verdict = judge(p);
 		fragment_judged(p, verdict);
@@ -170,7 +177,8 @@ __hidden enum verdict pipeline_in(struct frame *f, struct packet *p, __u16 ether
 		fragment_forget(p);
 	if (is_link_housekeeping(p))
 		return pass(p, REASON_LINK_HOUSEKEEPING);
-	nat_in(f, p);
+	if (has_nat())
+		nat_in(f, p);
 	verdict = conntrack_in(p);
 	if (verdict == VERDICT_CONTINUE && is_icmp(p))
 		verdict = icmp_error_in(f, p);
@@ -203,11 +211,14 @@ __hidden enum verdict pipeline_out(struct frame *f, struct packet *p, __u16 ethe
 		return verdict;
 	if (verdict == VERDICT_DROP)
 		return pass(p, REASON_OUTBOUND_UNPARSED);
-	mss_clamp(f, p);
+	if (p->tcp_flags & TCP_SYN)
+		mss_clamp(f, p);
 	if (p->frag != FRAGMENT_LATER)
 		conntrack_out(p);
-	icmp_error_out(f, p);
-	nat_out(f, p);
+	if (has_nat()) {
+		icmp_error_out(f, p);
+		nat_out(f, p);
+	}
 	tell(p, STAGE_COMPLETED, MESSAGE_DONE_OUTGOING);
 	return pass(p, REASON_OUTBOUND);
 }
