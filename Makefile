@@ -44,7 +44,7 @@ OPTIMIZED := $(filter-out -O0,$(lastword $(filter -O%,$(CFLAGS))))
 FORTIFY := $(if $(OPTIMIZED),$(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),,\
 	   -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
 HARDENING := $(FORTIFY) -fstack-protector-strong -fPIE
-PLAIN_FLAGS := -std=gnu11 -D_GNU_SOURCE $(COMMON_FLAGS) -Iinclude -Iloader -Iloader/policy -I$(B) \
+PLAIN_FLAGS := -std=gnu11 -D_GNU_SOURCE $(COMMON_FLAGS) -Iinclude -Iloader -I$(B) \
 	       -isystem $(SYSROOT)/usr/include/libnl3 $(if $(SYSROOT),--sysroot=$(SYSROOT))
 C_FLAGS = $(PLAIN_FLAGS) $(HARDENING) $(CPPFLAGS) $(CFLAGS)
 DEPENDENCIES := -MMD -MP
@@ -62,13 +62,14 @@ export UBSAN_OPTIONS := halt_on_error=1:print_stacktrace=1:$(UBSAN_OPTIONS)
 endif
 
 BPF_OBJS := $(patsubst bpf/%.bpf.c,$(B)/bpf/%.o,$(sort $(wildcard bpf/*.bpf.c)))
-SRCS := $(filter-out loader/main.c loader/cmd_%.c,$(sort $(wildcard loader/*.c loader/*/*.c)))
+SRCS := $(filter-out loader/cli/cmd_%.c,$(sort $(wildcard loader/*/*.c)))
 OBJS := $(SRCS:%.c=$(B)/%.o)
-CMD_OBJS := $(patsubst %.c,$(B)/%.o,loader/main.c $(sort $(wildcard loader/cmd_*.c)))
-TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
+CMD_OBJS := $(patsubst %.c,$(B)/%.o,loader/main.c $(sort $(wildcard loader/cli/cmd_*.c)))
+TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 TOOLS := $(patsubst selftests/tools/%.c,$(B)/tools/%,$(wildcard selftests/tools/*.c))
 PROBES := $(patsubst tests/bpf/%.bpf.c,$(B)/tests/%.skel.h,$(wildcard tests/bpf/*.bpf.c))
-TEST_PARTS := $(patsubst tests/%.c,$(B)/tests/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
+TEST_PARTS := $(patsubst %.c,$(B)/%.o,$(filter-out tests/unit/test_%,\
+	      $(wildcard $(addprefix tests/,unit/*.c model/*.c fuzz/*.c))))
 
 .PHONY: all help shrike check-tools deps cross-arm64 test test-all test-build test-kernels unit e2e soak \
 	demo install uninstall dist clean format check-format tools bench bench-report
@@ -177,7 +178,7 @@ $(B)/tests/%.o: tests/%.c | check-tools $(PROBES)
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(C_FLAGS) $(DEPENDENCIES) -Itests -I$(B)/tests -c $< -o $@
 
-$(B)/tests/test_%: $(B)/tests/test_%.o $(TEST_PARTS) $(B)/libshrike.a
+$(B)/tests/test_%: $(B)/tests/unit/test_%.o $(TEST_PARTS) $(B)/libshrike.a
 	$(call say,LD,$@) $(CC) $(LINK_FLAGS) $^ -o $@ $(LIBS) -lcmocka
 
 $(B)/tools/%: selftests/tools/%.c | check-tools
@@ -248,14 +249,16 @@ test-rules: $(B)/tests/test_classify
 .PHONY: fuzz fuzz-parsers
 
 T ?= 60
-FUZZ := $(B)/tests/programs
-PARSERS := $(wildcard loader/policy/*.c loader/scenario/*.c) loader/error.c loader/packet.c \
-	$(addprefix loader/forward/,ip.c reassemble.c coalesce.c)
+FUZZ := $(B)/tests/fuzz/programs
+PARSERS := $(wildcard loader/yaml/*.c loader/policy/*.c) $(addprefix loader/,\
+	   $(addprefix base/,error.c address.c value.c keyed.c) packet/build.c \
+	   $(addprefix simulate/,scenario.c fields.c expectation.c render.c numbers.c) \
+	   $(addprefix forward/,ip.c reassemble.c coalesce.c))
 
 $(FUZZ)/fuzz: $(FUZZ)/fuzz.o $(TEST_PARTS) $(B)/libshrike.a
 	$(call say,LD,$@) $(CC) $(LINK_FLAGS) $^ -o $@ $(LIBS) -lcmocka
 
-$(FUZZ)/fuzz_%: tests/programs/fuzz_%.c $(PARSERS) $(B)/libshrike.a
+$(FUZZ)/fuzz_%: tests/fuzz/programs/fuzz_%.c $(PARSERS) $(B)/libshrike.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CLANG) $(PLAIN_FLAGS) $(CFLAGS) $^ -o $@ $(LIBS) \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
@@ -272,7 +275,7 @@ fuzz-parsers: $(FUZZERS)
 # --- benchmarks -------------------------------------------------------------------------------
 
 BENCHES := packet acl tables trace flood fill cpus swap inject
-BENCH_PARTS := selftests/bench/stand.c selftests/bench/samples.c tests/rulesets.c
+BENCH_PARTS := selftests/bench/stand.c selftests/bench/samples.c tests/model/rulesets.c
 
 $(B)/bench/%.o: selftests/bench/%.bpf.c | check-tools
 	@mkdir -p $(@D)
@@ -321,7 +324,7 @@ bench-report:
 # --- the rest ---------------------------------------------------------------------------------
 
 MAN_PAGES := $(wildcard docs/man/*.[1-8])
-VERSION = $(shell sed -n 's/.*SHRIKE_VERSION "\(.*\)"/\1/p' loader/version.h)
+VERSION = $(shell sed -n 's/.*SHRIKE_VERSION "\(.*\)"/\1/p' loader/base/version.h)
 SBIN := $(PREFIX)/sbin
 MAN := $(PREFIX)/share/man
 COMPLETION := $(PREFIX)/share/bash-completion/completions/shrike

@@ -27,7 +27,7 @@
 #include "local.h"
 #include "reason.h"
 #include "rule.h"
-#include "stage.h"
+#include "trace_stage.h"
 
 #define ETH_P_IP   0x0800
 #define ETH_P_IPV6 0x86dd

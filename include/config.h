@@ -40,7 +40,7 @@ struct config {
 	__u8 nat_port;	     /* the policy has port translations */
 	__u8 nat_one_to_one; /* the policy has 1:1 translations */
 	__u8 dry_run;	     /* judge, but write no state and count nothing */
-	__u8 trace;	     /* write a record per packet into the map of event.h */
+	__u8 trace;	     /* write a record per packet into the map of trace_event.h */
 	__u8 virtual_clock;  /* time and frame length are variables instead of the kernel's */
 	__u8 peer_groups;    /* a rule of peer_acl names broadcast or multicast */
 	__u8 pad[3];

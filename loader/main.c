@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "command.h"
-#include "generation.h"
-#include "output.h"
-#include "version.h"
+#include "base/output.h"
+#include "base/version.h"
+#include "cli/command.h"
+#include "dataplane/generation.h"
 
 static int run_version(const struct command *command, int argc, char **argv);
 

@@ -31,16 +31,16 @@ if [ -z "${DEMO_INSIDE:-}" ]; then
 	exit
 fi
 
-. "$SELFTESTS/tools.sh"
-. "$SELFTESTS/lib.sh"
+. "$SELFTESTS/lib/tools.sh"
+. "$SELFTESTS/lib/test.sh"
 
 WORK=$DEMO_INSIDE
 T=$WORK/files
 ID=demo
 SHRIKE_BPFFS=/sys/fs/bpf # of this mount namespace alone, so that paths look as they always do
 
-. "$SELFTESTS/topology.sh"
-. "$SELFTESTS/shrike.sh"
+. "$SELFTESTS/lib/topology.sh"
+. "$SELFTESTS/lib/shrike.sh"
 
 bold='' plain=''
 [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && bold=$'\e[1m' plain=$'\e[0m'

@@ -5,9 +5,9 @@
 
 set -u
 
-. "$SELFTESTS/lib.sh"
-. "$SELFTESTS/topology.sh"
-. "$SELFTESTS/shrike.sh"
+. "$SELFTESTS/lib/test.sh"
+. "$SELFTESTS/lib/topology.sh"
+. "$SELFTESTS/lib/shrike.sh"
 
 # what run lists
 tests() { :; }

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "classify.h"
+#include "classify/classifier.h"
 
 static int find_map(struct bpf_object *object, const char *name, struct bpf_map **map,
 		    struct error *error)

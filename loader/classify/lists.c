@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "build.h"
+#include "classify/compile.h"
 #include "policy/icmp_type.h"
 
 static int compare_spans(const void *a, const void *b)

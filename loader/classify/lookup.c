@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "build.h"
+#include "classify/compile.h"
 #include "rule.h"
 
 /* ---- IPv4: pages ---- */

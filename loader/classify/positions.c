@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "build.h"
+#include "classify/compile.h"
 
 #define SHARED_OPEN_MAX 1024
 

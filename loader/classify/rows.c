@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "build.h"
+#include "classify/compile.h"
 #include "rule.h"
 
 static bool is_address(enum classify_dimension dimension)

@@ -4,7 +4,7 @@
  */
 #include <endian.h>
 
-#include "build.h"
+#include "classify/compile.h"
 
 struct classify_tables {
 	struct classifier classifier;

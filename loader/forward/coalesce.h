@@ -14,7 +14,7 @@
 #include <linux/virtio_net.h>
 #include <sys/uio.h>
 
-#include "ip.h"
+#include "forward/ip.h"
 
 #define COALESCE_RUNS	  64 /* connections at a time */
 #define COALESCE_SEGMENTS 60

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "worker.h"
+#include "forward/worker.h"
 
 #define WAITING_BITS   1024 /* sequence numbers, modulo this */
 #define READS_PER_TURN 64

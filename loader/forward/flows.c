@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "flow.h"
-#include "worker.h"
+#include "forward/worker.h"
 
 #define PEER_SHARE_OF_4 3 /* quarters of all flows that one peer may have */
 #define DIAL_TIMEOUT_NS (10 * SECOND_NS)

@@ -2,7 +2,7 @@
 /*
  * The forwarder's parent: starts the process, tells it of changes, starts it again.
  */
-#include "forward.h"
+#include "forward/forward.h"
 
 #include <net/if.h>
 
@@ -24,9 +24,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "generation.h"
-#include "worker.h"
+#include "base/clock.h"
+#include "dataplane/generation.h"
+#include "forward/worker.h"
 
 #define LOOK_NS	       (SECOND_NS / 10) /* how often another process's policy is looked for */
 #define DELAY_FIRST_NS (SECOND_NS / 10)

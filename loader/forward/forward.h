@@ -7,8 +7,8 @@
 #ifndef SHRIKE_FORWARD_H
 #define SHRIKE_FORWARD_H
 
-#include "live.h"
-#include "netlink.h"
+#include "dataplane/attached.h"
+#include "kernel/netlink.h"
 
 struct forward;
 

@@ -30,8 +30,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "forward/worker.h"
 #include "sk_lookup.skel.h"
-#include "worker.h"
 
 #define TUN_NAME       "tun0"
 #define TABLE_LOCAL    100 /* of the namespace's own; any free number */

@@ -14,8 +14,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "capabilities.h"
-#include "worker.h"
+#include "base/capabilities.h"
+#include "forward/worker.h"
 
 #define NOBODY 65534
 

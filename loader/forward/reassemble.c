@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "reassemble.h"
+#include "forward/reassemble.h"
 
 #include <netinet/ip6.h>
 #include <stdlib.h>

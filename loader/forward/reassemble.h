@@ -8,7 +8,7 @@
 #ifndef SHRIKE_FORWARD_REASSEMBLE_H
 #define SHRIKE_FORWARD_REASSEMBLE_H
 
-#include "ip.h"
+#include "forward/ip.h"
 
 #define REASSEMBLE_DATAGRAMS 256
 #define REASSEMBLE_BYTES     (4 << 20)

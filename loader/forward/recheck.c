@@ -18,7 +18,7 @@
 #include <netinet/udp.h>
 #include <string.h>
 
-#include "worker.h"
+#include "forward/worker.h"
 
 #define FRAME_MAX (ETHERNET_LEN + IP_HEADER_MAX + sizeof(struct tcphdr))
 

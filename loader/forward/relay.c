@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "tcp.h"
+#include "forward/tcp.h"
 
 #define CHUNKS_PER_TURN 8
 

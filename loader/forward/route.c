@@ -15,8 +15,8 @@
 #include <string.h>
 #include <sys/time.h>
 
+#include "forward/worker.h"
 #include "local.h"
-#include "worker.h"
 
 /* What the kernel answered. */
 struct answer {

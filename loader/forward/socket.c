@@ -14,8 +14,8 @@
 #include <unistd.h>
 #include <xdp/xsk.h>
 
-#include "clock.h"
-#include "worker.h"
+#include "base/clock.h"
+#include "forward/worker.h"
 
 #define QUEUES_MAX	 64 /* as xsks_v1 has slots */
 #define FRAMES		 4096

@@ -21,7 +21,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "tcp.h"
+#include "forward/tcp.h"
 
 #define DIALS_MAX	   1024
 #define DIALS_OF_ONE_PEER  256

@@ -5,7 +5,7 @@
 #ifndef SHRIKE_FORWARD_TCP_H
 #define SHRIKE_FORWARD_TCP_H
 
-#include "worker.h"
+#include "forward/worker.h"
 
 #define RELAY_CHUNK_MIN (16 << 10)
 

@@ -15,7 +15,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "worker.h"
+#include "forward/worker.h"
 
 #define SEND_BUFFER_BYTES (4 << 20)
 #define PARTS_MAX	  4

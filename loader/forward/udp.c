@@ -18,7 +18,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "worker.h"
+#include "forward/worker.h"
 
 #define READS_PER_TURN	8
 #define ERRORS_PER_TURN 16

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "worker.h"
+#include "forward/worker.h"
 
 #include <errno.h>
 #include <netinet/icmp6.h>
@@ -15,7 +15,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "fragment.h"
 
 #define EVENTS_PER_ROUND 256

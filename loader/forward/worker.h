@@ -13,12 +13,12 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 
-#include "coalesce.h"
+#include "base/error.h"
 #include "config.h"
-#include "error.h"
+#include "forward/coalesce.h"
+#include "forward/ip.h"
+#include "forward/reassemble.h"
 #include "forwarder.h"
-#include "ip.h"
-#include "reassemble.h"
 
 #define SECOND_NS 1000000000ull
 

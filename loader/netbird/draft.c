@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "draft.h"
+#include "netbird/draft.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/value.h"
-#include "proto.h"
+#include "base/value.h"
+#include "netbird/proto.h"
 
 #define ID_BASE_MAX (RULE_ID_MAX - 1 - 8) /* leaves room for "-" and a number */
 

@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "policy/prefix.h"
+#include "base/address.h"
 #include "rule.h"
 
 #define NETBIRD_TEXT_MAX 64

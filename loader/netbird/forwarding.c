@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "forwarding.h"
+#include "netbird/forwarding.h"
 
 #include <string.h>
 
-#include "proto.h"
+#include "netbird/proto.h"
 
 #define COMPACT_MAX    17   /* bytes of a prefix */
 #define TRANSLATED_MAX 1024 /* ports of one rule; each becomes an entry */

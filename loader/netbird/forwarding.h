@@ -5,7 +5,7 @@
 #ifndef SHRIKE_NETBIRD_FORWARDING_H
 #define SHRIKE_NETBIRD_FORWARDING_H
 
-#include "draft.h"
+#include "netbird/draft.h"
 
 void netbird_forwarding(struct drafts *all, const json_t *map, json_t *nat);
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "import.h"
+#include "netbird/import.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "draft.h"
-#include "forwarding.h"
-#include "proto.h"
+#include "netbird/draft.h"
+#include "netbird/forwarding.h"
+#include "netbird/proto.h"
 
 #define COMPACT_MAX 17 /* bytes of a prefix */
 

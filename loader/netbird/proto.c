@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "proto.h"
+#include "netbird/proto.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/value.h"
+#include "base/value.h"
 
 /* The same field, whatever the convention of its name: address_v6 is addressV6. */
 static bool is_same_name(const char *a, const char *b)

@@ -13,8 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/address.h"
 #include "policy/policy.h"
-#include "policy/prefix.h"
 
 json_t *proto_get(const json_t *object, const char *name);
 const char *proto_text(const json_t *object, const char *name);

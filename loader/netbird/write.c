@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "import.h"
+#include "netbird/import.h"
 
 #define LINE_MAX_COLUMNS 96
 

@@ -4,16 +4,16 @@
  *
  * A rule is unreachable where ONE rule in front of it, in the order of evaluation (the deny rules
  * of its ACL, then the allow rules, each in the order of the file), matches all that it matches.
- * Rules that only several others cover together are not found here (policy_cover.h).  A set covers
+ * Rules that only several others cover together are not found here (review/cover.h).  A set covers
  * nothing but itself, and nothing but itself or any covers it, because what is in it may change at
  * any time.
  *
  * Comparing all pairs of 100,000 rules would take minutes.  A rule is compared with those only
  * that list an address element (prefix, set or any) containing its own first source or first
  * destination, whichever are fewer; and the work is bounded by COMPARE_MAX.  What is not compared
- * for that is not said here: policy_cover.h looks at every rule that is not warned of.
+ * for that is not said here: review/cover.h looks at every rule that is not warned of.
  */
-#include "check.h"
+#include "policy/check.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -21,8 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "icmp_type.h"
-#include "keyed.h"
+#include "base/keyed.h"
+#include "policy/icmp_type.h"
 
 #define COMPARE_MAX    UINT64_C(50000000) /* pairs of prefixes per ACL; about half a second */
 #define PREFIX_LENGTHS 129

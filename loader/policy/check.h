@@ -5,8 +5,8 @@
 #ifndef SHRIKE_POLICY_CHECK_H
 #define SHRIKE_POLICY_CHECK_H
 
-#include "error.h"
-#include "policy.h"
+#include "base/error.h"
+#include "policy/policy.h"
 
 /*
  * policy_warn_fn - hears one warning

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "icmp_type.h"
+#include "policy/icmp_type.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "value.h"
+#include "base/value.h"
 
 struct icmp_name {
 	const char *name;

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "error.h"
-#include "policy.h"
+#include "base/error.h"
+#include "policy/policy.h"
 
 #define ICMP_TYPE_TEXT_MAX 40 /* bytes of a type as text with its NUL */
 

@@ -7,9 +7,9 @@
 #ifndef SHRIKE_POLICY_PARSE_H
 #define SHRIKE_POLICY_PARSE_H
 
-#include "keyed.h"
-#include "policy.h"
-#include "yaml.h"
+#include "base/keyed.h"
+#include "policy/policy.h"
+#include "yaml/yaml.h"
 
 struct parse {
 	struct policy *policy;	 /* under construction */

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "icmp_type.h"
-#include "parse.h"
-#include "value.h"
+#include "base/value.h"
+#include "policy/icmp_type.h"
+#include "policy/parse.h"
 
 #define SET_REFERENCE "set:"
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/value.h"
 #include "nat.h"
-#include "parse.h"
-#include "value.h"
+#include "policy/parse.h"
 
 /* An address of a translation and where it stands. */
 static int parse_addr(const struct yaml_doc *doc, const struct yaml_node *node, union addr *addr,

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "parse.h"
+#include "policy/parse.h"
 
 /**
  * parse_name() - Copy the name of a rule or set

@@ -2,7 +2,7 @@
 /*
  * Policy files: reading, the defaults, and the keys at the top.
  */
-#include "policy.h"
+#include "policy/policy.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "parse.h"
-#include "value.h"
+#include "base/value.h"
+#include "policy/parse.h"
 
 #define LIMIT_MAX  16777216 /* entries of a table */
 #define NS_PER_MS  UINT64_C(1000000)

@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/address.h"
+#include "base/error.h"
 #include "config.h"
-#include "error.h"
-#include "prefix.h"
 #include "rule.h"
 
 struct port_range {

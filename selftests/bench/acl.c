@@ -17,11 +17,11 @@
 #include <sys/mman.h>
 
 #include "bpf/classify_probe.h"
-#include "classify/classify.h"
+#include "classify/classifier.h"
 #include "classify_probe.skel.h"
-#include "generation.h"
+#include "dataplane/generation.h"
+#include "model/rulesets.h"
 #include "peers.h"
-#include "rulesets.h"
 #include "samples.h"
 
 #define SEED 1

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conntrack.h"
+#include "conntrack/tables.h"
 #include "samples.h"
 #include "stand.h"
 

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "rulesets.h"
+#include "model/rulesets.h"
 
 /* A rule, or a part of one that names lists. */
 struct flat_rule {

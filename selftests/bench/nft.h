@@ -14,8 +14,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "classify/classify.h"
-#include "rulesets.h"
+#include "classify/classifier.h"
+#include "model/rulesets.h"
 
 enum nft_form {
 	NFT_EMPTY,  /* no rule */

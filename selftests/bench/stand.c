@@ -12,10 +12,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "addresses.h"
-#include "conntrack.h"
+#include "conntrack/tables.h"
 #include "counter.h"
-#include "mode.h"
+#include "dataplane/local_addresses.h"
+#include "dataplane/mode.h"
 #include "rotate.skel.h"
 #include "samples.h"
 

@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "abi.h"
-#include "generation.h"
-#include "packet.h"
+#include "dataplane/generation.h"
+#include "packet/build.h"
 #include "reason.h"
 #include "rotate.h"
 

@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "generation.h"
-#include "hooks.h"
+#include "dataplane/generation.h"
+#include "kernel/hooks.h"
 #include "samples.h"
 
 static unsigned int rounds = 51;

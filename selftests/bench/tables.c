@@ -13,12 +13,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "conntrack.h"
-#include "conntrack_print.h"
-#include "policy_impact.h"
+#include "conntrack/print.h"
+#include "conntrack/sweep.h"
+#include "conntrack/tables.h"
+#include "review/impact.h"
 #include "samples.h"
 #include "stand.h"
-#include "sweep.h"
 
 #define FLOWS	   1000000
 #define DIFF_FLOWS 65536

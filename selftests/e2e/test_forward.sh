@@ -3,8 +3,8 @@
 # The userspace forwarder: routed traffic on a host that does not forward, and whose settings stay
 # as they are.  SOAK=1 makes the transfers a gigabyte and the connections 5,000.
 
-. "$SELFTESTS/forward.sh"
-. "$SELFTESTS/trace.sh"
+. "$SELFTESTS/lib/forward.sh"
+. "$SELFTESTS/lib/trace.sh"
 
 tests "veth tun" \
 	tcp_udp_and_ping_are_forwarded_without_the_kernels_router \

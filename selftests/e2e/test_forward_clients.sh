@@ -4,7 +4,7 @@
 # connection when its entry or its forwarder goes.  SOAK=1 makes the
 # connections 5,000.
 
-. "$SELFTESTS/forward.sh"
+. "$SELFTESTS/lib/forward.sh"
 
 tests "veth tun" \
 	real_clients_reach_real_servers \

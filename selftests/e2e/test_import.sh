@@ -8,7 +8,7 @@ tests "file" \
 tests "tun" \
 	an_imported_policy_judges_as_the_map_says
 
-MAP=$SELFTESTS/../tests/netbird/network_map.json
+MAP=$SELFTESTS/../tests/corpus/netbird/network_map.json
 
 test_a_network_map_becomes_a_policy() {
 	expect 0 "$SHRIKE" policy import netbird "$MAP"

@@ -2,7 +2,7 @@
 #
 # What `policy diff` foretells, and what then happens.
 
-. "$SELFTESTS/forward.sh"
+. "$SELFTESTS/lib/forward.sh"
 
 tests "veth tun" \
 	the_connections_that_diff_names_are_those_that_apply_cuts

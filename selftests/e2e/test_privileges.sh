@@ -8,8 +8,8 @@ tests "veth tun" \
 tests "veth" \
 	pins_are_for_root_alone
 
-. "$SELFTESTS/forward.sh"
-. "$SELFTESTS/rights.sh"
+. "$SELFTESTS/lib/forward.sh"
+. "$SELFTESTS/lib/rights.sh"
 
 # CAP_SETGID, SETUID, NET_ADMIN, NET_RAW, IPC_LOCK, SYS_ADMIN
 NEEDED="6 7 12 13 14 21"

@@ -9,8 +9,8 @@ tests "veth tun" \
 tests "unit" \
 	the_unit_is_rated_below_three
 
-. "$SELFTESTS/forward.sh"
-. "$SELFTESTS/rights.sh"
+. "$SELFTESTS/lib/forward.sh"
+. "$SELFTESTS/lib/rights.sh"
 
 SYSTEMD=/lib/systemd/systemd
 

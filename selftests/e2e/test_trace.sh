@@ -2,7 +2,7 @@
 #
 # What trace says of packets that might come.
 
-. "$SELFTESTS/trace.sh"
+. "$SELFTESTS/lib/trace.sh"
 
 tests "veth tun" \
 	trace_reads_exactly_as_promised \

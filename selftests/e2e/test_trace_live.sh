@@ -2,7 +2,7 @@
 #
 # What trace says of packets that do come, and what it leaves behind.
 
-. "$SELFTESTS/trace.sh"
+. "$SELFTESTS/lib/trace.sh"
 
 tests veth live_says_what_it_has_lost
 

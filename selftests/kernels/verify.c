@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #include "classify.h"
-#include "generation.h"
+#include "dataplane/generation.h"
 #include "shrike.skel.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))

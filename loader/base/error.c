@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/**
+ * error_set() - Note what went wrong
+ * @error: where; a former text is replaced
+ * @code: positive errno value
+ * @format: printf format of "what: why"
+ *
+ * Return: -@code, so that callers can return it at once.
+ */
+int error_set(struct error *error, int code, const char *format, ...)
+{
+	va_list args;
+
+	error->code = code;
+	error->invalid_input = false;
+	error->in_file = false;
+	va_start(args, format);
+	vsnprintf(error->text, sizeof(error->text), format, args);
+	va_end(args);
+	return -code;
+}
+
+/**
+ * error_input() - Note that the caller's input is at fault
+ * @error: where
+ * @format: printf format of the sentence
+ *
+ * Return: -EINVAL.
+ */
+int error_input(struct error *error, const char *format, ...)
+{
+	va_list args;
+
+	error->code = EINVAL;
+	error->invalid_input = true;
+	error->in_file = false;
+	va_start(args, format);
+	vsnprintf(error->text, sizeof(error->text), format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+/**
+ * error_prefix() - Say in front of a sentence what was being done
+ * @error: an error that has been set
+ * @format: printf format of the words, without the ": " that follows them
+ *
+ * Return: the error's negative code, unchanged.
+ */
+int error_prefix(struct error *error, const char *format, ...)
+{
+	char rest[sizeof(error->text)];
+	va_list args;
+	size_t len, room;
+
+	memcpy(rest, error->text, sizeof(rest));
+	va_start(args, format);
+	vsnprintf(error->text, sizeof(error->text), format, args);
+	va_end(args);
+	len = strlen(error->text);
+	room = sizeof(error->text) - len;
+	if (room > 2) {
+		memcpy(error->text + len, ": ", 3);
+		memcpy(error->text + len + 2, rest, room - 2);
+		error->text[sizeof(error->text) - 1] = '\0';
+	}
+	return -error->code;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Errors with a sentence: everything below the cmd_*.c files returns them and never prints.
+ */
+#ifndef SHRIKE_BASE_ERROR_H
+#define SHRIKE_BASE_ERROR_H
+
+#include <stdbool.h>
+
+/*
+ * struct error - what went wrong, for one line on stderr
+ * @code: positive errno value, 0 while nothing has gone wrong
+ * @invalid_input: the caller's input is at fault (exit status 2, not 1)
+ * @in_file: @text begins with FILE:LINE:COLUMN
+ * @text: "what: why", or "FILE:LINE:COLUMN: what" for a file; no newline, no program name
+ */
+struct error {
+	int code;
+	bool invalid_input;
+	bool in_file;
+	char text[1024];
+};
+
+int error_set(struct error *error, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+int error_input(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int error_prefix(struct error *error, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif /* SHRIKE_BASE_ERROR_H */

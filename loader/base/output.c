@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "base/output.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_MS  1000000ull
+#define NS_PER_SEC 1000000000ull
+
+/**
+ * put_u64() - Write a number in decimal
+ * @to: room for 20 bytes
+ * @value: the number
+ *
+ * Return: the end of what was written.
+ */
+char *put_u64(char *to, uint64_t value)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = '0' + value % 10;
+		value /= 10;
+	} while (value);
+	memcpy(to, digits + at, sizeof(digits) - at);
+	return to + sizeof(digits) - at;
+}
+
+static char *put_addr4(char *to, const uint8_t *bytes)
+{
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		unsigned int byte = bytes[i];
+
+		if (i)
+			*to++ = '.';
+		if (byte >= 100)
+			*to++ = '0' + byte / 100;
+		if (byte >= 10)
+			*to++ = '0' + byte / 10 % 10;
+		*to++ = '0' + byte % 10;
+	}
+	return to;
+}
+
+static char *put_hex16(char *to, unsigned int group)
+{
+	int shift = group >= 0x1000 ? 12 : group >= 0x100 ? 8 : group >= 0x10 ? 4 : 0;
+
+	for (; shift >= 0; shift -= 4)
+		*to++ = "0123456789abcdef"[group >> shift & 0xf];
+	return to;
+}
+
+/* The first longest run of two or more zero groups; its length, 0: none (RFC 5952, 4.2). */
+static unsigned int zero_run(const unsigned int *group, unsigned int *start)
+{
+	unsigned int longest = 1, len = 0, i;
+
+	for (i = 0; i < 8; i++) {
+		len = group[i] ? 0 : len + 1;
+		if (len > longest) {
+			longest = len;
+			*start = i + 1 - len;
+		}
+	}
+	return longest > 1 ? longest : 0;
+}
+
+/* addr_format() is inet_ntop(), a printf per group: a microsecond per flow. */
+static char *put_addr6(char *to, const uint8_t *bytes)
+{
+	unsigned int group[8], start = 8, len, i;
+
+	for (i = 0; i < 8; i++)
+		group[i] = bytes[2 * i] << 8 | bytes[2 * i + 1];
+	len = zero_run(group, &start);
+	for (i = 0; i < 8; i++) {
+		if (len && i == start) {
+			*to++ = ':';
+			*to++ = ':';
+			i += len - 1;
+			continue;
+		}
+		if (i && to[-1] != ':')
+			*to++ = ':';
+		to = put_hex16(to, group[i]);
+	}
+	return to;
+}
+
+/**
+ * put_addr() - Write an address, IPv6 as RFC 5952 says
+ * @to: room for ADDR_TEXT_MAX bytes
+ * @addr: the address, IPv4 v4-mapped
+ * @ip_version: 4, else IPv6; then a v4-mapped address is written in hexadecimal
+ *
+ * Return: the end of what was written.
+ */
+char *put_addr(char *to, const union addr *addr, uint8_t ip_version)
+{
+	if (ip_version == IP_VERSION_4)
+		return put_addr4(to, addr->bytes + 12);
+	return put_addr6(to, addr->bytes);
+}
+
+/**
+ * output_duration() - A duration as people read it: 3h0m, 4m10s, 30s, 12.345s, 250ms
+ * @text: where to write it
+ * @duration_ns: the duration; what is below a millisecond is cut off
+ *
+ * Return: @text.
+ */
+const char *output_duration(char text[OUTPUT_DURATION_LEN], uint64_t duration_ns)
+{
+	uint64_t seconds = duration_ns / NS_PER_SEC;
+	unsigned int ms = duration_ns % NS_PER_SEC / NS_PER_MS;
+	unsigned int minutes = seconds / 60 % 60;
+
+	if (seconds >= 24 * 3600)
+		snprintf(text, OUTPUT_DURATION_LEN, "%llud%uh",
+			 (unsigned long long)(seconds / (24 * 3600)),
+			 (unsigned int)(seconds / 3600 % 24));
+	else if (seconds >= 3600)
+		snprintf(text, OUTPUT_DURATION_LEN, "%uh%um", (unsigned int)(seconds / 3600),
+			 minutes);
+	else if (seconds >= 60)
+		snprintf(text, OUTPUT_DURATION_LEN, "%um%us", minutes,
+			 (unsigned int)(seconds % 60));
+	else if (seconds && ms)
+		snprintf(text, OUTPUT_DURATION_LEN, "%u.%03us", (unsigned int)seconds, ms);
+	else if (seconds || !ms)
+		snprintf(text, OUTPUT_DURATION_LEN, "%us", (unsigned int)seconds);
+	else
+		snprintf(text, OUTPUT_DURATION_LEN, "%ums", ms);
+	return text;
+}
+
+/**
+ * output_time() - A point in time as RFC 3339 writes it, UTC, to the millisecond
+ * @text: where to write it
+ * @realtime_ns: CLOCK_REALTIME
+ *
+ * Return: @text.
+ */
+const char *output_time(char text[OUTPUT_TIME_LEN], uint64_t realtime_ns)
+{
+	time_t seconds = realtime_ns / NS_PER_SEC;
+	struct tm tm = {0};
+	size_t len;
+
+	gmtime_r(&seconds, &tm);
+	len = strftime(text, OUTPUT_TIME_LEN, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + len, OUTPUT_TIME_LEN - len, ".%03uZ",
+		 (unsigned int)(realtime_ns % NS_PER_SEC / NS_PER_MS));
+	return text;
+}
+
+/**
+ * output_wants_colour() - Whether to colour what is written to a stream
+ * @file: the stream
+ *
+ * Return: true for a terminal, unless NO_COLOR is set to anything (https://no-color.org).
+ */
+bool output_wants_colour(FILE *file)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	return !(no_color && *no_color) && isatty(fileno(file));
+}
+
+/**
+ * output_colour_on() - What to write before coloured text
+ * @wanted: the answer of output_wants_colour()
+ * @colour: the colour
+ *
+ * Return: a constant string, empty where no colour is wanted.
+ */
+const char *output_colour_on(bool wanted, enum output_colour colour)
+{
+	static const char *const codes[] = {
+		[OUTPUT_PLAIN] = "",	      [OUTPUT_BOLD] = "\033[1m",
+		[OUTPUT_RED] = "\033[31m",    [OUTPUT_GREEN] = "\033[32m",
+		[OUTPUT_YELLOW] = "\033[33m",
+	};
+
+	return wanted ? codes[colour] : "";
+}
+
+/**
+ * output_colour_off() - What to write after coloured text
+ * @wanted: the answer of output_wants_colour()
+ *
+ * Return: a constant string, empty where no colour is wanted.
+ */
+const char *output_colour_off(bool wanted)
+{
+	return wanted ? "\033[0m" : "";
+}
+
+struct output_table {
+	size_t n_columns;
+	size_t n_rows;
+	size_t room; /* rows that fit */
+	int *width;
+	bool *right;
+	char **cells; /* row by row; the first row holds the titles */
+};
+
+/* Columns of a terminal that a UTF-8 text fills, where each character fills one. */
+static int text_width(const char *text)
+{
+	int width = 0;
+
+	for (; *text; text++)
+		width += ((uint8_t)*text & 0xc0) != 0x80;
+	return width;
+}
+
+/**
+ * output_table_new() - Begin a table
+ * @n_columns: 1 or more
+ * @titles: of the columns
+ *
+ * Return: the table, or NULL without memory.
+ */
+struct output_table *output_table_new(size_t n_columns, const char *const *titles)
+{
+	struct output_table *table = calloc(1, sizeof(*table));
+
+	if (!table)
+		return NULL;
+	table->n_columns = n_columns;
+	table->width = calloc(n_columns, sizeof(*table->width));
+	table->right = calloc(n_columns, sizeof(*table->right));
+	if (!table->width || !table->right || output_table_row(table, titles)) {
+		output_table_free(table);
+		return NULL;
+	}
+	return table;
+}
+
+/**
+ * output_table_right() - Align a column to the right, as numbers are
+ * @table: the table
+ * @column: from 0
+ */
+void output_table_right(struct output_table *table, size_t column)
+{
+	table->right[column] = true;
+}
+
+static int table_grow(struct output_table *table)
+{
+	size_t room = table->room ? 2 * table->room : 16;
+	char **cells;
+
+	if (table->n_rows < table->room)
+		return 0;
+	cells = reallocarray(table->cells, room * table->n_columns, sizeof(*cells));
+	if (!cells)
+		return -ENOMEM;
+	table->cells = cells;
+	table->room = room;
+	return 0;
+}
+
+/**
+ * output_table_row() - Add a row
+ * @table: the table
+ * @cells: one text per column, NULL counts as empty
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int output_table_row(struct output_table *table, const char *const *cells)
+{
+	char **row;
+	size_t i;
+
+	if (table_grow(table))
+		return -ENOMEM;
+	row = table->cells + table->n_rows * table->n_columns;
+	for (i = 0; i < table->n_columns; i++) {
+		row[i] = strdup(cells[i] ? cells[i] : "");
+		if (!row[i]) {
+			while (i)
+				free(row[--i]);
+			return -ENOMEM;
+		}
+	}
+	for (i = 0; i < table->n_columns; i++) {
+		int width = text_width(row[i]);
+
+		if (width > table->width[i])
+			table->width[i] = width;
+	}
+	table->n_rows++;
+	return 0;
+}
+
+static void print_cell(const struct output_table *table, size_t column, const char *cell,
+		       FILE *file)
+{
+	int pad = table->width[column] - text_width(cell);
+	bool last = column + 1 == table->n_columns;
+
+	if (table->right[column])
+		fprintf(file, "%*s%s", pad, "", cell);
+	else
+		fprintf(file, "%s%*s", cell, last ? 0 : pad, "");
+	fputs(last ? "\n" : "  ", file);
+}
+
+/**
+ * output_table_print() - Write a table, two spaces between the columns
+ * @table: the table
+ * @file: where to
+ * @error: set on failure
+ *
+ * Return: 0 or -errno of the stream.
+ */
+int output_table_print(const struct output_table *table, FILE *file, struct error *error)
+{
+	size_t row, column;
+
+	for (row = 0; row < table->n_rows; row++)
+		for (column = 0; column < table->n_columns; column++)
+			print_cell(table, column, table->cells[row * table->n_columns + column],
+				   file);
+	return output_flush(file, error);
+}
+
+/**
+ * output_table_free() - Release a table
+ * @table: the table, or NULL
+ */
+void output_table_free(struct output_table *table)
+{
+	size_t i;
+
+	if (!table)
+		return;
+	for (i = 0; i < table->n_rows * table->n_columns; i++)
+		free(table->cells[i]);
+	free(table->cells);
+	free(table->width);
+	free(table->right);
+	free(table);
+}
+
+/**
+ * output_json() - Write one JSON value on a line of its own
+ * @value: the value; its reference is taken, NULL is what jansson gives without memory
+ * @file: where to
+ * @error: set on failure
+ *
+ * Return: 0, -ENOMEM, or -errno of the stream.
+ */
+int output_json(json_t *value, FILE *file, struct error *error)
+{
+	int err = 0;
+
+	if (!value)
+		return error_set(error, ENOMEM, "writing JSON: %s", strerror(ENOMEM));
+	/* A failure to write stays in the stream's own error flag. */
+	if (json_dumpf(value, file, JSON_COMPACT | JSON_ENCODE_ANY) && !ferror(file))
+		err = error_set(error, ENOMEM, "writing JSON: %s", strerror(ENOMEM));
+	json_decref(value);
+	if (err)
+		return err;
+	fputc('\n', file);
+	return output_flush(file, error);
+}
+
+/**
+ * output_json_text() - A JSON string of text that may hold anything, as names and paths do
+ * @text: where it is not UTF-8, its bytes above 0x7f are replaced by U+FFFD
+ *
+ * Return: a new string, NULL without memory.
+ */
+json_t *output_json_text(const char *text)
+{
+	json_t *string = json_string(text);
+	char *valid, *to;
+
+	if (string)
+		return string;
+	valid = to = malloc(3 * strlen(text) + 1);
+	if (!valid)
+		return NULL;
+	for (; *text; text++) {
+		if (*text & 0x80) {
+			memcpy(to, "\xef\xbf\xbd", 3);
+			to += 3;
+		} else {
+			*to++ = *text;
+		}
+	}
+	*to = '\0';
+	string = json_string(valid);
+	free(valid);
+	return string;
+}
+
+/**
+ * output_flush() - Hand over what was written and learn whether all of it arrived
+ * @file: the stream
+ * @error: set on failure
+ *
+ * Return: 0 or -errno of the stream.
+ */
+int output_flush(FILE *file, struct error *error)
+{
+	errno = 0;
+	if (fflush(file) || ferror(file)) {
+		int code = errno ? errno : EIO;
+
+		return error_set(error, code, "writing output: %s", strerror(code));
+	}
+	return 0;
+}

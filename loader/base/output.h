@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * How commands write: numbers and addresses into buffers, aligned tables, JSON, colour.
+ *
+ * Nothing here decides what is said or where to; the caller gives the buffer or the stream.
+ * The put_ functions write without a terminating NUL and return the end of what they wrote, for
+ * output by the million.
+ */
+#ifndef SHRIKE_BASE_OUTPUT_H
+#define SHRIKE_BASE_OUTPUT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "abi.h"
+#include "base/error.h"
+
+#define OUTPUT_DURATION_LEN 32
+#define OUTPUT_TIME_LEN	    32
+
+char *put_u64(char *to, uint64_t value);
+char *put_addr(char *to, const union addr *addr, uint8_t ip_version);
+
+const char *output_duration(char text[OUTPUT_DURATION_LEN], uint64_t duration_ns);
+const char *output_time(char text[OUTPUT_TIME_LEN], uint64_t realtime_ns);
+
+enum output_colour {
+	OUTPUT_PLAIN,
+	OUTPUT_BOLD,
+	OUTPUT_RED,
+	OUTPUT_GREEN,
+	OUTPUT_YELLOW,
+};
+
+bool output_wants_colour(FILE *file);
+const char *output_colour_on(bool wanted, enum output_colour colour);
+const char *output_colour_off(bool wanted);
+
+/* A table under construction: cells are copied, columns are as wide as their widest cell. */
+struct output_table;
+
+struct output_table *output_table_new(size_t n_columns, const char *const *titles);
+void output_table_right(struct output_table *table, size_t column);
+int output_table_row(struct output_table *table, const char *const *cells);
+int output_table_print(const struct output_table *table, FILE *file, struct error *error);
+void output_table_free(struct output_table *table);
+
+json_t *output_json_text(const char *text);
+int output_json(json_t *value, FILE *file, struct error *error);
+int output_flush(FILE *file, struct error *error);
+
+#endif /* SHRIKE_BASE_OUTPUT_H */

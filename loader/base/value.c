@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "base/value.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_S  UINT64_C(1000000000)
+#define NS_MAX	  (366 * 24 * 3600 * NS_PER_S)
+
+/* Reads decimal digits up to the first other byte; false where there are none or too many. */
+static bool scan_digits(const char **text, uint64_t *value)
+{
+	const char *start = *text;
+	uint64_t sum = 0;
+
+	for (; **text >= '0' && **text <= '9'; (*text)++) {
+		if (*text - start >= 18) /* so that the sum cannot overflow */
+			return false;
+		sum = sum * 10 + (uint64_t)(**text - '0');
+	}
+	*value = sum;
+	return *text != start;
+}
+
+/**
+ * number_parse() - Decimal number
+ * @text: digits only
+ * @min: smallest number accepted
+ * @max: largest number accepted, below 10^18
+ * @value: result
+ * @error: what is wrong
+ *
+ * Return: 0 or -EINVAL.
+ */
+int number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value, struct error *error)
+{
+	const char *end = text;
+	uint64_t number;
+
+	if (!scan_digits(&end, &number) || *end != '\0' || number < min || number > max)
+		return error_input(error, "'%.80s' is not a number from %" PRIu64 " to %" PRIu64,
+				   text, min, max);
+	*value = number;
+	return 0;
+}
+
+/**
+ * port_range_parse() - Port or range of ports
+ * @text: "80" or "8000-8999", 0-65535
+ * @range: result, both ends inclusive
+ * @error: what is wrong
+ *
+ * Return: 0 or -EINVAL.
+ */
+int port_range_parse(const char *text, struct port_range *range, struct error *error)
+{
+	const char *end = text;
+	uint64_t first, last;
+	bool valid;
+
+	valid = scan_digits(&end, &first);
+	last = first;
+	if (valid && *end == '-') {
+		end++;
+		valid = scan_digits(&end, &last);
+	}
+	if (!valid || *end != '\0' || first > UINT16_MAX || last > UINT16_MAX)
+		return error_input(error, "'%.80s' is not a port or range of ports (0-65535)",
+				   text);
+	if (first > last)
+		return error_input(error, "port range '%.80s' ends before it begins", text);
+	range->first = (uint16_t)first;
+	range->last = (uint16_t)last;
+	return 0;
+}
+
+/**
+ * protocol_parse() - Protocol of a rule
+ * @text: tcp, udp, icmp (of either family), icmpv6 (58), all, or a number 0-255
+ * @protocol: result: 0-255, PROTOCOL_ALL or PROTOCOL_ICMP; numbers mean exactly themselves
+ * @error: what is wrong
+ *
+ * Return: 0 or -EINVAL.
+ */
+int protocol_parse(const char *text, uint16_t *protocol, struct error *error)
+{
+	static const struct {
+		const char *name;
+		uint16_t protocol;
+	} names[] = {
+		{"tcp", IPPROTO_TCP},	    {"udp", IPPROTO_UDP},  {"icmp", PROTOCOL_ICMP},
+		{"icmpv6", IPPROTO_ICMPV6}, {"all", PROTOCOL_ALL},
+	};
+	const char *end = text;
+	uint64_t number;
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i].name) == 0) {
+			*protocol = names[i].protocol;
+			return 0;
+		}
+	}
+	if (!scan_digits(&end, &number) || *end != '\0' || number > UINT8_MAX)
+		return error_input(
+			error, "unknown protocol '%.80s' (tcp, udp, icmp, icmpv6, all or 0-255)",
+			text);
+	*protocol = (uint16_t)number;
+	return 0;
+}
+
+/* Nanoseconds of the unit at @text, which is moved behind it; 0 where there is no unit. */
+static uint64_t scan_unit(const char **text)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = {/* "ms" before "m" */
+		     {"ms", NS_PER_MS},
+		     {"s", NS_PER_S},
+		     {"m", 60 * NS_PER_S},
+		     {"h", 3600 * NS_PER_S}};
+	size_t i;
+
+	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		size_t len = strlen(units[i].name);
+
+		if (strncmp(*text, units[i].name, len) == 0) {
+			*text += len;
+			return units[i].ns;
+		}
+	}
+	return 0;
+}
+
+/**
+ * duration_parse() - Span of time
+ * @text: whole numbers with the units h, m, s and ms, larger units first ("1h30m"); a number
+ *	  alone counts seconds
+ * @ns: result in nanoseconds, 0 to 366 days
+ * @error: what is wrong
+ *
+ * Return: 0 or -EINVAL.
+ */
+int duration_parse(const char *text, uint64_t *ns, struct error *error)
+{
+	uint64_t number, unit, before = UINT64_MAX, sum = 0;
+	const char *c = text;
+
+	do {
+		if (!scan_digits(&c, &number))
+			goto bad;
+		unit = *c == '\0' && before == UINT64_MAX ? NS_PER_S : scan_unit(&c);
+		if (unit == 0 || unit >= before)
+			goto bad;
+		if (number > (NS_MAX - sum) / unit)
+			return error_input(error, "duration '%.80s' is longer than 366 days", text);
+		sum += number * unit;
+		before = unit;
+	} while (*c != '\0');
+	*ns = sum;
+	return 0;
+bad:
+	return error_input(error, "'%.80s' is not a duration such as 3h, 1h30m, 60s or 500ms",
+			   text);
+}

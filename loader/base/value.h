@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Words of policy and scenario files to values: numbers, ports, protocols, durations.
+ *
+ * Each function says in its error what is wrong, without a position, and leaves its output
+ * untouched then.
+ */
+#ifndef SHRIKE_BASE_VALUE_H
+#define SHRIKE_BASE_VALUE_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "policy/policy.h"
+
+int number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value,
+		 struct error *error);
+int port_range_parse(const char *text, struct port_range *range, struct error *error);
+int protocol_parse(const char *text, uint16_t *protocol, struct error *error);
+int duration_parse(const char *text, uint64_t *ns, struct error *error);
+
+#endif /* SHRIKE_BASE_VALUE_H */

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/output.h"
+#include "cli/command.h"
+#include "conntrack/filter.h"
+#include "conntrack/print.h"
+#include "dataplane/attached.h"
+
+#define CONNTRACK_ARGUMENTS "[IFACE] [FILTER] [-j]"
+
+static int run_list(const struct command *command, int argc, char **argv);
+static int run_count(const struct command *command, int argc, char **argv);
+static int run_flush(const struct command *command, int argc, char **argv);
+
+static const struct command family[] = {
+	{
+		.name = "list",
+		.arguments = CONNTRACK_ARGUMENTS,
+		.summary = "show tracked connections",
+		.details = FILTER_HELP,
+		.run = run_list,
+	},
+	{
+		.name = "count",
+		.arguments = CONNTRACK_ARGUMENTS,
+		.summary = "count tracked connections",
+		.details = FILTER_HELP,
+		.run = run_count,
+	},
+	{
+		.name = "flush",
+		.arguments = CONNTRACK_ARGUMENTS,
+		.summary = "forget tracked connections",
+		.details = FILTER_HELP,
+		.run = run_flush,
+	},
+	{
+		.name = "watch",
+		.arguments = "[IFACE] [FILTER] [-c COUNT] [-j]",
+		.summary = "show connections as they start and end",
+		.details = "  -c, --count COUNT             end after so many events\n" FILTER_HELP,
+		.run = command_run_watch,
+	},
+	{.name = NULL},
+};
+
+const struct command command_conntrack = {
+	.name = "conntrack",
+	.summary = "show, count, forget or watch tracked connections",
+	.family = family,
+};
+
+/* What every subcommand begins with: its arguments, and the tables of the interface. */
+struct session {
+	struct filter filter;
+	struct live live;
+	struct conntrack conntrack;
+	struct flow_clock clock;
+	struct rule_view *rules; /* sorted by number */
+	size_t n_rules;
+	bool json;
+};
+
+/* Returns an exit status, or -1 to go on. */
+static int parse(const struct command *command, int argc, char **argv, struct session *session)
+{
+	static const struct option options[] = {FILTER_LONG_OPTIONS, COMMON_LONG_OPTIONS, {}};
+	struct error error;
+	int option, err;
+
+	filter_init(&session->filter);
+	while ((option = getopt_long(argc, argv, "jv" FILTER_SHORT_OPTIONS, options, NULL)) != -1) {
+		if (option == OPTION_HELP)
+			return command_help(command);
+		if (option == '?')
+			return command_unknown_option(command, argv);
+		if (option == 'j') {
+			session->json = true;
+			continue;
+		}
+		err = filter_option(&session->filter, option, optarg, &error);
+		if (err < 0)
+			return command_fail(&error);
+	}
+	if (argc - optind > 1)
+		return command_usage(command, "unexpected argument '%s'", argv[optind + 1]);
+	return -1;
+}
+
+/* The filter's rule id as a number; an id that no rule in force has is a mistake. */
+static int resolve_rule(struct session *session, struct error *error)
+{
+	struct filter *filter = &session->filter;
+
+	if (!filter->rule_id[0])
+		return 0;
+	for (size_t i = 0; i < session->n_rules; i++)
+		if (!strcmp(session->rules[i].rule.id, filter->rule_id)) {
+			filter->rule = session->rules[i].rule.number;
+			return 0;
+		}
+	return error_input(error, "rule %s: none in force has this id", filter->rule_id);
+}
+
+static int open_tables(const char *given, struct session *session, struct error *error)
+{
+	char name[IF_NAMESIZE];
+	int ifindex, err;
+
+	err = command_interface(given, name, &ifindex, error);
+	if (err)
+		return err;
+	err = live_open(ifindex, &session->live, error);
+	if (err)
+		return error_prefix(error, "%s", name);
+	live_clock(&session->live.instance, &session->clock);
+	err = live_conntrack(&session->live.maps, &session->conntrack, error);
+	if (!err)
+		err = generation_read_rules(&session->live.maps, &session->rules, &session->n_rules,
+					    error);
+	if (!err) {
+		generation_sort_rules(session->rules, session->n_rules);
+		err = resolve_rule(session, error);
+	}
+	if (err)
+		live_close(&session->live);
+	return err;
+}
+
+static void close_tables(struct session *session)
+{
+	free(session->rules);
+	live_close(&session->live);
+}
+
+static const char *rule_id(void *arg, uint32_t number)
+{
+	const struct session *session = arg;
+
+	return generation_rule_id(session->rules, session->n_rules, number);
+}
+
+static int list(struct session *session, struct error *error)
+{
+	struct flow_printer *printer = flow_printer_new(stdout, session->json, rule_id, session);
+	int err;
+
+	if (!printer)
+		return error_set(error, ENOMEM, "out of memory");
+	err = conntrack_walk(&session->conntrack, &session->clock, &session->filter,
+			     flow_printer_visit, printer, error);
+	if (!err)
+		err = flow_printer_end(printer, error);
+	flow_printer_free(printer);
+	return err;
+}
+
+static int run_list(const struct command *command, int argc, char **argv)
+{
+	struct session session = {};
+	int status = parse(command, argc, argv, &session);
+	struct error error;
+	int err;
+
+	if (status >= 0)
+		return status;
+	err = open_tables(argv[optind], &session, &error);
+	if (err)
+		return command_fail(&error);
+	err = list(&session, &error);
+	close_tables(&session);
+	return err ? command_fail(&error) : EXIT_DONE;
+}
+
+typedef int (*total_fn)(const struct conntrack *conntrack, const struct flow_clock *clock,
+			const struct filter *filter, uint64_t *total, struct error *error);
+
+/* A subcommand that comes to a number. */
+static int run_total(const struct command *command, int argc, char **argv, total_fn total_of,
+		     const char *key, const char *format)
+{
+	struct session session = {};
+	int status = parse(command, argc, argv, &session);
+	struct error error;
+	uint64_t total;
+	int err;
+
+	if (status >= 0)
+		return status;
+	err = open_tables(argv[optind], &session, &error);
+	if (err)
+		return command_fail(&error);
+	err = total_of(&session.conntrack, &session.clock, &session.filter, &total, &error);
+	close_tables(&session);
+	if (!err && session.json)
+		err = output_json(json_pack("{s:I}", key, (json_int_t)total), stdout, &error);
+	else if (!err)
+		printf(format, (unsigned long long)total);
+	return err ? command_fail(&error) : EXIT_DONE;
+}
+
+static int run_count(const struct command *command, int argc, char **argv)
+{
+	return run_total(command, argc, argv, conntrack_count, "count", "%llu\n");
+}
+
+static int run_flush(const struct command *command, int argc, char **argv)
+{
+	return run_total(command, argc, argv, conntrack_flush, "flushed",
+			 "%llu connections forgotten\n");
+}

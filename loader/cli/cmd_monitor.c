@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/output.h"
+#include "cli/command.h"
+#include "conntrack/event_print.h"
+#include "conntrack/events.h"
+#include "conntrack/filter.h"
+#include "conntrack/missing_ends.h"
+#include "dataplane/rule_names.h"
+
+#define KEEP_PERIOD_MS 1000
+#define LOOK_PERIOD_NS 1000000000ull
+
+static int run_monitor(const struct command *command, int argc, char **argv);
+
+const struct command command_monitor = {
+	.name = "monitor",
+	.arguments = "[IFACE] [FILTER] [-c COUNT] [-j]",
+	.summary = "show connections that start and end, and dropped packets",
+	.details = "  -c, --count COUNT     end after so many events\n"
+		   "  -j, --json            one object per event and line\n"
+		   "\n" FILTER_HELP "\n"
+		   "rx and tx count packets/bytes that came in and went out by the interface.\n"
+		   "An opening that the kernel displaced for others ends some seconds later, with "
+		   "the\n"
+		   "counts of when it was last seen.  Lost events are reported on stderr.\n",
+	.run = run_monitor,
+};
+
+struct monitor {
+	struct filter filter;
+	struct live live;
+	struct rule_names rules;
+	struct flow_listener *listener;
+	struct flow_follow *follow;
+	char name[IF_NAMESIZE];
+	uint64_t offset_ns;
+	uint64_t shown;
+	uint64_t limit; /* 0: none */
+	uint64_t lost;	/* reported so far, as the others */
+	uint64_t missed_ns;
+	uint64_t skipped;
+	uint64_t look_ns; /* when to look around again */
+	int signal_fd;
+	bool flows_only; /* conntrack watch */
+	bool json;
+	bool over;
+};
+
+/* Returns an exit status, or -1 to go on. */
+static int parse(const struct command *command, int argc, char **argv, struct monitor *monitor)
+{
+	static const struct option options[] = {
+		{"count", required_argument, NULL, 'c'},
+		FILTER_LONG_OPTIONS,
+		COMMON_LONG_OPTIONS,
+		{},
+	};
+	struct error error;
+	int option;
+
+	filter_init(&monitor->filter);
+	while ((option = getopt_long(argc, argv, "c:jv" FILTER_SHORT_OPTIONS, options, NULL)) !=
+	       -1) {
+		if (option == OPTION_HELP)
+			return command_help(command);
+		if (option == '?')
+			return command_unknown_option(command, argv);
+		if (option == 'j') {
+			monitor->json = true;
+		} else if (option == 'c') {
+			if (command_parse_count(command, &monitor->limit) >= 0)
+				return EXIT_INVALID;
+		} else if (filter_option(&monitor->filter, option, optarg, &error) < 0) {
+			return command_fail(&error);
+		}
+	}
+	if (argc - optind > 1)
+		return command_usage(command, "unexpected argument '%s'", argv[optind + 1]);
+	return -1;
+}
+
+/* Rules may have come with a policy since. */
+static const char *rule_id(struct monitor *monitor, uint32_t number)
+{
+	const char *id = rule_names_find(&monitor->rules, number);
+	struct error ignored;
+	struct live fresh;
+
+	if (id || number == RULE_NONE || live_open(monitor->live.ifindex, &fresh, &ignored))
+		return id;
+	rule_names_read(&monitor->rules, &fresh.maps, &ignored);
+	live_close(&fresh);
+	return rule_names_find(&monitor->rules, number);
+}
+
+static bool is_wanted(struct monitor *monitor, const struct flow_event *event)
+{
+	struct filter *filter = &monitor->filter;
+	bool has_ports = event->l4_proto == 6 || event->l4_proto == 17;
+	struct flow_view view = {
+		.addr = {event->addr[0], event->addr[1]},
+		.rule = event->rule,
+		.port = {has_ports ? be16toh(event->port[0]) : 0,
+			 has_ports ? be16toh(event->port[1]) : 0},
+		.ip_version = event->ip_version,
+		.l4_proto = event->l4_proto,
+		.state = event->flow_state,
+	};
+
+	if (event->type >= FLOW_EVENT_MAX ||
+	    (monitor->flows_only && event->type == FLOW_EVENT_DROP))
+		return false;
+	if (filter->rule_id[0] && filter->rule == RULE_NONE)
+		filter->rule = rule_names_number(&monitor->rules, filter->rule_id);
+	return filter_match_flow(filter, &view);
+}
+
+static int show(void *arg, const struct flow_event *event)
+{
+	struct monitor *monitor = arg;
+	const char *id = rule_id(monitor, event->rule);
+	char line[FLOW_LINE_MAX];
+	json_t *json;
+
+	if (monitor->over || !is_wanted(monitor, event))
+		return 0;
+	if (monitor->json) {
+		json = flow_event_json(event, id, monitor->offset_ns);
+		if (!json || (json_dumpf(json, stdout, JSON_COMPACT) && !ferror(stdout))) {
+			json_decref(json);
+			return -ENOMEM;
+		}
+		json_decref(json);
+		putchar('\n');
+	} else {
+		flow_event_line(event, id, monitor->offset_ns, line);
+		puts(line);
+	}
+	monitor->over = ++monitor->shown == monitor->limit;
+	return 0;
+}
+
+static int heard(void *arg, const struct flow_event *event)
+{
+	struct monitor *monitor = arg;
+
+	flow_follow_hear(monitor->follow, event);
+	return show(monitor, event);
+}
+
+/* What was lost may have been the end of anything that is followed. */
+static void report_losses(struct monitor *monitor)
+{
+	uint64_t lost = flow_listen_lost(monitor->listener);
+	uint64_t missed_ns = flow_listen_missed_ns(monitor->listener);
+	uint64_t skipped = flow_follow_skipped(monitor->follow);
+
+	if (lost != monitor->lost)
+		fprintf(stderr, "shrike: %llu events lost\n",
+			(unsigned long long)(lost - monitor->lost));
+	if (missed_ns != monitor->missed_ns)
+		fprintf(stderr, "shrike: the events of %.1f s lost: this process was held up\n",
+			(missed_ns - monitor->missed_ns) / 1e9);
+	if (lost != monitor->lost || missed_ns != monitor->missed_ns)
+		flow_follow_forget(monitor->follow);
+	if (skipped != monitor->skipped)
+		fprintf(stderr,
+			"shrike: %llu connections too many to follow: if they are displaced, that "
+			"will not be told\n",
+			(unsigned long long)(skipped - monitor->skipped));
+	monitor->lost = lost;
+	monitor->missed_ns = missed_ns;
+	monitor->skipped = skipped;
+}
+
+/*
+ * Whether the interface is still protected; a new generation brings new rules.  And whether what
+ * started is still there.
+ */
+static int look(struct monitor *monitor, uint64_t now_ns, struct error *error)
+{
+	struct live fresh;
+	int err = live_open(monitor->live.ifindex, &fresh, error);
+
+	if (err)
+		return error_prefix(error, "%s", monitor->name);
+	if (fresh.instance.config.generation != monitor->live.instance.config.generation)
+		err = rule_names_read(&monitor->rules, &fresh.maps, error);
+	live_close(&monitor->live);
+	monitor->live = fresh;
+	if (!err && flow_follow_look(monitor->follow, &monitor->live.maps, now_ns, show, monitor))
+		err = error_set(error, ENOMEM, "out of memory");
+	return err;
+}
+
+/* Hear what there is, and once a second look around. */
+static int step(struct monitor *monitor, struct error *error)
+{
+	uint64_t now_ns = clock_kernel_ns(CLOCK_MONOTONIC);
+	int err;
+
+	flow_listen_keep(monitor->listener);
+	err = flow_listen_read(monitor->listener, error);
+	report_losses(monitor);
+	if (!err && now_ns >= monitor->look_ns) {
+		monitor->look_ns = now_ns + LOOK_PERIOD_NS;
+		err = look(monitor, now_ns, error);
+	}
+	return err ? err : output_flush(stdout, error);
+}
+
+static int loop(struct monitor *monitor, struct error *error)
+{
+	struct pollfd fds[] = {
+		{.fd = flow_listen_fd(monitor->listener), .events = POLLIN},
+		{.fd = monitor->signal_fd, .events = POLLIN},
+		{.fd = STDOUT_FILENO}, /* POLLERR is told without being asked for */
+	};
+	int err = 0;
+
+	while (!monitor->over && !err) {
+		int n = poll(fds, 3, KEEP_PERIOD_MS);
+
+		if (n < 0 && errno != EINTR)
+			return error_set(error, errno, "cannot wait for events: %s",
+					 strerror(errno));
+		if (n > 0 && (fds[2].revents & POLLERR)) /* the reader of a pipe has gone */
+			break;
+		if (n > 0 && fds[2].revents)
+			fds[2].fd = -1;
+		err = step(monitor, error);
+		if (n > 0 && fds[1].revents)
+			break;
+	}
+	return err;
+}
+
+static int prepare(struct monitor *monitor, const char *given, struct error *error)
+{
+	int ifindex, err;
+
+	err = command_interface(given, monitor->name, &ifindex, error);
+	if (err)
+		return err;
+	err = live_open(ifindex, &monitor->live, error);
+	if (err)
+		return error_prefix(error, "%s", monitor->name);
+	err = rule_names_read(&monitor->rules, &monitor->live.maps, error);
+	if (err)
+		return err;
+	if (monitor->filter.rule_id[0] &&
+	    rule_names_number(&monitor->rules, monitor->filter.rule_id) == RULE_NONE)
+		return error_input(error, "rule %s: none in force has this id",
+				   monitor->filter.rule_id);
+	err = command_signals(&monitor->signal_fd, error);
+	if (err)
+		return err;
+	monitor->offset_ns = flow_clock_offset_ns();
+	monitor->look_ns = clock_kernel_ns(CLOCK_MONOTONIC) + LOOK_PERIOD_NS;
+	monitor->follow = flow_follow_new();
+	if (!monitor->follow)
+		return error_set(error, ENOMEM, "out of memory");
+	return flow_listen_open(&monitor->live, monitor->name, heard, monitor, &monitor->listener,
+				error);
+}
+
+static int monitor_interface(const struct command *command, int argc, char **argv, bool flows_only)
+{
+	struct monitor monitor = {.flows_only = flows_only, .signal_fd = -1};
+	int status = parse(command, argc, argv, &monitor), err;
+	struct error error;
+
+	if (status >= 0)
+		return status;
+	map_set_init(&monitor.live.maps);
+	err = prepare(&monitor, argv[optind], &error);
+	if (!err)
+		err = loop(&monitor, &error);
+	flow_listen_close(monitor.listener);
+	flow_follow_free(monitor.follow);
+	rule_names_free(&monitor.rules);
+	live_close(&monitor.live);
+	if (monitor.signal_fd >= 0)
+		close(monitor.signal_fd);
+	return err ? command_fail(&error) : EXIT_DONE;
+}
+
+static int run_monitor(const struct command *command, int argc, char **argv)
+{
+	return monitor_interface(command, argc, argv, false);
+}
+
+/**
+ * command_run_watch() - `conntrack watch`: the same for connections alone
+ */
+int command_run_watch(const struct command *command, int argc, char **argv)
+{
+	return monitor_interface(command, argc, argv, true);
+}

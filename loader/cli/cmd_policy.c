@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/output.h"
+#include "classify/classifier.h"
+#include "cli/cmd_policy.h"
+#include "cli/policy_print.h"
+#include "dataplane/attached.h"
+#include "dataplane/confirm.h"
+#include "policy/check.h"
+#include "review/cover.h"
+
+static int run_check(const struct command *command, int argc, char **argv);
+static int run_show(const struct command *command, int argc, char **argv);
+
+static const struct command family[] = {
+	{
+		.name = "check",
+		.arguments = "POLICY [-j]",
+		.summary = "parse and compile a policy, and warn of rules that cannot be meant",
+		.details = "Exit status 0 if the policy could be applied, warnings or not.\n",
+		.run = run_check,
+	},
+	{
+		.name = "diff",
+		.arguments = "[IFACE] POLICY [-j]",
+		.summary = "what a policy would change: rules, and live connections",
+		.details =
+			"Changes nothing. Connections are named that would be cut by the policy, "
+			"that it\n"
+			"would keep though the one in force would end them, and that it would "
+			"allow by\n"
+			"another rule.\n",
+		.run = policy_command_diff,
+	},
+	{
+		.name = "apply",
+		.arguments = "[IFACE] POLICY [--confirm SECONDS]",
+		.summary = "replace the policy in force, without losing a packet",
+		.details = "  --confirm SECONDS     wait for 'shrike policy confirm', and return "
+			   "to the "
+			   "old\n"
+			   "                        policy if it does not come, or on Ctrl-C or a "
+			   "lost "
+			   "terminal\n"
+			   "  -v, --verbose         let libbpf speak\n"
+			   "\n"
+			   "Connections stay. Those that a peer has opened are judged again with "
+			   "their\n"
+			   "next packet. If anything is wrong the old policy stays in force.\n",
+		.run = policy_command_apply,
+	},
+	{
+		.name = "confirm",
+		.arguments = "[IFACE]",
+		.summary = "keep a policy that was applied with --confirm",
+		.run = policy_command_confirm,
+	},
+	{
+		.name = "set",
+		.arguments = "[IFACE] NAME add|del|replace PREFIX... [-j]",
+		.summary = "change a named set of the policy in force",
+		.details = "  PREFIX                an address or a prefix; '-' reads them from "
+			   "standard input\n"
+			   "  -v, --verbose         let libbpf speak\n"
+			   "\n"
+			   "All at once, without losing a packet. The policy file is not changed: "
+			   "when it is\n"
+			   "applied again, or read again by 'shrike run', its own sets return.\n",
+		.run = policy_command_set,
+	},
+	{
+		.name = "show",
+		.arguments = "[IFACE] [-j]",
+		.summary = "the policy in force, with hit counters per rule",
+		.details = "Hits are the packets that the rule decided: the opening of a "
+			   "connection, and\n"
+			   "the first packet of a peer's connection after a change of policy.\n",
+		.run = run_show,
+	},
+	{
+		.name = "import",
+		.summary = "make a policy of what another program has",
+		.family = policy_command_import,
+	},
+	{.name = NULL},
+};
+
+const struct command command_policy = {
+	.name = "policy",
+	.summary = "check, compare, apply, change, show or import policies",
+	.family = family,
+};
+
+struct check_result {
+	const char *path;
+	json_t *warnings;
+	bool json;
+};
+
+static void on_warning(void *context, struct position position, const char *text)
+{
+	struct check_result *result = context;
+
+	if (result->json)
+		json_array_append_new(result->warnings,
+				      json_pack("{s:i,s:i,s:s}", "line", position.line, "column",
+						position.column, "warning", text));
+	else
+		printf("%s:%u:%u: warning: %s\n", result->path, position.line, position.column,
+		       text);
+}
+
+static int find_warnings(const struct policy *policy, const struct classifier *classifier,
+			 struct check_result *result, struct error *error)
+{
+	size_t n = policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules;
+	bool *dead = calloc(n + 1, sizeof(*dead));
+	struct interface_address *addresses;
+	struct error ignored;
+	int err;
+
+	if (!dead)
+		return error_set(error, ENOMEM, "out of memory");
+	err = policy_check(policy, on_warning, result, dead, error);
+	if (!err)
+		err = policy_cover(policy, classifier, dead, on_warning, result, error);
+	free(dead);
+	if (err || netlink_read_addresses(&addresses, &n, &ignored))
+		return err;
+	policy_check_local(policy, addresses, n, on_warning, result);
+	free(addresses);
+	return 0;
+}
+
+static int check(struct check_result *result, struct error *error)
+{
+	struct classifier *classifier = NULL;
+	struct policy *policy;
+	size_t rules;
+	int err;
+
+	err = policy_load(result->path, &policy, error);
+	if (err) {
+		error->invalid_input = true;
+		return err;
+	}
+	err = classifier_compile(policy, NULL, 0, CLASSIFIER_BUDGET_BYTES, &classifier, error);
+	if (!err)
+		err = find_warnings(policy, classifier, result, error);
+	rules = policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules;
+	if (!err && result->json)
+		err = output_json(json_pack("{s:b,s:I,s:I,s:O}", "valid", 1, "rules",
+					    (json_int_t)rules, "memory_bytes",
+					    (json_int_t)classifier_memory(classifier), "warnings",
+					    result->warnings),
+				  stdout, error);
+	else if (!err)
+		printf("%s: valid, %zu rules, tables of %zu kB\n", result->path, rules,
+		       (classifier_memory(classifier) + 1023) / 1024);
+	classifier_free(classifier);
+	policy_free(policy);
+	return err;
+}
+
+static int run_check(const struct command *command, int argc, char **argv)
+{
+	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
+	struct check_result result = {};
+	struct error error;
+	int option, err;
+
+	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+		if (option == OPTION_HELP)
+			return command_help(command);
+		if (option == '?')
+			return command_unknown_option(command, argv);
+		result.json |= option == 'j';
+	}
+	if (argc - optind != 1)
+		return command_usage(command, "one policy file is needed");
+	result.path = argv[optind];
+	result.warnings = json_array();
+	err = check(&result, &error);
+	json_decref(result.warnings);
+	return err ? command_fail(&error) : EXIT_DONE;
+}
+
+static int show(const char *given, bool json, struct error *error)
+{
+	struct policy *policy = NULL;
+	struct rule_view *rules = NULL;
+	char name[IF_NAMESIZE], *text = NULL;
+	size_t n_rules, len;
+	struct live live;
+	struct undo undo;
+	int ifindex, err;
+
+	err = policy_command_interface(given, name, &ifindex, error);
+	if (err)
+		return err;
+	err = live_open(ifindex, &live, error);
+	if (err)
+		return error_prefix(error, "%s", name);
+	err = live_policy_text(&live, &text, &len, error);
+	if (!err)
+		err = policy_parse(live.instance.policy_path, text, len, &policy, error);
+	if (!err)
+		err = generation_read_rules(&live.maps, &rules, &n_rules, error);
+	if (!err)
+		err = confirm_read(&live.maps, &undo, error);
+	if (!err)
+		err = policy_print(policy, &live.instance, &undo, rules, n_rules, json, stdout,
+				   error);
+	free(rules);
+	free(text);
+	policy_free(policy);
+	live_close(&live);
+	return err;
+}
+
+static int run_show(const struct command *command, int argc, char **argv)
+{
+	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
+	bool json = false;
+	struct error error;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+		if (option == OPTION_HELP)
+			return command_help(command);
+		if (option == '?')
+			return command_unknown_option(command, argv);
+		json |= option == 'j';
+	}
+	if (argc - optind > 1)
+		return command_usage(command, "unexpected argument '%s'", argv[optind + 1]);
+	return show(argv[optind], json, &error) ? command_fail(&error) : EXIT_DONE;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * shrike policy apply, with and without --confirm, and shrike policy confirm.
+ *
+ * A command that waits to be confirmed stays in the foreground and takes the policy back at the
+ * deadline, and when it is told to end or its terminal goes: a session that the policy has cut off
+ * takes it back sooner.  If it is killed, `run` or the next command does so after the deadline.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/value.h"
+#include "cli/cmd_policy.h"
+#include "dataplane/apply.h"
+#include "dataplane/confirm.h"
+
+#define LOOK_NS 100000000 /* how often a waiting command looks whether it is confirmed */
+
+/* A policy that waits to be confirmed, as its command sees it. */
+struct waiting {
+	const char *ifname;
+	uint32_t seconds;
+	const struct map_set *maps;
+	sigset_t signals;
+};
+
+static const char *name_of(const struct undo *undo)
+{
+	return undo->policy_path[0] ? undo->policy_path : "the default policy";
+}
+
+static int take_back(const char *ifname, uint32_t id, struct error *error)
+{
+	struct dataplane_request request = {
+		.ifname = ifname,
+		.revert = true,
+		.revert_id = id,
+		.caller = DATAPLANE_APPLY,
+		.warn = command_warn,
+	};
+	struct dataplane *dataplane;
+	int err = dataplane_apply(&request, &dataplane, error);
+
+	if (!err)
+		dataplane_free(dataplane);
+	return err;
+}
+
+/* Take back what nobody confirmed, if whoever should have done so is gone. */
+static int settle(const char *ifname, int ifindex, struct error *error)
+{
+	struct undo undo;
+	struct live live;
+	uint32_t id;
+	int err = live_open(ifindex, &live, error);
+
+	if (err)
+		return error_prefix(error, "%s", ifname);
+	id = confirm_id(&live.maps);
+	if (confirm_is_due(&live.maps))
+		err = confirm_read(&live.maps, &undo, error);
+	else
+		id = 0;
+	live_close(&live);
+	if (err || !id)
+		return err;
+	err = take_back(ifname, id, error);
+	if (!err)
+		fprintf(stderr,
+			"shrike: warning: %s: nobody confirmed the policy in time: back to %s\n",
+			ifname, name_of(&undo));
+	return err == -EALREADY ? 0 : err;
+}
+
+/**
+ * policy_command_interface() - The interface whose policy is meant, attached and settled
+ * @given: as for command_interface()
+ * @name: becomes its name
+ * @ifindex: becomes its index
+ * @error: why not
+ *
+ * A policy that waited in vain to be confirmed is taken back first.
+ *
+ * Return: 0 or -errno.
+ */
+int policy_command_interface(const char *given, char name[IF_NAMESIZE], int *ifindex,
+			     struct error *error)
+{
+	int err = command_interface(given, name, ifindex, error);
+
+	return err ? err : settle(name, *ifindex, error);
+}
+
+/* Whether the wait is over; @undo tells how.  A signal is the same as the end of the time. */
+static bool is_over(const struct waiting *waiting, struct undo *undo, const char **why)
+{
+	const struct timespec pause = {.tv_nsec = LOOK_NS};
+	int signal = sigtimedwait(&waiting->signals, NULL, &pause);
+	struct error ignored;
+
+	if (confirm_read(waiting->maps, undo, &ignored))
+		undo->state = UNDO_NONE;
+	if (undo->state != UNDO_PENDING)
+		return true;
+	*why = signal == SIGINT		       ? "interrupted"
+	       : signal == SIGTERM	       ? "told to end"
+	       : signal == SIGHUP	       ? "the terminal has gone"
+	       : confirm_is_due(waiting->maps) ? "not confirmed in time"
+					       : NULL;
+	return *why;
+}
+
+/* Wait until the policy is confirmed; else take it back. */
+static int wait_for_confirmation(const struct waiting *waiting, struct error *error)
+{
+	const char *why = "not confirmed in time";
+	struct undo undo = {.state = UNDO_PENDING};
+	int err = 0;
+
+	confirm_read(waiting->maps, &undo, error);
+	printf("%s: applied; to keep it: shrike policy confirm %s\n"
+	       "%s: without that, back to %s in %u s\n",
+	       waiting->ifname, waiting->ifname, waiting->ifname, name_of(&undo), waiting->seconds);
+	fflush(stdout);
+	while (!is_over(waiting, &undo, &why))
+		;
+	if (undo.state == UNDO_CONFIRMED) {
+		printf("%s: confirmed\n", waiting->ifname);
+		return 0;
+	}
+	if (undo.state == UNDO_PENDING)
+		err = take_back(waiting->ifname, confirm_id(waiting->maps), error);
+	if (err && err != -EALREADY)
+		return error_prefix(error, "%s: %s, and cannot go back", waiting->ifname, why);
+	if (undo.state == UNDO_CONFIRMED) /* in the last moment */
+		return 0;
+	return error_set(error, ETIME, "%s: %s: back to %s", waiting->ifname, why, name_of(&undo));
+}
+
+static int apply(const struct dataplane_request *request, struct error *error)
+{
+	struct waiting waiting = {.ifname = request->ifname, .seconds = request->confirm_s};
+	struct dataplane *dataplane;
+	int err;
+
+	if (request->confirm_s) {
+		sigemptyset(&waiting.signals);
+		sigaddset(&waiting.signals, SIGINT);
+		sigaddset(&waiting.signals, SIGTERM);
+		sigaddset(&waiting.signals, SIGHUP);
+		sigprocmask(SIG_BLOCK, &waiting.signals, NULL);
+		signal(SIGPIPE, SIG_IGN);
+	}
+	err = dataplane_apply(request, &dataplane, error);
+	if (err)
+		return err;
+	waiting.maps = &dataplane->generation->maps;
+	if (request->confirm_s)
+		err = wait_for_confirmation(&waiting, error);
+	dataplane_free(dataplane);
+	return err;
+}
+
+/* "60" and "60s" are the same here; durations of the policy file are understood too. */
+static int parse_seconds(const char *text, uint32_t *seconds, struct error *error)
+{
+	uint64_t value;
+
+	if (!number_parse(text, 1, CONFIRM_SECONDS_MAX, &value, error)) {
+		*seconds = value;
+		return 0;
+	}
+	if (!duration_parse(text, &value, error) && value >= 1000000000ull &&
+	    value <= CONFIRM_SECONDS_MAX * 1000000000ull) {
+		*seconds = value / 1000000000ull;
+		return 0;
+	}
+	return error_input(error, "--confirm %.32s: not a number of seconds from 1 to %d", text,
+			   CONFIRM_SECONDS_MAX);
+}
+
+/**
+ * policy_command_apply() - shrike policy apply
+ */
+int policy_command_apply(const struct command *command, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"confirm", required_argument, NULL, 'c'},
+		COMMON_LONG_OPTIONS,
+		{},
+	};
+	struct dataplane_request request = {.caller = DATAPLANE_APPLY, .warn = command_warn};
+	char name[IF_NAMESIZE];
+	struct error error;
+	int option, err = 0, ifindex;
+
+	while ((option = getopt_long(argc, argv, "v", options, NULL)) != -1) {
+		if (option == OPTION_HELP)
+			return command_help(command);
+		if (option == 'c')
+			err = parse_seconds(optarg, &request.confirm_s, &error);
+		else if (option == 'v')
+			generation_verbose(true);
+		else
+			return command_unknown_option(command, argv);
+		if (err)
+			return command_fail(&error);
+	}
+	if (argc - optind < 1 || argc - optind > 2)
+		return command_usage(command, "a policy file is needed");
+	request.ifname = name;
+	request.policy_path = argv[argc - 1];
+	err = policy_command_interface(argc - optind == 2 ? argv[optind] : NULL, name, &ifindex,
+				       &error);
+	if (!err)
+		err = apply(&request, &error);
+	return err ? command_fail(&error) : EXIT_DONE;
+}
+
+/**
+ * policy_command_confirm() - shrike policy confirm
+ */
+int policy_command_confirm(const struct command *command, int argc, char **argv)
+{
+	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
+	char name[IF_NAMESIZE];
+	struct error error;
+	int option, err, ifindex;
+
+	while ((option = getopt_long(argc, argv, "v", options, NULL)) != -1) {
+		if (option == OPTION_HELP)
+			return command_help(command);
+		if (option != 'v')
+			return command_unknown_option(command, argv);
+	}
+	if (argc - optind > 1)
+		return command_usage(command, "unexpected argument '%s'", argv[optind + 1]);
+	err = policy_command_interface(argv[optind], name, &ifindex, &error);
+	if (!err)
+		err = confirm_accept(name, ifindex, &error);
+	return err ? command_fail(&error) : EXIT_DONE;
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * shrike policy diff: what a policy would change, before it does.
+ *
+ * Connections are printed one at a time, so that a million of them need no more memory than the
+ * list of those that differ.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/output.h"
+#include "cli/cmd_policy.h"
+#include "dataplane/apply.h"
+#include "kernel/lock.h"
+#include "review/diff.h"
+#include "review/impact.h"
+#include "trace/record_print.h"
+
+/* Everything that a comparison is made of. */
+struct comparison {
+	const char *ifname;
+	const char *path;
+	bool json;
+	struct link_info link;
+	struct live live;
+	struct policy *policy[2]; /* in force, and the other one */
+	struct impacts impacts;
+	json_t *diff;
+};
+
+static const char *const kind_keys[IMPACT_KINDS] = {"cut", "opened", "moved"};
+
+/* Causes that have other words here than where a packet's reason is told. */
+static const char *const whys[IMPACT_WHYS] = {
+	[REASON_PEER_ACL_DEFAULT] = "no rule of peer_acl",
+	[REASON_ROUTE_ACL_DEFAULT] = "no rule of route_acl",
+	[REASON_ESTABLISHED] = "connection tracking",
+	[REASON_NATIVE_ROUTER] = "native routing without ACL",
+	[REASON_ROUTING_DISABLED] = "routing disabled",
+	[REASON_OVERLAY_BLOCKED] = "overlay block",
+	[REASON_MARTIAN_SOURCE] = "martian source address",
+	[REASON_MARTIAN_DEST] = "martian destination address",
+	[REASON_NO_FORWARDER] = "lack of a userspace forwarder",
+	[IMPACT_TIMEOUT] = "timeout",
+	[IMPACT_NO_ROOM] = "no room in the connection table",
+	[IMPACT_TRANSLATE] = "address or port translation",
+	[IMPACT_HANDED] = "change between kernel and forwarder",
+};
+
+/* ---- making it ---- */
+
+static int plan_in_force(struct comparison *c, struct error *error)
+{
+	struct dataplane_request request = {
+		.ifname = c->ifname,
+		.policy_path = c->live.instance.policy_path,
+		.caller = DATAPLANE_APPLY,
+		.before = &c->live,
+		.warn = command_warn,
+	};
+	char *text = NULL;
+	struct mode mode;
+	int err = live_policy_text(&c->live, &text, &request.policy_len, error);
+
+	request.policy_text = text;
+	if (!err)
+		err = dataplane_plan(&request, &c->link, &mode, &c->policy[0], error);
+	free(text);
+	return err;
+}
+
+static int clone_other(struct comparison *c, struct error *error)
+{
+	struct dataplane_request request = {
+		.ifname = c->ifname,
+		.policy_path = c->path,
+		.caller = DATAPLANE_APPLY,
+		.before = &c->live,
+		.warn = command_warn,
+	};
+	struct generation *clone;
+	int err = dataplane_clone(&request, &c->link, &c->policy[1], &clone, error);
+
+	if (!err)
+		err = impacts_open(&c->live, clone, &c->impacts, error);
+	if (!err) /* whoever runs sees to a forwarder when the policy comes into force */
+		c->impacts.forwarder_comes = lock_is_held("run", c->ifname);
+	return err;
+}
+
+static int compare_policies(struct comparison *c, struct error *error)
+{
+	const struct policy_side before = {c->policy[0], &c->live.instance.config};
+	const struct policy_side after = {c->policy[1],
+					  &c->impacts.after.generation->instance.config};
+
+	return policy_diff(&before, &after, &c->diff, error);
+}
+
+static int look_at_connections(struct comparison *c, struct error *error)
+{
+	struct conntrack conntrack;
+	struct flow_clock clock;
+	int err = live_conntrack(&c->live.maps, &conntrack, error);
+
+	if (err)
+		return err;
+	c->impacts.error = error;
+	live_clock(&c->live.instance, &clock);
+	err = conntrack_walk(&conntrack, &clock, NULL, impacts_visit, &c->impacts, error);
+	if (!err)
+		impacts_sort(&c->impacts);
+	return err;
+}
+
+static int compare(struct comparison *c, struct error *error)
+{
+	int err = plan_in_force(c, error);
+
+	if (!err)
+		err = clone_other(c, error);
+	if (!err)
+		err = compare_policies(c, error);
+	return err ? err : look_at_connections(c, error);
+}
+
+/* ---- printing it ---- */
+
+static const char *why(const struct impact_cause *cause)
+{
+	return whys[cause->why] ? whys[cause->why] : story_reason_help(cause->why);
+}
+
+/* A built-in rule has no id. */
+static const char *rule_id(const struct impact_cause *cause)
+{
+	return cause->rule ? cause->rule->rule.id : NULL;
+}
+
+static void print_cause(const struct impact_cause *cause)
+{
+	const char *id = rule_id(cause);
+
+	printf("%s%s", id ? "rule " : "", id ? id : why(cause));
+}
+
+static void print_group(const struct impact *first, size_t n)
+{
+	static const char *const titles[IMPACT_KINDS] = {"would be cut", "would be opened",
+							 "would go on"};
+
+	printf("%s by ", titles[first->kind]);
+	print_cause(&first->after);
+	printf(", %s by ", first->kind == IMPACT_OPENED ? "now ended" : "now allowed");
+	print_cause(&first->before);
+	printf(": %zu\n", n);
+}
+
+static void print_end(const struct impact *impact, int end, char *text, size_t size)
+{
+	char addr[ADDR_TEXT_MAX];
+	bool v6 = impact->ip_version == IP_VERSION_6;
+
+	addr_format(&impact->addr[end], impact->ip_version, addr, sizeof(addr));
+	if (impact->l4_proto == IPPROTO_TCP || impact->l4_proto == IPPROTO_UDP)
+		snprintf(text, size, v6 ? "[%s]:%u" : "%s:%u", addr, impact->port[end]);
+	else
+		snprintf(text, size, "%s", addr);
+}
+
+static void print_impact(const struct impact *impact)
+{
+	char from[ADDR_TEXT_MAX + 16], to[ADDR_TEXT_MAX + 16], number[FLOW_PROTOCOL_NUMBER];
+
+	print_end(impact, 0, from, sizeof(from));
+	print_end(impact, 1, to, sizeof(to));
+	printf("  %s %s -> %s", flow_protocol_name(impact->l4_proto, impact->ip_version, number),
+	       from, to);
+	if (impact->l4_proto == IPPROTO_TCP)
+		printf(" %s", flow_state_name(impact->state));
+	else if (impact->state == FLOW_STATE_ICMP)
+		printf(" id %u", impact->icmp_id);
+	putchar('\n');
+}
+
+static int print_text(const struct comparison *c, struct error *error)
+{
+	const struct instance *instance = &c->live.instance;
+	const struct impacts *impacts = &c->impacts;
+	size_t differences, end;
+
+	printf("--- %s, generation %u, %s\n+++ %s\n", c->ifname, instance->config.generation,
+	       instance->policy_path[0] ? instance->policy_path : "(default)", c->path);
+	differences = policy_diff_print(c->diff, stdout);
+	if (!differences)
+		printf("the policies say the same\n");
+	printf("connections: %llu, of which %zu would be cut, %zu opened, %zu would go on by "
+	       "another rule\n",
+	       (unsigned long long)impacts->n_flows, impacts->n_kind[IMPACT_CUT],
+	       impacts->n_kind[IMPACT_OPENED], impacts->n_kind[IMPACT_MOVED]);
+	for (size_t i = 0; i < impacts->n && !ferror(stdout); i = end) {
+		for (end = i;
+		     end < impacts->n && impacts_same_group(&impacts->list[i], &impacts->list[end]);
+		     end++)
+			;
+		print_group(&impacts->list[i], end - i);
+		for (size_t j = i; j < end; j++)
+			print_impact(&impacts->list[j]);
+	}
+	return output_flush(stdout, error);
+}
+
+static json_t *cause_json(const struct impact_cause *cause)
+{
+	const char *id = rule_id(cause);
+
+	return json_pack("{s:s?,s:s?}", "rule", id, "why", id ? NULL : why(cause));
+}
+
+static json_t *impact_json(const struct impact *impact)
+{
+	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX], number[FLOW_PROTOCOL_NUMBER];
+	json_t *object =
+		json_pack("{s:s,s:s,s:s,s:s,s:s}", "protocol",
+			  flow_protocol_name(impact->l4_proto, impact->ip_version, number),
+			  "family", impact->ip_version == IP_VERSION_4 ? "ipv4" : "ipv6", "state",
+			  flow_state_name(impact->state), "src",
+			  addr_format(&impact->addr[0], impact->ip_version, from, sizeof(from)),
+			  "dst", addr_format(&impact->addr[1], impact->ip_version, to, sizeof(to)));
+
+	if (impact->l4_proto == IPPROTO_TCP || impact->l4_proto == IPPROTO_UDP) {
+		json_object_set_new(object, "sport", json_integer(impact->port[0]));
+		json_object_set_new(object, "dport", json_integer(impact->port[1]));
+	} else if (impact->state == FLOW_STATE_ICMP) {
+		json_object_set_new(object, "id", json_integer(impact->icmp_id));
+	}
+	json_object_set_new(object, "before", cause_json(&impact->before));
+	json_object_set_new(object, "after", cause_json(&impact->after));
+	return object;
+}
+
+/* The head by jansson, the connections one by one. */
+static int print_json(const struct comparison *c, struct error *error)
+{
+	const struct impacts *impacts = &c->impacts;
+	size_t i = 0;
+	char *head;
+
+	json_object_set_new(c->diff, "interface", json_string(c->ifname));
+	json_object_set_new(c->diff, "generation",
+			    json_integer(c->live.instance.config.generation));
+	json_object_set_new(c->diff, "policy", json_string(c->path));
+	json_object_set_new(c->diff, "connections", json_integer(impacts->n_flows));
+	head = json_dumps(c->diff, JSON_COMPACT);
+	if (!head)
+		return error_set(error, ENOMEM, "out of memory");
+	printf("%.*s", (int)strlen(head) - 1, head);
+	free(head);
+	for (int kind = 0; kind < IMPACT_KINDS; kind++) {
+		printf(",\n\"%s\":[", kind_keys[kind]);
+		for (bool any = false; i < impacts->n && impacts->list[i].kind == kind; i++) {
+			json_t *object = impact_json(&impacts->list[i]);
+
+			fputs(any ? ",\n" : "\n", stdout);
+			json_dumpf(object, stdout, JSON_COMPACT);
+			json_decref(object);
+			any = true;
+		}
+		putchar(']');
+	}
+	puts("}");
+	return output_flush(stdout, error);
+}
+
+static int diff(struct comparison *c, struct error *error)
+{
+	int err = netlink_link_by_name(c->ifname, &c->link, error);
+
+	if (err)
+		return err;
+	err = live_open(c->link.ifindex, &c->live, error);
+	if (err)
+		return error_prefix(error, "%s", c->ifname);
+	err = compare(c, error);
+	if (!err)
+		err = c->json ? print_json(c, error) : print_text(c, error);
+	live_close(&c->live);
+	impacts_close(&c->impacts);
+	json_decref(c->diff);
+	for (int side = 0; side < 2; side++)
+		policy_free(c->policy[side]);
+	return err;
+}
+
+/**
+ * policy_command_diff() - shrike policy diff
+ */
+int policy_command_diff(const struct command *command, int argc, char **argv)
+{
+	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
+	struct comparison comparison = {.json = false};
+	char name[IF_NAMESIZE];
+	struct error error;
+	int option, err, ifindex;
+
+	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+		if (option == OPTION_HELP)
+			return command_help(command);
+		if (option == '?')
+			return command_unknown_option(command, argv);
+		comparison.json |= option == 'j';
+	}
+	if (argc - optind < 1 || argc - optind > 2)
+		return command_usage(command, "a policy file is needed");
+	comparison.ifname = name;
+	comparison.path = argv[argc - 1];
+	err = policy_command_interface(argc - optind == 2 ? argv[optind] : NULL, name, &ifindex,
+				       &error);
+	if (!err)
+		err = diff(&comparison, &error);
+	return err ? command_fail(&error) : EXIT_DONE;
+}

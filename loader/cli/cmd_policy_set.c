@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * shrike policy set: the content of named sets, while they are in force.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/output.h"
+#include "cli/cmd_policy.h"
+#include "dataplane/apply.h"
+#include "policy/sets.h"
+
+/* A change on its way through dataplane_apply(). */
+struct set_edit {
+	const struct sets_change *change;
+	struct sets_result result;
+};
+
+static const struct {
+	const char *word;
+	enum sets_operation operation;
+} operations[] = {
+	{"add", SETS_ADD},
+	{"del", SETS_DEL},
+	{"replace", SETS_REPLACE},
+};
+
+/* -ECANCELED: there is nothing to change. */
+static int edit(const struct live *live, char **text, size_t *len, void *arg, struct error *error)
+{
+	const char *path = live->instance.policy_path;
+	struct set_edit *edit = arg;
+	char *old, *changed;
+	size_t old_len, changed_len;
+	int err;
+
+	err = live_policy_text(live, &old, &old_len, error);
+	if (err)
+		return err;
+	err = sets_change(path, old, old_len, edit->change, &changed, &changed_len, &edit->result,
+			  error);
+	free(old);
+	if (err)
+		return err;
+	if (!edit->result.added && !edit->result.removed) {
+		free(changed);
+		return error_set(error, ECANCELED, "nothing to change");
+	}
+	*text = changed;
+	*len = changed_len;
+	return 0;
+}
+
+static int print(const char *ifname, const struct sets_change *change,
+		 const struct sets_result *result, bool json, struct error *error)
+{
+	if (json)
+		return output_json(
+			json_pack("{s:o,s:o,s:I,s:I,s:I,s:I}", "interface",
+				  output_json_text(ifname), "set", output_json_text(change->name),
+				  "added", (json_int_t)result->added, "removed",
+				  (json_int_t)result->removed, "unchanged",
+				  (json_int_t)result->unchanged, "prefixes", (json_int_t)result->n),
+			stdout, error);
+	printf("%s: set %s: %zu added, %zu removed, %zu now", ifname, change->name, result->added,
+	       result->removed, result->n);
+	if (result->unchanged)
+		printf(" (%zu were %s)", result->unchanged,
+		       change->operation == SETS_DEL ? "not in it" : "in it before");
+	putchar('\n');
+	return 0;
+}
+
+static int change_set(const char *given, const struct sets_change *change, bool json,
+		      struct error *error)
+{
+	struct set_edit arg = {.change = change};
+	char name[IF_NAMESIZE];
+	struct dataplane_request request = {
+		.ifname = name,
+		.edit = edit,
+		.edit_arg = &arg,
+		.caller = DATAPLANE_APPLY,
+		.warn = command_warn,
+	};
+	struct dataplane *dataplane = NULL;
+	int ifindex, err;
+
+	err = policy_command_interface(given, name, &ifindex, error);
+	if (!err)
+		err = dataplane_apply(&request, &dataplane, error);
+	if (err && err != -ECANCELED)
+		return err;
+	dataplane_free(dataplane);
+	return print(name, change, &arg.result, json, error);
+}
+
+/* The place of the word add, del or replace; -1: there is none. */
+static int find_operation(int argc, char **argv, int first, enum sets_operation *operation)
+{
+	for (int at = first + 1; at < argc && at <= first + 2; at++)
+		for (size_t i = 0; i < sizeof(operations) / sizeof(*operations); i++)
+			if (!strcmp(argv[at], operations[i].word)) {
+				*operation = operations[i].operation;
+				return at;
+			}
+	return -1;
+}
+
+static int read_prefixes(int argc, char **argv, int first, struct sets_change *change,
+			 struct error *error)
+{
+	size_t room = 0;
+	int err = 0;
+
+	for (int i = first; i < argc && !err; i++)
+		err = strcmp(argv[i], "-") ? sets_read_word(argv[i], change, &room, error)
+					   : sets_read_file(STDIN_FILENO, change, &room, error);
+	return err && !error->in_file ? error_prefix(error, "set %s", change->name) : err;
+}
+
+/**
+ * policy_command_set() - shrike policy set
+ */
+int policy_command_set(const struct command *command, int argc, char **argv)
+{
+	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
+	struct sets_change change = {.name = NULL};
+	struct error error;
+	bool json = false;
+	int option, at, err;
+
+	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+		if (option == OPTION_HELP)
+			return command_help(command);
+		if (option == '?')
+			return command_unknown_option(command, argv);
+		if (option == 'j')
+			json = true;
+		else
+			generation_verbose(true);
+	}
+	at = find_operation(argc, argv, optind, &change.operation);
+	if (at < 0)
+		return command_usage(command, "the name of a set and add, del or replace are "
+					      "needed");
+	if (at + 1 == argc && change.operation != SETS_REPLACE)
+		return command_usage(command, "no prefixes are given");
+	change.name = argv[at - 1];
+	err = read_prefixes(argc, argv, at + 1, &change, &error);
+	if (!err)
+		err = change_set(at == optind + 2 ? argv[optind] : NULL, &change, json, &error);
+	free(change.prefixes);
+	return err ? command_fail(&error) : EXIT_DONE;
+}

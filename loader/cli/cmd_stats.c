@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdio_ext.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/output.h"
+#include "cli/command.h"
+#include "cli/counters_print.h"
+#include "dataplane/attached.h"
+
+#define INTERVAL_MIN_S 0.01
+#define INTERVAL_MAX_S 86400
+#define NS_PER_S       1000000000ll
+
+static int run_stats(const struct command *command, int argc, char **argv);
+
+const struct command command_stats = {
+	.name = "stats",
+	.arguments = "[IFACE] [-n COUNT] [--interval SECONDS] [-j]",
+	.summary = "packets and bytes per second, by verdict and drop reason",
+	.details = "  -n, --count COUNT     end after so many intervals\n"
+		   "  --interval SECONDS    their length, from 0.01 to 86400; default 1\n"
+		   "  -j, --json            one object per interval and line\n"
+		   "\n"
+		   "Rates of each direction: packets seen, and what became of them. Reasons are\n"
+		   "listed that dropped a packet in the interval. Policies may change meanwhile.\n",
+	.run = run_stats,
+};
+
+/* One reading of the counters. */
+struct reading {
+	struct counters counters[DIR_MAX];
+	int64_t monotonic_ns;
+	int64_t realtime_ns;
+	uint32_t map_id; /* another one: other counters */
+	uint32_t generation;
+};
+
+struct stats {
+	char name[IF_NAMESIZE];
+	int ifindex;
+	int signal_fd;
+	int64_t interval_ns;
+	uint64_t limit; /* 0: none */
+	bool json;
+	bool colour;
+};
+
+static int parse_interval(const struct command *command, struct stats *stats)
+{
+	char *end;
+	double seconds = strtod(optarg, &end);
+
+	/* written so that a NaN is refused */
+	if (end == optarg || *end || !(seconds >= INTERVAL_MIN_S && seconds <= INTERVAL_MAX_S))
+		return command_usage(command, "interval %.32s: not from 0.01 to 86400 seconds",
+				     optarg);
+	stats->interval_ns = seconds * NS_PER_S + 0.5;
+	return -1;
+}
+
+/* Returns an exit status, or -1 to go on. */
+static int parse(const struct command *command, int argc, char **argv, struct stats *stats)
+{
+	enum { OPTION_INTERVAL = OPTION_HELP + 1 };
+	static const struct option options[] = {
+		{"count", required_argument, NULL, 'n'},
+		{"interval", required_argument, NULL, OPTION_INTERVAL},
+		COMMON_LONG_OPTIONS,
+		{},
+	};
+	int option, status = -1;
+
+	while (status < 0 && (option = getopt_long(argc, argv, "n:c:jv", options, NULL)) != -1) {
+		if (option == OPTION_HELP)
+			status = command_help(command);
+		else if (option == '?')
+			status = command_unknown_option(command, argv);
+		else if (option == OPTION_INTERVAL)
+			status = parse_interval(command, stats);
+		else if (option == 'n' || option == 'c') /* -c as of monitor */
+			status = command_parse_count(command, &stats->limit);
+		else
+			stats->json |= option == 'j';
+	}
+	if (status < 0 && argc - optind > 1)
+		status = command_usage(command, "unexpected argument '%s'", argv[optind + 1]);
+	return status;
+}
+
+/* Asks the kernel anew each time: the generation may be another one, or gone. */
+static int read_counters(const struct stats *stats, struct reading *reading, struct error *error)
+{
+	const struct map_entry *map;
+	struct live live;
+	int err = live_open(stats->ifindex, &live, error);
+
+	if (err == -ENODEV)
+		return error_set(error, ENODEV, "%s: the interface is gone", stats->name);
+	if (err)
+		return error_prefix(error, "%s", stats->name);
+	err = live_counters(&live.maps, reading->counters, error);
+	if (!err) {
+		map = map_set_find(&live.maps, "counters_v2");
+		reading->map_id = map->id;
+		reading->generation = live.instance.config.generation;
+		reading->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+		reading->realtime_ns = clock_ns(CLOCK_REALTIME);
+	}
+	live_close(&live);
+	return err;
+}
+
+/* What has grown since; counters of another map have grown from nothing. */
+static json_t *json_rates(const struct stats *stats, const struct reading *before,
+			  const struct reading *now)
+{
+	static const struct counters nothing;
+	double seconds = (double)(now->monotonic_ns - before->monotonic_ns) / NS_PER_S;
+	struct counters growth[DIR_MAX];
+	char time[OUTPUT_TIME_LEN];
+
+	for (int direction = 0; direction < DIR_MAX; direction++)
+		counters_since(now->map_id == before->map_id ? &before->counters[direction]
+							     : &nothing,
+			       &now->counters[direction], &growth[direction]);
+	return json_pack("{s:s,s:o,s:i,s:I,s:f,s:o,s:o}", "time",
+			 output_time(time, now->realtime_ns), "interface",
+			 output_json_text(stats->name), "ifindex", stats->ifindex, "generation",
+			 (json_int_t)now->generation, "seconds", seconds, "ingress",
+			 counters_json_rates(&growth[DIR_INGRESS], seconds), "egress",
+			 counters_json_rates(&growth[DIR_EGRESS], seconds));
+}
+
+static void print_rate(const char *time, const char *direction, const char *what,
+		       const json_t *rate, bool red)
+{
+	printf("%-24s  %-7s  %s%-24s%s %14.1f %16.1f\n", time, direction,
+	       output_colour_on(red, OUTPUT_RED), what, output_colour_off(red),
+	       json_number_value(json_object_get(rate, "packets_per_s")),
+	       json_number_value(json_object_get(rate, "bytes_per_s")));
+}
+
+static void print_direction(const json_t *rates, const char *direction, bool colour)
+{
+	static const char *const verdicts[] = {"seen", "pass", "forward", "drop"};
+	const char *time = json_string_value(json_object_get(rates, "time")), *reason;
+	const json_t *all = json_object_get(rates, direction);
+	json_t *rate;
+
+	for (size_t i = 0; i < sizeof(verdicts) / sizeof(*verdicts); i++)
+		print_rate(time, direction, verdicts[i], json_object_get(all, verdicts[i]), false);
+	json_object_foreach (json_object_get(all, "drop_reasons"), reason, rate) {
+		char what[64];
+
+		snprintf(what, sizeof(what), "  %s", reason);
+		print_rate(time, direction, what, rate, colour);
+	}
+}
+
+static int print(const struct stats *stats, json_t *rates, struct error *error)
+{
+	if (stats->json || !rates)
+		return output_json(rates, stdout, error);
+	print_direction(rates, "ingress", stats->colour);
+	print_direction(rates, "egress", stats->colour);
+	json_decref(rates);
+	return output_flush(stdout, error);
+}
+
+/* Returns 1 once nobody wants more: a signal has come, or the reader of a pipe has gone. */
+static int wait_until(const struct stats *stats, int64_t deadline_ns)
+{
+	struct pollfd fds[] = {
+		{.fd = stats->signal_fd, .events = POLLIN},
+		{.fd = STDOUT_FILENO}, /* POLLERR is told without being asked for */
+	};
+	int64_t left_ns;
+
+	while ((left_ns = deadline_ns - clock_ns(CLOCK_MONOTONIC)) > 0) {
+		struct timespec left = {left_ns / NS_PER_S, left_ns % NS_PER_S};
+
+		if (ppoll(fds, 2, &left, NULL) > 0 &&
+		    (fds[0].revents || (fds[1].revents & POLLERR)))
+			return 1;
+		if (fds[1].revents)
+			fds[1].fd = -1;
+	}
+	return 0;
+}
+
+static int print_title(const struct stats *stats, struct error *error)
+{
+	if (stats->json)
+		return 0;
+	printf("%-24s  %-7s  %-24s %14s %16s\n", "TIME", "WAY", "VERDICT", "PACKETS/S", "BYTES/S");
+	return output_flush(stdout, error);
+}
+
+static int loop(const struct stats *stats, struct error *error)
+{
+	struct reading readings[2];
+	int64_t deadline_ns;
+	int err = read_counters(stats, &readings[1], error);
+
+	if (!err)
+		err = print_title(stats, error);
+	deadline_ns = readings[1].monotonic_ns;
+	for (uint64_t n = 0; !err && (!stats->limit || n < stats->limit); n++) {
+		int64_t now_ns;
+
+		deadline_ns += stats->interval_ns;
+		if (wait_until(stats, deadline_ns))
+			break;
+		err = read_counters(stats, &readings[n % 2], error);
+		if (!err)
+			err = print(stats,
+				    json_rates(stats, &readings[(n + 1) % 2], &readings[n % 2]),
+				    error);
+		now_ns = clock_ns(CLOCK_MONOTONIC);
+		if (now_ns - deadline_ns >= stats->interval_ns) /* stopped or slept meanwhile */
+			deadline_ns = now_ns;
+	}
+	return err;
+}
+
+static int run_stats(const struct command *command, int argc, char **argv)
+{
+	struct stats stats = {.interval_ns = NS_PER_S, .signal_fd = -1};
+	int status = parse(command, argc, argv, &stats), err;
+	struct error error;
+
+	if (status >= 0)
+		return status;
+	stats.colour = output_wants_colour(stdout);
+	signal(SIGPIPE, SIG_IGN);
+	err = command_interface(argv[optind], stats.name, &stats.ifindex, &error);
+	if (!err)
+		err = command_signals(&stats.signal_fd, &error);
+	if (!err)
+		err = loop(&stats, &error);
+	if (err == -EPIPE) { /* the end that a reader makes, not a failure */
+		__fpurge(stdout);
+		clearerr(stdout);
+		err = 0;
+	}
+	if (stats.signal_fd >= 0)
+		close(stats.signal_fd);
+	return err ? command_fail(&error) : EXIT_DONE;
+}

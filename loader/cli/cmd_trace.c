@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "cli/command.h"
+
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/address.h"
+#include "base/output.h"
+#include "base/value.h"
+#include "dataplane/clone.h"
+#include "kernel/netlink.h"
+#include "packet/build.h"
+#include "packet/capture.h"
+#include "trace/explain.h"
+#include "trace/options.h"
+#include "trace/record_print.h"
+
+#define TRACE_ARGUMENTS                                                                            \
+	"SRC DST [-p PROTOCOL] [--sport PORT] [--dport PORT] [-i IFACE] [-j] [-v] | --pcap FILE"
+
+#define TRACE_DETAILS                                                                              \
+	"  SRC, DST              addresses, or 'self' for the interface's own\n"                   \
+	"  -p, --protocol NAME   tcp (the default), udp, icmp, or 0-255\n"                         \
+	"      --sport PORT      source port, else random from 49152-65535\n"                      \
+	"      --dport PORT      destination port, likewise\n"                                     \
+	"      --icmp-type N     else an echo request\n"                                           \
+	"      --icmp-code N     else 0\n"                                                         \
+	"      --syn --ack --fin --rst --psh --urg   TCP flags; none given: SYN\n"                 \
+	"      --pcap FILE       instead of SRC and DST: each packet of a capture\n"               \
+	"  -i, --interface IFACE the interface; else the only attached one, else wt0\n"            \
+	"  -j, --json            one object per packet and line\n"                                 \
+	"  -v, --verbose         for a denial, the nearest rules and why they do not match\n"      \
+	"\n"                                                                                       \
+	"The programs in force judge the packet in the kernel; nothing is sent, counted or\n"      \
+	"remembered.\n"
+
+#define LIVE_DETAILS                                                                               \
+	"  -i, --interface IFACE the interface; else the only attached one, else wt0\n"            \
+	"  -w, --write FILE      a capture (pcapng) with the verdicts as comments; '-': stdout\n"  \
+	"  -c, --count COUNT     end after so many packets\n"                                      \
+	"      --duration TIME   end after so long, such as 90s or 5m\n"                           \
+	"      --every N         only one in so many of those that match, on each CPU\n"           \
+	"      --snaplen BYTES   of each packet, at most (256)\n"                                  \
+	"  -j, --json            one object per packet and line\n"                                 \
+	"  -v, --verbose         below each packet, its stages\n"                                  \
+	"\n" TRACE_FILTER_HELP "\n"                                                                \
+	"The filter works in the kernel: packets that do not match cost next to nothing.\n"        \
+	"Packets that were lost are counted and reported on stderr.\n"
+
+static int run_trace(const struct command *command, int argc, char **argv);
+
+static const struct command family[] = {
+	{
+		.name = "in",
+		.arguments = TRACE_ARGUMENTS,
+		.summary = "what would become of a packet that arrives on the interface",
+		.details = TRACE_DETAILS,
+		.run = run_trace,
+	},
+	{
+		.name = "out",
+		.arguments = TRACE_ARGUMENTS,
+		.summary = "what would become of a packet that leaves by the interface",
+		.details = TRACE_DETAILS,
+		.run = run_trace,
+	},
+	{
+		.name = "live",
+		.arguments = "[FILTER] [-i IFACE] [-w FILE] [-c COUNT] [--duration TIME] [-j] [-v]",
+		.summary = "the packets that come and go, a line each",
+		.details = LIVE_DETAILS,
+		.run = command_run_trace_live,
+	},
+	{.name = NULL},
+};
+
+const struct command command_trace = {
+	.name = "trace",
+	.summary = "tell the way of a packet through the stages",
+	.family = family,
+};
+
+enum trace_option {
+	OPTION_SPORT = 0x200,
+	OPTION_DPORT,
+	OPTION_ICMP_TYPE,
+	OPTION_ICMP_CODE,
+	OPTION_PCAP,
+	OPTION_FLAG, /* and the bit of the flag */
+};
+
+struct request {
+	struct packet_spec spec;
+	uint8_t direction;
+	uint16_t protocol; /* 0-255 or PROTOCOL_ICMP */
+	const char *pcap;
+	const char *interface;
+	const char *end[2]; /* SRC, DST */
+	bool has_sport;
+	bool has_dport;
+	bool has_icmp;
+	bool has_flags;
+	bool json;
+	bool verbose;
+};
+
+static int parse_number(const char *what, const char *text, unsigned int max, unsigned int *value,
+			struct error *error)
+{
+	uint64_t number;
+	int err = number_parse(text, 0, max, &number, error);
+
+	if (err)
+		return error_prefix(error, "%s", what);
+	*value = number;
+	return 0;
+}
+
+static int set_option(struct request *request, int option, const char *argument,
+		      struct error *error)
+{
+	struct packet_spec *spec = &request->spec;
+	unsigned int value = 0;
+	int err = 0;
+
+	switch (option) {
+	case 'p':
+		err = protocol_parse(argument, &request->protocol, error);
+		if (err)
+			error_prefix(error, "protocol");
+		if (!err && request->protocol == PROTOCOL_ALL)
+			err = error_input(error, "protocol all: a packet has one");
+		break;
+	case 'i':
+		request->interface = argument;
+		break;
+	case OPTION_PCAP:
+		request->pcap = argument;
+		break;
+	case OPTION_SPORT:
+		err = parse_number("port", argument, UINT16_MAX, &value, error);
+		spec->sport = value;
+		request->has_sport = true;
+		break;
+	case OPTION_DPORT:
+		err = parse_number("port", argument, UINT16_MAX, &value, error);
+		spec->dport = value;
+		request->has_dport = true;
+		break;
+	case OPTION_ICMP_TYPE:
+		err = parse_number("ICMP type", argument, UINT8_MAX, &value, error);
+		spec->icmp_type = value;
+		request->has_icmp = true;
+		break;
+	case OPTION_ICMP_CODE:
+		err = parse_number("ICMP code", argument, UINT8_MAX, &value, error);
+		spec->icmp_code = value;
+		request->has_icmp = true;
+		break;
+	default:
+		if (!request->has_flags)
+			spec->tcp_flags = 0;
+		spec->tcp_flags |= 1 << (option - OPTION_FLAG);
+		request->has_flags = true;
+	}
+	return err;
+}
+
+/* What does not fit together; returns an exit status, or -1 to go on. */
+static int check(const struct command *command, const struct request *request)
+{
+	bool is_icmp = request->protocol == PROTOCOL_ICMP;
+	bool has_ports = request->protocol == IPPROTO_TCP || request->protocol == IPPROTO_UDP;
+
+	if (request->pcap && (request->end[0] || request->has_sport || request->has_dport ||
+			      request->has_icmp || request->has_flags))
+		return command_usage(command, "--pcap brings its own packets");
+	if (!request->pcap && !request->end[1])
+		return command_usage(command, "a source and a destination are needed");
+	if ((request->has_sport || request->has_dport) && !has_ports)
+		return command_usage(command, "only tcp and udp have ports");
+	if (request->has_icmp && !is_icmp)
+		return command_usage(command, "only icmp has an ICMP type and code");
+	if (request->has_flags && request->protocol != IPPROTO_TCP)
+		return command_usage(command, "only tcp has flags");
+	return -1;
+}
+
+/* Returns an exit status, or -1 to go on. */
+static int parse(const struct command *command, int argc, char **argv, struct request *request)
+{
+	static const struct option options[] = {
+		{"protocol", required_argument, NULL, 'p'},
+		{"interface", required_argument, NULL, 'i'},
+		{"sport", required_argument, NULL, OPTION_SPORT},
+		{"dport", required_argument, NULL, OPTION_DPORT},
+		{"icmp-type", required_argument, NULL, OPTION_ICMP_TYPE},
+		{"icmp-code", required_argument, NULL, OPTION_ICMP_CODE},
+		{"pcap", required_argument, NULL, OPTION_PCAP},
+		{"fin", no_argument, NULL, OPTION_FLAG + 0},
+		{"syn", no_argument, NULL, OPTION_FLAG + 1},
+		{"rst", no_argument, NULL, OPTION_FLAG + 2},
+		{"psh", no_argument, NULL, OPTION_FLAG + 3},
+		{"ack", no_argument, NULL, OPTION_FLAG + 4},
+		{"urg", no_argument, NULL, OPTION_FLAG + 5},
+		COMMON_LONG_OPTIONS,
+		{},
+	};
+	struct error error;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "p:i:jv", options, NULL)) != -1) {
+		if (option == OPTION_HELP)
+			return command_help(command);
+		if (option == '?')
+			return command_unknown_option(command, argv);
+		if (option == 'j')
+			request->json = true;
+		else if (option == 'v')
+			request->verbose = true;
+		else if (set_option(request, option, optarg, &error))
+			return command_fail(&error);
+	}
+	if (argc - optind > 2)
+		return command_usage(command, "unexpected argument '%s'", argv[optind + 2]);
+	for (int i = 0; i < argc - optind; i++)
+		request->end[i] = argv[optind + i];
+	return check(command, request);
+}
+
+/* The interface's own address of a family; 0: of the first it has. */
+static int own_address(int ifindex, uint8_t ip_version, union addr *addr, uint8_t *found,
+		       struct error *error)
+{
+	struct interface_address *list;
+	size_t n;
+	int err = netlink_read_addresses(&list, &n, error);
+
+	if (err)
+		return err;
+	err = -EADDRNOTAVAIL;
+	for (size_t i = 0; i < n && err; i++) {
+		bool link_local = list[i].ip_version == IP_VERSION_6 &&
+				  list[i].addr.bytes[0] == 0xfe &&
+				  (list[i].addr.bytes[1] & 0xc0) == 0x80;
+
+		if (list[i].ifindex != ifindex || link_local ||
+		    (ip_version && list[i].ip_version != ip_version))
+			continue;
+		*addr = list[i].addr;
+		*found = list[i].ip_version;
+		err = 0;
+	}
+	free(list);
+	if (!err)
+		return 0;
+	return error_input(error, "self: the interface has no %saddress",
+			   ip_version == IP_VERSION_4	? "IPv4 "
+			   : ip_version == IP_VERSION_6 ? "IPv6 "
+							: "");
+}
+
+static int set_addresses(struct request *request, int ifindex, struct error *error)
+{
+	union addr *addr[2] = {&request->spec.saddr, &request->spec.daddr};
+	uint8_t version[2] = {};
+	int err = 0;
+
+	for (int i = 0; i < 2 && !err; i++)
+		if (strcmp(request->end[i], "self") &&
+		    addr_parse(request->end[i], addr[i], &version[i], error))
+			err = error_prefix(error, "%s", i ? "destination" : "source");
+	for (int i = 0; i < 2 && !err; i++)
+		if (!version[i])
+			err = own_address(ifindex, version[!i], addr[i], &version[i], error);
+	if (err)
+		return err;
+	if (version[0] != version[1])
+		return error_input(error, "%s and %s: not of one family", request->end[0],
+				   request->end[1]);
+	request->spec.ip_version = version[0];
+	return 0;
+}
+
+static uint16_t random_port(void)
+{
+	uint16_t value = 0;
+
+	if (getrandom(&value, sizeof(value), 0) != sizeof(value))
+		value = 0;
+	return 49152 + value % (UINT16_MAX - 49152 + 1);
+}
+
+static void set_protocol(struct request *request)
+{
+	struct packet_spec *spec = &request->spec;
+
+	spec->l4_proto = request->protocol == PROTOCOL_ICMP ? packet_icmp_proto(spec->ip_version)
+							    : request->protocol;
+	if (!request->has_sport)
+		spec->sport = random_port();
+	if (!request->has_dport)
+		spec->dport = random_port();
+}
+
+/* Who is asked, and what the answers are printed with. */
+struct printer {
+	const struct request *request;
+	struct live live;
+	struct testrun testrun;
+	struct clone clone;
+	struct policy *policy; /* with -v */
+};
+
+/* The rule that decided about the last packet, NULL: none or a built-in one. */
+static const char *rule_id(const struct printer *printer)
+{
+	const struct rule_view *rule = clone_rule(&printer->clone, printer->testrun.event.rule);
+
+	return rule ? rule->rule.id : NULL;
+}
+
+static int print_json(const struct printer *printer, struct error *error)
+{
+	const struct trace_event *event = &printer->testrun.event;
+	json_t *json = story_json(event, rule_id(printer));
+
+	if (json && printer->policy)
+		json_object_set_new(json, "nearest", trace_explain(printer->policy, event));
+	return output_json(json, stdout, error);
+}
+
+static int print_text(const struct printer *printer, struct error *error)
+{
+	const struct trace_event *event = &printer->testrun.event;
+	const char *id = rule_id(printer);
+	char *text = story_text(event, id), *more = NULL;
+
+	if (text && printer->policy)
+		more = trace_explain_text(printer->policy, event, id);
+	if (text)
+		fputs(text, stdout);
+	if (more && *more)
+		printf("\n%s", more);
+	if (!text || (printer->policy && !more)) {
+		free(text);
+		return error_set(error, ENOMEM, "out of memory");
+	}
+	free(text);
+	free(more);
+	return 0;
+}
+
+static int trace_one(struct printer *printer, const struct testrun_packet *packet,
+		     struct error *error)
+{
+	int err = clone_ask(&printer->clone, &printer->testrun, packet, error);
+
+	if (err)
+		return err;
+	return printer->request->json ? print_json(printer, error) : print_text(printer, error);
+}
+
+static int trace_capture(struct printer *printer, struct error *error)
+{
+	struct capture_packet packet;
+	struct capture *capture;
+	int err = capture_open(printer->request->pcap, &capture, error);
+
+	if (err)
+		return err;
+	while ((err = capture_next(capture, &packet, error)) == 1) {
+		struct testrun_packet given = {
+			.bytes = packet.bytes,
+			.len = packet.len,
+			.captured = packet.captured,
+			.ethertype = packet.ethertype,
+			.direction = printer->request->direction,
+		};
+
+		err = trace_one(printer, &given, error);
+		if (err)
+			break;
+	}
+	capture_close(capture);
+	return err;
+}
+
+static int trace_spec(struct printer *printer, struct error *error)
+{
+	const struct packet_spec *spec = &printer->request->spec;
+	uint8_t bytes[TESTRUN_FRAME_MAX];
+	struct testrun_packet packet = {
+		.bytes = bytes,
+		.ethertype = spec->ip_version == IP_VERSION_4 ? ETH_P_IP : ETH_P_IPV6,
+		.direction = printer->request->direction,
+	};
+	size_t len;
+	int err = packet_build(spec, bytes, sizeof(bytes), &len, error);
+
+	if (err)
+		return err;
+	packet.len = packet.captured = len;
+	return trace_one(printer, &packet, error);
+}
+
+static int load_policy(const struct live *live, struct policy **policy, struct error *error)
+{
+	char *text;
+	size_t len;
+	int err = live_policy_text(live, &text, &len, error);
+
+	if (err)
+		return err;
+	err = policy_parse(live->instance.policy_path, text, len, policy, error);
+	free(text);
+	return err;
+}
+
+static int open_printer(struct printer *printer, int ifindex, struct error *error)
+{
+	int err = live_open(ifindex, &printer->live, error);
+
+	if (!err)
+		err = testrun_begin(&printer->testrun, error);
+	if (!err)
+		err = clone_open_live(&printer->live, &printer->testrun, &printer->clone, error);
+	return err;
+}
+
+static void close_printer(struct printer *printer)
+{
+	policy_free(printer->policy);
+	clone_close(&printer->clone);
+	testrun_end(&printer->testrun);
+	live_close(&printer->live);
+}
+
+static int trace(struct request *request, struct error *error)
+{
+	struct printer printer = {.request = request};
+	char name[IF_NAMESIZE];
+	int ifindex, err;
+
+	err = command_interface(request->interface, name, &ifindex, error);
+	if (!err && !request->pcap) {
+		err = set_addresses(request, ifindex, error);
+		set_protocol(request);
+	}
+	if (err)
+		return err;
+	err = open_printer(&printer, ifindex, error);
+	if (err)
+		error_prefix(error, "%s", name);
+	if (!err && request->verbose)
+		err = load_policy(&printer.live, &printer.policy, error);
+	if (!err)
+		err = request->pcap ? trace_capture(&printer, error) : trace_spec(&printer, error);
+	close_printer(&printer);
+	return err;
+}
+
+static int run_trace(const struct command *command, int argc, char **argv)
+{
+	struct request request = {
+		.direction = !strcmp(command->name, "out") ? DIR_EGRESS : DIR_INGRESS,
+		.protocol = IPPROTO_TCP,
+	};
+	struct error error;
+	int status;
+
+	packet_spec_init(&request.spec);
+	status = parse(command, argc, argv, &request);
+	if (status >= 0)
+		return status;
+	return trace(&request, &error) ? command_fail(&error) : EXIT_DONE;
+}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/output.h"
+#include "base/value.h"
+#include "base/version.h"
+#include "cli/command.h"
+#include "conntrack/event_print.h"
+#include "dataplane/rule_names.h"
+#include "packet/pcapng.h"
+#include "trace/live.h"
+#include "trace/options.h"
+#include "trace/record_print.h"
+
+#define READ_PERIOD_MS 100 /* a record waits so long at most */
+#define LOOK_PERIOD_NS 1000000000ull
+#define SNAP_DEFAULT   256
+#define COMMENT_MAX    4096
+#define OUTPUT_BYTES   (1 << 20)
+
+enum live_option {
+	OPTION_DURATION = 0x200,
+	OPTION_SNAPLEN,
+	OPTION_EVERY,
+};
+
+struct session {
+	struct trace_options filter;
+	struct trace_live_spec spec;
+	struct trace_live *trace;
+	struct rule_names rules;
+	const char *interface;
+	const char *path; /* of the capture to write, NULL: none */
+	FILE *out;	  /* the capture, or standard output */
+	char name[IF_NAMESIZE];
+	uint64_t offset_ns;
+	uint64_t shown;
+	uint64_t limit;	  /* packets, 0: none */
+	uint64_t end_ns;  /* CLOCK_MONOTONIC, 0: none */
+	uint64_t look_ns; /* when to look whether the policy has changed */
+	uint64_t lost;	  /* reported so far */
+	uint64_t duration_ns;
+	uint32_t every;
+	int signal_fd;
+	bool json;
+	bool verbose;
+	bool unread; /* the reader of the output has gone */
+};
+
+static int set_option(struct session *session, int option, const char *argument,
+		      struct error *error)
+{
+	uint64_t number = 0;
+	int err;
+
+	switch (option) {
+	case 'c':
+		err = number_parse(argument, 1, UINT64_MAX, &session->limit, error);
+		return err ? error_prefix(error, "count") : 0;
+	case OPTION_DURATION:
+		err = duration_parse(argument, &session->duration_ns, error);
+		return err ? error_prefix(error, "duration") : 0;
+	case OPTION_SNAPLEN:
+		err = number_parse(argument, 0, TRACE_SNAP_MAX, &number, error);
+		session->spec.snap_len = number;
+		return err ? error_prefix(error, "snaplen") : 0;
+	case OPTION_EVERY:
+		err = number_parse(argument, 1, UINT32_MAX, &number, error);
+		session->every = number;
+		return err ? error_prefix(error, "every") : 0;
+	case 'i':
+		session->interface = argument;
+		return 0;
+	case 'w':
+		session->path = argument;
+		return 0;
+	case 'j':
+		session->json = true;
+		return 0;
+	case 'v':
+		session->verbose = true;
+		return 0;
+	}
+	return trace_options_take(&session->filter, option, argument, error);
+}
+
+/* Returns an exit status, or -1 to go on. */
+static int parse(const struct command *command, int argc, char **argv, struct session *session)
+{
+	static const struct option options[] = {
+		{"interface", required_argument, NULL, 'i'},
+		{"write", required_argument, NULL, 'w'},
+		{"count", required_argument, NULL, 'c'},
+		{"duration", required_argument, NULL, OPTION_DURATION},
+		{"snaplen", required_argument, NULL, OPTION_SNAPLEN},
+		{"every", required_argument, NULL, OPTION_EVERY},
+		TRACE_FILTER_LONG_OPTIONS,
+		COMMON_LONG_OPTIONS,
+		{},
+	};
+	struct error error;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "i:w:c:jv" FILTER_SHORT_OPTIONS, options, NULL)) !=
+	       -1) {
+		if (option == OPTION_HELP)
+			return command_help(command);
+		if (option == '?')
+			return command_unknown_option(command, argv);
+		if (set_option(session, option, optarg, &error))
+			return command_fail(&error);
+	}
+	if (argc > optind)
+		return command_usage(command, "unexpected argument '%s'", argv[optind]);
+	if (session->path && session->json)
+		return command_usage(command, "-j and -w exclude each other");
+	return -1;
+}
+
+/* "verdict=drop reason=peer_acl_denied rule=ssh state=...", with -v also the stages. */
+static const char *comment_of(const struct session *session, const struct trace_event *event,
+			      const char *rule_id, char text[COMMENT_MAX])
+{
+	FILE *stages;
+	int len;
+
+	len = snprintf(text, COMMENT_MAX, "verdict=%s reason=%s%s%s%s%s",
+		       story_verdict_name(event->verdict), story_reason_name(event->reason),
+		       rule_id ? " rule=" : "", rule_id ? rule_id : "",
+		       event->flow_state ? " state=" : "",
+		       event->flow_state ? flow_state_name(event->flow_state) : "");
+	stages = session->verbose ? fmemopen(text + len, COMMENT_MAX - len, "w") : NULL;
+	if (!stages)
+		return text;
+	fputc('\n', stages);
+	story_write_stages(event, rule_id, "", stages);
+	fclose(stages);
+	*strrchr(text, '\n') = '\0';
+	return text;
+}
+
+static void write_packet(struct session *session, const struct trace_record *record,
+			 const char *rule_id)
+{
+	const struct trace_event *event = &record->event;
+	char comment[COMMENT_MAX];
+	const struct pcapng_packet packet = {
+		.time_ns = event->time_ns + session->offset_ns,
+		.bytes = record->frame,
+		.captured = event->frame_len,
+		.len = event->wire_len,
+		.inbound = event->direction == DIR_INGRESS,
+		.comment = comment_of(session, event, rule_id, comment),
+	};
+
+	pcapng_packet(session->out, &packet);
+}
+
+static void print_text(struct session *session, const struct trace_event *event,
+		       const char *rule_id)
+{
+	char time[OUTPUT_TIME_LEN];
+
+	fprintf(session->out, "%s ", output_time(time, event->time_ns + session->offset_ns));
+	story_write_line(event, rule_id, session->out);
+	fputc('\n', session->out);
+	if (session->verbose)
+		story_write_stages(event, rule_id, "    ", session->out);
+}
+
+static int print_json(struct session *session, const struct trace_event *event, const char *rule_id)
+{
+	json_t *json = story_json(event, rule_id);
+	char time[OUTPUT_TIME_LEN];
+	int failed;
+
+	if (!json)
+		return -ENOMEM;
+	json_object_set_new(json, "time",
+			    json_string(output_time(time, event->time_ns + session->offset_ns)));
+	if (event->flow_state)
+		json_object_set_new(json, "state", json_string(flow_state_name(event->flow_state)));
+	failed = json_dumpf(json, session->out, STORY_JSON_FLAGS) && !ferror(session->out);
+	json_decref(json);
+	fputc('\n', session->out);
+	return failed ? -ENOMEM : 0;
+}
+
+static bool is_over(const struct session *session)
+{
+	return session->limit && session->shown >= session->limit;
+}
+
+static int told(void *arg, const struct trace_record *record)
+{
+	const struct trace_event *event = &record->event;
+	struct session *session = arg;
+	const char *rule_id = rule_names_find(&session->rules, event->rule);
+
+	if (is_over(session))
+		return 0;
+	session->shown++;
+	if (session->path) {
+		write_packet(session, record, rule_id);
+		return 0;
+	}
+	if (session->json)
+		return print_json(session, event, rule_id);
+	print_text(session, event, rule_id);
+	return 0;
+}
+
+static void report_losses(struct session *session)
+{
+	struct trace_stats stats;
+
+	trace_live_stats(session->trace, &stats);
+	if (stats.lost > session->lost)
+		fprintf(stderr, "shrike: %llu packets lost: more than can be written\n",
+			(unsigned long long)(stats.lost - session->lost));
+	session->lost = stats.lost;
+}
+
+static int look(struct session *session, struct error *error)
+{
+	bool changed;
+	int err = trace_live_follow(session->trace, &changed, error);
+
+	if (err)
+		return error_prefix(error, "%s", session->name);
+	report_losses(session);
+	return changed ? rule_names_read(&session->rules, &trace_live_live(session->trace)->maps,
+					 error)
+		       : 0;
+}
+
+/* Read, hand over, and once a second look around. */
+static int step(struct session *session, struct error *error)
+{
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+	int err = trace_live_read(session->trace, error);
+
+	if (err == -ENOMEM)
+		return error_set(error, ENOMEM, "out of memory");
+	if (!err)
+		err = output_flush(session->out, error);
+	if (!err && now_ns >= session->look_ns) {
+		session->look_ns = now_ns + LOOK_PERIOD_NS;
+		err = look(session, error);
+	}
+	return err;
+}
+
+/* Until there is something to do; sets @over when told to end, or when nobody reads any more. */
+static int wait(struct session *session, bool *over, struct error *error)
+{
+	struct pollfd fds[] = {
+		{.fd = trace_live_fd(session->trace), .events = POLLIN},
+		{.fd = session->signal_fd, .events = POLLIN},
+		{.fd = fileno(session->out)}, /* errors are told without being asked for */
+	};
+
+	if (poll(fds, 3, READ_PERIOD_MS) < 0 && errno != EINTR)
+		return error_set(error, errno, "cannot wait for packets: %s", strerror(errno));
+	session->unread = fds[2].revents;
+	*over = fds[1].revents || session->unread;
+	return 0;
+}
+
+static int loop(struct session *session, struct error *error)
+{
+	bool over = false;
+	int err = 0;
+
+	if (session->duration_ns)
+		session->end_ns = clock_ns(CLOCK_MONOTONIC) + session->duration_ns;
+	session->look_ns = clock_ns(CLOCK_MONOTONIC) + LOOK_PERIOD_NS;
+	while (!err && !over && !is_over(session)) {
+		if (session->end_ns && clock_ns(CLOCK_MONOTONIC) >= session->end_ns)
+			over = true;
+		else
+			err = wait(session, &over, error);
+		if (!err && !session->unread)
+			err = step(session, error);
+	}
+	return err;
+}
+
+static int open_output(struct session *session, struct error *error)
+{
+	const struct instance *instance = &trace_live_live(session->trace)->instance;
+
+	if (!session->path)
+		return 0;
+	if (strcmp(session->path, "-")) {
+		session->out = fopen(session->path, "we");
+		if (!session->out)
+			return error_set(error, errno, "%s: %s", session->path, strerror(errno));
+	}
+	setvbuf(session->out, NULL, _IOFBF, OUTPUT_BYTES);
+	pcapng_begin(session->out, "shrike " SHRIKE_VERSION, session->name,
+		     instance->config.l2_len ? PCAPNG_LINK_ETHERNET : PCAPNG_LINK_RAW,
+		     session->spec.snap_len);
+	return output_flush(session->out, error);
+}
+
+/* The rule of the filter has to be known before the kernel gets the filter. */
+static int read_rules(struct session *session, struct error *error)
+{
+	struct filter *filter = &session->filter.one;
+	struct live live;
+	int err = live_open(session->spec.ifindex, &live, error);
+
+	if (err)
+		return error_prefix(error, "%s", session->name);
+	err = rule_names_read(&session->rules, &live.maps, error);
+	live_close(&live);
+	if (err || !filter->rule_id[0])
+		return err;
+	filter->rule = rule_names_number(&session->rules, filter->rule_id);
+	return filter->rule != RULE_NONE
+		       ? 0
+		       : error_input(error, "rule %s: none in force has this id", filter->rule_id);
+}
+
+static int prepare(struct session *session, struct error *error)
+{
+	int err;
+
+	err = command_interface(session->interface, session->name, &session->spec.ifindex, error);
+	if (!err)
+		err = read_rules(session, error);
+	if (!err)
+		err = command_signals(&session->signal_fd, error);
+	if (err)
+		return err;
+	signal(SIGPIPE, SIG_IGN); /* a reader that goes away must not take us with it */
+	session->spec.ifname = session->name;
+	session->spec.told = told;
+	session->spec.arg = session;
+	session->offset_ns = flow_clock_offset_ns();
+	trace_options_filter(&session->filter, session->every, &session->spec.filter);
+	err = trace_live_open(&session->spec, &session->trace, error);
+	if (err)
+		return error_prefix(error, "%s", session->name);
+	return open_output(session, error);
+}
+
+/* What came of it, on stderr: standard output may be a capture. */
+static int sum_up(struct session *session, struct error *error)
+{
+	struct trace_stats stats;
+
+	trace_live_stats(session->trace, &stats);
+	if (session->path && !session->unread)
+		pcapng_statistics(session->out, clock_ns(CLOCK_MONOTONIC) + session->offset_ns,
+				  stats.told, stats.lost);
+	fprintf(stderr, "shrike: %llu packets traced, %llu matched, %llu lost\n",
+		(unsigned long long)session->shown, (unsigned long long)stats.matched,
+		(unsigned long long)stats.lost);
+	return session->unread ? 0 : output_flush(session->out, error);
+}
+
+static int trace(struct session *session, struct error *error)
+{
+	struct error ignored;
+	int err = prepare(session, error), closed;
+
+	if (!err)
+		err = loop(session, error);
+	if (session->trace) {
+		if (!err)
+			err = sum_up(session, error);
+		closed = trace_live_close(session->trace, err ? &ignored : error);
+		err = err ? err : closed;
+	}
+	if (session->out && session->out != stdout)
+		fclose(session->out);
+	if (session->signal_fd >= 0)
+		close(session->signal_fd);
+	rule_names_free(&session->rules);
+	return err;
+}
+
+/**
+ * command_run_trace_live() - `trace live`
+ */
+int command_run_trace_live(const struct command *command, int argc, char **argv)
+{
+	struct session session = {
+		.spec.snap_len = SNAP_DEFAULT,
+		.out = stdout,
+		.every = 1,
+		.signal_fd = -1,
+	};
+	struct error error;
+	int status;
+
+	trace_options_init(&session.filter);
+	status = parse(command, argc, argv, &session);
+	if (status >= 0)
+		return status;
+	return trace(&session, &error) ? command_fail(&error) : EXIT_DONE;
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "cli/command.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/value.h"
+#include "dataplane/attached.h"
+#include "kernel/netlink.h"
+#include "kernel/pin_path.h"
+#include "trace/live.h"
+
+#define COMMAND_COLUMN 12
+
+static char current_path[64] = "shrike"; /* the words that led to the command */
+
+static void list(const struct command *family, FILE *file)
+{
+	fprintf(file, "usage: %s COMMAND ...\n\n", current_path);
+	for (; family->name; family++)
+		fprintf(file, "  %-*s %s\n", COMMAND_COLUMN, family->name, family->summary);
+	fprintf(file, "\n'%s COMMAND --help' tells more.\n", current_path);
+}
+
+/**
+ * command_dispatch() - Run the command that the arguments name
+ * @family: the commands to choose from
+ * @argc, @argv: with the word before the command's first
+ *
+ * Return: exit status.
+ */
+int command_dispatch(const struct command *family, int argc, char **argv)
+{
+	if (argc < 2) {
+		list(family, stderr);
+		return EXIT_INVALID;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		list(family, stdout);
+		return EXIT_DONE;
+	}
+	for (const struct command *command = family; command->name; command++) {
+		size_t len = strlen(current_path);
+
+		if (strcmp(argv[1], command->name) &&
+		    (strcmp(argv[1], "--version") || strcmp(command->name, "version")))
+			continue;
+		snprintf(current_path + len, sizeof(current_path) - len, " %s", command->name);
+		opterr = 0;
+		if (command->family)
+			return command_dispatch(command->family, argc - 1, argv + 1);
+		return command->run(command, argc - 1, argv + 1);
+	}
+	fprintf(stderr, "shrike: %s: unknown command; '%s --help' lists them\n", argv[1],
+		current_path);
+	return EXIT_INVALID;
+}
+
+/**
+ * command_help() - Print the help of a command
+ */
+int command_help(const struct command *command)
+{
+	printf("usage: %s %s\n\n%s\n", current_path, command->arguments, command->summary);
+	if (command->details)
+		printf("\n%s", command->details);
+	return EXIT_DONE;
+}
+
+/**
+ * command_usage() - Say what is wrong with the arguments
+ *
+ * Return: EXIT_INVALID.
+ */
+int command_usage(const struct command *command, const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "shrike: %s: ", command->name);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fprintf(stderr, "; usage: %s %s\n", current_path, command->arguments);
+	return EXIT_INVALID;
+}
+
+/**
+ * command_unknown_option() - getopt_long() has returned '?'
+ */
+int command_unknown_option(const struct command *command, char **argv)
+{
+	if (optopt && optopt < 0x80)
+		return command_usage(command, "option '-%c' is unknown or lacks its value", optopt);
+	return command_usage(command, "option '%s' is unknown or lacks its value",
+			     argv[optind - 1]);
+}
+
+/**
+ * command_parse_json() - Read the arguments of a command that knows no option but -j
+ * @command: the command
+ * @argc, @argv: its arguments
+ * @max_arguments: how many it takes besides; they begin at argv[optind]
+ * @json: set if -j was given
+ *
+ * Return: -1 to go on, or the exit status.
+ */
+int command_parse_json(const struct command *command, int argc, char **argv, int max_arguments,
+		       bool *json)
+{
+	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+		if (option == OPTION_HELP)
+			return command_help(command);
+		if (option == '?')
+			return command_unknown_option(command, argv);
+		*json |= option == 'j';
+	}
+	if (argc - optind > max_arguments)
+		return command_usage(command, "unexpected argument '%s'",
+				     argv[optind + max_arguments]);
+	return -1;
+}
+
+/**
+ * command_parse_count() - Read the value of -c or -n, after how many of something to end
+ * @command: the command
+ * @count: becomes the number
+ *
+ * Return: -1 to go on, or the exit status.
+ */
+int command_parse_count(const struct command *command, uint64_t *count)
+{
+	struct error ignored;
+
+	if (number_parse(optarg, 1, INT64_MAX, count, &ignored))
+		return command_usage(command, "count %.32s: not a number above 0", optarg);
+	return -1;
+}
+
+/**
+ * command_fail() - Say on one line of stderr what went wrong
+ *
+ * Return: the exit status that belongs to it.
+ */
+int command_fail(const struct error *error)
+{
+	bool rights = error->code == EPERM || error->code == EACCES;
+
+	fprintf(stderr, "%s%s%s\n", error->in_file ? "" : "shrike: ", error->text,
+		rights && geteuid() ? ": be root" : "");
+	return error->invalid_input ? EXIT_INVALID : EXIT_FAILED;
+}
+
+/**
+ * command_warn() - Say on one line of stderr what was not understood; a warn_fn
+ */
+void command_warn(const char *text, void *unused)
+{
+	(void)unused;
+	fprintf(stderr, "shrike: warning: %s\n", text);
+}
+
+/**
+ * command_attached() - The interfaces of the namespace that shrike is attached to
+ * @ifindexes: becomes an array, to be freed by the caller
+ * @n: becomes its length
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int command_attached(int **ifindexes, size_t *n, struct error *error)
+{
+	struct if_nameindex *all = if_nameindex(), *link;
+	size_t count = 0, found = 0;
+	int *list, err = 0;
+
+	if (!all)
+		return error_set(error, errno, "cannot list interfaces: %s", strerror(errno));
+	for (link = all; link->if_index; link++)
+		count++;
+	list = calloc(count + 1, sizeof(*list));
+	if (!list)
+		err = error_set(error, ENOMEM, "out of memory");
+	for (link = all; link->if_index && !err; link++) {
+		struct hook_state hooks[HOOK_POINTS];
+
+		err = hooks_query(link->if_index, hooks, error);
+		if (!err && live_is_ours(hooks))
+			list[found++] = link->if_index;
+		if (err == -ENODEV) /* it has gone since it was listed */
+			err = 0;
+	}
+	if_freenameindex(all);
+	if (err) {
+		free(list);
+		return err;
+	}
+	*ifindexes = list;
+	*n = found;
+	return 0;
+}
+
+/* A live trace whose tracer was killed is ended by whoever comes by first. */
+static void end_orphaned_trace(const char *name, int ifindex)
+{
+	struct error ignored;
+	struct live live;
+
+	if (live_open(ifindex, &live, &ignored))
+		return;
+	if (trace_live_is_on(&live.maps))
+		trace_live_recover(name, ifindex, &ignored);
+	live_close(&live);
+}
+
+/**
+ * command_interface() - The interface that is meant
+ * @given: its name, NULL: the only attached one, else wt0
+ * @name: becomes its name
+ * @ifindex: becomes its index; NULL: not asked for, and it need not exist
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int command_interface(const char *given, char name[IF_NAMESIZE], int *ifindex, struct error *error)
+{
+	struct link_info link;
+	int *attached, err;
+	size_t n;
+
+	if (given) {
+		err = path_check_name(given, error);
+		if (err)
+			return err;
+	}
+	snprintf(name, IF_NAMESIZE, "%s", given ? given : "wt0");
+	if (!given) {
+		err = command_attached(&attached, &n, error);
+		if (err)
+			return err;
+		if (n == 1)
+			if_indextoname(attached[0], name);
+		free(attached);
+	}
+	if (!ifindex)
+		return 0;
+	err = netlink_link_by_name(name, &link, error);
+	if (err)
+		return err;
+	end_orphaned_trace(name, link.ifindex);
+	*ifindex = link.ifindex;
+	return 0;
+}
+
+/**
+ * command_signals() - Be told of the signals that end a command instead of being ended by them
+ * @fd: becomes a descriptor that is readable once SIGINT, SIGTERM or SIGHUP has come
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int command_signals(int *fd, struct error *error)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	*fd = signalfd(-1, &signals, SFD_CLOEXEC);
+	return *fd < 0 ? error_set(error, errno, "cannot wait for signals: %s", strerror(errno))
+		       : 0;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The commands, and what they share: usage, errors, the interface that is meant.
+ */
+#ifndef SHRIKE_CLI_COMMAND_H
+#define SHRIKE_CLI_COMMAND_H
+
+#include <getopt.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum exit_status {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,  /* it could not be done */
+	EXIT_INVALID = 2, /* usage or invalid input */
+};
+
+/*
+ * struct command - one command, or one subcommand of a family
+ * @name: the word
+ * @arguments: what follows it, for the usage line
+ * @summary: what it does, for the list of commands
+ * @details: the rest of --help; ends with a newline, NULL: none
+ * @run: called with argv[0] being the word; NULL for a family
+ * @family: its subcommands, ended by one without a name
+ */
+struct command {
+	const char *name;
+	const char *arguments;
+	const char *summary;
+	const char *details;
+	int (*run)(const struct command *command, int argc, char **argv);
+	const struct command *family;
+};
+
+extern const struct command command_attach, command_detach, command_run, command_status,
+	command_policy, command_conntrack, command_trace, command_simulate, command_doctor,
+	command_monitor, command_stats, command_version;
+
+int command_run_trace_live(const struct command *command, int argc, char **argv);
+int command_run_watch(const struct command *command, int argc, char **argv);
+
+int command_dispatch(const struct command *family, int argc, char **argv);
+int command_help(const struct command *command);
+int command_usage(const struct command *command, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+int command_parse_json(const struct command *command, int argc, char **argv, int max_arguments,
+		       bool *json);
+int command_parse_count(const struct command *command, uint64_t *count);
+int command_unknown_option(const struct command *command, char **argv);
+int command_fail(const struct error *error);
+void command_warn(const char *text, void *unused);
+int command_interface(const char *given, char name[IF_NAMESIZE], int *ifindex, struct error *error);
+int command_signals(int *fd, struct error *error);
+int command_attached(int **ifindexes, size_t *n, struct error *error);
+
+/* For getopt_long(), which every command calls with POSIXLY_CORRECT off and opterr 0. */
+enum common_option {
+	OPTION_HELP = 0x100,
+};
+
+/* clang-format off */
+#define COMMON_LONG_OPTIONS                                                                        \
+	{"help", no_argument, NULL, OPTION_HELP},                                                  \
+	{"json", no_argument, NULL, 'j'},                                                          \
+	{"verbose", no_argument, NULL, 'v'}
+/* clang-format on */
+
+#endif /* SHRIKE_CLI_COMMAND_H */

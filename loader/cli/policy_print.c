@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The policy in force for people and for programs.  Text is made from the same JSON values that
+ * -j prints, so that the two cannot differ.
+ */
+#include "cli/policy_print.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/output.h"
+#include "dataplane/confirm.h"
+#include "policy/icmp_type.h"
+
+static json_t *json_prefixes(const struct policy *policy, const struct address_match *match)
+{
+	json_t *list = json_array();
+	char text[PREFIX_TEXT_MAX];
+
+	if (match->any)
+		json_array_append_new(list, json_string("any"));
+	for (size_t i = 0; i < match->n_prefixes; i++)
+		json_array_append_new(
+			list, json_string(prefix_format(&match->prefixes[i], text, sizeof(text))));
+	for (size_t i = 0; i < match->n_sets; i++)
+		json_array_append_new(list,
+				      json_sprintf("set:%s", policy->sets[match->sets[i]].name));
+	if (match->groups & GROUP_BROADCAST)
+		json_array_append_new(list, json_string("broadcast"));
+	if (match->groups & GROUP_MULTICAST)
+		json_array_append_new(list, json_string("multicast"));
+	return list;
+}
+
+static json_t *json_ports(const struct port_range *ranges, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		if (ranges[i].first == ranges[i].last)
+			json_array_append_new(list, json_integer(ranges[i].first));
+		else
+			json_array_append_new(
+				list, json_sprintf("%u-%u", ranges[i].first, ranges[i].last));
+	return list;
+}
+
+static json_t *json_icmp_types(const struct policy_rule *rule)
+{
+	json_t *list = json_array();
+	char text[ICMP_TYPE_TEXT_MAX];
+
+	for (size_t i = 0; i < rule->n_icmp_types; i++)
+		json_array_append_new(list, json_string(icmp_type_format(&rule->icmp_types[i], text,
+									 sizeof(text))));
+	return list;
+}
+
+static json_t *json_protocol(uint16_t protocol)
+{
+	switch (protocol) {
+	case PROTOCOL_ALL:
+		return json_string("all");
+	case PROTOCOL_ICMP:
+		return json_string("icmp");
+	case 6:
+		return json_string("tcp");
+	case 17:
+		return json_string("udp");
+	default:
+		return json_integer(protocol);
+	}
+}
+
+static double age_s(uint64_t then_ns)
+{
+	return (double)((int64_t)(clock_kernel_ns(CLOCK_MONOTONIC) - then_ns) / 1000000) / 1000;
+}
+
+/**
+ * policy_rule_json() - A rule as -j prints it, without hits
+ * @policy: it is part of
+ * @rule: the rule
+ * @acl: its ACL
+ *
+ * Return: a new object, NULL if memory is out.
+ */
+json_t *policy_rule_json(const struct policy *policy, const struct policy_rule *rule, enum acl acl)
+{
+	json_t *object = json_pack("{s:s,s:s,s:o}", "id", rule->id, "action",
+				   rule->allow ? "allow" : "deny", "source",
+				   json_prefixes(policy, &rule->source));
+
+	if (acl == ACL_ROUTE || !rule->destination.any || rule->destination.groups)
+		json_object_set_new(object, "destination",
+				    json_prefixes(policy, &rule->destination));
+	json_object_set_new(object, "protocol", json_protocol(rule->protocol));
+	if (rule->n_source_ports)
+		json_object_set_new(object, "source_ports",
+				    json_ports(rule->source_ports, rule->n_source_ports));
+	if (rule->n_destination_ports)
+		json_object_set_new(object, "destination_ports",
+				    json_ports(rule->destination_ports, rule->n_destination_ports));
+	if (rule->n_icmp_types)
+		json_object_set_new(object, "icmp_types", json_icmp_types(rule));
+	return object;
+}
+
+static json_t *json_rule(const struct policy *policy, const struct policy_rule *rule, enum acl acl,
+			 const struct rule *hits)
+{
+	json_t *object = policy_rule_json(policy, rule, acl);
+
+	json_object_set_new(object, "packets", json_integer(hits ? hits->packets : 0));
+	json_object_set_new(object, "bytes", json_integer(hits ? hits->bytes : 0));
+	json_object_set_new(object, "last_hit_s",
+			    hits && hits->last_hit_ns ? json_real(age_s(hits->last_hit_ns))
+						      : json_null());
+	return object;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	const struct rule_view *x = a, *y = b;
+
+	return strcmp(x->rule.id, y->rule.id);
+}
+
+static json_t *json_acl(const struct policy *policy, enum acl acl, const struct rule_view *by_id,
+			size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < policy->acl[acl].n_rules; i++) {
+		const struct policy_rule *rule = &policy->acl[acl].rules[i];
+		struct rule_view key = {};
+		const struct rule_view *found;
+
+		strncpy(key.rule.id, rule->id, RULE_ID_MAX - 1);
+		found = n ? bsearch(&key, by_id, n, sizeof(*by_id), compare_ids) : NULL;
+		json_array_append_new(list,
+				      json_rule(policy, rule, acl, found ? &found->rule : NULL));
+	}
+	return list;
+}
+
+/**
+ * policy_sets_json() - The sets of a policy, an object of lists by name
+ */
+json_t *policy_sets_json(const struct policy *policy)
+{
+	json_t *sets = json_object();
+
+	for (size_t i = 0; i < policy->n_sets; i++) {
+		const struct address_match match = {
+			.prefixes = policy->sets[i].prefixes,
+			.n_prefixes = policy->sets[i].n_prefixes,
+		};
+
+		json_object_set_new(sets, policy->sets[i].name, json_prefixes(policy, &match));
+	}
+	return sets;
+}
+
+static json_t *json_mode(const struct config *config)
+{
+	static const char *const routing[] = {"disabled", "native", "userspace"};
+
+	return json_pack("{s:b,s:s,s:s,s:b,s:b,s:s}", "stateful", config->stateful, "routing",
+			 routing[config->routing], "native_acl",
+			 config->native_acl ? "enforce" : "skip", "netstack", config->netstack,
+			 "local_forwarding", config->local_forwarding, "hook",
+			 config->hook == HOOK_XDP ? "xdp" : "tc");
+}
+
+/* Seconds that are left to confirm the policy; null: it is there to stay. */
+static json_t *json_confirm(const struct undo *undo)
+{
+	int64_t left_ns = (int64_t)(undo->deadline_ns - confirm_now_ns());
+
+	if (undo->state != UNDO_PENDING)
+		return json_null();
+	return json_real(left_ns > 0 ? left_ns / 1000000 / 1e3 : 0);
+}
+
+/**
+ * policy_join() - A list as one cell: "any", "22,8000-8999", or its beginning if it is long
+ * @list: of strings and integers, NULL: any
+ * @cell: is filled
+ * @size: of @cell
+ */
+void policy_join(const json_t *list, char *cell, size_t size)
+{
+	size_t len = 0, n = json_array_size(list);
+
+	cell[0] = '\0';
+	if (!list)
+		snprintf(cell, size, "any");
+	for (size_t i = 0; i < n && len < size; i++) {
+		const json_t *item = json_array_get(list, i);
+
+		if (i == 3 && n > 4) {
+			snprintf(cell + len, size - len, ",(%zu more)", n - i);
+			return;
+		}
+		if (json_is_integer(item))
+			len += snprintf(cell + len, size - len, "%s%lld", i ? "," : "",
+					(long long)json_integer_value(item));
+		else
+			len += snprintf(cell + len, size - len, "%s%s", i ? "," : "",
+					json_string_value(item));
+	}
+	if (list && !n)
+		snprintf(cell, size, "none");
+}
+
+/* "tcp", "47", or with ICMP types "icmp:echo-request,3/4" */
+static void join_protocol(const json_t *rule, char *cell, size_t size)
+{
+	const json_t *protocol = json_object_get(rule, "protocol");
+	const json_t *types = json_object_get(rule, "icmp_types");
+	int len;
+
+	if (json_is_integer(protocol))
+		len = snprintf(cell, size, "%lld", (long long)json_integer_value(protocol));
+	else
+		len = snprintf(cell, size, "%s%s", json_string_value(protocol), types ? ":" : "");
+	if (types)
+		policy_join(types, cell + len, size - (size_t)len);
+}
+
+static int add_row(struct output_table *table, const char *acl, const json_t *rule)
+{
+	char source[256], destination[256], sports[128], dports[128], protocol[192], packets[24],
+		bytes[24], last[OUTPUT_DURATION_LEN] = "never";
+	const json_t *to = json_object_get(rule, "destination");
+	const json_t *last_hit = json_object_get(rule, "last_hit_s");
+	const char *cells[10];
+
+	policy_join(json_object_get(rule, "source"), source, sizeof(source));
+	policy_join(to, destination, sizeof(destination));
+	if (!to)
+		strcpy(destination, "local");
+	policy_join(json_object_get(rule, "source_ports"), sports, sizeof(sports));
+	policy_join(json_object_get(rule, "destination_ports"), dports, sizeof(dports));
+	join_protocol(rule, protocol, sizeof(protocol));
+	snprintf(packets, sizeof(packets), "%lld",
+		 (long long)json_integer_value(json_object_get(rule, "packets")));
+	snprintf(bytes, sizeof(bytes), "%lld",
+		 (long long)json_integer_value(json_object_get(rule, "bytes")));
+	if (json_is_real(last_hit))
+		output_duration(last, json_real_value(last_hit) * 1e9);
+	cells[0] = acl;
+	cells[1] = json_string_value(json_object_get(rule, "action"));
+	cells[2] = json_string_value(json_object_get(rule, "id"));
+	cells[3] = source;
+	cells[4] = destination;
+	cells[5] = protocol;
+	cells[6] = sports;
+	cells[7] = dports;
+	cells[8] = packets;
+	cells[9] = last;
+	return output_table_row(table, cells);
+}
+
+static int print_text(const json_t *policy, FILE *file, struct error *error)
+{
+	static const char *const titles[] = {"ACL",   "ACTION", "ID",	  "SOURCE",  "DESTINATION",
+					     "PROTO", "SPORTS", "DPORTS", "PACKETS", "LAST HIT"};
+	const struct {
+		const char *key;
+		const char *name;
+	} acls[] = {{"peer_acl", "peer"}, {"route_acl", "route"}};
+	struct output_table *table = output_table_new(10, titles);
+	int err = table ? 0 : -ENOMEM;
+
+	if (table)
+		output_table_right(table, 8);
+	for (int i = 0; i < 2; i++) {
+		const json_t *rules = json_object_get(policy, acls[i].key);
+
+		for (size_t r = 0; r < json_array_size(rules) && !err; r++)
+			err = add_row(table, acls[i].name, json_array_get(rules, r));
+	}
+	fprintf(file, "generation %lld, policy %s, routing %s, %lld rules\n",
+		(long long)json_integer_value(json_object_get(policy, "generation")),
+		json_string_value(json_object_get(policy, "path")),
+		json_string_value(json_object_get(json_object_get(policy, "mode"), "routing")),
+		(long long)json_integer_value(json_object_get(policy, "rules")));
+	if (json_is_real(json_object_get(policy, "confirm_s")))
+		fprintf(file, "waits to be confirmed for %.0f s more\n",
+			json_real_value(json_object_get(policy, "confirm_s")));
+	if (err)
+		err = error_set(error, ENOMEM, "out of memory");
+	else if (json_integer_value(json_object_get(policy, "rules")))
+		err = output_table_print(table, file, error);
+	output_table_free(table);
+	return err;
+}
+
+/**
+ * policy_print() - Print the policy in force with the hits of its rules
+ * @policy: parsed from the text in force
+ * @instance: of the generation
+ * @undo: whether it waits to be confirmed
+ * @rules: with hits, in any order; sorted by id afterwards
+ * @n_rules: their count
+ * @json: as one JSON object, else as a table
+ * @file: where to
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int policy_print(const struct policy *policy, const struct instance *instance,
+		 const struct undo *undo, const struct rule_view *rules, size_t n_rules, bool json,
+		 FILE *file, struct error *error)
+{
+	struct rule_view *by_id = malloc((n_rules + 1) * sizeof(*by_id));
+	json_t *object;
+	int err;
+
+	if (!by_id)
+		return error_set(error, ENOMEM, "out of memory");
+	if (n_rules) {
+		memcpy(by_id, rules, n_rules * sizeof(*by_id));
+		qsort(by_id, n_rules, sizeof(*by_id), compare_ids);
+	}
+	object = json_pack(
+		"{s:i,s:o,s:o,s:I,s:o,s:o,s:o,s:o}", "generation", instance->config.generation,
+		"path",
+		output_json_text(instance->policy_path[0] ? instance->policy_path : "(default)"),
+		"confirm_s", json_confirm(undo), "rules",
+		(json_int_t)(policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules),
+		"mode", json_mode(&instance->config), "peer_acl",
+		json_acl(policy, ACL_PEER, by_id, n_rules), "route_acl",
+		json_acl(policy, ACL_ROUTE, by_id, n_rules), "sets", policy_sets_json(policy));
+	free(by_id);
+	if (!object)
+		return error_set(error, ENOMEM, "out of memory");
+	if (json)
+		return output_json(object, file, error);
+	err = print_text(object, file, error);
+	json_decref(object);
+	return err;
+}

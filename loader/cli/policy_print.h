@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef SHRIKE_CLI_POLICY_PRINT_H
+#define SHRIKE_CLI_POLICY_PRINT_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "dataplane/generation_rules.h"
+
+json_t *policy_rule_json(const struct policy *policy, const struct policy_rule *rule, enum acl acl);
+json_t *policy_sets_json(const struct policy *policy);
+void policy_join(const json_t *list, char *cell, size_t size);
+int policy_print(const struct policy *policy, const struct instance *instance,
+		 const struct undo *undo, const struct rule_view *rules, size_t n_rules, bool json,
+		 FILE *file, struct error *error);
+
+#endif /* SHRIKE_CLI_POLICY_PRINT_H */

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "conntrack/event_print.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/output.h"
+#include "conntrack/tables.h"
+#include "trace/record_print.h"
+
+#define ENDPOINT_MAX (ADDR_TEXT_MAX + 9) /* "[A]:65535" */
+
+static const char *const type_names[FLOW_EVENT_MAX] = {
+#define TYPE(id, name) [FLOW_EVENT_##id] = name,
+	FLOW_EVENTS(TYPE)
+#undef TYPE
+};
+
+static const char *const cause_names[FLOW_CAUSE_MAX] = {
+#define CAUSE(id, name) [FLOW_CAUSE_##id] = name,
+	FLOW_CAUSES(CAUSE)
+#undef CAUSE
+};
+
+/**
+ * flow_event_type_name() - Name of an enum flow_event_type, "unknown" beyond it
+ */
+const char *flow_event_type_name(unsigned int type)
+{
+	return type < FLOW_EVENT_MAX ? type_names[type] : "unknown";
+}
+
+/**
+ * flow_cause_name() - Name of an enum flow_cause, "unknown" beyond it
+ */
+const char *flow_cause_name(unsigned int cause)
+{
+	return cause < FLOW_CAUSE_MAX ? cause_names[cause] : "unknown";
+}
+
+static uint64_t hash(uint64_t sum, const void *data, size_t len)
+{
+	const uint8_t *byte = data;
+
+	for (size_t i = 0; i < len; i++)
+		sum = (sum ^ byte[i]) * UINT64_C(0x100000001b3); /* FNV-1a */
+	return sum;
+}
+
+/**
+ * flow_event_id() - A number that start and end of a flow share, and others hardly
+ */
+uint64_t flow_event_id(const struct flow_event *event)
+{
+	uint64_t born = event->type == FLOW_EVENT_DROP ? event->time_ns : event->created_ns;
+	uint64_t sum = hash(UINT64_C(0xcbf29ce484222325), event->addr, sizeof(event->addr));
+
+	sum = hash(sum, event->port, sizeof(event->port));
+	sum = hash(sum, &event->l4_proto, sizeof(event->l4_proto));
+	return hash(sum, &born, sizeof(born));
+}
+
+/**
+ * flow_clock_offset_ns() - What to add to the kernel's CLOCK_MONOTONIC for CLOCK_REALTIME, now
+ */
+uint64_t flow_clock_offset_ns(void)
+{
+	return clock_ns(CLOCK_REALTIME) - clock_kernel_ns(CLOCK_MONOTONIC);
+}
+
+static bool has_ports(const struct flow_event *event)
+{
+	return event->l4_proto == IPPROTO_TCP || event->l4_proto == IPPROTO_UDP;
+}
+
+static bool is_icmp(const struct flow_event *event)
+{
+	return event->l4_proto ==
+	       (event->ip_version == IP_VERSION_4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+}
+
+static void endpoint(const struct flow_event *event, unsigned int end, char text[ENDPOINT_MAX])
+{
+	char addr[ADDR_TEXT_MAX];
+
+	if (!event->ip_version) {
+		strcpy(text, "-");
+		return;
+	}
+	addr_format(&event->addr[end], event->ip_version, addr, sizeof(addr));
+	if (!has_ports(event))
+		snprintf(text, ENDPOINT_MAX, "%s", addr);
+	else
+		snprintf(text, ENDPOINT_MAX,
+			 event->ip_version == IP_VERSION_4 ? "%s:%u" : "[%s]:%u", addr,
+			 ntohs(event->port[end]));
+}
+
+static const char *protocol_name(const struct flow_event *event, char number[FLOW_PROTOCOL_NUMBER])
+{
+	if (!event->ip_version)
+		return "non-ip";
+	return flow_protocol_name(event->l4_proto, event->ip_version, number);
+}
+
+/* Which of the two counts is of what arrives on the interface. */
+static unsigned int received(const struct flow_event *event)
+{
+	return event->direction == DIR_INGRESS ? 0 : 1;
+}
+
+/* What only some types of event have. */
+static void add_outcome(const struct flow_event *event, char *text, size_t size)
+{
+	unsigned int rx = received(event);
+
+	if (event->type == FLOW_EVENT_END)
+		snprintf(text, size, " rx=%llu/%llu tx=%llu/%llu cause=%s", event->packets[rx],
+			 event->bytes[rx], event->packets[!rx], event->bytes[!rx],
+			 flow_cause_name(event->cause));
+	else if (event->type == FLOW_EVENT_DROP)
+		snprintf(text, size, " bytes=%llu reason=%s", event->bytes[0],
+			 story_reason_name(event->reason));
+}
+
+/**
+ * flow_event_line() - An event as `shrike monitor` prints it
+ * @event: the event
+ * @rule_id: id of the rule with the number event->rule, NULL: none
+ * @offset_ns: as flow_clock_offset_ns() returned it
+ * @line: becomes the line, without a newline
+ */
+void flow_event_line(const struct flow_event *event, const char *rule_id, uint64_t offset_ns,
+		     char line[FLOW_LINE_MAX])
+{
+	char time[OUTPUT_TIME_LEN], from[ENDPOINT_MAX], to[ENDPOINT_MAX],
+		number[FLOW_PROTOCOL_NUMBER];
+	char outcome[128] = "", icmp[48] = "";
+
+	endpoint(event, 0, from);
+	endpoint(event, 1, to);
+	if (is_icmp(event) && event->ip_version)
+		snprintf(icmp, sizeof(icmp), " type=%u code=%u id=%u", event->icmp_type,
+			 event->icmp_code, ntohs(event->port[0]));
+	add_outcome(event, outcome, sizeof(outcome));
+	snprintf(line, FLOW_LINE_MAX, "%s %-5s %-7s %-4s %s -> %s%s%s%s%s",
+		 output_time(time, event->time_ns + offset_ns), flow_event_type_name(event->type),
+		 event->direction == DIR_INGRESS ? "ingress" : "egress",
+		 protocol_name(event, number), from, to, icmp, outcome, rule_id ? " rule=" : "",
+		 rule_id ? rule_id : "");
+}
+
+static void add_ends(json_t *json, const struct flow_event *event)
+{
+	char addr[ADDR_TEXT_MAX];
+
+	if (!event->ip_version)
+		return;
+	for (int end = 0; end < 2; end++) {
+		addr_format(&event->addr[end], event->ip_version, addr, sizeof(addr));
+		json_object_set_new(json, end ? "dst" : "src", json_string(addr));
+	}
+	if (has_ports(event)) {
+		json_object_set_new(json, "sport", json_integer(ntohs(event->port[0])));
+		json_object_set_new(json, "dport", json_integer(ntohs(event->port[1])));
+	} else if (is_icmp(event)) {
+		json_object_set_new(json, "icmp_type", json_integer(event->icmp_type));
+		json_object_set_new(json, "icmp_code", json_integer(event->icmp_code));
+		json_object_set_new(json, "icmp_id", json_integer(ntohs(event->port[0])));
+	}
+}
+
+/**
+ * flow_event_json() - An event as `shrike monitor --json` prints it
+ *
+ * As flow_event_line().
+ *
+ * Return: a new object, NULL if memory is out.
+ */
+json_t *flow_event_json(const struct flow_event *event, const char *rule_id, uint64_t offset_ns)
+{
+	const char *cause = event->type == FLOW_EVENT_END ? flow_cause_name(event->cause) : NULL;
+	const char *reason = event->type == FLOW_EVENT_DROP ? story_reason_name(event->reason)
+							    : NULL;
+	unsigned int rx = received(event);
+	char time[OUTPUT_TIME_LEN], id[17], number[FLOW_PROTOCOL_NUMBER];
+	json_t *json;
+
+	snprintf(id, sizeof(id), "%016" PRIx64, flow_event_id(event));
+	json = json_pack("{s:s,s:s,s:s,s:s,s:s}", "type", flow_event_type_name(event->type), "id",
+			 id, "time", output_time(time, event->time_ns + offset_ns), "direction",
+			 event->direction == DIR_INGRESS ? "ingress" : "egress", "protocol",
+			 protocol_name(event, number));
+	if (!json)
+		return NULL;
+	add_ends(json, event);
+	json_object_update_new(json, json_pack("{s:s?,s:I,s:I,s:I,s:I}", "rule", rule_id,
+					       "rx_packets", (json_int_t)event->packets[rx],
+					       "rx_bytes", (json_int_t)event->bytes[rx],
+					       "tx_packets", (json_int_t)event->packets[!rx],
+					       "tx_bytes", (json_int_t)event->bytes[!rx]));
+	if (cause)
+		json_object_set_new(json, "cause", json_string(cause));
+	if (reason)
+		json_object_set_new(json, "reason", json_string(reason));
+	return json;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A listener owns a lock, a slot of flow_rings_v1 and the ring in it.  The lock goes with the
+ * process; the slot of one that was killed is cleared by the next listener or by `shrike run`.
+ */
+#include "conntrack/events.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "kernel/lock.h"
+
+struct flow_listener {
+	struct ring_buffer *ring;
+	flow_heard heard;
+	void *arg;
+	struct flow_gate *gate; /* mapped: programs count into it while the deadline is set */
+	int rings_fd;		/* own descriptor: the generation may be closed */
+	int ring_fd;
+	int lock_fd;
+	uint32_t slot;
+	uint64_t lost_before;
+	uint64_t missed_ns;
+};
+
+static int lock_slot(const char *ifname, uint32_t slot, int *fd, struct error *error)
+{
+	char what[16];
+
+	snprintf(what, sizeof(what), "listen%u", slot);
+	return lock_try(what, ifname, fd, error);
+}
+
+/**
+ * flow_listen_reap() - Clear the slots of listeners that are no more
+ * @maps: of the generation in force
+ * @ifname: the interface
+ */
+void flow_listen_reap(const struct map_set *maps, const char *ifname)
+{
+	int rings_fd = map_set_fd(maps, "flow_rings_v1"), lock;
+	struct error ignored;
+	uint32_t id;
+
+	for (uint32_t slot = 0; slot < FLOW_LISTENERS; slot++) {
+		if (bpf_map_lookup_elem(rings_fd, &slot, &id) ||
+		    lock_slot(ifname, slot, &lock, &ignored))
+			continue;
+		bpf_map_delete_elem(rings_fd, &slot);
+		close(lock);
+	}
+}
+
+static int find_slot(struct flow_listener *listener, const char *ifname, struct error *error)
+{
+	for (uint32_t slot = 0; slot < FLOW_LISTENERS; slot++)
+		if (!lock_slot(ifname, slot, &listener->lock_fd, error)) {
+			listener->slot = slot;
+			return 0;
+		}
+	return error_set(error, EBUSY, "%s: %u others listen already; end one of them", ifname,
+			 FLOW_LISTENERS);
+}
+
+static int open_maps(struct flow_listener *listener, const struct map_set *maps,
+		     struct error *error)
+{
+	int gate_fd = map_set_fd(maps, "flow_gate_v1");
+	int rings_fd = map_set_fd(maps, "flow_rings_v1");
+	struct flow_gate *gate;
+
+	if (gate_fd < 0 || rings_fd < 0)
+		return error_set(error, EPROTO,
+				 "the programs in force belong to another version of shrike");
+	listener->rings_fd = fcntl(rings_fd, F_DUPFD_CLOEXEC, 0);
+	if (listener->rings_fd < 0)
+		return error_set(error, errno, "cannot duplicate a map: %s", strerror(errno));
+	gate = mmap(NULL, sizeof(*gate), PROT_READ | PROT_WRITE, MAP_SHARED, gate_fd, 0);
+	if (gate == MAP_FAILED)
+		return error_set(error, errno, "cannot map flow_gate_v1: %s", strerror(errno));
+	listener->gate = gate;
+	return 0;
+}
+
+static int take(void *arg, void *data, size_t size)
+{
+	struct flow_listener *listener = arg;
+
+	if (size < sizeof(struct flow_event))
+		return 0;
+	return listener->heard(listener->arg, data);
+}
+
+static int open_ring(struct flow_listener *listener, struct error *error)
+{
+	listener->ring_fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "flow_ring", 0, 0,
+					   FLOW_LISTEN_RING_BYTES, NULL);
+	if (listener->ring_fd < 0)
+		return error_set(error, errno, "cannot make a ring buffer: %s", strerror(errno));
+	listener->ring = ring_buffer__new(listener->ring_fd, take, listener, NULL);
+	if (!listener->ring)
+		return error_set(error, errno, "cannot read a ring buffer: %s", strerror(errno));
+	listener->lost_before = __atomic_load_n(&listener->gate->lost[listener->slot],
+						__ATOMIC_RELAXED);
+	if (bpf_map_update_elem(listener->rings_fd, &listener->slot, &listener->ring_fd, BPF_ANY))
+		return error_set(error, errno, "cannot fill BPF map flow_rings_v1: %s",
+				 strerror(errno));
+	return 0;
+}
+
+/**
+ * flow_listen_open() - Begin to listen
+ * @live: the generation in force; later ones are heard too
+ * @ifname: the interface
+ * @heard: told of each event, by flow_listen_read(); a negative value ends that
+ * @arg: for @heard
+ * @listener: becomes the listener, for flow_listen_close()
+ * @error: why not
+ *
+ * Return: 0; -EBUSY: too many listen; or another -errno.
+ */
+int flow_listen_open(const struct live *live, const char *ifname, flow_heard heard, void *arg,
+		     struct flow_listener **listener, struct error *error)
+{
+	struct flow_listener *new = calloc(1, sizeof(*new));
+	int err;
+
+	if (!new)
+		return error_set(error, ENOMEM, "out of memory");
+	new->heard = heard;
+	new->arg = arg;
+	new->rings_fd = new->ring_fd = new->lock_fd = -1;
+	flow_listen_reap(&live->maps, ifname);
+	err = find_slot(new, ifname, error);
+	if (!err)
+		err = open_maps(new, &live->maps, error);
+	if (!err) {
+		/* before the ring: who sees it there may rely on being told of all from then on */
+		flow_listen_keep(new);
+		err = open_ring(new, error);
+	}
+	if (err) {
+		flow_listen_close(new);
+		return err;
+	}
+	*listener = new;
+	return 0;
+}
+
+/**
+ * flow_listen_fd() - What to wait on until there are events
+ */
+int flow_listen_fd(const struct flow_listener *listener)
+{
+	return ring_buffer__epoll_fd(listener->ring);
+}
+
+/**
+ * flow_listen_read() - Hear what there is
+ *
+ * Return: 0, or -errno; also what the listener's function returned.
+ */
+int flow_listen_read(struct flow_listener *listener, struct error *error)
+{
+	int n = ring_buffer__consume(listener->ring);
+
+	return n < 0 ? error_set(error, -n, "cannot read flow events: %s", strerror(-n)) : 0;
+}
+
+/**
+ * flow_listen_keep() - Keep the events coming; to be called every second
+ *
+ * Where that was too late, and no other listener has kept them coming either, there were none for a
+ * while, and flow_listen_missed_ns() says for how long.
+ */
+void flow_listen_keep(struct flow_listener *listener)
+{
+	uint64_t now_ns = clock_kernel_ns(CLOCK_MONOTONIC);
+	uint64_t until_ns = __atomic_exchange_n(&listener->gate->until_ns, now_ns + FLOW_GATE_NS,
+						__ATOMIC_RELAXED);
+
+	if (listener->ring && until_ns < now_ns)
+		listener->missed_ns += now_ns - until_ns;
+}
+
+/**
+ * flow_listen_missed_ns() - For how long no events were made since flow_listen_open(), because this
+ * process did not get around to ask for them
+ */
+uint64_t flow_listen_missed_ns(const struct flow_listener *listener)
+{
+	return listener->missed_ns;
+}
+
+/**
+ * flow_listen_lost() - Events that were lost since flow_listen_open(), the ring being full
+ */
+uint64_t flow_listen_lost(const struct flow_listener *listener)
+{
+	return __atomic_load_n(&listener->gate->lost[listener->slot], __ATOMIC_RELAXED) -
+	       listener->lost_before;
+}
+
+/**
+ * flow_listen_close() - Listen no more
+ */
+void flow_listen_close(struct flow_listener *listener)
+{
+	if (!listener)
+		return;
+	if (listener->lock_fd >= 0 && listener->rings_fd >= 0)
+		bpf_map_delete_elem(listener->rings_fd, &listener->slot);
+	ring_buffer__free(listener->ring);
+	if (listener->ring_fd >= 0)
+		close(listener->ring_fd);
+	if (listener->rings_fd >= 0)
+		close(listener->rings_fd);
+	if (listener->gate)
+		munmap(listener->gate, sizeof(*listener->gate));
+	if (listener->lock_fd >= 0)
+		close(listener->lock_fd);
+	free(listener);
+}
+
+/**
+ * flow_tell_swept() - Tell listeners of a flow that the sweep has removed
+ * @prog_fd: the program shrike_event of any generation of the interface
+ * @ifindex: the interface
+ * @view: the flow
+ * @reason: why it was removed
+ */
+void flow_tell_swept(int prog_fd, uint32_t ifindex, const struct flow_view *view,
+		     enum sweep_reason reason)
+{
+	const struct flow *flow = view->flow;
+	bool has_ports = view->l4_proto == 6 || view->l4_proto == 17;
+	struct flow_event event = {
+		.time_ns = clock_kernel_ns(CLOCK_MONOTONIC),
+		.created_ns = flow->created_ns,
+		.addr = {view->addr[0], view->addr[1]},
+		.packets = {flow->packets[0], flow->packets[1]},
+		.bytes = {flow->bytes[0], flow->bytes[1]},
+		.rule = view->rule,
+		.ifindex = ifindex,
+		.port = {htobe16(has_ports ? view->port[0] : view->icmp_id),
+			 htobe16(view->port[1])},
+		.type = FLOW_EVENT_END,
+		.cause = reason == SWEEP_EVICTED ? FLOW_CAUSE_EVICTED : FLOW_CAUSE_TIMEOUT,
+		.direction = flow->flags & FLOW_BY_PEER ? DIR_INGRESS : DIR_EGRESS,
+		.ip_version = view->ip_version,
+		.l4_proto = view->l4_proto,
+		.icmp_type = has_ports				? 0
+			     : view->ip_version == IP_VERSION_4 ? 8
+								: 128,
+		.flow_state = view->state,
+	};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &event, .ctx_size_in = sizeof(event));
+
+	if (view->state != FLOW_STATE_TIME_WAIT && view->state != FLOW_STATE_CLOSING &&
+	    !(flow->flags & FLOW_REVOKED))
+		bpf_prog_test_run_opts(prog_fd, &opts);
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "conntrack/filter.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "base/value.h"
+
+#define PORT_MAX 65535
+
+/**
+ * filter_init() - Make a filter that every flow matches
+ * @filter: to fill
+ */
+void filter_init(struct filter *filter)
+{
+	memset(filter, 0, sizeof(*filter));
+	filter->protocol = PROTOCOL_ALL;
+	filter->state = FLOW_STATE_MAX;
+	filter->rule = RULE_NONE;
+}
+
+/* Other names are those of /etc/protocols. */
+static int set_protocol(struct filter *filter, const char *name, struct error *error)
+{
+	const struct protoent *entry;
+	struct error ignored;
+
+	if (strcmp(name, "all") && !protocol_parse(name, &filter->protocol, &ignored))
+		return 0;
+	entry = getprotobyname(name);
+	if (!entry)
+		return error_input(
+			error, "protocol %s: not tcp, udp, icmp, another's name or 0-255", name);
+	filter->protocol = entry->p_proto;
+	return 0;
+}
+
+static int set_state(struct filter *filter, const char *name, struct error *error)
+{
+	unsigned int state;
+
+	for (state = FLOW_STATE_NONE + 1; state < FLOW_STATE_MAX; state++) {
+		if (!strcmp(name, flow_state_name(state))) {
+			filter->state = state;
+			return 0;
+		}
+	}
+	return error_input(error, "state %s: not a connection state", name);
+}
+
+static int set_rule(struct filter *filter, const char *id, struct error *error)
+{
+	if (!*id || strlen(id) >= sizeof(filter->rule_id))
+		return error_input(error, "rule %s: an id has 1 to %zu bytes", id,
+				   sizeof(filter->rule_id) - 1);
+	strcpy(filter->rule_id, id);
+	return 0;
+}
+
+/* Decimal digits only, so that neither "-1" nor " 1" nor "0x1" is a port. */
+static const char *parse_port(const char *text, uint16_t *port)
+{
+	uint32_t value = 0;
+	const char *p;
+
+	for (p = text; *p >= '0' && *p <= '9'; p++) {
+		value = value * 10 + (*p - '0');
+		if (value > PORT_MAX)
+			return NULL;
+	}
+	if (p == text)
+		return NULL;
+	*port = value;
+	return p;
+}
+
+static int set_port(struct filter *filter, unsigned int end, const char *text, struct error *error)
+{
+	struct port_range range;
+	const char *p = parse_port(text, &range.first);
+
+	range.last = range.first;
+	if (p && *p == '-')
+		p = parse_port(p + 1, &range.last);
+	if (!p || *p || range.first > range.last)
+		return error_input(error, "port %s: not PORT or PORT-PORT within 0-65535", text);
+	filter->port[end] = range;
+	filter->has_port[end] = true;
+	return 0;
+}
+
+static int set_prefix(struct filter *filter, unsigned int end, const char *text,
+		      struct error *error)
+{
+	struct prefix prefix;
+	int err = prefix_parse(text, &prefix, error);
+
+	if (err)
+		return error_prefix(error, "address");
+	filter->prefix[end] = prefix;
+	return 0;
+}
+
+static int set_family(struct filter *filter, uint8_t ip_version, struct error *error)
+{
+	if (filter->ip_version && filter->ip_version != ip_version)
+		return error_input(error, "options -4 and -6: one excludes the other");
+	filter->ip_version = ip_version;
+	return 0;
+}
+
+/* What no flow can be both of. */
+static int check(const struct filter *filter, struct error *error)
+{
+	uint8_t ip_version = filter->ip_version;
+	unsigned int end;
+
+	for (end = 0; end < 2; end++) {
+		uint8_t of_prefix = filter->prefix[end].ip_version;
+
+		if (!of_prefix)
+			continue;
+		if (ip_version && ip_version != of_prefix)
+			return error_input(error, "filter mixes IPv4 and IPv6");
+		ip_version = of_prefix;
+	}
+	if (filter->protocol == PROTOCOL_ICMP && (filter->has_port[0] || filter->has_port[1]))
+		return error_input(error, "filter asks for a port, which icmp does not have");
+	return 0;
+}
+
+static int apply(struct filter *filter, int option, const char *argument, struct error *error)
+{
+	switch ((enum filter_option)option) {
+	case FILTER_PROTOCOL:
+		return set_protocol(filter, argument, error);
+	case FILTER_IPV4:
+		return set_family(filter, IP_VERSION_4, error);
+	case FILTER_IPV6:
+		return set_family(filter, IP_VERSION_6, error);
+	case FILTER_SRC:
+		return set_prefix(filter, 0, argument, error);
+	case FILTER_DST:
+		return set_prefix(filter, 1, argument, error);
+	case FILTER_SPORT:
+		return set_port(filter, 0, argument, error);
+	case FILTER_DPORT:
+		return set_port(filter, 1, argument, error);
+	case FILTER_STATE:
+		return set_state(filter, argument, error);
+	case FILTER_RULE:
+		return set_rule(filter, argument, error);
+	}
+	return 1;
+}
+
+/**
+ * filter_option() - Take one word of a command line into a filter
+ * @filter: initialised; untouched on failure
+ * @option: what getopt_long() returned
+ * @argument: optarg
+ * @error: set on failure
+ *
+ * A word given twice counts as it was given last, but -4 and -6 exclude each other.
+ *
+ * Return: 0: taken; 1: not a filter's option; -EINVAL: invalid input.
+ */
+int filter_option(struct filter *filter, int option, const char *argument, struct error *error)
+{
+	struct filter new = *filter;
+	int ret = apply(&new, option, argument, error);
+
+	if (!ret)
+		ret = check(&new, error);
+	if (!ret)
+		*filter = new;
+	return ret;
+}
+
+/**
+ * filter_match_table() - Whether flows of a family and protocol can match
+ * @filter: the filter
+ * @ip_version: 4 or 6
+ * @l4_proto: 0-255; CONNTRACK_OTHER: of any protocol that has no table of its own
+ */
+bool filter_match_table(const struct filter *filter, uint8_t ip_version, uint8_t l4_proto)
+{
+	uint8_t icmp = ip_version == IP_VERSION_4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+	bool has_ports = l4_proto == IPPROTO_TCP || l4_proto == IPPROTO_UDP;
+	unsigned int end;
+
+	if (filter->ip_version && filter->ip_version != ip_version)
+		return false;
+	for (end = 0; end < 2; end++) {
+		if (filter->prefix[end].ip_version && filter->prefix[end].ip_version != ip_version)
+			return false;
+		if (filter->has_port[end] && !has_ports)
+			return false;
+	}
+	if (filter->protocol == PROTOCOL_ALL)
+		return true;
+	if (l4_proto == CONNTRACK_OTHER) /* a table of many */
+		return filter->protocol != IPPROTO_TCP && filter->protocol != IPPROTO_UDP &&
+		       filter->protocol != icmp && filter->protocol != PROTOCOL_ICMP;
+	return l4_proto == (filter->protocol == PROTOCOL_ICMP ? icmp : filter->protocol);
+}
+
+static bool match_end(const struct filter *filter, unsigned int end, const struct flow_view *view)
+{
+	const struct port_range *range = &filter->port[end];
+
+	if (filter->prefix[end].ip_version &&
+	    !prefix_contains_addr(&filter->prefix[end], &view->addr[end], view->ip_version))
+		return false;
+	return !filter->has_port[end] ||
+	       (view->port[end] >= range->first && view->port[end] <= range->last);
+}
+
+/**
+ * filter_match_flow() - Whether a flow is meant
+ * @filter: the filter; its rule number is set where it names a rule
+ * @view: the flow
+ */
+bool filter_match_flow(const struct filter *filter, const struct flow_view *view)
+{
+	if (!filter_match_table(filter, view->ip_version, view->l4_proto))
+		return false;
+	if (filter->state != FLOW_STATE_MAX && filter->state != view->state)
+		return false;
+	if (filter->rule_id[0] && (filter->rule == RULE_NONE || filter->rule != view->rule))
+		return false;
+	return match_end(filter, 0, view) && match_end(filter, 1, view);
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "conntrack/print.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <jansson.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/output.h"
+#include "rule.h"
+
+#define NS_PER_SEC 1000000000ull
+
+#define BUFFER_LEN   (256 * 1024)
+#define FLOW_LEN_MAX 2048 /* bytes of one flow: 600 without its rule, whose id may take 400 */
+#define RULE_SLOTS   1024
+#define RULE_LEN_MAX (6 * (RULE_ID_MAX - 1) + 2) /* every byte as \u00XX, and the quotes */
+
+#define WIDTH_PROTOCOL 4
+#define WIDTH_STATE    12
+#define WIDTH_TIMEOUT  5
+
+/* What to write for a rule number: the id, quoted where the format needs it; or nothing. */
+struct rule_slot {
+	uint32_t number; /* RULE_NONE: the slot is free */
+	uint16_t len;
+	char text[RULE_LEN_MAX];
+};
+
+struct flow_printer {
+	FILE *file;
+	bool json;
+	bool any; /* a flow has been printed */
+	flow_rule_id rule_id;
+	void *arg;
+	char *at;			    /* in buffer */
+	struct rule_slot rules[RULE_SLOTS]; /* by number modulo RULE_SLOTS, the last one wins */
+	char buffer[BUFFER_LEN];
+};
+
+/**
+ * flow_printer_new() - Begin a list of flows
+ * @file: where it goes
+ * @json: one JSON array instead of lines
+ * @rule_id: names rules
+ * @arg: for @rule_id
+ *
+ * Return: the printer, or NULL without memory.
+ */
+struct flow_printer *flow_printer_new(FILE *file, bool json, flow_rule_id rule_id, void *arg)
+{
+	struct flow_printer *printer = calloc(1, sizeof(*printer));
+
+	if (!printer)
+		return NULL;
+	printer->file = file;
+	printer->json = json;
+	printer->rule_id = rule_id;
+	printer->arg = arg;
+	printer->at = printer->buffer;
+	return printer;
+}
+
+static inline void put(struct flow_printer *printer, const char *text)
+{
+	size_t len = strlen(text);
+
+	memcpy(printer->at, text, len);
+	printer->at += len;
+}
+
+static inline void put_key(struct flow_printer *printer, const char *key)
+{
+	put(printer, printer->json ? ",\"" : " ");
+	put(printer, key);
+	put(printer, printer->json ? "\":" : "=");
+}
+
+static inline void put_number(struct flow_printer *printer, const char *key, uint64_t value)
+{
+	put_key(printer, key);
+	printer->at = put_u64(printer->at, value);
+}
+
+static inline void put_word(struct flow_printer *printer, const char *key, const char *word)
+{
+	const char *quote = printer->json ? "\"" : "";
+
+	put_key(printer, key);
+	put(printer, quote);
+	put(printer, word);
+	put(printer, quote);
+}
+
+static void put_address(struct flow_printer *printer, const char *key, const struct flow_view *view,
+			unsigned int end)
+{
+	const char *quote = printer->json ? "\"" : "";
+
+	put_key(printer, key);
+	put(printer, quote);
+	printer->at = put_addr(printer->at, &view->addr[end], view->ip_version);
+	put(printer, quote);
+}
+
+/* A column of the text format; no value is longer than its column but a huge timeout. */
+static void put_padded(struct flow_printer *printer, const char *text, size_t len, size_t width)
+{
+	memcpy(printer->at, text, len);
+	printer->at += len;
+	for (; len < width; len++)
+		*printer->at++ = ' ';
+}
+
+/*
+ * Ids are the user's own text: JSON escapes them, and in lines an id with anything but
+ * printable ASCII (blanks, quotes and control characters) is written the way JSON writes it.
+ */
+static bool is_plain(const char *id)
+{
+	for (; *id; id++)
+		if (!isgraph((unsigned char)*id) || *id == '"' || *id == '\\')
+			return false;
+	return true;
+}
+
+static void name_rule(struct rule_slot *slot, const char *id, bool json)
+{
+	json_t *string;
+	size_t len;
+
+	slot->len = 0;
+	if (!id)
+		return;
+	if (!json && is_plain(id)) {
+		len = strlen(id);
+		if (len < sizeof(slot->text)) {
+			memcpy(slot->text, id, len);
+			slot->len = len;
+		}
+		return;
+	}
+	string = json_string(id);
+	len = json_dumpb(string, slot->text, sizeof(slot->text),
+			 JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+	json_decref(string);
+	if (len <= sizeof(slot->text))
+		slot->len = len;
+}
+
+static void put_rule(struct flow_printer *printer, uint32_t number)
+{
+	struct rule_slot *slot = &printer->rules[number % RULE_SLOTS];
+
+	if (number != RULE_NONE && slot->number != number) {
+		name_rule(slot, printer->rule_id(printer->arg, number), printer->json);
+		slot->number = number;
+	}
+	if (number != RULE_NONE && slot->len) {
+		put_key(printer, "rule");
+		put_padded(printer, slot->text, slot->len, 0);
+	} else if (printer->json) {
+		put_key(printer, "rule");
+		put(printer, "null");
+	}
+}
+
+/* One end's way: its packets go from @end to the other one. */
+static void put_way(struct flow_printer *printer, const struct flow_view *view, unsigned int end)
+{
+	put_address(printer, "src", view, end);
+	put_address(printer, "dst", view, !end);
+	if (view->l4_proto == IPPROTO_TCP || view->l4_proto == IPPROTO_UDP) {
+		put_number(printer, "sport", view->port[end]);
+		put_number(printer, "dport", view->port[!end]);
+	} else if (view->state == FLOW_STATE_ICMP) {
+		put_number(printer, "id", view->icmp_id);
+	}
+	put_number(printer, "packets", view->flow->packets[end]);
+	put_number(printer, "bytes", view->flow->bytes[end]);
+}
+
+static const struct {
+	uint8_t flag;
+	const char *name;
+} flag_names[] = {
+	{FLOW_FORWARD, "forward"},
+	{FLOW_HAIRPIN, "hairpin"},
+	{FLOW_LOCAL, "local"},
+	{FLOW_REVOKED, "revoked"},
+};
+
+static void put_flags(struct flow_printer *printer, const struct flow_view *view)
+{
+	bool any = false;
+	size_t i;
+
+	put_key(printer, "flags");
+	put(printer, "[");
+	for (i = 0; i < sizeof(flag_names) / sizeof(flag_names[0]); i++) {
+		if (!(view->flow->flags & flag_names[i].flag))
+			continue;
+		put(printer, any ? ",\"" : "\"");
+		put(printer, flag_names[i].name);
+		put(printer, "\"");
+		any = true;
+	}
+	if (view->confirmed)
+		put(printer, any ? ",\"confirmed\"" : "\"confirmed\"");
+	put(printer, "]");
+}
+
+static void put_json(struct flow_printer *printer, const struct flow_view *view)
+{
+	char number[FLOW_PROTOCOL_NUMBER];
+
+	put(printer, printer->any ? ",\n{\"protocol\":\"" : "[\n{\"protocol\":\"");
+	put(printer, flow_protocol_name(view->l4_proto, view->ip_version, number));
+	put(printer, "\"");
+	put_word(printer, "family", view->ip_version == IP_VERSION_4 ? "ipv4" : "ipv6");
+	put_word(printer, "state", flow_state_name(view->state));
+	put_word(printer, "opened_by", view->flow->flags & FLOW_BY_PEER ? "peer" : "host");
+	put_way(printer, view, 0);
+	put_number(printer, "reply_packets", view->flow->packets[1]);
+	put_number(printer, "reply_bytes", view->flow->bytes[1]);
+	put_number(printer, "timeout_s", view->remaining_ns / NS_PER_SEC);
+	put_rule(printer, view->rule);
+	put_number(printer, "generation", view->flow->generation);
+	put_flags(printer, view);
+	if (view->flow->nat_port)
+		put_number(printer, "nat_port", ntohs(view->flow->nat_port));
+	put(printer, "}");
+}
+
+static void put_line(struct flow_printer *printer, const struct flow_view *view)
+{
+	char number[FLOW_PROTOCOL_NUMBER];
+	const char *protocol = flow_protocol_name(view->l4_proto, view->ip_version, number);
+	const char *state = flow_state_name(view->state);
+	char timeout[20];
+
+	put_padded(printer, protocol, strlen(protocol), WIDTH_PROTOCOL);
+	put(printer, " ");
+	put_padded(printer, state, strlen(state), WIDTH_STATE);
+	put(printer, " ");
+	put_padded(printer, timeout, put_u64(timeout, view->remaining_ns / NS_PER_SEC) - timeout,
+		   WIDTH_TIMEOUT);
+	put_way(printer, view, 0);
+	put_way(printer, view, 1);
+	if (view->flow->nat_port)
+		put_number(printer, "nat_port", ntohs(view->flow->nat_port));
+	put_word(printer, "opened", view->flow->flags & FLOW_BY_PEER ? "peer" : "host");
+	put_rule(printer, view->rule);
+	if (view->flow->flags & FLOW_FORWARD)
+		put(printer, " [forward]");
+	if (!view->confirmed)
+		put(printer, " [unconfirmed]");
+	put(printer, "\n");
+}
+
+/* Errors stay in the stream until flow_printer_end(). */
+static void drain(struct flow_printer *printer)
+{
+	fwrite(printer->buffer, 1, printer->at - printer->buffer, printer->file);
+	printer->at = printer->buffer;
+}
+
+/**
+ * flow_printer_visit() - Print one flow; fits conntrack_walk()
+ * @printer: struct flow_printer
+ * @view: the flow
+ *
+ * Return: 0, or -EIO once the stream has failed: nobody reads the rest.
+ */
+int flow_printer_visit(void *printer, const struct flow_view *view)
+{
+	struct flow_printer *p = printer;
+
+	if (p->json)
+		put_json(p, view);
+	else
+		put_line(p, view);
+	p->any = true;
+	if (p->at - p->buffer > BUFFER_LEN - FLOW_LEN_MAX) {
+		drain(p);
+		if (ferror(p->file))
+			return -EIO;
+	}
+	return 0;
+}
+
+/**
+ * flow_printer_end() - Close the list and hand it over
+ * @printer: the printer
+ * @error: set on failure
+ *
+ * Return: 0 or -errno of the stream.
+ */
+int flow_printer_end(struct flow_printer *printer, struct error *error)
+{
+	if (printer->json)
+		put(printer, printer->any ? "\n]\n" : "[]\n");
+	drain(printer);
+	return output_flush(printer->file, error);
+}
+
+/**
+ * flow_printer_free() - Release a printer; what it holds back is lost without flow_printer_end()
+ * @printer: the printer, or NULL
+ */
+void flow_printer_free(struct flow_printer *printer)
+{
+	free(printer);
+}

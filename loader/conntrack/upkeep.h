@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The connection tables of a generation in force, kept in order: a sweep every now and then, and room
+ * in a full table the moment that the programs tell of it (pressure.h).
+ */
+#ifndef SHRIKE_CONNTRACK_UPKEEP_H
+#define SHRIKE_CONNTRACK_UPKEEP_H
+
+#include "conntrack/relief.h"
+#include "conntrack/sweep.h"
+#include "conntrack/tables.h"
+#include "dataplane/attached.h"
+
+struct ring_buffer;
+
+struct upkeep {
+	/* private to upkeep.c */
+	struct conntrack conntrack;
+	struct sweep sweep;
+	struct relief relief;
+	struct instance instance;     /* of the generation that is followed */
+	struct ring_buffer *pressure; /* NULL: there is none */
+	int epoll_fd;
+	int sweep_fd;
+	int relief_fd;
+};
+
+int upkeep_init(struct upkeep *upkeep, sweep_deleted deleted, void *arg, struct error *error);
+int upkeep_follow(struct upkeep *upkeep, const struct live *live, struct error *error);
+int upkeep_fd(const struct upkeep *upkeep);
+int upkeep_ready(struct upkeep *upkeep, bool is_attached, struct error *error);
+void upkeep_free(struct upkeep *upkeep);
+
+#endif /* SHRIKE_CONNTRACK_UPKEEP_H */

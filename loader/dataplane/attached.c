@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "dataplane/attached.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+/* How often live_open() looks again where the generation is replaced while it looks. */
+#define OPEN_ATTEMPTS 16
+
+/**
+ * live_is_ours() - Whether an ingress program of ours runs
+ * @hooks: as hooks_query() filled them
+ */
+bool live_is_ours(const struct hook_state hooks[HOOK_POINTS])
+{
+	return hooks[HOOK_POINT_XDP].prog_id || hooks[HOOK_POINT_TC_INGRESS].prog_id;
+}
+
+static int add_maps(struct live *live, uint32_t prog_id, struct error *error)
+{
+	int fd, err;
+
+	if (!prog_id)
+		return 0;
+	fd = bpf_prog_get_fd_by_id(prog_id);
+	if (fd < 0)
+		return error_set(error, errno == ENOENT ? ESTALE : errno,
+				 "cannot open program %u: %s", prog_id, strerror(errno));
+	err = map_set_add_of_prog(&live->maps, fd, error);
+	close(fd);
+	return err;
+}
+
+/**
+ * live_refresh_instance() - Read again what the generation says of itself
+ */
+int live_refresh_instance(struct live *live, struct error *error)
+{
+	const struct map_entry *map = map_set_find(&live->maps, "instance_v2");
+	uint32_t zero = 0;
+
+	if (!map || map->value_size != sizeof(live->instance))
+		return error_set(error, EPROTO,
+				 "the programs on it belong to another version of shrike; "
+				 "detach them with: shrike detach --force");
+	if (bpf_map_lookup_elem(map->fd, &zero, &live->instance))
+		return error_set(error, errno, "cannot read BPF map instance_v2: %s",
+				 strerror(errno));
+	return 0;
+}
+
+/* -ESTALE: what was found has been replaced before it could be opened. */
+static int open_once(int ifindex, struct live *live, struct error *error)
+{
+	struct live new = {.ifindex = ifindex};
+	int err;
+
+	map_set_init(&new.maps);
+	err = hooks_query(ifindex, new.hooks, error);
+	if (err)
+		return err;
+	if (!live_is_ours(new.hooks))
+		return error_set(error, ENOENT, "shrike is not attached");
+	new.ingress = new.hooks[HOOK_POINT_XDP].prog_id ? HOOK_POINT_XDP : HOOK_POINT_TC_INGRESS;
+	err = add_maps(&new, new.hooks[new.ingress].prog_id, error);
+	if (!err)
+		err = add_maps(&new, new.hooks[HOOK_POINT_TC_EGRESS].prog_id, error);
+	if (!err)
+		err = live_refresh_instance(&new, error);
+	if (err) {
+		live_close(&new);
+		return err;
+	}
+	*live = new;
+	return 0;
+}
+
+/**
+ * live_open() - Find the generation in force on an interface
+ * @ifindex: the interface
+ * @live: is filled; to be closed with live_close()
+ * @error: why not
+ *
+ * Return: 0; -ENOENT: none is attached; or another -errno.
+ */
+int live_open(int ifindex, struct live *live, struct error *error)
+{
+	int err = -ESTALE;
+
+	for (int attempt = 0; attempt < OPEN_ATTEMPTS && err == -ESTALE; attempt++)
+		err = open_once(ifindex, live, error);
+	return err;
+}
+
+/**
+ * live_close() - Close the maps of a generation in force
+ */
+void live_close(struct live *live)
+{
+	map_set_free(&live->maps);
+}
+
+static int other_version(struct error *error, const char *map)
+{
+	return error_set(error, EPROTO,
+			 "BPF map %s belongs to another version of shrike; apply the policy anew "
+			 "or detach with: shrike detach --force",
+			 map);
+}
+
+/**
+ * live_conntrack() - The connection tables among a generation's maps
+ * @maps: they stay owned by the set
+ * @conntrack: is filled
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int live_conntrack(const struct map_set *maps, struct conntrack *conntrack, struct error *error)
+{
+	conntrack->n = 0;
+	for (size_t i = 0; i < CONNTRACK_TABLES; i++) {
+		const struct map_entry *map = map_set_find(maps, conntrack_maps[i].name);
+
+		if (!map || map->value_size != sizeof(struct flow))
+			return other_version(error, conntrack_maps[i].name);
+		conntrack_table_init(&conntrack->tables[conntrack->n++], &conntrack_maps[i],
+				     map->fd, map->max_entries);
+	}
+	return 0;
+}
+
+/**
+ * live_clock() - The time now and the timeouts of a generation
+ */
+void live_clock(const struct instance *instance, struct flow_clock *clock)
+{
+	clock->now_ns = clock_kernel_ns(CLOCK_MONOTONIC);
+	for (int i = 0; i < FLOW_STATE_MAX; i++)
+		clock->timeout_ns[i] = instance->config.timeout_ns[i];
+}
+
+/**
+ * live_read_text() - A policy's text in one of the maps that hold such
+ * @maps: of the generation
+ * @name: policy_text_v1 or undo_text_v1
+ * @want: its length
+ * @text: becomes the text, NUL-terminated; the caller frees it
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int live_read_text(const struct map_set *maps, const char *name, size_t want, char **text,
+		   struct error *error)
+{
+	const struct map_entry *map = map_set_find(maps, name);
+	struct policy_chunk chunk;
+	char *all;
+
+	if (!map || map->value_size != sizeof(chunk) ||
+	    want > (size_t)map->max_entries * POLICY_CHUNK)
+		return error_set(error, ENOENT, "the generation in force has no policy text");
+	all = malloc(want + 1);
+	if (!all)
+		return error_set(error, ENOMEM, "out of memory");
+	for (uint32_t key = 0; key * (size_t)POLICY_CHUNK < want; key++) {
+		size_t off = key * (size_t)POLICY_CHUNK, left = want - off;
+
+		if (bpf_map_lookup_elem(map->fd, &key, &chunk)) {
+			free(all);
+			return error_set(error, errno, "cannot read BPF map %s: %s", name,
+					 strerror(errno));
+		}
+		memcpy(all + off, chunk.text, left < POLICY_CHUNK ? left : POLICY_CHUNK);
+	}
+	all[want] = '\0';
+	*text = all;
+	return 0;
+}
+
+/**
+ * live_policy_text() - The policy in force as it was read
+ * @live: the generation
+ * @text: becomes the text, NUL-terminated; the caller frees it
+ * @len: becomes its length
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int live_policy_text(const struct live *live, char **text, size_t *len, struct error *error)
+{
+	size_t want = live->instance.policy_len;
+	int err = live_read_text(&live->maps, "policy_text_v1", want, text, error);
+
+	if (!err)
+		*len = want;
+	return err;
+}
+
+static void add_counter(struct counter *to, const struct counter *from)
+{
+	to->packets += from->packets;
+	to->bytes += from->bytes;
+}
+
+/**
+ * live_counters() - The counters, summed over all CPUs
+ * @maps: of the generation
+ * @totals: by enum direction
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int live_counters(const struct map_set *maps, struct counters totals[DIR_MAX], struct error *error)
+{
+	const struct map_entry *map = map_set_find(maps, "counters_v2");
+	int n_cpus = libbpf_num_possible_cpus();
+	struct counters *cpus;
+
+	/* a version with another number of reasons has other counters */
+	if (!map || n_cpus < 1 || map->value_size != sizeof(*cpus))
+		return other_version(error, "counters_v2");
+	cpus = calloc(n_cpus, sizeof(*cpus));
+	if (!cpus)
+		return error_set(error, ENOMEM, "out of memory");
+	memset(totals, 0, DIR_MAX * sizeof(*totals));
+	for (uint32_t direction = 0; direction < DIR_MAX; direction++) {
+		struct counters *total = &totals[direction];
+
+		if (bpf_map_lookup_elem(map->fd, &direction, cpus)) {
+			free(cpus);
+			return error_set(error, errno, "cannot read BPF map counters_v2: %s",
+					 strerror(errno));
+		}
+		for (int cpu = 0; cpu < n_cpus; cpu++) {
+			add_counter(&total->seen, &cpus[cpu].seen);
+			add_counter(&total->tcp_out_of_window, &cpus[cpu].tcp_out_of_window);
+			for (int i = 0; i < VERDICT_MAX; i++)
+				add_counter(&total->verdict[i], &cpus[cpu].verdict[i]);
+			for (int i = 0; i < REASON_MAX; i++)
+				add_counter(&total->reason[i], &cpus[cpu].reason[i]);
+			add_counter(&total->tcp_out_of_window, &cpus[cpu].tcp_out_of_window);
+		}
+	}
+	free(cpus);
+	return 0;
+}

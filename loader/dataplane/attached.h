@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The generation in force on an interface, as the kernel tells it: programs at the hooks and the
+ * maps that they hold.  Needs no pins and no process of ours.
+ */
+#ifndef SHRIKE_DATAPLANE_ATTACHED_H
+#define SHRIKE_DATAPLANE_ATTACHED_H
+
+#include <stdbool.h>
+
+#include "conntrack/tables.h"
+#include "counter.h"
+#include "dataplane/generation_rules.h"
+#include "kernel/hooks.h"
+#include "kernel/map_set.h"
+
+struct live {
+	int ifindex;
+	struct hook_state hooks[HOOK_POINTS];
+	enum hook_point ingress; /* XDP or TC ingress */
+	struct map_set maps;
+	struct instance instance;
+};
+
+bool live_is_ours(const struct hook_state hooks[HOOK_POINTS]);
+int live_open(int ifindex, struct live *live, struct error *error);
+int live_refresh_instance(struct live *live, struct error *error);
+int live_conntrack(const struct map_set *maps, struct conntrack *conntrack, struct error *error);
+void live_clock(const struct instance *instance, struct flow_clock *clock);
+int live_read_text(const struct map_set *maps, const char *name, size_t want, char **text,
+		   struct error *error);
+int live_policy_text(const struct live *live, char **text, size_t *len, struct error *error);
+int live_counters(const struct map_set *maps, struct counters totals[DIR_MAX], struct error *error);
+void live_close(struct live *live);
+
+#endif /* SHRIKE_DATAPLANE_ATTACHED_H */

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A generation: the BPF programs specialised for one policy, with private rule tables, on shared
+ * state.  It is complete and idle until it is attached; freeing it closes what nobody else holds.
+ */
+#ifndef SHRIKE_DATAPLANE_GENERATION_H
+#define SHRIKE_DATAPLANE_GENERATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "config.h"
+#include "dataplane/mode.h"
+#include "kernel/map_set.h"
+#include "policy/policy.h"
+
+struct classifier;
+struct shrike_bpf;
+
+/*
+ * struct generation_spec - what a generation is built for
+ * @policy: outlives the generation; after environment_apply()
+ * @mode: effective routing and hook
+ * @overlay: prefixes of the interface, for the built-in block of routed traffic
+ * @previous: maps of the generation in force, NULL for the first one; its state is shared
+ * @instance_previous: of the generation in force, NULL for the first one
+ * @environment_text: NetBird's variables as NAME=VALUE lines, kept for later commands
+ * @undo, @undo_text: the policy that returns if this one is not confirmed; NULL: this one stays
+ * @keep_undo: share instead what the generation in force says of that
+ * @virtual_clock: for test runs: no interface is touched, nothing is shared
+ * @trace, @dry_run, @snap_len: as in struct config
+ * @twin: judge just as the generation in force, on every map of it; only @previous,
+ *	@instance_previous and the line above are looked at
+ * @own_addresses: the tables of this host's addresses are its own, to be filled without those of the
+ *	generation in force being changed
+ * @own_records: of a twin: the maps of trace records are its own, so that tracers do not meet
+ * @rules_only: of a twin: it judges inbound packets alone, each as if it opened a connection, which
+ *	spares the kernel most of the verifying
+ */
+struct generation_spec {
+	const struct policy *policy;
+	const struct mode *mode;
+	const struct prefix *overlay;
+	size_t n_overlay;
+	const struct map_set *previous;
+	const struct instance *instance_previous;
+	const char *environment_text;
+	const struct undo *undo;
+	const char *undo_text;
+	uint32_t ifindex;
+	uint32_t snap_len;
+	uint16_t mtu;
+	uint8_t l2_len;
+	bool virtual_clock;
+	bool trace;
+	bool dry_run;
+	bool twin;
+	bool own_addresses;
+	bool own_records;
+	bool rules_only;
+	bool keep_undo;
+};
+
+struct generation {
+	struct shrike_bpf *skeleton;
+	struct classifier *classifier;
+	struct instance instance;
+	struct map_set maps; /* all of them, shared ones included */
+	int ingress_fd;	     /* the program for the hook of the mode; owned by the skeleton */
+	int egress_fd;	     /* -1: a twin with @rules_only has none */
+	int event_fd;	     /* shrike_event, for flow_tell_swept(); -1: a twin has none */
+};
+
+typedef void (*generation_log)(const char *text, void *arg);
+
+int generation_build(const struct generation_spec *spec, struct generation **generation,
+		     struct error *error);
+bool generation_lost_state(const struct map_set *from, const struct generation *to, char *names,
+			   size_t size);
+int generation_carry_state(const struct map_set *from, const struct generation *to,
+			   struct error *error);
+int generation_next_numbers(const struct generation_spec *spec, struct next_numbers *next,
+			    struct error *error);
+int generation_reserve_numbers(const struct generation *generation, struct error *error);
+int generation_carry_hits(const struct map_set *from, const struct generation *to,
+			  struct error *error);
+void generation_free(struct generation *generation);
+void generation_verbose(bool on);
+
+#endif /* SHRIKE_DATAPLANE_GENERATION_H */

@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "dataplane/local_addresses.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/netlink.h"
+
+/*
+ * Contents of a map, held or wanted: entries sorted by the bytes of their keys, each the key
+ * followed by the value.
+ */
+struct table {
+	size_t key_size;
+	size_t value_size;
+	size_t count;
+	uint8_t *entries;
+};
+
+/* One of the two maps and what becomes of it. */
+struct side {
+	const char *what; /* its entries, for errors */
+	int fd;
+	uint32_t max_entries;
+	struct table held;
+	struct table wanted;
+};
+
+/* The maps in the order of the invariant: added to in this order, removed from in the other. */
+enum {
+	SIDE_ADDR,
+	SIDE_PAGE,
+	SIDE_PREFIX,
+	SIDE_MAX,
+};
+
+struct addr_entry {
+	union addr addr;
+	struct local_addr value;
+};
+
+struct page_entry {
+	uint32_t page;
+	struct local4_page value;
+} __attribute__((packed));
+
+struct prefix_entry {
+	struct local_prefix_key key;
+	struct local_addr value;
+} __attribute__((packed));
+
+_Static_assert(sizeof(struct addr_entry) == sizeof(union addr) + sizeof(struct local_addr) &&
+		       sizeof(struct page_entry) == sizeof(uint32_t) + sizeof(struct local4_page) &&
+		       sizeof(struct prefix_entry) ==
+			       sizeof(struct local_prefix_key) + sizeof(struct local_addr),
+	       "a table's entry is its key followed by its value");
+
+static size_t entry_size(const struct table *table)
+{
+	return table->key_size + table->value_size;
+}
+
+static uint8_t *entry_at(const struct table *table, size_t i)
+{
+	return table->entries + i * entry_size(table);
+}
+
+static int compare_keys(const void *a, const void *b, void *key_size)
+{
+	return memcmp(a, b, *(size_t *)key_size);
+}
+
+static void table_sort(struct table *table)
+{
+	if (table->count)
+		qsort_r(table->entries, table->count, entry_size(table), compare_keys,
+			&table->key_size);
+}
+
+static int out_of_memory(struct error *error)
+{
+	return error_set(error, ENOMEM, "local addresses: out of memory");
+}
+
+/* Checks that @fd is the map it should be and learns its size. */
+static int side_open(struct side *side, const char *what, int fd, size_t key_size,
+		     size_t value_size, struct error *error)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return error_set(error, errno, "map of %s: %s", what, strerror(errno));
+	if (info.key_size != key_size || info.value_size != value_size)
+		return error_set(error, EINVAL,
+				 "map of %s: it has keys of %u and values of %u bytes, not %zu and "
+				 "%zu",
+				 what, info.key_size, info.value_size, key_size, value_size);
+	side->what = what;
+	side->fd = fd;
+	side->max_entries = info.max_entries;
+	side->held.key_size = side->wanted.key_size = key_size;
+	side->held.value_size = side->wanted.value_size = value_size;
+	return 0;
+}
+
+/*
+ * Reads the whole map in one call: a buffer of max_entries cannot be too small for any bucket.
+ */
+static int side_read(struct side *side, struct error *error)
+{
+	struct table *held = &side->held;
+	uint8_t *keys = calloc(side->max_entries, held->key_size);
+	uint8_t *values = calloc(side->max_entries, held->value_size);
+	uint8_t next[sizeof(struct local_prefix_key)]; /* a trie's position is a key */
+	__u32 count = side->max_entries, i;
+	int err = 0;
+
+	if (!keys || !values) {
+		err = out_of_memory(error);
+		goto out;
+	}
+	if (bpf_map_lookup_batch(side->fd, NULL, next, keys, values, &count, NULL) &&
+	    errno != ENOENT) {
+		err = error_set(error, errno, "map of %s: cannot be read: %s", side->what,
+				strerror(errno));
+		goto out;
+	}
+	held->entries = calloc(count + 1, entry_size(held));
+	if (!held->entries) {
+		err = out_of_memory(error);
+		goto out;
+	}
+	held->count = count;
+	for (i = 0; i < count; i++) {
+		memcpy(entry_at(held, i), keys + i * held->key_size, held->key_size);
+		memcpy(entry_at(held, i) + held->key_size, values + i * held->value_size,
+		       held->value_size);
+	}
+	table_sort(held);
+out:
+	free(keys);
+	free(values);
+	return err;
+}
+
+static bool is_loopback(const struct prefix *prefix)
+{
+	static const uint8_t loopback6[16] = {[15] = 1};
+
+	if (prefix->ip_version == IP_VERSION_4)
+		return prefix->addr.bytes[12] == 127;
+	return prefix->len == prefix_bits(prefix->ip_version) &&
+	       !memcmp(prefix->addr.bytes, loopback6, sizeof(loopback6));
+}
+
+/*
+ * Whether the prefix has an entry.  Loopback is implied, and v4-mapped addresses never arrive as
+ * IPv6.  A default route of type local catches what a rule marks for a transparent proxy: it makes
+ * no address one of this host's.
+ */
+static bool is_stored(const struct prefix *prefix)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	bool is_mapped = !memcmp(prefix->addr.bytes, mapped, sizeof(mapped));
+
+	return prefix->len && is_mapped == (prefix->ip_version == IP_VERSION_4) &&
+	       !is_loopback(prefix);
+}
+
+/* Of two kinds of one address, the one that says more of it. */
+static uint8_t stronger(uint8_t a, uint8_t b)
+{
+	static const uint8_t rank[] = {
+		[LOCAL_BROADCAST] = 1, [LOCAL_HOST] = 2, [LOCAL_OVERLAY] = 3};
+
+	return rank[a] > rank[b] ? a : b;
+}
+
+/* Sorts, and makes several entries with one key one; @kind_off is where an entry has its kind. */
+static void merge_duplicates(struct table *table)
+{
+	size_t kind_off = table->key_size + offsetof(struct local_addr, kind);
+	uint8_t *last, *entry;
+	size_t i, kept = 0;
+
+	table_sort(table);
+	for (i = 0; i < table->count; i++) {
+		entry = entry_at(table, i);
+		last = kept ? entry_at(table, kept - 1) : NULL;
+		if (last && !memcmp(last, entry, table->key_size))
+			last[kind_off] = stronger(last[kind_off], entry[kind_off]);
+		else
+			memmove(entry_at(table, kept++), entry, entry_size(table));
+	}
+	table->count = kept;
+}
+
+static void want_one(struct table *addrs, struct table *prefixes, const struct local_address *local)
+{
+	const struct prefix *prefix = &local->prefix;
+	struct local_addr value = {.kind = local->kind};
+	struct prefix_entry *shorter;
+	struct addr_entry *single;
+
+	if (prefix->len == prefix_bits(prefix->ip_version)) {
+		single = (struct addr_entry *)entry_at(addrs, addrs->count++);
+		*single = (struct addr_entry){prefix->addr, value};
+		return;
+	}
+	shorter = (struct prefix_entry *)entry_at(prefixes, prefixes->count++);
+	*shorter = (struct prefix_entry){.value = value};
+	shorter->key.prefix_len = prefix->len + (prefix->ip_version == IP_VERSION_4 ? 96 : 0);
+	memcpy(shorter->key.addr, prefix->addr.bytes, sizeof(shorter->key.addr));
+}
+
+static int want_addresses(struct side *sides, const struct local_address *list, size_t count,
+			  struct error *error)
+{
+	struct table *addrs = &sides[SIDE_ADDR].wanted, *prefixes = &sides[SIDE_PREFIX].wanted;
+	size_t i;
+
+	addrs->entries = calloc(count + 1, entry_size(addrs));
+	prefixes->entries = calloc(count + 1, entry_size(prefixes));
+	if (!addrs->entries || !prefixes->entries)
+		return out_of_memory(error);
+	for (i = 0; i < count; i++)
+		if (is_stored(&list[i].prefix))
+			want_one(addrs, prefixes, &list[i]);
+	merge_duplicates(addrs);
+	merge_duplicates(prefixes);
+	return 0;
+}
+
+static bool is_mapped4(const union addr *addr)
+{
+	return !addr->word[0] && !addr->word[1] && addr->word[2] == htonl(0xffff);
+}
+
+/* The pages of the IPv4 addresses in @addrs, which is sorted, so that pages come in one piece. */
+static int want_pages(struct table *pages, const struct table *addrs, struct error *error)
+{
+	const struct addr_entry *entries = (const struct addr_entry *)addrs->entries;
+	struct page_entry *page = NULL;
+	uint32_t address, bit;
+	size_t i, n = 0;
+
+	for (i = 0; i < addrs->count; i++)
+		n += is_mapped4(&entries[i].addr);
+	pages->entries = calloc(n + 1, sizeof(struct page_entry));
+	if (!pages->entries)
+		return out_of_memory(error);
+	for (i = 0; i < addrs->count; i++) {
+		if (!is_mapped4(&entries[i].addr))
+			continue;
+		address = ntohl(entries[i].addr.word[3]);
+		if (!page || page->page != address >> LOCAL4_PAGE_SHIFT) {
+			page = (struct page_entry *)entry_at(pages, pages->count++);
+			page->page = address >> LOCAL4_PAGE_SHIFT;
+		}
+		bit = address & ((1 << LOCAL4_PAGE_SHIFT) - 1);
+		page->value.bits[bit / 64] |= 1ULL << (bit % 64);
+	}
+	table_sort(pages);
+	return 0;
+}
+
+static const uint8_t *table_find(const struct table *table, const uint8_t *key)
+{
+	size_t first = 0, end = table->count, middle;
+	int order;
+
+	while (first < end) {
+		middle = first + (end - first) / 2;
+		order = memcmp(key, entry_at(table, middle), table->key_size);
+		if (!order)
+			return entry_at(table, middle);
+		if (order < 0)
+			end = middle;
+		else
+			first = middle + 1;
+	}
+	return NULL;
+}
+
+/* Entries that the map holds while the wanted ones are in and the others not yet out. */
+static size_t side_peak(const struct side *side)
+{
+	size_t i, peak = side->wanted.count;
+
+	for (i = 0; i < side->held.count; i++)
+		peak += !table_find(&side->wanted, entry_at(&side->held, i));
+	return peak;
+}
+
+static int check_room(const struct side *sides, struct error *error)
+{
+	int s;
+
+	for (s = 0; s < SIDE_MAX; s++)
+		if (sides[s].wanted.count > sides[s].max_entries)
+			return error_set(
+				error, E2BIG, "%s: this host has %zu, the table takes at most %u",
+				sides[s].what, sides[s].wanted.count, sides[s].max_entries);
+	return 0;
+}
+
+static int side_add(const struct side *side, size_t *changes, struct error *error)
+{
+	const struct table *wanted = &side->wanted;
+	const uint8_t *entry, *old;
+	size_t i;
+
+	for (i = 0; i < wanted->count; i++) {
+		entry = entry_at(wanted, i);
+		old = table_find(&side->held, entry);
+		if (old && !memcmp(old, entry, entry_size(wanted)))
+			continue;
+		if (bpf_map_update_elem(side->fd, entry, entry + wanted->key_size, BPF_ANY))
+			return error_set(error, errno, "map of %s: cannot add to %zu of %u: %s",
+					 side->what, side->held.count, side->max_entries,
+					 strerror(errno));
+		(*changes)++;
+	}
+	return 0;
+}
+
+static int side_remove(const struct side *side, size_t *changes, struct error *error)
+{
+	const uint8_t *entry;
+	size_t i;
+
+	for (i = 0; i < side->held.count; i++) {
+		entry = entry_at(&side->held, i);
+		if (table_find(&side->wanted, entry))
+			continue;
+		if (bpf_map_delete_elem(side->fd, entry) && errno != ENOENT)
+			return error_set(error, errno, "map of %s: cannot remove: %s", side->what,
+					 strerror(errno));
+		(*changes)++;
+	}
+	return 0;
+}
+
+static int sides_change(const struct side *sides, size_t *changes, struct error *error)
+{
+	int s, err = 0;
+
+	for (s = 0; s < SIDE_MAX && !err; s++)
+		err = side_add(&sides[s], changes, error);
+	for (s = SIDE_MAX - 1; s >= 0 && !err; s--)
+		err = side_remove(&sides[s], changes, error);
+	return err;
+}
+
+static int sides_open(struct side *sides, const struct local_maps *maps, struct error *error)
+{
+	int s, err;
+
+	err = side_open(&sides[SIDE_ADDR], "local addresses", maps->addr_fd, sizeof(union addr),
+			sizeof(struct local_addr), error);
+	if (!err)
+		err = side_open(&sides[SIDE_PAGE], "pages of local IPv4 addresses", maps->bitmap_fd,
+				sizeof(uint32_t), sizeof(struct local4_page), error);
+	if (!err)
+		err = side_open(&sides[SIDE_PREFIX], "local prefixes", maps->prefix_fd,
+				sizeof(struct local_prefix_key), sizeof(struct local_addr), error);
+	for (s = 0; s < SIDE_MAX && !err; s++)
+		err = side_read(&sides[s], error);
+	return err;
+}
+
+static void sides_close(struct side *sides)
+{
+	int s;
+
+	for (s = 0; s < SIDE_MAX; s++) {
+		free(sides[s].held.entries);
+		free(sides[s].wanted.entries);
+	}
+}
+
+/* Want no more than what is held already. */
+static void keep_held(struct side *side)
+{
+	struct table *wanted = &side->wanted;
+	size_t i, kept = 0;
+
+	for (i = 0; i < wanted->count; i++)
+		if (table_find(&side->held, entry_at(wanted, i)))
+			memmove(entry_at(wanted, kept++), entry_at(wanted, i), entry_size(wanted));
+	wanted->count = kept;
+}
+
+/*
+ * One pass over the maps.  With @shrink only addresses that are held already are wanted, so that
+ * nothing but room comes of it; *@tight tells whether adding first would need more room than
+ * there is, and nothing was changed.
+ */
+static int sync_pass(const struct local_maps *maps, const struct local_address *list, size_t count,
+		     bool shrink, bool *tight, size_t *changes, struct error *error)
+{
+	struct side sides[SIDE_MAX] = {};
+	int s, err;
+
+	*tight = false;
+	err = sides_open(sides, maps, error);
+	if (!err)
+		err = want_addresses(sides, list, count, error);
+	if (err)
+		goto out;
+	if (shrink) {
+		keep_held(&sides[SIDE_ADDR]);
+		keep_held(&sides[SIDE_PREFIX]);
+	}
+	err = want_pages(&sides[SIDE_PAGE].wanted, &sides[SIDE_ADDR].wanted, error);
+	if (!err)
+		err = check_room(sides, error);
+	if (err)
+		goto out;
+	for (s = 0; s < SIDE_MAX && !shrink; s++)
+		*tight |= side_peak(&sides[s]) > sides[s].max_entries;
+	if (!*tight)
+		err = sides_change(sides, changes, error);
+out:
+	sides_close(sides);
+	return err;
+}
+
+static int advance_epoch(int fd, struct error *error)
+{
+	uint32_t zero = 0, epoch = 0;
+	int err = bpf_map_lookup_elem(fd, &zero, &epoch);
+
+	epoch++;
+	if (!err)
+		err = bpf_map_update_elem(fd, &zero, &epoch, BPF_ANY);
+	if (err)
+		return error_set(error, errno, "epoch of the local addresses: %s", strerror(errno));
+	return 0;
+}
+
+/**
+ * addresses_sync_list() - Make the maps hold exactly the given addresses
+ * @maps: where they are held
+ * @list: addresses in any order; of one given twice, overlay wins; 127.0.0.0/8 and ::1 may be
+ *	among them and are not stored
+ * @count: length of @list
+ * @changes: becomes the number of entries added, replaced and removed, may be NULL
+ * @error: why not
+ *
+ * Only differences are written.  New entries go in before old ones go out, unless the tables are
+ * too full for both.  Pages of the bitmap are replaced whole, which a HASH does atomically.
+ * The epoch is advanced after a change, so that peers' flows are judged again.
+ *
+ * Return: 0; -E2BIG: more than a table takes, nothing was changed; another -errno: the maps could
+ * not be read or written, and calling again mends them.
+ */
+int addresses_sync_list(const struct local_maps *maps, const struct local_address *list,
+			size_t count, size_t *changes, struct error *error)
+{
+	struct error ignored;
+	size_t changed = 0;
+	bool tight;
+	int err, failed = 0;
+
+	err = sync_pass(maps, list, count, false, &tight, &changed, error);
+	if (!err && tight) {
+		err = sync_pass(maps, list, count, true, &tight, &changed, error);
+		if (!err)
+			err = sync_pass(maps, list, count, false, &tight, &changed, error);
+	}
+	/* even if it has failed half-way */
+	if (changed && maps->epoch_fd >= 0)
+		failed = advance_epoch(maps->epoch_fd, err ? &ignored : error);
+	if (!err)
+		err = failed;
+	if (!err && changes)
+		*changes = changed;
+	return err;
+}
+
+/**
+ * addresses_sync() - Make the maps hold what the kernel delivers in the caller's network namespace
+ * @maps: where it is held
+ * @ifindex: the protected interface, whose addresses are LOCAL_OVERLAY
+ * @changes: as in addresses_sync_list()
+ * @error: why not
+ *
+ * Return: as addresses_sync_list(), or -errno where addresses or routes cannot be read.
+ */
+int addresses_sync(const struct local_maps *maps, int ifindex, size_t *changes, struct error *error)
+{
+	struct interface_address *addresses = NULL;
+	struct local_route *routes = NULL;
+	struct local_address *list = NULL;
+	size_t i, n_addresses = 0, n_routes = 0, n = 0;
+	int err;
+
+	err = netlink_read_addresses(&addresses, &n_addresses, error);
+	if (!err)
+		err = netlink_read_local_routes(&routes, &n_routes, error);
+	if (err)
+		goto out;
+	list = calloc(n_addresses + n_routes + 1, sizeof(*list));
+	if (!list) {
+		err = out_of_memory(error);
+		goto out;
+	}
+	for (i = 0; i < n_addresses; i++, n++) {
+		list[n].prefix = (struct prefix){
+			.addr = addresses[i].addr,
+			.ip_version = addresses[i].ip_version,
+			.len = prefix_bits(addresses[i].ip_version),
+		};
+		list[n].kind = addresses[i].ifindex == ifindex ? LOCAL_OVERLAY : LOCAL_HOST;
+	}
+	for (i = 0; i < n_routes; i++, n++) {
+		list[n].prefix = routes[i].prefix;
+		list[n].kind = routes[i].is_broadcast ? LOCAL_BROADCAST : LOCAL_HOST;
+	}
+	err = addresses_sync_list(maps, list, n, changes, error);
+out:
+	free(list);
+	free(routes);
+	free(addresses);
+	return err;
+}
+
+static bool has_prefix(const struct prefix *prefixes, size_t count, const struct prefix *prefix)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (prefixes[i].ip_version == prefix->ip_version &&
+		    prefixes[i].len == prefix->len &&
+		    !memcmp(&prefixes[i].addr, &prefix->addr, sizeof(prefix->addr)))
+			return true;
+	return false;
+}
+
+/**
+ * addresses_overlay_prefixes() - The networks that the protected interface is connected to
+ * @ifindex: the interface
+ * @prefixes: becomes an array that the caller frees, each network once and without host bits
+ *	(100.64.0.0/16), in the order of the kernel; NULL for none; untouched on failure
+ * @count: its length
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int addresses_overlay_prefixes(int ifindex, struct prefix **prefixes, size_t *count,
+			       struct error *error)
+{
+	struct interface_address *addresses = NULL;
+	struct prefix *array = NULL;
+	size_t i, n_addresses, n = 0;
+	int err;
+
+	err = netlink_read_addresses(&addresses, &n_addresses, error);
+	if (err)
+		return err;
+	for (i = 0; i < n_addresses; i++)
+		n += addresses[i].ifindex == ifindex;
+	if (n) {
+		array = calloc(n, sizeof(*array));
+		if (!array) {
+			err = out_of_memory(error);
+			goto out;
+		}
+	}
+	for (i = 0, n = 0; i < n_addresses; i++)
+		if (addresses[i].ifindex == ifindex &&
+		    !has_prefix(array, n, &addresses[i].connected))
+			array[n++] = addresses[i].connected;
+	*prefixes = array;
+	*count = n;
+out:
+	free(addresses);
+	return err;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Who routes, and where the ingress program sits: decided from the policy, NetBird's environment
+ * variables and facts about the host, always with the reason why.
+ */
+#ifndef SHRIKE_DATAPLANE_MODE_H
+#define SHRIKE_DATAPLANE_MODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "config.h"
+#include "policy/environment.h"
+#include "policy/policy.h"
+
+struct mode_facts {
+	bool ip_forward4; /* the kernel forwards IPv4 in this network namespace */
+	bool ip_forward6;
+	bool native_xdp; /* the link's driver runs XDP itself */
+	bool tcx;	 /* the kernel has TCX links (6.6), else TC means clsact */
+	bool simulate;	 /* no packet leaves the programs: any combination works */
+	uint8_t l2_len;	 /* of the link: 14, or 0 on L3 devices */
+};
+
+struct mode {
+	enum routing routing;
+	enum hook hook;
+	bool xdp_generic; /* attach XDP in generic mode; false with HOOK_TC */
+	char routing_why[128];
+	char hook_why[128];
+};
+
+int mode_read_facts(struct mode_facts *facts, struct error *error);
+int mode_decide(const struct policy *policy, const struct environment *environment,
+		const struct mode_facts *facts, struct mode *mode, warn_fn warn, void *warn_arg,
+		struct error *error);
+
+#endif /* SHRIKE_DATAPLANE_MODE_H */

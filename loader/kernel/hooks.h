@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The hooks of an interface: what the kernel runs there, and putting programs of ours there.
+ *
+ * Everything is asked of the kernel by ifindex in the caller's network namespace; neither pins
+ * nor /sys/class/net are needed to know what is attached.
+ */
+#ifndef SHRIKE_KERNEL_HOOKS_H
+#define SHRIKE_KERNEL_HOOKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "config.h"
+
+enum hook_point {
+	HOOK_POINT_XDP,
+	HOOK_POINT_TC_INGRESS,
+	HOOK_POINT_TC_EGRESS,
+	HOOK_POINTS,
+};
+
+enum hook_kind {
+	HOOK_KIND_NONE,
+	HOOK_KIND_XDP_NATIVE, /* a BPF link in driver mode */
+	HOOK_KIND_XDP_GENERIC,
+	HOOK_KIND_TCX,	  /* a BPF link, from Linux 6.6 */
+	HOOK_KIND_CLSACT, /* a filter of the clsact qdisc: lives without a link or a pin */
+};
+
+/* What is at a hook point. */
+struct hook_state {
+	enum hook_kind kind;
+	uint32_t prog_id;    /* of ours, 0: none */
+	uint32_t link_id;    /* of ours; 0 with clsact */
+	uint32_t foreign_id; /* a program of somebody else, 0: none */
+	char foreign_name[16];
+};
+
+const char *hook_kind_name(enum hook_kind kind);
+const char *hook_point_name(enum hook_point point);
+bool hooks_have_tcx(void);
+int hooks_query(int ifindex, struct hook_state states[HOOK_POINTS], struct error *error);
+int hook_check_free(const struct hook_state *state, enum hook_point point, const char *ifname,
+		    struct error *error);
+int hook_attach(int ifindex, enum hook_point point, bool xdp_generic, int prog_fd, int *link_fd,
+		struct error *error);
+int hook_replace(int ifindex, enum hook_point point, const struct hook_state *state, int prog_fd,
+		 struct error *error);
+int hook_detach(int ifindex, enum hook_point point, const struct hook_state *state,
+		struct error *error);
+int hook_open_link(const struct hook_state *state);
+
+#endif /* SHRIKE_KERNEL_HOOKS_H */

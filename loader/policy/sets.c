@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "policy/sets.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "yaml/yaml.h"
+
+#define WORD_MAX    256 /* bytes of a word of a list, far more than a prefix has */
+#define READ_BYTES  65536
+#define LINES_DEPTH 3 /* values at this depth and above get a line of their own */
+
+/* ---- writing a tree of values as JSON, which is YAML too ---- */
+
+struct writer {
+	FILE *file;
+	const struct yaml_node *set; /* written with this content instead of its own */
+	const struct prefix *prefixes;
+	size_t n_prefixes;
+};
+
+/* No control characters are in it (yaml.h). */
+static void write_quoted(FILE *file, const char *text)
+{
+	fputc('"', file);
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			fputc('\\', file);
+		fputc(*text, file);
+	}
+	fputc('"', file);
+}
+
+/* Numbers, true and false mean what they mean without quotes only. */
+static bool is_bare(const struct yaml_node *node)
+{
+	const char *c = node->text;
+
+	if (!node->plain || !isalnum((unsigned char)*c))
+		return false;
+	for (; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("_.+-", *c))
+			return false;
+	return true;
+}
+
+static void write_scalar(FILE *file, const struct yaml_node *node)
+{
+	if (yaml_is_null(node))
+		fputs("null", file);
+	else if (is_bare(node))
+		fputs(node->text, file);
+	else
+		write_quoted(file, node->text);
+}
+
+static void write_set(const struct writer *writer)
+{
+	char text[PREFIX_TEXT_MAX];
+
+	fputc('[', writer->file);
+	for (size_t i = 0; i < writer->n_prefixes; i++)
+		fprintf(writer->file, "%s\n\"%s\"", i ? "," : "",
+			prefix_format(&writer->prefixes[i], text, sizeof(text)));
+	fputc(']', writer->file);
+}
+
+/* The depth is bounded by YAML_DEPTH_MAX. */
+static void write_node(const struct writer *writer, const struct yaml_node *node, int depth)
+{
+	const char *ends = node->kind == YAML_MAPPING ? "{}" : "[]";
+	const struct yaml_node *child;
+
+	if (node == writer->set) {
+		write_set(writer);
+		return;
+	}
+	if (node->kind == YAML_SCALAR) {
+		write_scalar(writer->file, node);
+		return;
+	}
+	fputc(ends[0], writer->file);
+	for (child = node->first; child; child = child->next) {
+		if (child != node->first)
+			fputc(',', writer->file);
+		if (depth + 1 < LINES_DEPTH)
+			fputc('\n', writer->file);
+		else if (child != node->first)
+			fputc(' ', writer->file);
+		if (node->kind == YAML_MAPPING) {
+			write_quoted(writer->file, child->key);
+			fputs(": ", writer->file);
+		}
+		write_node(writer, child, depth + 1);
+	}
+	fputc(ends[1], writer->file);
+}
+
+static int write_text(const struct writer *format, const struct yaml_node *root, char **text,
+		      size_t *len, struct error *error)
+{
+	struct writer writer = *format;
+	char *buffer = NULL;
+	size_t size = 0;
+	bool failed;
+
+	writer.file = open_memstream(&buffer, &size);
+	if (!writer.file)
+		return error_set(error, ENOMEM, "out of memory");
+	write_node(&writer, root, 0);
+	fputc('\n', writer.file);
+	failed = ferror(writer.file);
+	failed |= fclose(writer.file) != 0;
+	if (failed) {
+		free(buffer);
+		return error_set(error, ENOMEM, "out of memory");
+	}
+	if (size > YAML_TEXT_MAX) {
+		free(buffer);
+		return error_set(error, E2BIG, "the policy would be larger than %zu bytes",
+				 YAML_TEXT_MAX);
+	}
+	*text = buffer;
+	*len = size;
+	return 0;
+}
+
+/* ---- the content of a set ---- */
+
+static int compare_prefixes(const void *a, const void *b)
+{
+	const struct prefix *x = a, *y = b;
+	int order = (x->ip_version > y->ip_version) - (x->ip_version < y->ip_version);
+
+	if (!order)
+		order = memcmp(&x->addr, &y->addr, sizeof(x->addr));
+	return order ? order : (x->len > y->len) - (x->len < y->len);
+}
+
+/* Sorts and removes what is there twice; returns how many are left. */
+static size_t sort_prefixes(struct prefix *prefixes, size_t n)
+{
+	size_t kept = 0;
+
+	if (n > 1)
+		qsort(prefixes, n, sizeof(*prefixes), compare_prefixes);
+	for (size_t i = 0; i < n; i++)
+		if (!kept || compare_prefixes(&prefixes[kept - 1], &prefixes[i]))
+			prefixes[kept++] = prefixes[i];
+	return kept;
+}
+
+static int read_set(const struct yaml_node *set, struct prefix **prefixes, size_t *n,
+		    struct error *error)
+{
+	struct prefix *list = calloc(yaml_list_count(set) + 1, sizeof(*list));
+	const struct yaml_node *item;
+	size_t len = 0;
+	int err = 0;
+
+	if (!list)
+		return error_set(error, ENOMEM, "out of memory");
+	for (item = yaml_list_first(set); item && !err; item = yaml_list_next(set, item))
+		err = prefix_parse(item->text, &list[len++], error);
+	if (err) {
+		free(list);
+		return err;
+	}
+	*prefixes = list;
+	*n = sort_prefixes(list, len);
+	return 0;
+}
+
+/* Merges two sorted lists by the operation. */
+static size_t merge(const struct prefix *old, size_t n_old, const struct sets_change *change,
+		    size_t n_given, struct prefix *merged, struct sets_result *result)
+{
+	size_t i = 0, j = 0, n = 0;
+
+	while (i < n_old || j < n_given) {
+		const struct prefix *given = &change->prefixes[j];
+		int order = i == n_old ? 1 : j == n_given ? -1 : compare_prefixes(&old[i], given);
+
+		bool keeps = order < 0 ? change->operation != SETS_REPLACE
+				       : change->operation != SETS_DEL;
+
+		if (keeps)
+			merged[n++] = order > 0 ? *given : old[i];
+		result->added += keeps && order > 0;
+		result->removed += !keeps && order <= 0;
+		result->unchanged += order == 0 ? keeps : !keeps && order > 0;
+		i += order <= 0;
+		j += order >= 0;
+	}
+	return n;
+}
+
+static int no_such_set(const struct yaml_node *sets, const char *name, struct error *error)
+{
+	char names[512] = "";
+
+	for (const struct yaml_node *set = sets ? sets->first : NULL; set; set = set->next) {
+		size_t used = strlen(names);
+
+		if (used + strlen(set->key) + 8 > sizeof(names)) {
+			strcpy(names + used, ", ...");
+			break;
+		}
+		snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "", set->key);
+	}
+	return error_input(error, "%.80s: no such set in the policy in force, %s%s", name,
+			   names[0] ? "which has: " : "which has none", names);
+}
+
+static int change_node(const struct yaml_node *root, const struct yaml_node *set,
+		       const struct sets_change *change, char **text, size_t *len,
+		       struct sets_result *result, struct error *error)
+{
+	struct sets_result done = {0};
+	struct prefix *old = NULL, *merged = NULL;
+	size_t n_old = 0, n_given;
+	int err = read_set(set, &old, &n_old, error);
+
+	if (err)
+		return err;
+	n_given = sort_prefixes(change->prefixes, change->n_prefixes);
+	merged = calloc(n_old + n_given + 1, sizeof(*merged));
+	if (!merged) {
+		err = error_set(error, ENOMEM, "out of memory");
+	} else {
+		done.n = merge(old, n_old, change, n_given, merged, &done);
+		err = write_text(
+			&(struct writer){.set = set, .prefixes = merged, .n_prefixes = done.n},
+			root, text, len, error);
+	}
+	if (!err)
+		*result = done;
+	free(merged);
+	free(old);
+	return err;
+}
+
+/**
+ * sets_change() - Change the content of a set in a policy's text
+ * @path: of the policy, for messages
+ * @text: a valid policy
+ * @len: its length
+ * @change: what to do; its prefixes are sorted
+ * @new_text: becomes the policy with the change made; the caller frees it
+ * @new_len: becomes its length
+ * @result: what the change came to; where nothing was added or removed, the policy means the same
+ * @error: why not
+ *
+ * Return: 0; -EINVAL (invalid input) if there is no such set; -E2BIG; -ENOMEM.
+ */
+int sets_change(const char *path, const char *text, size_t len, const struct sets_change *change,
+		char **new_text, size_t *new_len, struct sets_result *result, struct error *error)
+{
+	const struct yaml_node *sets, *set;
+	struct yaml_doc *doc;
+	int err;
+
+	err = yaml_parse(path, text, len, &doc, error);
+	if (err)
+		return err;
+	sets = yaml_get(yaml_root(doc), "sets");
+	set = sets ? yaml_get(sets, change->name) : NULL;
+	err = set ? change_node(yaml_root(doc), set, change, new_text, new_len, result, error)
+		  : no_such_set(sets, change->name, error);
+	yaml_free(doc);
+	return err;
+}
+
+/* ---- the prefixes that a user gives ---- */
+
+/**
+ * sets_read_word() - Add a prefix to a change
+ * @word: as the user wrote it
+ * @change: its prefixes are for the caller to free
+ * @room: of @change->prefixes; 0 at first
+ * @error: what is wrong with it
+ *
+ * Return: 0, -EINVAL (invalid input), -E2BIG or -ENOMEM.
+ */
+int sets_read_word(const char *word, struct sets_change *change, size_t *room, struct error *error)
+{
+	if (change->n_prefixes == *room) {
+		size_t more = *room * 2 + 64;
+		struct prefix *larger = realloc(change->prefixes, more * sizeof(*larger));
+
+		if (!larger)
+			return error_set(error, ENOMEM, "out of memory");
+		change->prefixes = larger;
+		*room = more;
+	}
+	if (change->n_prefixes == SETS_PREFIXES_MAX)
+		return error_input(error, "more than %d prefixes at once", SETS_PREFIXES_MAX);
+	if (prefix_parse(word, &change->prefixes[change->n_prefixes], error)) {
+		error->invalid_input = true;
+		return -error->code;
+	}
+	change->n_prefixes++;
+	return 0;
+}
+
+/* A word of standard input on its way. */
+struct word {
+	char text[WORD_MAX];
+	size_t len;
+	unsigned int line, column; /* of its first byte */
+};
+
+static int end_word(struct word *word, struct sets_change *change, size_t *room,
+		    struct error *error)
+{
+	struct error why;
+	int err;
+
+	if (!word->len)
+		return 0;
+	word->text[word->len] = '\0';
+	for (size_t i = 0; i < word->len; i++)
+		if (!isgraph((unsigned char)word->text[i]))
+			word->text[i] = '?'; /* the message is one line */
+	word->len = 0;
+	err = sets_read_word(word->text, change, room, &why);
+	if (!err)
+		return 0;
+	error_set(error, why.code, "-:%u:%u: %s", word->line, word->column, why.text);
+	error->invalid_input = error->in_file = true;
+	return -error->code;
+}
+
+/**
+ * sets_read_file() - Add the prefixes of a file to a change
+ * @fd: the file: words with white space or commas between them; the rest of a line from # on is
+ *	not read
+ * @change, @room: as for sets_read_word()
+ * @error: "-:LINE:COLUMN: what", or why it cannot be read
+ *
+ * Return: 0 or -errno.
+ */
+int sets_read_file(int fd, struct sets_change *change, size_t *room, struct error *error)
+{
+	struct word word = {.len = 0};
+	unsigned int line = 1, column = 0;
+	bool is_comment = false;
+	char buffer[READ_BYTES];
+	ssize_t got;
+	int err;
+
+	while ((got = read(fd, buffer, sizeof(buffer))) != 0) {
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return error_set(error, errno, "-: %s", strerror(errno));
+		for (ssize_t i = 0; i < got; i++) {
+			char c = buffer[i];
+
+			column++;
+			is_comment = c != '\n' && (is_comment || c == '#');
+			if (is_comment || c == ',' || isspace((unsigned char)c)) {
+				err = end_word(&word, change, room, error);
+				if (err)
+					return err;
+			} else if (word.len < WORD_MAX - 1) {
+				if (!word.len)
+					word.line = line, word.column = column;
+				word.text[word.len++] = c;
+			}
+			if (c == '\n')
+				line++, column = 0;
+		}
+	}
+	return end_word(&word, change, room, error);
+}

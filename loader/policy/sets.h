@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Changing a named set of a policy that is in force.
+ *
+ * The policy's text is written anew with the set's content changed, so that what is in force is
+ * always one text that can be read back.  It means the same as before in every other respect;
+ * comments and layout are lost.
+ */
+#ifndef SHRIKE_POLICY_SETS_H
+#define SHRIKE_POLICY_SETS_H
+
+#include <stddef.h>
+
+#include "base/address.h"
+#include "base/error.h"
+
+#define SETS_PREFIXES_MAX 1000000 /* of one change */
+
+enum sets_operation {
+	SETS_ADD,
+	SETS_DEL,
+	SETS_REPLACE,
+};
+
+struct sets_change {
+	const char *name; /* of the set */
+	enum sets_operation operation;
+	struct prefix *prefixes;
+	size_t n_prefixes;
+};
+
+/* What a change came to. */
+struct sets_result {
+	size_t added;
+	size_t removed;
+	size_t unchanged; /* given, and there already (add), or not there (del) */
+	size_t n;	  /* prefixes in the set afterwards */
+};
+
+int sets_change(const char *path, const char *text, size_t len, const struct sets_change *change,
+		char **new_text, size_t *new_len, struct sets_result *result, struct error *error);
+int sets_read_word(const char *word, struct sets_change *change, size_t *room, struct error *error);
+int sets_read_file(int fd, struct sets_change *change, size_t *room, struct error *error);
+
+#endif /* SHRIKE_POLICY_SETS_H */

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Warnings about rules that others take packets from, with the sets as they are now.
+ *
+ * Exact where it speaks: a rule is said to be never reached only if every packet that it matches is
+ * matched before by others.  Whether that is so can take very long to find out, so the search is
+ * bounded, and it is said for how many rules it was given up.
+ */
+#ifndef SHRIKE_REVIEW_COVER_H
+#define SHRIKE_REVIEW_COVER_H
+
+#include "classify/classifier.h"
+#include "kernel/netlink.h"
+#include "policy/check.h"
+#include "policy/policy.h"
+
+int policy_cover(const struct policy *policy, const struct classifier *classifier, const bool *dead,
+		 policy_warn_fn warn, void *context, struct error *error);
+void policy_check_local(const struct policy *policy, const struct interface_address *addresses,
+			size_t n, policy_warn_fn warn, void *context);
+
+#endif /* SHRIKE_REVIEW_COVER_H */

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Both sides are made into the JSON values that `policy show` prints, and these are compared: text
+ * is made from the result, so that it cannot differ from -j.
+ */
+#include "review/diff.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/keyed.h"
+#include "cli/policy_print.h"
+
+static const char *const acl_names[ACL_MAX] = {[ACL_PEER] = "peer_acl", [ACL_ROUTE] = "route_acl"};
+
+static int no_memory(struct error *error)
+{
+	return error_set(error, ENOMEM, "out of memory");
+}
+
+/* ---- values ---- */
+
+/* Items of @list that @other does not have, as a list; items are strings or integers. */
+static json_t *list_without(const json_t *list, const json_t *other)
+{
+	json_t *known = json_object(), *left = json_array();
+	char key[32];
+	size_t i;
+	json_t *item;
+
+	for (int pass = 0; pass < 2; pass++) {
+		json_array_foreach (pass ? (json_t *)list : (json_t *)other, i, item) {
+			const char *text = json_string_value(item);
+
+			if (!text) {
+				snprintf(key, sizeof(key), "%lld",
+					 (long long)json_integer_value(item));
+				text = key;
+			}
+			if (!pass)
+				json_object_set_new(known, text, json_true());
+			else if (!json_object_get(known, text))
+				json_array_append(left, item);
+		}
+	}
+	json_decref(known);
+	return left;
+}
+
+/* How a value changes: lists by their items. */
+static json_t *change(const json_t *old, const json_t *new)
+{
+	bool lists = (json_is_array(old) || !old) && (json_is_array(new) || !new);
+
+	if (old && new &&lists)
+		return json_pack("{s:o,s:o}", "added", list_without(new, old), "removed",
+				 list_without(old, new));
+	return json_pack("{s:O?,s:O?}", "old", old, "new", new);
+}
+
+/* Lists are unordered: addresses, ports, prefixes. */
+static bool is_nothing(const json_t *how)
+{
+	const json_t *added = json_object_get(how, "added");
+
+	return added && !json_array_size(added) &&
+	       !json_array_size(json_object_get(how, "removed"));
+}
+
+/* Changes by key between two objects; an empty object where they are equal. */
+static json_t *changes(const json_t *old, const json_t *new)
+{
+	json_t *all = json_object(), *value, *other, *how;
+	const char *key;
+
+	json_object_foreach ((json_t *)old, key, value) {
+		other = json_object_get(new, key);
+		how = other && json_equal(value, other) ? NULL : change(value, other);
+		if (how && !is_nothing(how))
+			json_object_set(all, key, how);
+		json_decref(how);
+	}
+	json_object_foreach ((json_t *)new, key, value)
+		if (!json_object_get(old, key))
+			json_object_set_new(all, key, change(NULL, value));
+	return all;
+}
+
+/* ---- rules ---- */
+
+/* Every rule of a policy by its id. */
+struct rule_index {
+	const struct policy *policy;
+	struct keyed *items;
+	size_t n;
+};
+
+static const struct policy_rule *rule_at(const struct policy *policy, size_t index, enum acl *acl)
+{
+	*acl = index < policy->acl[ACL_PEER].n_rules ? ACL_PEER : ACL_ROUTE;
+	if (*acl == ACL_ROUTE)
+		index -= policy->acl[ACL_PEER].n_rules;
+	return &policy->acl[*acl].rules[index];
+}
+
+static int index_rules(struct rule_index *index, const struct policy *policy)
+{
+	enum acl acl;
+
+	index->policy = policy;
+	index->n = policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules;
+	index->items = calloc(index->n + 1, sizeof(*index->items));
+	if (!index->items)
+		return -ENOMEM;
+	for (size_t i = 0; i < index->n; i++) {
+		const char *id = rule_at(policy, i, &acl)->id;
+
+		index->items[i] = (struct keyed){.key = id, .len = strlen(id), .index = i};
+	}
+	keyed_sort(index->items, index->n);
+	return 0;
+}
+
+static json_t *rule_object(const struct policy *policy, size_t index)
+{
+	enum acl acl;
+	const struct policy_rule *rule = rule_at(policy, index, &acl);
+	json_t *object = policy_rule_json(policy, rule, acl);
+
+	json_object_set_new(object, "acl", json_string(acl_names[acl]));
+	return object;
+}
+
+/* Rules of @of that @other has not. */
+static json_t *rules_without(const struct policy *of, const struct rule_index *other)
+{
+	size_t n = of->acl[ACL_PEER].n_rules + of->acl[ACL_ROUTE].n_rules;
+	json_t *list = json_array();
+	enum acl acl;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *id = rule_at(of, i, &acl)->id;
+
+		if (!keyed_find(other->items, other->n, id, strlen(id)))
+			json_array_append_new(list, rule_object(of, i));
+	}
+	return list;
+}
+
+/* Rules that both have; noting where the order of evaluation is another one. */
+static json_t *rules_changed(const struct rule_index *old, const struct policy *new,
+			     json_t *reordered)
+{
+	size_t n = new->acl[ACL_PEER].n_rules + new->acl[ACL_ROUTE].n_rules;
+	size_t last[ACL_MAX][2] = {};
+	bool told[ACL_MAX][2] = {};
+	json_t *list = json_array();
+	enum acl acl, old_acl;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct policy_rule *rule = rule_at(new, i, &acl), *before;
+		const struct keyed *found = keyed_find(old->items, old->n, rule->id,
+						       strlen(rule->id));
+		json_t *a, *b, *differ;
+
+		if (!found)
+			continue;
+		before = rule_at(old->policy, found->index, &old_acl);
+		if (old_acl == acl && before->allow == rule->allow) {
+			if (found->index + 1 < last[acl][rule->allow] && !told[acl][rule->allow]) {
+				told[acl][rule->allow] = true;
+				json_array_append_new(reordered,
+						      json_pack("{s:s,s:s}", "acl", acl_names[acl],
+								"first", rule->id));
+			}
+			last[acl][rule->allow] = found->index + 1;
+		}
+		a = rule_object(old->policy, found->index);
+		b = rule_object(new, i);
+		differ = changes(a, b);
+		if (json_object_size(differ))
+			json_array_append_new(list,
+					      json_pack("{s:s,s:s,s:O}", "id", rule->id, "acl",
+							acl_names[acl], "changes", differ));
+		json_decref(a);
+		json_decref(b);
+		json_decref(differ);
+	}
+	return list;
+}
+
+static int diff_rules(const struct policy *old, const struct policy *new, json_t **rules,
+		      struct error *error)
+{
+	struct rule_index of_old = {}, of_new = {};
+	json_t *reordered = json_array();
+	int err = index_rules(&of_old, old);
+
+	if (!err)
+		err = index_rules(&of_new, new);
+	if (!err)
+		*rules = json_pack("{s:o,s:o,s:o,s:O}", "added", rules_without(new, &of_old),
+				   "removed", rules_without(old, &of_new), "changed",
+				   rules_changed(&of_old, new, reordered), "reordered", reordered);
+	json_decref(reordered);
+	free(of_old.items);
+	free(of_new.items);
+	return err || !*rules ? no_memory(error) : 0;
+}
+
+/* ---- settings ---- */
+
+static void add_seconds(json_t *settings, const char *name, uint64_t ns)
+{
+	json_object_set_new(settings, name, json_real(ns / 1000000 / 1e3));
+}
+
+static json_t *translations(const struct policy *policy)
+{
+	json_t *list = json_array();
+	char a[ADDR_TEXT_MAX], b[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < policy->n_nat_port; i++) {
+		const struct nat_port_rule *rule = &policy->nat_port[i];
+		const char *addr = rule->ip_version ? addr_format(&rule->addr, rule->ip_version, a,
+								  sizeof(a))
+						    : "any";
+
+		json_array_append_new(list, json_sprintf("%s %s port %u to %u",
+							 rule->l4_proto == 6 ? "tcp" : "udp", addr,
+							 rule->port, rule->to));
+	}
+	for (size_t i = 0; i < policy->n_one_to_one; i++) {
+		const struct nat_one_to_one *pair = &policy->one_to_one[i];
+
+		json_array_append_new(
+			list,
+			json_sprintf(
+				"%s as %s",
+				addr_format(&pair->original, pair->ip_version, a, sizeof(a)),
+				addr_format(&pair->translated, pair->ip_version, b, sizeof(b))));
+	}
+	return list;
+}
+
+static json_t *settings_of(const struct policy_side *side)
+{
+	static const char *const routing[] = {"disabled", "native", "userspace"};
+	const struct policy_limits *limits = &side->policy->limits;
+	const struct policy_timeouts *t = &side->policy->timeouts;
+	const struct config *config = side->config;
+	json_t *all = json_pack(
+		"{s:b,s:s,s:s,s:b,s:b,s:s,s:I,s:I,s:I,s:I,s:I,s:b,s:o}", "mode.stateful",
+		config->stateful, "mode.routing", routing[config->routing], "mode.native_acl",
+		config->native_acl ? "enforce" : "skip", "mode.netstack", config->netstack,
+		"mode.local_forwarding", config->local_forwarding, "mode.hook",
+		config->hook == HOOK_XDP ? "xdp" : "tc", "limits.tcp", (json_int_t)limits->tcp,
+		"limits.udp", (json_int_t)limits->udp, "limits.icmp", (json_int_t)limits->icmp,
+		"limits.other", (json_int_t)limits->other, "limits.fragments",
+		(json_int_t)limits->fragments, "mss_clamp", side->policy->mss_clamp, "nat",
+		translations(side->policy));
+
+	add_seconds(all, "timeouts.tcp_established", t->tcp_established);
+	add_seconds(all, "timeouts.tcp_handshake", t->tcp_handshake);
+	add_seconds(all, "timeouts.tcp_fin_wait", t->tcp_fin_wait);
+	add_seconds(all, "timeouts.tcp_close_wait", t->tcp_close_wait);
+	add_seconds(all, "timeouts.tcp_last_ack", t->tcp_last_ack);
+	add_seconds(all, "timeouts.tcp_time_wait", t->tcp_time_wait);
+	add_seconds(all, "timeouts.udp", t->udp);
+	add_seconds(all, "timeouts.icmp", t->icmp);
+	add_seconds(all, "timeouts.other", t->other);
+	add_seconds(all, "timeouts.fragment", t->fragment);
+	return all;
+}
+
+/* changes() of two new objects, which are released. */
+static json_t *changes_of(json_t *old, json_t *new)
+{
+	json_t *all = changes(old, new);
+
+	json_decref(old);
+	json_decref(new);
+	return all;
+}
+
+/**
+ * policy_diff() - Compare two policies
+ * @before: the one in force
+ * @after: the other one
+ * @diff: becomes an object: "rules" (lists "added", "removed", "changed", "reordered"), "sets" and
+ *	"settings" (changes by name)
+ * @error: why not
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int policy_diff(const struct policy_side *before, const struct policy_side *after, json_t **diff,
+		struct error *error)
+{
+	json_t *rules = NULL;
+	int err = diff_rules(before->policy, after->policy, &rules, error);
+
+	if (err)
+		return err;
+	*diff = json_pack(
+		"{s:o,s:o,s:o}", "rules", rules, "sets",
+		changes_of(policy_sets_json(before->policy), policy_sets_json(after->policy)),
+		"settings", changes_of(settings_of(before), settings_of(after)));
+	return *diff ? 0 : no_memory(error);
+}
+
+/* ---- text ---- */
+
+static void print_value(const json_t *value, FILE *file)
+{
+	char cell[512];
+
+	if (!value || json_is_array(value)) {
+		policy_join(value, cell, sizeof(cell));
+		fputs(cell, file);
+	} else if (json_is_string(value)) {
+		fputs(json_string_value(value), file);
+	} else if (json_is_real(value)) {
+		fprintf(file, "%g s", json_real_value(value));
+	} else {
+		json_dumpf(value, file, JSON_ENCODE_ANY);
+	}
+}
+
+static void print_change(const json_t *how, FILE *file)
+{
+	const json_t *added = json_object_get(how, "added");
+	const json_t *removed = json_object_get(how, "removed");
+	const json_t *old = json_object_get(how, "old"), *new = json_object_get(how, "new");
+
+	if (!added) {
+		print_value(json_is_null(old) ? NULL : old, file);
+		fputs(" -> ", file);
+		print_value(json_is_null(new) ? NULL : new, file);
+		return;
+	}
+	if (json_array_size(added)) {
+		fputc('+', file);
+		print_value(added, file);
+	}
+	if (json_array_size(removed)) {
+		fputs(json_array_size(added) ? " -" : "-", file);
+		print_value(removed, file);
+	}
+}
+
+static void print_rules(const json_t *rules, char sign, FILE *file)
+{
+	json_t *rule, *value;
+	const char *key;
+	size_t i;
+
+	json_array_foreach ((json_t *)rules, i, rule) {
+		fprintf(file, "%c %s %s:", sign, json_string_value(json_object_get(rule, "acl")),
+			json_string_value(json_object_get(rule, "id")));
+		json_object_foreach (rule, key, value) {
+			if (!strcmp(key, "acl") || !strcmp(key, "id"))
+				continue;
+			fprintf(file, " %s ", key);
+			print_value(value, file);
+		}
+		fputc('\n', file);
+	}
+}
+
+/* What a rule's parts, separated by commas, have become. */
+static void print_parts(const json_t *by_key, FILE *file)
+{
+	const char *key, *separator = "";
+	json_t *how;
+
+	json_object_foreach ((json_t *)by_key, key, how) {
+		fprintf(file, "%s%s ", separator, key);
+		print_change(how, file);
+		separator = ", ";
+	}
+	fputc('\n', file);
+}
+
+/* A line for each; what comes or goes as a whole has no other side. */
+static void print_lines(const json_t *by_key, const char *what, FILE *file)
+{
+	const char *key;
+	json_t *how;
+
+	json_object_foreach ((json_t *)by_key, key, how) {
+		const json_t *old = json_object_get(how, "old"), *new = json_object_get(how, "new");
+		bool added = json_is_null(old), removed = json_is_null(new);
+
+		fprintf(file, "%c %s%s: ", added ? '+' : removed ? '-' : '~', what, key);
+		if (added || removed)
+			print_value(added ? new : old, file);
+		else
+			print_change(how, file);
+		fputc('\n', file);
+	}
+}
+
+/**
+ * policy_diff_print() - What policy_diff() has found as lines that begin with +, - or ~
+ * @diff: the object
+ * @file: where to
+ *
+ * Return: how many differences there are.
+ */
+size_t policy_diff_print(const json_t *diff, FILE *file)
+{
+	const json_t *rules = json_object_get(diff, "rules");
+	const json_t *sets = json_object_get(diff, "sets");
+	const json_t *settings = json_object_get(diff, "settings");
+	const json_t *removed = json_object_get(rules, "removed");
+	const json_t *added = json_object_get(rules, "added");
+	json_t *changed = json_object_get(rules, "changed");
+	json_t *reordered = json_object_get(rules, "reordered"), *item;
+	size_t i;
+
+	print_rules(removed, '-', file);
+	print_rules(added, '+', file);
+	json_array_foreach (changed, i, item) {
+		fprintf(file, "~ %s %s: ", json_string_value(json_object_get(item, "acl")),
+			json_string_value(json_object_get(item, "id")));
+		print_parts(json_object_get(item, "changes"), file);
+	}
+	json_array_foreach (reordered, i, item)
+		fprintf(file, "~ %s: rules are in another order, first %s\n",
+			json_string_value(json_object_get(item, "acl")),
+			json_string_value(json_object_get(item, "first")));
+	print_lines(sets, "set ", file);
+	print_lines(settings, "", file);
+	return json_array_size(removed) + json_array_size(added) + json_array_size(changed) +
+	       json_array_size(reordered) + json_object_size(sets) + json_object_size(settings);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A scenario as a user wrote it, parsed, checked and with its packets built (the file format is
+ * in shrike-scenario(5)).
+ *
+ * Everything a step needs is in the step: policies are parsed, packets are bytes, times are
+ * absolute.  Whoever runs a scenario walks the steps in their order, and has the TCP packets among
+ * them numbered on the way (numbers.h), since that depends on what became of those before.
+ */
+#ifndef SHRIKE_SIMULATE_SCENARIO_H
+#define SHRIKE_SIMULATE_SCENARIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "policy/policy.h"
+#include "simulate/expectation.h"
+
+#define SCENARIO_DEFAULT_MTU 1280
+
+enum scenario_kind {
+	SCENARIO_PACKET,
+	SCENARIO_TRACE, /* a packet that is judged and changes nothing */
+	SCENARIO_APPLY,
+};
+
+struct scenario_step {
+	struct expectation expect; /* of a packet or trace */
+	uint8_t *bytes;		   /* the packet from the IP header on; len 0: none */
+	struct policy *policy;	   /* of an apply */
+	uint64_t at_ns;		   /* virtual time since the start; never decreases */
+	struct position position;  /* in the scenario file */
+	uint32_t len;		   /* at most PACKET_MAX_LEN */
+	uint32_t missing;   /* bytes at its end that @bytes has not: a capture cut them off */
+	uint16_t ethertype; /* host byte order; on L3 links that of the IP version */
+	uint16_t tcp_off;   /* where the TCP header is that numbers.h numbers; 0: none */
+	uint8_t direction;  /* enum direction */
+	uint8_t kind;	    /* enum scenario_kind */
+	bool has_seq;	    /* the scenario gives the sequence number of the TCP header */
+	bool has_ack;
+};
+
+/* The interface that the packets arrive on and leave by. */
+struct scenario_interface {
+	struct prefix *addresses; /* with their host bits; len is the prefix length */
+	size_t n_addresses;
+	uint16_t mtu;
+	bool ethernet; /* frames have a link header, else data starts at the IP header */
+};
+
+struct scenario {
+	char *path;
+	struct policy *policy; /* in force at the start */
+	struct scenario_interface interface;
+	struct prefix *local_addresses; /* of the host's other interfaces; shorter ones are AnyIP */
+	size_t n_local_addresses;
+	bool ip_forward; /* the kernel forwards, for `routing: auto` */
+	struct scenario_step *steps;
+	size_t n_steps;
+};
+
+int scenario_parse(const char *path, const char *text, size_t len, struct scenario **scenario,
+		   struct error *error);
+int scenario_load(const char *path, struct scenario **scenario, struct error *error);
+void scenario_free(struct scenario *scenario);
+
+#endif /* SHRIKE_SIMULATE_SCENARIO_H */

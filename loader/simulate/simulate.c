@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "simulate/simulate.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "classify.h"
+#include "dataplane/attached.h"
+#include "dataplane/generation.h"
+#include "dataplane/generation_rules.h"
+#include "dataplane/local_addresses.h"
+#include "dataplane/mode.h"
+#include "dataplane/test_run.h"
+#include "packet/build.h"
+#include "shrike.skel.h"
+#include "simulate/numbers.h"
+
+#define START_NS (3600 * UINT64_C(1000000000)) /* virtual time 0 of a scenario: never "never" */
+
+/* A policy in force: its generation, where its records come out, and the names of its rules. */
+struct stand {
+	struct generation *generation;
+	struct generation *twin;     /* for trace steps: dry, on the same maps; made when needed */
+	struct perf_buffer *records; /* of the twin too: they share the map that leads to it */
+	struct rule_view *rules;
+	size_t n_rules;
+};
+
+struct simulation {
+	const struct scenario *scenario;
+	struct environment environment;
+	warn_fn warn;
+	void *warn_arg;
+	struct stand stand;
+	struct testrun testrun;
+	struct numbers *numbers;
+	uint8_t packet[PACKET_MAX_LEN]; /* numbered; once it is judged, as it left */
+};
+
+static void stand_free(struct stand *stand)
+{
+	perf_buffer__free(stand->records);
+	generation_free(stand->twin);
+	generation_free(stand->generation);
+	free(stand->rules);
+}
+
+static uint8_t l2_len(const struct simulation *simulation)
+{
+	return simulation->scenario->interface.ethernet ? ETH_HLEN : 0;
+}
+
+/* What the mode would be on a host like the scenario's, except that anything can be tried. */
+static int decide_mode(const struct simulation *simulation, const struct policy *policy,
+		       struct mode *mode, struct error *error)
+{
+	const struct mode_facts facts = {
+		.ip_forward4 = simulation->scenario->ip_forward,
+		.ip_forward6 = simulation->scenario->ip_forward,
+		.native_xdp = simulation->scenario->interface.ethernet,
+		.tcx = true,
+		.simulate = true,
+		.l2_len = l2_len(simulation),
+	};
+
+	return mode_decide(policy, &simulation->environment, &facts, mode, simulation->warn,
+			   simulation->warn_arg, error);
+}
+
+static bool has_forwarder(const struct policy *policy, const struct mode *mode)
+{
+	const struct config config = {
+		.routing = mode->routing,
+		.netstack = policy->mode.netstack,
+		.local_forwarding = policy->mode.local_forwarding,
+	};
+
+	return config_has_forwarder(&config);
+}
+
+/* The networks that the interface is connected to; NULL if memory is out. */
+static struct prefix *connected(const struct scenario_interface *interface)
+{
+	struct prefix *prefixes = calloc(interface->n_addresses + 1, sizeof(*prefixes));
+
+	for (size_t i = 0; prefixes && i < interface->n_addresses; i++) {
+		prefixes[i] = interface->addresses[i];
+		prefix_truncate(&prefixes[i], prefixes[i].len);
+	}
+	return prefixes;
+}
+
+static struct local_address single(const struct prefix *prefix, enum local_kind kind)
+{
+	struct local_address local = {.prefix = *prefix, .kind = kind};
+
+	local.prefix.len = prefix_bits(prefix->ip_version);
+	return local;
+}
+
+/* The broadcast address that the kernel gives a network, where it has one (RFC 3021). */
+static bool broadcast_of(const struct prefix *prefix, struct local_address *local)
+{
+	if (prefix->ip_version != IP_VERSION_4 || prefix->len > 30)
+		return false;
+	*local = single(prefix, LOCAL_BROADCAST);
+	local->prefix.addr.word[3] |= htonl(UINT32_MAX >> prefix->len);
+	return true;
+}
+
+static int fill_addresses(const struct scenario *scenario, const struct map_set *maps,
+			  struct error *error)
+{
+	const struct local_maps local = {
+		.bitmap_fd = map_set_fd(maps, "local4_v1"),
+		.addr_fd = map_set_fd(maps, "local_addr_v1"),
+		.prefix_fd = map_set_fd(maps, "local_prefix_v1"),
+		.epoch_fd = map_set_fd(maps, "ct_epoch_v1"),
+	};
+	const struct scenario_interface *interface = &scenario->interface;
+	size_t n = 0, room = 2 * interface->n_addresses + scenario->n_local_addresses + 1;
+	struct local_address *list = calloc(room, sizeof(*list));
+	int err;
+
+	if (!list)
+		return error_set(error, ENOMEM, "out of memory");
+	for (size_t i = 0; i < interface->n_addresses; i++) {
+		list[n++] = single(&interface->addresses[i], LOCAL_OVERLAY);
+		n += broadcast_of(&interface->addresses[i], &list[n]);
+	}
+	for (size_t i = 0; i < scenario->n_local_addresses; i++)
+		list[n++] = (struct local_address){scenario->local_addresses[i], LOCAL_HOST};
+	err = addresses_sync_list(&local, list, n, NULL, error);
+	free(list);
+	return err;
+}
+
+/* Build the generation of a policy, on the state of the one in force. */
+static int build(const struct simulation *simulation, const struct policy *policy,
+		 struct generation **generation, struct error *error)
+{
+	const struct generation *old = simulation->stand.generation;
+	struct prefix *overlay = connected(&simulation->scenario->interface);
+	struct mode mode;
+	struct generation_spec spec = {
+		.policy = policy,
+		.mode = &mode,
+		.overlay = overlay,
+		.previous = old ? &old->maps : NULL,
+		.instance_previous = old ? &old->instance : NULL,
+		.mtu = simulation->scenario->interface.mtu,
+		.l2_len = l2_len(simulation),
+		.virtual_clock = true,
+		.trace = true,
+	};
+	int err;
+
+	if (!overlay)
+		return error_set(error, ENOMEM, "out of memory");
+	err = decide_mode(simulation, policy, &mode, error);
+	if (!err) {
+		if (has_forwarder(policy, &mode))
+			spec.n_overlay = simulation->scenario->interface.n_addresses;
+		err = generation_build(&spec, generation, error);
+	}
+	free(overlay);
+	return err;
+}
+
+/* A policy comes into force.  NetBird's variables win over it, as they do on an interface. */
+static int apply(struct simulation *simulation, struct policy *policy, struct error *error)
+{
+	const struct generation *old = simulation->stand.generation;
+	struct stand new = {};
+	int err;
+
+	environment_apply(&simulation->environment, policy);
+	err = build(simulation, policy, &new.generation, error);
+	if (!err)
+		err = testrun_open_records(&simulation->testrun, new.generation, &new.records,
+					   error);
+	if (!err)
+		err = fill_addresses(simulation->scenario, &new.generation->maps, error);
+	if (!err && old)
+		err = generation_carry_state(&old->maps, new.generation, error);
+	if (!err)
+		err = generation_read_rules(&new.generation->maps, &new.rules, &new.n_rules, error);
+	if (err) {
+		stand_free(&new);
+		return err;
+	}
+	generation_sort_rules(new.rules, new.n_rules);
+	stand_free(&simulation->stand);
+	simulation->stand = new;
+	return 0;
+}
+
+/**
+ * simulation_new() - Build what judges a scenario, with its first policy in force
+ * @scenario: outlives the simulation; its policies are changed by environment_apply()
+ * @environment: NetBird's variables
+ * @warn: hears of variables that contradict each other
+ * @warn_arg: for @warn
+ * @simulation: becomes the simulation, for simulation_free()
+ * @error: why not
+ *
+ * Return: 0; -EINVAL (invalid input) for a policy that cannot work; or another -errno.
+ */
+int simulation_new(const struct scenario *scenario, const struct environment *environment,
+		   warn_fn warn, void *warn_arg, struct simulation **simulation,
+		   struct error *error)
+{
+	struct simulation *new = calloc(1, sizeof(*new));
+	int err;
+
+	if (!new)
+		return error_set(error, ENOMEM, "out of memory");
+	new->scenario = scenario;
+	new->environment = *environment;
+	new->warn = warn;
+	new->warn_arg = warn_arg;
+	err = testrun_begin(&new->testrun, error);
+	if (!err)
+		err = numbers_new(&new->numbers, error);
+	if (!err)
+		err = apply(new, scenario->policy, error);
+	if (err) {
+		simulation_free(new);
+		return err;
+	}
+	*simulation = new;
+	return 0;
+}
+
+static int make_twin(struct stand *stand, struct error *error)
+{
+	const struct generation_spec spec = {
+		.previous = &stand->generation->maps,
+		.instance_previous = &stand->generation->instance,
+		.virtual_clock = true,
+		.trace = true,
+		.dry_run = true,
+		.twin = true,
+	};
+
+	return stand->twin ? 0 : generation_build(&spec, &stand->twin, error);
+}
+
+/* One test run of simulation->packet; simulation->testrun holds what came of it. */
+static int run(struct simulation *simulation, const struct generation *generation,
+	       const struct scenario_step *step, struct error *error)
+{
+	const struct testrun_packet packet = {
+		.bytes = simulation->packet,
+		.len = step->len,
+		.captured = step->len,
+		.ethertype = step->ethertype,
+		.direction = step->direction,
+	};
+
+	generation->skeleton->bss->virtual_now_ns = START_NS + step->at_ns;
+	return testrun_packet(&simulation->testrun, generation, simulation->stand.records, &packet,
+			      error);
+}
+
+/* Write the packet of a step as it is to be judged. */
+static int make_packet(struct simulation *simulation, const struct scenario_step *step,
+		       struct error *error)
+{
+	uint32_t given = step->len - step->missing;
+
+	memcpy(simulation->packet, step->bytes, given);
+	memset(simulation->packet + given, 0, step->missing);
+	return numbers_assign(simulation->numbers, step, simulation->packet, error);
+}
+
+/* What the programs were given of the packet is as it left, the rest as it was. */
+static void take_packet(struct simulation *simulation, const struct scenario_step *step)
+{
+	uint32_t off = l2_len(simulation);
+	uint32_t given = step->len < TESTRUN_FRAME_MAX - off ? step->len : TESTRUN_FRAME_MAX - off;
+
+	memcpy(simulation->packet, simulation->testrun.frame + off, given);
+}
+
+/**
+ * simulation_step() - Judge a packet, or apply a policy
+ * @simulation: the simulation
+ * @step: of its scenario, or made in the same way; not earlier than the step before
+ * @result: is filled for packets and traces, untouched by an apply
+ * @error: why not
+ *
+ * A policy that cannot be applied leaves the old one in force.
+ *
+ * Return: 0; -EINVAL (invalid input) for a policy that cannot work; or another -errno.
+ */
+int simulation_step(struct simulation *simulation, const struct scenario_step *step,
+		    struct simulation_result *result, struct error *error)
+{
+	struct stand *stand = &simulation->stand;
+	bool is_trace = step->kind == SCENARIO_TRACE;
+	int err = 0;
+
+	if (step->kind == SCENARIO_APPLY)
+		return apply(simulation, step->policy, error);
+	if (is_trace)
+		err = make_twin(stand, error);
+	if (!err)
+		err = make_packet(simulation, step, error);
+	if (!err)
+		err = run(simulation, is_trace ? stand->twin : stand->generation, step, error);
+	if (err)
+		return err;
+	take_packet(simulation, step);
+	err = numbers_settle(simulation->numbers, step, simulation->testrun.event.verdict,
+			     simulation->packet, error);
+	if (err)
+		return err;
+	result->event = simulation->testrun.event;
+	result->rule_id = generation_rule_id(stand->rules, stand->n_rules,
+					     simulation->testrun.event.rule);
+	result->packet = simulation->packet;
+	result->len = step->len;
+	return 0;
+}
+
+/**
+ * simulation_counters() - What the programs have counted since simulation_new()
+ * @simulation: the simulation
+ * @totals: by enum direction
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int simulation_counters(const struct simulation *simulation, struct counters totals[DIR_MAX],
+			struct error *error)
+{
+	return live_counters(&simulation->stand.generation->maps, totals, error);
+}
+
+/**
+ * simulation_free() - End a simulation; the thread may run on any of its CPUs again
+ * @simulation: may be NULL
+ */
+void simulation_free(struct simulation *simulation)
+{
+	if (!simulation)
+		return;
+	stand_free(&simulation->stand);
+	numbers_free(simulation->numbers);
+	testrun_end(&simulation->testrun);
+	free(simulation);
+}

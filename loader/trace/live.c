@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "trace/live.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dataplane/generation.h"
+#include "kernel/lock.h"
+#include "kernel/pin_path.h"
+#include "kernel/pins.h"
+#include "trace/ring.h"
+
+struct trace_live {
+	struct trace_live_spec spec;
+	struct live live;	 /* the generation whose place the twin has taken */
+	struct generation *twin; /* NULL: nothing is in another's place */
+	struct trace_ring *ring;
+	int originals[HOOK_POINTS]; /* the programs of @live, -1: none at that point */
+	struct trace_stats before;  /* of earlier twins */
+	int lock;
+};
+
+/* Where the programs of a generation belong, egress last: it follows ingress in and out. */
+static int program_at(const struct generation *generation, enum hook_point ingress,
+		      enum hook_point point)
+{
+	if (point == HOOK_POINT_TC_EGRESS)
+		return generation->egress_fd;
+	return point == ingress ? generation->ingress_fd : -1;
+}
+
+static uint32_t program_id(int fd)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
+}
+
+/**
+ * trace_live_is_on() - Whether a generation tells of packets
+ * @maps: of the generation
+ */
+bool trace_live_is_on(const struct map_set *maps)
+{
+	const struct map_entry *map = map_set_find(maps, "trace_filter_v1");
+	struct trace_filter filter = {};
+	uint32_t zero = 0;
+
+	return map && map->value_size == sizeof(filter) &&
+	       !bpf_map_lookup_elem(map->fd, &zero, &filter) && filter.active;
+}
+
+static int build_twin(const struct live *live, bool trace, uint32_t snap_len,
+		      struct generation **twin, struct error *error)
+{
+	const struct generation_spec spec = {
+		.previous = &live->maps,
+		.instance_previous = &live->instance,
+		.snap_len = snap_len,
+		.trace = trace,
+		.twin = true,
+		.own_records = true,
+	};
+
+	return generation_build(&spec, twin, error);
+}
+
+/* Put the programs of a generation in the place of those in force: ingress first. */
+static int put(const struct live *live, const struct generation *generation, struct error *error)
+{
+	enum hook_point points[] = {live->ingress, HOOK_POINT_TC_EGRESS};
+	int err = 0;
+
+	for (int i = 0; i < 2 && !err; i++)
+		if (live->hooks[points[i]].prog_id)
+			err = hook_replace(live->ifindex, points[i], &live->hooks[points[i]],
+					   program_at(generation, live->ingress, points[i]), error);
+	return err;
+}
+
+/* The pins of programs are to be of those in force; without pins there is nothing to do. */
+static int pin_programs(const char *ifname, const struct generation *generation,
+			struct error *error)
+{
+	char dir[PATH_MAX];
+	struct error ignored;
+	struct pins pins;
+	int err;
+
+	if (path_pin_dir(ifname, dir, &ignored) || access(dir, F_OK))
+		return 0;
+	pins_begin(&pins, dir);
+	err = pins_set(&pins, "prog_ingress", generation->ingress_fd, error);
+	return err ? err : pins_set(&pins, "prog_egress", generation->egress_fd, error);
+}
+
+/* With the locks held: a twin that does not trace takes the place of one that nobody reads. */
+static int recover(const char *ifname, int ifindex, struct error *error)
+{
+	struct generation *twin = NULL;
+	struct live live;
+	int err = live_open(ifindex, &live, error);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	if (trace_live_is_on(&live.maps)) {
+		err = build_twin(&live, false, live.instance.config.snap_len, &twin, error);
+		if (!err)
+			err = put(&live, twin, error);
+		if (!err)
+			err = pin_programs(ifname, twin, error);
+	}
+	generation_free(twin);
+	live_close(&live);
+	return err;
+}
+
+/**
+ * trace_live_recover() - End a trace whose tracer was killed
+ * @ifname, @ifindex: the interface
+ * @error: why not
+ *
+ * Return: 0, also where there is nothing to do or a tracer lives; or -errno.
+ */
+int trace_live_recover(const char *ifname, int ifindex, struct error *error)
+{
+	int tracer, apply, err;
+
+	if (lock_try("trace", ifname, &tracer, error))
+		return 0;
+	err = lock_wait("apply", ifname, &apply, error);
+	if (!err) {
+		err = recover(ifname, ifindex, error);
+		close(apply);
+	}
+	close(tracer);
+	return err;
+}
+
+static void forget_originals(struct trace_live *trace)
+{
+	for (int i = 0; i < HOOK_POINTS; i++) {
+		if (trace->originals[i] >= 0)
+			close(trace->originals[i]);
+		trace->originals[i] = -1;
+	}
+}
+
+static int remember_originals(struct trace_live *trace, struct error *error)
+{
+	for (int i = 0; i < HOOK_POINTS; i++) {
+		uint32_t id = trace->live.hooks[i].prog_id;
+
+		if (!id)
+			continue;
+		trace->originals[i] = bpf_prog_get_fd_by_id(id);
+		if (trace->originals[i] < 0)
+			return error_set(error, errno, "cannot open program %u: %s", id,
+					 strerror(errno));
+	}
+	return 0;
+}
+
+/* Give the place back, egress first, wherever the twin still has it. */
+static int give_back(struct trace_live *trace, struct error *error)
+{
+	enum hook_point points[] = {HOOK_POINT_TC_EGRESS, trace->live.ingress};
+	struct hook_state hooks[HOOK_POINTS];
+	int err = hooks_query(trace->live.ifindex, hooks, error);
+
+	for (int i = 0; i < 2 && !err; i++) {
+		int fd = program_at(trace->twin, trace->live.ingress, points[i]);
+
+		if (trace->originals[points[i]] < 0 || !hooks[points[i]].prog_id ||
+		    hooks[points[i]].prog_id != program_id(fd))
+			continue;
+		err = hook_replace(trace->live.ifindex, points[i], &hooks[points[i]],
+				   trace->originals[points[i]], error);
+	}
+	return err;
+}
+
+/* With the lock held: build the twin of what is in force, and let it take the place. */
+static int take_place(struct trace_live *trace, struct error *error)
+{
+	uint32_t zero = 0;
+	int err;
+
+	err = live_open(trace->spec.ifindex, &trace->live, error);
+	if (err)
+		return err;
+	err = build_twin(&trace->live, true, trace->spec.snap_len, &trace->twin, error);
+	if (!err && bpf_map_update_elem(map_set_fd(&trace->twin->maps, "trace_filter_v1"), &zero,
+					&trace->spec.filter, BPF_ANY))
+		err = error_set(error, errno, "cannot fill BPF map trace_filter_v1: %s",
+				strerror(errno));
+	if (!err)
+		err = trace_ring_open(map_set_fd(&trace->twin->maps, "trace_v1"), &trace->ring,
+				      error);
+	if (!err)
+		err = remember_originals(trace, error);
+	if (!err) {
+		struct error ignored;
+
+		err = put(&trace->live, trace->twin, error);
+		if (err)
+			give_back(trace, &ignored);
+	}
+	return err;
+}
+
+static void forget(struct trace_live *trace)
+{
+	trace_ring_close(trace->ring);
+	generation_free(trace->twin);
+	forget_originals(trace);
+	live_close(&trace->live);
+	trace->ring = NULL;
+	trace->twin = NULL;
+}
+
+static int begin(struct trace_live *trace, struct error *error)
+{
+	const char *ifname = trace->spec.ifname;
+	int apply, err;
+
+	err = lock_wait("apply", ifname, &apply, error);
+	if (err)
+		return err;
+	err = recover(ifname, trace->spec.ifindex, error);
+	if (!err)
+		err = take_place(trace, error);
+	close(apply);
+	return err;
+}
+
+/**
+ * trace_live_open() - Begin to tell of packets
+ * @spec: of which; ifname outlives the trace
+ * @trace: becomes the trace, for trace_live_close()
+ * @error: why not
+ *
+ * Return: 0; -ENOENT: nothing is attached; -EBUSY: there is another trace; or another -errno.
+ */
+int trace_live_open(const struct trace_live_spec *spec, struct trace_live **trace,
+		    struct error *error)
+{
+	struct trace_live *new = calloc(1, sizeof(*new));
+	int err;
+
+	if (!new)
+		return error_set(error, ENOMEM, "out of memory");
+	new->spec = *spec;
+	new->lock = -1;
+	map_set_init(&new->live.maps);
+	for (int i = 0; i < HOOK_POINTS; i++)
+		new->originals[i] = -1;
+	err = lock_try("trace", spec->ifname, &new->lock, error);
+	if (err == -EADDRINUSE)
+		err = error_set(error, EBUSY, "another live trace is running; end it first");
+	if (!err)
+		err = begin(new, error);
+	if (err) {
+		forget(new);
+		if (new->lock >= 0)
+			close(new->lock);
+		free(new);
+		return err;
+	}
+	*trace = new;
+	return 0;
+}
+
+/**
+ * trace_live_fd() - What to wait on until there is something to read; changes with the policy
+ */
+int trace_live_fd(const struct trace_live *trace)
+{
+	return trace_ring_fd(trace->ring);
+}
+
+/**
+ * trace_live_live() - The generation that is being traced
+ */
+const struct live *trace_live_live(const struct trace_live *trace)
+{
+	return &trace->live;
+}
+
+/**
+ * trace_live_read() - Tell of the packets so far
+ *
+ * Return: 0 or -errno; also what the told function returned.
+ */
+int trace_live_read(struct trace_live *trace, struct error *error)
+{
+	return trace_ring_read(trace->ring, trace->spec.told, trace->spec.arg, error);
+}
+
+static void add_stats(const struct trace_live *trace, struct trace_stats *total)
+{
+	int fd = map_set_fd(&trace->twin->maps, "trace_stats_v1"), n = libbpf_num_possible_cpus();
+	struct trace_stats *cpus = calloc(n > 0 ? n : 1, sizeof(*cpus));
+	uint32_t zero = 0;
+
+	if (cpus && n > 0 && !bpf_map_lookup_elem(fd, &zero, cpus))
+		for (int cpu = 0; cpu < n; cpu++) {
+			total->matched += cpus[cpu].matched;
+			total->told += cpus[cpu].told;
+			total->lost += cpus[cpu].lost;
+		}
+	free(cpus);
+}
+
+/**
+ * trace_live_stats() - How many packets there were to tell of since trace_live_open()
+ */
+void trace_live_stats(const struct trace_live *trace, struct trace_stats *stats)
+{
+	*stats = trace->before;
+	if (trace->twin)
+		add_stats(trace, stats);
+}
+
+/**
+ * trace_live_follow() - Look whether another policy has come into force, and trace that
+ * @trace: the trace; to be called every second
+ * @changed: becomes whether it was so
+ * @error: why not
+ *
+ * Return: 0; -ENOENT: nothing is attached any more; or another -errno.
+ */
+int trace_live_follow(struct trace_live *trace, bool *changed, struct error *error)
+{
+	struct hook_state hooks[HOOK_POINTS];
+	int err = hooks_query(trace->spec.ifindex, hooks, error);
+
+	*changed = false;
+	if (err || hooks[trace->live.ingress].prog_id == program_id(trace->twin->ingress_fd))
+		return err;
+	err = trace_live_read(trace, error);
+	if (err)
+		return err;
+	add_stats(trace, &trace->before);
+	forget(trace);
+	*changed = true;
+	return begin(trace, error);
+}
+
+/**
+ * trace_live_close() - End the trace: what was in force before is again
+ * @trace: the trace; gone afterwards in any case
+ * @error: why not
+ *
+ * Records that were not read are lost.
+ *
+ * Return: 0 or -errno.
+ */
+int trace_live_close(struct trace_live *trace, struct error *error)
+{
+	int apply, err = 0;
+
+	if (trace->twin) {
+		err = lock_wait("apply", trace->spec.ifname, &apply, error);
+		if (!err) {
+			err = give_back(trace, error);
+			close(apply);
+		}
+	}
+	forget(trace);
+	close(trace->lock);
+	free(trace);
+	return err;
+}

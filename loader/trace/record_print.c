@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Trace records as text and as JSON.
+ *
+ * Both are made from the same sentences: story_message() is the only place that knows the format
+ * letters of trace_stage.h.
+ */
+#include "trace/record_print.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "conntrack/tables.h"
+#include "packet/build.h"
+#include "reason.h"
+
+#define NSEC_PER_SEC  UINT64_C(1000000000)
+#define NSEC_PER_MSEC UINT64_C(1000000)
+
+static const char *const verdict_names[VERDICT_MAX] = {
+	[VERDICT_PASS] = "pass",
+	[VERDICT_DROP] = "drop",
+	[VERDICT_FORWARD] = "forward",
+};
+
+static const char *const reason_names[REASON_MAX] = {
+#define REASON(id, name, help) [REASON_##id] = name,
+	REASONS(REASON)
+#undef REASON
+};
+
+static const char *const reason_helps[REASON_MAX] = {
+#define REASON(id, name, help) [REASON_##id] = help,
+	REASONS(REASON)
+#undef REASON
+};
+
+static const char *const stage_titles[STAGE_MAX] = {
+#define STAGE(id, title) [STAGE_##id] = title,
+	STAGES(STAGE)
+#undef STAGE
+};
+
+static const struct {
+	const char *format;
+	bool allowed;
+} messages[MESSAGE_MAX] = {
+#define MESSAGE(id, is_allowed, text) [MESSAGE_##id] = {text, is_allowed},
+	MESSAGES(MESSAGE)
+#undef MESSAGE
+};
+
+/* Addresses and ports of a packet at one stage, translations up to there applied. */
+struct tuple {
+	union addr saddr;
+	union addr daddr;
+	uint16_t sport; /* network byte order, as in the record */
+	uint16_t dport;
+};
+
+/* A string that grows in a buffer of fixed size; what does not fit is cut off. */
+struct text {
+	char *buf;
+	size_t size;
+	size_t len;
+};
+
+static const char *name_of(const char *const names[], size_t n, unsigned int id)
+{
+	return id < n ? names[id] : "unknown";
+}
+
+/**
+ * story_verdict_name() - Name of an enum verdict, "unknown" beyond it
+ * @verdict: any number
+ */
+const char *story_verdict_name(unsigned int verdict)
+{
+	return name_of(verdict_names, VERDICT_MAX, verdict);
+}
+
+/**
+ * story_reason_name() - Name of an enum reason, "unknown" beyond it
+ * @reason: any number
+ */
+const char *story_reason_name(unsigned int reason)
+{
+	return name_of(reason_names, REASON_MAX, reason);
+}
+
+/**
+ * story_reason_help() - What an enum reason means, "unknown" beyond it
+ * @reason: any number
+ */
+const char *story_reason_help(unsigned int reason)
+{
+	return name_of(reason_helps, REASON_MAX, reason);
+}
+
+/**
+ * story_stage_title() - Title of a stage as traces print it
+ * @stage: any stage, "unknown" beyond the last
+ */
+const char *story_stage_title(enum stage stage)
+{
+	return name_of(stage_titles, STAGE_MAX, stage);
+}
+
+static void __attribute__((format(printf, 2, 3)))
+text_add(struct text *text, const char *format, ...)
+{
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(text->buf + text->len, text->size - text->len, format, args);
+	va_end(args);
+	if (len > 0)
+		text->len += (size_t)len;
+	if (text->len >= text->size)
+		text->len = text->size - 1;
+}
+
+static bool is_icmp(const struct trace_event *event)
+{
+	return event->ip_version && event->l4_proto == packet_icmp_proto(event->ip_version);
+}
+
+static bool has_ports(const struct trace_event *event)
+{
+	return !event->fragment &&
+	       (event->l4_proto == IPPROTO_TCP || event->l4_proto == IPPROTO_UDP);
+}
+
+static struct tuple tuple_at(const struct trace_event *event, enum stage stage)
+{
+	struct tuple tuple = {event->saddr, event->daddr, event->sport, event->dport};
+
+	if (stage >= STAGE_NAT_PORT_IN && event->message[STAGE_NAT_PORT_IN] == MESSAGE_NAT_APPLIED)
+		tuple.dport = event->nat_port;
+	if (stage >= STAGE_NAT_ONE_IN && event->message[STAGE_NAT_ONE_IN] == MESSAGE_NAT_APPLIED)
+		tuple.saddr = event->nat_addr;
+	if (stage >= STAGE_NAT_ONE_OUT && event->message[STAGE_NAT_ONE_OUT] == MESSAGE_NAT_APPLIED)
+		tuple.daddr = event->nat_addr;
+	if (stage >= STAGE_NAT_PORT_OUT &&
+	    event->message[STAGE_NAT_PORT_OUT] == MESSAGE_NAT_APPLIED)
+		tuple.sport = event->nat_port;
+	return tuple;
+}
+
+/* "A:P", IPv6 as "[A]:P", without ports the address alone. */
+static void add_endpoint(struct text *text, const struct trace_event *event, const union addr *addr,
+			 uint16_t port)
+{
+	char digits[ADDR_TEXT_MAX];
+
+	addr_format(addr, event->ip_version, digits, sizeof(digits));
+	if (!has_ports(event))
+		text_add(text, "%s", digits);
+	else if (event->ip_version == IP_VERSION_4)
+		text_add(text, "%s:%u", digits, ntohs(port));
+	else
+		text_add(text, "[%s]:%u", digits, ntohs(port));
+}
+
+static void add_tuple(struct text *text, const struct trace_event *event, enum stage stage)
+{
+	struct tuple tuple = tuple_at(event, stage);
+
+	if (!event->ip_version) {
+		text_add(text, "no IP addresses");
+		return;
+	}
+	add_endpoint(text, event, &tuple.saddr, tuple.sport);
+	text_add(text, " -> ");
+	add_endpoint(text, event, &tuple.daddr, tuple.dport);
+}
+
+static void add_protocol(struct text *text, const struct trace_event *event)
+{
+	if (!event->ip_version)
+		text_add(text, "non-IP");
+	else if (event->l4_proto == IPPROTO_TCP)
+		text_add(text, "TCP");
+	else if (event->l4_proto == IPPROTO_UDP)
+		text_add(text, "UDP");
+	else if (is_icmp(event))
+		text_add(text, event->ip_version == IP_VERSION_4 ? "ICMP" : "ICMPv6");
+	else
+		text_add(text, "%u", event->l4_proto);
+}
+
+static const char *flag_word(const struct trace_event *event, uint8_t flag)
+{
+	return event->tcp_flags & flag ? "true" : "false";
+}
+
+static void add_flow(struct text *text, const struct trace_event *event)
+{
+	if (event->l4_proto == IPPROTO_TCP)
+		text_add(text, "TCP Flags: SYN=%s ACK=%s RST=%s FIN=%s",
+			 flag_word(event, PACKET_TCP_SYN), flag_word(event, PACKET_TCP_ACK),
+			 flag_word(event, PACKET_TCP_RST), flag_word(event, PACKET_TCP_FIN));
+	else if (is_icmp(event))
+		text_add(text, "ICMP ID=%u, Seq=%u", ntohs(event->sport), ntohs(event->dport));
+	else
+		add_protocol(text, event);
+}
+
+static void add_letter(struct text *text, char letter, const struct trace_event *event,
+		       const char *rule_id, enum stage stage)
+{
+	struct tuple tuple = tuple_at(event, stage);
+
+	switch (letter) {
+	case 'P':
+		add_protocol(text, event);
+		break;
+	case 'T':
+		add_tuple(text, event, stage);
+		break;
+	case 'F':
+		add_flow(text, event);
+		break;
+	case 'R':
+		text_add(text, "%s", rule_id ? rule_id : "<no id>");
+		break;
+	case 'D':
+		add_endpoint(text, event, &tuple.daddr, tuple.dport);
+		break;
+	case 'H':
+		text_add(text, "%s", story_reason_help(event->reason));
+		break;
+	}
+}
+
+/**
+ * story_message() - What a trace says about one stage
+ * @event: the record
+ * @rule_id: id of the rule with the number event->rule, NULL: "<no id>"
+ * @stage: which stage
+ * @buf: where the sentence goes; STORY_MESSAGE_MAX bytes hold each of them
+ * @size: bytes of @buf, at least 1
+ * @allowed: set to whether the packet was fine as far as this stage goes
+ *
+ * Return: true; false where the packet did not come by this stage, outputs untouched.
+ */
+bool story_message(const struct trace_event *event, const char *rule_id, enum stage stage,
+		   char *buf, size_t size, bool *allowed)
+{
+	struct text text = {buf, size, 0};
+	const char *format;
+	unsigned int id;
+
+	id = stage < STAGE_MAX ? event->message[stage] : MESSAGE_NONE;
+	if (id == MESSAGE_NONE || id >= MESSAGE_MAX)
+		return false;
+	buf[0] = '\0';
+	for (format = messages[id].format; *format; format++) {
+		if (format[0] == '%' && format[1])
+			add_letter(&text, *++format, event, rule_id, stage);
+		else
+			text_add(&text, "%c", *format);
+	}
+	*allowed = messages[id].allowed;
+	return true;
+}
+
+static const char *direction_name(const struct trace_event *event)
+{
+	return event->direction == DIR_EGRESS ? "out" : "in";
+}
+
+static const char *disposition(const struct trace_event *event)
+{
+	return event->verdict == VERDICT_PASS || event->verdict == VERDICT_FORWARD ? "ALLOWED"
+										   : "DENIED";
+}
+
+/* "A:P -> B:P" of the packet as it was received, and the name of its protocol. */
+static void describe(const struct trace_event *event, char tuple[STORY_MESSAGE_MAX],
+		     char protocol[STORY_MESSAGE_MAX])
+{
+	struct text tuple_text = {tuple, STORY_MESSAGE_MAX, 0};
+	struct text protocol_text = {protocol, STORY_MESSAGE_MAX, 0};
+
+	add_tuple(&tuple_text, event, STAGE_RECEIVED);
+	add_protocol(&protocol_text, event);
+}
+
+/**
+ * story_write_stages() - What a trace says about each stage, a line each
+ * @event: the record
+ * @rule_id: id of the rule with the number event->rule, NULL: none
+ * @indent: begins each line
+ * @out: where to
+ */
+void story_write_stages(const struct trace_event *event, const char *rule_id, const char *indent,
+			FILE *out)
+{
+	char message[STORY_MESSAGE_MAX];
+	bool allowed;
+
+	for (enum stage stage = 0; stage < STAGE_MAX; stage++)
+		if (story_message(event, rule_id, stage, message, sizeof(message), &allowed))
+			fprintf(out, "%s%s: %s\n", indent, story_stage_title(stage), message);
+}
+
+/**
+ * story_text() - A whole trace as `shrike trace` prints it
+ * @event: the record
+ * @rule_id: id of the rule with the number event->rule, NULL: none
+ *
+ * Begins with an empty line, so that traces follow each other; the words are those of NetBird's
+ * `debug trace`.
+ *
+ * Return: the text with its last newline, to be freed; NULL if memory is out.
+ */
+char *story_text(const struct trace_event *event, const char *rule_id)
+{
+	char tuple[STORY_MESSAGE_MAX], protocol[STORY_MESSAGE_MAX];
+	char *text = NULL;
+	size_t len;
+	FILE *out;
+
+	out = open_memstream(&text, &len);
+	if (!out)
+		return NULL;
+	describe(event, tuple, protocol);
+	fprintf(out, "\nPacket trace %s (%s)\n\n", tuple, protocol);
+	story_write_stages(event, rule_id, "", out);
+	fprintf(out, "\nFinal disposition: %s\n", disposition(event));
+	if (fclose(out)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+/**
+ * story_write_line() - A packet and what became of it, in short
+ * @event: the record
+ * @rule_id: id of the rule with the number event->rule, NULL: none
+ * @out: where to; without a newline
+ */
+void story_write_line(const struct trace_event *event, const char *rule_id, FILE *out)
+{
+	char tuple[STORY_MESSAGE_MAX], protocol[STORY_MESSAGE_MAX];
+
+	describe(event, tuple, protocol);
+	fprintf(out, "%s %s %s: %s %s", direction_name(event), protocol, tuple,
+		story_verdict_name(event->verdict), story_reason_name(event->reason));
+	if (rule_id)
+		fprintf(out, " rule %s", rule_id);
+	if (event->flow_state)
+		fprintf(out, " state %s", flow_state_name(event->flow_state));
+}
+
+/**
+ * story_result_line() - A packet of a scenario as `shrike simulate` prints it
+ * @result: the packet and what became of it
+ *
+ * Return: one line without its newline, to be freed; NULL if memory is out.
+ */
+char *story_result_line(const struct story_result *result)
+{
+	char *line = NULL;
+	size_t len;
+	FILE *out;
+
+	out = open_memstream(&line, &len);
+	if (!out)
+		return NULL;
+	fprintf(out, "%zu: %" PRIu64 ".%03" PRIu64 "s ", result->n, result->at_ns / NSEC_PER_SEC,
+		result->at_ns % NSEC_PER_SEC / NSEC_PER_MSEC);
+	story_write_line(result->event, result->rule_id, out);
+	if (fclose(out)) {
+		free(line);
+		return NULL;
+	}
+	return line;
+}
+
+static json_t *stages_json(const struct trace_event *event, const char *rule_id)
+{
+	json_t *stages = json_array();
+	char message[STORY_MESSAGE_MAX];
+	bool allowed;
+	int stage;
+
+	for (stage = 0; stages && stage < STAGE_MAX; stage++) {
+		json_t *entry;
+
+		if (!story_message(event, rule_id, stage, message, sizeof(message), &allowed))
+			continue;
+		entry = json_pack("{s:s, s:s, s:b}", "stage", story_stage_title(stage), "message",
+				  message, "allowed", allowed);
+		if (json_array_append_new(stages, entry)) {
+			json_decref(stages);
+			return NULL;
+		}
+	}
+	return stages;
+}
+
+static json_t *flags_json(uint8_t tcp_flags)
+{
+	json_t *flags = json_array();
+	int bit;
+
+	for (bit = 0; flags && bit < PACKET_TCP_FLAGS; bit++) {
+		if (!(tcp_flags & 1 << bit))
+			continue;
+		if (json_array_append_new(flags, json_string(packet_tcp_flag_names[bit]))) {
+			json_decref(flags);
+			return NULL;
+		}
+	}
+	return flags;
+}
+
+static json_t *protocol_json(const struct trace_event *event)
+{
+	if (event->l4_proto == IPPROTO_TCP)
+		return json_string("tcp");
+	if (event->l4_proto == IPPROTO_UDP)
+		return json_string("udp");
+	return is_icmp(event) ? json_string("icmp") : json_integer(event->l4_proto);
+}
+
+/* What only some protocols have; nonzero if memory is out. */
+static int add_l4_json(json_t *packet, const struct trace_event *event)
+{
+	int err = 0;
+
+	if (has_ports(event)) {
+		err |= json_object_set_new(packet, "sport", json_integer(ntohs(event->sport)));
+		err |= json_object_set_new(packet, "dport", json_integer(ntohs(event->dport)));
+	}
+	if (event->l4_proto == IPPROTO_TCP && !event->fragment)
+		err |= json_object_set_new(packet, "flags", flags_json(event->tcp_flags));
+	if (is_icmp(event) && !event->fragment)
+		err |= json_object_set_new(packet, "icmp",
+					   json_pack("{s:i, s:i, s:i, s:i}", "type",
+						     event->icmp_type, "code", event->icmp_code,
+						     "id", ntohs(event->sport), "seq",
+						     ntohs(event->dport)));
+	return err;
+}
+
+/* The packet in the words of a scenario file. */
+static json_t *packet_json(const struct trace_event *event)
+{
+	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
+	json_t *packet;
+
+	if (!event->ip_version)
+		return json_pack("{s:s}", "direction", direction_name(event));
+	addr_format(&event->saddr, event->ip_version, src, sizeof(src));
+	addr_format(&event->daddr, event->ip_version, dst, sizeof(dst));
+	packet = json_pack("{s:s, s:s, s:s, s:o, s:I}", "direction", direction_name(event), "src",
+			   src, "dst", dst, "protocol", protocol_json(event), "length",
+			   (json_int_t)event->ip_len);
+	if (packet && add_l4_json(packet, event)) {
+		json_decref(packet);
+		return NULL;
+	}
+	return packet;
+}
+
+/**
+ * story_json() - A whole trace as `shrike trace --json` prints it
+ * @event: the record
+ * @rule_id: id of the rule with the number event->rule, NULL: none
+ *
+ * Return: a new object, for json_dumps() with STORY_JSON_FLAGS; NULL if memory is out.
+ */
+json_t *story_json(const struct trace_event *event, const char *rule_id)
+{
+	return json_pack("{s:o, s:o, s:s, s:s, s:s?, s:s}", "packet", packet_json(event), "stages",
+			 stages_json(event, rule_id), "verdict", story_verdict_name(event->verdict),
+			 "reason", story_reason_name(event->reason), "rule", rule_id, "disposition",
+			 disposition(event));
+}
+
+static char *hex_of(const void *data, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+	char *hex = malloc(2 * len + 1);
+	const uint8_t *byte = data;
+	size_t i;
+
+	if (!hex)
+		return NULL;
+	for (i = 0; i < len; i++) {
+		hex[2 * i] = digits[byte[i] >> 4];
+		hex[2 * i + 1] = digits[byte[i] & 15];
+	}
+	hex[2 * len] = '\0';
+	return hex;
+}
+
+/**
+ * story_result_json() - A packet of a scenario as `shrike simulate --json` prints it
+ * @result: the packet and what became of it
+ *
+ * Return: a new object, for json_dumps() with STORY_JSON_FLAGS; NULL if memory is out.
+ */
+json_t *story_result_json(const struct story_result *result)
+{
+	const struct trace_event *event = result->event;
+	const char *state = event->flow_state ? flow_state_name(event->flow_state) : NULL;
+	char *hex = hex_of(result->packet, result->packet_len);
+	json_t *json;
+
+	if (!hex)
+		return NULL;
+	json = json_pack("{s:I, s:f, s:s, s:s, s:s?, s:s?, s:s, s:o}", "n", (json_int_t)result->n,
+			 "at", (double)result->at_ns / (double)NSEC_PER_SEC, "verdict",
+			 story_verdict_name(event->verdict), "reason",
+			 story_reason_name(event->reason), "rule", result->rule_id, "state", state,
+			 "packet", hex, "stages", stages_json(event, result->rule_id));
+	free(hex);
+	return json;
+}

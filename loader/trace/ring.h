@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Reading trace records from the perf buffers of all CPUs, by the hundred thousand a second.
+ */
+#ifndef SHRIKE_TRACE_RING_H
+#define SHRIKE_TRACE_RING_H
+
+#include "trace/live.h"
+
+struct trace_ring;
+
+int trace_ring_open(int map_fd, struct trace_ring **ring, struct error *error);
+int trace_ring_fd(const struct trace_ring *ring);
+int trace_ring_read(struct trace_ring *ring, trace_told told, void *arg, struct error *error);
+void trace_ring_close(struct trace_ring *ring);
+
+#endif /* SHRIKE_TRACE_RING_H */

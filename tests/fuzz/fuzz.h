@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Differential fuzzing: random scenarios, judged by the BPF programs and by the reference model.
+ *
+ * A case is a scenario that a seed makes, always the same one.  Addresses, ports and rule ids come
+ * from a small universe, so that packets often meet rules and one another.
+ */
+#ifndef SHRIKE_TESTS_FUZZ_FUZZ_H
+#define SHRIKE_TESTS_FUZZ_FUZZ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "model/model.h"
+#include "simulate/numbers.h"
+#include "simulate/scenario.h"
+
+#define FUZZ_PACKET_MAX 65535
+
+struct fuzz_random {
+	uint64_t state;
+};
+
+uint32_t fuzz_random(struct fuzz_random *random, uint32_t below);
+bool fuzz_chance(struct fuzz_random *random, uint32_t percent);
+
+/* The universe. */
+extern const char *const fuzz_interface4;
+extern const char *const fuzz_interface6;
+union addr fuzz_addr(struct fuzz_random *random, uint8_t version, bool ours);
+uint16_t fuzz_port(struct fuzz_random *random);
+
+struct policy *fuzz_policy(struct fuzz_random *random);
+
+#define FUZZ_TALKS  24
+#define FUZZ_QUOTES 16
+#define FUZZ_HALVES 4
+
+/* Headers of one packet, from which it is made. */
+struct fuzz_draft {
+	union addr src;
+	union addr dst;
+	uint16_t sport;
+	uint16_t dport;
+	uint8_t direction; /* enum direction */
+	uint8_t version;
+	uint8_t proto;
+	uint8_t flags;
+	uint8_t icmp_type;
+	uint8_t ttl;
+	bool fragment;
+	bool more;
+	uint16_t frag_off;
+	uint16_t id;
+	uint32_t payload;
+};
+
+/*
+ * Two ends that exchange packets: which of them opens and closes, how far they have come, and
+ * whether they keep to the rules.
+ */
+struct fuzz_talk {
+	union addr ours;
+	union addr theirs;
+	uint16_t our_port;
+	uint16_t their_port;
+	uint8_t version;
+	uint8_t proto;
+	uint8_t step;
+	bool we_open;
+	bool we_close;
+	bool wild;
+	uint64_t last_ns;
+};
+
+/* What a case's packets are made from. */
+struct fuzz_traffic {
+	struct fuzz_random *random;
+	const struct policy *policy; /* in force */
+	bool ethernet;
+	uint64_t now_ns;
+	struct fuzz_talk talks[FUZZ_TALKS];
+	size_t n_talks;
+	uint8_t quotes[FUZZ_QUOTES][64]; /* the beginnings of packets that left */
+	uint8_t quote_len[FUZZ_QUOTES];
+	size_t n_quotes;
+	size_t quote;			       /* that the next error is about */
+	struct fuzz_draft halves[FUZZ_HALVES]; /* first fragments, for others to follow */
+	size_t n_halves;
+	uint8_t bytes[FUZZ_PACKET_MAX];
+	uint32_t len;
+};
+
+void fuzz_traffic_next(struct fuzz_traffic *traffic, struct scenario_step *step);
+void fuzz_traffic_left(struct fuzz_traffic *traffic, const uint8_t *bytes, uint32_t len);
+
+void fuzz_put16(uint8_t *at, uint32_t value);
+void fuzz_mutate(struct fuzz_traffic *traffic, uint32_t l4);
+void fuzz_number(struct fuzz_random *random, struct numbers *numbers, struct scenario_step *step);
+
+/*
+ * struct fuzz_difference - where the two disagree
+ * @found: they do; else the other fields mean nothing
+ * @step: the first one that they judge differently
+ * @what: how, in words
+ * @model: what the model says; its packet is not valid
+ */
+struct fuzz_difference {
+	bool found;
+	size_t step;
+	char what[512];
+	struct model_result model;
+};
+
+struct scenario *fuzz_scenario(uint64_t seed);
+int fuzz_run(const struct scenario *scenario, enum policy_hook hook,
+	     struct fuzz_difference *difference, struct error *error);
+int fuzz_minimise(struct scenario *scenario, enum policy_hook hook,
+		  struct fuzz_difference *difference, struct error *error);
+void fuzz_print(FILE *file, const struct scenario *scenario, uint64_t seed, enum policy_hook hook,
+		const struct fuzz_difference *difference);
+
+#endif /* SHRIKE_TESTS_FUZZ_FUZZ_H */

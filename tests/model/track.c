@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Connection tracking: what a packet's flow says about it, and what it does to its flow.
+ */
+#include <string.h>
+
+#include "model/way.h"
+
+static struct model_tuple tuple_of(const struct model_packet *p)
+{
+	bool is_icmp = model_is_icmp(p);
+
+	return (struct model_tuple){
+		.src = p->src,
+		.dst = p->dst,
+		.sport = is_icmp ? p->icmp_id : p->sport,
+		.dport = is_icmp ? 0 : p->dport,
+		.version = p->version,
+		.proto = p->proto,
+		.echo_reply = is_icmp && model_is_reply(p->version, p->icmp_type),
+	};
+}
+
+static bool is_tracked(const struct model_way *way)
+{
+	const struct model_packet *p = way->p;
+
+	if (!way->model->policy->mode.stateful)
+		return false;
+	return !model_is_icmp(p) || model_is_request(p->version, p->icmp_type) ||
+	       model_is_reply(p->version, p->icmp_type);
+}
+
+/* Protocols whose packets are of one kind: either end may send at any time. */
+static bool is_datagram(const struct model_packet *p)
+{
+	return p->proto != TCP && !model_is_icmp(p);
+}
+
+static struct model_flow *find_flow(struct model_way *way, bool *from_opener)
+{
+	struct model_tuple tuple = tuple_of(way->p);
+
+	if (!is_tracked(way))
+		return NULL;
+	return model_flow_find(&way->model->flows, &way->model->policy->timeouts, &tuple,
+			       way->now_ns, from_opener);
+}
+
+static bool may_open(const struct model_packet *p, bool by_peer)
+{
+	if (p->proto == TCP)
+		return model_tcp_is_opening(p->tcp.flags);
+	if (model_is_icmp(p))
+		return model_is_request(p->version, p->icmp_type);
+	return p->proto == UDP || !by_peer;
+}
+
+static void open_flow(struct model_way *way, bool by_peer)
+{
+	const struct model_packet *p = way->p;
+	struct model_flow flow = {
+		.opener = tuple_of(p),
+		.by_peer = by_peer,
+		.forwarded = by_peer && way->result->verdict == VERDICT_FORWARD,
+		.seen_ns = way->now_ns,
+		.judged_by = way->model->policy_number,
+		.asked_port = way->asked_port,
+	};
+
+	if (p->proto == TCP) {
+		model_tcp_open(&flow.tcp, &p->tcp, by_peer);
+		flow.state = flow.tcp.state;
+	} else if (p->proto == UDP) {
+		flow.state = FLOW_STATE_UDP;
+	} else {
+		flow.state = model_is_icmp(p) ? FLOW_STATE_ICMP : FLOW_STATE_OTHER;
+	}
+	if (by_peer)
+		strcpy(flow.rule, way->result->rule_id);
+	model_flow_add(&way->model->flows, &flow);
+	way->result->state = flow.state;
+}
+
+/* A rule has let a peer's datagram in: what answers it is no flow of this host's own. */
+static void note_served(struct model_way *way)
+{
+	struct model_flows *flows = &way->model->flows;
+	struct model_served served = {
+		.peer = tuple_of(way->p),
+		.seen_ns = way->now_ns,
+		.judged_by = way->model->policy_number,
+		.forwarded = way->result->verdict == VERDICT_FORWARD,
+	};
+	const struct model_served *known = model_served_find(flows, &served.peer);
+
+	strcpy(served.rule, way->result->rule_id);
+	if (!known || known->judged_by != served.judged_by ||
+	    way->now_ns - known->seen_ns > SERVED_NOTE_NS || strcmp(known->rule, served.rule))
+		model_served_note(flows, &served);
+}
+
+/* The peer whose datagrams this one of no flow answers; NULL: it begins something. */
+static const struct model_served *find_served(struct model_way *way)
+{
+	struct model *model = way->model;
+	struct model_tuple own = tuple_of(way->p), peer = own;
+	const struct model_served *served;
+
+	if (!is_datagram(way->p))
+		return NULL;
+	peer.src = own.dst;
+	peer.dst = own.src;
+	peer.sport = own.dport;
+	peer.dport = own.sport;
+	served = model_served_find(&model->flows, &peer);
+	if (!served || (served->judged_by != model->policy_number &&
+			way->now_ns - served->seen_ns > model->policy->timeouts.udp))
+		return NULL;
+	return served;
+}
+
+/* Whether a packet of a protocol without flows of peers leaves on its way between two of these. */
+static bool passes_through(struct model_way *way)
+{
+	struct model_tuple tuple = tuple_of(way->p);
+
+	return is_datagram(way->p) && way->p->proto != UDP &&
+	       model_served_find(&way->model->flows, &tuple);
+}
+
+/* An answer to a peer whose flow is gone: make the flow again; other protocols have none. */
+static void open_again(struct model_way *way, const struct model_served *served)
+{
+	struct model_tuple own = tuple_of(way->p);
+	struct model_flow flow = {
+		.opener = own,
+		.by_peer = true,
+		.forwarded = served->forwarded,
+		.state = FLOW_STATE_UDP,
+		.seen_ns = way->now_ns,
+		.judged_by = served->judged_by,
+	};
+
+	if (way->p->proto != UDP)
+		return;
+	flow.opener.src = own.dst;
+	flow.opener.dst = own.src;
+	flow.opener.sport = own.dport;
+	flow.opener.dport = own.sport;
+	strcpy(flow.rule, served->rule);
+	model_flow_add(&way->model->flows, &flow);
+	way->result->state = flow.state;
+}
+
+/* What the packet would do to its flow; @next becomes the flow's TCP after it. */
+static enum model_effect weigh(const struct model_way *way, const struct model_flow *flow,
+			       bool from_opener, struct model_tcp *next)
+{
+	*next = flow->tcp;
+	if (way->p->proto != TCP)
+		return EFFECT_MOVES;
+	return model_tcp_take(next, &way->p->tcp, from_opener ? 0 : 1);
+}
+
+/* A packet of the flow: refresh it and take it to its next state, which may be its end. */
+static void advance(struct model_way *way, struct model_flow *flow, bool from_opener)
+{
+	struct model_tcp next;
+	enum model_effect effect = weigh(way, flow, from_opener, &next);
+
+	flow->tcp = next;
+	if (way->p->proto == TCP)
+		flow->state = next.state;
+	way->result->state = flow->state;
+	if (effect == EFFECT_OUTSIDE || effect == EFFECT_REFUSED)
+		way->result->out_of_window = true;
+	if (effect != EFFECT_MOVES)
+		return;
+	flow->seen_ns = way->now_ns;
+	if (flow->state == FLOW_STATE_CLOSED && !flow->tcp.confirmed)
+		model_flow_remove(&way->model->flows, flow);
+}
+
+/* A SYN finds a connection that lingers: it makes way if the SYN is allowed. */
+static bool is_superseded(const struct model_packet *p, const struct model_flow *flow)
+{
+	return p->proto == TCP && model_tcp_is_superseded(&flow->tcp, &p->tcp);
+}
+
+/* Whether an inbound packet may be of the flow's other end at all. */
+static bool is_reply(const struct model_packet *p, const struct model_flow *flow, bool from_opener)
+{
+	if (from_opener || (flow->by_peer && !flow->hairpin))
+		return false;
+	return p->proto != TCP || model_tcp_is_answer(&flow->tcp, p->tcp.flags);
+}
+
+static enum verdict vouch(struct model_way *way, const struct model_flow *flow, enum reason reason)
+{
+	way->is_reply = !flow->by_peer && reason == REASON_ESTABLISHED;
+	return model_decide(way, flow->forwarded ? VERDICT_FORWARD : VERDICT_PASS, reason,
+			    flow->rule);
+}
+
+static bool is_error(const struct model_packet *p)
+{
+	if (!model_is_icmp(p))
+		return false;
+	if (p->version == 4)
+		return p->icmp_type == 3 || p->icmp_type == 11 || p->icmp_type == 12;
+	return p->icmp_type >= 1 && p->icmp_type <= 4;
+}
+
+/*
+ * The flow of a packet that once left by the interface, about which an error tells its sender; NULL
+ * where the policy in force has not allowed that flow.
+ */
+static struct model_flow *find_quoted(struct model_way *way, struct model_quote *quote)
+{
+	struct model *model = way->model;
+	struct model_flow *flow;
+	bool from_opener;
+
+	if (!model->policy->mode.stateful || !is_error(way->p) || model_is_martian(way) ||
+	    !model_read_quote(way, quote) || !model_addr_same(&quote->wire.src, &way->p->dst))
+		return NULL;
+	flow = model_flow_find(&model->flows, &model->policy->timeouts, &quote->tuple, way->now_ns,
+			       &from_opener);
+	if (!flow || (from_opener == flow->by_peer && !flow->hairpin))
+		return NULL;
+	if (flow->by_peer && (flow->revoked || flow->judged_by != model->policy_number))
+		return NULL;
+	return flow;
+}
+
+/* The policy in force has judged the flow's opener: go on with the flow, or end it. */
+static enum verdict settle(struct model_way *way, struct model_flow *flow, bool from_opener)
+{
+	if (way->result->verdict == VERDICT_DROP) {
+		if (way->p->proto == UDP && !flow->hairpin)
+			flow->revoked = true;
+		else
+			model_flow_remove(&way->model->flows, flow);
+		way->result->state = FLOW_STATE_NONE;
+		return VERDICT_DROP;
+	}
+	flow->judged_by = way->model->policy_number;
+	flow->forwarded = way->result->verdict == VERDICT_FORWARD;
+	strcpy(flow->rule, way->result->rule_id);
+	advance(way, flow, from_opener);
+	if (from_opener && is_datagram(way->p))
+		note_served(way);
+	return way->result->verdict;
+}
+
+/* An answer between two peers: the policy in force judges what it answers. */
+static enum verdict judge_opener(struct model_way *way, struct model_flow *flow)
+{
+	struct model_packet *p = way->p, answer = *p;
+
+	p->src = flow->opener.src;
+	p->dst = flow->opener.dst;
+	p->sport = answer.dport;
+	p->dport = answer.sport;
+	model_judge(way);
+	*p = answer;
+	return settle(way, flow, false);
+}
+
+/*
+ * The rules decide; @flow is what the packet found in its place.  It is old where an opening may
+ * replace it.
+ */
+static enum verdict judge(struct model_way *way, struct model_flow *flow, bool is_old)
+{
+	const struct model_packet *p = way->p;
+
+	if (model_judge(way) == VERDICT_DROP || (flow && !is_old) || !is_tracked(way))
+		return way->result->verdict;
+	if (may_open(p, true)) {
+		if (flow)
+			model_flow_remove(&way->model->flows, flow);
+		open_flow(way, true);
+	}
+	if (is_datagram(p))
+		note_served(way);
+	return way->result->verdict;
+}
+
+/* A packet that has found a flow. */
+static enum verdict judge_flow(struct model_way *way, struct model_flow *flow, bool from_opener)
+{
+	const struct model_packet *p = way->p;
+	bool is_peers = flow->by_peer && from_opener, is_others = flow->by_peer && !from_opener;
+	bool is_stale = flow->judged_by != way->model->policy_number;
+	enum model_effect effect;
+	struct model_tcp next;
+
+	way->result->state = flow->revoked ? FLOW_STATE_NONE : flow->state;
+	if (is_superseded(p, flow) || (is_peers && flow->revoked))
+		return judge(way, flow, true);
+	if (!is_peers && !is_reply(p, flow, from_opener))
+		return judge(way, flow, false);
+	if (is_peers && (is_stale || way->model->tracing)) {
+		model_judge(way);
+		return settle(way, flow, true);
+	}
+	effect = weigh(way, flow, from_opener, &next);
+	if (effect == EFFECT_REFUSED || effect == EFFECT_FOREIGN) {
+		way->result->out_of_window = effect == EFFECT_REFUSED;
+		return judge(way, flow, false);
+	}
+	if (is_others && is_stale)
+		return judge_opener(way, flow);
+	vouch(way, flow, REASON_ESTABLISHED);
+	advance(way, flow, from_opener);
+	return way->result->verdict;
+}
+
+/**
+ * model_track_in() - Judge an inbound packet by its flow, or by the rules
+ * @way: the packet, translated
+ */
+enum verdict model_track_in(struct model_way *way)
+{
+	bool from_opener = false;
+	struct model_flow *flow = find_flow(way, &from_opener);
+	const struct model_flow *quoted;
+	struct model_quote quote;
+
+	if (flow)
+		return judge_flow(way, flow, from_opener);
+	quoted = find_quoted(way, &quote);
+	if (!quoted)
+		return judge(way, NULL, false);
+	model_translate_quote(way, &quote);
+	return vouch(way, quoted, REASON_RELATED);
+}
+
+/**
+ * model_quote_out() - Have an error that leaves quote a packet as the peer knows it
+ * @way: the error
+ */
+void model_quote_out(struct model_way *way)
+{
+	struct model *model = way->model;
+	struct model_quote quote;
+	struct model_flow *flow = NULL;
+	bool from_opener;
+
+	if (!is_error(way->p) || !model_read_quote(way, &quote))
+		return;
+	if (model->policy->mode.stateful)
+		flow = model_flow_find(&model->flows, &model->policy->timeouts, &quote.wire,
+				       way->now_ns, &from_opener);
+	model_translate_quote_out(way, &quote, flow && from_opener ? flow->asked_port : 0);
+}
+
+/**
+ * model_track_out() - Note a packet that leaves with its flow, or open one
+ * @way: the packet, not translated yet
+ */
+void model_track_out(struct model_way *way)
+{
+	const struct model_packet *p = way->p;
+	bool from_opener = false;
+	struct model_flow *flow = find_flow(way, &from_opener);
+	const struct model_served *served;
+
+	if (flow && is_superseded(p, flow)) {
+		model_flow_remove(&way->model->flows, flow);
+		flow = NULL;
+	}
+	if (!flow) {
+		if (!is_tracked(way))
+			return;
+		served = find_served(way);
+		if (passes_through(way))
+			return;
+		if (served)
+			open_again(way, served);
+		else if (may_open(p, false))
+			open_flow(way, false);
+		return;
+	}
+	way->result->state = flow->state;
+	if (!from_opener)
+		way->asked_port = flow->asked_port;
+	if (flow->by_peer && from_opener)
+		flow->hairpin = true;
+	else if (!flow->hairpin && flow->by_peer != from_opener)
+		advance(way, flow, from_opener);
+}

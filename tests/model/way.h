@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the parts of the reference model share: its state, and a packet on its way through it.
+ */
+#ifndef SHRIKE_TESTS_MODEL_WAY_H
+#define SHRIKE_TESTS_MODEL_WAY_H
+
+#include "local.h"
+#include "model/flows.h"
+#include "model/model.h"
+
+/*
+ * struct model_fragment - what is remembered of a datagram whose first fragment was let through
+ * @is_reply: that was an answer to this host
+ * @judged_by: number of the policy that let it through
+ */
+struct model_fragment {
+	union addr src; /* as on the wire */
+	union addr dst;
+	uint32_t id;
+	uint8_t version;
+	uint8_t proto;
+	uint16_t sport;
+	uint16_t dport;
+	bool poisoned;
+	bool is_reply;
+	enum verdict verdict;
+	char rule[RULE_ID_MAX];
+	unsigned int judged_by;
+	uint32_t first_end;
+	uint64_t since_ns;
+};
+
+struct model {
+	const struct scenario *scenario;
+	const struct policy *policy;
+	unsigned int policy_number; /* how many have been in force */
+	struct model_flows flows;
+	struct model_fragment *fragments;
+	size_t n_fragments;
+	bool tracing; /* shows how the rules judge, not that they have */
+	uint8_t bytes[65536];
+};
+
+/*
+ * struct model_way - a packet on its way, and what is known so far of what becomes of it
+ * @wire_src: its source before translation
+ * @asked_port: its destination port before translation, or that of its flow; 0: not translated
+ * @is_reply: a flow of this host has let it in
+ */
+struct model_way {
+	struct model *model;
+	struct model_packet *p;
+	struct model_result *result;
+	uint64_t now_ns;
+	union addr wire_src;
+	uint16_t asked_port;
+	bool is_reply;
+};
+
+/*
+ * struct model_quote - the packet that an ICMP error is about
+ * @tuple: as it was before it was translated on its way out
+ * @wire: as it left
+ * @ip, @l4: where its headers are in the error
+ */
+struct model_quote {
+	struct model_tuple tuple;
+	struct model_tuple wire;
+	uint32_t ip;
+	uint32_t l4;
+};
+
+enum verdict model_decide(struct model_way *way, enum verdict verdict, enum reason reason,
+			  const char *rule);
+enum local_kind model_local_kind(const struct model *model, const union addr *addr,
+				 uint8_t version);
+bool model_is_link_local(const union addr *addr, uint8_t version);
+bool model_is_martian(const struct model_way *way);
+enum verdict model_judge(struct model_way *way);
+
+enum verdict model_judge_later_fragment(struct model_way *way);
+void model_forget_fragment(struct model_way *way);
+void model_remember_fragment(struct model_way *way);
+
+enum verdict model_track_in(struct model_way *way);
+void model_quote_out(struct model_way *way);
+void model_track_out(struct model_way *way);
+
+void model_translate_in(struct model_way *way);
+void model_translate_out(struct model_way *way);
+bool model_read_quote(const struct model_way *way, struct model_quote *quote);
+void model_translate_quote(struct model_way *way, const struct model_quote *quote);
+void model_translate_quote_out(struct model_way *way, const struct model_quote *quote,
+			       uint16_t asked_port);
+
+#endif /* SHRIKE_TESTS_MODEL_WAY_H */

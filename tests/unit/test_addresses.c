@@ -1,0 +1,614 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Links, addresses and the local address maps, in network namespaces of the test's own and with
+ * real maps.  Each test begins in a new namespace with two veth ends, wt0 and other0.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/if_arp.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "dataplane/local_addresses.h"
+#include "kernel/netlink.h"
+
+#define EVENT_TIMEOUT_MS 10000
+
+static struct local_maps maps = {-1, -1, -1, -1};
+static struct error error;
+
+static void run(const char *command)
+{
+	int status = system(command);
+
+	if (status)
+		fail_msg("'%s' failed: %d", command, status);
+}
+
+static void open_maps(uint32_t max_pages, uint32_t max_addrs)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, trie, .map_flags = BPF_F_NO_PREALLOC);
+
+	close(maps.bitmap_fd);
+	close(maps.addr_fd);
+	close(maps.prefix_fd);
+	close(maps.epoch_fd);
+	maps.bitmap_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "local4_v1", sizeof(uint32_t),
+					sizeof(struct local4_page), max_pages, NULL);
+	maps.addr_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "local_addr_v1", sizeof(union addr),
+				      sizeof(struct local_addr), max_addrs, NULL);
+	maps.prefix_fd = bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "local_prefix_v1",
+					sizeof(struct local_prefix_key), sizeof(struct local_addr),
+					LOCAL_PREFIX_MAX, &trie);
+	maps.epoch_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ct_epoch_v1", sizeof(uint32_t),
+				       sizeof(uint32_t), 1, NULL);
+	assert_true(maps.bitmap_fd >= 0 && maps.addr_fd >= 0 && maps.prefix_fd >= 0 &&
+		    maps.epoch_fd >= 0);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	if (geteuid()) {
+		print_message("needs root: a network namespace cannot be made\n");
+		return 0;
+	}
+	if (unshare(CLONE_NEWNET))
+		return -1;
+	if (system("ip link add wt0 mtu 1280 type veth peer name other0 && ip link set wt0 "
+		   "addrgenmode "
+		   "none && ip link set other0 addrgenmode none"))
+		return -1;
+	open_maps(LOCAL4_MAX_PAGES, LOCAL_ADDR_MAX);
+	memset(&error, 0, sizeof(error));
+	return 0;
+}
+
+static void need_root(void)
+{
+	if (geteuid())
+		skip();
+}
+
+static int ifindex_of(const char *name)
+{
+	struct link_info link;
+
+	assert_int_equal(netlink_link_by_name(name, &link, &error), 0);
+	return link.ifindex;
+}
+
+static union addr addr_of(const char *text)
+{
+	union addr addr = {.bytes = {[10] = 0xff, [11] = 0xff}};
+
+	if (strchr(text, ':'))
+		assert_int_equal(inet_pton(AF_INET6, text, addr.bytes), 1);
+	else
+		assert_int_equal(inet_pton(AF_INET, text, &addr.word[3]), 1);
+	return addr;
+}
+
+static bool bit_is_set(const char *text)
+{
+	uint32_t address = ntohl(addr_of(text).word[3]), page = address / 4096;
+	struct local4_page bits;
+
+	if (bpf_map_lookup_elem(maps.bitmap_fd, &page, &bits))
+		return false;
+	return bits.bits[address % 4096 / 64] >> (address % 64) & 1;
+}
+
+static int count_entries(int fd)
+{
+	union addr key, next; /* large enough for the keys of both maps */
+	void *previous = NULL;
+	int count = 0;
+
+	while (!bpf_map_get_next_key(fd, previous, &next)) {
+		key = next;
+		previous = &key;
+		count++;
+	}
+	return count;
+}
+
+static int count_bits(void)
+{
+	struct local4_page page;
+	uint32_t key, next;
+	void *previous = NULL;
+	int i, count = 0;
+
+	while (!bpf_map_get_next_key(maps.bitmap_fd, previous, &next)) {
+		key = next;
+		previous = &key;
+		assert_int_equal(bpf_map_lookup_elem(maps.bitmap_fd, &key, &page), 0);
+		for (i = 0; i < LOCAL4_PAGE_WORDS; i++)
+			count += __builtin_popcountll(page.bits[i]);
+	}
+	return count;
+}
+
+struct expected {
+	const char *addr;
+	enum local_kind kind;
+};
+
+/* Asserts that the maps hold these addresses and nothing else. */
+static void assert_maps_hold(const struct expected *expected, int count)
+{
+	struct local_addr value;
+	union addr addr;
+	int i, ipv4 = 0;
+
+	for (i = 0; i < count; i++) {
+		addr = addr_of(expected[i].addr);
+		if (bpf_map_lookup_elem(maps.addr_fd, &addr, &value))
+			fail_msg("%s is missing", expected[i].addr);
+		assert_int_equal(value.kind, expected[i].kind);
+		if (strchr(expected[i].addr, ':'))
+			continue;
+		ipv4++;
+		if (!bit_is_set(expected[i].addr))
+			fail_msg("%s has no bit", expected[i].addr);
+	}
+	assert_int_equal(count_entries(maps.addr_fd), count);
+	assert_int_equal(count_bits(), ipv4);
+}
+
+#define ASSERT_MAPS_HOLD(...)                                                                      \
+	assert_maps_hold((struct expected[]){__VA_ARGS__},                                         \
+			 sizeof((struct expected[]){__VA_ARGS__}) / sizeof(struct expected))
+
+static size_t sync_namespace(void)
+{
+	size_t changes;
+
+	if (addresses_sync(&maps, ifindex_of("wt0"), &changes, &error))
+		fail_msg("%s", error.text);
+	return changes;
+}
+
+static int sync_list(const struct expected *wanted, int count, size_t *changes)
+{
+	struct local_address list[8] = {};
+	int i;
+
+	assert_true(count <= 8);
+	for (i = 0; i < count; i++) {
+		list[i].prefix.addr = addr_of(wanted[i].addr);
+		list[i].prefix.ip_version = strchr(wanted[i].addr, ':') ? IP_VERSION_6
+									: IP_VERSION_4;
+		list[i].prefix.len = prefix_bits(list[i].prefix.ip_version);
+		list[i].kind = wanted[i].kind;
+	}
+	return addresses_sync_list(&maps, list, count, changes, &error);
+}
+
+#define SYNC_LIST(changes, ...)                                                                    \
+	sync_list((struct expected[]){__VA_ARGS__},                                                \
+		  sizeof((struct expected[]){__VA_ARGS__}) / sizeof(struct expected), changes)
+
+static void maps_follow_the_addresses_of_the_namespace(void **state)
+{
+	(void)state;
+	need_root();
+	run("ip link set lo up");
+	run("ip addr add 100.64.0.5/16 dev wt0");
+	run("ip addr add fd00:64::5/64 dev wt0 nodad");
+	run("ip addr add 192.168.1.1/24 brd + dev other0");
+	sync_namespace();
+	ASSERT_MAPS_HOLD({"100.64.0.5", LOCAL_OVERLAY}, {"fd00:64::5", LOCAL_OVERLAY},
+			 {"192.168.1.1", LOCAL_HOST});
+	assert_false(bit_is_set("192.168.1.255"));
+	assert_false(bit_is_set("127.0.0.1"));
+
+	run("ip addr add 192.168.1.2/24 dev other0");
+	run("ip addr add 10.255.255.255/8 dev lo");
+	run("ip addr del 100.64.0.5/16 dev wt0");
+	run("ip addr del fd00:64::5/64 dev wt0");
+	sync_namespace();
+	ASSERT_MAPS_HOLD({"192.168.1.1", LOCAL_HOST}, {"192.168.1.2", LOCAL_HOST},
+			 {"10.255.255.255", LOCAL_HOST});
+	assert_int_equal(count_entries(maps.bitmap_fd), 2);
+
+	run("ip link del wt0");
+	run("ip addr flush dev lo");
+	assert_int_equal(addresses_sync(&maps, 0, NULL, &error), 0);
+	assert_int_equal(count_entries(maps.addr_fd), 0);
+	assert_int_equal(count_entries(maps.bitmap_fd), 0);
+}
+
+static void an_address_on_both_sides_counts_as_overlay(void **state)
+{
+	(void)state;
+	need_root();
+	run("ip addr add 100.64.0.5/16 dev other0");
+	run("ip addr add 100.64.0.5/24 dev wt0");
+	run("ip addr add 100.64.0.5/32 dev lo");
+	sync_namespace();
+	ASSERT_MAPS_HOLD({"100.64.0.5", LOCAL_OVERLAY});
+	run("ip addr del 100.64.0.5/24 dev wt0");
+	sync_namespace();
+	ASSERT_MAPS_HOLD({"100.64.0.5", LOCAL_HOST});
+}
+
+static uint32_t epoch(void)
+{
+	uint32_t zero = 0, value;
+
+	assert_int_equal(bpf_map_lookup_elem(maps.epoch_fd, &zero, &value), 0);
+	return value;
+}
+
+/* The kind of the longest local prefix that holds an address, LOCAL_NONE where there is none. */
+static enum local_kind prefix_kind(const char *text)
+{
+	union addr addr = addr_of(text);
+	struct local_prefix_key key = {.prefix_len = 128};
+	struct local_addr value;
+
+	memcpy(key.addr, addr.bytes, sizeof(key.addr));
+	return bpf_map_lookup_elem(maps.prefix_fd, &key, &value) ? LOCAL_NONE : value.kind;
+}
+
+static void what_routing_tables_deliver_here_is_local(void **state)
+{
+	(void)state;
+	need_root();
+	run("ip link set lo up");
+	run("ip link set wt0 up");
+	run("ip link set other0 up");
+	run("ip addr add 100.64.0.5/16 brd + dev wt0");
+	run("ip route add local 10.5.0.0/16 dev lo");
+	run("ip route add local 10.6.0.0/24 dev lo table 100");
+	run("ip route add local 10.7.0.1/32 dev lo table 100");
+	run("ip -6 route add local 2001:db8:5::/48 dev lo");
+	run("ip route add local 0.0.0.0/0 dev lo table 101"); /* of a transparent proxy */
+	sync_namespace();
+	ASSERT_MAPS_HOLD({"100.64.0.5", LOCAL_OVERLAY}, {"100.64.255.255", LOCAL_BROADCAST},
+			 {"10.7.0.1", LOCAL_HOST});
+	assert_int_equal(prefix_kind("10.5.255.1"), LOCAL_HOST);
+	assert_int_equal(prefix_kind("10.6.0.9"), LOCAL_HOST);
+	assert_int_equal(prefix_kind("10.6.1.9"), LOCAL_NONE);
+	assert_int_equal(prefix_kind("2001:db8:5::9"), LOCAL_HOST);
+	assert_int_equal(prefix_kind("2001:db8:6::9"), LOCAL_NONE);
+
+	run("ip route del local 10.5.0.0/16 dev lo");
+	sync_namespace();
+	assert_int_equal(prefix_kind("10.5.255.1"), LOCAL_NONE);
+}
+
+static void the_anycast_address_of_a_router_is_local(void **state)
+{
+	(void)state;
+	need_root();
+	run("ip link set wt0 up");
+	run("sysctl -qw net.ipv6.conf.all.forwarding=1");
+	run("ip addr add fd00:64::5/64 dev wt0 nodad");
+	sync_namespace();
+	ASSERT_MAPS_HOLD({"fd00:64::5", LOCAL_OVERLAY}, {"fd00:64::", LOCAL_HOST});
+}
+
+static void only_differences_are_written(void **state)
+{
+	(void)state;
+	need_root();
+	run("ip addr add 100.64.0.5/16 dev wt0");
+	run("ip addr add 100.64.0.6/16 dev wt0");
+	assert_int_equal(sync_namespace(), 3); /* two addresses, one page */
+	assert_int_equal(epoch(), 1);
+	assert_int_equal(sync_namespace(), 0);
+	assert_int_equal(epoch(), 1);
+	run("ip addr del 100.64.0.6/16 dev wt0");
+	assert_int_equal(sync_namespace(), 2); /* one address, and the page replaced */
+	assert_int_equal(epoch(), 2);
+	assert_int_equal(sync_namespace(), 0);
+	assert_int_equal(epoch(), 2);
+}
+
+static void implied_and_mapped_addresses_are_not_stored(void **state)
+{
+	(void)state;
+	need_root();
+	assert_int_equal(SYNC_LIST(NULL, {"127.0.0.1", LOCAL_HOST}, {"127.255.0.9", LOCAL_HOST},
+				   {"::1", LOCAL_HOST}, {"::ffff:10.0.0.1", LOCAL_HOST},
+				   {"10.0.0.2", LOCAL_HOST}, {"::2", LOCAL_HOST}),
+			 0);
+	ASSERT_MAPS_HOLD({"10.0.0.2", LOCAL_HOST}, {"::2", LOCAL_HOST});
+}
+
+static void a_full_table_is_refused_with_the_numbers_and_nothing_changes(void **state)
+{
+	(void)state;
+	need_root();
+	open_maps(2, 3);
+	assert_int_equal(SYNC_LIST(NULL, {"10.0.0.1", LOCAL_HOST}), 0);
+	assert_int_equal(SYNC_LIST(NULL, {"10.0.0.2", LOCAL_HOST}, {"10.0.0.3", LOCAL_HOST},
+				   {"10.0.0.4", LOCAL_HOST}, {"10.0.0.5", LOCAL_HOST}),
+			 -E2BIG);
+	assert_string_equal(error.text,
+			    "local addresses: this host has 4, the table takes at most 3");
+	ASSERT_MAPS_HOLD({"10.0.0.1", LOCAL_HOST});
+	assert_int_equal(SYNC_LIST(NULL, {"10.1.0.0", LOCAL_HOST}, {"10.2.0.0", LOCAL_HOST},
+				   {"10.3.0.0", LOCAL_HOST}),
+			 -E2BIG);
+	assert_string_equal(error.text, "pages of local IPv4 addresses: this host has 3, the table "
+					"takes at most 2");
+	ASSERT_MAPS_HOLD({"10.0.0.1", LOCAL_HOST});
+}
+
+static void full_tables_can_be_exchanged(void **state)
+{
+	size_t changes;
+
+	(void)state;
+	need_root();
+	open_maps(2, 3);
+	assert_int_equal(SYNC_LIST(NULL, {"10.1.0.1", LOCAL_HOST}, {"10.2.0.1", LOCAL_HOST},
+				   {"fd00::1", LOCAL_HOST}),
+			 0);
+	assert_int_equal(SYNC_LIST(&changes, {"10.3.0.1", LOCAL_HOST}, {"10.2.0.1", LOCAL_OVERLAY},
+				   {"fd00::2", LOCAL_HOST}),
+			 0);
+	ASSERT_MAPS_HOLD({"10.3.0.1", LOCAL_HOST}, {"10.2.0.1", LOCAL_OVERLAY},
+			 {"fd00::2", LOCAL_HOST});
+	assert_int_equal(changes, 7); /* two addresses and a page out, the same in, one kind */
+}
+
+static void maps_of_another_layout_are_refused(void **state)
+{
+	struct local_maps swapped = {maps.addr_fd, maps.bitmap_fd, maps.prefix_fd, maps.epoch_fd};
+
+	(void)state;
+	need_root();
+	assert_int_equal(addresses_sync_list(&swapped, NULL, 0, NULL, &error), -EINVAL);
+	swapped.addr_fd = -1;
+	assert_int_equal(addresses_sync_list(&swapped, NULL, 0, NULL, &error), -EBADFD);
+}
+
+static void assert_prefix(const struct prefix *prefix, const char *addr, int len)
+{
+	union addr expected = addr_of(addr);
+
+	assert_memory_equal(&prefix->addr, &expected, sizeof(expected));
+	assert_int_equal(prefix->len, len);
+	assert_int_equal(prefix->ip_version, strchr(addr, ':') ? IP_VERSION_6 : IP_VERSION_4);
+}
+
+static void overlay_prefixes_are_the_connected_networks_once_and_masked(void **state)
+{
+	struct prefix *prefixes = NULL;
+	size_t count;
+
+	(void)state;
+	need_root();
+	run("ip addr add 100.64.31.5/16 dev wt0");
+	run("ip addr add 100.64.40.6/16 dev wt0");
+	run("ip addr add 10.1.2.3/19 dev wt0");
+	run("ip addr add 10.9.9.9 peer 10.8.8.8/24 dev wt0");
+	run("ip addr add fd00:64:1:2:ffff::5/63 dev wt0 nodad");
+	run("ip addr add 192.168.1.1/24 dev other0");
+	assert_int_equal(addresses_overlay_prefixes(ifindex_of("wt0"), &prefixes, &count, &error),
+			 0);
+	assert_int_equal(count, 4);
+	assert_prefix(&prefixes[0], "100.64.0.0", 16);
+	assert_prefix(&prefixes[1], "10.1.0.0", 19);
+	assert_prefix(&prefixes[2], "10.8.8.0", 24);
+	assert_prefix(&prefixes[3], "fd00:64:1:2::", 63);
+	free(prefixes);
+
+	run("ip addr flush dev wt0");
+	assert_int_equal(addresses_overlay_prefixes(ifindex_of("wt0"), &prefixes, &count, &error),
+			 0);
+	assert_int_equal(count, 0);
+	assert_null(prefixes);
+}
+
+static void a_link_is_found_by_name_and_by_index(void **state)
+{
+	struct link_info link, again;
+
+	(void)state;
+	need_root();
+	assert_int_equal(netlink_link_by_name("wt0", &link, &error), 0);
+	assert_string_equal(link.name, "wt0");
+	assert_string_equal(link.kind, "veth");
+	assert_int_equal(link.mtu, 1280);
+	assert_int_equal(link.hardware_type, ARPHRD_ETHER);
+	assert_int_equal(link.l2_len, 14);
+	assert_true(link.rx_queues >= 1);
+	assert_false(link.up);
+	run("ip link set wt0 up");
+	assert_int_equal(netlink_link_by_index(link.ifindex, &again, &error), 0);
+	assert_string_equal(again.name, "wt0");
+	assert_true(again.up);
+}
+
+static void a_tun_device_has_no_link_header(void **state)
+{
+	struct link_info link;
+
+	(void)state;
+	need_root();
+	if (access("/dev/net/tun", R_OK | W_OK)) {
+		print_message("needs /dev/net/tun\n");
+		skip();
+	}
+	run("ip tuntap add tun0 mode tun");
+	assert_int_equal(netlink_link_by_name("tun0", &link, &error), 0);
+	assert_string_equal(link.kind, "tun");
+	assert_int_equal(link.hardware_type, ARPHRD_NONE);
+	assert_int_equal(link.l2_len, 0);
+}
+
+static void links_that_cannot_be_protected_are_refused(void **state)
+{
+	struct link_info link = {.ifindex = 77};
+
+	(void)state;
+	need_root();
+	assert_int_equal(netlink_link_by_name("lo", &link, &error), -EOPNOTSUPP);
+	assert_string_equal(error.text,
+			    "lo: its link type is loopback (772): only Ethernet and plain IP links "
+			    "(WireGuard, TUN) can be protected");
+	assert_int_equal(netlink_link_by_name("none0", &link, &error), -ENODEV);
+	assert_string_equal(error.text, "none0: no such interface in this network namespace");
+	assert_int_equal(netlink_link_by_index(4711, &link, &error), -ENODEV);
+	assert_int_equal(netlink_link_by_index(0, &link, &error), -EINVAL);
+	assert_int_equal(netlink_link_by_name("", &link, &error), -EINVAL);
+	assert_int_equal(netlink_link_by_name("sixteen-bytes-00", &link, &error), -EINVAL);
+	assert_true(error.invalid_input);
+	assert_int_equal(link.ifindex, 77);
+}
+
+/* The events of a monitor, by kind, and the last of each. */
+struct seen {
+	int count[NETLINK_RESYNC + 1];
+	struct netlink_event last[NETLINK_RESYNC + 1];
+};
+
+static void note_event(const struct netlink_event *event, void *arg)
+{
+	struct seen *seen = arg;
+
+	seen->count[event->kind]++;
+	seen->last[event->kind] = *event;
+}
+
+/* Reads until the first event of @kind. */
+static void await_event(struct netlink_monitor *monitor, struct seen *seen,
+			enum netlink_event_kind kind)
+{
+	struct pollfd pollfd = {.fd = netlink_monitor_fd(monitor), .events = POLLIN};
+
+	while (!seen->count[kind]) {
+		if (poll(&pollfd, 1, EVENT_TIMEOUT_MS) != 1)
+			fail_msg("no event of kind %d", kind);
+		assert_int_equal(netlink_monitor_read(monitor, &error), 0);
+	}
+}
+
+static struct netlink_monitor *open_monitor(struct seen *seen)
+{
+	struct netlink_monitor *monitor;
+
+	assert_int_equal(netlink_monitor_open(note_event, seen, &monitor, &error), 0);
+	return monitor;
+}
+
+static void the_monitor_tells_of_addresses(void **state)
+{
+	union addr four = addr_of("100.64.0.5"), six = addr_of("fd00:64::5");
+	struct netlink_event *added, *gone;
+	struct netlink_monitor *monitor;
+	struct seen seen = {};
+
+	(void)state;
+	need_root();
+	monitor = open_monitor(&seen);
+	assert_int_equal(netlink_monitor_read(monitor, &error), 0);
+	assert_int_equal(seen.count[NETLINK_ADDRESS_NEW], 0);
+
+	run("ip addr add 100.64.0.5/16 dev wt0");
+	await_event(monitor, &seen, NETLINK_ADDRESS_NEW);
+	added = &seen.last[NETLINK_ADDRESS_NEW];
+	assert_int_equal(added->ifindex, ifindex_of("wt0"));
+	assert_memory_equal(&added->address.addr, &four, sizeof(four));
+	assert_prefix(&added->address.connected, "100.64.0.0", 16);
+
+	run("ip addr add fd00:64::5/64 dev other0 nodad && ip addr del fd00:64::5/64 dev other0");
+	await_event(monitor, &seen, NETLINK_ADDRESS_GONE);
+	gone = &seen.last[NETLINK_ADDRESS_GONE];
+	assert_int_equal(gone->ifindex, ifindex_of("other0"));
+	assert_memory_equal(&gone->address.addr, &six, sizeof(six));
+	netlink_monitor_close(monitor);
+}
+
+static void the_monitor_tells_of_links(void **state)
+{
+	struct netlink_monitor *monitor;
+	struct seen seen = {};
+	int ifindex;
+
+	(void)state;
+	need_root();
+	monitor = open_monitor(&seen);
+	run("ip link add br0 type bridge");
+	await_event(monitor, &seen, NETLINK_LINK_NEW);
+	ifindex = ifindex_of("br0");
+	assert_string_equal(seen.last[NETLINK_LINK_NEW].name, "br0");
+	assert_int_equal(seen.last[NETLINK_LINK_NEW].ifindex, ifindex);
+
+	/* leaving a bridge is no end of a link, the end of the bridge is */
+	run("ip link set wt0 master br0 && ip link set wt0 nomaster && ip link del br0");
+	await_event(monitor, &seen, NETLINK_LINK_GONE);
+	assert_int_equal(seen.count[NETLINK_LINK_GONE], 1);
+	assert_string_equal(seen.last[NETLINK_LINK_GONE].name, "br0");
+	assert_int_equal(seen.last[NETLINK_LINK_GONE].ifindex, ifindex);
+	assert_int_equal(seen.count[NETLINK_RESYNC], 0);
+	netlink_monitor_close(monitor);
+}
+
+static void lost_events_are_reported_and_later_ones_follow(void **state)
+{
+	struct netlink_monitor *monitor;
+	struct seen seen = {};
+	int smallest = 1;
+
+	(void)state;
+	need_root();
+	monitor = open_monitor(&seen);
+	assert_int_equal(setsockopt(netlink_monitor_fd(monitor), SOL_SOCKET, SO_RCVBUF, &smallest,
+				    sizeof(smallest)),
+			 0);
+	run("for i in $(seq 1 200); do echo addr add 10.0.0.$i/24 dev wt0; done | ip -batch -");
+	await_event(monitor, &seen, NETLINK_RESYNC);
+	assert_true(seen.count[NETLINK_ADDRESS_NEW] < 200);
+
+	memset(&seen, 0, sizeof(seen));
+	run("ip addr add 10.0.0.201/24 dev wt0");
+	await_event(monitor, &seen, NETLINK_ADDRESS_NEW);
+	assert_int_equal(seen.count[NETLINK_RESYNC], 0);
+	netlink_monitor_close(monitor);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, setup)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(maps_follow_the_addresses_of_the_namespace),
+		TEST(an_address_on_both_sides_counts_as_overlay),
+		TEST(only_differences_are_written),
+		TEST(what_routing_tables_deliver_here_is_local),
+		TEST(the_anycast_address_of_a_router_is_local),
+		TEST(implied_and_mapped_addresses_are_not_stored),
+		TEST(a_full_table_is_refused_with_the_numbers_and_nothing_changes),
+		TEST(full_tables_can_be_exchanged),
+		TEST(maps_of_another_layout_are_refused),
+		TEST(overlay_prefixes_are_the_connected_networks_once_and_masked),
+		TEST(a_link_is_found_by_name_and_by_index),
+		TEST(a_tun_device_has_no_link_header),
+		TEST(links_that_cannot_be_protected_are_refused),
+		TEST(the_monitor_tells_of_addresses),
+		TEST(the_monitor_tells_of_links),
+		TEST(lost_events_are_reported_and_later_ones_follow),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Flow events as users and NetBird read them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "conntrack/event_print.h"
+#include "reason.h"
+
+#define OFFSET_NS UINT64_C(1700000000000000000)
+
+static struct flow_event event_of(const char *src, const char *dst, uint8_t l4_proto)
+{
+	struct flow_event event = {
+		.time_ns = 1500000000,
+		.created_ns = 1000000000,
+		.packets = {7, 5},
+		.bytes = {700, 500},
+		.port = {htons(4242), htons(22)},
+		.direction = DIR_INGRESS,
+		.l4_proto = l4_proto,
+	};
+	struct error error;
+
+	assert_int_equal(addr_parse(src, &event.addr[0], &event.ip_version, &error), 0);
+	assert_int_equal(addr_parse(dst, &event.addr[1], &event.ip_version, &error), 0);
+	return event;
+}
+
+static void expect_line(const struct flow_event *event, const char *rule_id, const char *want)
+{
+	char line[FLOW_LINE_MAX];
+
+	flow_event_line(event, rule_id, OFFSET_NS, line);
+	assert_string_equal(line, want);
+}
+
+static void lines_say_what_each_type_has(void **state)
+{
+	struct flow_event event = event_of("100.64.0.2", "100.64.0.1", IPPROTO_TCP);
+
+	(void)state;
+	expect_line(&event, "ssh",
+		    "2023-11-14T22:13:21.500Z start ingress tcp  100.64.0.2:4242 -> 100.64.0.1:22 "
+		    "rule=ssh");
+	event.type = FLOW_EVENT_END;
+	event.cause = FLOW_CAUSE_TIMEOUT;
+	expect_line(&event, NULL,
+		    "2023-11-14T22:13:21.500Z end   ingress tcp  100.64.0.2:4242 -> 100.64.0.1:22 "
+		    "rx=7/700 tx=5/500 cause=timeout");
+	event.direction = DIR_EGRESS;
+	expect_line(&event, NULL,
+		    "2023-11-14T22:13:21.500Z end   egress  tcp  100.64.0.2:4242 -> 100.64.0.1:22 "
+		    "rx=5/500 tx=7/700 cause=timeout");
+	event = event_of("fd64::2", "fd64::1", IPPROTO_ICMPV6);
+	event.type = FLOW_EVENT_DROP;
+	event.reason = REASON_PEER_ACL_DEFAULT;
+	event.icmp_type = 128;
+	expect_line(
+		&event, NULL,
+		"2023-11-14T22:13:21.500Z drop  ingress icmp fd64::2 -> fd64::1 type=128 code=0 "
+		"id=4242 bytes=700 reason=peer_acl_default");
+}
+
+static void numbers_out_of_range_are_named_unknown(void **state)
+{
+	struct flow_event event;
+	char line[FLOW_LINE_MAX];
+	json_t *json;
+
+	(void)state;
+	memset(&event, 0xff, sizeof(event));
+	flow_event_line(&event, NULL, 0, line);
+	assert_non_null(strstr(line, "unknown"));
+	json = flow_event_json(&event, NULL, 0);
+	assert_string_equal(json_string_value(json_object_get(json, "type")), "unknown");
+	json_decref(json);
+	memset(&event, 0, sizeof(event));
+	event.type = FLOW_EVENT_DROP;
+	expect_line(&event, NULL,
+		    "2023-11-14T22:13:20.000Z drop  ingress non-ip - -> - bytes=0 "
+		    "reason=established");
+}
+
+static void json_has_the_fields_of_the_type(void **state)
+{
+	struct flow_event event = event_of("fd64::2", "fd64::1", IPPROTO_UDP);
+	json_t *json, *want;
+
+	(void)state;
+	event.type = FLOW_EVENT_END;
+	event.cause = FLOW_CAUSE_CLOSED;
+	json = flow_event_json(&event, "dns", OFFSET_NS);
+	assert_int_equal(strlen(json_string_value(json_object_get(json, "id"))), 16);
+	json_object_del(json, "id");
+	want = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:s,s:i,s:i,s:i,s:i,s:s}", "type", "end",
+			 "time", "2023-11-14T22:13:21.500Z", "direction", "ingress", "protocol",
+			 "udp", "src", "fd64::2", "dst", "fd64::1", "sport", 4242, "dport", 22,
+			 "rule", "dns", "rx_packets", 7, "rx_bytes", 700, "tx_packets", 5,
+			 "tx_bytes", 500, "cause", "closed");
+	assert_true(json_equal(json, want));
+	json_decref(json);
+	json_decref(want);
+}
+
+static void start_and_end_share_an_id_that_others_have_not(void **state)
+{
+	struct flow_event start = event_of("100.64.0.2", "100.64.0.1", IPPROTO_TCP), end = start;
+	struct flow_event later = start, other = start;
+
+	(void)state;
+	end.type = FLOW_EVENT_END;
+	end.time_ns += 5;
+	end.packets[0] = 99;
+	later.created_ns++;
+	other.port[0] = htons(4243);
+	assert_true(flow_event_id(&start) == flow_event_id(&end));
+	assert_true(flow_event_id(&start) != flow_event_id(&later));
+	assert_true(flow_event_id(&start) != flow_event_id(&other));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lines_say_what_each_type_has),
+		cmocka_unit_test(numbers_out_of_range_are_named_unknown),
+		cmocka_unit_test(json_has_the_fields_of_the_type),
+		cmocka_unit_test(start_and_end_share_an_id_that_others_have_not),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

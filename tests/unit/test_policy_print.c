@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What `policy show` says of rules. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/policy_print.h"
+
+static const char text[] =
+	"version: 1\n"
+	"peer_acl:\n"
+	"  - {id: a, action: allow, protocol: tcp, destination_ports: [22]}\n"
+	"  - {id: b, action: deny, destination: [multicast, 10.0.0.1, broadcast, 'set:s']}\n"
+	"  - {id: c, action: allow, destination: [any, broadcast], protocol: icmp,\n"
+	"     icmp_types: [neighbour-solicitation, 8, 3/4, echo-request]}\n"
+	"route_acl:\n"
+	"  - {id: d, action: allow, protocol: icmp, icmp_types: [redirect/0]}\n"
+	"sets: {s: [10.1.0.0/16]}\n";
+
+static char *print(bool json)
+{
+	static const struct instance instance = {.config.generation = 1};
+	static const struct undo undo;
+	struct policy *policy;
+	struct error error;
+	char *printed;
+	size_t len;
+	FILE *file = open_memstream(&printed, &len);
+
+	assert_non_null(file);
+	if (policy_parse("p", text, strlen(text), &policy, &error))
+		fail_msg("%s", error.text);
+	assert_int_equal(policy_print(policy, &instance, &undo, NULL, 0, json, file, &error), 0);
+	fclose(file);
+	policy_free(policy);
+	return printed;
+}
+
+static void destinations_and_icmp_types_are_columns(void **state)
+{
+	static const char *const lines[] = {
+		"peer   allow   a   any     local                               tcp    ",
+		"peer   deny    b   any     10.0.0.1,set:s,broadcast,multicast  all    ",
+		"peer   allow   c   any     any,broadcast                       "
+		"icmp:nd-neighbor-solicit,8,3/4,echo-request  any     any ",
+		"route  allow   d   any     any                                 icmp:redirect/0 ",
+	};
+	char *printed = print(false);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		if (!strstr(printed, lines[i]))
+			fail_msg("no line %zu in:\n%s", i, printed);
+	free(printed);
+}
+
+static void destinations_and_icmp_types_are_lists(void **state)
+{
+	char *printed = print(true);
+
+	(void)state;
+	assert_non_null(strstr(printed, "{\"id\":\"a\",\"action\":\"allow\",\"source\":[\"any\"],"
+					"\"protocol\":\"tcp\",\"destination_ports\":[22],"));
+	assert_non_null(strstr(printed, "\"destination\":[\"10.0.0.1\",\"set:s\",\"broadcast\","
+					"\"multicast\"],\"protocol\":\"all\","));
+	assert_non_null(strstr(printed,
+			       "\"destination\":[\"any\",\"broadcast\"],"
+			       "\"protocol\":\"icmp\",\"icmp_types\":"
+			       "[\"nd-neighbor-solicit\",\"8\",\"3/4\",\"echo-request\"],"));
+	assert_non_null(strstr(printed, "\"destination\":[\"any\"],\"protocol\":\"icmp\","
+					"\"icmp_types\":[\"redirect/0\"],"));
+	free(printed);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(destinations_and_icmp_types_are_columns),
+		cmocka_unit_test(destinations_and_icmp_types_are_lists),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

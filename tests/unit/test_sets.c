@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Changing sets in a policy's text: a row is a change of a set, and the set afterwards.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "policy/policy.h"
+#include "policy/sets.h"
+
+static const char policy_text[] =
+	"version: 1\n"
+	"mode: {local_forwarding: true, routing: native} # a comment\n"
+	"peer_acl:\n"
+	"  - id: one, two \"three\" \\ four\n"
+	"    action: allow\n"
+	"    source: set:s\n"
+	"    protocol: 47\n"
+	"  - {id: '2', action: deny, source: ['fd00::1', 'set:odd: name'], protocol: tcp,\n"
+	"     destination_ports: [80-90, 22]}\n"
+	"sets:\n"
+	"  s: [10.0.0.0/8, 'fd00::/8', 10.0.0.1, 10.0.0.0/8]\n"
+	"  'odd: name': 10.1.1.1\n"
+	"nat:\n"
+	"  port: [{protocol: tcp, port: 8080, to: 80}]\n"
+	"limits: {tcp: 100}\n"
+	"timeouts: {udp: 1m30s}\n"
+	"mss_clamp: false\n";
+
+struct row {
+	const char *set;
+	enum sets_operation operation;
+	const char *prefixes; /* with blanks between them */
+	const char *after;
+	struct sets_result result;
+};
+
+static const struct row rows[] = {
+	{"s", SETS_ADD, "192.0.2.1", "10.0.0.0/8 10.0.0.1 192.0.2.1 fd00::/8", {1, 0, 0, 4}},
+	{"s", SETS_ADD, "10.0.0.1 10.0.0.1/32", "10.0.0.0/8 10.0.0.1 fd00::/8", {0, 0, 1, 3}},
+	{"s",
+	 SETS_ADD,
+	 "::/0 0.0.0.0/0 0.0.0.0",
+	 "0.0.0.0/0 0.0.0.0 10.0.0.0/8 10.0.0.1 ::/0 fd00::/8",
+	 {3, 0, 0, 6}},
+	{"s", SETS_DEL, "10.0.0.0/8 10.0.0.0/9", "10.0.0.1 fd00::/8", {0, 1, 1, 2}},
+	{"s", SETS_DEL, "10.0.0.0/8 10.0.0.1 fd00::/8", "", {0, 3, 0, 0}},
+	{"s", SETS_REPLACE, "", "", {0, 3, 0, 0}},
+	{"s", SETS_REPLACE, "10.0.0.1 1.2.3.4", "1.2.3.4 10.0.0.1", {1, 2, 1, 2}},
+	{"odd: name", SETS_ADD, "fd00::1", "10.1.1.1 fd00::1", {1, 0, 0, 2}},
+	{"odd: name", SETS_REPLACE, "10.1.1.1", "10.1.1.1", {0, 0, 1, 1}},
+};
+
+static struct policy *parse(const char *text, size_t len)
+{
+	struct policy *policy;
+	struct error error;
+
+	if (policy_parse("p", text, len, &policy, &error))
+		fail_msg("%s in:\n%s", error.text, text);
+	return policy;
+}
+
+static const struct prefix_set *find_set(const struct policy *policy, const char *name)
+{
+	for (size_t i = 0; i < policy->n_sets; i++)
+		if (!strcmp(policy->sets[i].name, name))
+			return &policy->sets[i];
+	fail_msg("no set %s", name);
+	return NULL;
+}
+
+static void set_text(const struct policy *policy, const char *name, char *text, size_t size)
+{
+	const struct prefix_set *set = find_set(policy, name);
+	char prefix[PREFIX_TEXT_MAX];
+
+	text[0] = '\0';
+	for (size_t i = 0; i < set->n_prefixes; i++) {
+		size_t used = strlen(text);
+
+		snprintf(text + used, size - used, "%s%s", i ? " " : "",
+			 prefix_format(&set->prefixes[i], prefix, sizeof(prefix)));
+	}
+}
+
+/* All but positions, text and the sets' content. */
+static void assert_same(const struct policy *a, const struct policy *b)
+{
+	const struct policy_rule *x = a->acl[ACL_PEER].rules, *y = b->acl[ACL_PEER].rules;
+
+	assert_memory_equal(&a->mode, &b->mode, sizeof(a->mode));
+	assert_memory_equal(&a->limits, &b->limits, sizeof(a->limits));
+	assert_memory_equal(&a->timeouts, &b->timeouts, sizeof(a->timeouts));
+	assert_int_equal(a->mss_clamp, b->mss_clamp);
+	assert_int_equal(a->n_sets, b->n_sets);
+	assert_int_equal(a->n_nat_port, b->n_nat_port);
+	assert_int_equal(a->nat_port[0].to, b->nat_port[0].to);
+	assert_int_equal(a->acl[ACL_PEER].n_rules, b->acl[ACL_PEER].n_rules);
+	for (size_t i = 0; i < a->acl[ACL_PEER].n_rules; i++) {
+		assert_string_equal(x[i].id, y[i].id);
+		assert_int_equal(x[i].allow, y[i].allow);
+		assert_int_equal(x[i].protocol, y[i].protocol);
+		assert_int_equal(x[i].source.n_prefixes, y[i].source.n_prefixes);
+		assert_int_equal(x[i].source.n_sets, y[i].source.n_sets);
+		assert_int_equal(x[i].source.sets[0], y[i].source.sets[0]);
+		assert_int_equal(x[i].n_destination_ports, y[i].n_destination_ports);
+		if (x[i].n_destination_ports)
+			assert_memory_equal(x[i].destination_ports, y[i].destination_ports,
+					    x[i].n_destination_ports * sizeof(struct port_range));
+	}
+}
+
+static void read_words(const char *words, struct sets_change *change)
+{
+	char *copy = strdup(words), *rest = copy, *word;
+	struct error error;
+	size_t room = 0;
+
+	while ((word = strtok_r(rest, " ", &rest)))
+		if (sets_read_word(word, change, &room, &error))
+			fail_msg("%s", error.text);
+	free(copy);
+}
+
+static void a_change_makes_the_set_so_and_leaves_the_rest(void **state)
+{
+	struct policy *before = parse(policy_text, strlen(policy_text));
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct row *row = &rows[i];
+		struct sets_change change = {.name = row->set, .operation = row->operation};
+		struct sets_result result;
+		struct policy *after;
+		struct error error;
+		char *text, set[256];
+		size_t len;
+
+		read_words(row->prefixes, &change);
+		if (sets_change("p", policy_text, strlen(policy_text), &change, &text, &len,
+				&result, &error))
+			fail_msg("%s", error.text);
+		after = parse(text, len);
+		assert_same(before, after);
+		set_text(after, row->set, set, sizeof(set));
+		assert_string_equal(set, row->after);
+		assert_memory_equal(&result, &row->result, sizeof(result));
+		policy_free(after);
+		free(text);
+		free(change.prefixes);
+	}
+	policy_free(before);
+}
+
+static void a_set_that_does_not_exist_is_refused_with_those_that_do(void **state)
+{
+	struct sets_change change = {.name = "t"};
+	struct sets_result result;
+	struct error error = {0};
+	char *text;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(sets_change("p", policy_text, strlen(policy_text), &change, &text, &len,
+				     &result, &error),
+			 -EINVAL);
+	assert_true(error.invalid_input);
+	assert_string_equal(error.text, "t: no such set in the policy in force, which has: s, odd: "
+					"name");
+	assert_int_equal(sets_change("p", "version: 1", 10, &change, &text, &len, &result, &error),
+			 -EINVAL);
+	assert_string_equal(error.text, "t: no such set in the policy in force, which has none");
+}
+
+static int read_text(const char *text, struct sets_change *change, struct error *error)
+{
+	size_t room = 0;
+	int fds[2], err;
+
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], text, strlen(text)), strlen(text));
+	close(fds[1]);
+	err = sets_read_file(fds[0], change, &room, error);
+	close(fds[0]);
+	return err;
+}
+
+static void a_file_of_prefixes_may_have_lines_commas_and_comments(void **state)
+{
+	struct sets_change change = {.name = "s"};
+	struct error error;
+
+	(void)state;
+	assert_int_equal(
+		read_text("10.0.0.1 # 10.0.0.2\n\n#\n fd00::/8,10.0.0.3,\t::1", &change, &error),
+		0);
+	assert_int_equal(change.n_prefixes, 4);
+	free(change.prefixes);
+}
+
+static void a_bad_word_of_a_file_is_named_with_its_place(void **state)
+{
+	struct sets_change change = {.name = "s"};
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(read_text("10.0.0.1\n  10.0.0.2 \x1b[1mx, ::1", &change, &error), -EINVAL);
+	assert_true(error.invalid_input && error.in_file);
+	assert_string_equal(error.text, "-:2:12: '?[1mx' is not an address or prefix");
+	free(change.prefixes);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_change_makes_the_set_so_and_leaves_the_rest),
+		cmocka_unit_test(a_set_that_does_not_exist_is_refused_with_those_that_do),
+		cmocka_unit_test(a_file_of_prefixes_may_have_lines_commas_and_comments),
+		cmocka_unit_test(a_bad_word_of_a_file_is_named_with_its_place),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
