@@ -251,7 +251,7 @@ test-rules: $(B)/tests/test_classify
 T ?= 60
 FUZZ := $(B)/tests/fuzz/programs
 PARSERS := $(wildcard loader/yaml/*.c loader/policy/*.c) $(addprefix loader/,\
-	   $(addprefix base/,error.c address.c value.c keyed.c) packet/build.c \
+	   $(addprefix base/,error.c address.c value.c keyed.c names.c) packet/build.c \
 	   $(addprefix simulate/,scenario.c fields.c expectation.c render.c numbers.c) \
 	   $(addprefix forward/,ip.c reassemble.c coalesce.c))
 

@@ -11,7 +11,17 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "policy/policy.h"
+
+struct port_range {
+	uint16_t first; /* both inclusive, host byte order */
+	uint16_t last;
+};
+
+/* Protocols of a rule beyond the numbers 0-255. */
+enum {
+	PROTOCOL_ALL = 256,
+	PROTOCOL_ICMP = 257, /* ICMP over IPv4 and ICMPv6 over IPv6 */
+};
 
 int number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value,
 		 struct error *error);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "base/output.h"
 #include "cli/cmd_policy.h"
 #include "dataplane/apply.h"
@@ -132,7 +133,7 @@ static int compare(struct comparison *c, struct error *error)
 
 static const char *why(const struct impact_cause *cause)
 {
-	return whys[cause->why] ? whys[cause->why] : story_reason_help(cause->why);
+	return whys[cause->why] ? whys[cause->why] : reason_help(cause->why);
 }
 
 /* A built-in rule has no id. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/names.h"
 #include "base/output.h"
 #include "cli/command.h"
 #include "cli/counters_print.h"
@@ -164,12 +165,12 @@ static void print_reasons(const json_t *reasons, const char *verdict, bool colou
 	json_object_foreach ((json_t *)reasons, name, counter) {
 		int reason = 0;
 
-		while (reason < REASON_MAX - 1 && strcmp(story_reason_name(reason), name))
+		while (reason < REASON_MAX - 1 && strcmp(reason_name(reason), name))
 			reason++;
 		printf("    %s%-5s%s %-20s %12lld packets %14lld bytes  %s\n",
 		       output_colour_on(colour, *verdict == 'd' ? OUTPUT_RED : OUTPUT_GREEN),
 		       verdict, output_colour_off(colour), name, number_of(counter, "packets"),
-		       number_of(counter, "bytes"), story_reason_help(reason));
+		       number_of(counter, "bytes"), reason_help(reason));
 	}
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/names.h"
 #include "base/output.h"
 #include "base/value.h"
 #include "base/version.h"
@@ -132,7 +133,7 @@ static const char *comment_of(const struct session *session, const struct trace_
 	int len;
 
 	len = snprintf(text, COMMENT_MAX, "verdict=%s reason=%s%s%s%s%s",
-		       story_verdict_name(event->verdict), story_reason_name(event->reason),
+		       verdict_name(event->verdict), reason_name(event->reason),
 		       rule_id ? " rule=" : "", rule_id ? rule_id : "",
 		       event->flow_state ? " state=" : "",
 		       event->flow_state ? flow_state_name(event->flow_state) : "");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "cli/counters_print.h"
 
+#include "base/names.h"
 #include "trace/record_print.h"
 
 static void counter_since(const struct counter *before, const struct counter *now,
@@ -45,7 +46,7 @@ static json_t *json_reasons(const struct counters *counters, bool drops, double 
 
 	for (int reason = 0; reason < REASON_MAX; reason++)
 		if (counters->reason[reason].packets && reason_is_drop(reason) == drops)
-			json_object_set_new(reasons, story_reason_name(reason),
+			json_object_set_new(reasons, reason_name(reason),
 					    json_counter(&counters->reason[reason], seconds));
 	return reasons;
 }

@@ -9,9 +9,9 @@
 
 #include "base/address.h"
 #include "base/clock.h"
+#include "base/names.h"
 #include "base/output.h"
 #include "conntrack/tables.h"
-#include "trace/record_print.h"
 
 #define ENDPOINT_MAX (ADDR_TEXT_MAX + 9) /* "[A]:65535" */
 
@@ -125,7 +125,7 @@ static void add_outcome(const struct flow_event *event, char *text, size_t size)
 			 flow_cause_name(event->cause));
 	else if (event->type == FLOW_EVENT_DROP)
 		snprintf(text, size, " bytes=%llu reason=%s", event->bytes[0],
-			 story_reason_name(event->reason));
+			 reason_name(event->reason));
 }
 
 /**
@@ -185,8 +185,7 @@ static void add_ends(json_t *json, const struct flow_event *event)
 json_t *flow_event_json(const struct flow_event *event, const char *rule_id, uint64_t offset_ns)
 {
 	const char *cause = event->type == FLOW_EVENT_END ? flow_cause_name(event->cause) : NULL;
-	const char *reason = event->type == FLOW_EVENT_DROP ? story_reason_name(event->reason)
-							    : NULL;
+	const char *reason = event->type == FLOW_EVENT_DROP ? reason_name(event->reason) : NULL;
 	unsigned int rx = received(event);
 	char time[OUTPUT_TIME_LEN], id[17], number[FLOW_PROTOCOL_NUMBER];
 	json_t *json;

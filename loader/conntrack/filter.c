@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/names.h"
 #include "base/value.h"
 
 #define PORT_MAX 65535

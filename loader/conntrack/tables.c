@@ -34,44 +34,6 @@ const struct conntrack_map conntrack_maps[CONNTRACK_TABLES] = {
 	MAPS("", "other", .confirmed = true),
 };
 
-static const char *const state_names[FLOW_STATE_MAX] = {
-#define STATE(id, name) [FLOW_STATE_##id] = name,
-	FLOW_STATES(STATE)
-#undef STATE
-};
-
-/**
- * flow_state_name() - The name of a connection state, as users see it
- * @state: enum flow_state, or any other number
- *
- * Return: a constant string, "unknown" for other numbers.
- */
-const char *flow_state_name(unsigned int state)
-{
-	return state < FLOW_STATE_MAX ? state_names[state] : "unknown";
-}
-
-/**
- * flow_protocol_name() - The name of a protocol, as in policies and filters
- * @l4_proto: its number
- * @ip_version: 4 or 6
- * @number: room for the name of a protocol that has only its number
- *
- * Return: "tcp", "udp", "icmp" (ICMPv6 too: the family tells them apart), or @number.
- */
-const char *flow_protocol_name(uint8_t l4_proto, uint8_t ip_version,
-			       char number[FLOW_PROTOCOL_NUMBER])
-{
-	if (l4_proto == IPPROTO_TCP)
-		return "tcp";
-	if (l4_proto == IPPROTO_UDP)
-		return "udp";
-	if (l4_proto == (ip_version == IP_VERSION_4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
-		return "icmp";
-	snprintf(number, FLOW_PROTOCOL_NUMBER, "%u", l4_proto);
-	return number;
-}
-
 /**
  * conntrack_table_init() - Describe an opened table
  * @table: to fill

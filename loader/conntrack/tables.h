@@ -16,9 +16,8 @@
 #include "base/error.h"
 #include "flow.h"
 
-#define CONNTRACK_TABLES     24
-#define CONNTRACK_OTHER	     255 /* as a table's protocol: all but TCP, UDP and ICMP */
-#define FLOW_PROTOCOL_NUMBER 4	 /* bytes of a protocol's number as text */
+#define CONNTRACK_TABLES 24
+#define CONNTRACK_OTHER	 255 /* as a table's protocol: all but TCP, UDP and ICMP */
 
 /*
  * struct conntrack_map - what is fixed about one of the tables
@@ -101,8 +100,5 @@ int conntrack_count(const struct conntrack *conntrack, const struct flow_clock *
 		    const struct filter *filter, uint64_t *count, struct error *error);
 int conntrack_flush(const struct conntrack *conntrack, const struct flow_clock *clock,
 		    const struct filter *filter, uint64_t *flushed, struct error *error);
-const char *flow_state_name(unsigned int state);
-const char *flow_protocol_name(uint8_t l4_proto, uint8_t ip_version,
-			       char number[FLOW_PROTOCOL_NUMBER]);
 
 #endif /* SHRIKE_CONNTRACK_TABLES_H */

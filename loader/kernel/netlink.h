@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "base/error.h"
-#include "policy/policy.h"
 
 /*
  * IF_NAMESIZE without <net/if.h>, which no file can have together with the kernel's <linux/if.h>

@@ -11,24 +11,10 @@
 
 #include "base/address.h"
 #include "base/error.h"
+#include "base/value.h"
 #include "config.h"
 #include "rule.h"
-
-struct port_range {
-	uint16_t first; /* both inclusive, host byte order */
-	uint16_t last;
-};
-
-struct position {
-	unsigned int line; /* from 1 */
-	unsigned int column;
-};
-
-/* Protocols of a rule beyond the numbers 0-255. */
-enum {
-	PROTOCOL_ALL = 256,
-	PROTOCOL_ICMP = 257, /* ICMP over IPv4 and ICMPv6 over IPv6 */
-};
+#include "yaml/position.h"
 
 /* Families, as bits. */
 enum {

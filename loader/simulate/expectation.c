@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "conntrack/tables.h"
 #include "flow.h"
 #include "reason.h"
@@ -56,8 +57,8 @@ static int read_reason(const struct yaml_doc *doc, const struct yaml_node *node,
 	int err;
 
 	(void)context;
-	err = read_name(doc, node, "the name of a reason", story_reason_name, REASON_MAX,
-			&expect->reason, error);
+	err = read_name(doc, node, "the name of a reason", reason_name, REASON_MAX, &expect->reason,
+			error);
 	expect->has_reason = !err;
 	return err;
 }
@@ -164,13 +165,12 @@ bool expectation_holds(const struct expectation *expect, const struct trace_even
 {
 	why[0] = '\0';
 	if (expect->has_verdict)
-		compare(why, "verdict", story_verdict_name(event->verdict),
-			story_verdict_name(expect->verdict));
+		compare(why, "verdict", verdict_name(event->verdict),
+			verdict_name(expect->verdict));
 	if (expect->has_rule)
 		compare(why, "rule", rule_id, expect->rule[0] ? expect->rule : NULL);
 	if (expect->has_reason)
-		compare(why, "reason", story_reason_name(event->reason),
-			story_reason_name(expect->reason));
+		compare(why, "reason", reason_name(event->reason), reason_name(expect->reason));
 	/* a connection that is over counts as none, too: its entry only stays for what is late */
 	if (expect->has_state &&
 	    !(expect->state == FLOW_STATE_NONE && event->flow_state == FLOW_STATE_CLOSED))

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "conntrack/tables.h"
 #include "local.h"
 #include "packet/build.h"

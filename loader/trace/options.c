@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/names.h"
 #include "reason.h"
 #include "trace/record_print.h"
 
@@ -44,11 +45,11 @@ static int apply(struct trace_options *options, int option, const char *argument
 	case TRACE_PORT:
 		return filter_option(&options->either, FILTER_SPORT, argument, error);
 	case TRACE_VERDICT:
-		return find_name("verdict", argument, story_verdict_name, VERDICT_MAX,
-				 &options->verdict, error);
+		return find_name("verdict", argument, verdict_name, VERDICT_MAX, &options->verdict,
+				 error);
 	case TRACE_REASON:
-		return find_name("reason", argument, story_reason_name, REASON_MAX,
-				 &options->reason, error);
+		return find_name("reason", argument, reason_name, REASON_MAX, &options->reason,
+				 error);
 	case TRACE_DIRECTION:
 		return set_direction(options, argument, error);
 	}

@@ -16,30 +16,13 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/names.h"
 #include "conntrack/tables.h"
 #include "packet/build.h"
 #include "reason.h"
 
 #define NSEC_PER_SEC  UINT64_C(1000000000)
 #define NSEC_PER_MSEC UINT64_C(1000000)
-
-static const char *const verdict_names[VERDICT_MAX] = {
-	[VERDICT_PASS] = "pass",
-	[VERDICT_DROP] = "drop",
-	[VERDICT_FORWARD] = "forward",
-};
-
-static const char *const reason_names[REASON_MAX] = {
-#define REASON(id, name, help) [REASON_##id] = name,
-	REASONS(REASON)
-#undef REASON
-};
-
-static const char *const reason_helps[REASON_MAX] = {
-#define REASON(id, name, help) [REASON_##id] = help,
-	REASONS(REASON)
-#undef REASON
-};
 
 static const char *const stage_titles[STAGE_MAX] = {
 #define STAGE(id, title) [STAGE_##id] = title,
@@ -74,33 +57,6 @@ struct text {
 static const char *name_of(const char *const names[], size_t n, unsigned int id)
 {
 	return id < n ? names[id] : "unknown";
-}
-
-/**
- * story_verdict_name() - Name of an enum verdict, "unknown" beyond it
- * @verdict: any number
- */
-const char *story_verdict_name(unsigned int verdict)
-{
-	return name_of(verdict_names, VERDICT_MAX, verdict);
-}
-
-/**
- * story_reason_name() - Name of an enum reason, "unknown" beyond it
- * @reason: any number
- */
-const char *story_reason_name(unsigned int reason)
-{
-	return name_of(reason_names, REASON_MAX, reason);
-}
-
-/**
- * story_reason_help() - What an enum reason means, "unknown" beyond it
- * @reason: any number
- */
-const char *story_reason_help(unsigned int reason)
-{
-	return name_of(reason_helps, REASON_MAX, reason);
 }
 
 /**
@@ -235,7 +191,7 @@ static void add_letter(struct text *text, char letter, const struct trace_event 
 		add_endpoint(text, event, &tuple.daddr, tuple.dport);
 		break;
 	case 'H':
-		text_add(text, "%s", story_reason_help(event->reason));
+		text_add(text, "%s", reason_help(event->reason));
 		break;
 	}
 }
@@ -355,7 +311,7 @@ void story_write_line(const struct trace_event *event, const char *rule_id, FILE
 
 	describe(event, tuple, protocol);
 	fprintf(out, "%s %s %s: %s %s", direction_name(event), protocol, tuple,
-		story_verdict_name(event->verdict), story_reason_name(event->reason));
+		verdict_name(event->verdict), reason_name(event->reason));
 	if (rule_id)
 		fprintf(out, " rule %s", rule_id);
 	if (event->flow_state)
@@ -484,8 +440,8 @@ static json_t *packet_json(const struct trace_event *event)
 json_t *story_json(const struct trace_event *event, const char *rule_id)
 {
 	return json_pack("{s:o, s:o, s:s, s:s, s:s?, s:s}", "packet", packet_json(event), "stages",
-			 stages_json(event, rule_id), "verdict", story_verdict_name(event->verdict),
-			 "reason", story_reason_name(event->reason), "rule", rule_id, "disposition",
+			 stages_json(event, rule_id), "verdict", verdict_name(event->verdict),
+			 "reason", reason_name(event->reason), "rule", rule_id, "disposition",
 			 disposition(event));
 }
 
@@ -523,9 +479,9 @@ json_t *story_result_json(const struct story_result *result)
 		return NULL;
 	json = json_pack("{s:I, s:f, s:s, s:s, s:s?, s:s?, s:s, s:o}", "n", (json_int_t)result->n,
 			 "at", (double)result->at_ns / (double)NSEC_PER_SEC, "verdict",
-			 story_verdict_name(event->verdict), "reason",
-			 story_reason_name(event->reason), "rule", result->rule_id, "state", state,
-			 "packet", hex, "stages", stages_json(event, result->rule_id));
+			 verdict_name(event->verdict), "reason", reason_name(event->reason), "rule",
+			 result->rule_id, "state", state, "packet", hex, "stages",
+			 stages_json(event, result->rule_id));
 	free(hex);
 	return json;
 }

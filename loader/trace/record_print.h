@@ -38,9 +38,6 @@ struct story_result {
 	uint64_t at_ns;
 };
 
-const char *story_verdict_name(unsigned int verdict);
-const char *story_reason_name(unsigned int reason);
-const char *story_reason_help(unsigned int reason);
 const char *story_stage_title(enum stage stage);
 
 bool story_message(const struct trace_event *event, const char *rule_id, enum stage stage,

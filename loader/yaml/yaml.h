@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "policy/policy.h"
+#include "yaml/position.h"
 
 #define YAML_TEXT_MAX  ((size_t)64 << 20) /* bytes of a file */
 #define YAML_NODES_MAX 2097152u		  /* values of a file */

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "policy/policy.h"
+#include "yaml/position.h"
 
 const char *yaml_scan_text(const char *text, size_t len, struct position *at);
 const char *yaml_scan_scalar(const char *text, size_t len);
