@@ -13,6 +13,7 @@
 #include "dataplane/attached.h"
 #include "dataplane/confirm.h"
 #include "policy/check.h"
+#include "policy/parse.h"
 #include "review/cover.h"
 
 static int run_check(const struct command *command, int argc, char **argv);

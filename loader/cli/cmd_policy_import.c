@@ -8,6 +8,7 @@
 #include "base/output.h"
 #include "cli/cmd_policy.h"
 #include "netbird/import.h"
+#include "policy/parse.h"
 #include "policy/policy.h"
 
 static int run_netbird(const struct command *command, int argc, char **argv);

@@ -16,6 +16,7 @@
 #include "kernel/netlink.h"
 #include "packet/build.h"
 #include "packet/capture.h"
+#include "policy/parse.h"
 #include "trace/explain.h"
 #include "trace/options.h"
 #include "trace/record_print.h"

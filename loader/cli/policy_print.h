@@ -7,9 +7,6 @@
 
 #include "dataplane/generation_rules.h"
 
-json_t *policy_rule_json(const struct policy *policy, const struct policy_rule *rule, enum acl acl);
-json_t *policy_sets_json(const struct policy *policy);
-void policy_join(const json_t *list, char *cell, size_t size);
 int policy_print(const struct policy *policy, const struct instance *instance,
 		 const struct undo *undo, const struct rule_view *rules, size_t n_rules, bool json,
 		 FILE *file, struct error *error);

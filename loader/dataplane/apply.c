@@ -16,6 +16,7 @@
 #include "kernel/lock.h"
 #include "kernel/pin_path.h"
 #include "kernel/pins.h"
+#include "policy/parse.h"
 
 #define SNAP_LEN 256
 

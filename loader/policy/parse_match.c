@@ -2,13 +2,14 @@
 /*
  * What a rule matches: addresses, ports, ICMP types, protocol.
  */
+#include "policy/parse_match.h"
+
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/value.h"
 #include "policy/icmp_type.h"
-#include "policy/parse.h"
 
 #define SET_REFERENCE "set:"
 

@@ -2,13 +2,14 @@
 /*
  * Address and port translation.
  */
+#include "policy/parse_nat.h"
+
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/value.h"
 #include "nat.h"
-#include "policy/parse.h"
 
 /* An address of a translation and where it stands. */
 static int parse_addr(const struct yaml_doc *doc, const struct yaml_node *node, union addr *addr,

@@ -2,34 +2,13 @@
 /*
  * Rules and the named sets they refer to.
  */
+#include "policy/parse_rules.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/parse.h"
-
-/**
- * parse_name() - Copy the name of a rule or set
- * @doc: for the position
- * @at: position of the name
- * @what: what is named, for messages
- * @text: the name
- * @name: result, to be freed by the caller
- * @error: set where the name is empty or longer than RULE_ID_MAX - 1 bytes
- *
- * Return: 0, -EINVAL or -ENOMEM.
- */
-int parse_name(const struct yaml_doc *doc, struct position at, const char *what, const char *text,
-	       char **name, struct error *error)
-{
-	if (*text == '\0')
-		return yaml_error(doc, at, error, "empty %s", what);
-	if (strlen(text) >= RULE_ID_MAX)
-		return yaml_error(doc, at, error, "%s is longer than %d bytes", what,
-				  RULE_ID_MAX - 1);
-	*name = strdup(text);
-	return *name ? 0 : parse_no_memory(error);
-}
+#include "policy/parse_match.h"
 
 /**
  * parse_sets() - Read the sets, which rules before and after them refer to

@@ -155,14 +155,7 @@ struct policy {
 	bool mss_clamp;
 };
 
-struct yaml_doc; /* yaml.h */
-struct yaml_node;
-
-int policy_load(const char *path, struct policy **policy, struct error *error);
-int policy_parse(const char *path, const char *text, size_t len, struct policy **policy,
-		 struct error *error);
-int policy_parse_node(const struct yaml_doc *doc, const struct yaml_node *node, const char *path,
-		      const char *text, size_t len, struct policy **policy, struct error *error);
+struct policy *policy_create(const char *path, const char *text, size_t len);
 struct policy *policy_default(void);
 void policy_free(struct policy *policy);
 

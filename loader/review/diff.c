@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/keyed.h"
-#include "cli/policy_print.h"
+#include "policy/rule_json.h"
 
 static const char *const acl_names[ACL_MAX] = {[ACL_PEER] = "peer_acl", [ACL_ROUTE] = "route_acl"};
 

@@ -15,6 +15,7 @@
 #include "base/address.h"
 #include "base/value.h"
 #include "packet/build.h"
+#include "policy/parse.h"
 
 #define HEADERS_MAX 128 /* a packet that was cut shorter than this lacks what it is judged by */
 

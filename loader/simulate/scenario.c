@@ -15,6 +15,7 @@
 
 #include "base/address.h"
 #include "base/value.h"
+#include "policy/parse.h"
 #include "simulate/fields.h"
 #include "simulate/render.h"
 #include "yaml/yaml.h"

@@ -16,6 +16,7 @@
 #include "counter.h"
 #include "dataplane/local_addresses.h"
 #include "dataplane/mode.h"
+#include "policy/parse.h"
 #include "rotate.skel.h"
 #include "samples.h"
 

@@ -25,6 +25,7 @@
 
 #include "classify.h"
 #include "dataplane/generation.h"
+#include "policy/parse.h"
 #include "shrike.skel.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))

@@ -7,6 +7,7 @@
 
 #include "base/address.h"
 #include "fuzz/fuzz.h"
+#include "policy/parse.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 

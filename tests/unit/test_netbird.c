@@ -15,6 +15,7 @@
 
 #include "netbird/import.h"
 #include "netbird/proto.h"
+#include "policy/parse.h"
 #include "policy/policy.h"
 
 static struct netbird_import import;

@@ -17,6 +17,7 @@
 
 #include "base/value.h"
 #include "policy/icmp_type.h"
+#include "policy/parse.h"
 #include "policy/policy.h"
 #include "yaml/yaml.h"
 

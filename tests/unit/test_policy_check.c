@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "policy/check.h"
+#include "policy/parse.h"
 #include "policy/policy.h"
 
 struct heard {

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "model/oracle.h"
+#include "policy/parse.h"
 #include "review/cover.h"
 
 #define POLICIES 1000

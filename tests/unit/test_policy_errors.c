@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "policy/parse.h"
 #include "policy/policy.h"
 
 #define V1   "version: 1\n"

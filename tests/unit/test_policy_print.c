@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cli/policy_print.h"
+#include "policy/parse.h"
 
 static const char text[] =
 	"version: 1\n"

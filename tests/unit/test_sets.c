@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "policy/parse.h"
 #include "policy/policy.h"
 #include "policy/sets.h"
 

@@ -14,6 +14,7 @@
 
 #include "base/address.h"
 #include "local.h"
+#include "policy/parse.h"
 #include "reason.h"
 #include "trace/explain.h"
 

@@ -3,6 +3,7 @@
  * Coverage-guided fuzzing of the policy parser and of the check for odd rules (libFuzzer).
  */
 #include "policy/check.h"
+#include "policy/parse.h"
 #include "policy/policy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

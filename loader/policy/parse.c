@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Policy files: reading, and the keys at the top.
+ */
+#include "policy/parse.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/value.h"
+#include "policy/parse_nat.h"
+#include "policy/parse_rules.h"
+
+#define LIMIT_MAX  16777216 /* entries of a table */
+#define NS_PER_MS  UINT64_C(1000000)
+#define READ_BYTES 65536
+#define STDIN_PATH "-"
+
+static int parse_version(const struct yaml_doc *doc, const struct yaml_node *root,
+			 struct error *error)
+{
+	const struct yaml_node *node;
+	int err;
+
+	err = yaml_expect(doc, root, YAML_MAPPING, NULL, error);
+	if (!err)
+		err = yaml_require(doc, root, "version", error);
+	if (err)
+		return err;
+	node = yaml_get(root, "version");
+	if (node->kind != YAML_SCALAR || !node->plain || strcmp(node->text, "1") != 0)
+		return yaml_error(doc, node->position, error, "version must be 1");
+	return 0;
+}
+
+static int parse_routing(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+			 void *context, struct error *error)
+{
+	static const char *const names[] = {
+		[POLICY_ROUTING_AUTO] = "auto",		  [POLICY_ROUTING_NATIVE] = "native",
+		[POLICY_ROUTING_USERSPACE] = "userspace", [POLICY_ROUTING_DISABLED] = "disabled",
+		[POLICY_ROUTING_DISABLED + 1] = NULL,
+	};
+	enum policy_routing *routing = to;
+	unsigned int choice;
+	int err;
+
+	(void)context;
+	err = yaml_read_choice(doc, node, names, &choice, error);
+	if (!err)
+		*routing = choice;
+	return err;
+}
+
+static int parse_hook(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+		      void *context, struct error *error)
+{
+	static const char *const names[] = {
+		[POLICY_HOOK_AUTO] = "auto",
+		[POLICY_HOOK_XDP] = "xdp",
+		[POLICY_HOOK_TC] = "tc",
+		[POLICY_HOOK_TC + 1] = NULL,
+	};
+	enum policy_hook *hook = to;
+	unsigned int choice;
+	int err;
+
+	(void)context;
+	err = yaml_read_choice(doc, node, names, &choice, error);
+	if (!err)
+		*hook = choice;
+	return err;
+}
+
+static int parse_native_acl(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+			    void *context, struct error *error)
+{
+	static const char *const names[] = {"skip", "enforce", NULL};
+	bool *enforce = to;
+	unsigned int choice;
+	int err;
+
+	(void)context;
+	err = yaml_read_choice(doc, node, names, &choice, error);
+	if (!err)
+		*enforce = choice;
+	return err;
+}
+
+static int parse_limit(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+		       void *context, struct error *error)
+{
+	uint32_t *limit = to;
+	uint64_t number;
+	int err;
+
+	(void)context;
+	err = yaml_expect(doc, node, YAML_SCALAR, "a number of entries", error);
+	if (err)
+		return err;
+	if (!node->plain)
+		return yaml_error(doc, node->position, error, "expected a number, not a text");
+	if (number_parse(node->text, 1, LIMIT_MAX, &number, error))
+		return yaml_locate(doc, node->position, error);
+	*limit = (uint32_t)number;
+	return 0;
+}
+
+static int parse_timeout(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+			 void *context, struct error *error)
+{
+	uint64_t *timeout = to;
+	uint64_t ns;
+	int err;
+
+	(void)context;
+	err = yaml_expect(doc, node, YAML_SCALAR, "a duration", error);
+	if (err)
+		return err;
+	if (duration_parse(node->text, &ns, error))
+		return yaml_locate(doc, node->position, error);
+	if (ns < NS_PER_MS)
+		return yaml_error(doc, node->position, error, "a timeout is at least 1ms");
+	*timeout = ns;
+	return 0;
+}
+
+static int parse_mode(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+		      void *context, struct error *error)
+{
+	static const struct yaml_field fields[] = {
+		{"stateful", yaml_read_bool, offsetof(struct policy_mode, stateful)},
+		{"routing", parse_routing, offsetof(struct policy_mode, routing)},
+		{"native_acl", parse_native_acl, offsetof(struct policy_mode, native_acl)},
+		{"netstack", yaml_read_bool, offsetof(struct policy_mode, netstack)},
+		{"local_forwarding", yaml_read_bool,
+		 offsetof(struct policy_mode, local_forwarding)},
+		{"hook", parse_hook, offsetof(struct policy_mode, hook)},
+	};
+
+	return yaml_read_fields(doc, node, fields, sizeof(fields) / sizeof(fields[0]), to, context,
+				error);
+}
+
+static int parse_limits(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+			void *context, struct error *error)
+{
+	static const struct yaml_field fields[] = {
+		{"tcp", parse_limit, offsetof(struct policy_limits, tcp)},
+		{"udp", parse_limit, offsetof(struct policy_limits, udp)},
+		{"icmp", parse_limit, offsetof(struct policy_limits, icmp)},
+		{"other", parse_limit, offsetof(struct policy_limits, other)},
+		{"fragments", parse_limit, offsetof(struct policy_limits, fragments)},
+	};
+
+	return yaml_read_fields(doc, node, fields, sizeof(fields) / sizeof(fields[0]), to, context,
+				error);
+}
+
+#define TIMEOUT(name)                                                                              \
+	{                                                                                          \
+#name, parse_timeout, offsetof(struct policy_timeouts, name)                       \
+	}
+
+static int parse_timeouts(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+			  void *context, struct error *error)
+{
+	static const struct yaml_field fields[] = {
+		TIMEOUT(tcp_established),
+		TIMEOUT(tcp_handshake),
+		TIMEOUT(tcp_fin_wait),
+		TIMEOUT(tcp_close_wait),
+		TIMEOUT(tcp_last_ack),
+		TIMEOUT(tcp_time_wait),
+		TIMEOUT(udp),
+		TIMEOUT(icmp),
+		TIMEOUT(other),
+		TIMEOUT(fragment),
+	};
+
+	return yaml_read_fields(doc, node, fields, sizeof(fields) / sizeof(fields[0]), to, context,
+				error);
+}
+
+/* What needs several keys of the file to judge. */
+static int check_whole(const struct yaml_doc *doc, const struct yaml_node *root,
+		       const struct policy *policy, struct error *error)
+{
+	if (policy->n_nat_port > 0 && !policy->mode.stateful)
+		return yaml_error(doc, yaml_get(yaml_get(root, "nat"), "port")->key_position, error,
+				  "port translation needs mode.stateful, or replies could not be "
+				  "translated back");
+	return parse_unique_ids(doc, root, policy, error);
+}
+
+static int parse_root(const struct yaml_doc *doc, const struct yaml_node *root, struct parse *parse,
+		      struct error *error)
+{
+	static const struct yaml_field fields[] = {
+		{"version", NULL, 0}, /* these two are read first */
+		{"sets", NULL, 0},
+		{"mode", parse_mode, offsetof(struct policy, mode)},
+		{"peer_acl", parse_peer_acl, 0},
+		{"route_acl", parse_route_acl, 0},
+		{"nat", parse_nat, 0},
+		{"limits", parse_limits, offsetof(struct policy, limits)},
+		{"timeouts", parse_timeouts, offsetof(struct policy, timeouts)},
+		{"mss_clamp", yaml_read_bool, offsetof(struct policy, mss_clamp)},
+	};
+	const struct yaml_node *sets;
+	int err;
+
+	err = parse_version(doc, root, error);
+	if (err)
+		return err;
+	sets = yaml_get(root, "sets");
+	if (sets)
+		err = parse_sets(doc, sets, parse, error);
+	if (!err)
+		err = yaml_read_fields(doc, root, fields, sizeof(fields) / sizeof(fields[0]),
+				       parse->policy, parse, error);
+	return err ? err : check_whole(doc, root, parse->policy, error);
+}
+
+/**
+ * policy_parse_node() - Read a policy that is part of another document
+ * @doc: the document
+ * @node: the policy's mapping
+ * @path: path of the policy as struct policy shall name it
+ * @text: source to keep in struct policy
+ * @len: of @text in bytes
+ * @policy: result, to be freed with policy_free()
+ * @error: what is wrong and where
+ *
+ * Return: 0, -EINVAL or -ENOMEM.
+ */
+int policy_parse_node(const struct yaml_doc *doc, const struct yaml_node *node, const char *path,
+		      const char *text, size_t len, struct policy **policy, struct error *error)
+{
+	struct parse parse = {.policy = policy_create(path, text, len)};
+	int err;
+
+	if (!parse.policy)
+		return parse_no_memory(error);
+	err = parse_root(doc, node, &parse, error);
+	if (err)
+		policy_free(parse.policy);
+	else
+		*policy = parse.policy;
+	free(parse.set_names);
+	return err;
+}
+
+/**
+ * policy_parse() - Read a policy from memory
+ * @path: name of the file for messages and struct policy
+ * @text: YAML or JSON; any bytes at all are safe
+ * @len: in bytes
+ * @policy: result, to be freed with policy_free()
+ * @error: "FILE:LINE:COLUMN: what" for a bad policy
+ *
+ * Return: 0, -EINVAL or -ENOMEM.
+ */
+int policy_parse(const char *path, const char *text, size_t len, struct policy **policy,
+		 struct error *error)
+{
+	struct yaml_doc *doc;
+	int err;
+
+	err = yaml_parse(path, text, len, &doc, error);
+	if (err)
+		return err;
+	err = policy_parse_node(doc, yaml_root(doc), path, text, len, policy, error);
+	yaml_free(doc);
+	return err;
+}
+
+/* Reads to the end of a file, but no more than YAML_TEXT_MAX bytes. */
+static int read_all(int fd, const char *path, char **text, size_t *len, struct error *error)
+{
+	size_t size = 0, used = 0;
+	char *buffer = NULL, *larger;
+	ssize_t got;
+
+	do {
+		if (size - used < READ_BYTES) {
+			size = size * 2 + READ_BYTES;
+			larger = realloc(buffer, size);
+			if (!larger) {
+				free(buffer);
+				return error_set(error, ENOMEM, "%.256s: out of memory", path);
+			}
+			buffer = larger;
+		}
+		got = read(fd, buffer + used, READ_BYTES);
+		if (got < 0 && errno != EINTR) {
+			error_set(error, errno, "%.256s: %s", path, strerror(errno));
+			free(buffer);
+			return -error->code;
+		}
+		used += got > 0 ? (size_t)got : 0;
+		if (used > YAML_TEXT_MAX) {
+			free(buffer);
+			return error_input(error, "%.256s: larger than %zu bytes", path,
+					   YAML_TEXT_MAX);
+		}
+	} while (got != 0);
+	*text = buffer;
+	*len = used;
+	return 0;
+}
+
+static int open_policy(const char *path, int *fd, struct error *error)
+{
+	struct stat status;
+
+	if (strcmp(path, STDIN_PATH) == 0) {
+		*fd = STDIN_FILENO;
+		return 0;
+	}
+	*fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (*fd < 0)
+		return error_set(error, errno, "%.256s: %s", path, strerror(errno));
+	if (fstat(*fd, &status) == 0 && S_ISDIR(status.st_mode)) {
+		close(*fd);
+		return error_set(error, EISDIR, "%.256s: is a directory, not a policy file", path);
+	}
+	return 0;
+}
+
+/**
+ * policy_load() - Read a policy file
+ * @path: the file, "-" for standard input
+ * @policy: result, to be freed with policy_free()
+ * @error: "FILE:LINE:COLUMN: what" for a bad policy, "FILE: why" for a file that cannot be read
+ *
+ * Return: 0, -EINVAL for a bad policy or one larger than 64 MiB, -ENOMEM, or what opening and
+ * reading the file failed with.
+ */
+int policy_load(const char *path, struct policy **policy, struct error *error)
+{
+	char *text = NULL;
+	size_t len = 0;
+	int err, fd;
+
+	err = open_policy(path, &fd, error);
+	if (err)
+		return err;
+	err = read_all(fd, path, &text, &len, error);
+	if (fd != STDIN_FILENO)
+		close(fd);
+	if (err)
+		return err;
+	err = policy_parse(path, text, len, policy, error);
+	free(text);
+	return err;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the parts of the policy parser share.  Every function of theirs that reads a value is a
+ * yaml_read_fn whose context is a struct parse.
+ */
+#ifndef SHRIKE_POLICY_PARSE_CONTEXT_H
+#define SHRIKE_POLICY_PARSE_CONTEXT_H
+
+#include "base/keyed.h"
+#include "policy/policy.h"
+#include "yaml/yaml.h"
+
+struct parse {
+	struct policy *policy;	 /* under construction */
+	struct keyed *set_names; /* sorted; policy->n_sets of them */
+	enum acl acl;		 /* of the rule that is read */
+	bool groups;		 /* broadcast and multicast may be named here */
+};
+
+int parse_no_memory(struct error *error);
+int parse_name(const struct yaml_doc *doc, struct position at, const char *what, const char *text,
+	       char **name, struct error *error);
+
+#endif /* SHRIKE_POLICY_PARSE_CONTEXT_H */

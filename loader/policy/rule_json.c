@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "policy/rule_json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "policy/icmp_type.h"
+
+static json_t *json_prefixes(const struct policy *policy, const struct address_match *match)
+{
+	json_t *list = json_array();
+	char text[PREFIX_TEXT_MAX];
+
+	if (match->any)
+		json_array_append_new(list, json_string("any"));
+	for (size_t i = 0; i < match->n_prefixes; i++)
+		json_array_append_new(
+			list, json_string(prefix_format(&match->prefixes[i], text, sizeof(text))));
+	for (size_t i = 0; i < match->n_sets; i++)
+		json_array_append_new(list,
+				      json_sprintf("set:%s", policy->sets[match->sets[i]].name));
+	if (match->groups & GROUP_BROADCAST)
+		json_array_append_new(list, json_string("broadcast"));
+	if (match->groups & GROUP_MULTICAST)
+		json_array_append_new(list, json_string("multicast"));
+	return list;
+}
+
+static json_t *json_ports(const struct port_range *ranges, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		if (ranges[i].first == ranges[i].last)
+			json_array_append_new(list, json_integer(ranges[i].first));
+		else
+			json_array_append_new(
+				list, json_sprintf("%u-%u", ranges[i].first, ranges[i].last));
+	return list;
+}
+
+static json_t *json_icmp_types(const struct policy_rule *rule)
+{
+	json_t *list = json_array();
+	char text[ICMP_TYPE_TEXT_MAX];
+
+	for (size_t i = 0; i < rule->n_icmp_types; i++)
+		json_array_append_new(list, json_string(icmp_type_format(&rule->icmp_types[i], text,
+									 sizeof(text))));
+	return list;
+}
+
+static json_t *json_protocol(uint16_t protocol)
+{
+	switch (protocol) {
+	case PROTOCOL_ALL:
+		return json_string("all");
+	case PROTOCOL_ICMP:
+		return json_string("icmp");
+	case 6:
+		return json_string("tcp");
+	case 17:
+		return json_string("udp");
+	default:
+		return json_integer(protocol);
+	}
+}
+
+/**
+ * policy_rule_json() - A rule as -j prints it, without hits
+ * @policy: it is part of
+ * @rule: the rule
+ * @acl: its ACL
+ *
+ * Return: a new object, NULL if memory is out.
+ */
+json_t *policy_rule_json(const struct policy *policy, const struct policy_rule *rule, enum acl acl)
+{
+	json_t *object = json_pack("{s:s,s:s,s:o}", "id", rule->id, "action",
+				   rule->allow ? "allow" : "deny", "source",
+				   json_prefixes(policy, &rule->source));
+
+	if (acl == ACL_ROUTE || !rule->destination.any || rule->destination.groups)
+		json_object_set_new(object, "destination",
+				    json_prefixes(policy, &rule->destination));
+	json_object_set_new(object, "protocol", json_protocol(rule->protocol));
+	if (rule->n_source_ports)
+		json_object_set_new(object, "source_ports",
+				    json_ports(rule->source_ports, rule->n_source_ports));
+	if (rule->n_destination_ports)
+		json_object_set_new(object, "destination_ports",
+				    json_ports(rule->destination_ports, rule->n_destination_ports));
+	if (rule->n_icmp_types)
+		json_object_set_new(object, "icmp_types", json_icmp_types(rule));
+	return object;
+}
+
+/**
+ * policy_sets_json() - The sets of a policy, an object of lists by name
+ */
+json_t *policy_sets_json(const struct policy *policy)
+{
+	json_t *sets = json_object();
+
+	for (size_t i = 0; i < policy->n_sets; i++) {
+		const struct address_match match = {
+			.prefixes = policy->sets[i].prefixes,
+			.n_prefixes = policy->sets[i].n_prefixes,
+		};
+
+		json_object_set_new(sets, policy->sets[i].name, json_prefixes(policy, &match));
+	}
+	return sets;
+}
+
+/**
+ * policy_join() - A list as one cell: "any", "22,8000-8999", or its beginning if it is long
+ * @list: of strings and integers, NULL: any
+ * @cell: is filled
+ * @size: of @cell
+ */
+void policy_join(const json_t *list, char *cell, size_t size)
+{
+	size_t len = 0, n = json_array_size(list);
+
+	cell[0] = '\0';
+	if (!list)
+		snprintf(cell, size, "any");
+	for (size_t i = 0; i < n && len < size; i++) {
+		const json_t *item = json_array_get(list, i);
+
+		if (i == 3 && n > 4) {
+			snprintf(cell + len, size - len, ",(%zu more)", n - i);
+			return;
+		}
+		if (json_is_integer(item))
+			len += snprintf(cell + len, size - len, "%s%lld", i ? "," : "",
+					(long long)json_integer_value(item));
+		else
+			len += snprintf(cell + len, size - len, "%s%s", i ? "," : "",
+					json_string_value(item));
+	}
+	if (list && !n)
+		snprintf(cell, size, "none");
+}
