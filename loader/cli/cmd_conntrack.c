@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "conntrack/filter.h"
 #include "conntrack/print.h"
+#include "conntrack/tables.h"
 #include "dataplane/attached.h"
 
 #define CONNTRACK_ARGUMENTS "[IFACE] [FILTER] [-j]"
@@ -118,8 +119,8 @@ static int open_tables(const char *given, struct session *session, struct error 
 	err = live_open(ifindex, &session->live, error);
 	if (err)
 		return error_prefix(error, "%s", name);
-	live_clock(&session->live.instance, &session->clock);
-	err = live_conntrack(&session->live.maps, &session->conntrack, error);
+	flow_clock_read(&session->live.instance, &session->clock);
+	err = conntrack_open(&session->live.maps, &session->conntrack, error);
 	if (!err)
 		err = generation_read_rules(&session->live.maps, &session->rules, &session->n_rules,
 					    error);

@@ -13,6 +13,7 @@
 #include "conntrack/events.h"
 #include "conntrack/filter.h"
 #include "conntrack/missing_ends.h"
+#include "dataplane/attached.h"
 #include "dataplane/rule_names.h"
 
 #define KEEP_PERIOD_MS 1000
@@ -268,8 +269,8 @@ static int prepare(struct monitor *monitor, const char *given, struct error *err
 	monitor->follow = flow_follow_new();
 	if (!monitor->follow)
 		return error_set(error, ENOMEM, "out of memory");
-	return flow_listen_open(&monitor->live, monitor->name, heard, monitor, &monitor->listener,
-				error);
+	return flow_listen_open(&monitor->live.maps, monitor->name, heard, monitor,
+				&monitor->listener, error);
 }
 
 static int monitor_interface(const struct command *command, int argc, char **argv, bool flows_only)

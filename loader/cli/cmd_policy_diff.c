@@ -15,6 +15,7 @@
 #include "base/names.h"
 #include "base/output.h"
 #include "cli/cmd_policy.h"
+#include "conntrack/tables.h"
 #include "dataplane/apply.h"
 #include "kernel/lock.h"
 #include "review/diff.h"
@@ -106,12 +107,12 @@ static int look_at_connections(struct comparison *c, struct error *error)
 {
 	struct conntrack conntrack;
 	struct flow_clock clock;
-	int err = live_conntrack(&c->live.maps, &conntrack, error);
+	int err = conntrack_open(&c->live.maps, &conntrack, error);
 
 	if (err)
 		return err;
 	c->impacts.error = error;
-	live_clock(&c->live.instance, &clock);
+	flow_clock_read(&c->live.instance, &clock);
 	err = conntrack_walk(&conntrack, &clock, NULL, impacts_visit, &c->impacts, error);
 	if (!err)
 		impacts_sort(&c->impacts);

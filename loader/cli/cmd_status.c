@@ -11,6 +11,7 @@
 #include "base/output.h"
 #include "cli/command.h"
 #include "cli/counters_print.h"
+#include "conntrack/tables.h"
 #include "dataplane/attached.h"
 #include "forwarder.h"
 #include "kernel/lock.h"
@@ -49,8 +50,8 @@ static json_t *json_tables(const struct live *live, struct error *error)
 	json_t *object = json_object();
 	struct flow_clock clock;
 
-	live_clock(&live->instance, &clock);
-	if (live_conntrack(&live->maps, &all, error)) {
+	flow_clock_read(&live->instance, &clock);
+	if (conntrack_open(&live->maps, &all, error)) {
 		json_decref(object);
 		return NULL;
 	}

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "conntrack/removal.h"
 #include "kernel/lock.h"
 
 struct flow_listener {
@@ -119,7 +120,7 @@ static int open_ring(struct flow_listener *listener, struct error *error)
 
 /**
  * flow_listen_open() - Begin to listen
- * @live: the generation in force; later ones are heard too
+ * @maps: of the generation in force; later ones are heard too
  * @ifname: the interface
  * @heard: told of each event, by flow_listen_read(); a negative value ends that
  * @arg: for @heard
@@ -128,7 +129,7 @@ static int open_ring(struct flow_listener *listener, struct error *error)
  *
  * Return: 0; -EBUSY: too many listen; or another -errno.
  */
-int flow_listen_open(const struct live *live, const char *ifname, flow_heard heard, void *arg,
+int flow_listen_open(const struct map_set *maps, const char *ifname, flow_heard heard, void *arg,
 		     struct flow_listener **listener, struct error *error)
 {
 	struct flow_listener *new = calloc(1, sizeof(*new));
@@ -139,10 +140,10 @@ int flow_listen_open(const struct live *live, const char *ifname, flow_heard hea
 	new->heard = heard;
 	new->arg = arg;
 	new->rings_fd = new->ring_fd = new->lock_fd = -1;
-	flow_listen_reap(&live->maps, ifname);
+	flow_listen_reap(maps, ifname);
 	err = find_slot(new, ifname, error);
 	if (!err)
-		err = open_maps(new, &live->maps, error);
+		err = open_maps(new, maps, error);
 	if (!err) {
 		/* before the ring: who sees it there may rely on being told of all from then on */
 		flow_listen_keep(new);
@@ -239,7 +240,7 @@ void flow_listen_close(struct flow_listener *listener)
  * @reason: why it was removed
  */
 void flow_tell_swept(int prog_fd, uint32_t ifindex, const struct flow_view *view,
-		     enum sweep_reason reason)
+		     enum removal_reason reason)
 {
 	const struct flow *flow = view->flow;
 	bool has_ports = view->l4_proto == 6 || view->l4_proto == 17;
@@ -254,7 +255,7 @@ void flow_tell_swept(int prog_fd, uint32_t ifindex, const struct flow_view *view
 		.port = {htobe16(has_ports ? view->port[0] : view->icmp_id),
 			 htobe16(view->port[1])},
 		.type = FLOW_EVENT_END,
-		.cause = reason == SWEEP_EVICTED ? FLOW_CAUSE_EVICTED : FLOW_CAUSE_TIMEOUT,
+		.cause = reason == REMOVAL_EVICTED ? FLOW_CAUSE_EVICTED : FLOW_CAUSE_TIMEOUT,
 		.direction = flow->flags & FLOW_BY_PEER ? DIR_INGRESS : DIR_EGRESS,
 		.ip_version = view->ip_version,
 		.l4_proto = view->l4_proto,

@@ -5,9 +5,9 @@
 #ifndef SHRIKE_CONNTRACK_EVENTS_H
 #define SHRIKE_CONNTRACK_EVENTS_H
 
-#include "conntrack/sweep.h"
-#include "dataplane/attached.h"
+#include "conntrack/removal.h"
 #include "flow_event.h"
+#include "kernel/map_set.h"
 
 #define FLOW_LISTEN_RING_BYTES (4u << 20) /* some 37,000 events */
 
@@ -15,7 +15,7 @@ typedef int (*flow_heard)(void *arg, const struct flow_event *event);
 
 struct flow_listener;
 
-int flow_listen_open(const struct live *live, const char *ifname, flow_heard heard, void *arg,
+int flow_listen_open(const struct map_set *maps, const char *ifname, flow_heard heard, void *arg,
 		     struct flow_listener **listener, struct error *error);
 int flow_listen_fd(const struct flow_listener *listener);
 int flow_listen_read(struct flow_listener *listener, struct error *error);
@@ -26,6 +26,6 @@ void flow_listen_close(struct flow_listener *listener);
 void flow_listen_reap(const struct map_set *maps, const char *ifname);
 
 void flow_tell_swept(int prog_fd, uint32_t ifindex, const struct flow_view *view,
-		     enum sweep_reason reason);
+		     enum removal_reason reason);
 
 #endif /* SHRIKE_CONNTRACK_EVENTS_H */

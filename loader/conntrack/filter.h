@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "conntrack/tables.h"
+#include "conntrack/flow_view.h"
 #include "policy/policy.h"
 
 /* For getopt_long(): a command puts these among its own options. */

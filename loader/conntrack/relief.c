@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "conntrack/removal.h"
+
 /* What an entry is judged by, before and after it is taken out of its table. */
 struct judge {
 	const struct relief *relief;
@@ -117,7 +119,7 @@ static int begin(struct relief *relief, const struct conntrack_table *table, uin
 	err = shares_begin(&relief->shares, now_ns, table->max_entries, error);
 	if (!err)
 		err = map_batch_init(&relief->batch, table->fd, conntrack_key_size(table),
-				     sizeof(struct flow), SWEEP_STEP_ENTRIES, error);
+				     sizeof(struct flow), REMOVAL_STEP_ENTRIES, error);
 	relief->active = true;
 	relief->evicting = false;
 	relief->start_ns = now_ns;
@@ -126,7 +128,7 @@ static int begin(struct relief *relief, const struct conntrack_table *table, uin
 
 static bool is_dead(const struct judge *judge, const struct flow *flow)
 {
-	return flow_overdue_ns(flow, judge->clock) > (int64_t)SWEEP_GRACE_NS;
+	return flow_overdue_ns(flow, judge->clock) > (int64_t)REMOVAL_GRACE_NS;
 }
 
 static bool is_unwanted(const void *arg, const void *value)
@@ -154,7 +156,7 @@ static void tell(struct relief *relief, const struct judge *judge, const struct 
 	if (!relief->deleted)
 		return;
 	conntrack_view(&view, judge->table, judge->key, flow, judge->clock);
-	relief->deleted(relief->arg, &view, dead ? SWEEP_EXPIRED : SWEEP_EVICTED);
+	relief->deleted(relief->arg, &view, dead ? REMOVAL_EXPIRED : REMOVAL_EVICTED);
 }
 
 static int look_at(struct relief *relief, const struct judge *judge, const void *value,

@@ -19,8 +19,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "conntrack/removal.h"
 #include "conntrack/shares.h"
-#include "conntrack/sweep.h"
 #include "conntrack/tables.h"
 #include "kernel/map_batch.h"
 
@@ -51,7 +51,7 @@ struct relief_table {
  * @evicted: flows deleted for room
  */
 struct relief {
-	sweep_deleted deleted;
+	removal_fn deleted;
 	void *arg;
 	uint64_t expired;
 	uint64_t evicted;

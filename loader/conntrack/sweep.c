@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "conntrack/relief.h"
+#include "conntrack/removal.h"
 #include "fragment.h"
 
 #define COST_PERCENT	  2  /* of a core, at most */
@@ -30,7 +31,7 @@ struct judge {
 int sweep_init(struct sweep *sweep, struct error *error)
 {
 	struct map_batch batch;
-	int err = map_batch_init(&batch, -1, 0, 0, SWEEP_STEP_ENTRIES, error);
+	int err = map_batch_init(&batch, -1, 0, 0, REMOVAL_STEP_ENTRIES, error);
 
 	if (err)
 		return err;
@@ -62,7 +63,7 @@ void sweep_free(struct sweep *sweep)
 
 static bool flow_is_dead(const struct judge *judge, const struct flow *flow)
 {
-	return flow_overdue_ns(flow, judge->clock) > (int64_t)SWEEP_GRACE_NS;
+	return flow_overdue_ns(flow, judge->clock) > (int64_t)REMOVAL_GRACE_NS;
 }
 
 static bool flow_unwanted(const void *arg, const void *value)
@@ -76,7 +77,7 @@ static bool fragment_unwanted(const void *arg, const void *value)
 	const struct fragment *fragment = value;
 
 	return (int64_t)(judge->clock->now_ns - fragment->created_ns -
-			 judge->sweep->fragment_timeout_ns) > (int64_t)SWEEP_GRACE_NS;
+			 judge->sweep->fragment_timeout_ns) > (int64_t)REMOVAL_GRACE_NS;
 }
 
 static void flow_deleted(struct sweep *sweep, const struct judge *judge,
@@ -89,7 +90,7 @@ static void flow_deleted(struct sweep *sweep, const struct judge *judge,
 	if (!sweep->deleted)
 		return;
 	conntrack_view(&view, table, key, flow, judge->clock);
-	sweep->deleted(sweep->arg, &view, SWEEP_EXPIRED);
+	sweep->deleted(sweep->arg, &view, REMOVAL_EXPIRED);
 }
 
 /* @table is NULL for fragments_v2, whose entries nobody is told about. */
@@ -202,7 +203,7 @@ static uint64_t pause_ns(const struct sweep *sweep, const struct conntrack *conn
  * @sweep: the sweep
  * @conntrack: the tables, the same ones as in the last step unless sweep_restart() was called
  * @clock: now and the timeouts
- * @max_entries: 1 or more, SWEEP_STEP_ENTRIES for instance; a bucket of the hash table is never
+ * @max_entries: 1 or more, REMOVAL_STEP_ENTRIES for instance; a bucket of the hash table is never
  *	split, so that a few more may be looked at
  * @wait_ns: when to call again: so that a pass takes 5 s, or longer where the sweeper would use
  *	more than 2 % of a core (20 % while it lags behind)

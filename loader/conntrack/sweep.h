@@ -15,21 +15,13 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "conntrack/removal.h"
 #include "conntrack/tables.h"
 #include "kernel/map_batch.h"
 
-#define SWEEP_STEP_ENTRIES 4096		 /* a good step: 2 ms, 15 ms if all of them go */
-#define SWEEP_PASS_NS	   5000000000ull /* a pass over everything, where that is cheap */
-#define SWEEP_GRACE_NS	   1000000000ull /* past the timeout; then the dataplane is sure to agree */
+#define SWEEP_PASS_NS 5000000000ull /* a pass over everything, where that is cheap */
 
 struct relief;
-
-enum sweep_reason {
-	SWEEP_EXPIRED,
-	SWEEP_EVICTED, /* to make room */
-};
-
-typedef void (*sweep_deleted)(void *arg, const struct flow_view *view, enum sweep_reason reason);
 
 /* What a table held at the end of the last full pass over it. */
 struct sweep_fill {
@@ -52,7 +44,7 @@ struct sweep_fill {
 struct sweep {
 	int fragments_fd;
 	uint64_t fragment_timeout_ns;
-	sweep_deleted deleted;
+	removal_fn deleted;
 	void *arg;
 	struct relief *relief;
 	struct sweep_fill fill[CONNTRACK_TABLES + 1];

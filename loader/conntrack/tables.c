@@ -54,6 +54,29 @@ void conntrack_table_init(struct conntrack_table *table, const struct conntrack_
 }
 
 /**
+ * conntrack_open() - The connection tables among a generation's maps
+ * @maps: they stay owned by the set
+ * @conntrack: is filled
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int conntrack_open(const struct map_set *maps, struct conntrack *conntrack, struct error *error)
+{
+	conntrack->n = 0;
+	for (size_t i = 0; i < CONNTRACK_TABLES; i++) {
+		const struct map_entry *map = map_set_require(maps, conntrack_maps[i].name,
+							      sizeof(struct flow), error);
+
+		if (!map)
+			return -error->code;
+		conntrack_table_init(&conntrack->tables[conntrack->n++], &conntrack_maps[i],
+				     map->fd, map->max_entries);
+	}
+	return 0;
+}
+
+/**
  * conntrack_key_size() - Bytes of a table's keys
  * @table: any table
  */
@@ -130,21 +153,6 @@ static void view_ends(struct flow_view *view, const void *key, unsigned int open
 		view->port[1] = 0;
 		view->icmp_id = ntohs(port[0]); /* 0 for protocols that are no ICMP */
 	}
-}
-
-/**
- * flow_overdue_ns() - How long a flow has been past its timeout
- * @flow: an entry of a table
- * @clock: now and the timeouts
- *
- * Return: nanoseconds; above 0 the flow is dead, 0 and below it is alive for that much longer.
- */
-int64_t flow_overdue_ns(const struct flow *flow, const struct flow_clock *clock)
-{
-	unsigned int state = flow->state < FLOW_STATE_MAX ? flow->state : FLOW_STATE_NONE;
-
-	/* Signed: another CPU's clock may be a tick ahead of ours. */
-	return (int64_t)(clock->now_ns - flow->last_seen_ns - clock->timeout_ns[state]);
 }
 
 /**

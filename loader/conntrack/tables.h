@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The connection tracking tables (flow.h) as commands see them: one list of flows.
+ * The connection tracking tables (flow.h) as commands see them: one list of flows (flow_view.h).
  *
- * A struct flow_view hides family, protocol and tier; the opener of a flow comes first in it.
  * Flows past their timeout are dead to the dataplane, so they are never shown or counted, even
  * while the sweeper (sweep.h) has not removed them yet.
  */
@@ -14,10 +13,11 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "conntrack/flow_view.h"
 #include "flow.h"
+#include "kernel/map_set.h"
 
 #define CONNTRACK_TABLES 24
-#define CONNTRACK_OTHER	 255 /* as a table's protocol: all but TCP, UDP and ICMP */
 
 /*
  * struct conntrack_map - what is fixed about one of the tables
@@ -49,45 +49,13 @@ struct conntrack {
 	size_t n;
 };
 
-/* What decides which flows are alive. */
-struct flow_clock {
-	uint64_t now_ns; /* CLOCK_MONOTONIC */
-	uint64_t timeout_ns[FLOW_STATE_MAX];
-};
-
-/*
- * struct flow_view - one flow, whatever its table
- * @flow: the entry; valid only while the view is being visited
- * @addr: the opener's address, the other end's (IPv4 v4-mapped)
- * @port: likewise, host byte order; 0 for ICMP
- * @icmp_id: host byte order; 0 unless ICMP
- * @idle_ns: since the last packet
- * @remaining_ns: until the timeout; 0 where it is reached
- * @rule: number of the deciding rule, RULE_NONE
- * @state: enum flow_state; FLOW_STATE_NONE for values this version does not know
- */
-struct flow_view {
-	const struct flow *flow;
-	union addr addr[2];
-	uint64_t idle_ns;
-	uint64_t remaining_ns;
-	uint32_t rule;
-	uint16_t port[2];
-	uint16_t icmp_id;
-	uint8_t ip_version;
-	uint8_t l4_proto;
-	uint8_t state;
-	bool confirmed;
-	bool expired; /* idle for strictly longer than the timeout */
-};
-
 struct filter;
 
 typedef int (*flow_visit)(void *arg, const struct flow_view *view);
 
 void conntrack_table_init(struct conntrack_table *table, const struct conntrack_map *map, int fd,
 			  uint32_t max_entries);
-int64_t flow_overdue_ns(const struct flow *flow, const struct flow_clock *clock);
+int conntrack_open(const struct map_set *maps, struct conntrack *conntrack, struct error *error);
 uint32_t conntrack_key_size(const struct conntrack_table *table);
 void conntrack_opener(const struct conntrack_table *table, const void *key, const struct flow *flow,
 		      union addr *addr);

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "conntrack/removal.h"
+#include "conntrack/tables.h"
 #include "pressure.h"
 
 static int watch(const struct upkeep *upkeep, int fd, struct error *error)
@@ -29,7 +31,7 @@ static int watch(const struct upkeep *upkeep, int fd, struct error *error)
  *
  * Return: 0 or -errno.
  */
-int upkeep_init(struct upkeep *upkeep, sweep_deleted deleted, void *arg, struct error *error)
+int upkeep_init(struct upkeep *upkeep, removal_fn deleted, void *arg, struct error *error)
 {
 	int err;
 
@@ -81,23 +83,25 @@ static void follow_pressure(struct upkeep *upkeep, int map_fd)
 /**
  * upkeep_follow() - Go on with the tables of another generation
  * @upkeep: the upkeep
- * @live: the generation; its maps must stay open until another one is followed
+ * @maps: of the generation; they must stay open until another one is followed
+ * @instance: what it says of itself
  * @error: set on failure
  *
  * Return: 0 or -errno.
  */
-int upkeep_follow(struct upkeep *upkeep, const struct live *live, struct error *error)
+int upkeep_follow(struct upkeep *upkeep, const struct map_set *maps,
+		  const struct instance *instance, struct error *error)
 {
-	int err = live_conntrack(&live->maps, &upkeep->conntrack, error);
+	int err = conntrack_open(maps, &upkeep->conntrack, error);
 
 	if (err)
 		return err;
-	upkeep->instance = live->instance;
-	upkeep->sweep.fragments_fd = map_set_fd(&live->maps, "fragments_v2");
-	upkeep->sweep.fragment_timeout_ns = live->instance.config.fragment_timeout_ns;
+	upkeep->instance = *instance;
+	upkeep->sweep.fragments_fd = map_set_fd(maps, "fragments_v2");
+	upkeep->sweep.fragment_timeout_ns = instance->config.fragment_timeout_ns;
 	sweep_restart(&upkeep->sweep);
 	relief_restart(&upkeep->relief);
-	follow_pressure(upkeep, map_set_fd(&live->maps, "ct_pressure_v1"));
+	follow_pressure(upkeep, map_set_fd(maps, "ct_pressure_v1"));
 	return 0;
 }
 
@@ -123,8 +127,8 @@ static int sweep(struct upkeep *upkeep, bool is_attached, struct error *error)
 	int err = 0;
 
 	if (is_attached) {
-		live_clock(&upkeep->instance, &clock);
-		err = sweep_step(&upkeep->sweep, &upkeep->conntrack, &clock, SWEEP_STEP_ENTRIES,
+		flow_clock_read(&upkeep->instance, &clock);
+		err = sweep_step(&upkeep->sweep, &upkeep->conntrack, &clock, REMOVAL_STEP_ENTRIES,
 				 &wait_ns, error);
 	}
 	clock_arm(upkeep->sweep_fd, err ? SWEEP_PASS_NS : wait_ns);
@@ -139,9 +143,9 @@ static int relieve(struct upkeep *upkeep, struct error *error)
 	uint64_t wait_ns;
 	int err;
 
-	live_clock(&upkeep->instance, &clock);
-	err = relief_step(&upkeep->relief, &upkeep->conntrack, &clock, SWEEP_STEP_ENTRIES, &wait_ns,
-			  error);
+	flow_clock_read(&upkeep->instance, &clock);
+	err = relief_step(&upkeep->relief, &upkeep->conntrack, &clock, REMOVAL_STEP_ENTRIES,
+			  &wait_ns, error);
 	if (err)
 		wait_ns = RELIEF_SETTLE_NS;
 	if (wait_ns != RELIEF_IDLE)

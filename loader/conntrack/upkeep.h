@@ -9,7 +9,7 @@
 #include "conntrack/relief.h"
 #include "conntrack/sweep.h"
 #include "conntrack/tables.h"
-#include "dataplane/attached.h"
+#include "kernel/map_set.h"
 
 struct ring_buffer;
 
@@ -25,8 +25,9 @@ struct upkeep {
 	int relief_fd;
 };
 
-int upkeep_init(struct upkeep *upkeep, sweep_deleted deleted, void *arg, struct error *error);
-int upkeep_follow(struct upkeep *upkeep, const struct live *live, struct error *error);
+int upkeep_init(struct upkeep *upkeep, removal_fn deleted, void *arg, struct error *error);
+int upkeep_follow(struct upkeep *upkeep, const struct map_set *maps,
+		  const struct instance *instance, struct error *error);
 int upkeep_fd(const struct upkeep *upkeep);
 int upkeep_ready(struct upkeep *upkeep, bool is_attached, struct error *error);
 void upkeep_free(struct upkeep *upkeep);

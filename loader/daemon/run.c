@@ -123,7 +123,7 @@ static int refresh(struct run *run, struct error *error)
 	err = live_open(run->dataplane->link.ifindex, &fresh, error);
 	if (err)
 		return err;
-	err = upkeep_follow(&run->upkeep, &fresh, error);
+	err = upkeep_follow(&run->upkeep, &fresh.maps, &fresh.instance, error);
 	if (err) {
 		live_close(&fresh);
 		return err;
@@ -355,7 +355,7 @@ static void on_signal(struct run *run)
 		run->over = true;
 }
 
-static void on_swept(void *arg, const struct flow_view *view, enum sweep_reason reason)
+static void on_swept(void *arg, const struct flow_view *view, enum removal_reason reason)
 {
 	const struct run *run = arg;
 

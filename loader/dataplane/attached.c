@@ -106,46 +106,6 @@ void live_close(struct live *live)
 	map_set_free(&live->maps);
 }
 
-static int other_version(struct error *error, const char *map)
-{
-	return error_set(error, EPROTO,
-			 "BPF map %s belongs to another version of shrike; apply the policy anew "
-			 "or detach with: shrike detach --force",
-			 map);
-}
-
-/**
- * live_conntrack() - The connection tables among a generation's maps
- * @maps: they stay owned by the set
- * @conntrack: is filled
- * @error: why not
- *
- * Return: 0 or -errno.
- */
-int live_conntrack(const struct map_set *maps, struct conntrack *conntrack, struct error *error)
-{
-	conntrack->n = 0;
-	for (size_t i = 0; i < CONNTRACK_TABLES; i++) {
-		const struct map_entry *map = map_set_find(maps, conntrack_maps[i].name);
-
-		if (!map || map->value_size != sizeof(struct flow))
-			return other_version(error, conntrack_maps[i].name);
-		conntrack_table_init(&conntrack->tables[conntrack->n++], &conntrack_maps[i],
-				     map->fd, map->max_entries);
-	}
-	return 0;
-}
-
-/**
- * live_clock() - The time now and the timeouts of a generation
- */
-void live_clock(const struct instance *instance, struct flow_clock *clock)
-{
-	clock->now_ns = clock_kernel_ns(CLOCK_MONOTONIC);
-	for (int i = 0; i < FLOW_STATE_MAX; i++)
-		clock->timeout_ns[i] = instance->config.timeout_ns[i];
-}
-
 /**
  * live_read_text() - A policy's text in one of the maps that hold such
  * @maps: of the generation
@@ -219,13 +179,16 @@ static void add_counter(struct counter *to, const struct counter *from)
  */
 int live_counters(const struct map_set *maps, struct counters totals[DIR_MAX], struct error *error)
 {
-	const struct map_entry *map = map_set_find(maps, "counters_v2");
 	int n_cpus = libbpf_num_possible_cpus();
+	const struct map_entry *map;
 	struct counters *cpus;
 
 	/* a version with another number of reasons has other counters */
-	if (!map || n_cpus < 1 || map->value_size != sizeof(*cpus))
-		return other_version(error, "counters_v2");
+	map = map_set_require(maps, "counters_v2", sizeof(*cpus), error);
+	if (!map)
+		return -error->code;
+	if (n_cpus < 0)
+		return error_set(error, -n_cpus, "cannot count the CPUs: %s", strerror(-n_cpus));
 	cpus = calloc(n_cpus, sizeof(*cpus));
 	if (!cpus)
 		return error_set(error, ENOMEM, "out of memory");

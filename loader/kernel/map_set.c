@@ -36,6 +36,29 @@ int map_set_fd(const struct map_set *set, const char *name)
 }
 
 /**
+ * map_set_require() - The map of a name that has values of the form this version knows
+ * @set: of a generation that may be another version's
+ * @name: of the map
+ * @value_size: of its values, in bytes
+ * @error: set on failure
+ *
+ * Return: the map, or NULL.
+ */
+const struct map_entry *map_set_require(const struct map_set *set, const char *name,
+					size_t value_size, struct error *error)
+{
+	const struct map_entry *map = map_set_find(set, name);
+
+	if (map && map->value_size == value_size)
+		return map;
+	error_set(error, EPROTO,
+		  "BPF map %s belongs to another version of shrike; apply the policy anew or "
+		  "detach with: shrike detach --force",
+		  name);
+	return NULL;
+}
+
+/**
  * map_set_add() - Take a map into the set
  * @set: the set
  * @fd: descriptor of the map; owned by the set from now on, and closed on failure

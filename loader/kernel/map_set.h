@@ -31,6 +31,8 @@ void map_set_init(struct map_set *set);
 int map_set_add(struct map_set *set, int fd, struct error *error);
 int map_set_add_of_prog(struct map_set *set, int prog_fd, struct error *error);
 const struct map_entry *map_set_find(const struct map_set *set, const char *name);
+const struct map_entry *map_set_require(const struct map_set *set, const char *name,
+					size_t value_size, struct error *error);
 int map_set_fd(const struct map_set *set, const char *name);
 void map_set_free(struct map_set *set);
 

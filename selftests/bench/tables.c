@@ -188,7 +188,7 @@ static void measure_sweep(const struct conntrack *conntrack, const struct flow_c
 		while (sweep.entries - entries < FLOWS) {
 			double begin = cpu_time_ns(), cost;
 
-			if (sweep_step(&sweep, conntrack, clock, SWEEP_STEP_ENTRIES, &wait_ns,
+			if (sweep_step(&sweep, conntrack, clock, REMOVAL_STEP_ENTRIES, &wait_ns,
 				       &error))
 				die("sweep: %s", error.text);
 			cost = cpu_time_ns() - begin;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "conntrack/relief.h"
+#include "conntrack/removal.h"
 
 #define SOURCES	    64
 #define OWN	    0 /* as a source: flows of this host */
@@ -22,13 +23,13 @@ static struct {
 	uint64_t wait_ns;		 /* after the last step */
 } t;
 
-static void note_deleted(void *arg, const struct flow_view *view, enum sweep_reason reason)
+static void note_deleted(void *arg, const struct flow_view *view, enum removal_reason reason)
 {
 	bool by_peer = view->flow->flags & FLOW_BY_PEER;
 	unsigned int source = by_peer ? view->addr[0].bytes[14] : OWN;
 
 	(void)arg;
-	if (reason == SWEEP_EXPIRED) {
+	if (reason == REMOVAL_EXPIRED) {
 		t.expired++;
 		return;
 	}
@@ -335,7 +336,7 @@ static void a_million_flows_get_room_within_a_second(void **state)
 	add(IP_VERSION_4, 1, FLOW_STATE_UDP, MANY - t.added[1] * 63, 0, 10);
 	begin_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	relief_request(&t.relief, udp_table(IP_VERSION_4), RELIEF_FULL, NOW_NS);
-	steps = relieve(SWEEP_STEP_ENTRIES);
+	steps = relieve(REMOVAL_STEP_ENTRIES);
 	print_message("%llu of %u flows evicted in %u steps, %.2f s of CPU time\n",
 		      (unsigned long long)t.relief.evicted, MANY, steps,
 		      (clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns) / 1e9);

@@ -8,6 +8,7 @@
 
 #include "conntrack/filter.h"
 #include "conntrack/relief.h"
+#include "conntrack/removal.h"
 #include "conntrack/sweep.h"
 
 struct deletions {
@@ -16,11 +17,11 @@ struct deletions {
 	struct flow_view last;
 };
 
-static void note_deleted(void *arg, const struct flow_view *view, enum sweep_reason reason)
+static void note_deleted(void *arg, const struct flow_view *view, enum removal_reason reason)
 {
 	struct deletions *deletions = arg;
 
-	if (reason == SWEEP_EXPIRED)
+	if (reason == REMOVAL_EXPIRED)
 		deletions->expired++;
 	else
 		deletions->evicted++;
