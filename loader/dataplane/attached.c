@@ -208,7 +208,6 @@ int live_counters(const struct map_set *maps, struct counters totals[DIR_MAX], s
 				add_counter(&total->verdict[i], &cpus[cpu].verdict[i]);
 			for (int i = 0; i < REASON_MAX; i++)
 				add_counter(&total->reason[i], &cpus[cpu].reason[i]);
-			add_counter(&total->tcp_out_of_window, &cpus[cpu].tcp_out_of_window);
 		}
 	}
 	free(cpus);

@@ -156,7 +156,7 @@ static void compare_packets(const struct model_result *model,
 }
 
 static bool compare(const struct model_result *model, const struct simulation_result *programs,
-		    bool out_of_window, struct fuzz_difference *difference)
+		    uint64_t out_of_window, struct fuzz_difference *difference)
 {
 	const struct trace_event *event = &programs->event;
 	const char *rule = programs->rule_id ? programs->rule_id : "";
@@ -175,7 +175,9 @@ static bool compare(const struct model_result *model, const struct simulation_re
 		say(what, size, "state", state_names[model->state], state_names[event->flow_state]);
 	if (model->out_of_window != out_of_window)
 		say(what, size, "tcp_out_of_window", model->out_of_window ? "yes" : "no",
-		    out_of_window ? "yes" : "no");
+		    out_of_window == 1 ? "yes"
+		    : out_of_window    ? "twice"
+				       : "no");
 	if (!what[0])
 		compare_packets(model, programs, what, size);
 	if (!what[0])
@@ -248,7 +250,7 @@ int fuzz_run(const struct scenario *scenario, enum policy_hook hook,
 		if (err || step->kind == SCENARIO_APPLY)
 			continue;
 		difference->step = i;
-		if (compare(&result, &programs, now != before, difference))
+		if (compare(&result, &programs, now - before, difference))
 			break;
 		before = now;
 	}
