@@ -29,8 +29,8 @@
  * packet may come from a source of a later one.  So the walk goes on until positions begin beyond
  * the best rule found.
  */
-#ifndef SHRIKE_CLASSIFY_WALK_H
-#define SHRIKE_CLASSIFY_WALK_H
+#ifndef SHRIKE_INCLUDE_CLASSIFY_WALK_H
+#define SHRIKE_INCLUDE_CLASSIFY_WALK_H
 
 #include "classify.h"
 #include "local.h"
@@ -612,4 +612,4 @@ static __always_inline __u32 classify_first(const struct classify_tables *tables
 	return walk.best + 1;
 }
 
-#endif /* SHRIKE_CLASSIFY_WALK_H */
+#endif /* SHRIKE_INCLUDE_CLASSIFY_WALK_H */

@@ -10,119 +10,12 @@
 #include <sys/random.h>
 
 #include "classify/compile.h"
-
-struct table_kind {
-	const char *map_name;
-	uint32_t value_size; /* a multiple of 8, as the kernel would round it up to */
-};
-
-static const struct table_kind table_kinds[CLASSIFY_TABLES] = {
-	[CLASSIFY_TABLE_LAYOUT] = {"class_layout_v1", sizeof(struct classify_layout)},
-	[CLASSIFY_TABLE_PAGE] = {"class_page_v1", sizeof(struct classify_page)},
-	[CLASSIFY_TABLE_NODE] = {"class_node_v1", sizeof(struct classify_node)},
-	[CLASSIFY_TABLE_LEAF] = {"class_leaf_v1", sizeof(struct classify_leaf)},
-	[CLASSIFY_TABLE_TREE] = {"class_tree_v1", sizeof(struct classify_tree)},
-	[CLASSIFY_TABLE_PORT] = {"class_port_v1", sizeof(struct classify_ports)},
-	[CLASSIFY_TABLE_PROTO] = {"class_proto_v1", sizeof(struct classify_protocols)},
-	[CLASSIFY_TABLE_LINE] = {"class_line_v1", sizeof(struct classify_line)},
-	[CLASSIFY_TABLE_ROW] = {"class_row_v1", sizeof(struct classify_row)},
-	[CLASSIFY_TABLE_MASK] = {"class_mask_v1", sizeof(struct classify_mask)},
-	[CLASSIFY_TABLE_WORD] = {"class_word_v1", sizeof(struct classify_word)},
-	[CLASSIFY_TABLE_FLAT] = {"class_flat_v1", sizeof(struct classify_word)},
-	[CLASSIFY_TABLE_RULE] = {"class_rule_v1", sizeof(struct classify_page)},
-	[CLASSIFY_TABLE_BASE] = {"class_base_v1", sizeof(struct classify_page)},
-	[CLASSIFY_TABLE_ORIGIN] = {"class_origin_v1", sizeof(struct classify_page)},
-};
-
-/**
- * build_out_of_memory() - The error of a failed allocation
- * @build: the compilation
- *
- * Return: -ENOMEM.
- */
-int build_out_of_memory(struct build *build)
-{
-	return error_set(build->error, ENOMEM, "out of memory compiling the rules");
-}
-
-/**
- * build_over_budget() - The error of tables that become too large
- * @build: the compilation
- *
- * Return: -E2BIG.
- */
-int build_over_budget(struct build *build)
-{
-	const struct dimension *d = build->dimensions;
-
-	return error_set(build->error, E2BIG,
-			 "the rules are too large: the tables of %zu rules exceed %zu MiB of "
-			 "kernel memory (classes so far: %zu of source, %zu of destination "
-			 "addresses, %zu of source, %zu of destination ports)",
-			 build->c->n_items, build->budget_bytes >> 20, d[CLASSIFY_SOURCE].n_classes,
-			 d[CLASSIFY_DESTINATION].n_classes, d[CLASSIFY_SPORT].n_classes,
-			 d[CLASSIFY_DPORT].n_classes);
-}
-
-/**
- * build_grow() - Append entries to a table
- * @build: the compilation
- * @table: which
- * @n: how many
- * @entries: points to a pointer that is set to the first of them, all zero; entries of the same
- *	table from before may have moved
- *
- * Return: 0, -ENOMEM, or -E2BIG if all tables together would exceed the budget.
- */
-int build_grow(struct build *build, enum classify_table table, size_t n, void *entries)
-{
-	struct table *t = &build->c->tables[table];
-	size_t size = table_kinds[table].value_size;
-	char *data;
-
-	if (n > (build->budget_bytes - build->used_bytes) / size || t->len + n > INT32_MAX)
-		return build_over_budget(build);
-	if (t->len + n > t->cap) {
-		size_t cap = t->len + n + t->len / 2;
-
-		data = realloc(t->data, cap * size);
-		if (!data)
-			return build_out_of_memory(build);
-		t->data = data;
-		t->cap = cap;
-	}
-	data = (char *)t->data + t->len * size;
-	memset(data, 0, n * size);
-	t->len += n;
-	build->used_bytes += n * size;
-	*(void **)entries = data;
-	return 0;
-}
-
-/**
- * build_add_number() - Append to a table that is pages of plain numbers
- * @build: the compilation
- * @table: which
- * @number: what to append
- *
- * Return: 0, -ENOMEM, or -E2BIG.
- */
-int build_add_number(struct build *build, enum classify_table table, uint32_t number)
-{
-	uint32_t at = build->n_numbers[table];
-	struct classify_page *pages;
-	int err;
-
-	if (at % 256 == 0) {
-		err = build_grow(build, table, 1, &pages);
-		if (err)
-			return err;
-	}
-	pages = build->c->tables[table].data;
-	pages[at / 256].entry[at % 256] = number;
-	build->n_numbers[table]++;
-	return 0;
-}
+#include "classify/lists.h"
+#include "classify/lookup.h"
+#include "classify/partition.h"
+#include "classify/positions.h"
+#include "classify/rows.h"
+#include "classify/tables.h"
 
 /* ---- the order of rules ---- */
 
@@ -146,10 +39,10 @@ static int order_rules(struct build *build, const struct prefix *overlay, size_t
 	for (int acl = 0; acl < ACL_MAX; acl++)
 		n += policy->acl[acl].n_rules;
 	if (n > INT32_MAX)
-		return build_over_budget(build);
+		return tables_over_budget(build);
 	c->items = calloc(n, sizeof(*c->items));
 	if (!c->items)
-		return build_out_of_memory(build);
+		return tables_out_of_memory(build);
 	for (int acl = 0; acl < ACL_MAX; acl++) {
 		const struct policy_acl *rules = &policy->acl[acl];
 
@@ -176,7 +69,7 @@ static int order_rules(struct build *build, const struct prefix *overlay, size_t
 static int make_layout(struct build *build)
 {
 	struct classify_layout *layout;
-	int err = build_grow(build, CLASSIFY_TABLE_LAYOUT, 1, &layout);
+	int err = tables_grow(build, CLASSIFY_TABLE_LAYOUT, 1, &layout);
 
 	if (!err)
 		*layout = build->c->layout;
@@ -191,7 +84,7 @@ static int pad_tables(struct build *build)
 
 	for (int t = 0; !err && t < CLASSIFY_TABLES; t++)
 		if (!build->c->tables[t].len)
-			err = build_grow(build, t, 1, &entry);
+			err = tables_grow(build, t, 1, &entry);
 	return err;
 }
 
@@ -223,7 +116,7 @@ static int make_rows(struct build *build, enum build_rows wanted)
 
 	positions_free(build);
 	for (int d = 0; d < CLASSIFY_DIMENSIONS; d++)
-		sweep_forget(&build->dimensions[d]);
+		partition_forget(&build->dimensions[d]);
 	for (int t = 0; t < CLASSIFY_TABLES; t++)
 		c->tables[t].len = 0;
 	memset(build->n_numbers, 0, sizeof(build->n_numbers));
@@ -284,7 +177,7 @@ int classifier_compile(const struct policy *policy, const struct prefix *overlay
 
 	build.c = calloc(1, sizeof(*build.c));
 	if (!build.c)
-		return build_out_of_memory(&build);
+		return tables_out_of_memory(&build);
 	err = compile(&build, overlay, n_overlay);
 	build_release(&build);
 	if (err)

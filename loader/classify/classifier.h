@@ -16,7 +16,6 @@
 #include "local.h"
 #include "policy/policy.h"
 
-struct bpf_object;
 struct classifier;
 
 #define CLASSIFIER_BUDGET_BYTES ((size_t)256 << 20) /* of kernel memory, by default */
@@ -59,13 +58,5 @@ size_t classifier_memory(const struct classifier *classifier);
 const struct classify_config *classifier_config(const struct classifier *classifier);
 struct classifier_table classifier_table(const struct classifier *classifier,
 					 enum classify_table table);
-
-uint32_t classifier_lookup(const struct classifier *classifier, const struct classifier_key *key,
-			   enum acl acl);
-
-int classifier_configure(const struct classifier *classifier, struct bpf_object *object,
-			 struct error *error);
-int classifier_fill(const struct classifier *classifier, struct bpf_object *object,
-		    struct error *error);
 
 #endif /* SHRIKE_CLASSIFY_CLASSIFIER_H */

@@ -2,9 +2,10 @@
 /*
  * What the compiler's steps share.  In their order:
  *
+ *	tables.c	entries to tables, within the budget
  *	lists.c		rules to lists: what each says about each dimension, equal ones once
  *	positions.c	rules to positions of the rows, and the layout of rows
- *	partition.c		lists to classes: values that the same lists cover
+ *	partition.c	lists to classes: values that the same lists cover
  *	rows.c		classes to rows
  *	lookup.c	addresses, ports and protocols to classes
  *
@@ -14,8 +15,14 @@
 #ifndef SHRIKE_CLASSIFY_COMPILE_H
 #define SHRIKE_CLASSIFY_COMPILE_H
 
-#include "classify/classifier.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "classify.h"
 #include "classify/intern.h"
+#include "policy/policy.h"
 
 #define LIST_ANY	0u	   /* list of every dimension that covers every value */
 #define LISTS_SPANS_MAX (8u << 20) /* address or port ranges of all lists of a dimension */
@@ -170,42 +177,6 @@ static inline size_t bits_words(size_t n)
 {
 	return (n + 63) / 64;
 }
-
-/* classifier.c */
-int build_out_of_memory(struct build *build);
-int build_grow(struct build *build, enum classify_table table, size_t n, void *entries);
-int build_add_number(struct build *build, enum classify_table table, uint32_t number);
-int build_over_budget(struct build *build);
-
-/* lists.c */
-int lists_make(struct build *build);
-void lists_free(struct build *build);
-bool lists_protocol_matches(const struct list *list, enum classify_scope scope, enum space family,
-			    uint8_t l4_proto);
-
-/* positions.c */
-int positions_make(struct build *build);
-void positions_free(struct build *build);
-
-/* partition.c */
-int sweep_start(struct build *build, enum classify_dimension dimension);
-int sweep_space(struct build *build, enum classify_dimension dimension, enum space space,
-		struct pieces *pieces);
-void sweep_forget(struct dimension *d);
-void sweep_toggle(struct build *build, struct dimension *d, uint32_t list);
-int sweep_class(struct build *build, enum classify_dimension dimension, uint32_t *class);
-
-/* rows.c */
-int rows_start(struct build *build, enum classify_dimension dimension);
-int rows_add(struct build *build, enum classify_dimension dimension);
-int rows_add_full(struct build *build, enum classify_dimension dimension);
-bool rows_are_dense(const struct build *build);
-int rows_finish(struct build *build);
-
-/* lookup.c */
-int lookup_addresses(struct build *build, enum classify_dimension dimension);
-int lookup_ports(struct build *build, enum classify_dimension dimension);
-int lookup_protocols(struct build *build);
 
 static inline int point_compare(const struct point *a, const struct point *b)
 {

@@ -2,14 +2,14 @@
 /*
  * Tables into maps: their sizes before the object is loaded, their content after.
  */
+#include "classify/install.h"
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#include "classify/classifier.h"
 
 static int find_map(struct bpf_object *object, const char *name, struct bpf_map **map,
 		    struct error *error)

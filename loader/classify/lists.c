@@ -6,12 +6,15 @@
  * family it can match is a rule from anywhere that is limited to that family, and the protocol
  * dimension knows families: so 0.0.0.0/0 costs no more than any.
  */
+#include "classify/lists.h"
+
 #include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "classify/compile.h"
+#include "classify/partition.h"
+#include "classify/tables.h"
 #include "policy/icmp_type.h"
 
 static int compare_spans(const void *a, const void *b)
@@ -116,7 +119,7 @@ static int fill_addresses(struct build *build, const struct address_match *match
 	list->spans[SPACE_IPV4] = malloc((n + 1) * sizeof(struct span));
 	list->spans[SPACE_IPV6] = malloc((n + 1) * sizeof(struct span));
 	if (!list->spans[SPACE_IPV4] || !list->spans[SPACE_IPV6])
-		return build_out_of_memory(build);
+		return tables_out_of_memory(build);
 	gather(list, match->prefixes, match->n_prefixes);
 	for (size_t i = 0; i < match->n_sets; i++) {
 		const struct prefix_set *set = &build->policy->sets[match->sets[i]];
@@ -248,7 +251,7 @@ static int fill_ports(struct build *build, const struct statement *s, struct lis
 	for (enum space space = SPACE_PORT; space <= SPACE_ICMP6; space++) {
 		list->spans[space] = malloc((s->n_ports + s->n_types + 1) * sizeof(struct span));
 		if (!list->spans[space])
-			return build_out_of_memory(build);
+			return tables_out_of_memory(build);
 		if (space != SPACE_PORT && s->n_ports)
 			add_span(list, space, 0, UINT16_MAX);
 	}
@@ -271,7 +274,7 @@ static int list_new(struct build *build, struct dimension *d, struct list **list
 		struct list *lists = realloc(d->lists, cap * sizeof(*lists));
 
 		if (!lists)
-			return build_out_of_memory(build);
+			return tables_out_of_memory(build);
 		d->lists = lists;
 		d->lists_cap = cap;
 	}
@@ -335,7 +338,7 @@ static int intern_statement(struct build *build, uint32_t index, enum classify_d
 	err = add_list(build, &s);
 	if (err)
 		return err;
-	return intern_add(&d->list_table, hash, index) ? build_out_of_memory(build) : 0;
+	return intern_add(&d->list_table, hash, index) ? tables_out_of_memory(build) : 0;
 }
 
 /* ---- scopes and protocols ---- */
@@ -395,7 +398,7 @@ static int intern_protocol(struct build *build, struct item *item)
 			return err;
 		*list = lookup.wanted;
 		if (intern_add(&d->list_table, hash, number))
-			return build_out_of_memory(build);
+			return tables_out_of_memory(build);
 	}
 	item->list[CLASSIFY_PROTOCOL] = number;
 	return 0;
@@ -459,7 +462,7 @@ static int gather_members(struct build *build, enum classify_dimension dimension
 	d->member_start = start;
 	d->members = malloc((c->n_items + 1) * sizeof(*d->members));
 	if (!start || !d->members)
-		return build_out_of_memory(build);
+		return tables_out_of_memory(build);
 	for (size_t i = 0; i < c->n_items; i++)
 		start[c->items[i].list[dimension] + 2]++;
 	for (size_t i = 2; i < d->n_lists + 2; i++)
@@ -507,6 +510,6 @@ void lists_free(struct build *build)
 		free(d->member_start);
 		free(d->members);
 		intern_free(&d->list_table);
-		sweep_forget(d);
+		partition_forget(d);
 	}
 }

@@ -2,9 +2,14 @@
 /*
  * Addresses, ports and protocols to classes: the tables that a lookup begins with.
  */
+#include "classify/lookup.h"
+
 #include <stdlib.h>
 
-#include "classify/compile.h"
+#include "classify/lists.h"
+#include "classify/partition.h"
+#include "classify/rows.h"
+#include "classify/tables.h"
 #include "rule.h"
 
 /* ---- IPv4: pages ---- */
@@ -35,7 +40,7 @@ static int fill_pages(struct build *build, const struct pieces *pieces, size_t *
 			continue;
 		}
 		child = build->c->tables[CLASSIFY_TABLE_PAGE].len;
-		err = build_grow(build, CLASSIFY_TABLE_PAGE, 1, &fresh);
+		err = tables_grow(build, CLASSIFY_TABLE_PAGE, 1, &fresh);
 		if (err)
 			return err;
 		*page_entry(build, page, i) = child | CLASSIFY_CHILD;
@@ -55,7 +60,7 @@ static int make_pages(struct build *build, enum classify_dimension dimension,
 	int err;
 
 	build->c->layout.page_root[dimension] = root;
-	err = build_grow(build, CLASSIFY_TABLE_PAGE, CLASSIFY_PAGE_ROOTS, &fresh);
+	err = tables_grow(build, CLASSIFY_TABLE_PAGE, CLASSIFY_PAGE_ROOTS, &fresh);
 	if (err)
 		return err;
 	return fill_pages(build, pieces, &at, root, CLASSIFY_PAGE_ROOTS * 256, 0, 65536);
@@ -109,9 +114,9 @@ static int make_tree(struct build *build, struct keys *keys, struct classify_tre
 	void *fresh;
 	int err;
 
-	err = build_grow(build, CLASSIFY_TABLE_NODE, made.nodes, &fresh);
+	err = tables_grow(build, CLASSIFY_TABLE_NODE, made.nodes, &fresh);
 	if (!err)
-		err = build_grow(build, CLASSIFY_TABLE_LEAF, made.nodes, &fresh);
+		err = tables_grow(build, CLASSIFY_TABLE_LEAF, made.nodes, &fresh);
 	if (err)
 		return err;
 	keys->next = 0;
@@ -135,7 +140,7 @@ static int add_low_tree(struct build *build, const struct pieces *pieces, size_t
 		push(keys, pieces->piece[i].at.lo, pieces->piece[i].class);
 	err = make_tree(build, keys, &made);
 	if (!err)
-		err = build_grow(build, CLASSIFY_TABLE_TREE, 1, &tree);
+		err = tables_grow(build, CLASSIFY_TABLE_TREE, 1, &tree);
 	if (!err)
 		*tree = made;
 	return err;
@@ -179,7 +184,7 @@ static int make_trees(struct build *build, enum classify_dimension dimension,
 	if (high.key && low.key)
 		err = gather_high(build, pieces, &high, &low);
 	else
-		err = build_out_of_memory(build);
+		err = tables_out_of_memory(build);
 	if (!err)
 		err = make_tree(build, &high, &build->c->layout.tree[dimension]);
 	free(high.key);
@@ -199,11 +204,11 @@ int lookup_addresses(struct build *build, enum classify_dimension dimension)
 	struct pieces ipv4 = {0}, ipv6 = {0};
 	int err;
 
-	err = sweep_start(build, dimension);
+	err = partition_start(build, dimension);
 	if (!err)
-		err = sweep_space(build, dimension, SPACE_IPV4, &ipv4);
+		err = partition_space(build, dimension, SPACE_IPV4, &ipv4);
 	if (!err)
-		err = sweep_space(build, dimension, SPACE_IPV6, &ipv6);
+		err = partition_space(build, dimension, SPACE_IPV6, &ipv6);
 	if (!err)
 		err = make_pages(build, dimension, &ipv4);
 	if (!err)
@@ -223,11 +228,11 @@ static int fill_port_table(struct build *build, enum classify_dimension dimensio
 	size_t at = 0;
 	int err;
 
-	err = sweep_space(build, dimension, space, &pieces);
+	err = partition_space(build, dimension, space, &pieces);
 	if (!err && build->dimensions[dimension].n_classes > UINT16_MAX + 1)
-		err = build_over_budget(build);
+		err = tables_over_budget(build);
 	if (!err)
-		err = build_grow(build, CLASSIFY_TABLE_PORT, 1, &ports);
+		err = tables_grow(build, CLASSIFY_TABLE_PORT, 1, &ports);
 	for (uint32_t value = 0; !err && value < 65536; value++) {
 		if (at + 1 < pieces.len && pieces.piece[at + 1].at.lo == value)
 			at++;
@@ -250,7 +255,7 @@ int lookup_ports(struct build *build, enum classify_dimension dimension)
 	struct dimension *d = &build->dimensions[dimension];
 	int err;
 
-	err = sweep_start(build, dimension);
+	err = partition_start(build, dimension);
 	for (enum space s = SPACE_PORT; !err && s <= (icmp ? SPACE_ICMP6 : SPACE_PORT); s++)
 		err = fill_port_table(build, dimension, s);
 	build->c->layout.port_ignored[dimension - CLASSIFY_SPORT] = d->n_classes;
@@ -267,10 +272,10 @@ static int protocol_class(struct build *build, enum classify_scope scope, enum s
 
 	for (uint32_t list = 1; list < d->n_lists; list++)
 		if (lists_protocol_matches(&d->lists[list], scope, family, l4_proto))
-			sweep_toggle(build, d, list);
-	err = sweep_class(build, CLASSIFY_PROTOCOL, &found);
+			partition_toggle(build, d, list);
+	err = partition_class(build, CLASSIFY_PROTOCOL, &found);
 	while (d->n_active)
-		sweep_toggle(build, d, d->active[d->n_active - 1]);
+		partition_toggle(build, d, d->active[d->n_active - 1]);
 	if (!err)
 		*class = found;
 	return err;
@@ -288,9 +293,9 @@ int lookup_protocols(struct build *build)
 	struct classify_protocols *tables;
 	int err;
 
-	err = sweep_start(build, CLASSIFY_PROTOCOL);
+	err = partition_start(build, CLASSIFY_PROTOCOL);
 	if (!err)
-		err = build_grow(build, CLASSIFY_TABLE_PROTO, n, &tables);
+		err = tables_grow(build, CLASSIFY_TABLE_PROTO, n, &tables);
 	for (uint32_t i = 0; !err && i < n * 256; i++)
 		err = protocol_class(build, i / 512, i / 256 % 2 ? SPACE_IPV6 : SPACE_IPV4, i % 256,
 				     &tables[i / 256].class[i % 256]);

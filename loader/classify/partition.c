@@ -6,10 +6,13 @@
  * Classes are found by a sum of random keys of their lists and then compared, as the bits of all
  * lists or as their numbers, whichever is less.
  */
+#include "classify/partition.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "classify/compile.h"
+#include "classify/rows.h"
+#include "classify/tables.h"
 
 /*
  * Where a list begins to cover values, or no longer does: since its spans neither overlap nor
@@ -21,13 +24,13 @@ struct end {
 };
 
 /**
- * sweep_start() - Prepare a dimension for classes
+ * partition_start() - Prepare a dimension for classes
  * @build: has lists and positions
  * @dimension: which
  *
  * Return: 0, -ENOMEM, or -E2BIG.
  */
-int sweep_start(struct build *build, enum classify_dimension dimension)
+int partition_start(struct build *build, enum classify_dimension dimension)
 {
 	struct dimension *d = &build->dimensions[dimension];
 
@@ -36,15 +39,15 @@ int sweep_start(struct build *build, enum classify_dimension dimension)
 	d->active_bits = calloc(bits_words(d->n_lists), sizeof(*d->active_bits));
 	d->row_lists = calloc(bits_words(d->n_lists), sizeof(*d->row_lists));
 	if (!d->active || !d->where || !d->active_bits || !d->row_lists)
-		return build_out_of_memory(build);
+		return tables_out_of_memory(build);
 	return rows_start(build, dimension);
 }
 
 /**
- * sweep_forget() - Release the classes of a dimension, and what they are made with
+ * partition_forget() - Release the classes of a dimension, and what they are made with
  * @d: keeps its lists; may never have been started
  */
-void sweep_forget(struct dimension *d)
+void partition_forget(struct dimension *d)
 {
 	free(d->active);
 	free(d->where);
@@ -67,12 +70,12 @@ static bool is_active(const struct dimension *d, uint32_t list)
 }
 
 /**
- * sweep_toggle() - Let a list begin or end
+ * partition_toggle() - Let a list begin or end
  * @build: for the keys of lists
  * @d: the list's dimension
  * @list: its number, not LIST_ANY
  */
-void sweep_toggle(struct build *build, struct dimension *d, uint32_t list)
+void partition_toggle(struct build *build, struct dimension *d, uint32_t list)
 {
 	uint64_t key[2] = {intern_mix(build->seed[0], list), intern_mix(build->seed[1], list)};
 	bool begins = !is_active(d, list);
@@ -124,7 +127,7 @@ static int keep_content(struct build *build, struct dimension *d)
 		uint32_t *content = realloc(d->content, cap * sizeof(*content));
 
 		if (!content)
-			return build_out_of_memory(build);
+			return tables_out_of_memory(build);
 		d->content = content;
 		d->content_cap = cap;
 	}
@@ -133,8 +136,9 @@ static int keep_content(struct build *build, struct dimension *d)
 		       as_bits ? (void *)d->active_bits : (void *)d->active,
 		       n * sizeof(*d->content));
 	d->content_len += n;
-	return d->content_len * sizeof(*d->content) > build->budget_bytes ? build_over_budget(build)
-									  : 0;
+	return d->content_len * sizeof(*d->content) > build->budget_bytes
+		       ? tables_over_budget(build)
+		       : 0;
 }
 
 static int add_class(struct build *build, struct dimension *d)
@@ -144,7 +148,7 @@ static int add_class(struct build *build, struct dimension *d)
 		struct class *classes = realloc(d->classes, cap * sizeof(*classes));
 
 		if (!classes)
-			return build_out_of_memory(build);
+			return tables_out_of_memory(build);
 		d->classes = classes;
 		d->classes_cap = cap;
 	}
@@ -154,20 +158,20 @@ static int add_class(struct build *build, struct dimension *d)
 		.n_lists = d->n_active,
 	};
 	if (intern_add(&d->class_table, d->active_key[0], d->n_classes))
-		return build_out_of_memory(build);
+		return tables_out_of_memory(build);
 	d->n_classes++;
 	return keep_content(build, d);
 }
 
 /**
- * sweep_class() - The class of the lists that are active
+ * partition_class() - The class of the lists that are active
  * @build: the compilation
  * @dimension: whose
  * @class: its number
  *
  * Return: 0, -ENOMEM, or -E2BIG if the row of a new class does not fit the budget.
  */
-int sweep_class(struct build *build, enum classify_dimension dimension, uint32_t *class)
+int partition_class(struct build *build, enum classify_dimension dimension, uint32_t *class)
 {
 	struct dimension *d = &build->dimensions[dimension];
 	uint32_t found = intern_find(&d->class_table, d->active_key[0], same_lists, d);
@@ -210,7 +214,7 @@ static int gather_ends(struct build *build, const struct dimension *d, enum spac
 		n += d->lists[i].n_spans[space];
 	end = malloc((2 * n + 1) * sizeof(*end));
 	if (!end)
-		return build_out_of_memory(build);
+		return tables_out_of_memory(build);
 	for (size_t i = 0; i < d->n_lists; i++) {
 		const struct list *list = &d->lists[i];
 
@@ -238,7 +242,7 @@ static int add_piece(struct build *build, struct pieces *pieces, const struct po
 		struct piece *piece = realloc(pieces->piece, cap * sizeof(*piece));
 
 		if (!piece)
-			return build_out_of_memory(build);
+			return tables_out_of_memory(build);
 		pieces->piece = piece;
 		pieces->cap = cap;
 	}
@@ -250,11 +254,11 @@ static int add_piece(struct build *build, struct pieces *pieces, const struct po
 static void end_all(struct build *build, struct dimension *d)
 {
 	while (d->n_active)
-		sweep_toggle(build, d, d->active[d->n_active - 1]);
+		partition_toggle(build, d, d->active[d->n_active - 1]);
 }
 
 /**
- * sweep_space() - Divide a space into pieces of one class each
+ * partition_space() - Divide a space into pieces of one class each
  * @build: the compilation
  * @dimension: whose lists
  * @space: addresses of one family, or ports
@@ -262,8 +266,8 @@ static void end_all(struct build *build, struct dimension *d)
  *
  * Return: 0, -ENOMEM, or -E2BIG if the classes' rows do not fit the budget.
  */
-int sweep_space(struct build *build, enum classify_dimension dimension, enum space space,
-		struct pieces *pieces)
+int partition_space(struct build *build, enum classify_dimension dimension, enum space space,
+		    struct pieces *pieces)
 {
 	struct dimension *d = &build->dimensions[dimension];
 	struct end *ends = NULL;
@@ -275,8 +279,8 @@ int sweep_space(struct build *build, enum classify_dimension dimension, enum spa
 	err = gather_ends(build, d, space, &ends, &n);
 	while (!err) {
 		for (; i < n && !point_compare(&ends[i].at, &at); i++)
-			sweep_toggle(build, d, ends[i].list);
-		err = sweep_class(build, dimension, &class);
+			partition_toggle(build, d, ends[i].list);
+		err = partition_class(build, dimension, &class);
 		if (!err)
 			err = add_piece(build, pieces, &at, class);
 		if (i == n)

@@ -10,11 +10,14 @@
  * The walk may have to look at every position whose rules begin before the rule that wins and end
  * behind it.  SHARED_OPEN_MAX bounds how many such positions there can be, whatever the rules.
  */
+#include "classify/positions.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "classify/compile.h"
+#include "classify/rows.h"
+#include "classify/tables.h"
 
 #define SHARED_OPEN_MAX 1024
 
@@ -66,7 +69,7 @@ static int find_group(struct build *build, struct grouping *g, uint32_t index)
 		hash = intern_mix(hash, candidate.item->list[d]);
 	first = intern_find(&g->table, hash, same_but_source, &candidate);
 	if (first == INTERN_NONE)
-		return intern_add(&g->table, hash, index) ? build_out_of_memory(build) : 0;
+		return intern_add(&g->table, hash, index) ? tables_out_of_memory(build) : 0;
 	g->of[index] = first;
 	g->groups[first].last = index;
 	g->groups[first].count++;
@@ -217,7 +220,7 @@ static int note_rules(struct build *build)
 	build->row_rule = malloc(n * sizeof(*build->row_rule));
 	if (!build->rule_first || !build->rule_count || !build->row_words || !build->any_words ||
 	    !build->row_rule)
-		return build_out_of_memory(build);
+		return tables_out_of_memory(build);
 	for (uint32_t i = 0; i < n; i++)
 		build->rule_first[i] = build->row_rule[i] = UINT32_MAX;
 	for (uint32_t i = 0; i < c->n_items; i++) {
@@ -244,7 +247,7 @@ int positions_make(struct build *build)
 	g.groups = calloc(c->n_items + 1, sizeof(*g.groups));
 	g.of = malloc((c->n_items + 1) * sizeof(*g.of));
 	if (!g.groups || !g.of)
-		err = build_out_of_memory(build);
+		err = tables_out_of_memory(build);
 	for (uint32_t i = 0; !err && i < c->n_items; i++)
 		err = find_group(build, &g, i);
 	if (!err)

@@ -5,9 +5,11 @@
  * The bits of a row are in build.row_words, with masks and top above them.  From one row to the
  * next only the rules of those lists change theirs that began or ended in between.
  */
+#include "classify/rows.h"
+
 #include <string.h>
 
-#include "classify/compile.h"
+#include "classify/tables.h"
 #include "rule.h"
 
 static bool is_address(enum classify_dimension dimension)
@@ -139,13 +141,14 @@ static int add_origins(struct build *build, uint32_t word)
 	uint64_t bits = build->row_words[word];
 	int err;
 
-	err = build_add_number(build, CLASSIFY_TABLE_BASE, build->n_numbers[CLASSIFY_TABLE_ORIGIN]);
+	err = tables_add_number(build, CLASSIFY_TABLE_BASE,
+				build->n_numbers[CLASSIFY_TABLE_ORIGIN]);
 	for (; !err && bits; bits &= bits - 1) {
 		uint32_t position = word * 64 + __builtin_ctzll(bits);
 
 		if (build->rule_count[position] > 1)
-			err = build_add_number(build, CLASSIFY_TABLE_ORIGIN,
-					       build->row_rule[position]);
+			err = tables_add_number(build, CLASSIFY_TABLE_ORIGIN,
+						build->row_rule[position]);
 		build->row_rule[position] = UINT32_MAX;
 	}
 	return err;
@@ -155,7 +158,7 @@ static int add_lines(struct build *build, enum classify_dimension dimension)
 {
 	bool shared = is_shared(build, dimension);
 	struct classify_line *lines;
-	int err = build_grow(build, CLASSIFY_TABLE_LINE, build->c->layout.lines, &lines);
+	int err = tables_grow(build, CLASSIFY_TABLE_LINE, build->c->layout.lines, &lines);
 
 	for (uint32_t i = 0; !err && i < build->n_positions / 64; i++) {
 		lines[i / 8].word[i % 8] = build->row_words[i] | build->any_words[i];
@@ -169,7 +172,7 @@ static int add_flat(struct build *build)
 {
 	const struct classify_layout *layout = &build->c->layout;
 	struct classify_word *row;
-	int err = build_grow(build, CLASSIFY_TABLE_FLAT, layout->stride, &row);
+	int err = tables_grow(build, CLASSIFY_TABLE_FLAT, layout->stride, &row);
 
 	for (uint32_t i = 0; !err && i < build->n_positions / 64; i++) {
 		uint64_t bits = build->row_words[i] | build->any_words[i];
@@ -189,7 +192,7 @@ static int add_words(struct build *build, enum classify_dimension dimension, uin
 	struct classify_mask *entry;
 	int err;
 
-	err = build_grow(build, CLASSIFY_TABLE_MASK, 1, &entry);
+	err = tables_grow(build, CLASSIFY_TABLE_MASK, 1, &entry);
 	if (err)
 		return err;
 	*entry = (struct classify_mask){
@@ -200,7 +203,7 @@ static int add_words(struct build *build, enum classify_dimension dimension, uin
 		uint32_t word = mask * 64 + __builtin_ctzll(bits);
 		struct classify_word *out;
 
-		err = build_grow(build, CLASSIFY_TABLE_WORD, 1, &out);
+		err = tables_grow(build, CLASSIFY_TABLE_WORD, 1, &out);
 		if (err)
 			break;
 		out->bits = build->row_words[word];
@@ -216,7 +219,7 @@ static int add_trie(struct build *build, enum classify_dimension dimension)
 	uint64_t top;
 	int err;
 
-	err = build_grow(build, CLASSIFY_TABLE_ROW, 1, &row);
+	err = tables_grow(build, CLASSIFY_TABLE_ROW, 1, &row);
 	if (err)
 		return err;
 	*row = (struct classify_row){
@@ -305,7 +308,7 @@ int rows_finish(struct build *build)
 	int err = 0;
 
 	for (uint32_t i = 0; config->mapped && !err && i < build->n_positions; i++)
-		err = build_add_number(build, CLASSIFY_TABLE_RULE, build->rule_first[i]);
+		err = tables_add_number(build, CLASSIFY_TABLE_RULE, build->rule_first[i]);
 	if (err || !config->merged)
 		return err;
 	build->c->layout.merged_row = build->c->tables[table].len;

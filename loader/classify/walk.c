@@ -2,6 +2,8 @@
 /*
  * The kernel's walk through the tables, in userspace.
  */
+#include "classify/walk.h"
+
 #include <endian.h>
 
 #include "classify/compile.h"

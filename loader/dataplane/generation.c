@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/version.h"
 #include "classify/classifier.h"
+#include "classify/install.h"
 #include "conntrack/tables.h"
 #include "dataplane/generation_rules.h"
 #include "fragment.h"

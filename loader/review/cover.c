@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classify/walk.h"
 #include "review/boxes.h"
 
 #define PROBES	     24

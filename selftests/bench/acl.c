@@ -18,6 +18,7 @@
 
 #include "bpf/classify_probe.h"
 #include "classify/classifier.h"
+#include "classify/install.h"
 #include "classify_probe.skel.h"
 #include "dataplane/generation.h"
 #include "model/rulesets.h"

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "classify/walk.h"
 #include "flat.h"
 #include "linear.h"
 #include "linear.skel.h"

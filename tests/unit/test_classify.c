@@ -20,6 +20,8 @@
 
 #include "bpf/classify_probe.h"
 #include "classify/classifier.h"
+#include "classify/install.h"
+#include "classify/walk.h"
 #include "classify_probe.skel.h"
 #include "model/oracle.h"
 #include "model/rulesets.h"
