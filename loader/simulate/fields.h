@@ -5,7 +5,7 @@
 #ifndef SHRIKE_SIMULATE_FIELDS_H
 #define SHRIKE_SIMULATE_FIELDS_H
 
-#include "simulate/scenario.h"
+#include "simulate/step.h"
 #include "yaml/yaml.h"
 
 int fields_read_time(const struct yaml_doc *doc, const struct yaml_node *node, void *to,

@@ -16,31 +16,9 @@
 
 #include "base/error.h"
 #include "policy/policy.h"
-#include "simulate/expectation.h"
+#include "simulate/step.h"
 
 #define SCENARIO_DEFAULT_MTU 1280
-
-enum scenario_kind {
-	SCENARIO_PACKET,
-	SCENARIO_TRACE, /* a packet that is judged and changes nothing */
-	SCENARIO_APPLY,
-};
-
-struct scenario_step {
-	struct expectation expect; /* of a packet or trace */
-	uint8_t *bytes;		   /* the packet from the IP header on; len 0: none */
-	struct policy *policy;	   /* of an apply */
-	uint64_t at_ns;		   /* virtual time since the start; never decreases */
-	struct position position;  /* in the scenario file */
-	uint32_t len;		   /* at most PACKET_MAX_LEN */
-	uint32_t missing;   /* bytes at its end that @bytes has not: a capture cut them off */
-	uint16_t ethertype; /* host byte order; on L3 links that of the IP version */
-	uint16_t tcp_off;   /* where the TCP header is that numbers.h numbers; 0: none */
-	uint8_t direction;  /* enum direction */
-	uint8_t kind;	    /* enum scenario_kind */
-	bool has_seq;	    /* the scenario gives the sequence number of the TCP header */
-	bool has_ack;
-};
 
 /* The interface that the packets arrive on and leave by. */
 struct scenario_interface {

@@ -12,7 +12,6 @@
 #include "kernel/lock.h"
 #include "kernel/pin_path.h"
 #include "kernel/pins.h"
-#include "trace/ring.h"
 
 struct trace_live {
 	struct trace_live_spec spec;

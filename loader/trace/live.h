@@ -14,19 +14,8 @@
 
 #include "base/error.h"
 #include "dataplane/attached.h"
-#include "trace_event.h"
+#include "trace/ring.h"
 #include "trace_filter.h"
-
-/*
- * struct trace_record - what is told of a packet
- * @frame: its first event.frame_len bytes, from the link header on
- */
-struct trace_record {
-	struct trace_event event;
-	uint8_t frame[];
-};
-
-typedef int (*trace_told)(void *arg, const struct trace_record *record);
 
 /*
  * struct trace_live_spec - what to tell of

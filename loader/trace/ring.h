@@ -5,7 +5,21 @@
 #ifndef SHRIKE_TRACE_RING_H
 #define SHRIKE_TRACE_RING_H
 
-#include "trace/live.h"
+#include <stdint.h>
+
+#include "base/error.h"
+#include "trace_event.h"
+
+/*
+ * struct trace_record - what is told of a packet
+ * @frame: its first event.frame_len bytes, from the link header on
+ */
+struct trace_record {
+	struct trace_event event;
+	uint8_t frame[];
+};
+
+typedef int (*trace_told)(void *arg, const struct trace_record *record);
 
 struct trace_ring;
 
