@@ -12,6 +12,9 @@
 #include <unistd.h>
 
 #include "dataplane/confirm.h"
+#include "dataplane/generation_build.h"
+#include "dataplane/generation_rules.h"
+#include "dataplane/generation_state.h"
 #include "dataplane/local_addresses.h"
 #include "kernel/lock.h"
 #include "kernel/pin_path.h"

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/generation_build.h"
+
 /**
  * clone_open() - Prepare to ask a generation that was built for it
  * @generation: a dry run that traces; belongs to the clone from now on, even on failure

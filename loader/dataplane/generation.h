@@ -72,19 +72,6 @@ struct generation {
 	int event_fd;	     /* shrike_event, for flow_tell_swept(); -1: a twin has none */
 };
 
-typedef void (*generation_log)(const char *text, void *arg);
-
-int generation_build(const struct generation_spec *spec, struct generation **generation,
-		     struct error *error);
-bool generation_lost_state(const struct map_set *from, const struct generation *to, char *names,
-			   size_t size);
-int generation_carry_state(const struct map_set *from, const struct generation *to,
-			   struct error *error);
-int generation_next_numbers(const struct generation_spec *spec, struct next_numbers *next,
-			    struct error *error);
-int generation_reserve_numbers(const struct generation *generation, struct error *error);
-int generation_carry_hits(const struct map_set *from, const struct generation *to,
-			  struct error *error);
 void generation_free(struct generation *generation);
 void generation_verbose(bool on);
 

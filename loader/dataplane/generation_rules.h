@@ -15,6 +15,8 @@ struct rule_view {
 
 int generation_fill_rules(const struct generation_spec *spec, struct generation *generation,
 			  struct error *error);
+int generation_carry_hits(const struct map_set *from, const struct generation *to,
+			  struct error *error);
 int generation_read_rules(const struct map_set *maps, struct rule_view **rules, size_t *n,
 			  struct error *error);
 void generation_sort_rules(struct rule_view *rules, size_t n);

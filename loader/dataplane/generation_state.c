@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "conntrack/tables.h"
-#include "dataplane/generation.h"
+#include "dataplane/generation_state.h"
 #include "fragment.h"
 #include "kernel/map_batch.h"
 

@@ -26,6 +26,7 @@
 
 #include "base/clock.h"
 #include "dataplane/generation.h"
+#include "dataplane/generation_build.h"
 #include "forward/worker.h"
 
 #define LOOK_NS	       (SECOND_NS / 10) /* how often another process's policy is looked for */

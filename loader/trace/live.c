@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "dataplane/generation.h"
+#include "dataplane/generation_build.h"
 #include "kernel/lock.h"
 #include "kernel/pin_path.h"
 #include "kernel/pins.h"

@@ -21,6 +21,7 @@
 #include "classify/install.h"
 #include "classify_probe.skel.h"
 #include "dataplane/generation.h"
+#include "dataplane/generation_build.h"
 #include "model/rulesets.h"
 #include "peers.h"
 #include "samples.h"

@@ -14,6 +14,7 @@
 
 #include "conntrack/tables.h"
 #include "counter.h"
+#include "dataplane/generation_build.h"
 #include "dataplane/local_addresses.h"
 #include "dataplane/mode.h"
 #include "policy/parse.h"

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "dataplane/generation.h"
+#include "dataplane/generation_build.h"
 #include "kernel/hooks.h"
 #include "samples.h"
 

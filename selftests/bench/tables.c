@@ -16,6 +16,7 @@
 #include "conntrack/print.h"
 #include "conntrack/sweep.h"
 #include "conntrack/tables.h"
+#include "dataplane/generation_build.h"
 #include "policy/parse.h"
 #include "review/impact.h"
 #include "samples.h"

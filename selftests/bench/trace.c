@@ -21,6 +21,7 @@
 #include "classify.h"
 #include "config.h"
 
+#include "dataplane/generation_build.h"
 #include "samples.h"
 #include "shrike.skel.h"
 #include "stand.h"

@@ -25,6 +25,7 @@
 
 #include "classify.h"
 #include "dataplane/generation.h"
+#include "dataplane/generation_build.h"
 #include "policy/parse.h"
 #include "shrike.skel.h"
 

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "dataplane/generation_build.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/version.h"
+#include "classify/classifier.h"
+#include "classify/install.h"
+#include "conntrack/tables.h"
+#include "dataplane/generation_rules.h"
+#include "dataplane/generation_state.h"
+#include "fragment.h"
+#include "nat.h"
+#include "shrike.skel.h"
+
+#define IPV4_TCP_HEADERS 40 /* IPv4 and TCP header without options, bytes (RFC 6691) */
+#define IPV6_TCP_HEADERS 60
+#define VERIFIER_LOG	 (16 << 20)
+
+/* Half-open and unanswered flows wait in a table of their own; a small limit needs all of it. */
+static uint32_t unconfirmed_entries(uint32_t limit)
+{
+	if (limit <= 4096)
+		return limit;
+	return limit / 4 > 4096 ? limit / 4 : 4096;
+}
+
+static uint32_t conntrack_entries(const struct policy_limits *limits,
+				  const struct conntrack_map *map)
+{
+	uint32_t limit = map->l4_proto == IPPROTO_TCP	    ? limits->tcp
+			 : map->l4_proto == IPPROTO_UDP	    ? limits->udp
+			 : map->l4_proto == CONNTRACK_OTHER ? limits->other
+							    : limits->icmp;
+
+	return map->confirmed ? limit : unconfirmed_entries(limit);
+}
+
+/* Share a map of state with the generation in force, or make it anew in the size asked for. */
+static int share_map(struct bpf_object *object, const struct map_set *previous, const char *name,
+		     uint32_t entries, struct error *error)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, name);
+	const struct map_entry *shared = previous ? map_set_find(previous, name) : NULL;
+	int err;
+
+	if (!map)
+		return error_set(error, ENOENT, "no BPF map %s in this program", name);
+	if (!entries)
+		entries = bpf_map__max_entries(map);
+	if (shared && shared->max_entries == entries &&
+	    shared->key_size == bpf_map__key_size(map) &&
+	    shared->value_size == bpf_map__value_size(map))
+		err = bpf_map__reuse_fd(map, shared->fd);
+	else
+		err = bpf_map__set_max_entries(map, entries);
+	if (err)
+		return error_set(error, -err, "BPF map %s: %s", name, strerror(-err));
+	return 0;
+}
+
+/* Whether the generation in force waits to be confirmed, and what for: still so after this one. */
+static int share_undo(struct bpf_object *object, const struct map_set *previous,
+		      struct error *error)
+{
+	const struct map_entry *text = map_set_find(previous, "undo_text_v1");
+	int err = share_map(object, previous, "undo_v1", 0, error);
+
+	if (!err && text)
+		err = share_map(object, previous, text->name, text->max_entries, error);
+	return err;
+}
+
+static int share_state(struct bpf_object *object, const struct generation_spec *spec,
+		       struct error *error)
+{
+	static const char *const addresses[] = {"local4_v1", "local_addr_v1", "local_prefix_v1",
+						"ct_epoch_v1"};
+	static const char *const others[] = {"ct_served_v1", "ct_pressure_v1", "numbers_v1",
+					     "counters_v2",  "xsks_v1",	       "forwarder_v1",
+					     "flow_gate_v1", "flow_rings_v1"};
+	const struct policy_limits *limits = &spec->policy->limits;
+	int err = 0;
+
+	for (size_t i = 0; i < CONNTRACK_TABLES && !err; i++)
+		err = share_map(object, spec->previous, conntrack_maps[i].name,
+				conntrack_entries(limits, &conntrack_maps[i]), error);
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(*addresses) && !err; i++)
+		err = share_map(object, spec->own_addresses ? NULL : spec->previous, addresses[i],
+				0, error);
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others) && !err; i++)
+		err = share_map(object, spec->previous, others[i], 0, error);
+	if (!err)
+		err = share_map(object, spec->previous, "fragments_v2", limits->fragments, error);
+	if (!err && spec->keep_undo)
+		err = share_undo(object, spec->previous, error);
+	return err;
+}
+
+/* Timeouts of a policy as the programs know them, by state. */
+static void set_timeouts(const struct policy_timeouts *timeouts, struct config *config)
+{
+	uint64_t *ns = (uint64_t *)config->timeout_ns;
+
+	ns[FLOW_STATE_SYN_SENT] = timeouts->tcp_handshake;
+	ns[FLOW_STATE_SYN_RECEIVED] = timeouts->tcp_handshake;
+	ns[FLOW_STATE_ESTABLISHED] = timeouts->tcp_established;
+	ns[FLOW_STATE_FIN_WAIT_1] = timeouts->tcp_fin_wait;
+	ns[FLOW_STATE_FIN_WAIT_2] = timeouts->tcp_fin_wait;
+	ns[FLOW_STATE_CLOSING] = timeouts->tcp_fin_wait;
+	ns[FLOW_STATE_TIME_WAIT] = timeouts->tcp_time_wait;
+	ns[FLOW_STATE_CLOSE_WAIT] = timeouts->tcp_close_wait;
+	ns[FLOW_STATE_LAST_ACK] = timeouts->tcp_last_ack;
+	ns[FLOW_STATE_UDP] = timeouts->udp;
+	ns[FLOW_STATE_ICMP] = timeouts->icmp;
+	ns[FLOW_STATE_OTHER] = timeouts->other;
+	ns[FLOW_STATE_CLOSED] = FLOW_CLOSED_NS;
+	config->fragment_timeout_ns = timeouts->fragment;
+}
+
+static void set_config(const struct generation_spec *spec, uint32_t number, struct config *config)
+{
+	const struct policy *policy = spec->policy;
+	const struct policy_mode *mode = &policy->mode;
+
+	set_timeouts(&policy->timeouts, config);
+	config->generation = number;
+	config->ifindex = spec->ifindex;
+	config->snap_len = spec->snap_len;
+	if (policy->mss_clamp && spec->mtu > IPV6_TCP_HEADERS) {
+		config->mss4 = spec->mtu - IPV4_TCP_HEADERS;
+		config->mss6 = spec->mtu - IPV6_TCP_HEADERS;
+	}
+	config->l2_len = spec->l2_len;
+	config->hook = spec->mode->hook;
+	config->routing = spec->mode->routing;
+	config->stateful = mode->stateful;
+	config->native_acl = mode->native_acl;
+	config->netstack = mode->netstack;
+	config->local_forwarding = mode->local_forwarding;
+	config->nat_port = policy->n_nat_port > 0;
+	config->nat_one_to_one = policy->n_one_to_one > 0;
+	config->dry_run = spec->dry_run;
+	config->trace = spec->trace;
+	config->virtual_clock = spec->virtual_clock;
+}
+
+static void set_instance(const struct generation_spec *spec, const struct config *config,
+			 struct instance *instance)
+{
+	const struct policy *policy = spec->policy;
+
+	instance->applied_ns = clock_ns(CLOCK_REALTIME);
+	instance->config = *config;
+	instance->policy_len = policy->text_len;
+	instance->rules = policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules;
+	instance->mtu = spec->mtu;
+	snprintf(instance->version, sizeof(instance->version), "%s", SHRIKE_VERSION);
+	snprintf(instance->policy_path, sizeof(instance->policy_path), "%s",
+		 policy->path ? policy->path : "");
+	snprintf(instance->routing_why, sizeof(instance->routing_why), "%s",
+		 spec->mode->routing_why);
+	snprintf(instance->hook_why, sizeof(instance->hook_why), "%s", spec->mode->hook_why);
+	snprintf(instance->environment, sizeof(instance->environment), "%s",
+		 spec->environment_text ? spec->environment_text : "");
+}
+
+static size_t text_chunks(size_t len)
+{
+	return (len + POLICY_CHUNK - 1) / POLICY_CHUNK;
+}
+
+static int set_sizes(struct bpf_object *object, const struct generation_spec *spec, size_t n_rules,
+		     struct error *error)
+{
+	const struct policy *policy = spec->policy;
+	const struct {
+		const char *name;
+		size_t entries;
+	} sizes[] = {
+		{"rules_v1", n_rules},
+		{"rule_hits_v1", n_rules},
+		{"nat_port_v1", policy->n_nat_port},
+		{"nat_orig_v1", policy->n_one_to_one},
+		{"nat_trans_v1", policy->n_one_to_one},
+		{"policy_text_v1", text_chunks(policy->text_len)},
+		{spec->undo ? "undo_text_v1" : NULL,
+		 spec->undo ? text_chunks(spec->undo->policy_len) : 0},
+	};
+	int err;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		struct bpf_map *map;
+
+		if (!sizes[i].name)
+			continue;
+		map = bpf_object__find_map_by_name(object, sizes[i].name);
+		err = bpf_map__set_max_entries(map, sizes[i].entries ? sizes[i].entries : 1);
+		if (err)
+			return error_set(error, -err, "BPF map %s: %s", sizes[i].name,
+					 strerror(-err));
+	}
+	return 0;
+}
+
+/* The verifier's last words, without its statistics. */
+static void last_words(const char *log, char *words, size_t size)
+{
+	const char *end = log + strlen(log);
+
+	words[0] = '\0';
+	while (end > log) {
+		const char *start = end;
+
+		while (start > log && start[-1] != '\n')
+			start--;
+		if (start < end && strncmp(start, "verification time", 17) &&
+		    strncmp(start, "stack depth", 11) && strncmp(start, "processed ", 10)) {
+			snprintf(words, size, "%.*s", (int)(end - start), start);
+			return;
+		}
+		end = start > log ? start - 1 : log;
+	}
+}
+
+static int load_programs(struct generation *generation, const struct generation_spec *spec,
+			 struct error *error)
+{
+	enum hook hook = generation->instance.config.hook;
+	struct shrike_bpf *skeleton = generation->skeleton;
+	struct bpf_program *ingress = hook == HOOK_XDP ? skeleton->progs.shrike_xdp
+						       : skeleton->progs.shrike_ingress;
+	struct bpf_program *programs[] = {ingress, skeleton->progs.shrike_egress};
+	char *log = mmap(NULL, 2 * VERIFIER_LOG, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char words[256] = "";
+	int err;
+
+	if (log == MAP_FAILED)
+		return error_set(error, errno, "verifier log: %s", strerror(errno));
+	bpf_program__set_autoload(skeleton->progs.shrike_xdp, hook == HOOK_XDP);
+	bpf_program__set_autoload(skeleton->progs.shrike_ingress, hook == HOOK_TC);
+	bpf_program__set_autoload(skeleton->progs.shrike_egress, !spec->rules_only);
+	bpf_program__set_autoload(skeleton->progs.shrike_event, !spec->twin);
+	for (int i = 0; i < 2; i++)
+		bpf_program__set_log_buf(programs[i], log + i * VERIFIER_LOG, VERIFIER_LOG);
+	err = shrike_bpf__load(skeleton);
+	if (err) {
+		for (int i = 0; i < 2 && !words[0]; i++)
+			last_words(log + i * VERIFIER_LOG, words, sizeof(words));
+		error_set(error, -err, "cannot load the BPF programs: %s%s%s", strerror(-err),
+			  words[0] ? ": " : "", words);
+	}
+	munmap(log, 2 * VERIFIER_LOG);
+	if (err)
+		return -error->code;
+	generation->ingress_fd = bpf_program__fd(ingress);
+	generation->egress_fd = spec->rules_only ? -1
+						 : bpf_program__fd(skeleton->progs.shrike_egress);
+	generation->event_fd = spec->twin ? -1 : bpf_program__fd(skeleton->progs.shrike_event);
+	return 0;
+}
+
+static int update(const struct map_set *maps, const char *name, const void *key, const void *value,
+		  struct error *error)
+{
+	if (!bpf_map_update_elem(map_set_fd(maps, name), key, value, BPF_ANY))
+		return 0;
+	return error_set(error, errno, "cannot fill BPF map %s: %s", name, strerror(errno));
+}
+
+static int fill_nat(const struct map_set *maps, const struct policy *policy, struct error *error)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < policy->n_nat_port && !err; i++) {
+		const struct nat_port_rule *rule = &policy->nat_port[i];
+		struct nat_port_key key = {
+			.addr = rule->addr,
+			.port = htobe16(rule->port),
+			.l4_proto = rule->l4_proto,
+		};
+		struct nat_port value = {.to = htobe16(rule->to)};
+
+		err = update(maps, "nat_port_v1", &key, &value, error);
+	}
+	for (size_t i = 0; i < policy->n_one_to_one && !err; i++) {
+		const struct nat_one_to_one *nat = &policy->one_to_one[i];
+
+		err = update(maps, "nat_orig_v1", &nat->original, &nat->translated, error);
+		if (!err)
+			err = update(maps, "nat_trans_v1", &nat->translated, &nat->original, error);
+	}
+	return err;
+}
+
+static int fill_text(const struct map_set *maps, const char *name, const char *text, size_t len,
+		     struct error *error)
+{
+	int err = 0;
+
+	for (uint32_t key = 0; key * (size_t)POLICY_CHUNK < len && !err; key++) {
+		size_t off = key * (size_t)POLICY_CHUNK, left = len - off;
+		struct policy_chunk chunk = {};
+
+		memcpy(chunk.text, text + off, left < POLICY_CHUNK ? left : POLICY_CHUNK);
+		err = update(maps, name, &key, &chunk, error);
+	}
+	return err;
+}
+
+static int fill_undo(const struct map_set *maps, const struct generation_spec *spec,
+		     struct error *error)
+{
+	uint32_t zero = 0;
+	int err;
+
+	if (!spec->undo)
+		return 0;
+	err = fill_text(maps, "undo_text_v1", spec->undo_text, spec->undo->policy_len, error);
+	return err ? err : update(maps, "undo_v1", &zero, spec->undo, error);
+}
+
+/* Collect the maps, and bind those that no program reads to the ingress program's life. */
+static int collect_maps(struct generation *generation, struct error *error)
+{
+	struct bpf_object *object = generation->skeleton->obj;
+	struct bpf_map *map;
+	int err;
+
+	bpf_object__for_each_map(map, object)
+	{
+		int fd = fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 0);
+
+		if (fd < 0)
+			return error_set(error, errno, "cannot duplicate a map: %s",
+					 strerror(errno));
+		err = map_set_add(&generation->maps, fd, error);
+		if (err)
+			return err;
+		err = bpf_prog_bind_map(generation->ingress_fd, bpf_map__fd(map), NULL);
+		if (err && err != -EEXIST)
+			return error_set(error, -err, "cannot bind BPF map %s: %s",
+					 bpf_map__name(map), strerror(-err));
+	}
+	return 0;
+}
+
+static int fill(struct generation *generation, const struct generation_spec *spec,
+		struct error *error)
+{
+	const struct map_set *maps = &generation->maps;
+	uint32_t zero = 0;
+	int err;
+
+	err = classifier_fill(generation->classifier, generation->skeleton->obj, error);
+	if (!err)
+		err = generation_fill_rules(spec, generation, error);
+	if (!err)
+		err = fill_nat(maps, spec->policy, error);
+	if (!err)
+		err = fill_text(maps, "policy_text_v1", spec->policy->text, spec->policy->text_len,
+				error);
+	if (!err)
+		err = fill_undo(maps, spec, error);
+	if (!err)
+		err = update(maps, "instance_v2", &zero, &generation->instance, error);
+	return err;
+}
+
+/* Everything before the programs are loaded: sizes, shared maps, read-only data. */
+static int prepare(struct generation *generation, const struct generation_spec *spec,
+		   struct error *error)
+{
+	struct bpf_object *object;
+	struct next_numbers numbers;
+	struct config *config;
+	int err;
+
+	err = generation_next_numbers(spec, &numbers, error);
+	if (err)
+		return err;
+	err = classifier_compile(spec->policy, spec->overlay, spec->n_overlay,
+				 CLASSIFIER_BUDGET_BYTES, &generation->classifier, error);
+	if (err)
+		return err;
+	generation->skeleton = shrike_bpf__open();
+	if (!generation->skeleton)
+		return error_set(error, errno, "cannot open the BPF object: %s", strerror(errno));
+	object = generation->skeleton->obj;
+	config = (struct config *)&generation->skeleton->rodata->config;
+	set_config(spec, numbers.generation, config);
+	config->peer_groups = classifier_config(generation->classifier)->groups;
+	set_instance(spec, config, &generation->instance);
+	generation->instance.next_rule_number = numbers.rule;
+	memcpy((void *)&generation->skeleton->rodata->classify_config,
+	       classifier_config(generation->classifier), sizeof(struct classify_config));
+	err = share_state(object, spec, error);
+	if (!err)
+		err = set_sizes(object, spec, classifier_n_rules(generation->classifier), error);
+	if (!err)
+		err = classifier_configure(generation->classifier, object, error);
+	return err;
+}
+
+/* The read-only data of the generation in force, and its settings that a twin may change. */
+static int copy_rodata(struct generation *generation, const struct generation_spec *spec,
+		       struct error *error)
+{
+	struct shrike_bpf *skeleton = generation->skeleton;
+	const char *name = bpf_map__name(skeleton->maps.rodata);
+	const struct map_entry *from = map_set_find(spec->previous, name);
+	struct config *config = (struct config *)&skeleton->rodata->config;
+	uint32_t zero = 0;
+
+	if (!from || from->value_size != bpf_map__value_size(skeleton->maps.rodata))
+		return error_set(error, EPROTO,
+				 "the programs in force belong to another version of shrike");
+	if (bpf_map_lookup_elem(from->fd, &zero, (void *)skeleton->rodata))
+		return error_set(error, errno, "cannot read BPF map %s: %s", name, strerror(errno));
+	config->dry_run = spec->dry_run;
+	config->trace = spec->trace;
+	config->snap_len = spec->snap_len;
+	config->virtual_clock = spec->virtual_clock;
+	if (spec->rules_only) {
+		config->stateful = false;
+		/* who asks has headers alone, and cannot write this variable */
+		skeleton->bss->virtual_frame_len = UINT16_MAX;
+	}
+	generation->instance = *spec->instance_previous;
+	generation->instance.config = *config;
+	return 0;
+}
+
+/* A twin's part of prepare(). */
+static int prepare_twin(struct generation *generation, const struct generation_spec *spec,
+			struct error *error)
+{
+	const struct map_entry *shared;
+	struct bpf_map *map;
+	int err;
+
+	generation->skeleton = shrike_bpf__open();
+	if (!generation->skeleton)
+		return error_set(error, errno, "cannot open the BPF object: %s", strerror(errno));
+	bpf_object__for_each_map(map, generation->skeleton->obj)
+	{
+		if (bpf_map__is_internal(map) ||
+		    (spec->own_records && !strncmp(bpf_map__name(map), "trace_", 6)))
+			continue;
+		shared = map_set_find(spec->previous, bpf_map__name(map));
+		if (!shared)
+			return error_set(error, ENOENT, "the generation in force has no map %s",
+					 bpf_map__name(map));
+		err = bpf_map__reuse_fd(map, shared->fd);
+		if (err)
+			return error_set(error, -err, "BPF map %s: %s", bpf_map__name(map),
+					 strerror(-err));
+	}
+	return copy_rodata(generation, spec, error);
+}
+
+/**
+ * generation_build() - Load the programs and tables of a policy, without attaching them
+ * @spec: what for
+ * @generation: becomes the generation; the caller frees it with generation_free()
+ * @error: why not
+ *
+ * Nothing that is in force is changed.
+ *
+ * Return: 0 or -errno.
+ */
+int generation_build(const struct generation_spec *spec, struct generation **generation,
+		     struct error *error)
+{
+	struct generation *new = calloc(1, sizeof(*new));
+	int err;
+
+	if (!new)
+		return error_set(error, ENOMEM, "out of memory");
+	map_set_init(&new->maps);
+	err = spec->twin ? prepare_twin(new, spec, error) : prepare(new, spec, error);
+	if (!err)
+		err = load_programs(new, spec, error);
+	if (!err)
+		err = collect_maps(new, error);
+	if (!err && !spec->twin)
+		err = fill(new, spec, error);
+	if (err) {
+		generation_free(new);
+		return err;
+	}
+	*generation = new;
+	return 0;
+}
