@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "dataplane/apply.h"
+#include "dataplane/detach.h"
 #include "dataplane/generation.h"
 #include "kernel/hooks.h"
 #include "kernel/lock.h"

@@ -17,8 +17,9 @@
 
 #include "base/output.h"
 #include "cli/command.h"
-#include "dataplane/apply.h"
 #include "dataplane/attached.h"
+#include "dataplane/dataplane.h"
+#include "dataplane/preview.h"
 #include "forwarder.h"
 #include "kernel/netlink.h"
 #include "kernel/pin_path.h"

@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "daemon/run.h"
+#include "dataplane/generation.h"
 #include "kernel/pin_path.h"
 
 static int run_run(const struct command *command, int argc, char **argv);

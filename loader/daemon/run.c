@@ -17,7 +17,10 @@
 #include "base/output.h"
 #include "conntrack/events.h"
 #include "conntrack/upkeep.h"
+#include "dataplane/apply.h"
 #include "dataplane/confirm.h"
+#include "dataplane/detach.h"
+#include "dataplane/preview.h"
 #include "dataplane/repin.h"
 #include "forward/forward.h"
 #include "kernel/lock.h"
@@ -314,7 +317,7 @@ static void follow_addresses(struct run *run)
 
 	if (!run->is_attached)
 		return;
-	if (!dataplane_sync_addresses(&run->live.maps, run->dataplane->link.ifindex, &error)) {
+	if (!generation_sync_addresses(&run->live.maps, run->dataplane->link.ifindex, &error)) {
 		run->addresses_behind = false;
 	} else {
 		if (!run->addresses_behind)

@@ -8,7 +8,10 @@
 #ifndef SHRIKE_DAEMON_RUN_H
 #define SHRIKE_DAEMON_RUN_H
 
-#include "dataplane/apply.h"
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "policy/environment.h"
 
 /* Hears what happens, one sentence each; @is_error: something could not be done, and goes on. */
 typedef void (*run_log)(const char *text, bool is_error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Putting policies into force on an interface, and taking everything off it again.
+ * Putting policies into force on an interface.
  *
  * The order is what keeps packets safe: a generation is complete before it is attached, egress
  * is tracked before ingress is judged, and one replaced ingress program switches the policy.
@@ -8,74 +8,9 @@
 #ifndef SHRIKE_DATAPLANE_APPLY_H
 #define SHRIKE_DATAPLANE_APPLY_H
 
-#include <limits.h>
-#include <stdbool.h>
-
-#include "dataplane/attached.h"
-#include "dataplane/generation.h"
-#include "kernel/netlink.h"
-#include "policy/environment.h"
-
-enum dataplane_caller {
-	DATAPLANE_ATTACH, /* nobody stays: needs pins, cannot forward in userspace */
-	DATAPLANE_RUN,	  /* the caller stays: pins where there is a bpffs */
-	DATAPLANE_APPLY,  /* replace the policy of what is attached */
-};
-
-/*
- * struct dataplane - a generation that this process has put into force
- * @link_fds: by enum hook_point, -1: none; without pins they keep the programs attached
- * @dir: of the pins, empty where there are none
- */
-struct dataplane {
-	struct link_info link;
-	struct policy *policy; /* after environment_apply() */
-	struct generation *generation;
-	int link_fds[HOOK_POINTS];
-	char dir[PATH_MAX];
-};
-
-/*
- * struct dataplane_request - what to put into force, and on whose behalf
- * @ifname: the interface, as the user named it
- * @policy_path: policy file, "-" for standard input, NULL for the default policy
- * @policy_text: the policy itself, read earlier from @policy_path; NULL: read the file
- * @edit, @edit_arg: makes the policy's text from the generation in force, which nobody changes
- *	meanwhile; NULL: not used
- * @confirm_s: return to the policy in force if this one is not confirmed in so many seconds; 0: no
- * @revert: what to apply is the policy that returns, if the one in force still waits
- * @revert_id: only if it waits by this confirm_id(); 0: by whichever
- * @before: where nothing is attached, the generation whose state to take over; may be NULL
- * @warn, @warn_arg: hears of variables that are not understood
- */
-struct dataplane_request {
-	const char *ifname;
-	const char *policy_path;
-	const char *policy_text;
-	size_t policy_len;
-	int (*edit)(const struct live *live, char **text, size_t *len, void *arg,
-		    struct error *error);
-	void *edit_arg;
-	uint32_t confirm_s;
-	bool revert;
-	uint32_t revert_id;
-	enum dataplane_caller caller;
-	const struct live *before;
-	warn_fn warn;
-	void *warn_arg;
-};
+#include "dataplane/dataplane.h"
 
 int dataplane_apply(const struct dataplane_request *request, struct dataplane **dataplane,
 		    struct error *error);
-int dataplane_plan(const struct dataplane_request *request, const struct link_info *link,
-		   struct mode *mode, struct policy **policy, struct error *error);
-int dataplane_clone(const struct dataplane_request *request, const struct link_info *link,
-		    struct policy **policy, struct generation **clone, struct error *error);
-int dataplane_choose(const struct dataplane_request *request, const struct link_info *link,
-		     struct mode *mode, struct error *error);
-bool dataplane_is_outdated(const struct live *live, const struct link_info *link);
-int dataplane_sync_addresses(const struct map_set *maps, int ifindex, struct error *error);
-int dataplane_detach(const char *ifname, bool force, struct error *error);
-void dataplane_free(struct dataplane *dataplane);
 
 #endif /* SHRIKE_DATAPLANE_APPLY_H */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "classify/classifier.h"
+#include "dataplane/local_addresses.h"
 #include "shrike.skel.h"
 
 static bool verbose;
@@ -23,6 +24,27 @@ void generation_verbose(bool on)
 {
 	verbose = on;
 	libbpf_set_print(print_verbose);
+}
+
+/**
+ * generation_sync_addresses() - Tell a generation which addresses are this host's now
+ * @maps: of the generation
+ * @ifindex: of the protected interface
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int generation_sync_addresses(const struct map_set *maps, int ifindex, struct error *error)
+{
+	struct local_maps local = {
+		.bitmap_fd = map_set_fd(maps, "local4_v1"),
+		.addr_fd = map_set_fd(maps, "local_addr_v1"),
+		.prefix_fd = map_set_fd(maps, "local_prefix_v1"),
+		.epoch_fd = map_set_fd(maps, "ct_epoch_v1"),
+	};
+	size_t changes;
+
+	return addresses_sync(&local, ifindex, &changes, error);
 }
 
 /**

@@ -72,6 +72,7 @@ struct generation {
 	int event_fd;	     /* shrike_event, for flow_tell_swept(); -1: a twin has none */
 };
 
+int generation_sync_addresses(const struct map_set *maps, int ifindex, struct error *error);
 void generation_free(struct generation *generation);
 void generation_verbose(bool on);
 

@@ -409,3 +409,16 @@ int hook_detach(int ifindex, enum hook_point point, const struct hook_state *sta
 				 strerror(-err));
 	return 0;
 }
+
+/**
+ * hooks_close() - Close what descriptors of each hook point there are
+ * @fds: by enum hook_point; become -1
+ */
+void hooks_close(int fds[HOOK_POINTS])
+{
+	for (int i = 0; i < HOOK_POINTS; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+		fds[i] = -1;
+	}
+}

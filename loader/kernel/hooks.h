@@ -51,5 +51,6 @@ int hook_replace(int ifindex, enum hook_point point, const struct hook_state *st
 int hook_detach(int ifindex, enum hook_point point, const struct hook_state *state,
 		struct error *error);
 int hook_open_link(const struct hook_state *state);
+void hooks_close(int fds[HOOK_POINTS]);
 
 #endif /* SHRIKE_KERNEL_HOOKS_H */

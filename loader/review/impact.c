@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/preview.h"
 #include "packet/build.h"
 
 #define PACKET_ROOM 128 /* bytes; headers without options are at most 60 */

@@ -17,6 +17,7 @@
 #include "conntrack/sweep.h"
 #include "conntrack/tables.h"
 #include "dataplane/generation_build.h"
+#include "dataplane/preview.h"
 #include "policy/parse.h"
 #include "review/impact.h"
 #include "samples.h"

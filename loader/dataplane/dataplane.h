@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What this process has put into force on an interface, and requests to do so.
+ */
+#ifndef SHRIKE_DATAPLANE_DATAPLANE_H
+#define SHRIKE_DATAPLANE_DATAPLANE_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "dataplane/attached.h"
+#include "dataplane/generation.h"
+#include "kernel/netlink.h"
+#include "policy/environment.h"
+
+enum dataplane_caller {
+	DATAPLANE_ATTACH, /* nobody stays: needs pins, cannot forward in userspace */
+	DATAPLANE_RUN,	  /* the caller stays: pins where there is a bpffs */
+	DATAPLANE_APPLY,  /* replace the policy of what is attached */
+};
+
+/*
+ * struct dataplane - a generation that this process has put into force
+ * @link_fds: by enum hook_point, -1: none; without pins they keep the programs attached
+ * @dir: of the pins, empty where there are none
+ */
+struct dataplane {
+	struct link_info link;
+	struct policy *policy; /* after environment_apply() */
+	struct generation *generation;
+	int link_fds[HOOK_POINTS];
+	char dir[PATH_MAX];
+};
+
+/*
+ * struct dataplane_request - what to put into force, and on whose behalf
+ * @ifname: the interface, as the user named it
+ * @policy_path: policy file, "-" for standard input, NULL for the default policy
+ * @policy_text: the policy itself, read earlier from @policy_path; NULL: read the file
+ * @edit, @edit_arg: makes the policy's text from the generation in force, which nobody changes
+ *	meanwhile; NULL: not used
+ * @confirm_s: return to the policy in force if this one is not confirmed in so many seconds; 0: no
+ * @revert: what to apply is the policy that returns, if the one in force still waits
+ * @revert_id: only if it waits by this confirm_id(); 0: by whichever
+ * @before: where nothing is attached, the generation whose state to take over; may be NULL
+ * @warn, @warn_arg: hears of variables that are not understood
+ */
+struct dataplane_request {
+	const char *ifname;
+	const char *policy_path;
+	const char *policy_text;
+	size_t policy_len;
+	int (*edit)(const struct live *live, char **text, size_t *len, void *arg,
+		    struct error *error);
+	void *edit_arg;
+	uint32_t confirm_s;
+	bool revert;
+	uint32_t revert_id;
+	enum dataplane_caller caller;
+	const struct live *before;
+	warn_fn warn;
+	void *warn_arg;
+};
+
+struct dataplane *dataplane_new(void);
+void dataplane_free(struct dataplane *dataplane);
+
+#endif /* SHRIKE_DATAPLANE_DATAPLANE_H */

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "dataplane/detach.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "kernel/hooks.h"
+#include "kernel/lock.h"
+#include "kernel/netlink.h"
+#include "kernel/pin_path.h"
+#include "kernel/pins.h"
+
+/**
+ * detach_locked() - As dataplane_detach(), for who holds the lock "apply" of the interface
+ * @ifname: the interface; may be gone already
+ * @force: also remove what another version left, and find nothing wrong with nothing
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int detach_locked(const char *ifname, bool force, struct error *error)
+{
+	struct hook_state hooks[HOOK_POINTS] = {};
+	struct link_info link = {};
+	char dir[PATH_MAX] = "";
+	bool found = false;
+	int err = 0;
+
+	if (!netlink_link_by_name(ifname, &link, error)) {
+		err = hooks_query(link.ifindex, hooks, error);
+		for (enum hook_point point = 0; point < HOOK_POINTS && !err; point++) {
+			found |= hooks[point].kind != HOOK_KIND_NONE;
+			err = hook_detach(link.ifindex, point, &hooks[point], error);
+		}
+		if (err)
+			return err;
+	}
+	if (!path_pin_dir(ifname, dir, error) && !access(dir, F_OK)) {
+		found = true;
+		err = pins_clear(dir, force, error);
+		if (!err)
+			err = path_remove(ifname, error);
+	}
+	if (err || found || force)
+		return err;
+	return error_set(error, ENOENT, "%s: shrike is not attached", ifname);
+}
+
+/**
+ * dataplane_detach() - Take everything off an interface, connections and pins included
+ * @ifname: the interface; may be gone already
+ * @force: also remove what another version left
+ * @error: why not
+ *
+ * Return: 0; -ENOENT where there was nothing; or another -errno.
+ */
+int dataplane_detach(const char *ifname, bool force, struct error *error)
+{
+	int lock, err = path_check_name(ifname, error);
+
+	if (!err)
+		err = lock_wait("apply", ifname, &lock, error);
+	if (err)
+		return err;
+	err = detach_locked(ifname, force, error);
+	close(lock);
+	return err;
+}

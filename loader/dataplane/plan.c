@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "dataplane/plan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dataplane/confirm.h"
+#include "dataplane/generation_build.h"
+#include "dataplane/generation_state.h"
+#include "dataplane/local_addresses.h"
+#include "policy/parse.h"
+
+#define SNAP_LEN 256
+
+/* A variable of this process, or the one that the generation in force was built with. */
+static const char *find_variable(struct plan *plan, const char *name)
+{
+	const char *own = getenv(name), *line = plan->live.instance.environment;
+	size_t len = strlen(name);
+
+	if (plan->request->revert) {
+		own = NULL;
+		line = plan->undo.environment;
+	} else if (own || !plan->has_previous || plan->request->caller != DATAPLANE_APPLY) {
+		return own;
+	}
+	for (; *line; line += strcspn(line, "\n") + 1)
+		if (!strncmp(line, name, len) && line[len] == '=') {
+			line += len + 1;
+			snprintf(plan->variable, sizeof(plan->variable), "%.*s",
+				 (int)strcspn(line, "\n"), line);
+			return plan->variable;
+		}
+	return NULL;
+}
+
+/* Get a variable and note it for later commands. */
+static const char *get_variable(const char *name, void *arg)
+{
+	struct plan *plan = arg;
+	const char *found = find_variable(plan, name);
+	size_t len = strlen(plan->environment_text);
+
+	if (found && !strchr(found, '\n'))
+		snprintf(plan->environment_text + len, sizeof(plan->environment_text) - len,
+			 "%s=%s\n", name, found);
+	return found;
+}
+
+/* The policy that was in force before the one that waits to be confirmed. */
+static int load_undo(struct plan *plan, struct error *error)
+{
+	const struct map_set *maps = &plan->live.maps;
+	const char *path = plan->undo.policy_path;
+	int err;
+
+	err = confirm_read(maps, &plan->undo, error);
+	if (err)
+		return err;
+	if (plan->undo.state != UNDO_PENDING ||
+	    (plan->request->revert_id && plan->request->revert_id != confirm_id(maps)))
+		return error_set(error, EALREADY, "%s: no policy waits to be confirmed",
+				 plan->request->ifname);
+	err = live_read_text(maps, "undo_text_v1", plan->undo.policy_len, &plan->undo_text, error);
+	return err ? err
+		   : policy_parse(path[0] ? path : NULL, plan->undo_text, plan->undo.policy_len,
+				  &plan->to->policy, error);
+}
+
+static int load_edited(struct plan *plan, struct error *error)
+{
+	const char *path = plan->live.instance.policy_path;
+	char *text = NULL;
+	size_t len;
+	int err;
+
+	err = plan->request->edit(&plan->live, &text, &len, plan->request->edit_arg, error);
+	if (!err)
+		err = policy_parse(path[0] ? path : NULL, text, len, &plan->to->policy, error);
+	free(text);
+	return err;
+}
+
+/**
+ * plan_load_live() - Load the policy that is made from the one in force, if one is asked for
+ * @plan: the plan; its generation in force has been looked up
+ * @error: set on failure
+ *
+ * Also where the policy is another one: whether the generation in force may be changed, and what
+ * returns if nobody confirms.
+ *
+ * Return: 0; -EBUSY: the policy in force waits to be confirmed; or another -errno.
+ */
+int plan_load_live(struct plan *plan, struct error *error)
+{
+	const struct dataplane_request *request = plan->request;
+	int err = 0;
+
+	if (request->revert)
+		return load_undo(plan, error);
+	if (plan->has_previous && request->caller != DATAPLANE_RUN &&
+	    confirm_is_pending(&plan->live.maps))
+		return error_set(
+			error, EBUSY,
+			"%s: the policy in force waits to be confirmed: let 'shrike policy "
+			"confirm %s' come first, or the end of its time",
+			request->ifname, request->ifname);
+	if (request->edit)
+		err = load_edited(plan, error);
+	if (!err && request->confirm_s)
+		err = confirm_plan(&plan->live, request->confirm_s, &plan->undo, &plan->undo_text,
+				   error);
+	return err;
+}
+
+/**
+ * plan_load() - Load the policy that is asked for
+ * @plan: the plan
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int plan_load(struct plan *plan, struct error *error)
+{
+	const struct dataplane_request *request = plan->request;
+	struct policy **policy = &plan->to->policy;
+
+	if (request->policy_text)
+		return policy_parse(request->policy_path, request->policy_text, request->policy_len,
+				    policy, error);
+	if (request->policy_path) {
+		int err = policy_load(request->policy_path, policy, error);
+
+		if (err && err != -ENOMEM)
+			error->invalid_input = true;
+		return err;
+	}
+	*policy = policy_default();
+	return *policy ? 0 : error_set(error, ENOMEM, "out of memory");
+}
+
+/**
+ * plan_add_environment() - Let NetBird's variables win over the policy file
+ * @plan: its policy is loaded
+ */
+void plan_add_environment(struct plan *plan)
+{
+	environment_read(&plan->environment, get_variable, plan, plan->request->warn,
+			 plan->request->warn_arg);
+	environment_apply(&plan->environment, plan->to->policy);
+}
+
+/**
+ * plan_decide() - Decide who routes, and at which hook
+ * @plan: after plan_add_environment()
+ * @native_xdp: the driver may run XDP itself
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int plan_decide(struct plan *plan, bool native_xdp, struct error *error)
+{
+	int err = mode_read_facts(&plan->facts, error);
+
+	if (err)
+		return err;
+	plan->facts.native_xdp = native_xdp;
+	plan->facts.tcx = hooks_have_tcx();
+	plan->facts.l2_len = plan->to->link.l2_len;
+	err = mode_decide(plan->to->policy, &plan->environment, &plan->facts, &plan->mode,
+			  plan->request->warn, plan->request->warn_arg, error);
+	if (err)
+		return err;
+	if (plan->request->caller == DATAPLANE_ATTACH && plan->mode.routing == ROUTING_USERSPACE)
+		return error_set(error, EOPNOTSUPP,
+				 "%s: userspace routing (%s) needs a process that stays: use "
+				 "'shrike run %s', or set routing: native or disabled",
+				 plan->to->link.name, plan->mode.routing_why, plan->to->link.name);
+	return 0;
+}
+
+static bool has_forwarder(const struct plan *plan)
+{
+	const struct policy_mode *mode = &plan->to->policy->mode;
+	struct config config = {
+		.routing = plan->mode.routing,
+		.netstack = mode->netstack,
+		.local_forwarding = mode->local_forwarding,
+	};
+
+	return config_has_forwarder(&config);
+}
+
+/**
+ * plan_mtu() - Bytes of the largest IP packet on a link, whatever a WireGuard device says
+ * @link: the link
+ */
+uint16_t plan_mtu(const struct link_info *link)
+{
+	return link->mtu > UINT16_MAX ? UINT16_MAX : link->mtu;
+}
+
+/**
+ * plan_build() - Build the generation, with what is kept of the one in force
+ * @plan: after plan_decide()
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int plan_build(struct plan *plan, struct error *error)
+{
+	struct generation_spec spec = {
+		.policy = plan->to->policy,
+		.mode = &plan->mode,
+		.previous = plan->has_previous ? &plan->live.maps : NULL,
+		.instance_previous = plan->has_previous ? &plan->live.instance : NULL,
+		.environment_text = plan->environment_text,
+		.undo = plan->request->confirm_s ? &plan->undo : NULL,
+		.undo_text = plan->undo_text,
+		.ifindex = plan->to->link.ifindex,
+		.snap_len = plan->is_clone ? 0 : SNAP_LEN,
+		.mtu = plan_mtu(&plan->to->link),
+		.l2_len = plan->to->link.l2_len,
+		.dry_run = plan->is_clone,
+		.trace = plan->is_clone,
+		.own_addresses = plan->is_clone,
+	};
+	int err;
+
+	/* what waits, waits on while run follows the link or reads its file again */
+	spec.keep_undo = plan->has_previous && !plan->request->revert &&
+			 plan->request->caller == DATAPLANE_RUN &&
+			 confirm_is_pending(&plan->live.maps);
+	free(plan->overlay);
+	plan->overlay = NULL;
+	plan->n_overlay = 0;
+	if (has_forwarder(plan)) {
+		err = addresses_overlay_prefixes(spec.ifindex, &plan->overlay, &plan->n_overlay,
+						 error);
+		if (err)
+			return err;
+		spec.overlay = plan->overlay;
+		spec.n_overlay = plan->n_overlay;
+	}
+	generation_free(plan->to->generation);
+	plan->to->generation = NULL;
+	err = generation_build(&spec, &plan->to->generation, error);
+	if (!err)
+		err = generation_sync_addresses(&plan->to->generation->maps, spec.ifindex, error);
+	if (!err && plan->has_previous)
+		err = generation_carry_state(&plan->live.maps, plan->to->generation, error);
+	return err;
+}
+
+/**
+ * plan_may_run_xdp() - Whether a link's driver may run XDP itself
+ * @link: the link
+ *
+ * It does not on L3 devices, taps, bridges and the like.
+ */
+bool plan_may_run_xdp(const struct link_info *link)
+{
+	return link->l2_len && (!link->kind[0] || !strcmp(link->kind, "veth"));
+}
