@@ -6,6 +6,8 @@
  * the destination, with that identifier and a sequence number that waits for its answer: what
  * other programs of the host ping is not ours.  Errors about our requests go to their peer.
  */
+#include "forward/echo.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/icmp6.h>
@@ -16,7 +18,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "forward/worker.h"
+#include "forward/flows.h"
+#include "forward/route.h"
+#include "forward/transmit.h"
+#include "forward/watch.h"
 
 #define WAITING_BITS   1024 /* sequence numbers, modulo this */
 #define READS_PER_TURN 64
@@ -219,7 +224,7 @@ static int open_raw(struct worker *w, int index, struct error *error)
 		setsockopt(fd, SOL_RAW, 1, &filter4, sizeof(filter4));
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 	w->raw_watches[index].ready = raw_ready;
-	if (worker_watch(w, fd, &w->raw_watches[index], EPOLLIN))
+	if (watch_add(w, fd, &w->raw_watches[index], EPOLLIN))
 		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
 	return 0;
 }

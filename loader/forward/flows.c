@@ -5,11 +5,12 @@
  * Peers without flows are kept for their link addresses, as the kernel may still have to say
  * something on connections that are over; of these the least recently used one makes room.
  */
+#include "forward/flows.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "flow.h"
-#include "forward/worker.h"
 
 #define PEER_SHARE_OF_4 3 /* quarters of all flows that one peer may have */
 #define DIAL_TIMEOUT_NS (10 * SECOND_NS)

@@ -27,7 +27,10 @@
 #include "base/clock.h"
 #include "dataplane/generation.h"
 #include "dataplane/generation_build.h"
+#include "forward/order.h"
+#include "forward/privileges.h"
 #include "forward/worker.h"
+#include "forwarder.h"
 
 #define LOOK_NS	       (SECOND_NS / 10) /* how often another process's policy is looked for */
 #define DELAY_FIRST_NS (SECOND_NS / 10)

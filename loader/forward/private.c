@@ -7,6 +7,8 @@
  * into the TUN.  An sk_lookup program hands every connection to one listener for each family.
  * The namespace has no name; it ends with our last descriptor of it.
  */
+#include "forward/private.h"
+
 #include <net/if.h>
 
 #include <bpf/bpf.h>
@@ -30,7 +32,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "forward/worker.h"
+#include "forward/tcp.h"
+#include "forward/watch.h"
 #include "sk_lookup.skel.h"
 
 #define TUN_NAME       "tun0"
@@ -200,7 +203,7 @@ static int open_listener(struct worker *w, int index, struct error *error)
 	if (err || listen(fd, BACKLOG))
 		return error_set(error, errno, "cannot listen: %s", strerror(errno));
 	w->listen_watches[index].ready = tcp_listen_ready;
-	if (worker_watch(w, fd, &w->listen_watches[index], EPOLLIN))
+	if (watch_add(w, fd, &w->listen_watches[index], EPOLLIN))
 		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
 	return 0;
 }
@@ -272,7 +275,7 @@ int private_open(struct worker *w, struct error *error)
 	if (err)
 		return err;
 	w->tun_watch.ready = tcp_tun_ready;
-	if (worker_watch(w, w->tun_fd, &w->tun_watch, EPOLLIN))
+	if (watch_add(w, w->tun_fd, &w->tun_watch, EPOLLIN))
 		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
 	return 0;
 }

@@ -3,6 +3,8 @@
  * What the forwarder gives up before it reads its first packet: its user, all capabilities, and
  * every system call but those that relaying takes.
  */
+#include "forward/privileges.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <linux/bpf.h>
@@ -12,10 +14,10 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/capabilities.h"
-#include "forward/worker.h"
 
 #define NOBODY 65534
 

@@ -7,6 +7,8 @@
  * the flow's entry in the connection tables stays as it is.  The entry is renewed or ended by the
  * peer's next packet, which goes to the rules, whatever was found here.
  */
+#include "forward/recheck.h"
+
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
@@ -17,8 +19,6 @@
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <string.h>
-
-#include "forward/worker.h"
 
 #define FRAME_MAX (ETHERNET_LEN + IP_HEADER_MAX + sizeof(struct tcphdr))
 

@@ -6,10 +6,13 @@
  * slow reader fills the kernel's buffers, whose window then stops the sender.  A direction that
  * could not send everything is blocked until its writer has room.
  */
+#include "forward/relay.h"
+
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "forward/tcp.h"
+#include "forward/flows.h"
+#include "forward/tcp_flow.h"
 
 #define CHUNKS_PER_TURN 8
 
@@ -73,13 +76,13 @@ void relay_turn(struct worker *w, struct tcp_flow *flow)
 	ssize_t down = up < 0 ? up : pump(w, flow->host_fd, flow->peer_fd, &flow->down, &more);
 
 	if (up < 0 || down < 0) {
-		tcp_end(w, &flow->entry, true);
+		flow->entry.end(w, &flow->entry, true);
 		return;
 	}
 	w->status->bytes_up += up;
 	w->status->bytes_down += down;
 	if (flow->up.shut && flow->down.shut) {
-		tcp_end(w, &flow->entry, false);
+		flow->entry.end(w, &flow->entry, false);
 		return;
 	}
 	if (more)

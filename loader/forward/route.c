@@ -4,6 +4,8 @@
  * must neither go back into the protected interface, which would judge our own packets as this
  * host's, nor reach services of this host that no rule of peer_acl has opened.
  */
+#include "forward/route.h"
+
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -15,7 +17,6 @@
 #include <string.h>
 #include <sys/time.h>
 
-#include "forward/worker.h"
 #include "local.h"
 
 /* What the kernel answered. */

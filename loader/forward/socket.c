@@ -3,6 +3,8 @@
  * AF_XDP sockets: what the dataplane has allowed, one socket for each receive queue, in copy mode,
  * which is all that WireGuard and TUN devices have.  They only receive.
  */
+#include "forward/socket.h"
+
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <net/if.h>
@@ -15,7 +17,9 @@
 #include <xdp/xsk.h>
 
 #include "base/clock.h"
-#include "forward/worker.h"
+#include "forward/input.h"
+#include "forward/udp.h"
+#include "forward/watch.h"
 
 #define QUEUES_MAX	 64 /* as xsks_v1 has slots */
 #define FRAMES		 4096
@@ -50,7 +54,7 @@ static uint32_t take_batch(struct worker *w, struct xsk *xsk)
 		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&xsk->rx, index + i);
 
 		frames[i] = desc->addr & ~(uint64_t)(xsk->frame_size - 1);
-		worker_input(w, xsk->area + desc->addr, desc->len);
+		frame_input(w, xsk->area + desc->addr, desc->len);
 	}
 	if (!n)
 		return 0;
@@ -122,7 +126,7 @@ static int open_queue(struct worker *w, struct xsk *xsk, uint32_t queue, uint32_
 		return error_set(error, -err, "cannot open an AF_XDP socket on queue %u of %s: %s",
 				 queue, w->start.ifname, strerror(-err));
 	xsk->watch.ready = xsk_ready;
-	if (worker_watch(w, xsk_socket__fd(xsk->socket), &xsk->watch, EPOLLIN))
+	if (watch_add(w, xsk_socket__fd(xsk->socket), &xsk->watch, EPOLLIN))
 		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
 	return 0;
 }

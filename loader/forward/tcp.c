@@ -11,6 +11,8 @@
  *	connected	the relay moves data.  Ends when both directions have been shut, or either
  *			socket has failed, which resets the other.
  */
+#include "forward/tcp.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -21,7 +23,12 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "forward/tcp.h"
+#include "forward/flows.h"
+#include "forward/relay.h"
+#include "forward/route.h"
+#include "forward/tcp_flow.h"
+#include "forward/transmit.h"
+#include "forward/watch.h"
 
 #define DIALS_MAX	   1024
 #define DIALS_OF_ONE_PEER  256
@@ -151,11 +158,8 @@ static enum refusal_kind refusal_for(struct worker *w, int err)
 	}
 }
 
-/**
- * tcp_end() - Close both sockets, and take the flow out of all tables
- * @reset: abruptly, and answer the SYN if it is held
- */
-void tcp_end(struct worker *w, struct flow_entry *entry, bool reset)
+/* Close both sockets; @reset: abruptly, and answer the SYN if it is held. */
+static void end(struct worker *w, struct flow_entry *entry, bool reset)
 {
 	struct tcp_flow *flow = tcp_flow_of(entry);
 
@@ -179,7 +183,7 @@ static void tcp_time_out(struct worker *w, struct flow_entry *entry, bool reset)
 		remember_refusal(w, &entry->name, kind);
 		reset = false;
 	}
-	tcp_end(w, entry, reset);
+	end(w, entry, reset);
 }
 
 static void dial_failed(struct worker *w, struct tcp_flow *flow, int err)
@@ -189,7 +193,7 @@ static void dial_failed(struct worker *w, struct tcp_flow *flow, int err)
 	answer_held(w, flow, kind);
 	if (kind != REFUSAL_SILENT)
 		remember_refusal(w, &flow->entry.name, kind);
-	tcp_end(w, &flow->entry, false);
+	end(w, &flow->entry, false);
 }
 
 /* Let the handshake through. */
@@ -274,7 +278,7 @@ static int dial(struct worker *w, struct tcp_flow *flow, const union addr *to)
 	if (connect(flow->host_fd, (struct sockaddr *)&addr, len) && errno != EINPROGRESS)
 		return -errno;
 	flow->host_watch.ready = host_ready;
-	return worker_watch(w, flow->host_fd, &flow->host_watch, EVENTS);
+	return watch_add(w, flow->host_fd, &flow->host_watch, EVENTS);
 }
 
 /* Keep the newest SYN: a peer may have given up and come again from the same port. */
@@ -409,8 +413,8 @@ static bool join(struct worker *w, int fd, const struct sockaddr_storage *peer)
 	flow_move(w, entry, &w->connected);
 	w->status->tcp_connections++;
 	w->status->tcp_opened++;
-	if (worker_watch(w, fd, &flow->peer_watch, EVENTS))
-		tcp_end(w, entry, true);
+	if (watch_add(w, fd, &flow->peer_watch, EVENTS))
+		end(w, entry, true);
 	return true;
 }
 

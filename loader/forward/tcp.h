@@ -1,43 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A TCP connection of the forwarder, as tcp.c opens it and relay.c moves its data.
+ * TCP: dial the destination, let the handshake of the peer through, relay.
  */
 #ifndef SHRIKE_FORWARD_TCP_H
 #define SHRIKE_FORWARD_TCP_H
 
-#include "forward/worker.h"
+#include "forward/state.h"
 
-#define RELAY_CHUNK_MIN (16 << 10)
-
-enum tcp_state { TCP_DIALLING, TCP_ACCEPTING, TCP_CONNECTED };
-
-/* One direction of the relay. */
-struct half {
-	uint32_t chunk; /* bytes to try at a time: what the writer takes */
-	bool ended;	/* the reader's peer has sent its FIN, though perhaps not all is read */
-	bool shut;	/* and so has the writer */
-	bool blocked;
-};
-
-struct tcp_flow {
-	struct flow_entry entry;
-	struct watch host_watch;
-	struct watch peer_watch;
-	int host_fd;
-	int peer_fd;
-	enum tcp_state state;
-	uint32_t syn_len;
-	uint8_t *syn;	/* while dialling */
-	struct half up; /* from the peer to the destination */
-	struct half down;
-};
-
-static inline struct tcp_flow *tcp_flow_of(struct flow_entry *entry)
-{
-	return container_of(entry, struct tcp_flow, entry);
-}
-
-void tcp_end(struct worker *w, struct flow_entry *entry, bool reset);
-void relay_turn(struct worker *w, struct tcp_flow *flow);
+void tcp_set_options(int fd);
+void tcp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac);
+void tcp_listen_ready(struct worker *w, struct watch *watch, uint32_t events);
+void tcp_tun_ready(struct worker *w, struct watch *watch, uint32_t events);
+void tcp_write_tun(void *arg, const struct iovec *parts, int n);
 
 #endif /* SHRIKE_FORWARD_TCP_H */

@@ -4,6 +4,8 @@
  * and checksums are finished by the kernel.  Everything passes TC egress, where the flow's entry
  * is found.  (The AF_XDP transmit ring is no way out of WireGuard, which refuses it.)
  */
+#include "forward/transmit.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -15,7 +17,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "forward/worker.h"
+#include "forward/flows.h"
+#include "forward/watch.h"
 
 #define SEND_BUFFER_BYTES (4 << 20)
 #define PARTS_MAX	  4
@@ -64,7 +67,7 @@ int transmit_open(struct worker *w, struct error *error)
 	if (setsockopt(w->packet_fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)))
 		setsockopt(w->packet_fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	w->packet_watch.ready = packet_ready;
-	if (worker_watch(w, w->packet_fd, &w->packet_watch, EPOLLOUT | EPOLLET))
+	if (watch_add(w, w->packet_fd, &w->packet_watch, EPOLLOUT | EPOLLET))
 		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
 	return 0;
 }

@@ -8,6 +8,8 @@
  * of one size as one packet that the kernel divides (UDP_SEGMENT); answers are read many at a time,
  * those that the kernel has put together (UDP_GRO) leave as one packet too.
  */
+#include "forward/udp.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/errqueue.h>
@@ -18,7 +20,10 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "forward/worker.h"
+#include "forward/flows.h"
+#include "forward/route.h"
+#include "forward/transmit.h"
+#include "forward/watch.h"
 
 #define READS_PER_TURN	8
 #define ERRORS_PER_TURN 16
@@ -288,7 +293,7 @@ static int open_socket(struct worker *w, struct udp_flow *flow, const union addr
 	if (connect(flow->fd, (struct sockaddr *)&addr, len))
 		return -errno;
 	flow->watch.ready = udp_ready;
-	return worker_watch(w, flow->fd, &flow->watch, EPOLLIN);
+	return watch_add(w, flow->fd, &flow->watch, EPOLLIN);
 }
 
 static void refuse(struct worker *w, const struct ip_packet *p, int err)

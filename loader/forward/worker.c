@@ -2,9 +2,6 @@
 #include "forward/worker.h"
 
 #include <errno.h>
-#include <netinet/icmp6.h>
-#include <netinet/in.h>
-#include <netinet/ip_icmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,114 +13,24 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "fragment.h"
+#include "forward/echo.h"
+#include "forward/flows.h"
+#include "forward/private.h"
+#include "forward/privileges.h"
+#include "forward/recheck.h"
+#include "forward/relay.h"
+#include "forward/route.h"
+#include "forward/socket.h"
+#include "forward/state.h"
+#include "forward/tcp.h"
+#include "forward/transmit.h"
+#include "forward/watch.h"
 
 #define EVENTS_PER_ROUND 256
 #define TICK_MS		 250 /* how often timeouts are looked at while there are flows */
 #define FILES_SPARE	 128 /* descriptors that are no flow's */
 #define FILES_PER_FLOW	 2
 #define RESETS_PER_DRAIN 500 /* the TUN queues more than that */
-
-/**
- * worker_watch() - Have events of a descriptor delivered
- * @watch: lives until the descriptor is closed
- *
- * Return: 0 or -errno.
- */
-int worker_watch(struct worker *w, int fd, struct watch *watch, uint32_t events)
-{
-	struct epoll_event event = {.events = events, .data.ptr = watch};
-
-	return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
-}
-
-/* An error about TCP is for the private namespace, which knows its connections. */
-static bool is_tcp_error(const struct ip_packet *p)
-{
-	uint8_t *icmp = p->data + p->l4_off;
-	size_t len = p->len - p->l4_off;
-	bool is4 = p->ends.version == IP_VERSION_4;
-	size_t at = ICMP_HEADER_LEN + (is4 ? 9 : 6); /* protocol, next header */
-
-	if (len < ICMP_HEADER_LEN + ip_header_len(p->ends.version))
-		return false;
-	if (is4 ? icmp[0] != ICMP_UNREACH && icmp[0] != ICMP_TIMXCEED
-		: icmp[0] == 0 || icmp[0] > ICMP6_PARAM_PROB)
-		return false;
-	return icmp[at] == IPPROTO_TCP;
-}
-
-static void icmp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
-{
-	struct virtio_net_hdr none = {};
-	struct iovec parts[2] = {{&none, sizeof(none)}, {p->data, p->len}};
-
-	if (is_tcp_error(p))
-		tcp_write_tun(w, parts, 2);
-	else
-		echo_input(w, p, mac);
-}
-
-/* Routers drop what has no time left; what is delivered here has arrived. */
-static bool is_out_of_time(struct worker *w, const struct ip_packet *p)
-{
-	struct flow_name name;
-	union addr to;
-
-	if (p->ttl > 1)
-		return false;
-	flow_name_set(&name, p, 0, 0);
-	if (route_find(w, &name, &to) == ROUTE_LOCAL)
-		return false;
-	transmit_error(w, p, ICMP_ERROR_TIME, 0);
-	return true;
-}
-
-static void packet_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
-{
-	bool is4 = p->ends.version == IP_VERSION_4;
-
-	if (p->ttl <= 1) {
-		peer_learn(w, &p->ends.saddr, p->ends.version, mac);
-		if (is_out_of_time(w, p))
-			return;
-	}
-	if (p->l4_proto == IPPROTO_TCP)
-		tcp_input(w, p, mac);
-	else if (p->l4_proto == IPPROTO_UDP)
-		udp_input(w, p, mac);
-	else if (p->l4_proto == (is4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
-		icmp_input(w, p, mac);
-	else
-		w->status->rx_ignored++;
-}
-
-/**
- * worker_input() - A frame that the dataplane has allowed
- * @frame: lives until the end of its batch
- */
-void worker_input(struct worker *w, uint8_t *frame, size_t len)
-{
-	uint8_t l2_len = w->order.config.l2_len;
-	const uint8_t *mac = l2_len ? frame + LINK_ADDR_LEN : NULL;
-	struct ip_packet packet, whole;
-
-	w->status->rx_packets++;
-	if (len <= l2_len || ip_parse(frame + l2_len, len - l2_len, &packet)) {
-		w->status->rx_ignored++;
-		return;
-	}
-	if (!packet.is_fragment) {
-		packet_input(w, &packet, mac);
-		return;
-	}
-	if (!reassembly_add(w->reassembly, &packet, w->now_ns, w->order.config.fragment_timeout_ns,
-			    &whole))
-		return;
-	packet_input(w, &whole, mac);
-	coalesce_flush(&w->coalescer);
-	udp_flush(w);
-}
 
 static void take_order(struct worker *w, const struct forward_order *order, const int *fds)
 {
@@ -202,7 +109,7 @@ static int prepare(struct worker *w, struct error *error)
 		return error_set(error, ENOMEM, "out of memory");
 	coalesce_init(&w->coalescer, tcp_write_tun, w);
 	w->control_watch.ready = control_ready;
-	if (worker_watch(w, w->start.control_fd, &w->control_watch, EPOLLIN))
+	if (watch_add(w, w->start.control_fd, &w->control_watch, EPOLLIN))
 		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
 	return map_status(w, error);
 }

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "base/capabilities.h"
-#include "forward/worker.h"
+#include "forward/privileges.h"
 
 static bool is_refused(long result)
 {

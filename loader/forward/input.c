@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "forward/input.h"
+
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+
+#include "forward/echo.h"
+#include "forward/flows.h"
+#include "forward/route.h"
+#include "forward/tcp.h"
+#include "forward/transmit.h"
+#include "forward/udp.h"
+
+/* An error about TCP is for the private namespace, which knows its connections. */
+static bool is_tcp_error(const struct ip_packet *p)
+{
+	uint8_t *icmp = p->data + p->l4_off;
+	size_t len = p->len - p->l4_off;
+	bool is4 = p->ends.version == IP_VERSION_4;
+	size_t at = ICMP_HEADER_LEN + (is4 ? 9 : 6); /* protocol, next header */
+
+	if (len < ICMP_HEADER_LEN + ip_header_len(p->ends.version))
+		return false;
+	if (is4 ? icmp[0] != ICMP_UNREACH && icmp[0] != ICMP_TIMXCEED
+		: icmp[0] == 0 || icmp[0] > ICMP6_PARAM_PROB)
+		return false;
+	return icmp[at] == IPPROTO_TCP;
+}
+
+static void icmp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
+{
+	struct virtio_net_hdr none = {};
+	struct iovec parts[2] = {{&none, sizeof(none)}, {p->data, p->len}};
+
+	if (is_tcp_error(p))
+		tcp_write_tun(w, parts, 2);
+	else
+		echo_input(w, p, mac);
+}
+
+/* Routers drop what has no time left; what is delivered here has arrived. */
+static bool is_out_of_time(struct worker *w, const struct ip_packet *p)
+{
+	struct flow_name name;
+	union addr to;
+
+	if (p->ttl > 1)
+		return false;
+	flow_name_set(&name, p, 0, 0);
+	if (route_find(w, &name, &to) == ROUTE_LOCAL)
+		return false;
+	transmit_error(w, p, ICMP_ERROR_TIME, 0);
+	return true;
+}
+
+static void packet_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
+{
+	bool is4 = p->ends.version == IP_VERSION_4;
+
+	if (p->ttl <= 1) {
+		peer_learn(w, &p->ends.saddr, p->ends.version, mac);
+		if (is_out_of_time(w, p))
+			return;
+	}
+	if (p->l4_proto == IPPROTO_TCP)
+		tcp_input(w, p, mac);
+	else if (p->l4_proto == IPPROTO_UDP)
+		udp_input(w, p, mac);
+	else if (p->l4_proto == (is4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+		icmp_input(w, p, mac);
+	else
+		w->status->rx_ignored++;
+}
+
+/**
+ * frame_input() - A frame that the dataplane has allowed
+ * @frame: lives until the end of its batch
+ */
+void frame_input(struct worker *w, uint8_t *frame, size_t len)
+{
+	uint8_t l2_len = w->order.config.l2_len;
+	const uint8_t *mac = l2_len ? frame + LINK_ADDR_LEN : NULL;
+	struct ip_packet packet, whole;
+
+	w->status->rx_packets++;
+	if (len <= l2_len || ip_parse(frame + l2_len, len - l2_len, &packet)) {
+		w->status->rx_ignored++;
+		return;
+	}
+	if (!packet.is_fragment) {
+		packet_input(w, &packet, mac);
+		return;
+	}
+	if (!reassembly_add(w->reassembly, &packet, w->now_ns, w->order.config.fragment_timeout_ns,
+			    &whole))
+		return;
+	packet_input(w, &whole, mac);
+	coalesce_flush(&w->coalescer);
+	udp_flush(w);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the forwarder's parent and its child tell each other.
+ */
+#ifndef SHRIKE_FORWARD_ORDER_H
+#define SHRIKE_FORWARD_ORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+
+#define SECOND_NS 1000000000ull
+
+#define LINK_ADDR_LEN 6
+#define MESSAGE_MAX   256
+
+/* What the parent tells: with a new generation, and first of all. */
+struct forward_order {
+	struct config config;
+	uint32_t mtu;
+	uint32_t icmp_max; /* echo identifiers */
+	union addr own[2]; /* the interface's addresses, IPv4 and IPv6; zero: none */
+};
+
+/* Descriptors that come with an order, in this order. */
+enum forward_fd {
+	FORWARD_FD_LOCAL_ADDR, /* local_addr_v1 */
+	FORWARD_FD_XSKS,       /* xsks_v1 */
+	FORWARD_FD_STATUS,     /* forwarder_v1 */
+	FORWARD_FDS,
+	/* and behind them, with a new generation: its ingress program as a dry run */
+	FORWARD_FD_JUDGE = FORWARD_FDS,
+	FORWARD_FDS_NEW,
+};
+
+/* What the child tells. */
+struct forward_report {
+	bool is_ready; /* else the text says what went wrong, and the child ends */
+	char text[MESSAGE_MAX];
+};
+
+/* What the worker is started with. */
+struct worker_start {
+	struct forward_order order;
+	int fds[FORWARD_FDS];
+	int control_fd; /* the child's end of the pair */
+	char ifname[16];
+	uint32_t queues; /* receive queues of the interface */
+	uint8_t mac[LINK_ADDR_LEN];
+};
+
+#endif /* SHRIKE_FORWARD_ORDER_H */

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The private network namespace.
+ */
+#ifndef SHRIKE_FORWARD_PRIVATE_H
+#define SHRIKE_FORWARD_PRIVATE_H
+
+#include "forward/state.h"
+
+int private_open(struct worker *w, struct error *error);
+
+#endif /* SHRIKE_FORWARD_PRIVATE_H */

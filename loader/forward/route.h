@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where a destination leads, and whether it may be dialled.
+ */
+#ifndef SHRIKE_FORWARD_ROUTE_H
+#define SHRIKE_FORWARD_ROUTE_H
+
+#include "forward/state.h"
+
+/* May the destination be dialled? */
+enum route {
+	ROUTE_OUT,   /* as it is, or the socket will say why not */
+	ROUTE_LOCAL, /* this host, as local forwarding allows; @to is what to dial */
+	ROUTE_REFUSED_LOCAL,
+	ROUTE_REFUSED_BACK,
+};
+
+int route_open(struct worker *w, struct error *error);
+enum route route_find(struct worker *w, const struct flow_name *name, union addr *to);
+socklen_t route_sockaddr(struct sockaddr_storage *to, uint8_t version, const union addr *addr,
+			 uint16_t port);
+void route_addr(const struct sockaddr_storage *from, union addr *addr, uint16_t *port);
+enum refusal_kind route_admit(struct worker *w, const struct flow_name *name, union addr *to);
+
+#endif /* SHRIKE_FORWARD_ROUTE_H */

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the parts of the forwarder process share.
+ *
+ * One thread around one epoll set.  Flows are named by the packet that opened them; a flow is
+ * freed at the end of the round in which it ended, as events of that round may still name it.
+ */
+#ifndef SHRIKE_FORWARD_STATE_H
+#define SHRIKE_FORWARD_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include "base/error.h"
+#include "config.h"
+#include "forward/coalesce.h"
+#include "forward/ip.h"
+#include "forward/order.h"
+#include "forward/reassemble.h"
+#include "forwarder.h"
+
+#define ETHERNET_LEN   14
+#define FLOW_BUCKETS   65536
+#define PEER_BUCKETS   4096
+#define PEERS_MAX      16384
+#define REFUSALS       1024
+#define UDP_BATCH      64
+#define UDP_READS      16 /* answers read at a time, each of any size */
+#define UDP_READ_BYTES (65536 + 64)
+#define RELAY_BUFFER   (64 << 10) /* stays in the CPU's caches between two copies */
+#define BUFFER_BYTES   (UDP_READS * UDP_READ_BYTES)
+#define TUN_PACKET_MAX (65536 + 64)
+
+struct worker;
+
+/* Something that epoll watches; the first member of what it belongs to. */
+struct watch {
+	void (*ready)(struct worker *w, struct watch *watch, uint32_t events);
+};
+
+/* One peer: where its packets go, and what it takes up. */
+struct peer {
+	struct peer *next;
+	TAILQ_ENTRY(peer) by_use; /* while @flows is 0 */
+	union addr addr;
+	uint8_t version;
+	uint8_t mac[LINK_ADDR_LEN];
+	uint32_t flows;
+	uint32_t dials;
+};
+
+/* Names a flow: the ends of its first packet, ports in network order; echo: the identifier, 0. */
+struct flow_name {
+	struct ip_ends ends;
+	uint8_t l4_proto;
+	uint8_t pad[2];
+	uint16_t sport;
+	uint16_t dport;
+};
+
+TAILQ_HEAD(flow_list, flow_entry);
+
+/*
+ * struct flow_entry - what flows of all protocols have in common
+ * @on: the list it is on: all flows on a list have the same time to live, the oldest comes first
+ * @end: closes its sockets and takes it out of all tables; @reset: abruptly
+ */
+struct flow_entry {
+	struct flow_entry *next;
+	TAILQ_ENTRY(flow_entry) link;
+	struct flow_list *on;
+	struct flow_name name;
+	struct peer *peer;
+	uint64_t active_ns;
+	void (*end)(struct worker *w, struct flow_entry *flow, bool reset);
+	bool is_dead;
+};
+
+enum refusal_kind {
+	REFUSAL_NONE,
+	REFUSAL_RESET,
+	REFUSAL_NO_ROUTE,
+	REFUSAL_HOST,
+	REFUSAL_PROHIBITED,
+	REFUSAL_SILENT, /* let the peer try again */
+};
+
+/* A destination that did not answer well, not to be dialled again before @until_ns. */
+struct refusal {
+	union addr addr;
+	uint16_t port;
+	uint8_t kind; /* enum refusal_kind */
+	uint64_t until_ns;
+};
+
+struct xsk;
+struct echo_flow;
+struct udp_flow;
+
+struct worker {
+	struct worker_start start;
+	struct forward_order order;
+	struct forwarder_status *status;
+	int epoll_fd;
+	uint64_t now_ns;
+	bool over;
+
+	struct xsk *xsks;
+	uint32_t n_xsks;
+	struct reassembly *reassembly;
+	struct coalescer coalescer;
+
+	int packet_fd;
+	bool tx_blocked; /* the packet socket has no room: the TUN waits */
+	struct watch packet_watch;
+
+	int tun_fd;
+	int listen_fds[2];
+	struct watch tun_watch;
+	struct watch listen_watches[2];
+	uint8_t *tun_packet;
+	uint8_t *buffer; /* of BUFFER_BYTES, for whoever needs one for a moment */
+
+	struct nl_sock *route_socket;
+	struct watch control_watch;
+
+	struct flow_entry *flows[FLOW_BUCKETS];
+	uint64_t hash_key[2];
+	uint32_t n_flows;
+	uint32_t flows_max;
+	struct peer *peers[PEER_BUCKETS];
+	TAILQ_HEAD(, peer) idle_peers; /* without flows, least recently used first */
+	uint32_t n_peers;
+	struct flow_list dialling;
+	struct flow_list accepting;
+	struct flow_list connected;
+	struct flow_list unfinished; /* the relay has more to do at once */
+	struct flow_list udp;
+	struct flow_list echo;
+	struct flow_list dead;
+	uint32_t n_dialling;
+	struct refusal refusals[REFUSALS];
+
+	struct udp_flow *batch_flow; /* whose datagrams wait in @batch */
+	int n_batch;
+	bool udp_undivided; /* the kernel divides no datagrams on the way out to peers */
+	struct iovec batch[UDP_BATCH];
+	struct ip_packet batch_packets[UDP_BATCH];
+
+	int raw_fds[2];
+	struct watch raw_watches[2];
+	struct echo_flow *echo_by_id[65536];
+	uint16_t next_echo_id;
+	uint32_t n_echo;
+};
+
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
+#endif /* SHRIKE_FORWARD_STATE_H */
