@@ -48,6 +48,16 @@ int generation_sync_addresses(const struct map_set *maps, int ifindex, struct er
 }
 
 /**
+ * generation_set_time() - Tell a generation of a virtual clock what time it is
+ * @generation: built with a virtual clock
+ * @now_ns: what its programs take for the time, from their next packet on
+ */
+void generation_set_time(const struct generation *generation, uint64_t now_ns)
+{
+	generation->skeleton->bss->virtual_now_ns = now_ns;
+}
+
+/**
  * generation_free() - Close a generation; what is attached or pinned lives on
  */
 void generation_free(struct generation *generation)

@@ -73,6 +73,7 @@ struct generation {
 };
 
 int generation_sync_addresses(const struct map_set *maps, int ifindex, struct error *error);
+void generation_set_time(const struct generation *generation, uint64_t now_ns);
 void generation_free(struct generation *generation);
 void generation_verbose(bool on);
 

@@ -19,7 +19,6 @@
 #include "dataplane/mode.h"
 #include "dataplane/test_run.h"
 #include "packet/build.h"
-#include "shrike.skel.h"
 #include "simulate/numbers.h"
 
 #define START_NS (3600 * UINT64_C(1000000000)) /* virtual time 0 of a scenario: never "never" */
@@ -265,7 +264,7 @@ static int run(struct simulation *simulation, const struct generation *generatio
 		.direction = step->direction,
 	};
 
-	generation->skeleton->bss->virtual_now_ns = START_NS + step->at_ns;
+	generation_set_time(generation, START_NS + step->at_ns);
 	return testrun_packet(&simulation->testrun, generation, simulation->stand.records, &packet,
 			      error);
 }
