@@ -2,11 +2,12 @@
 /*
  * The way of a packet, from first stage to verdict, for both hooks and both families.
  *
- * Owns config (the generation's read-only data), counters_v2 (counter.h), and the maps of config.h:
+ * Owns config (the generation's read-only data), counters_v2 (counter.h), and the maps of instance.h:
  * instance_v2, numbers_v1, policy_text_v1, undo_v1 and undo_text_v1, which the programs do not read,
  * but which live as long as they do.
  */
 #include "addr.h"
+#include "instance.h"
 #include "packet.h"
 
 const volatile struct config config = {};

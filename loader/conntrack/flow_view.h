@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "config.h"
 #include "flow.h"
+#include "instance.h"
 
 #define CONNTRACK_OTHER 255 /* as a table's protocol: all but TCP, UDP and ICMP */
 

@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "config.h"
 #include "dataplane/attached.h"
+#include "instance.h"
 #include "kernel/map_set.h"
 
 #define CONFIRM_SECONDS_MAX 86400

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "config.h"
 #include "dataplane/mode.h"
+#include "instance.h"
 #include "kernel/map_set.h"
 #include "policy/policy.h"
 
