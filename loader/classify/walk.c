@@ -80,7 +80,7 @@ static inline uint8_t classify_key_kind(const struct classify_key *key)
 	return key->packet.local_kind;
 }
 
-#include <classify_walk.h>
+#include "classify_walk.h"
 
 static __u32 classify_tree_find(const struct classify_tables *tables, __u32 base, __u32 nodes,
 				__u64 key)

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A flow from its first packet to its last: opened, confirmed, taken to the next state, ended.  For
+ * conntrack.bpf.c alone, which decides what becomes of it.
+ */
+#ifndef SHRIKE_FLOW_LIFE_H
+#define SHRIKE_FLOW_LIFE_H
+
+#include "flow_room.h"
+#include "flow_table.h"
+#include "flow_tell.h"
+#include "served.h"
+#include "tcp_track.h"
+
+/*
+ * The functions that follow are global where they work on a flow: the verifier would look at them
+ * once for each of the tables that it may be in.  Linux 6.1 takes no map key from an argument of
+ * such a function, so they copy it.
+ */
+
+/**
+ * flow_delete() - Remove a flow
+ * @key: of the flow
+ * @tier: enum flow_tier
+ *
+ * Return: 0.
+ */
+__noinline int flow_delete(const struct flow_key *key, int tier)
+{
+	struct flow_scratch *scratch = flow_scratch();
+	void *table;
+
+	if (!key || !scratch)
+		return 0;
+	scratch->key = key->v6;
+	table = flow_table(key, tier);
+	if (table)
+		bpf_map_delete_elem(table, &scratch->key);
+	return 0;
+}
+
+/**
+ * flow_end() - Tell of the end of a flow, and remove it
+ * @key, @flow: the flow
+ * @cause: enum flow_cause
+ * @now_ns: CLOCK_MONOTONIC
+ *
+ * Return: 0.
+ */
+int flow_end(const struct flow_key *key, const struct flow *flow, int cause, __u64 now_ns)
+{
+	if (!key || !flow || config.dry_run)
+		return 0;
+	flow_tell_end(key, flow, cause, now_ns);
+	flow_delete(key, flow_tier(flow));
+	return 0;
+}
+
+/* The flow of a key if it is alive; a dead one is removed on the way. */
+static __always_inline struct flow *find_live(const struct flow_key *key, __u64 now_ns)
+{
+	struct flow *flow = flow_find(key);
+
+	if (!flow || !flow_is_expired(flow, now_ns))
+		return flow;
+	flow_end(key, flow, FLOW_CAUSE_TIMEOUT, now_ns);
+	return NULL;
+}
+
+static __always_inline bool may_open(const struct packet *p)
+{
+	if (p->l4_proto == IPPROTO_TCP)
+		return tcp_is_opening(p->tcp_flags);
+	if (is_icmp(p))
+		return icmp_is_request(p);
+	/* of protocols without ports a peer opens nothing: a rule lets in each packet */
+	return p->l4_proto == IPPROTO_UDP || p->direction == DIR_EGRESS;
+}
+
+static __always_inline enum flow_state first_state(const struct packet *p)
+{
+	if (p->l4_proto == IPPROTO_TCP)
+		return p->direction == DIR_INGRESS ? FLOW_STATE_SYN_RECEIVED : FLOW_STATE_SYN_SENT;
+	if (p->l4_proto == IPPROTO_UDP)
+		return FLOW_STATE_UDP;
+	return is_icmp(p) ? FLOW_STATE_ICMP : FLOW_STATE_OTHER;
+}
+
+/* A new flow, whose fields are set but for those that all have alike. */
+static __always_inline void insert(struct packet *p, const struct flow_key *key, struct flow *flow,
+				   bool by_peer)
+{
+	flow->last_seen_ns = flow->created_ns = p->now_ns;
+	p->flow_state = flow->state = first_state(p);
+	if (p->l4_proto == IPPROTO_TCP)
+		tcp_open(p, flow);
+	if (config.dry_run)
+		return;
+	flow_insert(key, flow, by_peer);
+	flow_tell(key, flow, FLOW_CAUSE_NONE, p->now_ns);
+}
+
+/* The packet opens a flow: of a peer, with these flags, or of this host, with none. */
+static __always_inline void open_flow(struct packet *p, const struct flow_key *key, __u8 flags)
+{
+	struct flow_scratch *scratch = flow_scratch();
+
+	if (!scratch)
+		return;
+	scratch->flow = (struct flow){
+		.packets = {1, 0},
+		.bytes = {p->ip_len, 0},
+		.generation = config.generation,
+		.epoch = p->epoch,
+		.rule = p->rule,
+		.nat_port = p->nat_port,
+		.flags = flags,
+		.opener = key->source,
+	};
+	insert(p, key, &scratch->flow, p->direction == DIR_INGRESS);
+}
+
+/* The flow of a peer was displaced, and this side answers it: make it again. */
+static __always_inline void reopen_served(struct packet *p, const struct flow_key *key,
+					  const struct served *served)
+{
+	struct flow_scratch *scratch = flow_scratch();
+
+	if (!scratch)
+		return;
+	scratch->flow = (struct flow){
+		.packets = {0, 1},
+		.bytes = {0, p->ip_len},
+		.generation = served->generation,
+		.epoch = served->epoch,
+		.rule = served->rule,
+		.flags = served->flags | FLOW_BY_PEER | FLOW_ANSWERED,
+		.opener = !key->source,
+	};
+	insert(p, key, &scratch->flow, true);
+}
+
+/**
+ * flow_confirm() - Move a flow to the confirmed tier
+ * @key, @flow: the flow
+ * @now_ns: CLOCK_MONOTONIC
+ *
+ * Where that is full, and no room can be made, the flow stays: it works as before, but a flood may
+ * displace it until one of its packets finds room.  What another CPU counts between the copy and the
+ * delete is lost; that is the flow's first answer, so the other CPU would have to hold a second packet
+ * of the same flow.
+ *
+ * Return: 0.
+ */
+int flow_confirm(const struct flow_key *key, const struct flow *flow, __u64 now_ns)
+{
+	struct flow_scratch *scratch = flow_scratch();
+	void *table;
+	long err;
+
+	if (!key || !flow || !scratch || flow_is_kept_out(key, flow, now_ns))
+		return 0;
+	scratch->key = key->v6;
+	scratch->flow = *flow;
+	scratch->flow.flags |= FLOW_CONFIRMED;
+	table = flow_table(key, FLOW_TIER_CONFIRMED);
+	if (!table)
+		return 0;
+	err = bpf_map_update_elem(table, &scratch->key, &scratch->flow, BPF_NOEXIST);
+	if (err == -E2BIG && flow_make_room(key, now_ns))
+		err = bpf_map_update_elem(table, &scratch->key, &scratch->flow, BPF_NOEXIST);
+	if (!err)
+		flow_delete(key, flow_tier(flow));
+	return 0;
+}
+
+/*
+ * Whether a flow is to be confirmed: a peer's packet has come after both ends have sent something,
+ * and TCP is open, for which the peer has acknowledged what it was sent.  A spoofed source never
+ * gets that far with TCP.
+ */
+static __always_inline bool is_confirmed_by(const struct packet *p, __u8 flags, __u32 state)
+{
+	return p->direction == DIR_INGRESS && !(flags & FLOW_CONFIRMED) && flags & FLOW_ANSWERED &&
+	       state != FLOW_STATE_SYN_SENT && state != FLOW_STATE_SYN_RECEIVED &&
+	       state != FLOW_STATE_CLOSED;
+}
+
+/* Count an accepted packet, take its flow to the next state, and confirm it. */
+static __always_inline void advance(struct packet *p, const struct flow_key *key, struct flow *flow,
+				    bool from_opener)
+{
+	enum flow_state state = flow->state;
+	bool side = !from_opener, counts = true;
+	__u8 flags = flow->flags | (side ? FLOW_ANSWERED : 0);
+
+	if (p->l4_proto == IPPROTO_TCP)
+		counts = tcp_advance(p, flow, side, &state);
+	p->flow_state = state;
+	if (config.dry_run)
+		return;
+	__sync_fetch_and_add(&flow->packets[side], 1);
+	__sync_fetch_and_add(&flow->bytes[side], p->ip_len);
+	if (!counts)
+		return;
+	if (flow->last_seen_ns != p->now_ns)
+		flow->last_seen_ns = p->now_ns;
+	if (flow->state != state) {
+		if (flow_is_over(state))
+			flow_tell_end(key, flow,
+				      p->tcp_flags & TCP_RST ? FLOW_CAUSE_RESET : FLOW_CAUSE_CLOSED,
+				      p->now_ns);
+		flow->state = state;
+	}
+	if (flow->flags != flags)
+		flow->flags = flags;
+	if (is_confirmed_by(p, flags, state))
+		flow_confirm(key, flow, p->now_ns);
+	if (state == FLOW_STATE_CLOSED && !(flags & FLOW_CONFIRMED))
+		flow_delete(key, flow_tier(flow)); /* refused: nothing of it can be late */
+}
+
+#endif /* SHRIKE_FLOW_LIFE_H */
