@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The programs, by test runs: every scenario of selftests/scenarios on both hooks and both links,
- * what becomes of a packet's bytes, and that a simulation keeps to itself.
+ * and what becomes of a packet's bytes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,13 +10,10 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <endian.h>
-#include <errno.h>
 #include <glob.h>
 #include <linux/if_ether.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +22,7 @@
 #include "flow.h"
 #include "packet/build.h"
 #include "reason.h"
-#include "simulate/simulate.h"
+#include "unit/simulation.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -40,20 +37,6 @@ struct place {
 	bool ethernet;
 };
 
-static void ignore_warning(const char *text, void *unused)
-{
-	(void)text;
-	(void)unused;
-}
-
-static void need_root(void)
-{
-	if (geteuid()) {
-		print_message("must be root, to load BPF programs\n");
-		skip();
-	}
-}
-
 /* Have a scenario run at a place; false: it is about the other link. */
 static bool move_to(struct scenario *scenario, const struct place *place)
 {
@@ -65,19 +48,6 @@ static bool move_to(struct scenario *scenario, const struct place *place)
 		if (scenario->steps[i].kind == SCENARIO_APPLY)
 			scenario->steps[i].policy->mode.hook = place->hook;
 	return true;
-}
-
-static struct simulation *simulation_of(const struct scenario *scenario,
-					const struct environment *environment)
-{
-	static const struct environment none;
-	struct simulation *simulation;
-	struct error error;
-
-	if (simulation_new(scenario, environment ? environment : &none, ignore_warning, NULL,
-			   &simulation, &error))
-		fail_msg("%s: %s", scenario->path, error.text);
-	return simulation;
 }
 
 /* Run one scenario; returns how many expectations did not hold. */
@@ -126,7 +96,7 @@ static void every_scenario_holds(void **state)
 	struct error error;
 	glob_t files;
 
-	need_root();
+	need_programs();
 	assert_int_equal(glob(SCENARIOS, 0, NULL, &files), 0);
 	for (size_t i = 0; i < files.gl_pathc; i++) {
 		if (scenario_load(files.gl_pathv[i], &scenario, &error))
@@ -139,16 +109,6 @@ static void every_scenario_holds(void **state)
 	print_message("%zu expectations\n", n_expectations);
 	assert_true(n_expectations > (in_halves() ? 50 : 200));
 	assert_int_equal(failed, 0);
-}
-
-static struct scenario *parse(const char *text)
-{
-	struct scenario *scenario;
-	struct error error;
-
-	if (scenario_parse("test.yaml", text, strlen(text), &scenario, &error))
-		fail_msg("%s", error.text);
-	return scenario;
 }
 
 /* Everything that a packet is translated by, and rules that let it pass. */
@@ -285,16 +245,6 @@ static struct scenario_step step_of(uint8_t *bytes, size_t len, uint8_t directio
 	};
 }
 
-static struct simulation_result put(struct simulation *simulation, const struct scenario_step *step)
-{
-	struct simulation_result result;
-	struct error error;
-
-	if (simulation_step(simulation, step, &result, &error))
-		fail_msg("%s", error.text);
-	return result;
-}
-
 static void rewrite_rows_hold(struct simulation *simulation, uint8_t ip_version)
 {
 	static uint8_t given[PACKET_MAX_LEN], leaves[PACKET_MAX_LEN];
@@ -303,7 +253,7 @@ static void rewrite_rows_hold(struct simulation *simulation, uint8_t ip_version)
 		const struct rewrite_row *row = &rewrite_rows[i];
 		size_t len = bytes_of(row, &row->given, ip_version, given);
 		struct scenario_step step = step_of(given, len, row->direction);
-		struct simulation_result result = put(simulation, &step);
+		struct simulation_result result = simulation_put(simulation, &step);
 
 		if (row->no_csum && ip_version == 6) /* RFC 8200 asks for one */
 			continue;
@@ -319,8 +269,8 @@ static void packets_leave_with_every_byte_right(void **state)
 	struct scenario *scenario;
 	struct simulation *simulation;
 
-	need_root();
-	scenario = parse(rewriting);
+	need_programs();
+	scenario = scenario_of(rewriting);
 	move_to(scenario, *state);
 	simulation = simulation_of(scenario, NULL);
 	rewrite_rows_hold(simulation, IP_VERSION_4);
@@ -403,12 +353,12 @@ static void numbers_of_both_ends_meet_behind_translation(void **state)
 	struct simulation *simulation;
 	struct scenario *scenario;
 
-	need_root();
-	scenario = parse(translated);
+	need_programs();
+	scenario = scenario_of(translated);
 	move_to(scenario, *state);
 	simulation = simulation_of(scenario, NULL);
 	for (size_t i = 0; i < scenario->n_steps; i++) {
-		struct simulation_result result = put(simulation, &scenario->steps[i]);
+		struct simulation_result result = simulation_put(simulation, &scenario->steps[i]);
 
 		assert_int_equal(result.event.verdict, VERDICT_PASS);
 		seq[i] = tcp_number(result.packet, 4);
@@ -442,129 +392,17 @@ static void a_packet_of_the_greatest_length_comes_back_whole(void **state)
 	struct scenario *scenario;
 
 	(void)state;
-	need_root();
-	scenario = parse(rewriting);
+	need_programs();
+	scenario = scenario_of(rewriting);
 	simulation = simulation_of(scenario, NULL);
 	step = step_of(bytes, bytes_of(&row, &row.given, IP_VERSION_4, bytes), DIR_EGRESS);
 	assert_int_equal(step.len, PACKET_MAX_LEN);
-	result = put(simulation, &step);
+	result = simulation_put(simulation, &step);
 	assert_int_equal(result.event.reason, REASON_OUTBOUND);
 	assert_int_equal(result.event.ip_len, PACKET_MAX_LEN);
 	assert_int_equal(result.len, PACKET_MAX_LEN);
 	assert_memory_equal(result.packet, bytes, PACKET_MAX_LEN);
 	simulation_free(simulation);
-	scenario_free(scenario);
-}
-
-/* This host asks, the peer answers. */
-static const char dialogue[] = "policy: {version: 1, mode: {routing: disabled}}\n"
-			       "interface: {addresses: [100.64.0.100/16]}\n"
-			       "packets:\n"
-			       "  - {direction: out, src: 100.64.0.100, dst: 100.64.0.1, protocol: "
-			       "udp, sport: 7, dport: 7}\n"
-			       "  - {direction: in, src: 100.64.0.1, dst: 100.64.0.100, protocol: "
-			       "udp, sport: 7, dport: 7}\n"
-			       "  - {apply: {version: 1, mode: {netstack: true}}}\n"
-			       "  - {apply: {version: 1, mode: {routing: disabled}}}\n";
-
-enum { ASK, ANSWER, APPLY_NETSTACK, APPLY };
-
-static void two_simulations_do_not_see_each_other(void **state)
-{
-	struct simulation *one, *other;
-	struct scenario *scenario;
-
-	(void)state;
-	need_root();
-	scenario = parse(dialogue);
-	one = simulation_of(scenario, NULL);
-	other = simulation_of(scenario, NULL);
-	put(one, &scenario->steps[ASK]);
-	assert_int_equal(put(other, &scenario->steps[ANSWER]).event.verdict, VERDICT_DROP);
-	assert_int_equal(put(one, &scenario->steps[ANSWER]).event.verdict, VERDICT_PASS);
-	simulation_free(other);
-	assert_int_equal(put(one, &scenario->steps[ANSWER]).event.verdict, VERDICT_PASS);
-	simulation_free(one);
-	scenario_free(scenario);
-}
-
-static void a_policy_that_cannot_work_leaves_the_old_one_in_force(void **state)
-{
-	const struct environment environment = {.force_native_router = true};
-	struct simulation_result result;
-	struct simulation *simulation;
-	struct scenario *scenario;
-	struct error error = {};
-
-	(void)state;
-	need_root();
-	scenario = parse(dialogue);
-	simulation = simulation_of(scenario, &environment);
-	put(simulation, &scenario->steps[ASK]);
-	assert_int_equal(
-		simulation_step(simulation, &scenario->steps[APPLY_NETSTACK], &result, &error),
-		-EINVAL);
-	assert_true(error.invalid_input);
-	assert_int_equal(put(simulation, &scenario->steps[ANSWER]).event.reason,
-			 REASON_ESTABLISHED);
-	simulation_free(simulation);
-	scenario_free(scenario);
-}
-
-static void variables_of_the_environment_win_over_every_policy(void **state)
-{
-	const struct environment environment = {.disable_conntrack = true};
-	struct simulation *simulation;
-	struct scenario *scenario;
-
-	(void)state;
-	need_root();
-	scenario = parse(dialogue);
-	simulation = simulation_of(scenario, &environment);
-	for (int round = 0; round < 2; round++) {
-		put(simulation, &scenario->steps[ASK]);
-		assert_int_equal(put(simulation, &scenario->steps[ANSWER]).event.verdict,
-				 VERDICT_DROP);
-		put(simulation, &scenario->steps[APPLY]);
-	}
-	simulation_free(simulation);
-	scenario_free(scenario);
-}
-
-static size_t open_files(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	size_t n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
-static void a_simulation_leaves_neither_files_nor_affinity(void **state)
-{
-	cpu_set_t before, after;
-	struct simulation *simulation;
-	struct scenario *scenario;
-	size_t files;
-
-	(void)state;
-	need_root();
-	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
-	scenario = parse(dialogue);
-	files = open_files();
-	simulation = simulation_of(scenario, NULL);
-	scenario->steps[ASK].kind = SCENARIO_TRACE;
-	put(simulation, &scenario->steps[ASK]);
-	put(simulation, &scenario->steps[APPLY]);
-	put(simulation, &scenario->steps[ASK]);
-	assert_true(open_files() > files);
-	simulation_free(simulation);
-	assert_int_equal(open_files(), files);
-	assert_int_equal(sched_getaffinity(0, sizeof(after), &after), 0);
-	assert_true(CPU_EQUAL(&before, &after));
 	scenario_free(scenario);
 }
 
@@ -598,10 +436,6 @@ int main(void)
 		AT(tc_ethernet, "numbers_of_both_ends_meet_behind_translation_on_tc_on_ethernet",
 		   numbers_of_both_ends_meet_behind_translation),
 		cmocka_unit_test(a_packet_of_the_greatest_length_comes_back_whole),
-		cmocka_unit_test(two_simulations_do_not_see_each_other),
-		cmocka_unit_test(a_policy_that_cannot_work_leaves_the_old_one_in_force),
-		cmocka_unit_test(variables_of_the_environment_win_over_every_policy),
-		cmocka_unit_test(a_simulation_leaves_neither_files_nor_affinity),
 	};
 
 	/* where all is emulated each costs minutes, and the link that is tested there has none */
