@@ -49,4 +49,8 @@ enum verdict {
 
 #define RULE_NONE 0u /* rule number of packets that no rule decided */
 
+/* Signed, so that differences may be negative; long has 64 bits wherever shrike runs. */
+#define NS_PER_S  1000000000l
+#define NS_PER_MS 1000000l
+
 #endif /* SHRIKE_ABI_H */

@@ -82,7 +82,7 @@ enum flow_flags {
 	FLOW_REVOKED = 1 << 6,	 /* datagrams of a peer, ended by a change of policy */
 };
 
-#define FLOW_CLOSED_NS 10000000000ull /* as nf_conntrack_tcp_timeout_close */
+#define FLOW_CLOSED_NS (10ull * NS_PER_S) /* as nf_conntrack_tcp_timeout_close */
 
 /*
  * What one end of a TCP connection has said of itself; sequence numbers in host byte order.  None of
@@ -150,6 +150,6 @@ struct served {
 _Static_assert(sizeof(struct served) == 24, "struct served is ABI");
 
 #define SERVED_MAX     8192
-#define SERVED_NOTE_NS 1000000000ull /* how old last_seen_ns may be */
+#define SERVED_NOTE_NS NS_PER_S /* how old last_seen_ns may be */
 
 #endif /* SHRIKE_FLOW_H */

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <sys/timerfd.h>
 
-#define NS_PER_SEC 1000000000ll
-
 /*
  * What this process's time namespace adds to a clock; nothing where the kernel has none.  A line of
  * the file reads "monotonic SECONDS NANOSECONDS", the latter never negative.
@@ -26,7 +24,7 @@ static int64_t namespace_offset_ns(const char *clock, bool *known)
 	}
 	while (fscanf(file, "%15s %lld %lld", name, &seconds, &ns) == 3)
 		if (!strcmp(name, clock))
-			offset_ns = seconds * NS_PER_SEC + ns;
+			offset_ns = seconds * NS_PER_S + ns;
 	fclose(file);
 	*known = true;
 	return offset_ns;
@@ -40,7 +38,7 @@ uint64_t clock_ns(clockid_t id)
 	struct timespec now;
 
 	clock_gettime(id, &now);
-	return now.tv_sec * NS_PER_SEC + now.tv_nsec;
+	return now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
 /**
@@ -71,7 +69,7 @@ uint64_t clock_kernel_ns(clockid_t id)
 void clock_arm(int timer_fd, uint64_t ns)
 {
 	struct itimerspec when = {
-		.it_value = {.tv_sec = ns / NS_PER_SEC, .tv_nsec = ns % NS_PER_SEC},
+		.it_value = {.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S},
 	};
 
 	if (!ns)

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "abi.h"
+
 uint64_t clock_ns(clockid_t id);
 uint64_t clock_kernel_ns(clockid_t id);
 void clock_arm(int timer_fd, uint64_t ns);

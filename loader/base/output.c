@@ -7,9 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_MS  1000000ull
-#define NS_PER_SEC 1000000000ull
-
 /**
  * put_u64() - Write a number in decimal
  * @to: room for 20 bytes
@@ -118,8 +115,8 @@ char *put_addr(char *to, const union addr *addr, uint8_t ip_version)
  */
 const char *output_duration(char text[OUTPUT_DURATION_LEN], uint64_t duration_ns)
 {
-	uint64_t seconds = duration_ns / NS_PER_SEC;
-	unsigned int ms = duration_ns % NS_PER_SEC / NS_PER_MS;
+	uint64_t seconds = duration_ns / NS_PER_S;
+	unsigned int ms = duration_ns % NS_PER_S / NS_PER_MS;
 	unsigned int minutes = seconds / 60 % 60;
 
 	if (seconds >= 24 * 3600)
@@ -150,14 +147,14 @@ const char *output_duration(char text[OUTPUT_DURATION_LEN], uint64_t duration_ns
  */
 const char *output_time(char text[OUTPUT_TIME_LEN], uint64_t realtime_ns)
 {
-	time_t seconds = realtime_ns / NS_PER_SEC;
+	time_t seconds = realtime_ns / NS_PER_S;
 	struct tm tm = {0};
 	size_t len;
 
 	gmtime_r(&seconds, &tm);
 	len = strftime(text, OUTPUT_TIME_LEN, "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(text + len, OUTPUT_TIME_LEN - len, ".%03uZ",
-		 (unsigned int)(realtime_ns % NS_PER_SEC / NS_PER_MS));
+		 (unsigned int)(realtime_ns % NS_PER_S / NS_PER_MS));
 	return text;
 }
 

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define NS_PER_MS UINT64_C(1000000)
-#define NS_PER_S  UINT64_C(1000000000)
-#define NS_MAX	  (366 * 24 * 3600 * NS_PER_S)
+#include "abi.h"
+
+#define NS_MAX (366 * 24 * 3600 * NS_PER_S)
 
 /* Reads decimal digits up to the first other byte; false where there are none or too many. */
 static bool scan_digits(const char **text, uint64_t *value)

@@ -17,7 +17,7 @@
 #include "dataplane/rule_names.h"
 
 #define KEEP_PERIOD_MS 1000
-#define LOOK_PERIOD_NS 1000000000ull
+#define LOOK_PERIOD_NS NS_PER_S
 
 static int run_monitor(const struct command *command, int argc, char **argv);
 
@@ -169,7 +169,7 @@ static void report_losses(struct monitor *monitor)
 			(unsigned long long)(lost - monitor->lost));
 	if (missed_ns != monitor->missed_ns)
 		fprintf(stderr, "shrike: the events of %.1f s lost: this process was held up\n",
-			(missed_ns - monitor->missed_ns) / 1e9);
+			(missed_ns - monitor->missed_ns) / (double)NS_PER_S);
 	if (lost != monitor->lost || missed_ns != monitor->missed_ns)
 		flow_follow_forget(monitor->follow);
 	if (skipped != monitor->skipped)

@@ -175,9 +175,9 @@ static int parse_seconds(const char *text, uint32_t *seconds, struct error *erro
 		*seconds = value;
 		return 0;
 	}
-	if (!duration_parse(text, &value, error) && value >= 1000000000ull &&
-	    value <= CONFIRM_SECONDS_MAX * 1000000000ull) {
-		*seconds = value / 1000000000ull;
+	if (!duration_parse(text, &value, error) && value >= NS_PER_S &&
+	    value <= CONFIRM_SECONDS_MAX * NS_PER_S) {
+		*seconds = value / NS_PER_S;
 		return 0;
 	}
 	return error_input(error, "--confirm %.32s: not a number of seconds from 1 to %d", text,

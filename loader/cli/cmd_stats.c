@@ -17,7 +17,6 @@
 
 #define INTERVAL_MIN_S 0.01
 #define INTERVAL_MAX_S 86400
-#define NS_PER_S       1000000000ll
 
 static int run_stats(const struct command *command, int argc, char **argv);
 

@@ -21,7 +21,7 @@
 #include "trace/record_print.h"
 
 #define READ_PERIOD_MS 100 /* a record waits so long at most */
-#define LOOK_PERIOD_NS 1000000000ull
+#define LOOK_PERIOD_NS NS_PER_S
 #define SNAP_DEFAULT   256
 #define COMMENT_MAX    4096
 #define OUTPUT_BYTES   (1 << 20)

@@ -17,7 +17,7 @@
 
 static double age_s(uint64_t then_ns)
 {
-	return (double)((int64_t)(clock_kernel_ns(CLOCK_MONOTONIC) - then_ns) / 1000000) / 1000;
+	return (double)((int64_t)(clock_kernel_ns(CLOCK_MONOTONIC) - then_ns) / NS_PER_MS) / 1000;
 }
 
 static json_t *json_rule(const struct policy *policy, const struct policy_rule *rule, enum acl acl,
@@ -76,7 +76,7 @@ static json_t *json_confirm(const struct undo *undo)
 
 	if (undo->state != UNDO_PENDING)
 		return json_null();
-	return json_real(left_ns > 0 ? left_ns / 1000000 / 1e3 : 0);
+	return json_real(left_ns > 0 ? left_ns / NS_PER_MS / 1e3 : 0);
 }
 
 /* "tcp", "47", or with ICMP types "icmp:echo-request,3/4" */
@@ -114,7 +114,7 @@ static int add_row(struct output_table *table, const char *acl, const json_t *ru
 	snprintf(bytes, sizeof(bytes), "%lld",
 		 (long long)json_integer_value(json_object_get(rule, "bytes")));
 	if (json_is_real(last_hit))
-		output_duration(last, json_real_value(last_hit) * 1e9);
+		output_duration(last, json_real_value(last_hit) * NS_PER_S);
 	cells[0] = acl;
 	cells[1] = json_string_value(json_object_get(rule, "action"));
 	cells[2] = json_string_value(json_object_get(rule, "id"));

@@ -13,8 +13,6 @@
 #include "base/output.h"
 #include "rule.h"
 
-#define NS_PER_SEC 1000000000ull
-
 #define BUFFER_LEN   (256 * 1024)
 #define FLOW_LEN_MAX 2048 /* bytes of one flow: 600 without its rule, whose id may take 400 */
 #define RULE_SLOTS   1024
@@ -227,7 +225,7 @@ static void put_json(struct flow_printer *printer, const struct flow_view *view)
 	put_way(printer, view, 0);
 	put_number(printer, "reply_packets", view->flow->packets[1]);
 	put_number(printer, "reply_bytes", view->flow->bytes[1]);
-	put_number(printer, "timeout_s", view->remaining_ns / NS_PER_SEC);
+	put_number(printer, "timeout_s", view->remaining_ns / NS_PER_S);
 	put_rule(printer, view->rule);
 	put_number(printer, "generation", view->flow->generation);
 	put_flags(printer, view);
@@ -247,7 +245,7 @@ static void put_line(struct flow_printer *printer, const struct flow_view *view)
 	put(printer, " ");
 	put_padded(printer, state, strlen(state), WIDTH_STATE);
 	put(printer, " ");
-	put_padded(printer, timeout, put_u64(timeout, view->remaining_ns / NS_PER_SEC) - timeout,
+	put_padded(printer, timeout, put_u64(timeout, view->remaining_ns / NS_PER_S) - timeout,
 		   WIDTH_TIMEOUT);
 	put_way(printer, view, 0);
 	put_way(printer, view, 1);

@@ -7,8 +7,8 @@
 
 #include "conntrack/flow_view.h"
 
-#define REMOVAL_STEP_ENTRIES 4096	   /* a good step: 2 ms, 15 ms if all of them go */
-#define REMOVAL_GRACE_NS     1000000000ull /* past the timeout; then the dataplane is sure to agree */
+#define REMOVAL_STEP_ENTRIES 4096     /* a good step: 2 ms, 15 ms if all of them go */
+#define REMOVAL_GRACE_NS     NS_PER_S /* past the timeout; then the dataplane is sure to agree */
 
 enum removal_reason {
 	REMOVAL_EXPIRED,

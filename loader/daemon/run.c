@@ -37,7 +37,7 @@
 	(CAPABILITY(SYS_ADMIN) | CAPABILITY(NET_ADMIN) | CAPABILITY(NET_RAW) |                     \
 	 CAPABILITY(IPC_LOCK) | CAPABILITY(SETUID) | CAPABILITY(SETGID))
 
-#define CHECK_PERIOD_NS 1000000000ull /* of what netlink does not tell, such as sysctls */
+#define CHECK_PERIOD_NS NS_PER_S /* of what netlink does not tell, such as sysctls */
 
 /* What is_outdated() depends on, as it was when the answer was no. */
 struct basis {

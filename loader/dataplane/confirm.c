@@ -87,7 +87,7 @@ int confirm_plan(const struct live *live, uint32_t seconds, struct undo *undo, c
 		return err;
 	*undo = (struct undo){
 		.state = UNDO_PENDING,
-		.deadline_ns = confirm_now_ns() + (seconds + APPLY_SECONDS) * 1000000000ull,
+		.deadline_ns = confirm_now_ns() + (seconds + APPLY_SECONDS) * NS_PER_S,
 		.policy_len = len,
 	};
 	memcpy(undo->policy_path, live->instance.policy_path, sizeof(undo->policy_path));
@@ -110,7 +110,7 @@ int confirm_arm(const struct map_set *maps, uint32_t seconds, struct error *erro
 
 	if (err)
 		return err;
-	undo.deadline_ns = confirm_now_ns() + seconds * 1000000000ull;
+	undo.deadline_ns = confirm_now_ns() + seconds * NS_PER_S;
 	return confirm_write(maps, &undo, error);
 }
 

@@ -13,9 +13,9 @@
 #include "flow.h"
 
 #define PEER_SHARE_OF_4 3 /* quarters of all flows that one peer may have */
-#define DIAL_TIMEOUT_NS (10 * SECOND_NS)
-#define HANDSHAKE_NS	(60 * SECOND_NS)
-#define UDP_MARGIN_NS	SECOND_NS /* forget before the dataplane does */
+#define DIAL_TIMEOUT_NS (10 * NS_PER_S)
+#define HANDSHAKE_NS	(60 * NS_PER_S)
+#define UDP_MARGIN_NS	NS_PER_S /* forget before the dataplane does */
 
 static uint64_t mix(uint64_t a, uint64_t b)
 {
@@ -211,7 +211,7 @@ void flow_move(struct worker *w, struct flow_entry *flow, struct flow_list *to)
  */
 void flow_touch(struct worker *w, struct flow_entry *flow)
 {
-	if (w->now_ns - flow->active_ns > SECOND_NS / 10)
+	if (w->now_ns - flow->active_ns > NS_PER_S / 10)
 		flow_move(w, flow, flow->on);
 }
 

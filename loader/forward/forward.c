@@ -32,11 +32,11 @@
 #include "forward/worker.h"
 #include "forwarder.h"
 
-#define LOOK_NS	       (SECOND_NS / 10) /* how often another process's policy is looked for */
-#define DELAY_FIRST_NS (SECOND_NS / 10)
-#define DELAY_MAX_NS   (5 * SECOND_NS)
-#define STABLE_NS      SECOND_NS /* a forwarder that lived so long is started again at once */
-#define LEAVE_MS       500	 /* that it has to say goodbye */
+#define LOOK_NS	       (NS_PER_S / 10) /* how often another process's policy is looked for */
+#define DELAY_FIRST_NS (NS_PER_S / 10)
+#define DELAY_MAX_NS   (5 * NS_PER_S)
+#define STABLE_NS      NS_PER_S /* a forwarder that lived so long is started again at once */
+#define LEAVE_MS       500	/* that it has to say goodbye */
 
 struct forward {
 	forward_log log;
@@ -74,8 +74,8 @@ static void say(struct forward *forward, bool is_error, const char *format, ...)
 static void set_timer(struct forward *forward, uint64_t first_ns, uint64_t period_ns)
 {
 	struct itimerspec when = {
-		.it_value = {first_ns / SECOND_NS, first_ns % SECOND_NS},
-		.it_interval = {period_ns / SECOND_NS, period_ns % SECOND_NS},
+		.it_value = {first_ns / NS_PER_S, first_ns % NS_PER_S},
+		.it_interval = {period_ns / NS_PER_S, period_ns % NS_PER_S},
 	};
 
 	timerfd_settime(forward->timer_fd, 0, &when, NULL);

@@ -10,8 +10,6 @@
 
 #include "config.h"
 
-#define SECOND_NS 1000000000ull
-
 #define LINK_ADDR_LEN 6
 #define MESSAGE_MAX   256
 

@@ -30,8 +30,8 @@
 #define FRAME_OVERHEAD	 (256 + 2) /* XDP's headroom, and ours */
 #define BATCH		 256
 #define BATCHES_PER_CALL 4
-#define BUSY_MAX_NS	 (2 * SECOND_NS) /* that a queue is waited for */
-#define BUSY_LOOK_MS	 10		 /* how often it is asked for */
+#define BUSY_MAX_NS	 (2 * NS_PER_S) /* that a queue is waited for */
+#define BUSY_LOOK_MS	 10		/* how often it is asked for */
 
 struct xsk {
 	struct watch watch;

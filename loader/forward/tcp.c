@@ -32,7 +32,7 @@
 
 #define DIALS_MAX	   1024
 #define DIALS_OF_ONE_PEER  256
-#define REFUSED_NS	   SECOND_NS
+#define REFUSED_NS	   NS_PER_S
 #define NOTSENT_BYTES	   (256 << 10)
 #define KEEPALIVE_IDLE_S   120
 #define KEEPALIVE_S	   30
@@ -176,7 +176,7 @@ static void tcp_time_out(struct worker *w, struct flow_entry *entry, bool reset)
 {
 	struct tcp_flow *flow = tcp_flow_of(entry);
 
-	if (flow->state == TCP_DIALLING && w->now_ns - entry->active_ns > 10 * SECOND_NS) {
+	if (flow->state == TCP_DIALLING && w->now_ns - entry->active_ns > 10 * NS_PER_S) {
 		enum refusal_kind kind = refusal_for(w, ETIMEDOUT);
 
 		answer_held(w, flow, kind);

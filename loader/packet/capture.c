@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi.h"
 #include "packet/pcapng.h"
 #include "packet/pcapng_read.h"
 
@@ -171,7 +172,7 @@ static int next_of_pcap(struct capture *capture, struct pcapng_record *record, s
 		return error_input(error, "%s", pcap_geterr(capture->pcap));
 	record->captured = header->caplen;
 	record->len = header->len;
-	record->time_ns = header->ts.tv_sec * UINT64_C(1000000000) + header->ts.tv_usec;
+	record->time_ns = header->ts.tv_sec * NS_PER_S + header->ts.tv_usec;
 	record->link_type = pcap_datalink(capture->pcap);
 	return 1;
 }

@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi.h"
 #include "packet/pcapng.h"
 
 #define CAPTURED_MAX   262144 /* bytes of a packet, as in libpcap */
 #define FRAME_LEN      12     /* of a block: type, length, and length again */
 #define MICROSECONDS   6
-#define NSEC_PER_SEC   1000000000
 #define RESOLUTION_TWO 0x80 /* the resolution is a power of two, not of ten */
 
 /* What the interface of a packet says of it. */
@@ -196,14 +196,14 @@ static int add_interface(struct pcapng_reader *reader, struct error *error)
 static uint64_t time_of(const struct interface *interface, uint64_t stamp)
 {
 	unsigned int exponent = interface->resolution & ~RESOLUTION_TWO;
-	__int128 ns = (__int128)stamp * NSEC_PER_SEC;
+	__int128 ns = (__int128)stamp * NS_PER_S;
 
 	if (interface->resolution & RESOLUTION_TWO)
 		ns >>= exponent;
 	else
 		for (; exponent && ns; exponent--)
 			ns /= 10;
-	return ns + (__int128)interface->offset_s * NSEC_PER_SEC;
+	return ns + (__int128)interface->offset_s * NS_PER_S;
 }
 
 static int take_packet(struct pcapng_reader *reader, uint32_t number, uint32_t captured,

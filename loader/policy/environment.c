@@ -94,8 +94,8 @@ static uint64_t parse_unit(const char **text)
 		uint64_t ns;
 	} units[] = {
 		/* "ms" before "m"; the two micro signs of Unicode, U+00B5 and U+03BC */
-		{"ns", 1},	 {"us", 1000},	    {"\xc2\xb5s", 1000}, {"\xce\xbcs", 1000},
-		{"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000},	 {"h", 3600000000000},
+		{"ns", 1},	   {"us", 1000},    {"\xc2\xb5s", 1000},  {"\xce\xbcs", 1000},
+		{"ms", NS_PER_MS}, {"s", NS_PER_S}, {"m", 60 * NS_PER_S}, {"h", 3600 * NS_PER_S},
 	};
 	size_t i, len;
 

@@ -16,7 +16,6 @@
 #include "policy/parse_rules.h"
 
 #define LIMIT_MAX  16777216 /* entries of a table */
-#define NS_PER_MS  UINT64_C(1000000)
 #define READ_BYTES 65536
 #define STDIN_PATH "-"
 

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_S   UINT64_C(1000000000)
 #define EMPTY_TEXT "version: 1\n" /* the built-in default as a file */
 
 static const struct policy defaults = {

@@ -212,7 +212,7 @@ static int diff_rules(const struct policy *old, const struct policy *new, json_t
 
 static void add_seconds(json_t *settings, const char *name, uint64_t ns)
 {
-	json_object_set_new(settings, name, json_real(ns / 1000000 / 1e3));
+	json_object_set_new(settings, name, json_real(ns / NS_PER_MS / 1e3));
 }
 
 static json_t *translations(const struct policy *policy)

@@ -13,8 +13,7 @@
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
-#define NSEC_PER_SEC 1000000000.0L
-#define SECONDS_MAX  (366 * 24 * 3600.0L) /* as duration_parse() */
+#define SECONDS_MAX (366 * 24 * 3600.0L) /* as duration_parse() */
 
 static const char *const direction_names[] = {"in", "out", NULL};
 
@@ -248,7 +247,7 @@ int fields_read_time(const struct yaml_doc *doc, const struct yaml_node *node, v
 	    !strpbrk(node->text, "xX")) {
 		seconds = strtold(node->text, &end);
 		if ((!*end || !strcmp(end, "s")) && seconds <= SECONDS_MAX) {
-			*(uint64_t *)to = (uint64_t)(seconds * NSEC_PER_SEC + 0.5L);
+			*(uint64_t *)to = (uint64_t)(seconds * NS_PER_S + 0.5L);
 			return 0;
 		}
 	}

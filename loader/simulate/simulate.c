@@ -21,7 +21,7 @@
 #include "packet/build.h"
 #include "simulate/numbers.h"
 
-#define START_NS (3600 * UINT64_C(1000000000)) /* virtual time 0 of a scenario: never "never" */
+#define START_NS (UINT64_C(3600) * NS_PER_S) /* virtual time 0 of a scenario: never "never" */
 
 /* A policy in force: its generation, where its records come out, and the names of its rules. */
 struct stand {

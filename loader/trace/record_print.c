@@ -21,9 +21,6 @@
 #include "packet/build.h"
 #include "reason.h"
 
-#define NSEC_PER_SEC  UINT64_C(1000000000)
-#define NSEC_PER_MSEC UINT64_C(1000000)
-
 static const char *const stage_titles[STAGE_MAX] = {
 #define STAGE(id, title) [STAGE_##id] = title,
 	STAGES(STAGE)
@@ -333,8 +330,8 @@ char *story_result_line(const struct story_result *result)
 	out = open_memstream(&line, &len);
 	if (!out)
 		return NULL;
-	fprintf(out, "%zu: %" PRIu64 ".%03" PRIu64 "s ", result->n, result->at_ns / NSEC_PER_SEC,
-		result->at_ns % NSEC_PER_SEC / NSEC_PER_MSEC);
+	fprintf(out, "%zu: %" PRIu64 ".%03" PRIu64 "s ", result->n, result->at_ns / NS_PER_S,
+		result->at_ns % NS_PER_S / NS_PER_MS);
 	story_write_line(result->event, result->rule_id, out);
 	if (fclose(out)) {
 		free(line);
@@ -478,7 +475,7 @@ json_t *story_result_json(const struct story_result *result)
 	if (!hex)
 		return NULL;
 	json = json_pack("{s:I, s:f, s:s, s:s, s:s?, s:s?, s:s, s:o}", "n", (json_int_t)result->n,
-			 "at", (double)result->at_ns / (double)NSEC_PER_SEC, "verdict",
+			 "at", (double)result->at_ns / (double)NS_PER_S, "verdict",
 			 verdict_name(event->verdict), "reason", reason_name(event->reason), "rule",
 			 result->rule_id, "state", state, "packet", hex, "stages",
 			 stages_json(event, result->rule_id));

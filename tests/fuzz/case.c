@@ -380,8 +380,8 @@ void fuzz_print(FILE *file, const struct scenario *scenario, uint64_t seed, enum
 	for (size_t i = 0; i <= difference->step; i++) {
 		const struct scenario_step *step = &scenario->steps[i];
 
-		fprintf(file, "  - {at: %" PRIu64 ".%09" PRIu64 "s, ", step->at_ns / 1000000000,
-			step->at_ns % 1000000000);
+		fprintf(file, "  - {at: %" PRIu64 ".%09" PRIu64 "s, ", step->at_ns / NS_PER_S,
+			step->at_ns % NS_PER_S);
 		if (step->kind == SCENARIO_APPLY) {
 			fputs("apply: ", file);
 			print_policy(file, step->policy, hook);

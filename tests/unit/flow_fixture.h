@@ -25,8 +25,7 @@
 #include "conntrack/tables.h"
 #include "fragment.h"
 
-#define SECOND 1000000000ull
-#define NOW_NS (100000 * SECOND)
+#define NOW_NS (100000 * NS_PER_S)
 
 struct fixture {
 	struct conntrack conntrack;
@@ -72,11 +71,11 @@ static inline struct fixture *fixture_new(uint32_t max_entries)
 	assert_true(f->fragments_fd >= 0);
 	f->clock.now_ns = NOW_NS;
 	for (i = 0; i < FLOW_STATE_MAX; i++)
-		f->clock.timeout_ns[i] = 60 * SECOND;
-	f->clock.timeout_ns[FLOW_STATE_ESTABLISHED] = 3 * 3600 * SECOND;
-	f->clock.timeout_ns[FLOW_STATE_TIME_WAIT] = 240 * SECOND;
-	f->clock.timeout_ns[FLOW_STATE_UDP] = 30 * SECOND;
-	f->clock.timeout_ns[FLOW_STATE_ICMP] = 30 * SECOND;
+		f->clock.timeout_ns[i] = 60 * NS_PER_S;
+	f->clock.timeout_ns[FLOW_STATE_ESTABLISHED] = 3 * 3600 * NS_PER_S;
+	f->clock.timeout_ns[FLOW_STATE_TIME_WAIT] = 240 * NS_PER_S;
+	f->clock.timeout_ns[FLOW_STATE_UDP] = 30 * NS_PER_S;
+	f->clock.timeout_ns[FLOW_STATE_ICMP] = 30 * NS_PER_S;
 	return f;
 }
 

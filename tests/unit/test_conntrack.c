@@ -45,7 +45,7 @@ static const struct flow_spec udp6_flow = {
 	.dst = "fd00:10::1",
 	.sport = 5000,
 	.dport = 53,
-	.idle_ns = 10 * SECOND,
+	.idle_ns = 10 * NS_PER_S,
 	.flow = {.packets = {1, 0}, .bytes = {60, 0}, .state = FLOW_STATE_UDP},
 };
 
@@ -323,10 +323,10 @@ static void a_flow_expires_strictly_after_its_timeout(void **state)
 		{-1000, 1, 30}, /* another CPU's clock is ahead */
 		{0, 1, 30},
 		{1, 1, 29},
-		{30 * SECOND - 1, 1, 0},
-		{30 * SECOND, 1, 0},
-		{30 * SECOND + 1, 0, 0},
-		{3600 * SECOND, 0, 0},
+		{30 * NS_PER_S - 1, 1, 0},
+		{30 * NS_PER_S, 1, 0},
+		{30 * NS_PER_S + 1, 0, 0},
+		{3600 * NS_PER_S, 0, 0},
 	};
 	struct flow flow = {.state = FLOW_STATE_UDP};
 	struct conntrack_table table;
@@ -344,8 +344,8 @@ static void a_flow_expires_strictly_after_its_timeout(void **state)
 		flow.last_seen_ns = NOW_NS - rows[i].idle_ns;
 		conntrack_view(&view, &table, &key, &flow, &f->clock);
 		assert_int_equal(view.expired, !rows[i].alive);
-		assert_in_range(view.remaining_ns, 0, 30 * SECOND + 1000);
-		assert_int_equal(view.remaining_ns / SECOND, rows[i].remaining_s);
+		assert_in_range(view.remaining_ns, 0, 30 * NS_PER_S + 1000);
+		assert_int_equal(view.remaining_ns / NS_PER_S, rows[i].remaining_s);
 		fixture_free(f);
 	}
 }
@@ -429,10 +429,10 @@ static void flushing_removes_expired_flows_but_does_not_count_them(void **state)
 	uint64_t flushed = 0;
 
 	fixture_fill(f, 0, 2, &flow, 0);
-	fixture_fill(f, 2, 3, &flow, 31 * SECOND);
+	fixture_fill(f, 2, 3, &flow, 31 * NS_PER_S);
 	assert_int_equal(conntrack_flush(&f->conntrack, &f->clock, NULL, &flushed, &error), 0);
 	assert_int_equal(flushed, 2);
-	f->clock.timeout_ns[FLOW_STATE_UDP] = 3600 * SECOND;
+	f->clock.timeout_ns[FLOW_STATE_UDP] = 3600 * NS_PER_S;
 	assert_int_equal(count(f, NULL), 0);
 }
 

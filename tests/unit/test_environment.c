@@ -10,8 +10,6 @@
 
 #include "policy/environment.h"
 
-#define SECOND 1000000000ULL
-
 /* An environment of one variable, and the warnings it gave rise to. */
 struct fixture {
 	const char *name;
@@ -155,17 +153,17 @@ static void durations_take_the_form_of_go_and_need_a_unit(void **state)
 		const char *text;
 		uint64_t value; /* 0: refused */
 	} rows[] = {
-		{"60s", 60 * SECOND},
-		{"1m30s", 90 * SECOND},
-		{"500ms", SECOND / 2},
-		{"1.5h", 5400 * SECOND},
-		{".5s", SECOND / 2},
-		{"1.s", SECOND},
-		{"+2s", 2 * SECOND},
+		{"60s", 60 * NS_PER_S},
+		{"1m30s", 90 * NS_PER_S},
+		{"500ms", NS_PER_S / 2},
+		{"1.5h", 5400 * NS_PER_S},
+		{".5s", NS_PER_S / 2},
+		{"1.s", NS_PER_S},
+		{"+2s", 2 * NS_PER_S},
 		{"1h1m1s1ms1us1ns", 3661001001001},
 		{"3\xc2\xb5s", 3000},
 		{"3\xce\xbcs", 3000},
-		{"0.3333333333333333333333h", 1200 * SECOND - 1},
+		{"0.3333333333333333333333h", 1200 * NS_PER_S - 1},
 		{"2562047h47m16.854775807s", INT64_MAX},
 		{"2562047h47m16.854775808s", 0},
 		{"99999999999999999999s", 0},

@@ -14,10 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "abi.h"
 #include "base/address.h"
 #include "base/output.h"
-
-#define NS 1000000000ull
 
 static void numbers_are_written_in_decimal(void **state)
 {
@@ -88,14 +87,14 @@ static void durations_are_written_for_people(void **state)
 		{0, "0s"},
 		{999999, "0s"},
 		{250000000, "250ms"},
-		{1 * NS, "1s"},
+		{1 * NS_PER_S, "1s"},
 		{12345678901ull, "12.345s"},
-		{59 * NS, "59s"},
-		{60 * NS, "1m0s"},
-		{250 * NS, "4m10s"},
-		{3 * 3600 * NS, "3h0m"},
-		{24 * 3600 * NS - 1, "23h59m"},
-		{49 * 3600 * NS, "2d1h"},
+		{59 * NS_PER_S, "59s"},
+		{60 * NS_PER_S, "1m0s"},
+		{250 * NS_PER_S, "4m10s"},
+		{3 * 3600 * NS_PER_S, "3h0m"},
+		{24 * 3600 * NS_PER_S - 1, "23h59m"},
+		{49 * 3600 * NS_PER_S, "2d1h"},
 		{UINT64_MAX, "213503d23h"},
 	};
 	char text[OUTPUT_DURATION_LEN];
@@ -112,7 +111,7 @@ static void times_are_written_in_utc(void **state)
 
 	(void)state;
 	assert_string_equal(output_time(text, 0), "1970-01-01T00:00:00.000Z");
-	assert_string_equal(output_time(text, 1700000000 * NS + 42999999),
+	assert_string_equal(output_time(text, 1700000000 * NS_PER_S + 42999999),
 			    "2023-11-14T22:13:20.042Z");
 	assert_int_equal(strlen(output_time(text, UINT64_MAX)), 24);
 }

@@ -19,8 +19,7 @@
 #include "policy/parse.h"
 #include "policy/policy.h"
 
-#define V1	 "version: 1\n"
-#define NS_PER_S UINT64_C(1000000000)
+#define V1 "version: 1\n"
 
 /* The file of the manual: all keys, with the defaults where there are any. */
 static const char full_yaml[] =

@@ -8,9 +8,8 @@
 #include "conntrack/relief.h"
 #include "conntrack/removal.h"
 
-#define SOURCES	    64
-#define OWN	    0 /* as a source: flows of this host */
-#define MILLISECOND (SECOND / 1000)
+#define SOURCES 64
+#define OWN	0 /* as a source: flows of this host */
 
 static struct {
 	struct fixture *f;
@@ -129,7 +128,7 @@ static void fill_and_relieve(uint8_t ip_version)
 static void a_table_that_is_not_nearly_full_is_left_alone(void **state)
 {
 	(void)state;
-	add(IP_VERSION_4, 1, FLOW_STATE_ESTABLISHED, 960, 100 * SECOND, 0);
+	add(IP_VERSION_4, 1, FLOW_STATE_ESTABLISHED, 960, 100 * NS_PER_S, 0);
 	fill_and_relieve(IP_VERSION_4);
 	assert_int_equal(t.relief.evicted, 0);
 }
@@ -138,7 +137,7 @@ static void expired_flows_go_first_and_may_be_enough(void **state)
 {
 	(void)state;
 	add(IP_VERSION_4, 1, FLOW_STATE_UDP, 890, 0, 0);
-	add(IP_VERSION_4, 2, FLOW_STATE_UDP, 110, 31 * SECOND + 1, 0);
+	add(IP_VERSION_4, 2, FLOW_STATE_UDP, 110, 31 * NS_PER_S + 1, 0);
 	fill_and_relieve(IP_VERSION_4);
 	assert_int_equal(t.expired, 110);
 	assert_int_equal(t.relief.evicted, 0);
@@ -147,9 +146,9 @@ static void expired_flows_go_first_and_may_be_enough(void **state)
 static void closed_flows_go_before_any_open_one(void **state)
 {
 	(void)state;
-	add(IP_VERSION_4, 1, FLOW_STATE_ESTABLISHED, 940, 10000 * SECOND, 0);
-	add(IP_VERSION_4, 2, FLOW_STATE_TIME_WAIT, 30, 1 * SECOND, 0);
-	add(IP_VERSION_4, OWN, FLOW_STATE_CLOSED, 30, 1 * SECOND, 0);
+	add(IP_VERSION_4, 1, FLOW_STATE_ESTABLISHED, 940, 10000 * NS_PER_S, 0);
+	add(IP_VERSION_4, 2, FLOW_STATE_TIME_WAIT, 30, 1 * NS_PER_S, 0);
+	add(IP_VERSION_4, OWN, FLOW_STATE_CLOSED, 30, 1 * NS_PER_S, 0);
 	fill_and_relieve(IP_VERSION_4);
 	assert_int_equal(t.closed, 60);
 	assert_int_equal(t.relief.evicted, 60);
@@ -161,14 +160,14 @@ static void the_greediest_source_loses_those_idle_longest(void **state)
 
 	for (size_t i = 0; i < 2; i++) {
 		setup(state);
-		add(versions[i], 1, FLOW_STATE_ESTABLISHED, 600, SECOND, SECOND);
-		add(versions[i], 2, FLOW_STATE_ESTABLISHED, 100, 5000 * SECOND, 0);
-		add(versions[i], 3, FLOW_STATE_ESTABLISHED, 1, 9000 * SECOND, 0);
-		add(versions[i], OWN, FLOW_STATE_ESTABLISHED, 299, 9000 * SECOND, 0);
+		add(versions[i], 1, FLOW_STATE_ESTABLISHED, 600, NS_PER_S, NS_PER_S);
+		add(versions[i], 2, FLOW_STATE_ESTABLISHED, 100, 5000 * NS_PER_S, 0);
+		add(versions[i], 3, FLOW_STATE_ESTABLISHED, 1, 9000 * NS_PER_S, 0);
+		add(versions[i], OWN, FLOW_STATE_ESTABLISHED, 299, 9000 * NS_PER_S, 0);
 		fill_and_relieve(versions[i]);
 		assert_int_equal(t.evicted[1], 60);
 		assert_int_equal(t.relief.evicted, 60);
-		assert_int_equal(t.least_idle_ns[1], 541 * SECOND);
+		assert_int_equal(t.least_idle_ns[1], 541 * NS_PER_S);
 		if (!i)
 			teardown(state);
 	}
@@ -179,7 +178,7 @@ static void sources_are_cut_down_to_the_same_share(void **state)
 	(void)state;
 	add(IP_VERSION_4, 1, FLOW_STATE_UDP, 500, 0, 0);
 	add(IP_VERSION_4, 2, FLOW_STATE_UDP, 470, 0, 0);
-	add(IP_VERSION_4, 3, FLOW_STATE_UDP, 30, 20 * SECOND, 0);
+	add(IP_VERSION_4, 3, FLOW_STATE_UDP, 30, 20 * NS_PER_S, 0);
 	fill_and_relieve(IP_VERSION_4);
 	assert_int_equal(t.evicted[1], 45);
 	assert_int_equal(t.evicted[2], 15);
@@ -193,8 +192,8 @@ static void between_equal_sources_idleness_decides(void **state)
 	(void)state;
 	/* 61 sources of 16 flows: 60 to go are one of each but the source that is idle least. */
 	for (i = 1; i <= 61; i++)
-		add(IP_VERSION_4, i, FLOW_STATE_UDP, 16, i * 100 * MILLISECOND, 0);
-	add(IP_VERSION_4, OWN, FLOW_STATE_UDP, 24, 20 * SECOND, 0);
+		add(IP_VERSION_4, i, FLOW_STATE_UDP, 16, i * 100 * NS_PER_MS, 0);
+	add(IP_VERSION_4, OWN, FLOW_STATE_UDP, 24, 20 * NS_PER_S, 0);
 	fill_and_relieve(IP_VERSION_4);
 	assert_int_equal(t.relief.evicted, 60);
 	for (i = 1; i <= 61; i++)
@@ -205,12 +204,12 @@ static void between_equal_sources_idleness_decides(void **state)
 static void flows_of_this_host_go_last(void **state)
 {
 	(void)state;
-	add(IP_VERSION_4, OWN, FLOW_STATE_UDP, 960, SECOND, 10 * MILLISECOND);
+	add(IP_VERSION_4, OWN, FLOW_STATE_UDP, 960, NS_PER_S, 10 * NS_PER_MS);
 	add(IP_VERSION_4, 1, FLOW_STATE_UDP, 40, 0, 0);
 	fill_and_relieve(IP_VERSION_4);
 	assert_int_equal(t.evicted[1], 40);
 	assert_int_equal(t.evicted[OWN], 20);
-	assert_int_equal(t.least_idle_ns[OWN], SECOND + 940 * 10 * MILLISECOND);
+	assert_int_equal(t.least_idle_ns[OWN], NS_PER_S + 940 * 10 * NS_PER_MS);
 }
 
 static void flows_that_have_been_used_since_they_were_read_stay(void **state)
@@ -221,7 +220,7 @@ static void flows_that_have_been_used_since_they_were_read_stay(void **state)
 	struct error error;
 
 	(void)state;
-	add(IP_VERSION_4, 1, FLOW_STATE_UDP, 1000, SECOND, 10 * MILLISECOND);
+	add(IP_VERSION_4, 1, FLOW_STATE_UDP, 1000, NS_PER_S, 10 * NS_PER_MS);
 	relief_request(&t.relief, udp_table(IP_VERSION_4), RELIEF_FULL, NOW_NS);
 	while (!t.relief.evicting)
 		assert_int_equal(relief_step(&t.relief, &t.f->conntrack, &t.f->clock, 64,
@@ -248,7 +247,7 @@ static void pressure_gets_a_little_room_at_once_and_more_when_it_ends(void **sta
 	assert_int_equal(t.wait_ns, RELIEF_SETTLE_NS);
 
 	/* again: the wait for more begins anew */
-	t.f->clock.now_ns += SECOND / 2;
+	t.f->clock.now_ns += NS_PER_S / 2;
 	add(IP_VERSION_4, 1, FLOW_STATE_UDP, 30, 0, 0);
 	relief_request(&t.relief, table, RELIEF_PRESSED, 0);
 	relieve(4096);
@@ -272,12 +271,12 @@ static void a_pass_under_pressure_pauses_the_next_for_as_long(void **state)
 	relief_request(&t.relief, table, RELIEF_PRESSED, 0);
 	assert_int_equal(
 		relief_step(&t.relief, &t.f->conntrack, &t.f->clock, 64, &t.wait_ns, &error), 0);
-	t.f->clock.now_ns += 100 * MILLISECOND;
+	t.f->clock.now_ns += 100 * NS_PER_MS;
 	relief_request(&t.relief, table, RELIEF_PRESSED, 0);
 	relieve(64);
 	assert_int_equal(t.relief.evicted, 30);
-	assert_int_equal(t.wait_ns, 100 * MILLISECOND);
-	t.f->clock.now_ns += 100 * MILLISECOND;
+	assert_int_equal(t.wait_ns, 100 * NS_PER_MS);
+	t.f->clock.now_ns += 100 * NS_PER_MS;
 	relieve(64);
 	assert_false(t.relief.tables[table].pressed);
 }

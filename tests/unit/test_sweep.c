@@ -36,7 +36,7 @@ static struct sweep *sweep_new(struct fixture *f, struct deletions *deletions)
 	assert_non_null(sweep);
 	assert_int_equal(sweep_init(sweep, &error), 0);
 	sweep->fragments_fd = f->fragments_fd;
-	sweep->fragment_timeout_ns = 30 * SECOND;
+	sweep->fragment_timeout_ns = 30 * NS_PER_S;
 	sweep->deleted = note_deleted;
 	sweep->arg = deletions;
 	memset(deletions, 0, sizeof(*deletions));
@@ -94,10 +94,10 @@ static void flows_are_removed_a_second_after_their_timeout(void **state)
 		unsigned int removed;
 	} rows[] = {
 		{0, 0},
-		{30 * SECOND + 1, 0},
-		{31 * SECOND, 0},
-		{31 * SECOND + 1, 1},
-		{3600 * SECOND, 1},
+		{30 * NS_PER_S + 1, 0},
+		{31 * NS_PER_S, 0},
+		{31 * NS_PER_S + 1, 1},
+		{3600 * NS_PER_S, 1},
 	};
 	struct flow flow = {.state = FLOW_STATE_UDP};
 	struct deletions deletions;
@@ -137,7 +137,7 @@ static void every_table_is_swept_and_its_fill_is_known_afterwards(void **state)
 		spec.idle_ns = 0;
 		fixture_add(f, &spec);
 		spec.sport = 3;
-		spec.idle_ns = 3600 * SECOND;
+		spec.idle_ns = 3600 * NS_PER_S;
 		fixture_add(f, &spec);
 		assert_false(sweep->fill[i].known);
 	}
@@ -162,7 +162,7 @@ static void the_deleted_flow_is_described(void **state)
 		.dst = "fd00:10::1",
 		.sport = 1000,
 		.dport = 22,
-		.idle_ns = 100 * SECOND,
+		.idle_ns = 100 * NS_PER_S,
 		.flow = {.state = FLOW_STATE_CLOSE_WAIT, .rule = 5},
 	};
 	struct fixture *f = fixture_new(64);
@@ -197,7 +197,7 @@ static void steps_of_any_size_sweep_everything(void **state)
 		unsigned int steps;
 
 		fixture_fill(f, 0, 250, &flow, 0);
-		fixture_fill(f, 250, 250, &flow, 60 * SECOND);
+		fixture_fill(f, 250, 250, &flow, 60 * NS_PER_S);
 		steps = sweep_pass(sweep, f, sizes[i]);
 		assert_int_equal(steps > 1, sizes[i] <= 500);
 		assert_int_equal(deletions.expired, 250);
@@ -214,7 +214,7 @@ static void old_fragments_are_removed(void **state)
 	struct sweep *sweep = sweep_new(f, &deletions);
 	struct fragment_key key = {.ip_version = IP_VERSION_4};
 	struct fragment fragment = {0};
-	uint64_t age_ns[] = {0, 30 * SECOND, 31 * SECOND, 31 * SECOND + 1, 100 * SECOND};
+	uint64_t age_ns[] = {0, 30 * NS_PER_S, 31 * NS_PER_S, 31 * NS_PER_S + 1, 100 * NS_PER_S};
 	size_t i;
 
 	(void)state;
@@ -239,7 +239,7 @@ static void room_is_asked_for_in_confirmed_tables_that_are_nearly_full(void **st
 		uint32_t flows;
 		uint64_t idle_ns;
 		bool wanted;
-	} rows[] = {{960, 0, false}, {961, 0, true}, {1000, 100 * SECOND, false}};
+	} rows[] = {{960, 0, false}, {961, 0, true}, {1000, 100 * NS_PER_S, false}};
 	struct flow flow = {.state = FLOW_STATE_UDP};
 	struct deletions deletions;
 	size_t i;
@@ -318,7 +318,7 @@ static void a_sweep_that_finds_mostly_dead_flows_hurries(void **state)
 	(void)state;
 	/* With so much to expect behind it, only its cost decides how long a step waits. */
 	f->conntrack.tables[CONNTRACK_TABLES - 1].max_entries = UINT32_MAX;
-	fixture_fill(f, 0, 1000, &flow, 100 * SECOND);
+	fixture_fill(f, 0, 1000, &flow, 100 * NS_PER_S);
 	assert_int_equal(sweep_step(sweep, &f->conntrack, &f->clock, 900, &wait_ns, &error), 0);
 	assert_true(deletions.expired > 800);
 	assert_true(wait_ns / 4 >= sweep->cost_ns);
@@ -338,7 +338,7 @@ static void a_table_that_cannot_be_read_does_not_hold_up_the_others(void **state
 	uint64_t wait_ns = 42;
 
 	(void)state;
-	fixture_fill(f, 0, 1, &flow, 100 * SECOND);
+	fixture_fill(f, 0, 1, &flow, 100 * NS_PER_S);
 	broken.tables[0].fd = -1;
 	assert_int_equal(sweep_step(sweep, &broken, &f->clock, 64, &wait_ns, &error), -EBADF);
 	assert_int_equal(wait_ns, 42);
@@ -434,7 +434,7 @@ static void no_flow_refreshed_during_a_sweep_is_lost(void **state)
 			.l4_proto = IPPROTO_UDP,
 		};
 	for (pass = 0; pass < STRESS_PASSES; pass++) {
-		fixture_fill(f, 0, STRESS_FLOWS, &flow, 100 * SECOND);
+		fixture_fill(f, 0, STRESS_FLOWS, &flow, 100 * NS_PER_S);
 		memset(r->refreshed, 0, sizeof(r->refreshed));
 		atomic_store(&r->stop, false);
 		assert_int_equal(pthread_create(&thread, NULL, refresh, r), 0);
