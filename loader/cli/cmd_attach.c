@@ -63,7 +63,7 @@ static int run_attach(const struct command *command, int argc, char **argv)
 	request.ifname = name;
 	err = command_interface(argv[optind], name, NULL, &error);
 	if (!err) {
-		err = lock_try("run", name, &lock, &error);
+		err = lock_try(LOCK_RUN, name, &lock, &error);
 		if (err == -EADDRINUSE)
 			error_set(&error, EBUSY,
 				  "%s: 'shrike run' (or another 'attach') is in charge of it; use "
@@ -101,7 +101,7 @@ static int run_detach(const struct command *command, int argc, char **argv)
 		return command_usage(command, "unexpected argument '%s'", argv[optind + 1]);
 	err = command_interface(argv[optind], name, NULL, &error);
 	if (!err) {
-		err = lock_try("run", name, &lock, &error);
+		err = lock_try(LOCK_RUN, name, &lock, &error);
 		if (err == -EADDRINUSE)
 			err = error_set(
 				&error, EBUSY,

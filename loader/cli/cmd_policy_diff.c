@@ -91,7 +91,7 @@ static int clone_other(struct comparison *c, struct error *error)
 	if (!err)
 		err = impacts_open(&c->live, clone, &c->impacts, error);
 	if (!err) /* whoever runs sees to a forwarder when the policy comes into force */
-		c->impacts.forwarder_comes = lock_is_held("run", c->ifname);
+		c->impacts.forwarder_comes = lock_is_held(LOCK_RUN, c->ifname);
 	return err;
 }
 

@@ -110,13 +110,13 @@ static json_t *json_live(const struct live *live, const struct link_info *link, 
 		"{s:o,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:o,s:s,s:{s:o,s:o},"
 		"s:o,s:o}",
 		"interface", output_json_text(link->name), "ifindex", link->ifindex, "attached", 1,
-		"running", lock_is_held("run", link->name), "version", instance->version, "hooks",
-		json_hooks(live->hooks), "hook", hook_kind_name(live->hooks[live->ingress].kind),
-		"hook_why", instance->hook_why, "routing", routing[instance->config.routing],
-		"routing_why", instance->routing_why, "stateful", instance->config.stateful,
-		"generation", instance->config.generation, "rules", instance->rules, "policy",
-		output_json_text(instance->policy_path), "applied",
-		output_time(time, instance->applied_ns), "counters", "ingress",
+		"running", lock_is_held(LOCK_RUN, link->name), "version", instance->version,
+		"hooks", json_hooks(live->hooks), "hook",
+		hook_kind_name(live->hooks[live->ingress].kind), "hook_why", instance->hook_why,
+		"routing", routing[instance->config.routing], "routing_why", instance->routing_why,
+		"stateful", instance->config.stateful, "generation", instance->config.generation,
+		"rules", instance->rules, "policy", output_json_text(instance->policy_path),
+		"applied", output_time(time, instance->applied_ns), "counters", "ingress",
 		counters_json(&counters[DIR_INGRESS]), "egress",
 		counters_json(&counters[DIR_EGRESS]), "tables", tables, "forwarder",
 		json_forwarder(live));
@@ -132,7 +132,7 @@ static json_t *json_status(const struct link_info *link, struct error *error)
 	if (err == -ENOENT)
 		object = json_pack("{s:o,s:i,s:b,s:b}", "interface", output_json_text(link->name),
 				   "ifindex", link->ifindex, "attached", 0, "running",
-				   lock_is_held("run", link->name));
+				   lock_is_held(LOCK_RUN, link->name));
 	else if (err) {
 		error_prefix(error, "%s", link->name);
 		return NULL;

@@ -33,14 +33,6 @@ struct flow_listener {
 	uint64_t missed_ns;
 };
 
-static int lock_slot(const char *ifname, uint32_t slot, int *fd, struct error *error)
-{
-	char what[16];
-
-	snprintf(what, sizeof(what), "listen%u", slot);
-	return lock_try(what, ifname, fd, error);
-}
-
 /**
  * flow_listen_reap() - Clear the slots of listeners that are no more
  * @maps: of the generation in force
@@ -54,7 +46,7 @@ void flow_listen_reap(const struct map_set *maps, const char *ifname)
 
 	for (uint32_t slot = 0; slot < FLOW_LISTENERS; slot++) {
 		if (bpf_map_lookup_elem(rings_fd, &slot, &id) ||
-		    lock_slot(ifname, slot, &lock, &ignored))
+		    lock_try(LOCK_LISTEN + slot, ifname, &lock, &ignored))
 			continue;
 		bpf_map_delete_elem(rings_fd, &slot);
 		close(lock);
@@ -64,7 +56,7 @@ void flow_listen_reap(const struct map_set *maps, const char *ifname)
 static int find_slot(struct flow_listener *listener, const char *ifname, struct error *error)
 {
 	for (uint32_t slot = 0; slot < FLOW_LISTENERS; slot++)
-		if (!lock_slot(ifname, slot, &listener->lock_fd, error)) {
+		if (!lock_try(LOCK_LISTEN + slot, ifname, &listener->lock_fd, error)) {
 			listener->slot = slot;
 			return 0;
 		}

@@ -528,7 +528,7 @@ int run_forever(const char *ifname, const char *policy_path, warn_fn warn, run_l
 	};
 	int lock, err;
 
-	err = lock_try("run", ifname, &lock, error);
+	err = lock_try(LOCK_RUN, ifname, &lock, error);
 	if (err && err != -EADDRINUSE)
 		return err;
 	if (err)

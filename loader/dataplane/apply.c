@@ -210,7 +210,7 @@ int dataplane_apply(const struct dataplane_request *request, struct dataplane **
 	a.attachment.caller = request->caller;
 	err = request->edit || request->revert ? 0 : plan_load(&a.plan, error);
 	if (!err)
-		err = lock_wait("apply", request->ifname, &lock, error);
+		err = lock_wait(LOCK_APPLY, request->ifname, &lock, error);
 	if (!err)
 		err = netlink_link_by_name(request->ifname, &a.to->link, error);
 	if (!err)

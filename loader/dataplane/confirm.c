@@ -183,7 +183,7 @@ static int accept_live(const char *ifname, int ifindex, struct error *error)
  */
 int confirm_accept(const char *ifname, int ifindex, struct error *error)
 {
-	int lock, err = lock_wait("apply", ifname, &lock, error);
+	int lock, err = lock_wait(LOCK_APPLY, ifname, &lock, error);
 
 	if (err)
 		return err;

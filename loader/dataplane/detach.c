@@ -60,7 +60,7 @@ int dataplane_detach(const char *ifname, bool force, struct error *error)
 	int lock, err = path_check_name(ifname, error);
 
 	if (!err)
-		err = lock_wait("apply", ifname, &lock, error);
+		err = lock_wait(LOCK_APPLY, ifname, &lock, error);
 	if (err)
 		return err;
 	err = detach_locked(ifname, force, error);

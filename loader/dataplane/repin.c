@@ -83,7 +83,7 @@ int repin(const char *ifname, int ifindex, struct error *error)
 	int lock, err;
 
 	if (path_pin_dir(ifname, dir, error) || is_pinned(dir) ||
-	    lock_try("apply", ifname, &lock, error))
+	    lock_try(LOCK_APPLY, ifname, &lock, error))
 		return 0;
 	err = live_open(ifindex, &live, error);
 	if (!err) {

@@ -19,6 +19,14 @@
 #define SO_NETNS_COOKIE 71
 #endif
 
+/* Parts of the locks' names, so that processes of another version mean the same locks. */
+static const char *const lock_names[] = {
+	[LOCK_RUN] = "run",
+	[LOCK_APPLY] = "apply",
+	[LOCK_TRACE] = "trace",
+};
+_Static_assert(sizeof(lock_names) / sizeof(*lock_names) == LOCK_LISTEN, "each lock has a name");
+
 /* FNV-1a; the NUL at the end of a text counts, so that no two texts run into each other. */
 static uint64_t hash(uint64_t sum, const void *data, size_t len)
 {
@@ -44,13 +52,18 @@ static int netns_cookie(uint64_t *cookie)
 }
 
 /* A hash of 48 bits is what the name of a map has room for. */
-static int set_name(const char *what, const char *ifname, char name[BPF_OBJ_NAME_LEN])
+static int set_name(enum lock lock, const char *ifname, char name[BPF_OBJ_NAME_LEN])
 {
 	uint64_t cookie, sum = UINT64_C(0xcbf29ce484222325);
 	int err = netns_cookie(&cookie);
+	char what[24];
 
 	if (err)
 		return err;
+	if (lock < LOCK_LISTEN)
+		snprintf(what, sizeof(what), "%s", lock_names[lock]);
+	else
+		snprintf(what, sizeof(what), "listen%u", lock - LOCK_LISTEN);
 	sum = hash(sum, what, strlen(what) + 1);
 	sum = hash(sum, ifname, strlen(ifname) + 1);
 	sum = hash(sum, &cookie, sizeof(cookie));
@@ -123,17 +136,17 @@ static int make_lock(const char *name, int *fd)
 
 /**
  * lock_try() - Take a lock if nobody holds it
- * @what: of the interface
+ * @lock: which one of the interface
  * @ifname: the interface
  * @fd: becomes the lock; closing it, or ending the process, lets go
  * @error: why not
  *
  * Return: 0; -EADDRINUSE: it is held; or another -errno.
  */
-int lock_try(const char *what, const char *ifname, int *fd, struct error *error)
+int lock_try(enum lock lock, const char *ifname, int *fd, struct error *error)
 {
 	char name[BPF_OBJ_NAME_LEN];
-	int err = set_name(what, ifname, name);
+	int err = set_name(lock, ifname, name);
 
 	if (!err)
 		err = make_lock(name, fd);
@@ -145,14 +158,14 @@ int lock_try(const char *what, const char *ifname, int *fd, struct error *error)
 
 /**
  * lock_is_held() - Whether somebody holds a lock, without taking it even for a moment
- * @what: of the interface
+ * @lock: which one of the interface
  * @ifname: the interface
  */
-bool lock_is_held(const char *what, const char *ifname)
+bool lock_is_held(enum lock lock, const char *ifname)
 {
 	char name[BPF_OBJ_NAME_LEN];
 
-	return !set_name(what, ifname, name) && find_lock(name, UINT32_MAX) > 0;
+	return !set_name(lock, ifname, name) && find_lock(name, UINT32_MAX) > 0;
 }
 
 /**
@@ -160,13 +173,13 @@ bool lock_is_held(const char *what, const char *ifname)
  *
  * As lock_try(), but gives up only after 30 s.
  */
-int lock_wait(const char *what, const char *ifname, int *fd, struct error *error)
+int lock_wait(enum lock lock, const char *ifname, int *fd, struct error *error)
 {
 	const struct timespec pause = {.tv_nsec = LOCK_RETRY_NS};
 	int err = -EADDRINUSE;
 
 	for (int i = 0; i < LOCK_RETRIES && err == -EADDRINUSE; i++) {
-		err = lock_try(what, ifname, fd, error);
+		err = lock_try(lock, ifname, fd, error);
 		if (err == -EADDRINUSE)
 			nanosleep(&pause, NULL);
 	}

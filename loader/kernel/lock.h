@@ -11,8 +11,16 @@
 
 #include "base/error.h"
 
-int lock_try(const char *what, const char *ifname, int *fd, struct error *error);
-bool lock_is_held(const char *what, const char *ifname);
-int lock_wait(const char *what, const char *ifname, int *fd, struct error *error);
+/* What of an interface is locked. */
+enum lock {
+	LOCK_RUN,    /* staying: `run`, or who attaches without it */
+	LOCK_APPLY,  /* changing what is in force */
+	LOCK_TRACE,  /* tracing by the programs in force */
+	LOCK_LISTEN, /* and on: hearing of the events of connections, one for each listener */
+};
+
+int lock_try(enum lock lock, const char *ifname, int *fd, struct error *error);
+bool lock_is_held(enum lock lock, const char *ifname);
+int lock_wait(enum lock lock, const char *ifname, int *fd, struct error *error);
 
 #endif /* SHRIKE_KERNEL_LOCK_H */

@@ -131,9 +131,9 @@ int trace_live_recover(const char *ifname, int ifindex, struct error *error)
 {
 	int tracer, apply, err;
 
-	if (lock_try("trace", ifname, &tracer, error))
+	if (lock_try(LOCK_TRACE, ifname, &tracer, error))
 		return 0;
-	err = lock_wait("apply", ifname, &apply, error);
+	err = lock_wait(LOCK_APPLY, ifname, &apply, error);
 	if (!err) {
 		err = recover(ifname, ifindex, error);
 		close(apply);
@@ -229,7 +229,7 @@ static int begin(struct trace_live *trace, struct error *error)
 	const char *ifname = trace->spec.ifname;
 	int apply, err;
 
-	err = lock_wait("apply", ifname, &apply, error);
+	err = lock_wait(LOCK_APPLY, ifname, &apply, error);
 	if (err)
 		return err;
 	err = recover(ifname, trace->spec.ifindex, error);
@@ -260,7 +260,7 @@ int trace_live_open(const struct trace_live_spec *spec, struct trace_live **trac
 	map_set_init(&new->live.maps);
 	for (int i = 0; i < HOOK_POINTS; i++)
 		new->originals[i] = -1;
-	err = lock_try("trace", spec->ifname, &new->lock, error);
+	err = lock_try(LOCK_TRACE, spec->ifname, &new->lock, error);
 	if (err == -EADDRINUSE)
 		err = error_set(error, EBUSY, "another live trace is running; end it first");
 	if (!err)
@@ -366,7 +366,7 @@ int trace_live_close(struct trace_live *trace, struct error *error)
 	int apply, err = 0;
 
 	if (trace->twin) {
-		err = lock_wait("apply", trace->spec.ifname, &apply, error);
+		err = lock_wait(LOCK_APPLY, trace->spec.ifname, &apply, error);
 		if (!err) {
 			err = give_back(trace, error);
 			close(apply);

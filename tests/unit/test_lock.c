@@ -33,12 +33,12 @@ static void test_a_lock_is_taken_once_until_it_is_closed(void **state)
 	int first, second;
 
 	(void)state;
-	assert_int_equal(lock_try("run", name, &first, &error), 0);
-	assert_int_equal(lock_try("run", name, &second, &error), -EADDRINUSE);
-	assert_int_equal(lock_try("apply", name, &second, &error), 0);
+	assert_int_equal(lock_try(LOCK_RUN, name, &first, &error), 0);
+	assert_int_equal(lock_try(LOCK_RUN, name, &second, &error), -EADDRINUSE);
+	assert_int_equal(lock_try(LOCK_APPLY, name, &second, &error), 0);
 	close(second);
 	close(first);
-	assert_int_equal(lock_try("run", name, &second, &error), 0);
+	assert_int_equal(lock_try(LOCK_RUN, name, &second, &error), 0);
 	close(second);
 }
 
@@ -47,12 +47,12 @@ static void test_whether_a_lock_is_held_can_be_asked(void **state)
 	int lock;
 
 	(void)state;
-	assert_false(lock_is_held("run", name));
-	assert_int_equal(lock_try("run", name, &lock, &error), 0);
-	assert_true(lock_is_held("run", name));
-	assert_false(lock_is_held("apply", name));
+	assert_false(lock_is_held(LOCK_RUN, name));
+	assert_int_equal(lock_try(LOCK_RUN, name, &lock, &error), 0);
+	assert_true(lock_is_held(LOCK_RUN, name));
+	assert_false(lock_is_held(LOCK_APPLY, name));
 	close(lock);
-	assert_false(lock_is_held("run", name));
+	assert_false(lock_is_held(LOCK_RUN, name));
 }
 
 /* By a name alone anybody could keep a lock from us where BPF is not for root alone. */
@@ -63,14 +63,14 @@ static void test_a_map_that_anybody_may_make_is_no_lock(void **state)
 	int lock, fake;
 
 	(void)state;
-	assert_int_equal(lock_try("run", name, &lock, &error), 0);
+	assert_int_equal(lock_try(LOCK_RUN, name, &lock, &error), 0);
 	assert_int_equal(bpf_obj_get_info_by_fd(lock, &info, &len), 0);
 	close(lock);
 	fake = bpf_map_create(BPF_MAP_TYPE_ARRAY, info.name, 4, 4, 1, NULL);
 	assert_true(fake >= 0);
-	assert_false(lock_is_held("run", name));
-	assert_int_equal(lock_try("run", name, &lock, &error), 0);
-	assert_true(lock_is_held("run", name));
+	assert_false(lock_is_held(LOCK_RUN, name));
+	assert_int_equal(lock_try(LOCK_RUN, name, &lock, &error), 0);
+	assert_true(lock_is_held(LOCK_RUN, name));
 	close(lock);
 	close(fake);
 }
@@ -80,14 +80,14 @@ static void test_another_network_namespace_has_locks_of_its_own(void **state)
 	int lock, other, host = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 
 	(void)state;
-	assert_int_equal(lock_try("run", name, &lock, &error), 0);
+	assert_int_equal(lock_try(LOCK_RUN, name, &lock, &error), 0);
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
-	assert_false(lock_is_held("run", name));
-	assert_int_equal(lock_try("run", name, &other, &error), 0);
+	assert_false(lock_is_held(LOCK_RUN, name));
+	assert_int_equal(lock_try(LOCK_RUN, name, &other, &error), 0);
 	assert_int_equal(setns(host, CLONE_NEWNET), 0);
-	assert_true(lock_is_held("run", name));
+	assert_true(lock_is_held(LOCK_RUN, name));
 	close(other);
-	assert_true(lock_is_held("run", name));
+	assert_true(lock_is_held(LOCK_RUN, name));
 	close(lock);
 	close(host);
 }
@@ -98,7 +98,7 @@ static void test_another_network_namespace_has_locks_of_its_own(void **state)
 static void try_and_stay(int result_fd)
 {
 	int lock;
-	char taken = !lock_try("run", name, &lock, &error);
+	char taken = !lock_try(LOCK_RUN, name, &lock, &error);
 
 	if (write(result_fd, &taken, 1) == 1)
 		pause();
@@ -131,7 +131,7 @@ static void test_a_lock_that_many_try_at_once_is_taken_by_one_at_most(void **sta
 			kill(triers[i], SIGKILL);
 			assert_int_equal(waitpid(triers[i], NULL, 0), triers[i]);
 		}
-		assert_false(lock_is_held("run", name));
+		assert_false(lock_is_held(LOCK_RUN, name));
 	}
 	close(results[0]);
 	close(results[1]);
