@@ -48,6 +48,29 @@ int error_input(struct error *error, const char *format, ...)
 }
 
 /**
+ * error_no_memory() - Note that memory ran out
+ * @error: where
+ *
+ * Return: -ENOMEM.
+ */
+int error_no_memory(struct error *error)
+{
+	return error_set(error, ENOMEM, "out of memory");
+}
+
+/**
+ * error_no_memory_for() - Note what memory ran out for
+ * @error: where
+ * @what: what needed it, such as the path of a file; cut after 256 bytes
+ *
+ * Return: -ENOMEM.
+ */
+int error_no_memory_for(struct error *error, const char *what)
+{
+	return error_set(error, ENOMEM, "%.256s: out of memory", what);
+}
+
+/**
  * error_prefix() - Say in front of a sentence what was being done
  * @error: an error that has been set
  * @format: printf format of the words, without the ": " that follows them

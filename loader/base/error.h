@@ -24,6 +24,8 @@ struct error {
 int error_set(struct error *error, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 int error_input(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int error_no_memory(struct error *error);
+int error_no_memory_for(struct error *error, const char *what);
 int error_prefix(struct error *error, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

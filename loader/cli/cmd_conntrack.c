@@ -152,7 +152,7 @@ static int list(struct session *session, struct error *error)
 	int err;
 
 	if (!printer)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	err = conntrack_walk(&session->conntrack, &session->clock, &session->filter,
 			     flow_printer_visit, printer, error);
 	if (!err)

@@ -198,7 +198,7 @@ static int look(struct monitor *monitor, uint64_t now_ns, struct error *error)
 	live_close(&monitor->live);
 	monitor->live = fresh;
 	if (!err && flow_follow_look(monitor->follow, &monitor->live.maps, now_ns, show, monitor))
-		err = error_set(error, ENOMEM, "out of memory");
+		err = error_no_memory(error);
 	return err;
 }
 
@@ -268,7 +268,7 @@ static int prepare(struct monitor *monitor, const char *given, struct error *err
 	monitor->look_ns = clock_kernel_ns(CLOCK_MONOTONIC) + LOOK_PERIOD_NS;
 	monitor->follow = flow_follow_new();
 	if (!monitor->follow)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	return flow_listen_open(&monitor->live.maps, monitor->name, heard, monitor,
 				&monitor->listener, error);
 }

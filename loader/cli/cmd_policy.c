@@ -127,7 +127,7 @@ static int find_warnings(const struct policy *policy, const struct classifier *c
 	int err;
 
 	if (!dead)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	err = policy_check(policy, on_warning, result, dead, error);
 	if (!err)
 		err = policy_cover(policy, classifier, dead, on_warning, result, error);

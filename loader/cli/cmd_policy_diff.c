@@ -260,7 +260,7 @@ static int print_json(const struct comparison *c, struct error *error)
 	json_object_set_new(c->diff, "connections", json_integer(impacts->n_flows));
 	head = json_dumps(c->diff, JSON_COMPACT);
 	if (!head)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	printf("%.*s", (int)strlen(head) - 1, head);
 	free(head);
 	for (int kind = 0; kind < IMPACT_KINDS; kind++) {

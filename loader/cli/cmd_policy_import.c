@@ -84,7 +84,7 @@ static int print(const struct netbird_import *import, bool json, struct error *e
 	if (json) {
 		text = json_dumps(import->policy, JSON_COMPACT);
 		len = text ? strlen(text) : 0;
-		err = text ? 0 : error_set(error, ENOMEM, "out of memory");
+		err = text ? 0 : error_no_memory(error);
 	} else {
 		err = netbird_write(import, &text, &len, error);
 	}

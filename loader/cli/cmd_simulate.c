@@ -55,7 +55,7 @@ static int print_json(const struct scenario_step *step, const struct story_resul
 	failed = !json || json_dumpf(json, stdout, STORY_JSON_FLAGS);
 	json_decref(json);
 	if (failed && !ferror(stdout))
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	putchar('\n');
 	return 0;
 }
@@ -67,7 +67,7 @@ static int print_text(const struct report *report, const struct scenario *scenar
 	char *line = story_result_line(result);
 
 	if (!line)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	fputs(line, stdout);
 	free(line);
 	if (why[0])

@@ -144,7 +144,7 @@ static json_t *json_status(const struct link_info *link, struct error *error)
 			return NULL;
 	}
 	if (!object)
-		error_set(error, ENOMEM, "%s: out of memory", link->name);
+		error_no_memory_for(error, link->name);
 	return object;
 }
 
@@ -276,7 +276,7 @@ static int find_links(const char *given, int **ifindexes, size_t *n, struct erro
 	free(*ifindexes);
 	*ifindexes = calloc(1, sizeof(**ifindexes));
 	if (!*ifindexes)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	*n = 1;
 	err = command_interface(given, name, *ifindexes, error);
 	if (err)

@@ -350,7 +350,7 @@ static int print_text(const struct printer *printer, struct error *error)
 		printf("\n%s", more);
 	if (!text || (printer->policy && !more)) {
 		free(text);
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	}
 	free(text);
 	free(more);

@@ -249,7 +249,7 @@ static int step(struct session *session, struct error *error)
 	int err = trace_live_read(session->trace, error);
 
 	if (err == -ENOMEM)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	if (!err)
 		err = output_flush(session->out, error);
 	if (!err && now_ns >= session->look_ns) {

@@ -188,7 +188,7 @@ int command_attached(int **ifindexes, size_t *n, struct error *error)
 		count++;
 	list = calloc(count + 1, sizeof(*list));
 	if (!list)
-		err = error_set(error, ENOMEM, "out of memory");
+		err = error_no_memory(error);
 	for (link = all; link->if_index && !err; link++) {
 		struct hook_state hooks[HOOK_POINTS];
 

@@ -156,7 +156,7 @@ static int print_text(const json_t *policy, FILE *file, struct error *error)
 		fprintf(file, "waits to be confirmed for %.0f s more\n",
 			json_real_value(json_object_get(policy, "confirm_s")));
 	if (err)
-		err = error_set(error, ENOMEM, "out of memory");
+		err = error_no_memory(error);
 	else if (json_integer_value(json_object_get(policy, "rules")))
 		err = output_table_print(table, file, error);
 	output_table_free(table);
@@ -185,7 +185,7 @@ int policy_print(const struct policy *policy, const struct instance *instance,
 	int err;
 
 	if (!by_id)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	if (n_rules) {
 		memcpy(by_id, rules, n_rules * sizeof(*by_id));
 		qsort(by_id, n_rules, sizeof(*by_id), compare_ids);
@@ -201,7 +201,7 @@ int policy_print(const struct policy *policy, const struct instance *instance,
 		json_acl(policy, ACL_ROUTE, by_id, n_rules), "sets", policy_sets_json(policy));
 	free(by_id);
 	if (!object)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	if (json)
 		return output_json(object, file, error);
 	err = print_text(object, file, error);

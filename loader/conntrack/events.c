@@ -128,7 +128,7 @@ int flow_listen_open(const struct map_set *maps, const char *ifname, flow_heard 
 	int err;
 
 	if (!new)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	new->heard = heard;
 	new->arg = arg;
 	new->rings_fd = new->ring_fd = new->lock_fd = -1;

@@ -38,7 +38,7 @@ struct shares_flow {
 
 static int no_memory(struct error *error)
 {
-	return error_set(error, ENOMEM, "making room in a connection table: out of memory");
+	return error_no_memory_for(error, "making room in a connection table");
 }
 
 static uint64_t mix(uint64_t x)

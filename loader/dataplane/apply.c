@@ -201,7 +201,7 @@ int dataplane_apply(const struct dataplane_request *request, struct dataplane **
 	map_set_init(&a.plan.live.maps);
 	a.to = dataplane_new();
 	if (!a.to)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	a.plan.to = a.to;
 	attachment_init(&a.attachment);
 	a.attachment.to = a.to;

@@ -128,7 +128,7 @@ int live_read_text(const struct map_set *maps, const char *name, size_t want, ch
 		return error_set(error, ENOENT, "the generation in force has no policy text");
 	all = malloc(want + 1);
 	if (!all)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	for (uint32_t key = 0; key * (size_t)POLICY_CHUNK < want; key++) {
 		size_t off = key * (size_t)POLICY_CHUNK, left = want - off;
 
@@ -191,7 +191,7 @@ int live_counters(const struct map_set *maps, struct counters totals[DIR_MAX], s
 		return error_set(error, -n_cpus, "cannot count the CPUs: %s", strerror(-n_cpus));
 	cpus = calloc(n_cpus, sizeof(*cpus));
 	if (!cpus)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	memset(totals, 0, DIR_MAX * sizeof(*totals));
 	for (uint32_t direction = 0; direction < DIR_MAX; direction++) {
 		struct counters *total = &totals[direction];

@@ -487,7 +487,7 @@ int generation_build(const struct generation_spec *spec, struct generation **gen
 	int err;
 
 	if (!new)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	map_set_init(&new->maps);
 	err = spec->twin ? prepare_twin(new, spec, error) : prepare(new, spec, error);
 	if (!err)

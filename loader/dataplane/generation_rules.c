@@ -16,7 +16,7 @@ static int read_array(const struct map_entry *map, size_t value_size, void **val
 	char *all = calloc(map->max_entries, value_size);
 
 	if (!all)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	for (uint32_t key = 0; key < map->max_entries; key++)
 		if (bpf_map_lookup_elem(map->fd, &key, all + key * value_size)) {
 			free(all);
@@ -70,7 +70,7 @@ int generation_read_rules(const struct map_set *maps, struct rule_view **rules, 
 		goto out;
 	views = calloc(rules_map->max_entries, sizeof(*views));
 	if (!views) {
-		err = error_set(error, ENOMEM, "out of memory");
+		err = error_no_memory(error);
 		goto out;
 	}
 	for (uint32_t i = 0; i < rules_map->max_entries; i++) {
@@ -198,7 +198,7 @@ int generation_fill_rules(const struct generation_spec *spec, struct generation 
 	int err = 0;
 
 	if (!rules)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	if (spec->previous)
 		err = generation_read_rules(spec->previous, &old, &n_old, error);
 	if (err)

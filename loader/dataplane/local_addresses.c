@@ -83,7 +83,7 @@ static void table_sort(struct table *table)
 
 static int out_of_memory(struct error *error)
 {
-	return error_set(error, ENOMEM, "local addresses: out of memory");
+	return error_no_memory_for(error, "local addresses");
 }
 
 /* Checks that @fd is the map it should be and learns its size. */

@@ -138,7 +138,7 @@ int plan_load(struct plan *plan, struct error *error)
 		return err;
 	}
 	*policy = policy_default();
-	return *policy ? 0 : error_set(error, ENOMEM, "out of memory");
+	return *policy ? 0 : error_no_memory(error);
 }
 
 /**

@@ -36,7 +36,7 @@ int rule_names_read(struct rule_names *names, const struct map_set *maps, struct
 	grown = realloc(names->names, (n + n_rules + 1) * sizeof(*grown));
 	if (!grown) {
 		free(rules);
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	}
 	names->names = grown;
 	for (size_t i = 0; i < n_rules; i++) {

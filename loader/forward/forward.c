@@ -108,7 +108,7 @@ int forward_new(forward_log log, void *arg, struct forward **forward, struct err
 	struct forward *new = calloc(1, sizeof(*new));
 
 	if (!new)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	new->log = log;
 	new->arg = arg;
 	new->link_fd = new->control_fd = new->pid_fd = -1;

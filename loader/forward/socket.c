@@ -188,7 +188,7 @@ int sockets_open(struct worker *w, struct error *error)
 		frames /= 2;
 	w->xsks = calloc(queues, sizeof(*w->xsks));
 	if (!w->xsks)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	for (uint32_t queue = 0; queue < queues && !err; queue++) {
 		w->xsks[queue].frame_size = frame;
 		err = open_queue_in_time(w, &w->xsks[queue], queue, frames, error);

@@ -106,7 +106,7 @@ static int prepare(struct worker *w, struct error *error)
 	w->buffer = malloc(BUFFER_BYTES);
 	w->tun_packet = malloc(TUN_PACKET_MAX);
 	if (w->epoll_fd < 0 || !w->reassembly || !w->buffer || !w->tun_packet)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	coalesce_init(&w->coalescer, tcp_write_tun, w);
 	w->control_watch.ready = control_ready;
 	if (watch_add(w, w->start.control_fd, &w->control_watch, EPOLLIN))

@@ -71,7 +71,7 @@ static int open_socket(struct nl_sock **out, struct error *error)
 	int err;
 
 	if (!socket)
-		return error_set(error, ENOMEM, "netlink: out of memory");
+		return error_no_memory_for(error, "netlink");
 	err = nl_connect(socket, NETLINK_ROUTE);
 	if (err < 0) {
 		/* libnl has no number for too many open files */
@@ -285,7 +285,7 @@ int netlink_read_addresses(struct interface_address **addresses, size_t *count, 
 	if (nl_cache_nitems(cache)) {
 		array = calloc(nl_cache_nitems(cache), sizeof(*array));
 		if (!array) {
-			err = error_set(error, ENOMEM, "local addresses: out of memory");
+			err = error_no_memory_for(error, "local addresses");
 			goto out;
 		}
 	}
@@ -400,7 +400,7 @@ int netlink_read_local_routes(struct local_route **routes, size_t *count, struct
 	if (err < 0)
 		err = netlink_error(error, "netlink: cannot read the local routes", err);
 	else if (list.no_memory)
-		err = error_set(error, ENOMEM, "local routes: out of memory");
+		err = error_no_memory_for(error, "local routes");
 	if (err) {
 		free(list.routes);
 		return err;
@@ -515,7 +515,7 @@ int netlink_monitor_open(netlink_event_fn handle, void *arg, struct netlink_moni
 	int err;
 
 	if (!m)
-		return error_set(error, ENOMEM, "netlink: out of memory");
+		return error_no_memory_for(error, "netlink");
 	m->handle = handle;
 	m->arg = arg;
 	err = open_socket(&m->socket, error);

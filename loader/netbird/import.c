@@ -285,7 +285,7 @@ int netbird_import(const json_t *root, struct netbird_import *result, struct err
 		return err;
 	if (drafts_init(&all)) {
 		drafts_free(&all);
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	}
 	nat = json_array();
 	read_peer_rules(&all, map);
@@ -295,7 +295,7 @@ int netbird_import(const json_t *root, struct netbird_import *result, struct err
 	json_decref(nat);
 	if (all.no_memory) {
 		json_decref(policy);
-		err = error_set(error, ENOMEM, "out of memory");
+		err = error_no_memory(error);
 	} else {
 		result->policy = policy;
 		result->notes = json_incref(all.notes);

@@ -135,7 +135,7 @@ int netbird_write(const struct netbird_import *import, char **text, size_t *len,
 	size_t i;
 
 	if (!file)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	fprintf(file, "# A policy for shrike, from NetBird's network map: %s\n", import->origin);
 	if (json_array_size(import->notes))
 		fprintf(file, "#\n# What differs from the map:\n");
@@ -149,11 +149,11 @@ int netbird_write(const struct netbird_import *import, char **text, size_t *len,
 	if (ferror(file)) {
 		fclose(file);
 		free(*text);
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	}
 	if (fclose(file)) {
 		free(*text);
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	}
 	return 0;
 }

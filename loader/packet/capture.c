@@ -115,7 +115,7 @@ int capture_open(const char *path, struct capture **capture, struct error *error
 	if (!new) {
 		if (file != stdin)
 			fclose(file);
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	}
 	new->path = path;
 	c = getc(file);

@@ -184,7 +184,7 @@ static int add_interface(struct pcapng_reader *reader, struct error *error)
 	if (!(n & (n - 1))) {
 		interfaces = realloc(reader->interfaces, (n ? 2 * n : 1) * sizeof(*interfaces));
 		if (!interfaces)
-			return error_set(error, ENOMEM, "out of memory");
+			return error_no_memory(error);
 		reader->interfaces = interfaces;
 	}
 	reader->interfaces[n] = interface;
@@ -323,7 +323,7 @@ int pcapng_open(FILE *file, struct pcapng_reader **reader, struct error *error)
 	int err;
 
 	if (!new)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	new->file = file;
 	err = read_bytes(new, start, sizeof(start), error);
 	if (!err && start[0] != PCAPNG_SECTION)

@@ -154,7 +154,7 @@ static int check_duplicates(const struct checker *checker, const struct prefix_s
 	elements = calloc(set->n_prefixes, sizeof(*elements));
 	items = calloc(set->n_prefixes, sizeof(*items));
 	if (!elements || !items) {
-		err = error_set(error, ENOMEM, "policy check: out of memory");
+		err = error_no_memory_for(error, "policy check");
 		goto out;
 	}
 	for (i = 0; i < set->n_prefixes; i++) {
@@ -192,7 +192,7 @@ static int check_sets(const struct checker *checker, struct error *error)
 		return 0;
 	used = calloc(policy->n_sets, sizeof(*used));
 	if (!used)
-		return error_set(error, ENOMEM, "policy check: out of memory");
+		return error_no_memory_for(error, "policy check");
 	for (acl = 0; acl < ACL_MAX; acl++) {
 		for (i = 0; i < policy->acl[acl].n_rules; i++) {
 			mark_used(&policy->acl[acl].rules[i].source, used);
@@ -346,7 +346,7 @@ static int index_build(struct element_index *index, const struct ranking *rankin
 	index->items = calloc(n, sizeof(*index->items));
 	index->group_len = calloc(n, sizeof(*index->group_len));
 	if (!index->elements || !index->items || !index->group_len)
-		return error_set(error, ENOMEM, "policy check: out of memory");
+		return error_no_memory_for(error, "policy check");
 	for (rank = 0; rank < ranking->n; rank++) {
 		match = rule_match(ranking->rules[rank], destination);
 		for (i = 0; i < match_count(match); i++) {
@@ -485,7 +485,7 @@ static int check_acl(const struct checker *checker, const struct policy_acl *acl
 		return 0;
 	ranking.rules = calloc(acl->n_rules, sizeof(*ranking.rules));
 	if (!ranking.rules)
-		return error_set(error, ENOMEM, "policy check: out of memory");
+		return error_no_memory_for(error, "policy check");
 	rank_rules(&ranking, acl);
 	err = index_build(&ranking.sources, &ranking, false, error);
 	if (!err)

@@ -291,7 +291,7 @@ static int read_all(int fd, const char *path, char **text, size_t *len, struct e
 			larger = realloc(buffer, size);
 			if (!larger) {
 				free(buffer);
-				return error_set(error, ENOMEM, "%.256s: out of memory", path);
+				return error_no_memory_for(error, path);
 			}
 			buffer = larger;
 		}

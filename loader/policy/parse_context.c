@@ -11,7 +11,7 @@
  */
 int parse_no_memory(struct error *error)
 {
-	return error_set(error, ENOMEM, "policy: out of memory");
+	return error_no_memory_for(error, "policy");
 }
 
 /**

@@ -111,14 +111,14 @@ static int write_text(const struct writer *format, const struct yaml_node *root,
 
 	writer.file = open_memstream(&buffer, &size);
 	if (!writer.file)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	write_node(&writer, root, 0);
 	fputc('\n', writer.file);
 	failed = ferror(writer.file);
 	failed |= fclose(writer.file) != 0;
 	if (failed) {
 		free(buffer);
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	}
 	if (size > YAML_TEXT_MAX) {
 		free(buffer);
@@ -164,7 +164,7 @@ static int read_set(const struct yaml_node *set, struct prefix **prefixes, size_
 	int err = 0;
 
 	if (!list)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	for (item = yaml_list_first(set); item && !err; item = yaml_list_next(set, item))
 		err = prefix_parse(item->text, &list[len++], error);
 	if (err) {
@@ -231,7 +231,7 @@ static int change_node(const struct yaml_node *root, const struct yaml_node *set
 	n_given = sort_prefixes(change->prefixes, change->n_prefixes);
 	merged = calloc(n_old + n_given + 1, sizeof(*merged));
 	if (!merged) {
-		err = error_set(error, ENOMEM, "out of memory");
+		err = error_no_memory(error);
 	} else {
 		done.n = merge(old, n_old, change, n_given, merged, &done);
 		err = write_text(
@@ -294,7 +294,7 @@ int sets_read_word(const char *word, struct sets_change *change, size_t *room, s
 		struct prefix *larger = realloc(change->prefixes, more * sizeof(*larger));
 
 		if (!larger)
-			return error_set(error, ENOMEM, "out of memory");
+			return error_no_memory(error);
 		change->prefixes = larger;
 		*room = more;
 	}

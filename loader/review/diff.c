@@ -13,11 +13,6 @@
 
 static const char *const acl_names[ACL_MAX] = {[ACL_PEER] = "peer_acl", [ACL_ROUTE] = "route_acl"};
 
-static int no_memory(struct error *error)
-{
-	return error_set(error, ENOMEM, "out of memory");
-}
-
 /* ---- values ---- */
 
 /* Items of @list that @other does not have, as a list; items are strings or integers. */
@@ -205,7 +200,7 @@ static int diff_rules(const struct policy *old, const struct policy *new, json_t
 	json_decref(reordered);
 	free(of_old.items);
 	free(of_new.items);
-	return err || !*rules ? no_memory(error) : 0;
+	return err || !*rules ? error_no_memory(error) : 0;
 }
 
 /* ---- settings ---- */
@@ -305,7 +300,7 @@ int policy_diff(const struct policy_side *before, const struct policy_side *afte
 		"{s:o,s:o,s:o}", "rules", rules, "sets",
 		changes_of(policy_sets_json(before->policy), policy_sets_json(after->policy)),
 		"settings", changes_of(settings_of(before), settings_of(after)));
-	return *diff ? 0 : no_memory(error);
+	return *diff ? 0 : error_no_memory(error);
 }
 
 /* ---- text ---- */

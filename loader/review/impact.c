@@ -214,7 +214,7 @@ static int add_impact(struct impacts *impacts, const struct flow_view *view, enu
 		struct impact *list = realloc(impacts->list, room * sizeof(*list));
 
 		if (!list)
-			return error_set(impacts->error, ENOMEM, "out of memory");
+			return error_no_memory(impacts->error);
 		impacts->list = list;
 		impacts->room = room;
 	}

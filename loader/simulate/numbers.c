@@ -199,7 +199,7 @@ static uint32_t choose_seq(struct numbers *numbers, const struct end *end,
 int numbers_new(struct numbers **numbers, struct error *error)
 {
 	*numbers = calloc(1, sizeof(**numbers));
-	return *numbers ? 0 : error_set(error, ENOMEM, "out of memory");
+	return *numbers ? 0 : error_no_memory(error);
 }
 
 /**
@@ -226,7 +226,7 @@ int numbers_assign(struct numbers *numbers, const struct scenario_step *step, ui
 	read_tuples(step, bytes, &own, &other);
 	end = find_end(numbers, &own);
 	if (!end)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	passing = &end->passing;
 	*segment = (struct segment){.flags = tcp[FLAGS_OFF]};
 	segment->len = step->len - step->tcp_off - (tcp[LENGTH_OFF] >> 4) * 4 +
@@ -334,7 +334,7 @@ int numbers_settle(struct numbers *numbers, const struct scenario_step *step, en
 	receiver = find_receiver(numbers, sender, verdict, &other);
 	passing = find_end(numbers, &own);
 	if (!receiver || !passing)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	if (numbers->drawn)
 		draw(&numbers->random);
 	if (numbers->repeats)

@@ -128,7 +128,7 @@ static int fill(const struct replay *replay, struct scenario *scenario, struct e
 	scenario->path = strdup(replay->capture_path);
 	scenario->interface.addresses = malloc(size ? size : 1);
 	if (!scenario->path || !scenario->interface.addresses)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	memcpy(scenario->interface.addresses, replay->addresses, size);
 	scenario->interface.n_addresses = replay->n_addresses;
 	scenario->interface.mtu = SCENARIO_DEFAULT_MTU;
@@ -166,7 +166,7 @@ int replay_open(struct replay *replay, struct scenario **scenario, struct error 
 	int err;
 
 	if (!new)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	if (!replay->n_addresses)
 		replay->warn("no --address is given: every packet counts as coming in to be routed",
 			     replay->warn_arg);

@@ -129,7 +129,7 @@ static int fill_addresses(const struct scenario *scenario, const struct map_set 
 	int err;
 
 	if (!list)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	for (size_t i = 0; i < interface->n_addresses; i++) {
 		list[n++] = single(&interface->addresses[i], LOCAL_OVERLAY);
 		n += broadcast_of(&interface->addresses[i], &list[n]);
@@ -162,7 +162,7 @@ static int build(const struct simulation *simulation, const struct policy *polic
 	int err;
 
 	if (!overlay)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	err = decide_mode(simulation, policy, &mode, error);
 	if (!err) {
 		if (has_forwarder(policy, &mode))
@@ -220,7 +220,7 @@ int simulation_new(const struct scenario *scenario, const struct environment *en
 	int err;
 
 	if (!new)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	new->scenario = scenario;
 	new->environment = *environment;
 	new->warn = warn;

@@ -254,7 +254,7 @@ int trace_live_open(const struct trace_live_spec *spec, struct trace_live **trac
 	int err;
 
 	if (!new)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	new->spec = *spec;
 	new->lock = -1;
 	map_set_init(&new->live.maps);

@@ -101,7 +101,7 @@ int trace_ring_open(int map_fd, struct trace_ring **ring, struct error *error)
 	struct trace_ring *new = calloc(1, sizeof(*new));
 
 	if (!new)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	new->buffer = perf_buffer__new_raw(map_fd, BUFFER_BYTES / PAGE_BYTES, &attr, take, new,
 					   NULL);
 	if (!new->buffer) {
@@ -148,7 +148,7 @@ int trace_ring_read(struct trace_ring *ring, trace_told told, void *arg, struct 
 	if (err < 0)
 		return error_set(error, -err, "cannot read trace records: %s", strerror(-err));
 	if (ring->no_memory)
-		return error_set(error, ENOMEM, "out of memory");
+		return error_no_memory(error);
 	if (ring->n)
 		qsort_r(ring->offsets, ring->n, sizeof(*ring->offsets), by_time, ring->arena);
 	for (size_t i = 0; i < ring->n; i++) {

@@ -71,7 +71,7 @@ struct builder {
 
 static int out_of_memory(const struct yaml_doc *doc, struct error *error)
 {
-	return error_set(error, ENOMEM, "%.256s: out of memory", doc->path);
+	return error_no_memory_for(error, doc->path);
 }
 
 /**
@@ -478,7 +478,7 @@ int yaml_parse(const char *path, const char *text, size_t len, struct yaml_doc *
 	if (result)
 		result->path = strdup(path);
 	if (!result || !result->path) {
-		error_set(error, ENOMEM, "%.256s: out of memory", path);
+		error_no_memory_for(error, path);
 		goto out;
 	}
 	err = build(result, text, len, error);
