@@ -118,7 +118,7 @@ static __always_inline __u32 key_word(__u16 first, __u16 second)
  */
 static __always_inline void flow_key_set(struct flow_key *key, const struct tuple *t)
 {
-	bool has_ports = t->l4_proto == IPPROTO_TCP || t->l4_proto == IPPROTO_UDP;
+	bool has_ports = l4_has_ports(t->l4_proto);
 	__u8 source = source_end(t, has_ports);
 	__be16 first = source ? t->dport : t->sport, second = source ? t->sport : t->dport;
 	__u32 port, l4_proto = key_word(bpf_htons(t->l4_proto << 8), 0);

@@ -13,7 +13,7 @@ extern int flow_event_emit(struct flow_event *event);
 static __always_inline void flow_event_set_ends(struct flow_event *event,
 						const struct flow_key *key, __u8 opener)
 {
-	bool has_ports = key->l4_proto == IPPROTO_TCP || key->l4_proto == IPPROTO_UDP;
+	bool has_ports = l4_has_ports(key->l4_proto);
 
 	if (key->ip_version == IP_VERSION_4) {
 		event->addr[0].word[2] = event->addr[1].word[2] = bpf_htonl(0xffff);

@@ -96,8 +96,7 @@ static __always_inline bool quoted_l4(const struct frame *f, const struct packet
 	__u32 off = quote->l4_off;
 	const __be16 *l4;
 
-	if (quoted->l4_proto != IPPROTO_TCP && quoted->l4_proto != IPPROTO_UDP &&
-	    quoted->l4_proto != p->l4_proto)
+	if (!l4_has_ports(quoted->l4_proto) && quoted->l4_proto != p->l4_proto)
 		return true;
 	if (off > QUOTE_OFF_MAX + 128 || off + QUOTED_L4_LEN > p->ip_len)
 		return false;

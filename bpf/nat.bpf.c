@@ -77,7 +77,7 @@ static __always_inline void port_in(struct frame *f, struct packet *p)
 {
 	__be16 to = 0;
 
-	if (p->frag == FRAGMENT_NONE && (p->l4_proto == IPPROTO_TCP || p->l4_proto == IPPROTO_UDP))
+	if (p->frag == FRAGMENT_NONE && l4_has_ports(p->l4_proto))
 		to = nat_port_lookup(&p->daddr, p->ip_version, p->l4_proto, p->dport);
 	if (!to) {
 		tell(p, STAGE_NAT_PORT_IN, MESSAGE_NAT_NONE);

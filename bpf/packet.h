@@ -25,6 +25,7 @@
 #include "counter.h"
 #include "flow.h"
 #include "local.h"
+#include "protocol.h"
 #include "reason.h"
 #include "rule.h"
 #include "trace_stage.h"

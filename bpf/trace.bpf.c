@@ -47,8 +47,7 @@ static __always_inline bool is_matched(const struct packet *p, enum verdict verd
 		.addr = {source(p), &p->daddr},
 		.rule = p->rule,
 		.port = {bpf_ntohs(p->sport), bpf_ntohs(destination_port(p))},
-		.has_ports = p->frag != FRAGMENT_LATER &&
-			     (p->l4_proto == IPPROTO_TCP || p->l4_proto == IPPROTO_UDP),
+		.has_ports = p->frag != FRAGMENT_LATER && l4_has_ports(p->l4_proto),
 		.is_icmp = is_icmp(p),
 		.ip_version = p->ip_version,
 		.l4_proto = p->l4_proto,

@@ -8,6 +8,7 @@
 
 #include "classify.h"
 #include "local.h"
+#include "protocol.h"
 #include "rule.h"
 
 #define CLASSIFY_NO_RULE 0xffffffffu /* beyond every rule index */
@@ -173,7 +174,7 @@ static __always_inline __u32 classify_port(const struct classify_tables *tables,
 	const struct classify_ports *ports;
 	__u32 port, table = side;
 
-	if (l4_proto == 6 || l4_proto == 17) {
+	if (l4_has_ports(l4_proto)) {
 		port = classify_key_port(key, side);
 	} else if (side && classify_settings(tables)->icmp && classify_is_icmp(key)) {
 		port = classify_key_icmp(key);

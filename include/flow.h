@@ -25,6 +25,7 @@
 #define SHRIKE_FLOW_H
 
 #include "abi.h"
+#include "protocol.h"
 
 /*
  * Both directions of a flow share one key: end 0 is the one with the lower (address, port),

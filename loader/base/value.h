@@ -8,9 +8,11 @@
 #ifndef SHRIKE_BASE_VALUE_H
 #define SHRIKE_BASE_VALUE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
+#include "protocol.h"
 
 struct port_range {
 	uint16_t first; /* both inclusive, host byte order */
@@ -22,6 +24,12 @@ enum {
 	PROTOCOL_ALL = 256,
 	PROTOCOL_ICMP = 257, /* ICMP over IPv4 and ICMPv6 over IPv6 */
 };
+
+/* Whether packets of a rule's protocol may have ports. */
+static inline bool protocol_has_ports(uint16_t protocol)
+{
+	return protocol == PROTOCOL_ALL || l4_has_ports(protocol);
+}
 
 int number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value,
 		 struct error *error);

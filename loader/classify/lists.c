@@ -303,16 +303,11 @@ static int add_list(struct build *build, const struct statement *s)
 			    : fill_ports(build, s, list);
 }
 
-static bool ports_matter(const struct policy_rule *rule)
-{
-	return rule->protocol == PROTOCOL_ALL || rule->protocol == 6 || rule->protocol == 17;
-}
-
 static bool is_unrestricted(const struct statement *s, const struct policy_rule *rule)
 {
 	if (s->addresses)
 		return s->addresses->any;
-	return !s->n_types && (!s->n_ports || !ports_matter(rule));
+	return !s->n_types && (!s->n_ports || !protocol_has_ports(rule->protocol));
 }
 
 /* The list of one rule in one dimension. */

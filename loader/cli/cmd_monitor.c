@@ -105,7 +105,7 @@ static const char *rule_id(struct monitor *monitor, uint32_t number)
 static bool is_wanted(struct monitor *monitor, const struct flow_event *event)
 {
 	struct filter *filter = &monitor->filter;
-	bool has_ports = event->l4_proto == 6 || event->l4_proto == 17;
+	bool has_ports = l4_has_ports(event->l4_proto);
 	struct flow_view view = {
 		.addr = {event->addr[0], event->addr[1]},
 		.rule = event->rule,

@@ -169,7 +169,7 @@ static void print_end(const struct impact *impact, int end, char *text, size_t s
 	bool v6 = impact->ip_version == IP_VERSION_6;
 
 	addr_format(&impact->addr[end], impact->ip_version, addr, sizeof(addr));
-	if (impact->l4_proto == IPPROTO_TCP || impact->l4_proto == IPPROTO_UDP)
+	if (l4_has_ports(impact->l4_proto))
 		snprintf(text, size, v6 ? "[%s]:%u" : "%s:%u", addr, impact->port[end]);
 	else
 		snprintf(text, size, "%s", addr);
@@ -235,7 +235,7 @@ static json_t *impact_json(const struct impact *impact)
 			  addr_format(&impact->addr[0], impact->ip_version, from, sizeof(from)),
 			  "dst", addr_format(&impact->addr[1], impact->ip_version, to, sizeof(to)));
 
-	if (impact->l4_proto == IPPROTO_TCP || impact->l4_proto == IPPROTO_UDP) {
+	if (l4_has_ports(impact->l4_proto)) {
 		json_object_set_new(object, "sport", json_integer(impact->port[0]));
 		json_object_set_new(object, "dport", json_integer(impact->port[1]));
 	} else if (impact->state == FLOW_STATE_ICMP) {

@@ -176,7 +176,7 @@ static int set_option(struct request *request, int option, const char *argument,
 static int check(const struct command *command, const struct request *request)
 {
 	bool is_icmp = request->protocol == PROTOCOL_ICMP;
-	bool has_ports = request->protocol == IPPROTO_TCP || request->protocol == IPPROTO_UDP;
+	bool has_ports = l4_has_ports(request->protocol);
 
 	if (request->pcap && (request->end[0] || request->has_sport || request->has_dport ||
 			      request->has_icmp || request->has_flags))

@@ -73,11 +73,6 @@ uint64_t flow_clock_offset_ns(void)
 	return clock_ns(CLOCK_REALTIME) - clock_kernel_ns(CLOCK_MONOTONIC);
 }
 
-static bool has_ports(const struct flow_event *event)
-{
-	return event->l4_proto == IPPROTO_TCP || event->l4_proto == IPPROTO_UDP;
-}
-
 static bool is_icmp(const struct flow_event *event)
 {
 	return event->l4_proto ==
@@ -93,7 +88,7 @@ static void endpoint(const struct flow_event *event, unsigned int end, char text
 		return;
 	}
 	addr_format(&event->addr[end], event->ip_version, addr, sizeof(addr));
-	if (!has_ports(event))
+	if (!l4_has_ports(event->l4_proto))
 		snprintf(text, ENDPOINT_MAX, "%s", addr);
 	else
 		snprintf(text, ENDPOINT_MAX,
@@ -165,7 +160,7 @@ static void add_ends(json_t *json, const struct flow_event *event)
 		addr_format(&event->addr[end], event->ip_version, addr, sizeof(addr));
 		json_object_set_new(json, end ? "dst" : "src", json_string(addr));
 	}
-	if (has_ports(event)) {
+	if (l4_has_ports(event->l4_proto)) {
 		json_object_set_new(json, "sport", json_integer(ntohs(event->port[0])));
 		json_object_set_new(json, "dport", json_integer(ntohs(event->port[1])));
 	} else if (is_icmp(event)) {

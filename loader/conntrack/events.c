@@ -235,7 +235,7 @@ void flow_tell_swept(int prog_fd, uint32_t ifindex, const struct flow_view *view
 		     enum removal_reason reason)
 {
 	const struct flow *flow = view->flow;
-	bool has_ports = view->l4_proto == 6 || view->l4_proto == 17;
+	bool has_ports = l4_has_ports(view->l4_proto);
 	struct flow_event event = {
 		.time_ns = clock_kernel_ns(CLOCK_MONOTONIC),
 		.created_ns = flow->created_ns,

@@ -191,7 +191,7 @@ int filter_option(struct filter *filter, int option, const char *argument, struc
 bool filter_match_table(const struct filter *filter, uint8_t ip_version, uint8_t l4_proto)
 {
 	uint8_t icmp = ip_version == IP_VERSION_4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-	bool has_ports = l4_proto == IPPROTO_TCP || l4_proto == IPPROTO_UDP;
+	bool has_ports = l4_has_ports(l4_proto);
 	unsigned int end;
 
 	if (filter->ip_version && filter->ip_version != ip_version)
@@ -205,8 +205,8 @@ bool filter_match_table(const struct filter *filter, uint8_t ip_version, uint8_t
 	if (filter->protocol == PROTOCOL_ALL)
 		return true;
 	if (l4_proto == CONNTRACK_OTHER) /* a table of many */
-		return filter->protocol != IPPROTO_TCP && filter->protocol != IPPROTO_UDP &&
-		       filter->protocol != icmp && filter->protocol != PROTOCOL_ICMP;
+		return !l4_has_ports(filter->protocol) && filter->protocol != icmp &&
+		       filter->protocol != PROTOCOL_ICMP;
 	return l4_proto == (filter->protocol == PROTOCOL_ICMP ? icmp : filter->protocol);
 }
 

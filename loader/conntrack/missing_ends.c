@@ -111,7 +111,7 @@ void flow_follow_hear(struct flow_follow *follow, const struct flow_event *event
 /* The key that flow_table.h makes of the opening packet. */
 static void key_of(const struct flow_event *event, void *key)
 {
-	bool has_ports = event->l4_proto == IPPROTO_TCP || event->l4_proto == IPPROTO_UDP;
+	bool has_ports = l4_has_ports(event->l4_proto);
 	int opener = memcmp(&event->addr[0], &event->addr[1], sizeof(event->addr[0]));
 	uint16_t port[2] = {event->port[0], event->port[1]};
 

@@ -172,7 +172,7 @@ static void put_way(struct flow_printer *printer, const struct flow_view *view, 
 {
 	put_address(printer, "src", view, end);
 	put_address(printer, "dst", view, !end);
-	if (view->l4_proto == IPPROTO_TCP || view->l4_proto == IPPROTO_UDP) {
+	if (l4_has_ports(view->l4_proto)) {
 		put_number(printer, "sport", view->port[end]);
 		put_number(printer, "dport", view->port[!end]);
 	} else if (view->state == FLOW_STATE_ICMP) {

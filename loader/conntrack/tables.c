@@ -144,7 +144,7 @@ static void view_ends(struct flow_view *view, const void *key, unsigned int open
 		memcpy(port, ((const struct flow_key4 *)key)->port, sizeof(port));
 	else
 		memcpy(port, ((const struct flow_key6 *)key)->port, sizeof(port));
-	if (view->l4_proto == IPPROTO_TCP || view->l4_proto == IPPROTO_UDP) {
+	if (l4_has_ports(view->l4_proto)) {
 		view->port[0] = ntohs(port[opener]);
 		view->port[1] = ntohs(port[!opener]);
 		view->icmp_id = 0;

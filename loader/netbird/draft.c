@@ -157,10 +157,13 @@ void draft_read_protocol(struct draft *draft, const json_t *entry)
 
 static bool has_ports(const json_t *protocol)
 {
-	const char *word = json_string_value(protocol);
+	uint16_t number = json_integer_value(protocol);
+	struct error ignored;
 
-	return word ? !strcmp(word, "tcp") || !strcmp(word, "udp")
-		    : json_integer_value(protocol) == 6 || json_integer_value(protocol) == 17;
+	if (json_is_string(protocol) &&
+	    protocol_parse(json_string_value(protocol), &number, &ignored))
+		return false;
+	return l4_has_ports(number);
 }
 
 static int read_ports(const json_t *entry, struct port_range *ports)

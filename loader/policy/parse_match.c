@@ -308,8 +308,8 @@ int parse_check_match(const struct yaml_doc *doc, const struct yaml_node *node,
 	unsigned int source = match_families(&rule->source);
 	unsigned int destination = match_families(&rule->destination);
 
-	if ((rule->n_source_ports || rule->n_destination_ports) && rule->protocol != IPPROTO_TCP &&
-	    rule->protocol != IPPROTO_UDP && rule->protocol != PROTOCOL_ALL)
+	if ((rule->n_source_ports || rule->n_destination_ports) &&
+	    !protocol_has_ports(rule->protocol))
 		return yaml_error(doc, yaml_get(node, ports_key)->key_position, error,
 				  "%s with a protocol that has no ports", ports_key);
 	if (source && destination && !(source & destination))

@@ -129,7 +129,7 @@ static bool pick_key(struct cover *c, const struct box *box, unsigned int probe,
 	};
 	point_to_addr(source, &key->source);
 	point_to_addr(destination, &key->destination);
-	if (l4_proto == IPPROTO_TCP || l4_proto == IPPROTO_UDP) {
+	if (l4_has_ports(l4_proto)) {
 		key->sport = sport;
 		key->dport = dport;
 	} else if (protocol_matches(PROTOCOL_ICMP, ip_version, l4_proto)) {
@@ -301,7 +301,7 @@ static bool is_covered(struct search *s, int dim, const uint32_t *active, size_t
 /* The first dimension that packets of a protocol have. */
 static int first_dimension(const struct search *s, uint8_t l4_proto)
 {
-	if (l4_proto == IPPROTO_TCP || l4_proto == IPPROTO_UDP)
+	if (l4_has_ports(l4_proto))
 		return BOX_SPORT;
 	return protocol_matches(PROTOCOL_ICMP, s->ip_version, l4_proto) ? BOX_DPORT : BOX_SOURCE;
 }

@@ -36,11 +36,6 @@ struct answer {
 	bool passes;
 };
 
-static bool has_ports(const struct flow_view *view)
-{
-	return view->l4_proto == IPPROTO_TCP || view->l4_proto == IPPROTO_UDP;
-}
-
 static bool is_of_peer(const struct flow_view *view)
 {
 	return view->flow->flags & FLOW_BY_PEER;
@@ -128,7 +123,8 @@ static bool is_same_in(const struct question *question, const struct trace_event
 
 	if (memcmp(&event->nat_addr, &view->addr[question->peer], sizeof(event->nat_addr)))
 		return false;
-	return !has_ports(view) || be16toh(event->nat_port) == view->port[question->host];
+	return !l4_has_ports(view->l4_proto) ||
+	       be16toh(event->nat_port) == view->port[question->host];
 }
 
 /* Whether a packet to the peer goes where the peer is, and comes from where the peer expects. */
@@ -136,7 +132,8 @@ static bool is_same_out(const struct question *question, const struct trace_even
 {
 	if (memcmp(&event->nat_addr, &question->wire_addr, sizeof(event->nat_addr)))
 		return false;
-	return !has_ports(question->view) || be16toh(event->nat_port) == question->wire_port;
+	return !l4_has_ports(question->view->l4_proto) ||
+	       be16toh(event->nat_port) == question->wire_port;
 }
 
 /*

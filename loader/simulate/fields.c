@@ -316,7 +316,7 @@ static int check_protocol_keys(const struct yaml_doc *doc, const struct yaml_nod
 	static const char *const tcp_keys[] = {"flags", "mss", "seq", "ack"};
 	static const char *const icmp_keys[] = {"icmp"};
 	bool is_tcp = spec->l4_proto == IPPROTO_TCP;
-	bool has_ports = is_tcp || spec->l4_proto == IPPROTO_UDP;
+	bool has_ports = l4_has_ports(spec->l4_proto);
 	bool is_icmp = spec->l4_proto == IPPROTO_ICMP || spec->l4_proto == IPPROTO_ICMPV6;
 	bool is_whole = !spec->is_fragment || spec->frag_off == 0;
 	int err = 0;

@@ -79,7 +79,7 @@ static void see(const struct trace_event *event, struct seen *seen)
 		.type = {.families = FAMILY_BOTH,
 			 .number = {event->icmp_type, event->icmp_type},
 			 .code = event->icmp_code},
-		.has_ports = event->l4_proto == IPPROTO_TCP || event->l4_proto == IPPROTO_UDP,
+		.has_ports = l4_has_ports(event->l4_proto),
 		.is_icmp = event->l4_proto == icmp,
 	};
 }
@@ -189,7 +189,7 @@ static void put_protocol(FILE *out, uint16_t protocol)
 
 	if (protocol == PROTOCOL_ICMP)
 		fputs("icmp", out);
-	else if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP)
+	else if (l4_has_ports(protocol))
 		fputs(flow_protocol_name(protocol, 0, number), out);
 	else
 		fprintf(out, "%u", protocol);

@@ -87,8 +87,7 @@ static bool is_icmp(const struct trace_event *event)
 
 static bool has_ports(const struct trace_event *event)
 {
-	return !event->fragment &&
-	       (event->l4_proto == IPPROTO_TCP || event->l4_proto == IPPROTO_UDP);
+	return !event->fragment && l4_has_ports(event->l4_proto);
 }
 
 static struct tuple tuple_at(const struct trace_event *event, enum stage stage)

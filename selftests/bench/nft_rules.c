@@ -97,7 +97,7 @@ static void add_flat(struct kind *kinds, const struct flat_rule *rule)
 		set_range(&element, PROTOCOL, others[i].first, others[i].last);
 		add_element(kinds, element, rule->allow);
 	}
-	if (n_with == 2 || rule->protocol == 6 || rule->protocol == 17) {
+	if (n_with == 2 || l4_has_ports(rule->protocol)) {
 		set_range(&element, SPORT, rule->sport.first, rule->sport.last);
 		set_range(&element, DPORT, rule->dport.first, rule->dport.last);
 	}
@@ -318,7 +318,7 @@ static void write_rule(FILE *text, const struct policy_rule *rule)
 	else if (rule->protocol != PROTOCOL_ALL)
 		fprintf(text, "meta l4proto %u ",
 			rule->protocol == PROTOCOL_ICMP ? 1 : rule->protocol);
-	if (rule->protocol == PROTOCOL_ALL || rule->protocol == 6 || rule->protocol == 17) {
+	if (protocol_has_ports(rule->protocol)) {
 		write_ports(text, SPORT, rule->source_ports, rule->n_source_ports);
 		write_ports(text, DPORT, rule->destination_ports, rule->n_destination_ports);
 	}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The transport protocols whose packets have ports, by which connections are told apart.
+ *
+ * A protocol that is added here does not compile before each place that handles these protocols by
+ * code of their own knows it: such places assert how many there are.
+ */
+#ifndef SHRIKE_PROTOCOL_H
+#define SHRIKE_PROTOCOL_H
+
+#include "abi.h"
+
+/* PROTOCOL(id, name, number): numbers are IANA's, names those of policies and JSON */
+#define PORT_PROTOCOLS(PROTOCOL)                                                                   \
+	PROTOCOL(TCP, tcp, 6)                                                                      \
+	PROTOCOL(UDP, udp, 17)
+
+enum port_protocol {
+#define PROTOCOL(id, name, number) PORT_PROTOCOL_##id,
+	PORT_PROTOCOLS(PROTOCOL)
+#undef PROTOCOL
+		PORT_PROTOCOL_MAX,
+};
+
+/*
+ * Whether the packets of a protocol have ports; a fragment that is not the first has none still.
+ * Without "||" clang makes one test of it, and callers keep one state for the verifier.
+ */
+static inline _Bool l4_has_ports(__u32 l4_proto)
+{
+#define PROTOCOL(id, name, number) (l4_proto == number) |
+	return PORT_PROTOCOLS(PROTOCOL) 0;
+#undef PROTOCOL
+}
+
+#endif /* SHRIKE_PROTOCOL_H */
