@@ -33,17 +33,29 @@ enum ip_version {
 	IP_VERSION_6 = 6,
 };
 
+/* DIRECTION(id, name) */
+#define DIRECTIONS(DIRECTION)                                                                      \
+	DIRECTION(INGRESS, "ingress") /* arrives on the interface, from a peer */                  \
+	DIRECTION(EGRESS, "egress")   /* leaves by the interface, to a peer */
+
 enum direction {
-	DIR_INGRESS = 0, /* arrives on the interface, from a peer */
-	DIR_EGRESS = 1,	 /* leaves by the interface, to a peer */
-	DIR_MAX,
+#define DIRECTION(id, name) DIR_##id,
+	DIRECTIONS(DIRECTION)
+#undef DIRECTION
+		DIR_MAX,
 };
 
+/* VERDICT(id, name) */
+#define VERDICTS(VERDICT)                                                                          \
+	VERDICT(PASS, "pass") /* to the kernel's own stack, or out of the interface */             \
+	VERDICT(DROP, "drop")                                                                      \
+	VERDICT(FORWARD, "forward") /* to the userspace forwarder */
+
 enum verdict {
-	VERDICT_PASS = 0, /* to the kernel's own stack, or out of the interface */
-	VERDICT_DROP = 1,
-	VERDICT_FORWARD = 2, /* to the userspace forwarder */
-	VERDICT_MAX,
+#define VERDICT(id, name) VERDICT_##id,
+	VERDICTS(VERDICT)
+#undef VERDICT
+		VERDICT_MAX,
 	VERDICT_CONTINUE = VERDICT_MAX, /* between stages only: no verdict yet */
 };
 

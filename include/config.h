@@ -10,15 +10,29 @@
 #include "abi.h"
 #include "flow.h"
 
+/* HOOK(id, name): names are those of policies, here and below */
+#define HOOKS(HOOK)                                                                                \
+	HOOK(XDP, "xdp")                                                                           \
+	HOOK(TC, "tc")
+
 enum hook {
-	HOOK_XDP = 0,
-	HOOK_TC = 1,
+#define HOOK(id, name) HOOK_##id,
+	HOOKS(HOOK)
+#undef HOOK
+		HOOK_MAX,
 };
 
+/* ROUTING(id, name) */
+#define ROUTINGS(ROUTING)                                                                          \
+	ROUTING(DISABLED, "disabled")                                                              \
+	ROUTING(NATIVE, "native")                                                                  \
+	ROUTING(USERSPACE, "userspace")
+
 enum routing {
-	ROUTING_DISABLED = 0,
-	ROUTING_NATIVE = 1,
-	ROUTING_USERSPACE = 2,
+#define ROUTING(id, name) ROUTING_##id,
+	ROUTINGS(ROUTING)
+#undef ROUTING
+		ROUTING_MAX,
 };
 
 struct config {

@@ -18,10 +18,16 @@
 
 #define RULE_ID_MAX 64 /* bytes of an id with its terminating NUL */
 
+/* ACL(id, name): names are those of policies */
+#define ACLS(ACL)                                                                                  \
+	ACL(PEER, "peer_acl")	/* traffic to this host */                                         \
+	ACL(ROUTE, "route_acl") /* traffic routed through this host */
+
 enum acl {
-	ACL_PEER = 0,  /* traffic to this host */
-	ACL_ROUTE = 1, /* traffic routed through this host */
-	ACL_MAX,
+#define ACL(id, name) ACL_##id,
+	ACLS(ACL)
+#undef ACL
+		ACL_MAX,
 };
 
 enum rule_flags {

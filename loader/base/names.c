@@ -2,77 +2,70 @@
 #include "base/names.h"
 
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
 
-#include "counter.h"
-#include "flow.h"
+#include "config.h"
 #include "reason.h"
+#include "rule.h"
 
-static const char *const verdict_names[VERDICT_MAX] = {
-	[VERDICT_PASS] = "pass",
-	[VERDICT_DROP] = "drop",
-	[VERDICT_FORWARD] = "forward",
-};
+/* A table of the names that a list of its header gives. */
+#define NAME(id, name, ...)  name,
+#define HELP(id, name, help) help,
+#define NAMES(what, list, n)                                                                       \
+	static const char *const what[] = {list(NAME)};                                            \
+	_Static_assert(sizeof(what) / sizeof(*(what)) == (n), "each value has a name")
 
-static const char *const reason_names[REASON_MAX] = {
-#define REASON(id, name, help) [REASON_##id] = name,
-	REASONS(REASON)
-#undef REASON
-};
+NAMES(acl_names, ACLS, ACL_MAX);
+NAMES(direction_names, DIRECTIONS, DIR_MAX);
+NAMES(flow_state_names, FLOW_STATES, FLOW_STATE_MAX);
+NAMES(hook_names, HOOKS, HOOK_MAX);
+NAMES(reason_names, REASONS, REASON_MAX);
+NAMES(routing_names, ROUTINGS, ROUTING_MAX);
+NAMES(verdict_names, VERDICTS, VERDICT_MAX);
 
-static const char *const reason_helps[REASON_MAX] = {
-#define REASON(id, name, help) [REASON_##id] = help,
-	REASONS(REASON)
-#undef REASON
-};
+static const char *const reason_helps[] = {REASONS(HELP)};
 
-static const char *const state_names[FLOW_STATE_MAX] = {
-#define STATE(id, name) [FLOW_STATE_##id] = name,
-	FLOW_STATES(STATE)
-#undef STATE
-};
-
-static const char *name_of(const char *const names[], size_t n, unsigned int id)
+static const char *name_of(const char *const *names, size_t n, unsigned int id)
 {
 	return id < n ? names[id] : "unknown";
 }
 
 /**
- * verdict_name() - Name of an enum verdict, "unknown" beyond it
- * @verdict: any number
+ * acl_name() - The key of an ACL in a policy
+ * @acl: enum acl
  */
-const char *verdict_name(unsigned int verdict)
+const char *acl_name(unsigned int acl)
 {
-	return name_of(verdict_names, VERDICT_MAX, verdict);
+	return name_of(acl_names, ACL_MAX, acl);
 }
 
 /**
- * reason_name() - Name of an enum reason, "unknown" beyond it
- * @reason: any number
+ * direction_name() - "ingress" or "egress"
+ * @direction: enum direction
  */
-const char *reason_name(unsigned int reason)
+const char *direction_name(unsigned int direction)
 {
-	return name_of(reason_names, REASON_MAX, reason);
+	return name_of(direction_names, DIR_MAX, direction);
 }
 
 /**
- * reason_help() - What an enum reason means, "unknown" beyond it
- * @reason: any number
- */
-const char *reason_help(unsigned int reason)
-{
-	return name_of(reason_helps, REASON_MAX, reason);
-}
-
-/**
- * flow_state_name() - The name of a connection state, as users see it
- * @state: enum flow_state, or any other number
+ * port_protocol_name() - The name of a protocol with ports, as in policies and JSON
+ * @l4_proto: its number
  *
- * Return: a constant string, "unknown" for other numbers.
+ * Return: a constant string, NULL for other protocols.
  */
-const char *flow_state_name(unsigned int state)
+const char *port_protocol_name(unsigned int l4_proto)
 {
-	return name_of(state_names, FLOW_STATE_MAX, state);
+	switch (l4_proto) {
+#define PROTOCOL(id, name, number)                                                                 \
+	case number:                                                                               \
+		return #name;
+		PORT_PROTOCOLS(PROTOCOL)
+#undef PROTOCOL
+	default:
+		return NULL;
+	}
 }
 
 /**
@@ -86,12 +79,75 @@ const char *flow_state_name(unsigned int state)
 const char *flow_protocol_name(uint8_t l4_proto, uint8_t ip_version,
 			       char number[FLOW_PROTOCOL_NUMBER])
 {
-	if (l4_proto == IPPROTO_TCP)
-		return "tcp";
-	if (l4_proto == IPPROTO_UDP)
-		return "udp";
+	const char *name = port_protocol_name(l4_proto);
+
+	if (name)
+		return name;
 	if (l4_proto == (ip_version == IP_VERSION_4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
 		return "icmp";
 	snprintf(number, FLOW_PROTOCOL_NUMBER, "%u", l4_proto);
 	return number;
+}
+
+/**
+ * flow_state_name() - The name of a connection state
+ * @state: enum flow_state
+ */
+const char *flow_state_name(unsigned int state)
+{
+	return name_of(flow_state_names, FLOW_STATE_MAX, state);
+}
+
+/**
+ * hook_name() - The hook of inbound packets, as policies name it
+ * @hook: enum hook
+ */
+const char *hook_name(unsigned int hook)
+{
+	return name_of(hook_names, HOOK_MAX, hook);
+}
+
+/**
+ * native_acl_name() - What native routing does with route_acl, as policies say it
+ * @enforced: 0 or 1
+ */
+const char *native_acl_name(unsigned int enforced)
+{
+	return enforced ? "enforce" : "skip";
+}
+
+/**
+ * reason_help() - What a reason means
+ * @reason: enum reason
+ */
+const char *reason_help(unsigned int reason)
+{
+	return name_of(reason_helps, REASON_MAX, reason);
+}
+
+/**
+ * reason_name() - The name of a reason
+ * @reason: enum reason
+ */
+const char *reason_name(unsigned int reason)
+{
+	return name_of(reason_names, REASON_MAX, reason);
+}
+
+/**
+ * routing_name() - What becomes of packets that are not for this host, as policies name it
+ * @routing: enum routing
+ */
+const char *routing_name(unsigned int routing)
+{
+	return name_of(routing_names, ROUTING_MAX, routing);
+}
+
+/**
+ * verdict_name() - The name of a verdict
+ * @verdict: enum verdict
+ */
+const char *verdict_name(unsigned int verdict)
+{
+	return name_of(verdict_names, VERDICT_MAX, verdict);
 }

@@ -15,6 +15,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/names.h"
 #include "base/output.h"
 #include "cli/command.h"
 #include "dataplane/attached.h"
@@ -40,9 +41,15 @@ enum finding {
 	FINDING_OK,
 	FINDING_NOTE, /* works, with a limit */
 	FINDING_BAD,
+	FINDING_MAX,
 };
 
-static const char *const finding_names[] = {"ok", "note", "bad"};
+static const char *const finding_names[] = {
+	[FINDING_OK] = "ok",
+	[FINDING_NOTE] = "note",
+	[FINDING_BAD] = "bad",
+};
+_Static_assert(sizeof(finding_names) / sizeof(*finding_names) == FINDING_MAX, "each has a name");
 
 struct report {
 	json_t *checks;
@@ -239,19 +246,15 @@ static void check_link(struct report *report, const char *ifname, const char *po
 		find(report, FINDING_BAD, "choice", "%s", error.text);
 		return;
 	}
-	find(report, FINDING_OK, "routing", "%s: %s",
-	     mode.routing == ROUTING_DISABLED ? "disabled"
-	     : mode.routing == ROUTING_NATIVE ? "native"
-					      : "userspace",
-	     mode.routing_why);
+	find(report, FINDING_OK, "routing", "%s: %s", routing_name(mode.routing), mode.routing_why);
 	if (mode.routing == ROUTING_USERSPACE && link.mtu > forwarder_packet_max(link.l2_len))
 		find(report, FINDING_NOTE, "mtu",
 		     "%u: datagrams and pings above %u bytes do not reach the forwarder", link.mtu,
 		     forwarder_packet_max(link.l2_len));
 	find(report, FINDING_OK, "hook", "%s: %s",
-	     mode.hook == HOOK_TC ? "tc"
-	     : mode.xdp_generic	  ? "xdp-generic"
-				  : "xdp-native",
+	     mode.hook == HOOK_TC ? hook_name(HOOK_TC)
+				  : hook_kind_name(mode.xdp_generic ? HOOK_KIND_XDP_GENERIC
+								    : HOOK_KIND_XDP_NATIVE),
 	     mode.hook_why);
 	check_free(report, &link, &mode);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/names.h"
 #include "base/output.h"
 #include "cli/command.h"
 #include "cli/counters_print.h"
@@ -149,7 +150,8 @@ static void print_rate(const char *time, const char *direction, const char *what
 
 static void print_direction(const json_t *rates, const char *direction, bool colour)
 {
-	static const char *const verdicts[] = {"seen", "pass", "forward", "drop"};
+	const char *const verdicts[] = {"seen", verdict_name(VERDICT_PASS),
+					verdict_name(VERDICT_FORWARD), verdict_name(VERDICT_DROP)};
 	const char *time = json_string_value(json_object_get(rates, "time")), *reason;
 	const json_t *all = json_object_get(rates, direction);
 	json_t *rate;

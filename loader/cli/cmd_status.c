@@ -95,7 +95,6 @@ static json_t *json_forwarder(const struct live *live)
 
 static json_t *json_live(const struct live *live, const struct link_info *link, struct error *error)
 {
-	static const char *const routing[] = {"disabled", "native", "userspace"};
 	const struct instance *instance = &live->instance;
 	struct counters counters[DIR_MAX];
 	char time[OUTPUT_TIME_LEN];
@@ -106,20 +105,21 @@ static json_t *json_live(const struct live *live, const struct link_info *link, 
 	tables = json_tables(live, error);
 	if (!tables)
 		return NULL;
-	return json_pack(
-		"{s:o,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:o,s:s,s:{s:o,s:o},"
-		"s:o,s:o}",
-		"interface", output_json_text(link->name), "ifindex", link->ifindex, "attached", 1,
-		"running", lock_is_held(LOCK_RUN, link->name), "version", instance->version,
-		"hooks", json_hooks(live->hooks), "hook",
-		hook_kind_name(live->hooks[live->ingress].kind), "hook_why", instance->hook_why,
-		"routing", routing[instance->config.routing], "routing_why", instance->routing_why,
-		"stateful", instance->config.stateful, "generation", instance->config.generation,
-		"rules", instance->rules, "policy", output_json_text(instance->policy_path),
-		"applied", output_time(time, instance->applied_ns), "counters", "ingress",
-		counters_json(&counters[DIR_INGRESS]), "egress",
-		counters_json(&counters[DIR_EGRESS]), "tables", tables, "forwarder",
-		json_forwarder(live));
+	return json_pack("{s:o,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:o,s:s,s:{s:o,s:o},"
+			 "s:o,s:o}",
+			 "interface", output_json_text(link->name), "ifindex", link->ifindex,
+			 "attached", 1, "running", lock_is_held(LOCK_RUN, link->name), "version",
+			 instance->version, "hooks", json_hooks(live->hooks), "hook",
+			 hook_kind_name(live->hooks[live->ingress].kind), "hook_why",
+			 instance->hook_why, "routing", routing_name(instance->config.routing),
+			 "routing_why", instance->routing_why, "stateful",
+			 instance->config.stateful, "generation", instance->config.generation,
+			 "rules", instance->rules, "policy",
+			 output_json_text(instance->policy_path), "applied",
+			 output_time(time, instance->applied_ns), "counters", "ingress",
+			 counters_json(&counters[DIR_INGRESS]), "egress",
+			 counters_json(&counters[DIR_EGRESS]), "tables", tables, "forwarder",
+			 json_forwarder(live));
 }
 
 /* What there is to say of one interface. */

@@ -55,14 +55,14 @@ static json_t *json_direction(const struct counters *counters, double seconds)
 {
 	const struct counter *verdict = counters->verdict;
 
-	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "seen",
-			 json_counter(&counters->seen, seconds), "pass",
-			 json_counter(&verdict[VERDICT_PASS], seconds), "forward",
-			 json_counter(&verdict[VERDICT_FORWARD], seconds), "drop",
-			 json_counter(&verdict[VERDICT_DROP], seconds), "pass_reasons",
-			 json_reasons(counters, false, seconds), "drop_reasons",
-			 json_reasons(counters, true, seconds), "tcp_out_of_window",
-			 json_counter(&counters->tcp_out_of_window, seconds));
+	return json_pack(
+		"{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "seen", json_counter(&counters->seen, seconds),
+		verdict_name(VERDICT_PASS), json_counter(&verdict[VERDICT_PASS], seconds),
+		verdict_name(VERDICT_FORWARD), json_counter(&verdict[VERDICT_FORWARD], seconds),
+		verdict_name(VERDICT_DROP), json_counter(&verdict[VERDICT_DROP], seconds),
+		"pass_reasons", json_reasons(counters, false, seconds), "drop_reasons",
+		json_reasons(counters, true, seconds), "tcp_out_of_window",
+		json_counter(&counters->tcp_out_of_window, seconds));
 }
 
 /**

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/names.h"
 #include "base/output.h"
 #include "dataplane/confirm.h"
 #include "policy/rule_json.h"
@@ -60,13 +61,11 @@ static json_t *json_acl(const struct policy *policy, enum acl acl, const struct 
 
 static json_t *json_mode(const struct config *config)
 {
-	static const char *const routing[] = {"disabled", "native", "userspace"};
-
 	return json_pack("{s:b,s:s,s:s,s:b,s:b,s:s}", "stateful", config->stateful, "routing",
-			 routing[config->routing], "native_acl",
-			 config->native_acl ? "enforce" : "skip", "netstack", config->netstack,
+			 routing_name(config->routing), "native_acl",
+			 native_acl_name(config->native_acl), "netstack", config->netstack,
 			 "local_forwarding", config->local_forwarding, "hook",
-			 config->hook == HOOK_XDP ? "xdp" : "tc");
+			 hook_name(config->hook));
 }
 
 /* Seconds that are left to confirm the policy; null: it is there to stay. */

@@ -145,9 +145,8 @@ void flow_event_line(const struct flow_event *event, const char *rule_id, uint64
 	add_outcome(event, outcome, sizeof(outcome));
 	snprintf(line, FLOW_LINE_MAX, "%s %-5s %-7s %-4s %s -> %s%s%s%s%s",
 		 output_time(time, event->time_ns + offset_ns), flow_event_type_name(event->type),
-		 event->direction == DIR_INGRESS ? "ingress" : "egress",
-		 protocol_name(event, number), from, to, icmp, outcome, rule_id ? " rule=" : "",
-		 rule_id ? rule_id : "");
+		 direction_name(event->direction), protocol_name(event, number), from, to, icmp,
+		 outcome, rule_id ? " rule=" : "", rule_id ? rule_id : "");
 }
 
 static void add_ends(json_t *json, const struct flow_event *event)
@@ -188,7 +187,7 @@ json_t *flow_event_json(const struct flow_event *event, const char *rule_id, uin
 	snprintf(id, sizeof(id), "%016" PRIx64, flow_event_id(event));
 	json = json_pack("{s:s,s:s,s:s,s:s,s:s}", "type", flow_event_type_name(event->type), "id",
 			 id, "time", output_time(time, event->time_ns + offset_ns), "direction",
-			 event->direction == DIR_INGRESS ? "ingress" : "egress", "protocol",
+			 direction_name(event->direction), "protocol",
 			 protocol_name(event, number));
 	if (!json)
 		return NULL;

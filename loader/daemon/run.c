@@ -14,6 +14,7 @@
 
 #include "base/capabilities.h"
 #include "base/clock.h"
+#include "base/names.h"
 #include "base/output.h"
 #include "conntrack/events.h"
 #include "conntrack/upkeep.h"
@@ -141,12 +142,11 @@ static int refresh(struct run *run, struct error *error)
 static void say_attached(struct run *run)
 {
 	const struct instance *instance = &run->live.instance;
-	static const char *const routing[] = {"disabled", "native", "userspace"};
 
 	say(run, false, "%s: generation %u in force: %u rules, %s, routing %s (%s)", run->ifname,
 	    instance->config.generation, instance->rules,
 	    hook_kind_name(run->live.hooks[run->live.ingress].kind),
-	    routing[instance->config.routing], instance->routing_why);
+	    routing_name(instance->config.routing), instance->routing_why);
 }
 
 /* Where the policy to apply comes from. */

@@ -27,7 +27,14 @@
  */
 const char *hook_kind_name(enum hook_kind kind)
 {
-	static const char *const names[] = {"none", "xdp-native", "xdp-generic", "tcx", "clsact"};
+	static const char *const names[] = {
+		[HOOK_KIND_NONE] = "none",
+		[HOOK_KIND_XDP_NATIVE] = "xdp-native",
+		[HOOK_KIND_XDP_GENERIC] = "xdp-generic",
+		[HOOK_KIND_TCX] = "tcx",
+		[HOOK_KIND_CLSACT] = "clsact",
+	};
+	_Static_assert(sizeof(names) / sizeof(*names) == HOOK_KINDS, "each kind has a name");
 
 	return names[kind];
 }
@@ -37,7 +44,12 @@ const char *hook_kind_name(enum hook_kind kind)
  */
 const char *hook_point_name(enum hook_point point)
 {
-	static const char *const names[] = {"xdp", "ingress", "egress"};
+	static const char *const names[] = {
+		[HOOK_POINT_XDP] = "xdp",
+		[HOOK_POINT_TC_INGRESS] = "ingress",
+		[HOOK_POINT_TC_EGRESS] = "egress",
+	};
+	_Static_assert(sizeof(names) / sizeof(*names) == HOOK_POINTS, "each point has a name");
 
 	return names[point];
 }
@@ -50,7 +62,12 @@ static enum bpf_attach_type tcx_type(enum hook_point point)
 /* The program of ours that belongs at a hook point. */
 static const char *program_name(enum hook_point point)
 {
-	static const char *const names[] = {"shrike_xdp", "shrike_ingress", "shrike_egress"};
+	static const char *const names[] = {
+		[HOOK_POINT_XDP] = "shrike_xdp",
+		[HOOK_POINT_TC_INGRESS] = "shrike_ingress",
+		[HOOK_POINT_TC_EGRESS] = "shrike_egress",
+	};
+	_Static_assert(sizeof(names) / sizeof(*names) == HOOK_POINTS, "each point has a program");
 
 	return names[point];
 }

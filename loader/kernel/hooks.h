@@ -27,6 +27,7 @@ enum hook_kind {
 	HOOK_KIND_XDP_GENERIC,
 	HOOK_KIND_TCX,	  /* a BPF link, from Linux 6.6 */
 	HOOK_KIND_CLSACT, /* a filter of the clsact qdisc: lives without a link or a pin */
+	HOOK_KINDS,
 };
 
 /* What is at a hook point. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/names.h"
 #include "policy/icmp_type.h"
 
 static json_t *json_prefixes(const struct policy *policy, const struct address_match *match)
@@ -53,18 +54,13 @@ static json_t *json_icmp_types(const struct policy_rule *rule)
 
 static json_t *json_protocol(uint16_t protocol)
 {
-	switch (protocol) {
-	case PROTOCOL_ALL:
-		return json_string("all");
-	case PROTOCOL_ICMP:
-		return json_string("icmp");
-	case 6:
-		return json_string("tcp");
-	case 17:
-		return json_string("udp");
-	default:
-		return json_integer(protocol);
-	}
+	const char *name = port_protocol_name(protocol);
+
+	if (protocol == PROTOCOL_ALL)
+		name = "all";
+	if (protocol == PROTOCOL_ICMP)
+		name = "icmp";
+	return name ? json_string(name) : json_integer(protocol);
 }
 
 /**

@@ -9,9 +9,8 @@
 #include <string.h>
 
 #include "base/keyed.h"
+#include "base/names.h"
 #include "policy/rule_json.h"
-
-static const char *const acl_names[ACL_MAX] = {[ACL_PEER] = "peer_acl", [ACL_ROUTE] = "route_acl"};
 
 /* ---- values ---- */
 
@@ -122,7 +121,7 @@ static json_t *rule_object(const struct policy *policy, size_t index)
 	const struct policy_rule *rule = rule_at(policy, index, &acl);
 	json_t *object = policy_rule_json(policy, rule, acl);
 
-	json_object_set_new(object, "acl", json_string(acl_names[acl]));
+	json_object_set_new(object, "acl", json_string(acl_name(acl)));
 	return object;
 }
 
@@ -165,7 +164,7 @@ static json_t *rules_changed(const struct rule_index *old, const struct policy *
 			if (found->index + 1 < last[acl][rule->allow] && !told[acl][rule->allow]) {
 				told[acl][rule->allow] = true;
 				json_array_append_new(reordered,
-						      json_pack("{s:s,s:s}", "acl", acl_names[acl],
+						      json_pack("{s:s,s:s}", "acl", acl_name(acl),
 								"first", rule->id));
 			}
 			last[acl][rule->allow] = found->index + 1;
@@ -176,7 +175,7 @@ static json_t *rules_changed(const struct rule_index *old, const struct policy *
 		if (json_object_size(differ))
 			json_array_append_new(list,
 					      json_pack("{s:s,s:s,s:O}", "id", rule->id, "acl",
-							acl_names[acl], "changes", differ));
+							acl_name(acl), "changes", differ));
 		json_decref(a);
 		json_decref(b);
 		json_decref(differ);
@@ -222,7 +221,7 @@ static json_t *translations(const struct policy *policy)
 						    : "any";
 
 		json_array_append_new(list, json_sprintf("%s %s port %u to %u",
-							 rule->l4_proto == 6 ? "tcp" : "udp", addr,
+							 port_protocol_name(rule->l4_proto), addr,
 							 rule->port, rule->to));
 	}
 	for (size_t i = 0; i < policy->n_one_to_one; i++) {
@@ -240,20 +239,18 @@ static json_t *translations(const struct policy *policy)
 
 static json_t *settings_of(const struct policy_side *side)
 {
-	static const char *const routing[] = {"disabled", "native", "userspace"};
 	const struct policy_limits *limits = &side->policy->limits;
 	const struct policy_timeouts *t = &side->policy->timeouts;
 	const struct config *config = side->config;
 	json_t *all = json_pack(
 		"{s:b,s:s,s:s,s:b,s:b,s:s,s:I,s:I,s:I,s:I,s:I,s:b,s:o}", "mode.stateful",
-		config->stateful, "mode.routing", routing[config->routing], "mode.native_acl",
-		config->native_acl ? "enforce" : "skip", "mode.netstack", config->netstack,
+		config->stateful, "mode.routing", routing_name(config->routing), "mode.native_acl",
+		native_acl_name(config->native_acl), "mode.netstack", config->netstack,
 		"mode.local_forwarding", config->local_forwarding, "mode.hook",
-		config->hook == HOOK_XDP ? "xdp" : "tc", "limits.tcp", (json_int_t)limits->tcp,
-		"limits.udp", (json_int_t)limits->udp, "limits.icmp", (json_int_t)limits->icmp,
-		"limits.other", (json_int_t)limits->other, "limits.fragments",
-		(json_int_t)limits->fragments, "mss_clamp", side->policy->mss_clamp, "nat",
-		translations(side->policy));
+		hook_name(config->hook), "limits.tcp", (json_int_t)limits->tcp, "limits.udp",
+		(json_int_t)limits->udp, "limits.icmp", (json_int_t)limits->icmp, "limits.other",
+		(json_int_t)limits->other, "limits.fragments", (json_int_t)limits->fragments,
+		"mss_clamp", side->policy->mss_clamp, "nat", translations(side->policy));
 
 	add_seconds(all, "timeouts.tcp_established", t->tcp_established);
 	add_seconds(all, "timeouts.tcp_handshake", t->tcp_handshake);

@@ -18,10 +18,10 @@ static int read_verdict(const struct yaml_doc *doc, const struct yaml_node *node
 			void *context, struct error *error)
 {
 	static const char *const names[] = {
-		[VERDICT_PASS] = "pass",
-		[VERDICT_DROP] = "drop",
-		[VERDICT_FORWARD] = "forward",
-		[VERDICT_MAX] = NULL,
+#define VERDICT(id, name) [VERDICT_##id] = name,
+		VERDICTS(VERDICT)
+#undef VERDICT
+			[VERDICT_MAX] = NULL,
 	};
 	struct expectation *expect = to;
 	int err = yaml_read_choice(doc, node, names, &expect->verdict, error);

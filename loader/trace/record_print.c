@@ -51,18 +51,13 @@ struct text {
 	size_t len;
 };
 
-static const char *name_of(const char *const names[], size_t n, unsigned int id)
-{
-	return id < n ? names[id] : "unknown";
-}
-
 /**
  * story_stage_title() - Title of a stage as traces print it
  * @stage: any stage, "unknown" beyond the last
  */
 const char *story_stage_title(enum stage stage)
 {
-	return name_of(stage_titles, STAGE_MAX, stage);
+	return stage < STAGE_MAX ? stage_titles[stage] : "unknown";
 }
 
 static void __attribute__((format(printf, 2, 3)))
@@ -224,7 +219,7 @@ bool story_message(const struct trace_event *event, const char *rule_id, enum st
 	return true;
 }
 
-static const char *direction_name(const struct trace_event *event)
+static const char *way_name(const struct trace_event *event)
 {
 	return event->direction == DIR_EGRESS ? "out" : "in";
 }
@@ -306,7 +301,7 @@ void story_write_line(const struct trace_event *event, const char *rule_id, FILE
 	char tuple[STORY_MESSAGE_MAX], protocol[STORY_MESSAGE_MAX];
 
 	describe(event, tuple, protocol);
-	fprintf(out, "%s %s %s: %s %s", direction_name(event), protocol, tuple,
+	fprintf(out, "%s %s %s: %s %s", way_name(event), protocol, tuple,
 		verdict_name(event->verdict), reason_name(event->reason));
 	if (rule_id)
 		fprintf(out, " rule %s", rule_id);
@@ -379,11 +374,11 @@ static json_t *flags_json(uint8_t tcp_flags)
 
 static json_t *protocol_json(const struct trace_event *event)
 {
-	if (event->l4_proto == IPPROTO_TCP)
-		return json_string("tcp");
-	if (event->l4_proto == IPPROTO_UDP)
-		return json_string("udp");
-	return is_icmp(event) ? json_string("icmp") : json_integer(event->l4_proto);
+	const char *name = port_protocol_name(event->l4_proto);
+
+	if (!name && is_icmp(event))
+		name = "icmp";
+	return name ? json_string(name) : json_integer(event->l4_proto);
 }
 
 /* What only some protocols have; nonzero if memory is out. */
@@ -413,11 +408,11 @@ static json_t *packet_json(const struct trace_event *event)
 	json_t *packet;
 
 	if (!event->ip_version)
-		return json_pack("{s:s}", "direction", direction_name(event));
+		return json_pack("{s:s}", "direction", way_name(event));
 	addr_format(&event->saddr, event->ip_version, src, sizeof(src));
 	addr_format(&event->daddr, event->ip_version, dst, sizeof(dst));
-	packet = json_pack("{s:s, s:s, s:s, s:o, s:I}", "direction", direction_name(event), "src",
-			   src, "dst", dst, "protocol", protocol_json(event), "length",
+	packet = json_pack("{s:s, s:s, s:s, s:o, s:I}", "direction", way_name(event), "src", src,
+			   "dst", dst, "protocol", protocol_json(event), "length",
 			   (json_int_t)event->ip_len);
 	if (packet && add_l4_json(packet, event)) {
 		json_decref(packet);

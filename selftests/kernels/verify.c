@@ -23,6 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/names.h"
 #include "classify.h"
 #include "dataplane/generation.h"
 #include "dataplane/generation_build.h"
@@ -134,11 +135,9 @@ static int make_policy(const struct variant *variant, struct policy **policy, st
 
 static void describe(const struct variant *variant, char *text, size_t size)
 {
-	static const char *const routings[] = {"disabled", "native", "userspace"};
-
-	snprintf(text, size, "%s-%s-%s-%u-rules%s%s%s%s", variant->hook == HOOK_XDP ? "xdp" : "tc",
-		 variant->l2_len ? "ethernet" : "l3", routings[variant->routing], variant->n_rules,
-		 variant->nat ? "-nat" : "", variant->trace ? "-trace" : "",
+	snprintf(text, size, "%s-%s-%s-%u-rules%s%s%s%s", hook_name(variant->hook),
+		 variant->l2_len ? "ethernet" : "l3", routing_name(variant->routing),
+		 variant->n_rules, variant->nat ? "-nat" : "", variant->trace ? "-trace" : "",
 		 variant->dry_run ? "-dry" : "", variant->stateful ? "" : "-stateless");
 }
 

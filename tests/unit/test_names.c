@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <netinet/in.h>
+
+#include "base/names.h"
+#include "config.h"
+#include "reason.h"
+#include "rule.h"
+
+static void test_the_words_of_users(void **state)
+{
+	char number[FLOW_PROTOCOL_NUMBER];
+
+	(void)state;
+	assert_string_equal(acl_name(ACL_ROUTE), "route_acl");
+	assert_string_equal(direction_name(DIR_INGRESS), "ingress");
+	assert_string_equal(flow_state_name(FLOW_STATE_SYN_SENT), "syn_sent");
+	assert_string_equal(hook_name(HOOK_TC), "tc");
+	assert_string_equal(native_acl_name(0), "skip");
+	assert_string_equal(native_acl_name(1), "enforce");
+	assert_string_equal(reason_name(REASON_NO_FORWARDER), "no_forwarder");
+	assert_string_equal(reason_help(REASON_NOT_IP), "frame is neither IPv4, IPv6 nor ARP");
+	assert_string_equal(routing_name(ROUTING_USERSPACE), "userspace");
+	assert_string_equal(verdict_name(VERDICT_FORWARD), "forward");
+	assert_string_equal(port_protocol_name(IPPROTO_UDP), "udp");
+	assert_null(port_protocol_name(IPPROTO_ICMP));
+	assert_string_equal(flow_protocol_name(IPPROTO_TCP, 6, number), "tcp");
+	assert_string_equal(flow_protocol_name(IPPROTO_ICMPV6, 6, number), "icmp");
+	assert_string_equal(flow_protocol_name(IPPROTO_ICMPV6, 4, number), "58");
+}
+
+static void test_numbers_beyond_a_list_are_unknown(void **state)
+{
+	(void)state;
+	assert_string_equal(acl_name(ACL_MAX), "unknown");
+	assert_string_equal(direction_name(DIR_MAX), "unknown");
+	assert_string_equal(flow_state_name(FLOW_STATE_MAX), "unknown");
+	assert_string_equal(hook_name(HOOK_MAX), "unknown");
+	assert_string_equal(reason_name(REASON_MAX), "unknown");
+	assert_string_equal(reason_help(255), "unknown");
+	assert_string_equal(routing_name(ROUTING_MAX), "unknown");
+	assert_string_equal(verdict_name(VERDICT_CONTINUE), "unknown");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		{"numbers have the words that users know", test_the_words_of_users, NULL, NULL,
+		 NULL},
+		{"numbers beyond a list are called unknown", test_numbers_beyond_a_list_are_unknown,
+		 NULL, NULL, NULL},
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
