@@ -59,15 +59,6 @@ static json_t *json_acl(const struct policy *policy, enum acl acl, const struct 
 	return list;
 }
 
-static json_t *json_mode(const struct config *config)
-{
-	return json_pack("{s:b,s:s,s:s,s:b,s:b,s:s}", "stateful", config->stateful, "routing",
-			 routing_name(config->routing), "native_acl",
-			 native_acl_name(config->native_acl), "netstack", config->netstack,
-			 "local_forwarding", config->local_forwarding, "hook",
-			 hook_name(config->hook));
-}
-
 /* Seconds that are left to confirm the policy; null: it is there to stay. */
 static json_t *json_confirm(const struct undo *undo)
 {
@@ -195,7 +186,7 @@ int policy_print(const struct policy *policy, const struct instance *instance,
 		output_json_text(instance->policy_path[0] ? instance->policy_path : "(default)"),
 		"confirm_s", json_confirm(undo), "rules",
 		(json_int_t)(policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules),
-		"mode", json_mode(&instance->config), "peer_acl",
+		"mode", policy_mode_json(&instance->config), "peer_acl",
 		json_acl(policy, ACL_PEER, by_id, n_rules), "route_acl",
 		json_acl(policy, ACL_ROUTE, by_id, n_rules), "sets", policy_sets_json(policy));
 	free(by_id);

@@ -110,30 +110,49 @@ static int share_state(struct bpf_object *object, const struct generation_spec *
 /* Timeouts of a policy as the programs know them, by state. */
 static void set_timeouts(const struct policy_timeouts *timeouts, struct config *config)
 {
-	uint64_t *ns = (uint64_t *)config->timeout_ns;
-
-	ns[FLOW_STATE_SYN_SENT] = timeouts->tcp_handshake;
-	ns[FLOW_STATE_SYN_RECEIVED] = timeouts->tcp_handshake;
-	ns[FLOW_STATE_ESTABLISHED] = timeouts->tcp_established;
-	ns[FLOW_STATE_FIN_WAIT_1] = timeouts->tcp_fin_wait;
-	ns[FLOW_STATE_FIN_WAIT_2] = timeouts->tcp_fin_wait;
-	ns[FLOW_STATE_CLOSING] = timeouts->tcp_fin_wait;
-	ns[FLOW_STATE_TIME_WAIT] = timeouts->tcp_time_wait;
-	ns[FLOW_STATE_CLOSE_WAIT] = timeouts->tcp_close_wait;
-	ns[FLOW_STATE_LAST_ACK] = timeouts->tcp_last_ack;
-	ns[FLOW_STATE_UDP] = timeouts->udp;
-	ns[FLOW_STATE_ICMP] = timeouts->icmp;
-	ns[FLOW_STATE_OTHER] = timeouts->other;
-	ns[FLOW_STATE_CLOSED] = FLOW_CLOSED_NS;
-	config->fragment_timeout_ns = timeouts->fragment;
+/* clang-format off */
+#define STATE(id) config->timeout_ns[FLOW_STATE_##id] =
+#define FRAGMENTS config->fragment_timeout_ns =
+#define TIMEOUT(name, seconds, what) what timeouts->name;
+	POLICY_TIMEOUTS(TIMEOUT)
+#undef TIMEOUT
+#undef FRAGMENTS
+#undef STATE
+	/* clang-format on */
+	config->timeout_ns[FLOW_STATE_CLOSED] = FLOW_CLOSED_NS;
 }
 
-static void set_config(const struct generation_spec *spec, uint32_t number, struct config *config)
+/* Each state has one timeout, but for those that no entry has or that no policy decides. */
+#define STATE(id) +(1 << FLOW_STATE_##id)
+#define FRAGMENTS
+#define TIMEOUT(name, seconds, what) what
+_Static_assert(0 POLICY_TIMEOUTS(TIMEOUT) + (1 << FLOW_STATE_NONE) + (1 << FLOW_STATE_CLOSED) ==
+		       (1 << FLOW_STATE_MAX) - 1,
+	       "each state of a flow has one timeout");
+#undef TIMEOUT
+#undef FRAGMENTS
+#undef STATE
+
+/* What becomes of each kind of settings.h in struct config. */
+#define CONFIG_flag(name)	policy->mode.name
+#define CONFIG_native_acl(name) policy->mode.name
+#define CONFIG_routing(name)	spec->mode->name
+#define CONFIG_hook(name)	spec->mode->name
+
+/**
+ * generation_config() - What the programs of a generation are told
+ * @spec: what the generation is built for
+ * @number: of the generation
+ * @config: is filled, but for what the compiled rules decide
+ */
+void generation_config(const struct generation_spec *spec, uint32_t number, struct config *config)
 {
 	const struct policy *policy = spec->policy;
-	const struct policy_mode *mode = &policy->mode;
 
 	set_timeouts(&policy->timeouts, config);
+#define MODE(name, type, kind, value) config->name = CONFIG_##kind(name);
+	POLICY_MODES(MODE)
+#undef MODE
 	config->generation = number;
 	config->ifindex = spec->ifindex;
 	config->snap_len = spec->snap_len;
@@ -142,12 +161,6 @@ static void set_config(const struct generation_spec *spec, uint32_t number, stru
 		config->mss6 = spec->mtu - IPV6_TCP_HEADERS;
 	}
 	config->l2_len = spec->l2_len;
-	config->hook = spec->mode->hook;
-	config->routing = spec->mode->routing;
-	config->stateful = mode->stateful;
-	config->native_acl = mode->native_acl;
-	config->netstack = mode->netstack;
-	config->local_forwarding = mode->local_forwarding;
 	config->nat_port = policy->n_nat_port > 0;
 	config->nat_one_to_one = policy->n_one_to_one > 0;
 	config->dry_run = spec->dry_run;
@@ -399,7 +412,7 @@ static int prepare(struct generation *generation, const struct generation_spec *
 		return error_set(error, errno, "cannot open the BPF object: %s", strerror(errno));
 	object = generation->skeleton->obj;
 	config = (struct config *)&generation->skeleton->rodata->config;
-	set_config(spec, numbers.generation, config);
+	generation_config(spec, numbers.generation, config);
 	config->peer_groups = classifier_config(generation->classifier)->groups;
 	set_instance(spec, config, &generation->instance);
 	generation->instance.next_rule_number = numbers.rule;

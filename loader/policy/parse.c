@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/names.h"
 #include "base/value.h"
 #include "policy/parse_nat.h"
 #include "policy/parse_rules.h"
@@ -18,6 +19,7 @@
 #define LIMIT_MAX  16777216 /* entries of a table */
 #define READ_BYTES 65536
 #define STDIN_PATH "-"
+#define read_flag  yaml_read_bool /* the kinds of settings.h: read_KIND() */
 
 static int parse_version(const struct yaml_doc *doc, const struct yaml_node *root,
 			 struct error *error)
@@ -36,13 +38,15 @@ static int parse_version(const struct yaml_doc *doc, const struct yaml_node *roo
 	return 0;
 }
 
-static int parse_routing(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			 void *context, struct error *error)
+static int read_routing(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+			void *context, struct error *error)
 {
 	static const char *const names[] = {
-		[POLICY_ROUTING_AUTO] = "auto",		  [POLICY_ROUTING_NATIVE] = "native",
-		[POLICY_ROUTING_USERSPACE] = "userspace", [POLICY_ROUTING_DISABLED] = "disabled",
-		[POLICY_ROUTING_DISABLED + 1] = NULL,
+		[POLICY_ROUTING_AUTO] = "auto",
+#define ROUTING(id, name) [POLICY_ROUTING_##id] = name,
+		ROUTINGS(ROUTING)
+#undef ROUTING
+			[ROUTING_MAX + 1] = NULL,
 	};
 	enum policy_routing *routing = to;
 	unsigned int choice;
@@ -55,14 +59,15 @@ static int parse_routing(const struct yaml_doc *doc, const struct yaml_node *nod
 	return err;
 }
 
-static int parse_hook(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		      void *context, struct error *error)
+static int read_hook(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+		     void *context, struct error *error)
 {
 	static const char *const names[] = {
 		[POLICY_HOOK_AUTO] = "auto",
-		[POLICY_HOOK_XDP] = "xdp",
-		[POLICY_HOOK_TC] = "tc",
-		[POLICY_HOOK_TC + 1] = NULL,
+#define HOOK(id, name) [POLICY_HOOK_##id] = name,
+		HOOKS(HOOK)
+#undef HOOK
+			[HOOK_MAX + 1] = NULL,
 	};
 	enum policy_hook *hook = to;
 	unsigned int choice;
@@ -75,10 +80,10 @@ static int parse_hook(const struct yaml_doc *doc, const struct yaml_node *node, 
 	return err;
 }
 
-static int parse_native_acl(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			    void *context, struct error *error)
+static int read_native_acl(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
+			   void *context, struct error *error)
 {
-	static const char *const names[] = {"skip", "enforce", NULL};
+	const char *const names[] = {native_acl_name(false), native_acl_name(true), NULL};
 	bool *enforce = to;
 	unsigned int choice;
 	int err;
@@ -132,13 +137,9 @@ static int parse_mode(const struct yaml_doc *doc, const struct yaml_node *node, 
 		      void *context, struct error *error)
 {
 	static const struct yaml_field fields[] = {
-		{"stateful", yaml_read_bool, offsetof(struct policy_mode, stateful)},
-		{"routing", parse_routing, offsetof(struct policy_mode, routing)},
-		{"native_acl", parse_native_acl, offsetof(struct policy_mode, native_acl)},
-		{"netstack", yaml_read_bool, offsetof(struct policy_mode, netstack)},
-		{"local_forwarding", yaml_read_bool,
-		 offsetof(struct policy_mode, local_forwarding)},
-		{"hook", parse_hook, offsetof(struct policy_mode, hook)},
+#define MODE(name, type, kind, value) {#name, read_##kind, offsetof(struct policy_mode, name)},
+		POLICY_MODES(MODE)
+#undef MODE
 	};
 
 	return yaml_read_fields(doc, node, fields, sizeof(fields) / sizeof(fields[0]), to, context,
@@ -149,36 +150,22 @@ static int parse_limits(const struct yaml_doc *doc, const struct yaml_node *node
 			void *context, struct error *error)
 {
 	static const struct yaml_field fields[] = {
-		{"tcp", parse_limit, offsetof(struct policy_limits, tcp)},
-		{"udp", parse_limit, offsetof(struct policy_limits, udp)},
-		{"icmp", parse_limit, offsetof(struct policy_limits, icmp)},
-		{"other", parse_limit, offsetof(struct policy_limits, other)},
-		{"fragments", parse_limit, offsetof(struct policy_limits, fragments)},
+#define LIMIT(name, entries) {#name, parse_limit, offsetof(struct policy_limits, name)},
+		POLICY_LIMITS(LIMIT)
+#undef LIMIT
 	};
 
 	return yaml_read_fields(doc, node, fields, sizeof(fields) / sizeof(fields[0]), to, context,
 				error);
 }
 
-#define TIMEOUT(name)                                                                              \
-	{                                                                                          \
-#name, parse_timeout, offsetof(struct policy_timeouts, name)                       \
-	}
-
 static int parse_timeouts(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
 			  void *context, struct error *error)
 {
 	static const struct yaml_field fields[] = {
-		TIMEOUT(tcp_established),
-		TIMEOUT(tcp_handshake),
-		TIMEOUT(tcp_fin_wait),
-		TIMEOUT(tcp_close_wait),
-		TIMEOUT(tcp_last_ack),
-		TIMEOUT(tcp_time_wait),
-		TIMEOUT(udp),
-		TIMEOUT(icmp),
-		TIMEOUT(other),
-		TIMEOUT(fragment),
+#define TIMEOUT(name, seconds, what) {#name, parse_timeout, offsetof(struct policy_timeouts, name)},
+		POLICY_TIMEOUTS(TIMEOUT)
+#undef TIMEOUT
 	};
 
 	return yaml_read_fields(doc, node, fields, sizeof(fields) / sizeof(fields[0]), to, context,
@@ -208,7 +195,9 @@ static int parse_root(const struct yaml_doc *doc, const struct yaml_node *root, 
 		{"nat", parse_nat, 0},
 		{"limits", parse_limits, offsetof(struct policy, limits)},
 		{"timeouts", parse_timeouts, offsetof(struct policy, timeouts)},
-		{"mss_clamp", yaml_read_bool, offsetof(struct policy, mss_clamp)},
+#define SWITCH(name, value) {#name, yaml_read_bool, offsetof(struct policy, name)},
+		POLICY_SWITCHES(SWITCH)
+#undef SWITCH
 	};
 	const struct yaml_node *sets;
 	int err;

@@ -10,30 +10,20 @@
 #define EMPTY_TEXT "version: 1\n" /* the built-in default as a file */
 
 static const struct policy defaults = {
-	.mode =
-		{
-			.stateful = true,
-			.routing = POLICY_ROUTING_AUTO,
-			.native_acl = true,
-			.netstack = false,
-			.local_forwarding = false,
-			.hook = POLICY_HOOK_AUTO,
-		},
-	.limits = {.tcp = 65536, .udp = 16384, .icmp = 2048, .other = 2048, .fragments = 16384},
-	.timeouts =
-		{
-			.tcp_established = 3 * 3600 * NS_PER_S,
-			.tcp_handshake = 60 * NS_PER_S,
-			.tcp_fin_wait = 60 * NS_PER_S,
-			.tcp_close_wait = 60 * NS_PER_S,
-			.tcp_last_ack = 30 * NS_PER_S,
-			.tcp_time_wait = 240 * NS_PER_S,
-			.udp = 30 * NS_PER_S,
-			.icmp = 30 * NS_PER_S,
-			.other = 600 * NS_PER_S,
-			.fragment = 30 * NS_PER_S,
-		},
-	.mss_clamp = true,
+#define MODE(name, type, kind, value) .mode.name = value,
+#define LIMIT(name, entries)	      .limits.name = entries,
+#define TIMEOUT(name, seconds, what)  .timeouts.name = (seconds)*NS_PER_S,
+#define SWITCH(name, value)	      .name = value,
+	/* clang-format off */
+	POLICY_MODES(MODE)
+	POLICY_LIMITS(LIMIT)
+	POLICY_TIMEOUTS(TIMEOUT)
+	POLICY_SWITCHES(SWITCH)
+/* clang-format on */
+#undef MODE
+#undef LIMIT
+#undef TIMEOUT
+#undef SWITCH
 };
 
 /**

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/value.h"
 #include "config.h"
+#include "policy/settings.h"
 #include "rule.h"
 #include "yaml/position.h"
 
@@ -95,49 +96,6 @@ struct nat_port_rule {
 	struct position position;
 };
 
-enum policy_routing {
-	POLICY_ROUTING_AUTO,
-	POLICY_ROUTING_NATIVE,
-	POLICY_ROUTING_USERSPACE,
-	POLICY_ROUTING_DISABLED,
-};
-
-enum policy_hook {
-	POLICY_HOOK_AUTO,
-	POLICY_HOOK_XDP,
-	POLICY_HOOK_TC,
-};
-
-struct policy_mode {
-	bool stateful;
-	enum policy_routing routing;
-	bool native_acl; /* enforce */
-	bool netstack;
-	bool local_forwarding;
-	enum policy_hook hook;
-};
-
-struct policy_limits { /* entries, at least 1 */
-	uint32_t tcp;
-	uint32_t udp;
-	uint32_t icmp;
-	uint32_t other; /* each other protocol's */
-	uint32_t fragments;
-};
-
-struct policy_timeouts { /* nanoseconds */
-	uint64_t tcp_established;
-	uint64_t tcp_handshake;
-	uint64_t tcp_fin_wait;
-	uint64_t tcp_close_wait;
-	uint64_t tcp_last_ack;
-	uint64_t tcp_time_wait;
-	uint64_t udp;
-	uint64_t icmp;
-	uint64_t other;
-	uint64_t fragment;
-};
-
 struct policy {
 	char *path; /* as given, "-" for standard input, NULL for the built-in default */
 	char *text; /* the source as it was read, NUL-terminated */
@@ -152,7 +110,9 @@ struct policy {
 	size_t n_nat_port;
 	struct policy_limits limits;
 	struct policy_timeouts timeouts;
-	bool mss_clamp;
+#define SWITCH(name, value) bool name;
+	POLICY_SWITCHES(SWITCH)
+#undef SWITCH
 };
 
 struct policy *policy_create(const char *path, const char *text, size_t len);

@@ -110,6 +110,39 @@ json_t *policy_sets_json(const struct policy *policy)
 	return sets;
 }
 
+static json_t *json_routing(unsigned int routing)
+{
+	return json_string(routing_name(routing));
+}
+
+static json_t *json_native_acl(unsigned int enforced)
+{
+	return json_string(native_acl_name(enforced));
+}
+
+static json_t *json_hook(unsigned int hook)
+{
+	return json_string(hook_name(hook));
+}
+
+#define json_flag json_boolean /* the kinds of settings.h: json_KIND() */
+
+/**
+ * policy_mode_json() - What came of the keys of "mode"
+ * @config: of the generation
+ *
+ * Return: a new object.
+ */
+json_t *policy_mode_json(const struct config *config)
+{
+	json_t *object = json_object();
+
+#define MODE(name, type, kind, value) json_object_set_new(object, #name, json_##kind(config->name));
+	POLICY_MODES(MODE)
+#undef MODE
+	return object;
+}
+
 /**
  * policy_join() - A list as one cell: "any", "22,8000-8999", or its beginning if it is long
  * @list: of strings and integers, NULL: any

@@ -204,11 +204,6 @@ static int diff_rules(const struct policy *old, const struct policy *new, json_t
 
 /* ---- settings ---- */
 
-static void add_seconds(json_t *settings, const char *name, uint64_t ns)
-{
-	json_object_set_new(settings, name, json_real(ns / NS_PER_MS / 1e3));
-}
-
 static json_t *translations(const struct policy *policy)
 {
 	json_t *list = json_array();
@@ -237,31 +232,38 @@ static json_t *translations(const struct policy *policy)
 	return list;
 }
 
+static void add_mode(json_t *settings, json_t *mode)
+{
+	const char *key;
+	char name[64];
+	json_t *value;
+
+	json_object_foreach (mode, key, value) {
+		snprintf(name, sizeof(name), "mode.%s", key);
+		json_object_set(settings, name, value);
+	}
+	json_decref(mode);
+}
+
 static json_t *settings_of(const struct policy_side *side)
 {
-	const struct policy_limits *limits = &side->policy->limits;
-	const struct policy_timeouts *t = &side->policy->timeouts;
-	const struct config *config = side->config;
-	json_t *all = json_pack(
-		"{s:b,s:s,s:s,s:b,s:b,s:s,s:I,s:I,s:I,s:I,s:I,s:b,s:o}", "mode.stateful",
-		config->stateful, "mode.routing", routing_name(config->routing), "mode.native_acl",
-		native_acl_name(config->native_acl), "mode.netstack", config->netstack,
-		"mode.local_forwarding", config->local_forwarding, "mode.hook",
-		hook_name(config->hook), "limits.tcp", (json_int_t)limits->tcp, "limits.udp",
-		(json_int_t)limits->udp, "limits.icmp", (json_int_t)limits->icmp, "limits.other",
-		(json_int_t)limits->other, "limits.fragments", (json_int_t)limits->fragments,
-		"mss_clamp", side->policy->mss_clamp, "nat", translations(side->policy));
+	const struct policy *policy = side->policy;
+	json_t *all = json_object();
 
-	add_seconds(all, "timeouts.tcp_established", t->tcp_established);
-	add_seconds(all, "timeouts.tcp_handshake", t->tcp_handshake);
-	add_seconds(all, "timeouts.tcp_fin_wait", t->tcp_fin_wait);
-	add_seconds(all, "timeouts.tcp_close_wait", t->tcp_close_wait);
-	add_seconds(all, "timeouts.tcp_last_ack", t->tcp_last_ack);
-	add_seconds(all, "timeouts.tcp_time_wait", t->tcp_time_wait);
-	add_seconds(all, "timeouts.udp", t->udp);
-	add_seconds(all, "timeouts.icmp", t->icmp);
-	add_seconds(all, "timeouts.other", t->other);
-	add_seconds(all, "timeouts.fragment", t->fragment);
+	add_mode(all, policy_mode_json(side->config));
+#define ADD(name, value)     json_object_set_new(all, name, value);
+#define LIMIT(name, entries) ADD("limits." #name, json_integer(policy->limits.name))
+	POLICY_LIMITS(LIMIT)
+#define SWITCH(name, value) ADD(#name, json_boolean(policy->name))
+	POLICY_SWITCHES(SWITCH)
+	ADD("nat", translations(policy))
+#define TIMEOUT(name, seconds, what)                                                               \
+	ADD("timeouts." #name, json_real(policy->timeouts.name / NS_PER_MS / 1e3))
+	POLICY_TIMEOUTS(TIMEOUT)
+#undef TIMEOUT
+#undef SWITCH
+#undef LIMIT
+#undef ADD
 	return all;
 }
 

@@ -232,9 +232,10 @@ static void write_nat(FILE *out, struct fuzz_random *random, bool ports_too)
 static void write_timeouts(FILE *out, struct fuzz_random *random)
 {
 	static const char *const names[] = {
-		"tcp_established", "tcp_handshake", "tcp_fin_wait", "tcp_close_wait",
-		"tcp_last_ack",	   "tcp_time_wait", "udp",	    "icmp",
-		"other",	   "fragment"};
+#define TIMEOUT(name, seconds, what) #name,
+		POLICY_TIMEOUTS(TIMEOUT)
+#undef TIMEOUT
+	};
 
 	fputs(", timeouts: {", out);
 	for (size_t i = 0; i < COUNT(names); i++)
