@@ -33,13 +33,13 @@ static const struct variable variables[] = {
 	VARIABLE("NB_ENABLE_LOCAL_FORWARDING", enable_local_forwarding, VALUE_SWITCH),
 	VARIABLE("NB_ENABLE_NETSTACK_LOCAL_FORWARDING", enable_netstack_local_forwarding,
 		 VALUE_SWITCH),
-	VARIABLE("NB_CONNTRACK_TCP_MAX", tcp_max, VALUE_COUNT),
-	VARIABLE("NB_CONNTRACK_UDP_MAX", udp_max, VALUE_COUNT),
-	VARIABLE("NB_CONNTRACK_ICMP_MAX", icmp_max, VALUE_COUNT),
-	VARIABLE("NB_FRAGMENT_MAX_ENTRIES", fragment_max, VALUE_COUNT),
-	VARIABLE("NB_CONNTRACK_TCP_FIN_WAIT_TIMEOUT", tcp_fin_wait_ns, VALUE_DURATION),
-	VARIABLE("NB_CONNTRACK_TCP_CLOSE_WAIT_TIMEOUT", tcp_close_wait_ns, VALUE_DURATION),
-	VARIABLE("NB_CONNTRACK_TCP_LAST_ACK_TIMEOUT", tcp_last_ack_ns, VALUE_DURATION),
+	VARIABLE("NB_CONNTRACK_TCP_MAX", limits.tcp, VALUE_COUNT),
+	VARIABLE("NB_CONNTRACK_UDP_MAX", limits.udp, VALUE_COUNT),
+	VARIABLE("NB_CONNTRACK_ICMP_MAX", limits.icmp, VALUE_COUNT),
+	VARIABLE("NB_FRAGMENT_MAX_ENTRIES", limits.fragments, VALUE_COUNT),
+	VARIABLE("NB_CONNTRACK_TCP_FIN_WAIT_TIMEOUT", timeouts.tcp_fin_wait, VALUE_DURATION),
+	VARIABLE("NB_CONNTRACK_TCP_CLOSE_WAIT_TIMEOUT", timeouts.tcp_close_wait, VALUE_DURATION),
+	VARIABLE("NB_CONNTRACK_TCP_LAST_ACK_TIMEOUT", timeouts.tcp_last_ack, VALUE_DURATION),
 #undef VARIABLE
 };
 
@@ -214,18 +214,6 @@ void environment_read(struct environment *environment,
 	}
 }
 
-static void set_limit(uint32_t *limit, uint32_t value)
-{
-	if (value)
-		*limit = value;
-}
-
-static void set_timeout(uint64_t *timeout_ns, uint64_t value_ns)
-{
-	if (value_ns)
-		*timeout_ns = value_ns;
-}
-
 /**
  * environment_apply() - Let NetBird's variables overrule a policy
  * @environment: filled by environment_read()
@@ -243,11 +231,14 @@ void environment_apply(const struct environment *environment, struct policy *pol
 	if (environment->enable_local_forwarding ||
 	    (environment->enable_netstack_local_forwarding && policy->mode.netstack))
 		policy->mode.local_forwarding = true;
-	set_limit(&policy->limits.tcp, environment->tcp_max);
-	set_limit(&policy->limits.udp, environment->udp_max);
-	set_limit(&policy->limits.icmp, environment->icmp_max);
-	set_limit(&policy->limits.fragments, environment->fragment_max);
-	set_timeout(&policy->timeouts.tcp_fin_wait, environment->tcp_fin_wait_ns);
-	set_timeout(&policy->timeouts.tcp_close_wait, environment->tcp_close_wait_ns);
-	set_timeout(&policy->timeouts.tcp_last_ack, environment->tcp_last_ack_ns);
+#define LIMIT(name, entries)                                                                       \
+	if (environment->limits.name)                                                              \
+		policy->limits.name = environment->limits.name;
+	POLICY_LIMITS(LIMIT)
+#undef LIMIT
+#define TIMEOUT(name, seconds, what)                                                               \
+	if (environment->timeouts.name)                                                            \
+		policy->timeouts.name = environment->timeouts.name;
+	POLICY_TIMEOUTS(TIMEOUT)
+#undef TIMEOUT
 }

@@ -25,13 +25,8 @@ struct environment {
 	bool disable_mss_clamping;
 	bool enable_local_forwarding;
 	bool enable_netstack_local_forwarding;
-	uint32_t tcp_max; /* entries; 0: not set, as in the following */
-	uint32_t udp_max;
-	uint32_t icmp_max;
-	uint32_t fragment_max;
-	uint64_t tcp_fin_wait_ns;
-	uint64_t tcp_close_wait_ns;
-	uint64_t tcp_last_ack_ns;
+	struct policy_limits limits;	 /* 0: not set */
+	struct policy_timeouts timeouts; /* 0: not set */
 };
 
 void environment_read(struct environment *environment,

@@ -142,7 +142,7 @@ static void counts_are_positive_decimal_numbers(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		fixture = read_one(&environment, "NB_CONNTRACK_UDP_MAX", rows[i].text);
-		assert_int_equal(environment.udp_max, rows[i].value);
+		assert_int_equal(environment.limits.udp, rows[i].value);
 		assert_int_equal(fixture.warnings, !rows[i].value);
 	}
 }
@@ -188,7 +188,7 @@ static void durations_take_the_form_of_go_and_need_a_unit(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		fixture = read_one(&environment, "NB_CONNTRACK_TCP_FIN_WAIT_TIMEOUT", rows[i].text);
-		assert_int_equal(environment.tcp_fin_wait_ns, rows[i].value);
+		assert_int_equal(environment.timeouts.tcp_fin_wait, rows[i].value);
 		assert_int_equal(fixture.warnings, !rows[i].value);
 	}
 }
@@ -232,13 +232,13 @@ static void what_is_set_wins_over_the_policy(void **state)
 		.disable_conntrack = true,
 		.disable_mss_clamping = true,
 		.enable_local_forwarding = true,
-		.tcp_max = 1,
-		.udp_max = 2,
-		.icmp_max = 3,
-		.fragment_max = 4,
-		.tcp_fin_wait_ns = 5,
-		.tcp_close_wait_ns = 6,
-		.tcp_last_ack_ns = 7,
+		.limits.tcp = 1,
+		.limits.udp = 2,
+		.limits.icmp = 3,
+		.limits.fragments = 4,
+		.timeouts.tcp_fin_wait = 5,
+		.timeouts.tcp_close_wait = 6,
+		.timeouts.tcp_last_ack = 7,
 	};
 	struct policy policy = {.mode.stateful = true, .mss_clamp = true, .timeouts.udp = 99};
 
