@@ -67,6 +67,8 @@ static __always_inline struct flow *find_live(const struct flow_key *key, __u64 
 	return NULL;
 }
 
+_Static_assert(PORT_PROTOCOL_MAX == 2, "each protocol with ports has openings and states");
+
 static __always_inline bool may_open(const struct packet *p)
 {
 	if (p->l4_proto == IPPROTO_TCP)

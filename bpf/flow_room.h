@@ -108,7 +108,7 @@ __noinline int flow_scan(void)
 	if (!ctx.scan)
 		return 0;
 	switch (ctx.scan->table - TABLE_SCAN_FLOWS) {
-		FLOW_TABLES(FLOW_SCAN, , other)
+		TABLES_OF_TIER(FLOW_SCAN, , other)
 	}
 	return 0;
 }

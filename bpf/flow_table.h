@@ -11,38 +11,18 @@
 
 #include "flow_event.h"
 
-#define FLOW_TABLE(name, map_type, key_type)                                                       \
+#define MAP_TYPE_NEW	   BPF_MAP_TYPE_LRU_HASH
+#define MAP_TYPE_OWN	   BPF_MAP_TYPE_LRU_HASH
+#define MAP_TYPE_CONFIRMED BPF_MAP_TYPE_HASH
+#define TABLE(name, l4_proto, ip_version, tier)                                                    \
 	struct {                                                                                   \
-		__uint(type, map_type);                                                            \
+		__uint(type, MAP_TYPE_##tier);                                                     \
 		__uint(max_entries, 1);                                                            \
-		__type(key, struct key_type);                                                      \
+		__type(key, struct flow_key##ip_version);                                          \
 		__type(value, struct flow);                                                        \
-	} name SEC(".maps")
-
-FLOW_TABLE(ct_tcp4_v2, BPF_MAP_TYPE_HASH, flow_key4);
-FLOW_TABLE(ct_tcp6_v2, BPF_MAP_TYPE_HASH, flow_key6);
-FLOW_TABLE(ct_udp4_v2, BPF_MAP_TYPE_HASH, flow_key4);
-FLOW_TABLE(ct_udp6_v2, BPF_MAP_TYPE_HASH, flow_key6);
-FLOW_TABLE(ct_icmp4_v2, BPF_MAP_TYPE_HASH, flow_key4);
-FLOW_TABLE(ct_icmp6_v2, BPF_MAP_TYPE_HASH, flow_key6);
-FLOW_TABLE(ct_other4_v1, BPF_MAP_TYPE_HASH, flow_key4);
-FLOW_TABLE(ct_other6_v1, BPF_MAP_TYPE_HASH, flow_key6);
-FLOW_TABLE(ct_tcp4_new_v2, BPF_MAP_TYPE_LRU_HASH, flow_key4);
-FLOW_TABLE(ct_tcp6_new_v2, BPF_MAP_TYPE_LRU_HASH, flow_key6);
-FLOW_TABLE(ct_udp4_new_v2, BPF_MAP_TYPE_LRU_HASH, flow_key4);
-FLOW_TABLE(ct_udp6_new_v2, BPF_MAP_TYPE_LRU_HASH, flow_key6);
-FLOW_TABLE(ct_icmp4_new_v2, BPF_MAP_TYPE_LRU_HASH, flow_key4);
-FLOW_TABLE(ct_icmp6_new_v2, BPF_MAP_TYPE_LRU_HASH, flow_key6);
-FLOW_TABLE(ct_othr4_new_v1, BPF_MAP_TYPE_LRU_HASH, flow_key4);
-FLOW_TABLE(ct_othr6_new_v1, BPF_MAP_TYPE_LRU_HASH, flow_key6);
-FLOW_TABLE(ct_tcp4_own_v2, BPF_MAP_TYPE_LRU_HASH, flow_key4);
-FLOW_TABLE(ct_tcp6_own_v2, BPF_MAP_TYPE_LRU_HASH, flow_key6);
-FLOW_TABLE(ct_udp4_own_v2, BPF_MAP_TYPE_LRU_HASH, flow_key4);
-FLOW_TABLE(ct_udp6_own_v2, BPF_MAP_TYPE_LRU_HASH, flow_key6);
-FLOW_TABLE(ct_icmp4_own_v2, BPF_MAP_TYPE_LRU_HASH, flow_key4);
-FLOW_TABLE(ct_icmp6_own_v2, BPF_MAP_TYPE_LRU_HASH, flow_key6);
-FLOW_TABLE(ct_othr4_own_v1, BPF_MAP_TYPE_LRU_HASH, flow_key4);
-FLOW_TABLE(ct_othr6_own_v1, BPF_MAP_TYPE_LRU_HASH, flow_key6);
+	} name SEC(".maps");
+FLOW_TABLES(TABLE)
+#undef TABLE
 
 struct flow_key {
 	union {
@@ -148,7 +128,7 @@ static __always_inline void flow_key_set(struct flow_key *key, const struct tupl
 }
 
 /* TABLE(number, map): the tables of a tier; that of other protocols has a name of its own. */
-#define FLOW_TABLES(TABLE, tier, other)                                                            \
+#define TABLES_OF_TIER(TABLE, tier, other)                                                         \
 	TABLE(0, ct_tcp4##tier##_v2)                                                               \
 	TABLE(1, ct_udp4##tier##_v2)                                                               \
 	TABLE(2, ct_icmp4##tier##_v2)                                                              \
@@ -157,6 +137,8 @@ static __always_inline void flow_key_set(struct flow_key *key, const struct tupl
 	TABLE(5, ct_udp6##tier##_v2)                                                               \
 	TABLE(6, ct_icmp6##tier##_v2)                                                              \
 	TABLE(7, ct_##other##6##tier##_v1)
+
+_Static_assert(PORT_PROTOCOL_MAX == 2, "each protocol with ports has a table in TABLES_OF_TIER");
 
 static __always_inline __u32 flow_table_number(const struct flow_key *key)
 {
@@ -214,15 +196,15 @@ static __always_inline void *flow_table(const struct flow_key *key, enum flow_ti
 
 	if (tier == FLOW_TIER_CONFIRMED) {
 		switch (table) {
-			FLOW_TABLES(FLOW_MAP, , other)
+			TABLES_OF_TIER(FLOW_MAP, , other)
 		}
 	} else if (tier == FLOW_TIER_NEW) {
 		switch (table) {
-			FLOW_TABLES(FLOW_MAP, _new, othr)
+			TABLES_OF_TIER(FLOW_MAP, _new, othr)
 		}
 	} else {
 		switch (table) {
-			FLOW_TABLES(FLOW_MAP, _own, othr)
+			TABLES_OF_TIER(FLOW_MAP, _own, othr)
 		}
 	}
 	return NULL; /* never: there are eight */
@@ -237,17 +219,17 @@ static __always_inline struct flow *flow_find(const struct flow_key *key)
 	struct flow *flow = NULL;
 
 	switch (table) {
-		FLOW_TABLES(FLOW_LOOKUP, , other)
+		TABLES_OF_TIER(FLOW_LOOKUP, , other)
 	}
 	if (flow)
 		return flow;
 	switch (table) {
-		FLOW_TABLES(FLOW_LOOKUP, _new, othr)
+		TABLES_OF_TIER(FLOW_LOOKUP, _new, othr)
 	}
 	if (flow)
 		return flow;
 	switch (table) {
-		FLOW_TABLES(FLOW_LOOKUP, _own, othr)
+		TABLES_OF_TIER(FLOW_LOOKUP, _own, othr)
 	}
 	return flow;
 }
@@ -265,11 +247,11 @@ static __always_inline void flow_insert(const struct flow_key *key, const struct
 
 	if (by_peer) {
 		switch (flow_table_number(key)) {
-			FLOW_TABLES(FLOW_INSERT, _new, othr)
+			TABLES_OF_TIER(FLOW_INSERT, _new, othr)
 		}
 	} else {
 		switch (flow_table_number(key)) {
-			FLOW_TABLES(FLOW_INSERT, _own, othr)
+			TABLES_OF_TIER(FLOW_INSERT, _own, othr)
 		}
 	}
 }

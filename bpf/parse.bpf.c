@@ -116,6 +116,8 @@ static __always_inline enum verdict parse_icmp(struct frame *f, struct packet *p
 	return VERDICT_CONTINUE;
 }
 
+_Static_assert(PORT_PROTOCOL_MAX == 2, "each protocol with ports has its parser");
+
 /* @off: the transport header, bounded by the caller */
 static __always_inline enum verdict parse_transport(struct frame *f, struct packet *p, __u32 off,
 						    bool tc)

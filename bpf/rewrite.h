@@ -22,6 +22,8 @@ struct field {
 	bool in_pseudo_header;
 };
 
+_Static_assert(PORT_PROTOCOL_MAX == 2, "the checksum of each protocol with ports is kept");
+
 /* Offset of the transport checksum from the IP header, 0: none to keep. */
 static __always_inline __u32 l4_csum_off(const struct packet *p)
 {

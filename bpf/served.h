@@ -16,6 +16,8 @@ struct {
 	__type(value, struct served);
 } ct_served_v1 SEC(".maps");
 
+_Static_assert(PORT_PROTOCOL_MAX == 2, "each protocol with ports has handshakes or datagrams");
+
 /* Whether either end may send at any time, so that the other's packets go on without an opening. */
 static __always_inline bool is_datagram(const struct packet *p)
 {

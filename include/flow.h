@@ -8,10 +8,7 @@
  * of openings can only displace other openings: those of peers in ct_PROTO_new, those of this host in
  * ct_PROTO_own.  A flow is in one of the three; lookups ask the confirmed tier first.
  *
- * Maps: ct_tcp4_v2 ct_tcp6_v2 ct_udp4_v2 ct_udp6_v2 ct_icmp4_v2 ct_icmp6_v2, and for all other
- * protocols ct_other4_v1 ct_other6_v1; and the same names with _new or _own before the suffix (those
- * of other protocols are ct_othr4_new_v1 and so on, as a map's name has 15 characters).  Keys are
- * struct flow_key4 or flow_key6, values struct flow.
+ * The maps are those of FLOW_TABLES below.  Keys are struct flow_key4 or flow_key6, values struct flow.
  *
  * Map ct_epoch_v1 (ARRAY, one __u32) becomes another number after each change of this host's
  * addresses (local.h), by which flows have been judged.
@@ -26,6 +23,44 @@
 
 #include "abi.h"
 #include "protocol.h"
+
+#define CONNTRACK_OTHER 255 /* as a table's protocol: all but those that have tables of their own */
+
+/* clang-format off */
+
+/*
+ * TABLE(map, protocol, IP version, tier): one table per protocol and family in each tier.  Those that
+ * are not confirmed come first: who reads all of them sees a flow that is promoted meanwhile twice
+ * rather than not at all.  The names of other protocols' tables are short of an "e" where 15 characters
+ * are not enough.
+ */
+#define FLOW_TABLES(TABLE)                                                                         \
+	TABLE(ct_tcp4_new_v2, 6, 4, NEW)                                                           \
+	TABLE(ct_tcp6_new_v2, 6, 6, NEW)                                                           \
+	TABLE(ct_udp4_new_v2, 17, 4, NEW)                                                          \
+	TABLE(ct_udp6_new_v2, 17, 6, NEW)                                                          \
+	TABLE(ct_icmp4_new_v2, 1, 4, NEW)                                                          \
+	TABLE(ct_icmp6_new_v2, 58, 6, NEW)                                                         \
+	TABLE(ct_othr4_new_v1, CONNTRACK_OTHER, 4, NEW)                                            \
+	TABLE(ct_othr6_new_v1, CONNTRACK_OTHER, 6, NEW)                                            \
+	TABLE(ct_tcp4_own_v2, 6, 4, OWN)                                                           \
+	TABLE(ct_tcp6_own_v2, 6, 6, OWN)                                                           \
+	TABLE(ct_udp4_own_v2, 17, 4, OWN)                                                          \
+	TABLE(ct_udp6_own_v2, 17, 6, OWN)                                                          \
+	TABLE(ct_icmp4_own_v2, 1, 4, OWN)                                                          \
+	TABLE(ct_icmp6_own_v2, 58, 6, OWN)                                                         \
+	TABLE(ct_othr4_own_v1, CONNTRACK_OTHER, 4, OWN)                                            \
+	TABLE(ct_othr6_own_v1, CONNTRACK_OTHER, 6, OWN)                                            \
+	TABLE(ct_tcp4_v2, 6, 4, CONFIRMED)                                                         \
+	TABLE(ct_tcp6_v2, 6, 6, CONFIRMED)                                                         \
+	TABLE(ct_udp4_v2, 17, 4, CONFIRMED)                                                        \
+	TABLE(ct_udp6_v2, 17, 6, CONFIRMED)                                                        \
+	TABLE(ct_icmp4_v2, 1, 4, CONFIRMED)                                                        \
+	TABLE(ct_icmp6_v2, 58, 6, CONFIRMED)                                                       \
+	TABLE(ct_other4_v1, CONNTRACK_OTHER, 4, CONFIRMED)                                         \
+	TABLE(ct_other6_v1, CONNTRACK_OTHER, 6, CONFIRMED)
+
+/* clang-format on */
 
 /*
  * Both directions of a flow share one key: end 0 is the one with the lower (address, port),

@@ -15,6 +15,10 @@
 	PROTOCOL(TCP, tcp, 6)                                                                      \
 	PROTOCOL(UDP, udp, 17)
 
+/* Their names in a sentence that goes on: "tcp, udp, " */
+#define PORT_PROTOCOL_WORDS		     PORT_PROTOCOLS(PORT_PROTOCOL_WORD)
+#define PORT_PROTOCOL_WORD(id, name, number) #name ", "
+
 enum port_protocol {
 #define PROTOCOL(id, name, number) PORT_PROTOCOL_##id,
 	PORT_PROTOCOLS(PROTOCOL)

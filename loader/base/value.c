@@ -92,8 +92,12 @@ int protocol_parse(const char *text, uint16_t *protocol, struct error *error)
 		const char *name;
 		uint16_t protocol;
 	} names[] = {
-		{"tcp", IPPROTO_TCP},	    {"udp", IPPROTO_UDP},  {"icmp", PROTOCOL_ICMP},
-		{"icmpv6", IPPROTO_ICMPV6}, {"all", PROTOCOL_ALL},
+#define PROTOCOL(id, name, number) {#name, number},
+		PORT_PROTOCOLS(PROTOCOL)
+#undef PROTOCOL
+			{"icmp", PROTOCOL_ICMP},
+		{"icmpv6", IPPROTO_ICMPV6},
+		{"all", PROTOCOL_ALL},
 	};
 	const char *end = text;
 	uint64_t number;
@@ -106,9 +110,10 @@ int protocol_parse(const char *text, uint16_t *protocol, struct error *error)
 		}
 	}
 	if (!scan_digits(&end, &number) || *end != '\0' || number > UINT8_MAX)
-		return error_input(
-			error, "unknown protocol '%.80s' (tcp, udp, icmp, icmpv6, all or 0-255)",
-			text);
+		return error_input(error,
+				   "unknown protocol '%.80s' (" PORT_PROTOCOL_WORDS
+				   "icmp, icmpv6, all or 0-255)",
+				   text);
 	*protocol = (uint16_t)number;
 	return 0;
 }

@@ -172,6 +172,8 @@ static int set_option(struct request *request, int option, const char *argument,
 	return err;
 }
 
+_Static_assert(PORT_PROTOCOL_MAX == 2, "sentences below name the protocols with ports");
+
 /* What does not fit together; returns an exit status, or -1 to go on. */
 static int check(const struct command *command, const struct request *request)
 {

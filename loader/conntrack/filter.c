@@ -25,6 +25,8 @@ void filter_init(struct filter *filter)
 }
 
 /* Other names are those of /etc/protocols. */
+_Static_assert(PORT_PROTOCOL_MAX == 2, "sentences below name the protocols with ports");
+
 static int set_protocol(struct filter *filter, const char *name, struct error *error)
 {
 	const struct protoent *entry;

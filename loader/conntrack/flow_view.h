@@ -13,8 +13,6 @@
 #include "flow.h"
 #include "instance.h"
 
-#define CONNTRACK_OTHER 255 /* as a table's protocol: all but TCP, UDP and ICMP */
-
 /* What decides which flows are alive. */
 struct flow_clock {
 	uint64_t now_ns; /* CLOCK_MONOTONIC */

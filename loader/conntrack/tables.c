@@ -15,24 +15,17 @@
 _Static_assert(sizeof(struct flow_key6) <= MAP_BATCH_KEY_MAX, "keys fit the walk");
 _Static_assert(sizeof(struct flow) <= MAP_BATCH_VALUE_MAX, "values fit the walk");
 
-/* MAPS(tier before the version of the name, name of the table of other protocols, fields) */
-#define MAPS(tier, other, ...)                                                                     \
-	{"ct_tcp4" tier "_v2", IPPROTO_TCP, IP_VERSION_4, __VA_ARGS__},                            \
-		{"ct_tcp6" tier "_v2", IPPROTO_TCP, IP_VERSION_6, __VA_ARGS__},                    \
-		{"ct_udp4" tier "_v2", IPPROTO_UDP, IP_VERSION_4, __VA_ARGS__},                    \
-		{"ct_udp6" tier "_v2", IPPROTO_UDP, IP_VERSION_6, __VA_ARGS__},                    \
-		{"ct_icmp4" tier "_v2", IPPROTO_ICMP, IP_VERSION_4, __VA_ARGS__},                  \
-		{"ct_icmp6" tier "_v2", IPPROTO_ICMPV6, IP_VERSION_6, __VA_ARGS__},                \
-		{"ct_" other "4" tier "_v1", CONNTRACK_OTHER, IP_VERSION_4, __VA_ARGS__},          \
-	{                                                                                          \
-		"ct_" other "6" tier "_v1", CONNTRACK_OTHER, IP_VERSION_6, __VA_ARGS__             \
-	}
+#define NEW	  .confirmed = false
+#define OWN	  .confirmed = false, .own = true
+#define CONFIRMED .confirmed = true
 
-const struct conntrack_map conntrack_maps[CONNTRACK_TABLES] = {
-	MAPS("_new", "othr", .confirmed = false),
-	MAPS("_own", "othr", .confirmed = false, .own = true),
-	MAPS("", "other", .confirmed = true),
+const struct conntrack_map conntrack_maps[] = {
+#define TABLE(map, l4_proto, ip_version, tier) {#map, l4_proto, ip_version, tier},
+	FLOW_TABLES(TABLE)
+#undef TABLE
 };
+_Static_assert(sizeof(conntrack_maps) / sizeof(*conntrack_maps) == CONNTRACK_TABLES,
+	       "each protocol has its tables");
 
 /**
  * conntrack_table_init() - Describe an opened table

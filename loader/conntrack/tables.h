@@ -17,14 +17,10 @@
 #include "flow.h"
 #include "kernel/map_set.h"
 
-#define CONNTRACK_TABLES 24
+/* Protocols with ports, ICMP and all others; families; tiers. */
+#define CONNTRACK_TABLES ((PORT_PROTOCOL_MAX + 2) * 2 * 3)
 
-/*
- * struct conntrack_map - what is fixed about one of the tables
- *
- * Unconfirmed tables come first in the list: a flow that is promoted during a walk is then seen
- * twice rather than missed.
- */
+/* What is fixed about one of the tables, see FLOW_TABLES. */
 struct conntrack_map {
 	const char *name; /* of the BPF map, and of its pin */
 	uint8_t l4_proto; /* 6, 17, 1, 58 or CONNTRACK_OTHER */

@@ -38,11 +38,15 @@ static uint32_t unconfirmed_entries(uint32_t limit)
 static uint32_t conntrack_entries(const struct policy_limits *limits,
 				  const struct conntrack_map *map)
 {
-	uint32_t limit = map->l4_proto == IPPROTO_TCP	    ? limits->tcp
-			 : map->l4_proto == IPPROTO_UDP	    ? limits->udp
-			 : map->l4_proto == CONNTRACK_OTHER ? limits->other
-							    : limits->icmp;
+	uint32_t limit = limits->icmp;
 
+#define PROTOCOL(id, name, number)                                                                 \
+	if (map->l4_proto == number)                                                               \
+		limit = limits->name;
+	PORT_PROTOCOLS(PROTOCOL)
+#undef PROTOCOL
+	if (map->l4_proto == CONNTRACK_OTHER)
+		limit = limits->other;
 	return map->confirmed ? limit : unconfirmed_entries(limit);
 }
 

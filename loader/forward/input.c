@@ -54,6 +54,8 @@ static bool is_out_of_time(struct worker *w, const struct ip_packet *p)
 	return true;
 }
 
+_Static_assert(PORT_PROTOCOL_MAX == 2, "packets of each protocol with ports have a way on");
+
 static void packet_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
 {
 	bool is4 = p->ends.version == IP_VERSION_4;

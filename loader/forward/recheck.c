@@ -22,6 +22,8 @@
 
 #define FRAME_MAX (ETHERNET_LEN + IP_HEADER_MAX + sizeof(struct tcphdr))
 
+_Static_assert(PORT_PROTOCOL_MAX == 2, "each protocol with ports has a header here");
+
 /* The transport header of the packet; its length. */
 static size_t write_transport(uint8_t *to, const struct flow_entry *flow, bool is_opening)
 {

@@ -17,6 +17,8 @@
 #include <netinet/udp.h>
 #include <string.h>
 
+#include "protocol.h"
+
 #define DEFAULT_TTL	   64
 #define DEFAULT_IPV4_ID	   1
 #define DEFAULT_TCP_SEQ	   1000
@@ -84,6 +86,8 @@ static bool is_icmp(const struct packet_spec *spec)
 {
 	return spec->l4_proto == IPPROTO_ICMP || spec->l4_proto == IPPROTO_ICMPV6;
 }
+
+_Static_assert(PORT_PROTOCOL_MAX == 2, "each protocol with ports has a header here");
 
 static size_t l4_header_len(const struct packet_spec *spec)
 {

@@ -123,7 +123,12 @@ static int parse_one_to_ones(const struct yaml_doc *doc, const struct yaml_node 
 static int parse_nat_protocol(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
 			      void *context, struct error *error)
 {
-	static const char *const names[] = {"tcp", "udp", NULL};
+#define NAME(id, name, number)	 [PORT_PROTOCOL_##id] = #name,
+#define NUMBER(id, name, number) [PORT_PROTOCOL_##id] = number,
+	static const char *const names[] = {[PORT_PROTOCOL_MAX] = NULL, PORT_PROTOCOLS(NAME)};
+	static const uint8_t numbers[] = {PORT_PROTOCOLS(NUMBER)};
+#undef NAME
+#undef NUMBER
 	uint8_t *l4_proto = to;
 	unsigned int choice;
 	int err;
@@ -131,7 +136,7 @@ static int parse_nat_protocol(const struct yaml_doc *doc, const struct yaml_node
 	(void)context;
 	err = yaml_read_choice(doc, node, names, &choice, error);
 	if (!err)
-		*l4_proto = choice == 0 ? IPPROTO_TCP : IPPROTO_UDP;
+		*l4_proto = numbers[choice];
 	return err;
 }
 

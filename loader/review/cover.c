@@ -97,12 +97,14 @@ static bool pick(struct cover *c, const struct ranges *ranges, const struct rang
 
 static uint8_t pick_protocol(const struct box *box, uint8_t ip_version, unsigned int probe)
 {
-	static const uint8_t some[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_GRE, IPPROTO_ICMP};
+#define PROTOCOL(id, name, number) number,
+	static const uint8_t some[] = {PORT_PROTOCOLS(PROTOCOL) IPPROTO_GRE, IPPROTO_ICMP};
+#undef PROTOCOL
 	uint16_t protocol = box->rule->protocol;
 
 	if (protocol == PROTOCOL_ICMP)
 		return ip_version == IP_VERSION_4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-	return protocol == PROTOCOL_ALL ? some[probe / 2 % 4] : protocol;
+	return protocol == PROTOCOL_ALL ? some[probe / 2 % sizeof(some)] : protocol;
 }
 
 static bool pick_key(struct cover *c, const struct box *box, unsigned int probe,

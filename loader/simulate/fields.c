@@ -308,6 +308,8 @@ static int refuse_keys(const struct yaml_doc *doc, const struct yaml_node *node,
 	return 0;
 }
 
+_Static_assert(PORT_PROTOCOL_MAX == 2, "sentences below name the protocols with ports");
+
 /* Keys that say something about a header which the packet does not have. */
 static int check_protocol_keys(const struct yaml_doc *doc, const struct yaml_node *node,
 			       const struct packet_spec *spec, struct error *error)

@@ -8,6 +8,7 @@
 #include "trace/record_print.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <stdarg.h>
@@ -131,16 +132,18 @@ static void add_tuple(struct text *text, const struct trace_event *event, enum s
 
 static void add_protocol(struct text *text, const struct trace_event *event)
 {
-	if (!event->ip_version)
+	const char *name = port_protocol_name(event->l4_proto);
+
+	if (!event->ip_version) {
 		text_add(text, "non-IP");
-	else if (event->l4_proto == IPPROTO_TCP)
-		text_add(text, "TCP");
-	else if (event->l4_proto == IPPROTO_UDP)
-		text_add(text, "UDP");
-	else if (is_icmp(event))
+	} else if (name) {
+		while (*name)
+			text_add(text, "%c", toupper(*name++));
+	} else if (is_icmp(event)) {
 		text_add(text, event->ip_version == IP_VERSION_4 ? "ICMP" : "ICMPv6");
-	else
+	} else {
 		text_add(text, "%u", event->l4_proto);
+	}
 }
 
 static const char *flag_word(const struct trace_event *event, uint8_t flag)
