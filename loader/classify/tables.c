@@ -5,22 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "maps.h"
+
 const struct table_kind table_kinds[CLASSIFY_TABLES] = {
-	[CLASSIFY_TABLE_LAYOUT] = {"class_layout_v1", sizeof(struct classify_layout)},
-	[CLASSIFY_TABLE_PAGE] = {"class_page_v1", sizeof(struct classify_page)},
-	[CLASSIFY_TABLE_NODE] = {"class_node_v1", sizeof(struct classify_node)},
-	[CLASSIFY_TABLE_LEAF] = {"class_leaf_v1", sizeof(struct classify_leaf)},
-	[CLASSIFY_TABLE_TREE] = {"class_tree_v1", sizeof(struct classify_tree)},
-	[CLASSIFY_TABLE_PORT] = {"class_port_v1", sizeof(struct classify_ports)},
-	[CLASSIFY_TABLE_PROTO] = {"class_proto_v1", sizeof(struct classify_protocols)},
-	[CLASSIFY_TABLE_LINE] = {"class_line_v1", sizeof(struct classify_line)},
-	[CLASSIFY_TABLE_ROW] = {"class_row_v1", sizeof(struct classify_row)},
-	[CLASSIFY_TABLE_MASK] = {"class_mask_v1", sizeof(struct classify_mask)},
-	[CLASSIFY_TABLE_WORD] = {"class_word_v1", sizeof(struct classify_word)},
-	[CLASSIFY_TABLE_FLAT] = {"class_flat_v1", sizeof(struct classify_word)},
-	[CLASSIFY_TABLE_RULE] = {"class_rule_v1", sizeof(struct classify_page)},
-	[CLASSIFY_TABLE_BASE] = {"class_base_v1", sizeof(struct classify_page)},
-	[CLASSIFY_TABLE_ORIGIN] = {"class_origin_v1", sizeof(struct classify_page)},
+	[CLASSIFY_TABLE_LAYOUT] = {MAP_CLASS_LAYOUT, sizeof(struct classify_layout)},
+	[CLASSIFY_TABLE_PAGE] = {MAP_CLASS_PAGE, sizeof(struct classify_page)},
+	[CLASSIFY_TABLE_NODE] = {MAP_CLASS_NODE, sizeof(struct classify_node)},
+	[CLASSIFY_TABLE_LEAF] = {MAP_CLASS_LEAF, sizeof(struct classify_leaf)},
+	[CLASSIFY_TABLE_TREE] = {MAP_CLASS_TREE, sizeof(struct classify_tree)},
+	[CLASSIFY_TABLE_PORT] = {MAP_CLASS_PORT, sizeof(struct classify_ports)},
+	[CLASSIFY_TABLE_PROTO] = {MAP_CLASS_PROTO, sizeof(struct classify_protocols)},
+	[CLASSIFY_TABLE_LINE] = {MAP_CLASS_LINE, sizeof(struct classify_line)},
+	[CLASSIFY_TABLE_ROW] = {MAP_CLASS_ROW, sizeof(struct classify_row)},
+	[CLASSIFY_TABLE_MASK] = {MAP_CLASS_MASK, sizeof(struct classify_mask)},
+	[CLASSIFY_TABLE_WORD] = {MAP_CLASS_WORD, sizeof(struct classify_word)},
+	[CLASSIFY_TABLE_FLAT] = {MAP_CLASS_FLAT, sizeof(struct classify_word)},
+	[CLASSIFY_TABLE_RULE] = {MAP_CLASS_RULE, sizeof(struct classify_page)},
+	[CLASSIFY_TABLE_BASE] = {MAP_CLASS_BASE, sizeof(struct classify_page)},
+	[CLASSIFY_TABLE_ORIGIN] = {MAP_CLASS_ORIGIN, sizeof(struct classify_page)},
 };
 
 /**

@@ -15,6 +15,7 @@
 #include "cli/command.h"
 #include "cli/counters_print.h"
 #include "dataplane/attached.h"
+#include "maps.h"
 
 #define INTERVAL_MIN_S 0.01
 #define INTERVAL_MAX_S 86400
@@ -108,7 +109,7 @@ static int read_counters(const struct stats *stats, struct reading *reading, str
 		return error_prefix(error, "%s", stats->name);
 	err = live_counters(&live.maps, reading->counters, error);
 	if (!err) {
-		map = map_set_find(&live.maps, "counters_v2");
+		map = map_set_find(&live.maps, MAP_COUNTERS);
 		reading->map_id = map->id;
 		reading->generation = live.instance.config.generation;
 		reading->monotonic_ns = clock_ns(CLOCK_MONOTONIC);

@@ -16,6 +16,7 @@
 #include "forwarder.h"
 #include "kernel/lock.h"
 #include "kernel/netlink.h"
+#include "maps.h"
 #include "trace/record_print.h"
 
 static int run_status(const struct command *command, int argc, char **argv);
@@ -74,7 +75,7 @@ static json_t *json_tables(const struct live *live, struct error *error)
 /* What the forwarder tells of itself; null where packets have none to go to. */
 static json_t *json_forwarder(const struct live *live)
 {
-	int fd = map_set_fd(&live->maps, "forwarder_v1");
+	int fd = map_set_fd(&live->maps, MAP_FORWARDER);
 	struct forwarder_status status;
 	uint32_t zero = 0;
 	json_t *object;

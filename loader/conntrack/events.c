@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "conntrack/removal.h"
 #include "kernel/lock.h"
+#include "maps.h"
 
 struct flow_listener {
 	struct ring_buffer *ring;
@@ -40,7 +41,7 @@ struct flow_listener {
  */
 void flow_listen_reap(const struct map_set *maps, const char *ifname)
 {
-	int rings_fd = map_set_fd(maps, "flow_rings_v1"), lock;
+	int rings_fd = map_set_fd(maps, MAP_FLOW_RINGS), lock;
 	struct error ignored;
 	uint32_t id;
 
@@ -67,8 +68,8 @@ static int find_slot(struct flow_listener *listener, const char *ifname, struct 
 static int open_maps(struct flow_listener *listener, const struct map_set *maps,
 		     struct error *error)
 {
-	int gate_fd = map_set_fd(maps, "flow_gate_v1");
-	int rings_fd = map_set_fd(maps, "flow_rings_v1");
+	int gate_fd = map_set_fd(maps, MAP_FLOW_GATE);
+	int rings_fd = map_set_fd(maps, MAP_FLOW_RINGS);
 	struct flow_gate *gate;
 
 	if (gate_fd < 0 || rings_fd < 0)

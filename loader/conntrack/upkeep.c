@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "conntrack/removal.h"
 #include "conntrack/tables.h"
+#include "maps.h"
 #include "pressure.h"
 
 static int watch(const struct upkeep *upkeep, int fd, struct error *error)
@@ -97,11 +98,11 @@ int upkeep_follow(struct upkeep *upkeep, const struct map_set *maps,
 	if (err)
 		return err;
 	upkeep->instance = *instance;
-	upkeep->sweep.fragments_fd = map_set_fd(maps, "fragments_v2");
+	upkeep->sweep.fragments_fd = map_set_fd(maps, MAP_FRAGMENTS);
 	upkeep->sweep.fragment_timeout_ns = instance->config.fragment_timeout_ns;
 	sweep_restart(&upkeep->sweep);
 	relief_restart(&upkeep->relief);
-	follow_pressure(upkeep, map_set_fd(maps, "ct_pressure_v1"));
+	follow_pressure(upkeep, map_set_fd(maps, MAP_CT_PRESSURE));
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "maps.h"
 
 /* How often live_open() looks again where the generation is replaced while it looks. */
 #define OPEN_ATTEMPTS 16
@@ -42,7 +43,7 @@ static int add_maps(struct live *live, uint32_t prog_id, struct error *error)
  */
 int live_refresh_instance(struct live *live, struct error *error)
 {
-	const struct map_entry *map = map_set_find(&live->maps, "instance_v2");
+	const struct map_entry *map = map_set_find(&live->maps, MAP_INSTANCE);
 	uint32_t zero = 0;
 
 	if (!map || map->value_size != sizeof(live->instance))
@@ -156,7 +157,7 @@ int live_read_text(const struct map_set *maps, const char *name, size_t want, ch
 int live_policy_text(const struct live *live, char **text, size_t *len, struct error *error)
 {
 	size_t want = live->instance.policy_len;
-	int err = live_read_text(&live->maps, "policy_text_v1", want, text, error);
+	int err = live_read_text(&live->maps, MAP_POLICY_TEXT, want, text, error);
 
 	if (!err)
 		*len = want;
@@ -184,7 +185,7 @@ int live_counters(const struct map_set *maps, struct counters totals[DIR_MAX], s
 	struct counters *cpus;
 
 	/* a version with another number of reasons has other counters */
-	map = map_set_require(maps, "counters_v2", sizeof(*cpus), error);
+	map = map_set_require(maps, MAP_COUNTERS, sizeof(*cpus), error);
 	if (!map)
 		return -error->code;
 	if (n_cpus < 0)

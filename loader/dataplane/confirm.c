@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "kernel/lock.h"
+#include "maps.h"
 
 #define APPLY_SECONDS 60u /* more than compiling and loading a policy takes */
 
@@ -22,7 +23,7 @@ uint64_t confirm_now_ns(void)
 
 static const struct map_entry *find_map(const struct map_set *maps, struct error *error)
 {
-	const struct map_entry *map = map_set_find(maps, "undo_v1");
+	const struct map_entry *map = map_set_find(maps, MAP_UNDO);
 
 	if (map && map->value_size == sizeof(struct undo))
 		return map;
@@ -147,7 +148,7 @@ bool confirm_is_due(const struct map_set *maps)
  */
 uint32_t confirm_id(const struct map_set *maps)
 {
-	const struct map_entry *map = map_set_find(maps, "undo_v1");
+	const struct map_entry *map = map_set_find(maps, MAP_UNDO);
 
 	return map ? map->id : 0;
 }

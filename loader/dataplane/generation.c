@@ -7,6 +7,7 @@
 
 #include "classify/classifier.h"
 #include "dataplane/local_addresses.h"
+#include "maps.h"
 #include "shrike.skel.h"
 
 static bool verbose;
@@ -37,10 +38,10 @@ void generation_verbose(bool on)
 int generation_sync_addresses(const struct map_set *maps, int ifindex, struct error *error)
 {
 	struct local_maps local = {
-		.bitmap_fd = map_set_fd(maps, "local4_v1"),
-		.addr_fd = map_set_fd(maps, "local_addr_v1"),
-		.prefix_fd = map_set_fd(maps, "local_prefix_v1"),
-		.epoch_fd = map_set_fd(maps, "ct_epoch_v1"),
+		.bitmap_fd = map_set_fd(maps, MAP_LOCAL4),
+		.addr_fd = map_set_fd(maps, MAP_LOCAL_ADDR),
+		.prefix_fd = map_set_fd(maps, MAP_LOCAL_PREFIX),
+		.epoch_fd = map_set_fd(maps, MAP_CT_EPOCH),
 	};
 	size_t changes;
 

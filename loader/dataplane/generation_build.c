@@ -20,12 +20,24 @@
 #include "dataplane/generation_rules.h"
 #include "dataplane/generation_state.h"
 #include "fragment.h"
+#include "maps.h"
 #include "nat.h"
 #include "shrike.skel.h"
 
 #define IPV4_TCP_HEADERS 40 /* IPv4 and TCP header without options, bytes (RFC 6691) */
 #define IPV6_TCP_HEADERS 60
 #define VERIFIER_LOG	 (16 << 20)
+
+/* Each map of the programs is in one of the lists, and each of these is a map of the programs. */
+#define SIZE(name)	 sizeof(((struct shrike_bpf *)NULL)->maps.name)
+#define MAP(id, name)	 +SIZE(name)
+#define TABLE(name, ...) +SIZE(name)
+_Static_assert(sizeof(((struct shrike_bpf *)NULL)->maps) ==
+		       SIZE(rodata) + SIZE(bss) MAPS(MAP) FLOW_TABLES(TABLE),
+	       "a map is missing in maps.h or in FLOW_TABLES");
+#undef TABLE
+#undef MAP
+#undef SIZE
 
 /* Half-open and unanswered flows wait in a table of their own; a small limit needs all of it. */
 static uint32_t unconfirmed_entries(uint32_t limit)
@@ -77,8 +89,8 @@ static int share_map(struct bpf_object *object, const struct map_set *previous, 
 static int share_undo(struct bpf_object *object, const struct map_set *previous,
 		      struct error *error)
 {
-	const struct map_entry *text = map_set_find(previous, "undo_text_v1");
-	int err = share_map(object, previous, "undo_v1", 0, error);
+	const struct map_entry *text = map_set_find(previous, MAP_UNDO_TEXT);
+	int err = share_map(object, previous, MAP_UNDO, 0, error);
 
 	if (!err && text)
 		err = share_map(object, previous, text->name, text->max_entries, error);
@@ -88,11 +100,11 @@ static int share_undo(struct bpf_object *object, const struct map_set *previous,
 static int share_state(struct bpf_object *object, const struct generation_spec *spec,
 		       struct error *error)
 {
-	static const char *const addresses[] = {"local4_v1", "local_addr_v1", "local_prefix_v1",
-						"ct_epoch_v1"};
-	static const char *const others[] = {"ct_served_v1", "ct_pressure_v1", "numbers_v1",
-					     "counters_v2",  "xsks_v1",	       "forwarder_v1",
-					     "flow_gate_v1", "flow_rings_v1"};
+	static const char *const addresses[] = {MAP_LOCAL4, MAP_LOCAL_ADDR, MAP_LOCAL_PREFIX,
+						MAP_CT_EPOCH};
+	static const char *const others[] = {MAP_CT_SERVED, MAP_CT_PRESSURE, MAP_NUMBERS,
+					     MAP_COUNTERS,  MAP_XSKS,	     MAP_FORWARDER,
+					     MAP_FLOW_GATE, MAP_FLOW_RINGS};
 	const struct policy_limits *limits = &spec->policy->limits;
 	int err = 0;
 
@@ -105,7 +117,7 @@ static int share_state(struct bpf_object *object, const struct generation_spec *
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others) && !err; i++)
 		err = share_map(object, spec->previous, others[i], 0, error);
 	if (!err)
-		err = share_map(object, spec->previous, "fragments_v2", limits->fragments, error);
+		err = share_map(object, spec->previous, MAP_FRAGMENTS, limits->fragments, error);
 	if (!err && spec->keep_undo)
 		err = share_undo(object, spec->previous, error);
 	return err;
@@ -205,13 +217,13 @@ static int set_sizes(struct bpf_object *object, const struct generation_spec *sp
 		const char *name;
 		size_t entries;
 	} sizes[] = {
-		{"rules_v1", n_rules},
-		{"rule_hits_v1", n_rules},
-		{"nat_port_v1", policy->n_nat_port},
-		{"nat_orig_v1", policy->n_one_to_one},
-		{"nat_trans_v1", policy->n_one_to_one},
-		{"policy_text_v1", text_chunks(policy->text_len)},
-		{spec->undo ? "undo_text_v1" : NULL,
+		{MAP_RULES, n_rules},
+		{MAP_RULE_HITS, n_rules},
+		{MAP_NAT_PORT, policy->n_nat_port},
+		{MAP_NAT_ORIG, policy->n_one_to_one},
+		{MAP_NAT_TRANS, policy->n_one_to_one},
+		{MAP_POLICY_TEXT, text_chunks(policy->text_len)},
+		{spec->undo ? MAP_UNDO_TEXT : NULL,
 		 spec->undo ? text_chunks(spec->undo->policy_len) : 0},
 	};
 	int err;
@@ -309,14 +321,14 @@ static int fill_nat(const struct map_set *maps, const struct policy *policy, str
 		};
 		struct nat_port value = {.to = htobe16(rule->to)};
 
-		err = update(maps, "nat_port_v1", &key, &value, error);
+		err = update(maps, MAP_NAT_PORT, &key, &value, error);
 	}
 	for (size_t i = 0; i < policy->n_one_to_one && !err; i++) {
 		const struct nat_one_to_one *nat = &policy->one_to_one[i];
 
-		err = update(maps, "nat_orig_v1", &nat->original, &nat->translated, error);
+		err = update(maps, MAP_NAT_ORIG, &nat->original, &nat->translated, error);
 		if (!err)
-			err = update(maps, "nat_trans_v1", &nat->translated, &nat->original, error);
+			err = update(maps, MAP_NAT_TRANS, &nat->translated, &nat->original, error);
 	}
 	return err;
 }
@@ -344,8 +356,8 @@ static int fill_undo(const struct map_set *maps, const struct generation_spec *s
 
 	if (!spec->undo)
 		return 0;
-	err = fill_text(maps, "undo_text_v1", spec->undo_text, spec->undo->policy_len, error);
-	return err ? err : update(maps, "undo_v1", &zero, spec->undo, error);
+	err = fill_text(maps, MAP_UNDO_TEXT, spec->undo_text, spec->undo->policy_len, error);
+	return err ? err : update(maps, MAP_UNDO, &zero, spec->undo, error);
 }
 
 /* Collect the maps, and bind those that no program reads to the ingress program's life. */
@@ -386,12 +398,12 @@ static int fill(struct generation *generation, const struct generation_spec *spe
 	if (!err)
 		err = fill_nat(maps, spec->policy, error);
 	if (!err)
-		err = fill_text(maps, "policy_text_v1", spec->policy->text, spec->policy->text_len,
+		err = fill_text(maps, MAP_POLICY_TEXT, spec->policy->text, spec->policy->text_len,
 				error);
 	if (!err)
 		err = fill_undo(maps, spec, error);
 	if (!err)
-		err = update(maps, "instance_v2", &zero, &generation->instance, error);
+		err = update(maps, MAP_INSTANCE, &zero, &generation->instance, error);
 	return err;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "classify/classifier.h"
+#include "maps.h"
 
 /* Read all of an array map; the caller frees. */
 static int read_array(const struct map_entry *map, size_t value_size, void **values,
@@ -49,8 +50,8 @@ static void sum_hits(const struct rule_hits *cpus, int n_cpus, struct rule *rule
 int generation_read_rules(const struct map_set *maps, struct rule_view **rules, size_t *n,
 			  struct error *error)
 {
-	const struct map_entry *rules_map = map_set_find(maps, "rules_v1");
-	const struct map_entry *hits_map = map_set_find(maps, "rule_hits_v1");
+	const struct map_entry *rules_map = map_set_find(maps, MAP_RULES);
+	const struct map_entry *hits_map = map_set_find(maps, MAP_RULE_HITS);
 	int n_cpus = libbpf_num_possible_cpus(), err;
 	struct rule_view *views = NULL;
 	struct rule_hits *hits = NULL;
@@ -167,7 +168,7 @@ static void describe(const struct classifier_rule *from, struct rule *to)
 static int write_rules(const struct map_set *maps, const struct rule *rules, uint32_t n,
 		       struct error *error)
 {
-	int fd = map_set_fd(maps, "rules_v1");
+	int fd = map_set_fd(maps, MAP_RULES);
 
 	for (uint32_t key = 0; key < n; key++)
 		if (bpf_map_update_elem(fd, &key, &rules[key], BPF_ANY))
@@ -235,7 +236,7 @@ int generation_carry_hits(const struct map_set *from, const struct generation *t
 			  struct error *error)
 {
 	uint32_t n = classifier_n_rules(to->classifier);
-	int fd = map_set_fd(&to->maps, "rules_v1"), err;
+	int fd = map_set_fd(&to->maps, MAP_RULES), err;
 	struct rule_view *old;
 	struct rule rule;
 	size_t n_old;

@@ -12,6 +12,7 @@
 #include "dataplane/generation_state.h"
 #include "fragment.h"
 #include "kernel/map_batch.h"
+#include "maps.h"
 
 #define CARRY_BATCH 1024
 
@@ -83,7 +84,7 @@ int generation_carry_state(const struct map_set *from, const struct generation *
 	int err = 0;
 
 	for (size_t i = 0; i < CONNTRACK_TABLES + 1 && !err; i++) {
-		const char *name = i < CONNTRACK_TABLES ? conntrack_maps[i].name : "fragments_v2";
+		const char *name = i < CONNTRACK_TABLES ? conntrack_maps[i].name : MAP_FRAGMENTS;
 		const struct map_entry *old = map_set_find(from, name);
 		const struct map_entry *new = map_set_find(&to->maps, name);
 
@@ -107,7 +108,7 @@ int generation_next_numbers(const struct generation_spec *spec, struct next_numb
 			    struct error *error)
 {
 	const struct instance *previous = spec->instance_previous;
-	const struct map_entry *map = spec->previous ? map_set_find(spec->previous, "numbers_v1")
+	const struct map_entry *map = spec->previous ? map_set_find(spec->previous, MAP_NUMBERS)
 						     : NULL;
 	struct next_numbers reserved = {};
 	uint32_t zero = 0;
@@ -140,7 +141,7 @@ int generation_reserve_numbers(const struct generation *generation, struct error
 	};
 	uint32_t zero = 0;
 
-	if (bpf_map_update_elem(map_set_fd(&generation->maps, "numbers_v1"), &zero, &next, BPF_ANY))
+	if (bpf_map_update_elem(map_set_fd(&generation->maps, MAP_NUMBERS), &zero, &next, BPF_ANY))
 		return error_set(error, errno, "cannot fill BPF map numbers_v1: %s",
 				 strerror(errno));
 	return 0;

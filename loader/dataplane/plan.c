@@ -10,6 +10,7 @@
 #include "dataplane/generation_build.h"
 #include "dataplane/generation_state.h"
 #include "dataplane/local_addresses.h"
+#include "maps.h"
 #include "policy/parse.h"
 
 #define SNAP_LEN 256
@@ -63,7 +64,7 @@ static int load_undo(struct plan *plan, struct error *error)
 	    (plan->request->revert_id && plan->request->revert_id != confirm_id(maps)))
 		return error_set(error, EALREADY, "%s: no policy waits to be confirmed",
 				 plan->request->ifname);
-	err = live_read_text(maps, "undo_text_v1", plan->undo.policy_len, &plan->undo_text, error);
+	err = live_read_text(maps, MAP_UNDO_TEXT, plan->undo.policy_len, &plan->undo_text, error);
 	return err ? err
 		   : policy_parse(path[0] ? path : NULL, plan->undo_text, plan->undo.policy_len,
 				  &plan->to->policy, error);

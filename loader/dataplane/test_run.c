@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "classify.h"
+#include "maps.h"
 #include "shrike.skel.h"
 
 #define FRAME_MIN    64u /* the kernel refuses some IPv4 packets below 34 bytes */
@@ -84,8 +85,8 @@ int testrun_open_records(struct testrun *testrun, const struct generation *gener
 		    .map_keys = &testrun->cpu);
 	struct perf_buffer *buffer;
 
-	buffer = perf_buffer__new_raw(map_set_fd(&generation->maps, "trace_v1"), RECORD_PAGES,
-				      &attr, take_record, testrun, &opts);
+	buffer = perf_buffer__new_raw(map_set_fd(&generation->maps, MAP_TRACE), RECORD_PAGES, &attr,
+				      take_record, testrun, &opts);
 	if (!buffer)
 		return error_set(error, errno, "cannot open a buffer for trace records: %s",
 				 strerror(errno));

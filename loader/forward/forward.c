@@ -5,6 +5,7 @@
 #include "forward/forward.h"
 
 #include <net/if.h>
+#include <netinet/in.h>
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -25,12 +26,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "conntrack/tables.h"
 #include "dataplane/generation.h"
 #include "dataplane/generation_build.h"
 #include "forward/order.h"
 #include "forward/privileges.h"
 #include "forward/worker.h"
 #include "forwarder.h"
+#include "maps.h"
 
 #define LOOK_NS	       (NS_PER_S / 10) /* how often another process's policy is looked for */
 #define DELAY_FIRST_NS (NS_PER_S / 10)
@@ -395,9 +398,9 @@ static void read_mac(const char *ifname, uint8_t mac[LINK_ADDR_LEN])
 static int open_fds(const struct live *live, int fds[FORWARD_FDS])
 {
 	static const char *const names[FORWARD_FDS] = {
-		[FORWARD_FD_LOCAL_ADDR] = "local_addr_v1",
-		[FORWARD_FD_XSKS] = "xsks_v1",
-		[FORWARD_FD_STATUS] = "forwarder_v1",
+		[FORWARD_FD_LOCAL_ADDR] = MAP_LOCAL_ADDR,
+		[FORWARD_FD_XSKS] = MAP_XSKS,
+		[FORWARD_FD_STATUS] = MAP_FORWARDER,
 	};
 	int err = 0;
 
@@ -413,9 +416,14 @@ static int open_fds(const struct live *live, int fds[FORWARD_FDS])
 
 static uint32_t icmp_limit(const struct live *live)
 {
-	const struct map_entry *map = map_set_find(&live->maps, "ct_icmp4_v2");
+	struct conntrack conntrack;
+	struct error ignored;
+	size_t t;
 
-	return map ? map->max_entries : 0;
+	if (conntrack_open(&live->maps, &conntrack, &ignored))
+		return 0;
+	t = conntrack_confirmed(&conntrack, IPPROTO_ICMP, IP_VERSION_4);
+	return t < conntrack.n ? conntrack.tables[t].max_entries : 0;
 }
 
 static int send_order(struct forward *forward, int judge_fd)
@@ -491,7 +499,7 @@ static int prepare(struct forward *forward, const struct live *live, const struc
 		close_fd(&start->fds[i]);
 	memcpy(start->fds, fds, sizeof(fds));
 	follow_program(forward, live);
-	forward->xsks_id = map_set_find(&live->maps, "xsks_v1")->id;
+	forward->xsks_id = map_set_find(&live->maps, MAP_XSKS)->id;
 	start->order.config = live->instance.config;
 	start->order.mtu = live->instance.mtu;
 	start->order.icmp_max = icmp_limit(live);
@@ -506,7 +514,7 @@ static int prepare(struct forward *forward, const struct live *live, const struc
 static bool is_elsewhere(const struct forward *forward, const struct live *live,
 			 const struct link_info *link)
 {
-	const struct map_entry *xsks = map_set_find(&live->maps, "xsks_v1");
+	const struct map_entry *xsks = map_set_find(&live->maps, MAP_XSKS);
 
 	return forward->start.order.config.ifindex != (uint32_t)link->ifindex || !xsks ||
 	       forward->xsks_id != xsks->id || forward->start.order.mtu != live->instance.mtu ||

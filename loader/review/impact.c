@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "dataplane/preview.h"
+#include "maps.h"
 #include "packet/build.h"
 
 #define PACKET_ROOM 128 /* bytes; headers without options are at most 60 */
@@ -237,10 +238,9 @@ static void set_translation(struct impacts *impacts)
 
 	impacts->translates = before->nat_port || before->nat_one_to_one || after->nat_port ||
 			      after->nat_one_to_one;
-	impacts->translated_fd = before->nat_one_to_one
-					 ? map_set_fd(&impacts->before.generation->maps,
-						      "nat_orig_v1")
-					 : -1;
+	impacts->translated_fd =
+		before->nat_one_to_one ? map_set_fd(&impacts->before.generation->maps, MAP_NAT_ORIG)
+				       : -1;
 }
 
 /**

@@ -18,6 +18,7 @@
 #include "dataplane/local_addresses.h"
 #include "dataplane/mode.h"
 #include "dataplane/test_run.h"
+#include "maps.h"
 #include "packet/build.h"
 #include "simulate/numbers.h"
 
@@ -118,10 +119,10 @@ static int fill_addresses(const struct scenario *scenario, const struct map_set 
 			  struct error *error)
 {
 	const struct local_maps local = {
-		.bitmap_fd = map_set_fd(maps, "local4_v1"),
-		.addr_fd = map_set_fd(maps, "local_addr_v1"),
-		.prefix_fd = map_set_fd(maps, "local_prefix_v1"),
-		.epoch_fd = map_set_fd(maps, "ct_epoch_v1"),
+		.bitmap_fd = map_set_fd(maps, MAP_LOCAL4),
+		.addr_fd = map_set_fd(maps, MAP_LOCAL_ADDR),
+		.prefix_fd = map_set_fd(maps, MAP_LOCAL_PREFIX),
+		.epoch_fd = map_set_fd(maps, MAP_CT_EPOCH),
 	};
 	const struct scenario_interface *interface = &scenario->interface;
 	size_t n = 0, room = 2 * interface->n_addresses + scenario->n_local_addresses + 1;

@@ -13,6 +13,7 @@
 #include "kernel/lock.h"
 #include "kernel/pin_path.h"
 #include "kernel/pins.h"
+#include "maps.h"
 
 struct trace_live {
 	struct trace_live_spec spec;
@@ -47,7 +48,7 @@ static uint32_t program_id(int fd)
  */
 bool trace_live_is_on(const struct map_set *maps)
 {
-	const struct map_entry *map = map_set_find(maps, "trace_filter_v1");
+	const struct map_entry *map = map_set_find(maps, MAP_TRACE_FILTER);
 	struct trace_filter filter = {};
 	uint32_t zero = 0;
 
@@ -195,12 +196,12 @@ static int take_place(struct trace_live *trace, struct error *error)
 	if (err)
 		return err;
 	err = build_twin(&trace->live, true, trace->spec.snap_len, &trace->twin, error);
-	if (!err && bpf_map_update_elem(map_set_fd(&trace->twin->maps, "trace_filter_v1"), &zero,
+	if (!err && bpf_map_update_elem(map_set_fd(&trace->twin->maps, MAP_TRACE_FILTER), &zero,
 					&trace->spec.filter, BPF_ANY))
 		err = error_set(error, errno, "cannot fill BPF map trace_filter_v1: %s",
 				strerror(errno));
 	if (!err)
-		err = trace_ring_open(map_set_fd(&trace->twin->maps, "trace_v1"), &trace->ring,
+		err = trace_ring_open(map_set_fd(&trace->twin->maps, MAP_TRACE), &trace->ring,
 				      error);
 	if (!err)
 		err = remember_originals(trace, error);
@@ -304,7 +305,7 @@ int trace_live_read(struct trace_live *trace, struct error *error)
 
 static void add_stats(const struct trace_live *trace, struct trace_stats *total)
 {
-	int fd = map_set_fd(&trace->twin->maps, "trace_stats_v1"), n = libbpf_num_possible_cpus();
+	int fd = map_set_fd(&trace->twin->maps, MAP_TRACE_STATS), n = libbpf_num_possible_cpus();
 	struct trace_stats *cpus = calloc(n > 0 ? n : 1, sizeof(*cpus));
 	uint32_t zero = 0;
 

@@ -17,6 +17,7 @@
 #include "dataplane/generation_build.h"
 #include "dataplane/local_addresses.h"
 #include "dataplane/mode.h"
+#include "maps.h"
 #include "policy/parse.h"
 #include "rotate.skel.h"
 #include "samples.h"
@@ -74,10 +75,10 @@ static struct generation *build(const struct policy *policy, enum hook hook,
 static void fill_addresses(const struct generation *generation)
 {
 	const struct local_maps maps = {
-		.bitmap_fd = map_set_fd(&generation->maps, "local4_v1"),
-		.addr_fd = map_set_fd(&generation->maps, "local_addr_v1"),
-		.prefix_fd = map_set_fd(&generation->maps, "local_prefix_v1"),
-		.epoch_fd = map_set_fd(&generation->maps, "ct_epoch_v1"),
+		.bitmap_fd = map_set_fd(&generation->maps, MAP_LOCAL4),
+		.addr_fd = map_set_fd(&generation->maps, MAP_LOCAL_ADDR),
+		.prefix_fd = map_set_fd(&generation->maps, MAP_LOCAL_PREFIX),
+		.epoch_fd = map_set_fd(&generation->maps, MAP_CT_EPOCH),
 	};
 	const struct local_address list[] = {
 		{{address(SELF4), IP_VERSION_4, 32}, LOCAL_OVERLAY},
@@ -214,7 +215,7 @@ uint64_t stand_count(const struct stand *stand, enum direction direction, enum r
 	struct counters counters[n_cpus > 0 ? n_cpus : 1];
 	uint64_t count = 0;
 
-	if (bpf_map_lookup_elem(stand_map_fd(stand, "counters_v2"), &key, counters))
+	if (bpf_map_lookup_elem(stand_map_fd(stand, MAP_COUNTERS), &key, counters))
 		die("cannot read the counters: %s", strerror(errno));
 	for (int i = 0; i < n_cpus; i++)
 		count += counters[i].reason[reason].packets;

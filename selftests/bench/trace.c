@@ -22,6 +22,7 @@
 #include "config.h"
 
 #include "dataplane/generation_build.h"
+#include "maps.h"
 #include "samples.h"
 #include "shrike.skel.h"
 #include "stand.h"
@@ -99,8 +100,7 @@ static void set_filter(const struct generation *twin)
 	};
 	uint32_t zero = 0;
 
-	if (bpf_map_update_elem(map_set_fd(&twin->maps, "trace_filter_v1"), &zero, &filter,
-				BPF_ANY))
+	if (bpf_map_update_elem(map_set_fd(&twin->maps, MAP_TRACE_FILTER), &zero, &filter, BPF_ANY))
 		die("cannot set the filter: %s", strerror(errno));
 }
 

@@ -24,6 +24,7 @@
 
 #include "conntrack/tables.h"
 #include "fragment.h"
+#include "maps.h"
 
 #define NOW_NS (100000 * NS_PER_S)
 
@@ -65,7 +66,7 @@ static inline struct fixture *fixture_new(uint32_t max_entries)
 		table->fd = fd;
 	}
 	f->conntrack.n = CONNTRACK_TABLES;
-	f->fragments_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "fragments_v2",
+	f->fragments_fd = bpf_map_create(BPF_MAP_TYPE_HASH, MAP_FRAGMENTS,
 					 sizeof(struct fragment_key), sizeof(struct fragment),
 					 max_entries, NULL);
 	assert_true(f->fragments_fd >= 0);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "dataplane/local_addresses.h"
+#include "maps.h"
 #include "unit/namespace.h"
 
 static struct local_maps maps = {-1, -1, -1, -1};
@@ -31,14 +32,14 @@ static void open_maps(uint32_t max_pages, uint32_t max_addrs)
 	close(maps.addr_fd);
 	close(maps.prefix_fd);
 	close(maps.epoch_fd);
-	maps.bitmap_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "local4_v1", sizeof(uint32_t),
+	maps.bitmap_fd = bpf_map_create(BPF_MAP_TYPE_HASH, MAP_LOCAL4, sizeof(uint32_t),
 					sizeof(struct local4_page), max_pages, NULL);
-	maps.addr_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "local_addr_v1", sizeof(union addr),
+	maps.addr_fd = bpf_map_create(BPF_MAP_TYPE_HASH, MAP_LOCAL_ADDR, sizeof(union addr),
 				      sizeof(struct local_addr), max_addrs, NULL);
-	maps.prefix_fd = bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "local_prefix_v1",
+	maps.prefix_fd = bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, MAP_LOCAL_PREFIX,
 					sizeof(struct local_prefix_key), sizeof(struct local_addr),
 					LOCAL_PREFIX_MAX, &trie);
-	maps.epoch_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ct_epoch_v1", sizeof(uint32_t),
+	maps.epoch_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, MAP_CT_EPOCH, sizeof(uint32_t),
 				       sizeof(uint32_t), 1, NULL);
 	assert_true(maps.bitmap_fd >= 0 && maps.addr_fd >= 0 && maps.prefix_fd >= 0 &&
 		    maps.epoch_fd >= 0);
