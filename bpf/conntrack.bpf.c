@@ -43,7 +43,7 @@ static __always_inline void key_of_packet(struct flow_key *key, const struct pac
 		.is_echo_reply = is_icmp(p) && !icmp_is_request(p),
 	};
 
-	flow_key_set(key, &tuple);
+	flow_key_of(key, &tuple);
 }
 
 static __always_inline bool is_tracked(const struct packet *p)
@@ -167,7 +167,7 @@ int conntrack_related(struct packet *p, struct tuple *quoted)
 		return VERDICT_CONTINUE;
 	untranslate(quoted);
 	p->epoch = conntrack_epoch();
-	flow_key_set(&key, quoted);
+	flow_key_of(&key, quoted);
 	flow = find_live(&key, p->now_ns);
 	if (!flow)
 		return VERDICT_CONTINUE;
@@ -194,7 +194,7 @@ int conntrack_asked_port(struct packet *p, struct tuple *quoted)
 
 	if (!p || !quoted)
 		return 0;
-	flow_key_set(&key, quoted);
+	flow_key_of(&key, quoted);
 	flow = flow_find(&key);
 	if (!flow || flow_is_expired(flow, p->now_ns) || key.source != flow->opener)
 		return 0;

@@ -24,16 +24,6 @@
 FLOW_TABLES(TABLE)
 #undef TABLE
 
-struct flow_key {
-	union {
-		struct flow_key4 v4;
-		struct flow_key6 v6;
-	};
-	__u8 ip_version;
-	__u8 l4_proto;
-	__u8 source; /* the end, 0 or 1, that sent the packet */
-};
-
 /*
  * Room beside the stack, of which a chain of calls has 512 bytes.  Programs on one CPU do not
  * interrupt each other: those of hooks run with softirqs off, and test runs have maps of their own.
@@ -60,73 +50,6 @@ static __always_inline struct flow_scratch *flow_scratch(void)
 	return bpf_map_lookup_elem(&ct_scratch_v1, &zero);
 }
 
-static __always_inline __u8 icmp_of(__u8 ip_version)
-{
-	return ip_version == IP_VERSION_4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-}
-
-static __always_inline __u8 source_end(const struct tuple *t, bool has_ports)
-{
-	__u64 s, d;
-
-	s = bpf_be64_to_cpu(t->saddr.half[0]);
-	d = bpf_be64_to_cpu(t->daddr.half[0]);
-	if (s != d)
-		return s > d;
-	s = bpf_be64_to_cpu(t->saddr.half[1]);
-	d = bpf_be64_to_cpu(t->daddr.half[1]);
-	if (s != d)
-		return s > d;
-	return has_ports && bpf_ntohs(t->sport) > bpf_ntohs(t->dport);
-}
-
-/*
- * Two fields of a key, in their order in memory.  The hash reads keys word by word, and a word that
- * was written in parts would have to wait until these have reached the cache.
- */
-static __always_inline __u32 key_word(__u16 first, __u16 second)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	return first | (__u32)second << 16;
-#else
-	return (__u32)first << 16 | second;
-#endif
-}
-
-/**
- * flow_key_set() - The key of a packet's flow, and which of its ends sent the packet
- */
-static __always_inline void flow_key_set(struct flow_key *key, const struct tuple *t)
-{
-	bool has_ports = l4_has_ports(t->l4_proto);
-	__u8 source = source_end(t, has_ports);
-	__be16 first = source ? t->dport : t->sport, second = source ? t->sport : t->dport;
-	__u32 port, l4_proto = key_word(bpf_htons(t->l4_proto << 8), 0);
-
-	if (!has_ports) {
-		bool is_icmp = t->l4_proto == icmp_of(t->ip_version);
-
-		first = is_icmp ? t->sport : 0;
-		second = is_icmp ? bpf_htons(t->is_echo_reply ? !source : source) : 0;
-	}
-	port = key_word(first, second);
-	__builtin_memset(key, 0, sizeof(*key)); /* padding too: global functions take the whole */
-	if (t->ip_version == IP_VERSION_4) {
-		key->v4.addr[0] = source ? t->daddr.word[3] : t->saddr.word[3];
-		key->v4.addr[1] = source ? t->saddr.word[3] : t->daddr.word[3];
-		__builtin_memcpy(key->v4.port, &port, sizeof(port));
-		__builtin_memcpy(&key->v4.l4_proto, &l4_proto, sizeof(l4_proto));
-	} else {
-		key->v6.addr[0] = source ? t->daddr : t->saddr;
-		key->v6.addr[1] = source ? t->saddr : t->daddr;
-		__builtin_memcpy(key->v6.port, &port, sizeof(port));
-		__builtin_memcpy(&key->v6.l4_proto, &l4_proto, sizeof(l4_proto));
-	}
-	key->ip_version = t->ip_version;
-	key->l4_proto = t->l4_proto;
-	key->source = source;
-}
-
 /* TABLE(number, map): the tables of a tier; that of other protocols has a name of its own. */
 #define TABLES_OF_TIER(TABLE, tier, other)                                                         \
 	TABLE(0, ct_tcp4##tier##_v2)                                                               \
@@ -148,7 +71,7 @@ static __always_inline __u32 flow_table_number(const struct flow_key *key)
 		return number;
 	if (key->l4_proto == IPPROTO_UDP)
 		return number + 1;
-	return number + (key->l4_proto == icmp_of(key->ip_version) ? 2 : 3);
+	return number + (l4_is_icmp(key->l4_proto, key->ip_version) ? 2 : 3);
 }
 
 /*

@@ -30,7 +30,7 @@ static __always_inline void flow_event_set_ends(struct flow_event *event,
 	if (has_ports)
 		return;
 	event->port[1] = 0;
-	if (key->l4_proto != icmp_of(key->ip_version))
+	if (!l4_is_icmp(key->l4_proto, key->ip_version))
 		return;
 	event->icmp_type = key->ip_version == IP_VERSION_4 ? ICMP_ECHO_REQUEST
 							   : ICMPV6_ECHO_REQUEST;

@@ -24,6 +24,7 @@
 #include "config.h"
 #include "counter.h"
 #include "flow.h"
+#include "flow_key.h"
 #include "local.h"
 #include "protocol.h"
 #include "reason.h"
@@ -127,20 +128,6 @@ struct packet {
 	__u8 out_of_window; /* TCP: it fitted no window of its connection */
 };
 _Static_assert(sizeof(struct packet) == 128, "struct packet fills the stack it is given");
-
-/*
- * struct tuple - what names a flow: of a packet, or of the packet that an ICMP error quotes
- */
-struct tuple {
-	union addr saddr;
-	union addr daddr;
-	__be16 sport; /* ICMP echo: the identifier */
-	__be16 dport; /* ICMP echo: not looked at */
-	__u8 ip_version;
-	__u8 l4_proto;
-	__u8 is_echo_reply; /* ICMP: sent by the end that did not open the flow */
-	__u8 pad;
-};
 
 extern const volatile struct config config;
 

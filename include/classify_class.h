@@ -160,7 +160,7 @@ static __always_inline __u32 classify_address(const struct classify_tables *tabl
 /* ICMP of the packet's own family. */
 static __always_inline bool classify_is_icmp(const struct classify_key *key)
 {
-	return classify_key_protocol(key) == (classify_key_version(key) == IP_VERSION_4 ? 1 : 58);
+	return l4_is_icmp(classify_key_protocol(key), classify_key_version(key));
 }
 
 /*

@@ -37,4 +37,10 @@ static inline _Bool l4_has_ports(__u32 l4_proto)
 #undef PROTOCOL
 }
 
+/* Whether a protocol is ICMP of its own family. */
+static inline _Bool l4_is_icmp(__u32 l4_proto, __u32 ip_version)
+{
+	return l4_proto == (ip_version == IP_VERSION_4 ? 1 : 58);
+}
+
 #endif /* SHRIKE_PROTOCOL_H */

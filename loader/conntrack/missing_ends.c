@@ -17,6 +17,7 @@
 
 #include "conntrack/event_print.h"
 #include "conntrack/tables.h"
+#include "flow_key.h"
 
 #define SLOTS (2 * FLOW_FOLLOW_MAX)
 #define MASK  (SLOTS - 1)
@@ -108,41 +109,21 @@ void flow_follow_hear(struct flow_follow *follow, const struct flow_event *event
 	}
 }
 
-/* The key that flow_table.h makes of the opening packet. */
-static void key_of(const struct flow_event *event, void *key)
-{
-	bool has_ports = l4_has_ports(event->l4_proto);
-	int opener = memcmp(&event->addr[0], &event->addr[1], sizeof(event->addr[0]));
-	uint16_t port[2] = {event->port[0], event->port[1]};
-
-	if (!opener && has_ports)
-		opener = be16toh(port[0]) > be16toh(port[1]);
-	opener = opener > 0;
-	if (!has_ports)
-		port[1] = htobe16(opener);
-	else if (opener)
-		port[0] = event->port[1], port[1] = event->port[0];
-	if (event->ip_version == IP_VERSION_4)
-		*(struct flow_key4 *)key = (struct flow_key4){
-			.addr = {event->addr[opener].word[3], event->addr[!opener].word[3]},
-			.port = {port[0], port[1]},
-			.l4_proto = event->l4_proto,
-		};
-	else
-		*(struct flow_key6 *)key = (struct flow_key6){
-			.addr = {event->addr[opener], event->addr[!opener]},
-			.port = {port[0], port[1]},
-			.l4_proto = event->l4_proto,
-		};
-}
-
 /* Openings first: one that is confirmed meanwhile is in both tables for a moment. */
 static bool is_tracked(const struct map_set *maps, struct flow_event *event)
 {
-	struct flow_key6 key = {};
+	const struct tuple opening = {
+		.saddr = event->addr[0],
+		.daddr = event->addr[1],
+		.sport = event->port[0],
+		.dport = event->port[1],
+		.ip_version = event->ip_version,
+		.l4_proto = event->l4_proto,
+	};
+	struct flow_key key;
 	struct flow flow;
 
-	key_of(event, &key);
+	flow_key_of(&key, &opening);
 	for (int i = 0; i < CONNTRACK_TABLES; i++) {
 		const struct conntrack_map *map = &conntrack_maps[i];
 
