@@ -62,6 +62,13 @@
 
 /* clang-format on */
 
+/* The protocol of the tables that have the flows of a protocol. */
+static inline __u8 flow_table_protocol(__u8 l4_proto, __u8 ip_version)
+{
+	return l4_has_ports(l4_proto) || l4_is_icmp(l4_proto, ip_version) ? l4_proto
+									  : CONNTRACK_OTHER;
+}
+
 /*
  * Both directions of a flow share one key: end 0 is the one with the lower (address, port),
  * compared as bytes in network order.  For ICMP echo, which either end may start with the same

@@ -120,6 +120,7 @@ static bool is_tracked(const struct map_set *maps, struct flow_event *event)
 		.ip_version = event->ip_version,
 		.l4_proto = event->l4_proto,
 	};
+	uint8_t l4_proto = flow_table_protocol(event->l4_proto, event->ip_version);
 	struct flow_key key;
 	struct flow flow;
 
@@ -127,7 +128,7 @@ static bool is_tracked(const struct map_set *maps, struct flow_event *event)
 	for (int i = 0; i < CONNTRACK_TABLES; i++) {
 		const struct conntrack_map *map = &conntrack_maps[i];
 
-		if (map->ip_version != event->ip_version || map->l4_proto != event->l4_proto ||
+		if (map->ip_version != event->ip_version || map->l4_proto != l4_proto ||
 		    bpf_map_lookup_elem(map_set_fd(maps, map->name), &key, &flow) ||
 		    flow.created_ns != event->created_ns)
 			continue;

@@ -112,19 +112,17 @@ void conntrack_opener(const struct conntrack_table *table, const void *key, cons
  */
 size_t conntrack_confirmed(const struct conntrack *conntrack, uint8_t l4_proto, uint8_t ip_version)
 {
-	size_t other = conntrack->n;
+	uint8_t wanted = flow_table_protocol(l4_proto, ip_version);
+	size_t t;
 
-	for (size_t t = 0; t < conntrack->n; t++) {
+	for (t = 0; t < conntrack->n; t++) {
 		const struct conntrack_table *table = &conntrack->tables[t];
 
-		if (!table->confirmed || table->ip_version != ip_version)
-			continue;
-		if (table->l4_proto == l4_proto)
-			return t;
-		if (table->l4_proto == CONNTRACK_OTHER)
-			other = t;
+		if (table->confirmed && table->ip_version == ip_version &&
+		    table->l4_proto == wanted)
+			break;
 	}
-	return other;
+	return t;
 }
 
 static void view_ends(struct flow_view *view, const void *key, unsigned int opener)

@@ -92,8 +92,11 @@ static inline void fixture_free(struct fixture *f)
 
 static inline size_t fixture_table(uint8_t l4_proto, uint8_t ip_version, bool confirmed, bool own)
 {
+	bool is_icmp = l4_proto == (ip_version == IP_VERSION_4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 	size_t i;
 
+	if (l4_proto != IPPROTO_TCP && l4_proto != IPPROTO_UDP && !is_icmp)
+		l4_proto = CONNTRACK_OTHER;
 	for (i = 0; i < CONNTRACK_TABLES; i++)
 		if (conntrack_maps[i].l4_proto == l4_proto &&
 		    conntrack_maps[i].ip_version == ip_version &&

@@ -96,6 +96,8 @@ static const struct flow_spec specs[] = {
 	{IPPROTO_TCP, false, "fd64::1", "fd64::2", 40000, 53, 0, {.created_ns = 5}, false},
 	{IPPROTO_ICMP, true, "100.64.0.2", "100.64.0.1", 77, 0, 0, {.created_ns = 6}, false},
 	{IPPROTO_ICMPV6, true, "fd64::1", "fd64::2", 77, 0, 0, {.created_ns = 7}, false},
+	{IPPROTO_GRE, true, "100.64.0.2", "100.64.0.1", 0, 0, 0, {.created_ns = 8}, false},
+	{IPPROTO_ESP, true, "fd64::1", "fd64::2", 0, 0, 0, {.created_ns = 9}, false},
 };
 
 #define N_SPECS (sizeof(specs) / sizeof(specs[0]))
