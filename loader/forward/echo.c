@@ -49,9 +49,9 @@ static struct echo_flow *flow_of(struct flow_entry *entry)
 	return container_of(entry, struct echo_flow, entry);
 }
 
-static void echo_end(struct worker *w, struct flow_entry *entry, bool reset)
+static void echo_end(struct worker *w, struct flow_entry *entry, enum end_reason reason)
 {
-	(void)reset;
+	(void)reason;
 	w->echo_by_id[flow_of(entry)->id] = NULL;
 	w->status->echo_flows = --w->n_echo;
 	flow_remove(w, entry);

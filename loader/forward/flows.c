@@ -220,7 +220,7 @@ static void expire(struct worker *w, struct flow_list *list, uint64_t timeout_ns
 	struct flow_entry *flow;
 
 	while ((flow = TAILQ_FIRST(list)) && w->now_ns - flow->active_ns > timeout_ns)
-		flow->end(w, flow, true);
+		flow->end(w, flow, END_TIMED_OUT);
 }
 
 /* A flow of a datagram protocol must be gone before its entry, or its replies open a new one. */

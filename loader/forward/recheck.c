@@ -83,7 +83,7 @@ static void recheck_list(struct worker *w, int judge_fd, struct flow_list *list)
 		if (is_allowed(w, judge_fd, flow))
 			continue;
 		w->status->revoked++;
-		flow->end(w, flow, true);
+		flow->end(w, flow, END_REVOKED);
 	}
 }
 

@@ -76,13 +76,13 @@ void relay_turn(struct worker *w, struct tcp_flow *flow)
 	ssize_t down = up < 0 ? up : pump(w, flow->host_fd, flow->peer_fd, &flow->down, &more);
 
 	if (up < 0 || down < 0) {
-		flow->entry.end(w, &flow->entry, true);
+		flow->entry.end(w, &flow->entry, END_BROKEN);
 		return;
 	}
 	w->status->bytes_up += up;
 	w->status->bytes_down += down;
 	if (flow->up.shut && flow->down.shut) {
-		flow->entry.end(w, &flow->entry, false);
+		flow->entry.end(w, &flow->entry, END_CLOSED);
 		return;
 	}
 	if (more)

@@ -62,10 +62,19 @@ struct flow_name {
 
 TAILQ_HEAD(flow_list, flow_entry);
 
+/* Why a flow ends. */
+enum end_reason {
+	END_CLOSED,    /* both ends are done: without a reset */
+	END_BROKEN,    /* a socket has failed */
+	END_TIMED_OUT, /* its list's time is over; a dial: nobody has answered */
+	END_REVOKED,   /* the policy in force does not forward it */
+	END_LEAVING,   /* the forwarder ends */
+};
+
 /*
  * struct flow_entry - what flows of all protocols have in common
  * @on: the list it is on: all flows on a list have the same time to live, the oldest comes first
- * @end: closes its sockets and takes it out of all tables; @reset: abruptly
+ * @end: closes its sockets and takes it out of all tables
  */
 struct flow_entry {
 	struct flow_entry *next;
@@ -74,7 +83,7 @@ struct flow_entry {
 	struct flow_name name;
 	struct peer *peer;
 	uint64_t active_ns;
-	void (*end)(struct worker *w, struct flow_entry *flow, bool reset);
+	void (*end)(struct worker *w, struct flow_entry *flow, enum end_reason reason);
 	bool is_dead;
 };
 

@@ -158,32 +158,13 @@ static enum refusal_kind refusal_for(struct worker *w, int err)
 	}
 }
 
-/* Close both sockets; @reset: abruptly, and answer the SYN if it is held. */
-static void end(struct worker *w, struct flow_entry *entry, bool reset)
+/* Close both sockets; @reset: abruptly. */
+static void remove_flow(struct worker *w, struct tcp_flow *flow, bool reset)
 {
-	struct tcp_flow *flow = tcp_flow_of(entry);
-
-	if (flow->state == TCP_DIALLING && reset)
-		answer_held(w, flow, REFUSAL_RESET);
 	leave_state(w, flow);
 	close_socket(flow->host_fd, reset);
 	close_socket(flow->peer_fd, reset);
-	flow_remove(w, entry);
-}
-
-/* The timer of the list: a dial that nobody answered, a handshake or connection gone silent. */
-static void tcp_time_out(struct worker *w, struct flow_entry *entry, bool reset)
-{
-	struct tcp_flow *flow = tcp_flow_of(entry);
-
-	if (flow->state == TCP_DIALLING && w->now_ns - entry->active_ns > 10 * NS_PER_S) {
-		enum refusal_kind kind = refusal_for(w, ETIMEDOUT);
-
-		answer_held(w, flow, kind);
-		remember_refusal(w, &entry->name, kind);
-		reset = false;
-	}
-	end(w, entry, reset);
+	flow_remove(w, &flow->entry);
 }
 
 static void dial_failed(struct worker *w, struct tcp_flow *flow, int err)
@@ -193,7 +174,21 @@ static void dial_failed(struct worker *w, struct tcp_flow *flow, int err)
 	answer_held(w, flow, kind);
 	if (kind != REFUSAL_SILENT)
 		remember_refusal(w, &flow->entry.name, kind);
-	end(w, &flow->entry, false);
+	remove_flow(w, flow, false);
+}
+
+/* Whoever waits for a dial gets an answer. */
+static void tcp_end(struct worker *w, struct flow_entry *entry, enum end_reason reason)
+{
+	struct tcp_flow *flow = tcp_flow_of(entry);
+
+	if (flow->state == TCP_DIALLING && reason == END_TIMED_OUT) {
+		dial_failed(w, flow, ETIMEDOUT);
+		return;
+	}
+	if (flow->state == TCP_DIALLING && reason != END_CLOSED)
+		answer_held(w, flow, REFUSAL_RESET);
+	remove_flow(w, flow, reason != END_CLOSED);
 }
 
 /* Let the handshake through. */
@@ -304,7 +299,7 @@ static struct tcp_flow *flow_new(struct worker *w, const struct flow_name *name,
 		return NULL;
 	flow->host_fd = flow->peer_fd = -1;
 	flow->up.chunk = flow->down.chunk = RELAY_CHUNK_MIN;
-	flow->entry.end = tcp_time_out;
+	flow->entry.end = tcp_end;
 	if (!hold(flow, p) || !flow_insert(w, &flow->entry, name, mac)) {
 		free(flow->syn);
 		free(flow);
@@ -414,7 +409,7 @@ static bool join(struct worker *w, int fd, const struct sockaddr_storage *peer)
 	w->status->tcp_connections++;
 	w->status->tcp_opened++;
 	if (watch_add(w, fd, &flow->peer_watch, EVENTS))
-		end(w, entry, true);
+		tcp_end(w, entry, END_BROKEN);
 	return true;
 }
 

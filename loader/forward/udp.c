@@ -56,11 +56,11 @@ static struct udp_flow *flow_of(struct flow_entry *entry)
 	return container_of(entry, struct udp_flow, entry);
 }
 
-static void udp_end(struct worker *w, struct flow_entry *entry, bool reset)
+static void udp_end(struct worker *w, struct flow_entry *entry, enum end_reason reason)
 {
 	struct udp_flow *flow = flow_of(entry);
 
-	(void)reset;
+	(void)reason;
 	if (w->batch_flow == flow)
 		w->n_batch = 0;
 	if (flow->fd >= 0)
@@ -341,7 +341,7 @@ static struct udp_flow *open_flow(struct worker *w, const struct flow_name *name
 	err = open_socket(w, flow, &to);
 	if (err) {
 		refuse(w, p, -err);
-		udp_end(w, &flow->entry, true);
+		udp_end(w, &flow->entry, END_BROKEN);
 		return NULL;
 	}
 	return flow;

@@ -156,7 +156,7 @@ static void end_list(struct worker *w, struct flow_list *list)
 	struct flow_entry *flow;
 
 	for (int n = 1; (flow = TAILQ_FIRST(list)); n++) {
-		flow->end(w, flow, true);
+		flow->end(w, flow, END_LEAVING);
 		if (n % RESETS_PER_DRAIN == 0)
 			for (int i = 0; i < RESETS_PER_DRAIN; i++)
 				tcp_tun_ready(w, &w->tun_watch, 0);
