@@ -7,7 +7,8 @@ tests "file" \
 	help_manual_and_completion_agree \
 	the_manual_of_scenarios_has_every_key_and_an_example_that_holds \
 	mistakes_are_one_line_and_status_2 \
-	pins_are_those_of_the_manual
+	pins_are_those_of_the_manual \
+	the_example_of_the_classifier_page_is_what_the_programs_have
 
 tests "veth" \
 	what_prints_data_prints_json \
@@ -130,6 +131,26 @@ test_pins_are_those_of_the_manual() {
 		grep -qw -- "${pin##*/}" "$T/manual" || die "shrike-maps.7 does not know ${pin##*/}"
 	done
 	[ "$n" -ge 30 ] || die "only $n pins were found"
+	expect 0 shrike detach wt0
+}
+
+# words of the rows in force, and those of the page: bits of guests, web and ssh from the lowest one
+rows_in_force() {
+	bpftool -j map dump pinned "$(pins)/wt0/class_line_v1" | jq '.[].formatted.value.word[0]'
+}
+
+rows_of_page() {
+	awk -F ' *\\| *' '$2 ~ /^[0-9]+$/ { print $6 + 2 * $7 + 4 * $8 }' "$1"
+}
+
+test_the_example_of_the_classifier_page_is_what_the_programs_have() {
+	local page=$SELFTESTS/../docs/classifier.md
+	topology veth
+	sed -n '/^```yaml/,/^```/{//!p}' "$page" >"$T/three.yaml"
+	expect 0 shrike attach wt0 -c "$T/three.yaml"
+	is "rows" "$(rows_of_page "$page")" "$(rows_in_force)"
+	expect 0 shrike trace in 100.64.40.200 self -p tcp --sport 50000 --dport 22 -v
+	is "trace" "$(sed -n '/^# shrike trace/,/^```/{//!p}' "$page" | sed 1d)" "$(sed '/./,$!d' <<<"$OUT")"
 	expect 0 shrike detach wt0
 }
 
