@@ -224,6 +224,8 @@ int flow_in(struct packet *p, const struct flow_key *key, struct flow *flow)
 	p->flow_state = flow->flags & FLOW_REVOKED ? FLOW_STATE_NONE : flow->state;
 	if (p->flow_match == FLOW_MATCH_STALE || p->flow_match == FLOW_MATCH_STALE_REPLY)
 		tell(p, STAGE_CONNTRACK, MESSAGE_CT_JUDGE);
+	if (p->flow_match == FLOW_MATCH_OTHER)
+		tell(p, STAGE_CONNTRACK, MESSAGE_CT_OTHER);
 	if (p->flow_match < FLOW_MATCH_JUDGED)
 		return VERDICT_CONTINUE;
 	verdict = accept(p, flow, REASON_ESTABLISHED);

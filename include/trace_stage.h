@@ -44,6 +44,7 @@ enum stage {
 	MESSAGE(CT_MATCH, 1, "Matched existing connection state (%F)")                             \
 	MESSAGE(CT_JUDGE, 1, "Connection opened by a peer, checking ACLs")                         \
 	MESSAGE(CT_RELATED, 1, "Quotes an existing connection")                                    \
+	MESSAGE(CT_OTHER, 0, "Not part of the existing connection, checking ACLs (%F)")            \
 	MESSAGE(ROUTE_LOCAL, 1, "Packet destined for local delivery")                              \
 	MESSAGE(ROUTE_ENABLED, 1, "Routing enabled, checking ACLs")                                \
 	MESSAGE(ROUTE_DISABLED, 0, "Routing disabled")                                             \

@@ -13,6 +13,9 @@ tests tun \
 	bad_arguments_are_refused \
 	every_flag_type_and_capture_can_be_traced
 
+tests file \
+	a_reset_that_fits_no_window_is_not_of_the_connection
+
 # story LINE...: what trace has printed is this text; its random port is written as PORT
 story() {
 	is "the text" "$(printf '%s\n' "$@")" \
@@ -179,6 +182,26 @@ test_a_denial_explains_itself() {
 	matches "the explanation" "Denied by rule never \(line 7\)" "$OUT"
 	expect 0 shrike trace in 100.64.0.2 self --dport 22 -v
 	is "lines behind an allowed packet" "Final disposition: ALLOWED" "$(tail -n 1 <<<"$OUT")"
+}
+
+test_a_reset_that_fits_no_window_is_not_of_the_connection() {
+	local ends="src: 100.64.0.2, dst: 100.64.0.1, protocol: tcp, sport: 4000, dport: 22"
+	local answer="src: 100.64.0.1, dst: 100.64.0.2, protocol: tcp, sport: 22, dport: 4000"
+	cat >"$T/reset.yaml" <<-EOF
+		policy:
+		  version: 1
+		  peer_acl: [{id: ssh, action: allow, protocol: tcp, destination_ports: [22]}]
+		interface: {addresses: [100.64.0.1/16], link: l3}
+		packets:
+		  - {direction: in, $ends, flags: [syn]}
+		  - {direction: out, $answer, flags: [syn, ack]}
+		  - {direction: in, $ends, flags: [ack]}
+		  - {direction: in, $ends, flags: [rst], seq: 12345}
+	EOF
+	expect 0 "$SHRIKE" simulate "$T/reset.yaml" -j
+	is "what conntrack said" \
+		"Not part of the existing connection, checking ACLs (TCP Flags: SYN=false ACK=false RST=true FIN=false)" \
+		"$(tail -n 1 <<<"$OUT" | jq -r '.stages[] | select(.stage == "Connection Tracking").message')"
 }
 
 # refused STATUS ARGUMENT...: with one line
