@@ -26,7 +26,7 @@
 
 #define TRACE_DETAILS                                                                              \
 	"  SRC, DST              addresses, or 'self' for the interface's own\n"                   \
-	"  -p, --protocol NAME   tcp (the default), udp, icmp, or 0-255\n"                         \
+	"  -p, --protocol NAME   tcp (the default), udp, icmp, 0-255, or a name such as gre\n"     \
 	"      --sport PORT      source port, else random from 49152-65535\n"                      \
 	"      --dport PORT      destination port, likewise\n"                                     \
 	"      --icmp-type N     else an echo request\n"                                           \
@@ -131,11 +131,7 @@ static int set_option(struct request *request, int option, const char *argument,
 
 	switch (option) {
 	case 'p':
-		err = protocol_parse(argument, &request->protocol, error);
-		if (err)
-			error_prefix(error, "protocol");
-		if (!err && request->protocol == PROTOCOL_ALL)
-			err = error_input(error, "protocol all: a packet has one");
+		err = filter_protocol(argument, &request->protocol, error);
 		break;
 	case 'i':
 		request->interface = argument;

@@ -24,21 +24,30 @@ void filter_init(struct filter *filter)
 	filter->rule = RULE_NONE;
 }
 
-/* Other names are those of /etc/protocols. */
 _Static_assert(PORT_PROTOCOL_MAX == 2, "sentences below name the protocols with ports");
 
-static int set_protocol(struct filter *filter, const char *name, struct error *error)
+/**
+ * filter_protocol() - A protocol as command lines name it
+ * @name: tcp, udp, icmp, icmpv6, a name of /etc/protocols or a number
+ * @protocol: 0-255 or PROTOCOL_ICMP; untouched on failure
+ * @error: set on failure
+ *
+ * Return: 0, or -EINVAL.
+ */
+int filter_protocol(const char *name, uint16_t *protocol, struct error *error)
 {
 	const struct protoent *entry;
 	struct error ignored;
 
-	if (strcmp(name, "all") && !protocol_parse(name, &filter->protocol, &ignored))
+	if (strcmp(name, "all") && !protocol_parse(name, protocol, &ignored))
 		return 0;
 	entry = getprotobyname(name);
 	if (!entry)
-		return error_input(
-			error, "protocol %s: not tcp, udp, icmp, another's name or 0-255", name);
-	filter->protocol = entry->p_proto;
+		return error_input(error,
+				   "protocol %s: not tcp, udp, icmp, 0-255 or a name of "
+				   "/etc/protocols",
+				   name);
+	*protocol = entry->p_proto;
 	return 0;
 }
 
@@ -140,7 +149,7 @@ static int apply(struct filter *filter, int option, const char *argument, struct
 {
 	switch ((enum filter_option)option) {
 	case FILTER_PROTOCOL:
-		return set_protocol(filter, argument, error);
+		return filter_protocol(argument, &filter->protocol, error);
 	case FILTER_IPV4:
 		return set_family(filter, IP_VERSION_4, error);
 	case FILTER_IPV6:

@@ -46,7 +46,7 @@ enum filter_option {
 
 #define FILTER_HELP                                                                                \
 	"FILTER:\n"                                                                                \
-	"  -p, --protocol PROTOCOL       tcp, udp, icmp, another one's name, or 0-255\n"           \
+	"  -p, --protocol PROTOCOL       tcp, udp, icmp, 0-255, or a name such as gre\n"           \
 	"  -4, --ipv4 | -6, --ipv6       address family\n"                                         \
 	"      --src PREFIX              address of the end that opened the connection\n"          \
 	"      --dst PREFIX              address of the other end\n"                               \
@@ -77,6 +77,7 @@ struct filter {
 };
 
 void filter_init(struct filter *filter);
+int filter_protocol(const char *name, uint16_t *protocol, struct error *error);
 int filter_option(struct filter *filter, int option, const char *argument, struct error *error);
 bool filter_match_table(const struct filter *filter, uint8_t ip_version, uint8_t l4_proto);
 bool filter_match_flow(const struct filter *filter, const struct flow_view *view);

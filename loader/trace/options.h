@@ -30,7 +30,7 @@ enum trace_filter_option {
 
 #define TRACE_FILTER_HELP                                                                          \
 	"FILTER:\n"                                                                                \
-	"  -p, --protocol tcp|udp|icmp   protocol\n"                                               \
+	"  -p, --protocol PROTOCOL       tcp, udp, icmp, 0-255, or a name such as gre\n"           \
 	"  -4, --ipv4 | -6, --ipv6       address family\n"                                         \
 	"      --src PREFIX              source address\n"                                         \
 	"      --dst PREFIX              destination address\n"                                    \

@@ -142,7 +142,7 @@ static void add_protocol(struct text *text, const struct trace_event *event)
 	} else if (is_icmp(event)) {
 		text_add(text, event->ip_version == IP_VERSION_4 ? "ICMP" : "ICMPv6");
 	} else {
-		text_add(text, "%u", event->l4_proto);
+		text_add(text, "protocol %u", event->l4_proto);
 	}
 }
 

@@ -143,6 +143,8 @@ test_every_flag_type_and_capture_can_be_traced() {
 	is "flags without an option" '["syn"]' "$(fields '.packet.flags | tojson')"
 	expect 0 shrike trace in 100.64.0.2 self --dport 22 --syn --ack --fin --rst --psh --urg -j
 	is "flags" "6" "$(fields '.packet.flags | length')"
+	expect 0 shrike trace in 100.64.0.2 self -p gre -j
+	is "a protocol by its name" 47 "$(fields .packet.protocol)"
 	for type in 0 3 8 255; do
 		expect 0 shrike trace in 100.64.0.2 self -p icmp --icmp-type $type --icmp-code 1 -j
 		is "type and code" "$type 1" "$(fields '"\(.packet.icmp.type) \(.packet.icmp.code)"')"
@@ -222,6 +224,7 @@ test_bad_arguments_are_refused() {
 	refused 2 in 100.64.0.2 self -p icmp --dport 80
 	refused 2 in 100.64.0.2 self -p udp --syn
 	refused 2 in 100.64.0.2 self -p all
+	refused 2 in 100.64.0.2 self -p no-protocol
 	refused 2 in 100.64.0.2 self --icmp-type 8
 	refused 2 in 100.64.0.2 self --pcap "$T/trace.yaml"
 	refused 2 in --pcap "$T/trace.yaml"

@@ -168,7 +168,8 @@ static void test_portless(void **state)
 	expect_message(&icmp, STAGE_FORWARDING,
 		       "Forwarding to proxy-remote [proxy-remote to 10.0.0.2]");
 	expect_message(&icmp6, STAGE_RECEIVED, "Received ICMPv6 packet: fd00::1 -> fd00::2");
-	expect_message(&foreign, STAGE_RECEIVED, "Received 58 packet: 10.0.0.1 -> 10.0.0.2");
+	expect_message(&foreign, STAGE_RECEIVED,
+		       "Received protocol 58 packet: 10.0.0.1 -> 10.0.0.2");
 	later.fragment = 1;
 	expect_message(&later, STAGE_RECEIVED, "Received TCP packet: 10.0.0.1 -> 10.0.0.2");
 }
@@ -332,10 +333,11 @@ static void test_hostile(void **state)
 
 	(void)state;
 	memset(&event, 0xff, sizeof(event));
-	expect_text(&event, NULL,
-		    "\nPacket trace ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff -> "
-		    "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff (255)\n\n\nFinal disposition: "
-		    "DENIED\n");
+	expect_text(
+		&event, NULL,
+		"\nPacket trace ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff -> "
+		"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff (protocol 255)\n\n\nFinal disposition: "
+		"DENIED\n");
 	assert_string_equal(story_stage_title(STAGE_MAX), "unknown");
 	assert_false(story_message(&event, NULL, STAGE_MAX, message, sizeof(message), &allowed));
 
