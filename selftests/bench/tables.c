@@ -253,7 +253,7 @@ static void measure_memory(const struct conntrack *conntrack)
 
 			if (table->ip_version != version || table->l4_proto != IPPROTO_TCP)
 				continue;
-			bytes[table->confirmed] = map_memory(table->fd);
+			bytes[table->confirmed] += map_memory(table->fd);
 			if (table->confirmed)
 				entries = table->max_entries;
 		}
@@ -261,7 +261,7 @@ static void measure_memory(const struct conntrack *conntrack)
 		samples_add(&both, (bytes[0] + bytes[1]) / entries);
 		snprintf(name, sizeof(name), "memory of a connection, %s", names[version]);
 		report(name, "bytes", version == 4 ? "160" : NULL, &confirmed);
-		snprintf(name, sizeof(name), "with its share of the unconfirmed tier, %s",
+		snprintf(name, sizeof(name), "with its share of the unconfirmed tiers, %s",
 			 names[version]);
 		report(name, "bytes", NULL, &both);
 	}
