@@ -29,9 +29,8 @@ const struct command command_monitor = {
 		   "  -j, --json            one object per event and line\n"
 		   "\n" FILTER_HELP "\n"
 		   "rx and tx count packets/bytes that came in and went out by the interface.\n"
-		   "An opening that the kernel displaced for others ends some seconds later, with "
-		   "the\n"
-		   "counts of when it was last seen.  Lost events are reported on stderr.\n",
+		   "An opening that the kernel displaced for others ends some seconds later, with\n"
+		   "the counts of when it was last seen.  Lost events are reported on stderr.\n",
 	.run = run_monitor,
 };
 

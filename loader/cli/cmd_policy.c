@@ -23,7 +23,7 @@ static const struct command family[] = {
 	{
 		.name = "check",
 		.arguments = "POLICY [-j]",
-		.summary = "parse and compile a policy, and warn of rules that cannot be meant",
+		.summary = "parse and compile a policy, warn of rules that cannot be meant",
 		.details = "Exit status 0 if the policy could be applied, warnings or not.\n",
 		.run = run_check,
 	},
@@ -44,11 +44,10 @@ static const struct command family[] = {
 		.arguments = "[IFACE] POLICY [--confirm SECONDS]",
 		.summary = "replace the policy in force, without losing a packet",
 		.details = "  --confirm SECONDS     wait for 'shrike policy confirm', and return "
-			   "to the "
-			   "old\n"
-			   "                        policy if it does not come, or on Ctrl-C or a "
-			   "lost "
-			   "terminal\n"
+			   "to the\n"
+			   "                        old policy if it does not come, or on Ctrl-C "
+			   "or a\n"
+			   "                        lost terminal\n"
 			   "  -v, --verbose         let libbpf speak\n"
 			   "\n"
 			   "Connections stay. Those that a peer has opened are judged again with "
@@ -66,7 +65,7 @@ static const struct command family[] = {
 		.name = "set",
 		.arguments = "[IFACE] NAME add|del|replace PREFIX... [-j]",
 		.summary = "change a named set of the policy in force",
-		.details = "  PREFIX                an address or a prefix; '-' reads them from "
+		.details = "  PREFIX                an address or a prefix; '-': they are on "
 			   "standard input\n"
 			   "  -v, --verbose         let libbpf speak\n"
 			   "\n"

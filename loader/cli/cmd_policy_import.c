@@ -21,13 +21,10 @@ const struct command policy_command_import[] = {
 		.details =
 			"  -j, --json            print the policy as JSON, which is YAML as well\n"
 			"\n"
-			"Rules for what comes in and for what is routed become peer_acl and "
-			"route_acl, routes\n"
-			"to domains named sets that are empty, forwarding to this host nat. What "
-			"cannot be\n"
-			"carried exactly is said on stderr and in comments; the policy never "
-			"allows what\n"
-			"the map does not.\n",
+			"Rules for what comes in and for what is routed become peer_acl and\n"
+			"route_acl, routes to domains named sets that are empty, forwarding to\n"
+			"this host nat. What cannot be carried exactly is said on stderr and in\n"
+			"comments; the policy never allows what the map does not.\n",
 		.run = run_netbird,
 	},
 	{.name = NULL},

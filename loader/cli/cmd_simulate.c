@@ -20,9 +20,9 @@ const struct command command_simulate = {
 	.details =
 		"      --pcap FILE       instead of a scenario: the packets of a capture\n"
 		"  -c, --config POLICY   with --pcap: the policy\n"
-		"      --address PREFIX  with --pcap: an address of the interface with its "
-		"length,\n"
-		"                        which tells what is local and what goes out\n"
+		"      --address PREFIX  with --pcap: an address of the interface and the\n"
+		"                        length of its prefix, which tell what is local\n"
+		"                        and what goes out\n"
 		"      --ip-forward      with --pcap: the kernel forwards\n"
 		"  -j, --json            one object per packet and line\n"
 		"  -v, --verbose         tell what each stage said\n"

@@ -26,7 +26,7 @@
 
 #define TRACE_DETAILS                                                                              \
 	"  SRC, DST              addresses, or 'self' for the interface's own\n"                   \
-	"  -p, --protocol NAME   tcp (the default), udp, icmp, 0-255, or a name such as gre\n"     \
+	"  -p, --protocol NAME   tcp (the default), udp, icmp, 0-255, a name such as gre\n"        \
 	"      --sport PORT      source port, else random from 49152-65535\n"                      \
 	"      --dport PORT      destination port, likewise\n"                                     \
 	"      --icmp-type N     else an echo request\n"                                           \
@@ -35,14 +35,14 @@
 	"      --pcap FILE       instead of SRC and DST: each packet of a capture\n"               \
 	"  -i, --interface IFACE the interface; else the only attached one, else wt0\n"            \
 	"  -j, --json            one object per packet and line\n"                                 \
-	"  -v, --verbose         for a denial, the nearest rules and why they do not match\n"      \
+	"  -v, --verbose         for a denial, the nearest rules, and where they differ\n"         \
 	"\n"                                                                                       \
-	"The programs in force judge the packet in the kernel; nothing is sent, counted or\n"      \
-	"remembered.\n"
+	"The programs in force judge the packet in the kernel; nothing is sent, counted\n"         \
+	"or remembered.\n"
 
 #define LIVE_DETAILS                                                                               \
 	"  -i, --interface IFACE the interface; else the only attached one, else wt0\n"            \
-	"  -w, --write FILE      a capture (pcapng) with the verdicts as comments; '-': stdout\n"  \
+	"  -w, --write FILE      a capture (pcapng), verdicts as comments; '-': stdout\n"          \
 	"  -c, --count COUNT     end after so many packets\n"                                      \
 	"      --duration TIME   end after so long, such as 90s or 5m\n"                           \
 	"      --every N         only one in so many of those that match, on each CPU\n"           \

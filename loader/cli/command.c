@@ -82,7 +82,7 @@ int command_usage(const struct command *command, const char *format, ...)
 {
 	va_list args;
 
-	fprintf(stderr, "shrike: %s: ", command->name);
+	fprintf(stderr, "shrike: %s: ", current_path + strlen("shrike "));
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);

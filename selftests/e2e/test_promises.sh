@@ -5,6 +5,7 @@
 
 tests "file" \
 	help_manual_and_completion_agree \
+	manuals_and_help_fit_80_columns \
 	the_manual_of_scenarios_has_every_key_and_an_example_that_holds \
 	mistakes_are_one_line_and_status_2 \
 	pins_are_those_of_the_manual \
@@ -66,6 +67,19 @@ test_help_manual_and_completion_agree() {
 	[ "$n" -ge 20 ] || die "only $n commands were found"
 }
 
+test_manuals_and_help_fit_80_columns() {
+	local page
+	for page in "$TREE"/docs/man/*.[578]; do
+		MANWIDTH=80 man --local-file --ascii --warnings "$page" >"$T/manual" 2>"$T/warnings"
+		is "warnings about ${page##*/}" "" "$(<"$T/warnings")"
+		[ "$(LC_ALL=C.UTF-8 wc -L <"$T/manual")" -le 80 ] || die "${page##*/} has longer lines"
+	done
+	while read -ra page; do
+		expect 0 "$SHRIKE" "${page[@]}" --help
+		is "long lines in the help of ${page[*]}" "" "$(awk '!/^usage/ && length > 80' <<<"$OUT")"
+	done < <(commands)
+}
+
 # scenario_keys: that the parser knows, from its tables of fields
 scenario_keys() {
 	find "$TREE/loader" \( -name scenario.c -o -name fields.c -o -name expectation.c \) \
@@ -107,7 +121,7 @@ test_mistakes_are_one_line_and_status_2() {
 		"conntrack list lo --sport 65536" "conntrack list lo --dport 9-8" \
 		"conntrack list lo --state open" "conntrack list lo -4 -6" \
 		"monitor lo -c 0" "monitor lo --src ::1/129" "stats lo -n 0" \
-		"stats lo --interval 0" "trace in 10.0.0.1" "trace in 10.0.0.1 10.0.0.2 -p igmp" \
+		"stats lo --interval 0" "trace in 10.0.0.1" "trace in 10.0.0.1 10.0.0.2 -p no-protocol" \
 		"trace in 10.0.0.1 10.0.0.2 --sport 65536" "trace in 10.0.0.1 10.0.0.2 -p udp --ack" \
 		"trace in 10.0.0.1 10.0.0.2 --icmp-type 8" "trace live --every 0" \
 		"trace live --reason none" "trace live --verdict maybe" "trace live --host x" \
@@ -116,6 +130,8 @@ test_mistakes_are_one_line_and_status_2() {
 		read -ra words <<<"$command"
 		is_a_mistake "${words[@]}"
 	done
+	is_a_mistake trace in 10.0.0.1
+	matches "the command that an error names" "^shrike: trace in: " "$ERR"
 	is_a_mistake status ""
 	is_a_mistake status $'a\nb'
 }
