@@ -10,7 +10,9 @@ tests "file" \
 	mistakes_are_one_line_and_status_2 \
 	pins_are_those_of_the_manual \
 	fields_of_connections_are_those_of_the_manual \
-	the_example_of_the_classifier_page_is_what_the_programs_have
+	the_example_of_the_classifier_page_is_what_the_programs_have \
+	policies_of_the_documents_are_valid \
+	the_example_of_testing_policies_prints_what_the_page_says
 
 tests "veth" \
 	what_prints_data_prints_json \
@@ -183,6 +185,30 @@ test_the_example_of_the_classifier_page_is_what_the_programs_have() {
 	expect 0 shrike trace in 100.64.40.200 self -p tcp --sport 50000 --dport 22 -v
 	is "trace" "$(sed -n '/^# shrike trace/,/^```/{//!p}' "$page" | sed 1d)" "$(sed '/./,$!d' <<<"$OUT")"
 	expect 0 shrike detach wt0
+}
+
+# yaml_block FILE N: its Nth block of YAML
+yaml_block() {
+	awk -v n="$2" '/^```$/ { inside = 0 } inside { print } /^```yaml$/ { inside = ++seen == n }' "$1"
+}
+
+test_policies_of_the_documents_are_valid() {
+	local name
+	yaml_block "$TREE/README.md" 1 >"$T/readme.yaml"
+	sed -n '/^\.SH EXAMPLES/,$p' "$TREE/docs/man/shrike-policy.5" |
+		sed -n '/^\.nf/,/^\.fi/{//!p}' >"$T/manual.yaml"
+	cp "$TREE/dist/example.yaml" "$T/dist.yaml"
+	for name in readme manual dist; do
+		expect 0 "$SHRIKE" policy check "$T/$name.yaml"
+	done
+}
+
+test_the_example_of_testing_policies_prints_what_the_page_says() {
+	local page=$TREE/docs/testing-policies.md
+	yaml_block "$page" 1 >"$T/wt0.yaml"
+	yaml_block "$page" 2 >"$T/wt0.test.yaml"
+	expect 0 "$SHRIKE" simulate "$T/wt0.test.yaml"
+	is "the output" "$(sed -n '/^\$ sudo shrike simulate/,/^```/{//!p}' "$page" | sed -n '1,/ passed/p')" "$OUT"
 }
 
 # is_json COMMAND...: it prints one JSON value or more
