@@ -284,7 +284,7 @@ static int check_icmp_types(const struct yaml_doc *doc, const struct yaml_node *
 		return 0;
 	if (rule->protocol != PROTOCOL_ICMP)
 		return yaml_error(doc, types->key_position, error,
-				  "icmp_types without protocol: icmp");
+				  "icmp_types without protocol: icmp, which is ICMPv6, too");
 	if ((source && !(source & families)) || (destination && !(destination & families)))
 		return yaml_error(doc, types->position, error,
 				  "mixed families: no ICMP type is one of the addresses' family");
