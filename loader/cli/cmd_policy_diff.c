@@ -148,7 +148,7 @@ static void print_cause(const struct impact_cause *cause)
 {
 	const char *id = rule_id(cause);
 
-	printf("%s%s", id ? "rule " : "", id ? id : why(cause));
+	printf(id ? " by rule %s" : " (%s)", id ? id : why(cause));
 }
 
 static void print_group(const struct impact *first, size_t n)
@@ -156,9 +156,9 @@ static void print_group(const struct impact *first, size_t n)
 	static const char *const titles[IMPACT_KINDS] = {"would be cut", "would be opened",
 							 "would go on"};
 
-	printf("%s by ", titles[first->kind]);
+	printf("%s", titles[first->kind]);
 	print_cause(&first->after);
-	printf(", %s by ", first->kind == IMPACT_OPENED ? "now ended" : "now allowed");
+	printf(", %s", first->kind == IMPACT_OPENED ? "now ended" : "now allowed");
 	print_cause(&first->before);
 	printf(": %zu\n", n);
 }

@@ -80,6 +80,7 @@ test_the_connections_that_diff_names_are_those_that_apply_cuts() {
 	matches "a group" "would be cut by rule not-1, now allowed by rule tcp-1: 2
   tcp 100.64.0.2:[0-9]+ -> 100.64.0.1:8001 established
   tcp \[fd64::2\]:[0-9]+ -> \[fd64::1\]:8001 established" "$OUT"
+	matches "a group of no rule" "would be cut \(no rule of peer_acl\), now allowed by rule udp-1: 2" "$OUT"
 	# all of it comes true
 	expect 0 shrike policy apply wt0 "$T/two.yaml"
 	for family in 4 6; do
