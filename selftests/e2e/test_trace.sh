@@ -83,12 +83,6 @@ everything() {
 	programs wt0
 }
 
-# traffic_of_wt0: what the device itself has counted, whatever the dataplane says
-traffic_of_wt0() {
-	ip -n "$ROUTER" -s -j link show dev wt0 |
-		jq -c '.[0].stats64 | [.rx.packets, .tx.packets]'
-}
-
 # trace_all SPORT: packets that would open, use, end and not find connections
 trace_all() {
 	expect 0 shrike trace in 100.64.0.2 self --sport "$1" --dport 8001 --rst

@@ -127,6 +127,12 @@ rule_is_in_force() {
 		>/dev/null
 }
 
+# traffic_of_wt0: what the device itself has counted, whatever the dataplane says
+traffic_of_wt0() {
+	ip -n "$ROUTER" -s -j link show dev wt0 |
+		jq -c '.[0].stats64 | [.rx.packets, .tx.packets]'
+}
+
 # counters_agree IFACE: what came is what passed, was forwarded or dropped, exactly.  Packets may
 # be on their way while the counters are read, so it has to become true, not to be true at once.
 counters_agree() {
