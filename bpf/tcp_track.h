@@ -72,6 +72,16 @@ static __always_inline bool has_proof(const struct flow *flow, bool side)
 	       (has_to_prove(flow, side) || !(flow->sides & FLOW_SIDE_SEEN(side)));
 }
 
+/*
+ * Whether an answer is one to the SYN that the opener, which has forgotten the connection, has sent in
+ * its midst.
+ */
+static __always_inline bool answers_syn(const struct packet *p, const struct flow *flow, bool side)
+{
+	return flow->sides & FLOW_REOPENING && side && p->tcp_flags & TCP_ACK &&
+	       p->ack == flow->proof;
+}
+
 /* Whether a RST acknowledges the SYN of its receiver, which has acknowledged nothing. */
 static __always_inline bool refuses(const struct packet *p, const struct flow *flow, bool side)
 {
@@ -82,31 +92,35 @@ static __always_inline bool refuses(const struct packet *p, const struct flow *f
 	return p->ack == receiver->end || (has_proof(flow, side) && proves(p, flow, receiver));
 }
 
+/*
+ * Without ACK a segment is no part of a connection, whatever its number: its receiver drops it (RFC 9293,
+ * section 3.10.7.4).  A blind sender would have to guess one number less.
+ */
 static __always_inline bool in_window(const struct packet *p, const struct flow *flow, bool side)
 {
 	const struct flow_side *sender = &flow->side[side], *receiver = &flow->side[!side];
 	bool receiver_seen = flow->sides & FLOW_SIDE_SEEN(!side);
 	__u32 window = receiver->window, oldest = sender->window;
 
+	if (!receiver_seen || !(p->tcp_flags & TCP_ACK))
+		return false;
 	if (flow->sides & FLOW_SIDE_ACKED(!side) &&
 	    seq_before(receiver->acked + (window ? window : 1), p->seq))
 		return false;
-	if (receiver_seen && flow->sides & FLOW_SIDE_SEEN(side) &&
-	    seq_before(p->seq_end, sender->end - window - 1))
+	if (flow->sides & FLOW_SIDE_SEEN(side) && seq_before(p->seq_end, sender->end - window - 1))
 		return false;
-	if (!(p->tcp_flags & TCP_ACK))
-		return true;
 	if (oldest < TCP_ACK_WINDOW)
 		oldest = TCP_ACK_WINDOW;
-	return receiver_seen && seq_within(p->ack, receiver->end - oldest, receiver->end);
+	return seq_within(p->ack, receiver->end - oldest, receiver->end);
 }
 
 /*
  * A RST counts if it is exactly what its receiver expects next (RFC 5961, section 3.2), as far as
  * its ACKs told, or if it stands right behind all that its sender has sent: the receiver's ACK of
  * that may be on its way (nf_conntrack, "RST is part of train").  Elsewhere in the window it is
- * answered by a challenge ACK, and passes for that.  A RST to a SYN has to acknowledge it.  In
- * time_wait no RST counts (RFC 1337).
+ * answered by a challenge ACK, and passes for that.  A RST to a SYN, also to one in the midst of a
+ * connection that its sender has forgotten, has to acknowledge it.  In time_wait no RST counts
+ * (RFC 1337).
  */
 static __always_inline enum tcp_fit rst_fit(const struct packet *p, const struct flow *flow,
 					    bool side)
@@ -119,7 +133,8 @@ static __always_inline enum tcp_fit rst_fit(const struct packet *p, const struct
 			return TCP_IGNORED;
 		return proves(p, flow, receiver) ? TCP_FITS : TCP_OUTSIDE;
 	}
-	if (flow->sides & FLOW_SIDE_SEEN(side) && p->seq == sender->end)
+	if (answers_syn(p, flow, side) ||
+	    (flow->sides & FLOW_SIDE_SEEN(side) && p->seq == sender->end))
 		return TCP_FITS;
 	if (!(flow->sides & FLOW_SIDE_ACKED(!side)))
 		return refuses(p, flow, side) ? TCP_FITS : TCP_OUTSIDE;
@@ -129,11 +144,10 @@ static __always_inline enum tcp_fit rst_fit(const struct packet *p, const struct
 									     : TCP_OUTSIDE;
 }
 
-/* The SYN+ACK to the SYN that the opener, which has forgotten the connection, sent in its midst. */
+/* The SYN+ACK to it: the other end has forgotten the connection, too, and takes it anew. */
 static __always_inline bool reopens(const struct packet *p, const struct flow *flow, bool side)
 {
-	return flow->sides & FLOW_REOPENING && side && p->tcp_flags & TCP_SYN &&
-	       p->tcp_flags & TCP_ACK && p->ack == flow->proof;
+	return p->tcp_flags & TCP_SYN && answers_syn(p, flow, side);
 }
 
 /*
@@ -350,7 +364,7 @@ static __always_inline void reopen(const struct packet *p, struct flow *flow)
 		flow->proof = p->seq + 1;
 }
 
-/* What any segment that fits says of its sender. */
+/* What any segment that fits, and so has an ACK, says of its sender. */
 static __always_inline void count(const struct packet *p, struct flow *flow, bool side)
 {
 	struct flow_side *sender = &flow->side[side];
@@ -358,8 +372,6 @@ static __always_inline void count(const struct packet *p, struct flow *flow, boo
 
 	if (!(flow->sides & FLOW_SIDE_SEEN(side)) || seq_before(sender->end, p->seq_end))
 		sender->end = p->seq_end;
-	if (!(p->tcp_flags & TCP_ACK))
-		return;
 	window = window_of(p, flow, side);
 	if (!(flow->sides & FLOW_SIDE_ACKED(side)) || seq_before(sender->acked, p->ack))
 		sender->acked = p->ack;

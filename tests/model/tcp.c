@@ -146,13 +146,13 @@ static bool fits(const struct model_tcp *tcp, const struct model_segment *segmen
 	uint32_t end = segment->seq + segment->len;
 	uint32_t age = greater(own->window, ACK_AGE_MAX);
 
+	if (!(segment->flags & ACK) || !other->seen)
+		return false;
 	if (other->has_acked && before(other->acked + greater(other->window, 1), segment->seq))
 		return false;
-	if (own->seen && other->seen && before(end, own->end - other->window - 1))
+	if (own->seen && before(end, own->end - other->window - 1))
 		return false;
-	if (!(segment->flags & ACK))
-		return true;
-	return other->seen && between(other->end - age, segment->ack, other->end);
+	return between(other->end - age, segment->ack, other->end);
 }
 
 /* A segment that fits moves the numbers of its end. */
@@ -162,8 +162,6 @@ static void move(struct model_tcp *tcp, const struct model_segment *segment, uns
 	uint32_t end = segment->seq + segment->len;
 
 	own->end = own->seen ? later(own->end, end) : end;
-	if (!(segment->flags & ACK))
-		return;
 	own->seen = true;
 	own->window = greater(own->window, offered(tcp, segment, side));
 	own->acked = own->has_acked ? later(own->acked, segment->ack) : segment->ack;
@@ -194,6 +192,8 @@ static enum model_effect take_reset(struct model_tcp *tcp, const struct model_se
 
 	if (tcp->state == FLOW_STATE_SYN_SENT && side == 0)
 		return EFFECT_NONE;
+	if (tcp->reopening && side == 1 && segment->flags & ACK)
+		is_exact = is_exact || segment->ack == tcp->reopen.seq + 1;
 	if (other->has_acked) {
 		is_exact = is_exact || segment->seq == other->acked;
 		is_inside = segment->seq - other->acked <= greater(other->window, 1);
