@@ -426,7 +426,11 @@ int flow_out(struct packet *p, const struct flow_key *key, struct flow *flow)
 	}
 	if (!from_opener)
 		p->nat_port = flow->nat_port;
-	if (p->flow_match == FLOW_MATCH_REPLY && is_legal(p))
+	if (p->flow_match != FLOW_MATCH_REPLY)
+		return false;
+	if (!from_opener && flow->generation != config.generation && is_datagram(p))
+		served_answered(p, flow);
+	if (is_legal(p))
 		advance(p, key, flow, from_opener);
 	return false;
 }
@@ -439,7 +443,7 @@ int flow_out(struct packet *p, const struct flow_key *key, struct flow *flow)
  */
 int conntrack_out(struct packet *p)
 {
-	const struct served *served;
+	struct served *served;
 	struct flow_key key;
 	struct flow *flow;
 

@@ -63,6 +63,34 @@ static __noinline int served_note(struct packet *p, __u8 flags)
 }
 
 /*
+ * This side goes on answering a peer by a flow that the policy in force has not judged, or has ended: as
+ * long as it does, the note is recent.  Else a flood that displaces the flow would make the next answer
+ * open a flow of this host.
+ */
+static __noinline int served_answered(const struct packet *p, const struct flow *flow)
+{
+	struct served_key key;
+	struct served *known;
+	struct served served = {
+		.last_seen_ns = p->now_ns,
+		.generation = flow->generation,
+		.rule = flow->rule,
+		.epoch = flow->epoch,
+		.flags = flow->flags & (FLOW_FORWARD | FLOW_LOCAL),
+	};
+
+	if (config.dry_run)
+		return 0;
+	served_key_set(&key, p);
+	known = bpf_map_lookup_elem(&ct_served_v1, &key);
+	if (!known)
+		bpf_map_update_elem(&ct_served_v1, &key, &served, BPF_ANY);
+	else if (p->now_ns - known->last_seen_ns > SERVED_NOTE_NS)
+		known->last_seen_ns = p->now_ns;
+	return 0;
+}
+
+/*
  * Whether a packet that leaves has come in as a peer's, on its way to another peer.  Of a protocol
  * that opens nothing for peers it opens nothing for this host either: a rule lets each one in.
  */
@@ -83,10 +111,10 @@ static __always_inline bool is_served(const struct packet *p)
  * Whether a datagram of this side, which is of no flow, answers a peer rather than opens a flow: it
  * comes from where the policy in force has let that peer, or has until a moment ago.
  */
-static __always_inline const struct served *served_find(const struct packet *p)
+static __always_inline struct served *served_find(const struct packet *p)
 {
 	struct served_key key;
-	const struct served *served;
+	struct served *served;
 
 	if (!is_datagram(p))
 		return NULL;

@@ -6,7 +6,8 @@ tests "veth tun" \
 	a_revoked_rule_cuts_the_live_connections_it_had_allowed \
 	a_connection_that_this_host_opened_survives_every_policy \
 	a_change_of_policy_loses_no_packet \
-	a_reload_by_signal_reads_the_policy_again
+	a_reload_by_signal_reads_the_policy_again \
+	a_flood_does_not_bring_back_a_stream_that_was_revoked
 
 # Two TCP and two UDP sessions of the peer, to ports 8001 and 8002 of this host.
 open_sessions() {
@@ -120,4 +121,53 @@ test_a_reload_by_signal_reads_the_policy_again() {
 	talk kept ok
 	kill -0 "${PROCESS[run-wt0]}" || die "run ended"
 	expect 0 shrike status wt0
+}
+
+# has_sent FAMILY N: datagrams of the stream
+has_sent() {
+	[ "$(grep -c sent "$T/stream$1.out")" -ge "$2" ]
+}
+
+has_dropped() {
+	[ "$(dropped wt0 peer_acl_default)" -ge "$1" ]
+}
+
+# The flood displaces the peer's flow, and then this host sends: that is an answer, as long as it goes on.
+test_a_flood_does_not_bring_back_a_stream_that_was_revoked() {
+	local family sent tool="$SELFTESTS/tools/stream.py"
+	topology "$1"
+	policy both <<-EOF
+		limits: {udp: 4096}
+		timeouts: {udp: 3s}
+		peer_acl:
+		  - {id: stream, action: allow, source: [any], protocol: udp, destination_ports: [5000]}
+		  - {id: other, action: allow, source: [any], protocol: udp, destination_ports: [5001]}
+	EOF
+	sed /stream/d "$T/both.yaml" >"$T/one.yaml"
+	run_shrike wt0 both
+	for family in 4 6; do
+		use_family $family
+		start stream$family "$ROUTER" python3 "$tool" serve $ANYWHERE 5000
+		wait_for grep -q ready "$T/stream$family.out"
+		expect 0 in_ns "$PEER" python3 "$tool" send $ROUTER_IP 5000 4000 first
+		wait_for grep -q first "$T/stream$family.out"
+	done
+	expect 0 shrike policy apply wt0 "$T/one.yaml"
+	for family in 4 6; do
+		use_family $family
+		expect 0 in_ns "$PEER" python3 "$tool" send $ROUTER_IP 5000 4000 second
+	done
+	wait_for has_dropped 2
+	for family in 4 6; do
+		use_family $family
+		sent=$(grep -c sent "$T/stream$family.out")
+		wait_for has_sent $family $((sent + 2)) # for longer than the timeout
+		expect 0 in_ns "$PEER" python3 "$tool" flood $ROUTER_IP 5001 60000
+		sent=$(grep -c sent "$T/stream$family.out")
+		wait_for has_sent $family $((sent + 1))
+		expect 0 in_ns "$PEER" python3 "$tool" send $ROUTER_IP 5000 4000 third
+		wait_for has_dropped $((1 + family / 2))
+		grep third "$T/stream$family.out" && die "the peer is back"
+	done
+	counters_agree wt0
 }
