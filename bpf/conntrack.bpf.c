@@ -457,9 +457,13 @@ int conntrack_out(struct packet *p)
 	if (p->by_forwarder || !may_open(p) || is_served(p))
 		return 0;
 	served = served_find(p);
-	if (!served)
+	if (!served) {
 		open_flow(p, &key, 0);
-	else if (p->l4_proto == IPPROTO_UDP)
+		return 0;
+	}
+	if (!config.dry_run)
+		served->last_seen_ns = p->now_ns; /* it ends when this side has been silent, too */
+	if (p->l4_proto == IPPROTO_UDP)
 		reopen_served(p, &key, served);
 	return 0;
 }

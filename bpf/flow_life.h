@@ -124,14 +124,12 @@ static __always_inline void open_flow(struct packet *p, const struct flow_key *k
 
 /* The flow of a peer was displaced, and this side answers it: make it again. */
 static __always_inline void reopen_served(struct packet *p, const struct flow_key *key,
-					  struct served *served)
+					  const struct served *served)
 {
 	struct flow_scratch *scratch = flow_scratch();
 
 	if (!scratch)
 		return;
-	if (!config.dry_run)
-		served->last_seen_ns = p->now_ns;
 	scratch->flow = (struct flow){
 		.packets = {0, 1},
 		.bytes = {0, p->ip_len},

@@ -83,10 +83,10 @@ static __noinline int served_answered(const struct packet *p, const struct flow 
 		return 0;
 	served_key_set(&key, p);
 	known = bpf_map_lookup_elem(&ct_served_v1, &key);
-	if (!known)
-		bpf_map_update_elem(&ct_served_v1, &key, &served, BPF_ANY);
-	else if (p->now_ns - known->last_seen_ns > SERVED_NOTE_NS)
+	if (known)
 		known->last_seen_ns = p->now_ns;
+	else
+		bpf_map_update_elem(&ct_served_v1, &key, &served, BPF_ANY);
 	return 0;
 }
 

@@ -183,8 +183,8 @@ struct served_key {
 _Static_assert(sizeof(struct served_key) == 40, "struct served_key is ABI");
 
 struct served {
-	__u64 last_seen_ns; /* CLOCK_MONOTONIC when a rule let a flow to it in last */
-	__u32 generation;   /* of the policy whose rule allowed that */
+	__u64 last_seen_ns; /* CLOCK_MONOTONIC when a rule let a packet to it in last, or it answered */
+	__u32 generation; /* of the policy whose rule allowed that */
 	__u32 rule;
 	__u16 epoch;
 	__u8 flags; /* enum flow_flags of the flow */

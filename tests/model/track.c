@@ -101,11 +101,11 @@ static void note_served(struct model_way *way)
 }
 
 /* The peer whose datagrams this one of no flow answers; NULL: it begins something. */
-static const struct model_served *find_served(struct model_way *way)
+static struct model_served *find_served(struct model_way *way)
 {
 	struct model *model = way->model;
 	struct model_tuple own = tuple_of(way->p), peer = own;
-	const struct model_served *served;
+	struct model_served *served;
 
 	if (!is_datagram(way->p))
 		return NULL;
@@ -130,7 +130,7 @@ static bool passes_through(struct model_way *way)
 }
 
 /* An answer to a peer whose flow is gone: make the flow again; other protocols have none. */
-static void open_again(struct model_way *way, const struct model_served *served)
+static void open_again(struct model_way *way, struct model_served *served)
 {
 	struct model_tuple own = tuple_of(way->p);
 	struct model_flow flow = {
@@ -142,6 +142,7 @@ static void open_again(struct model_way *way, const struct model_served *served)
 		.judged_by = served->judged_by,
 	};
 
+	served->seen_ns = way->now_ns;
 	if (way->p->proto != UDP)
 		return;
 	flow.opener.src = own.dst;
@@ -366,7 +367,7 @@ void model_track_out(struct model_way *way)
 	const struct model_packet *p = way->p;
 	bool from_opener = false;
 	struct model_flow *flow = find_flow(way, &from_opener);
-	const struct model_served *served;
+	struct model_served *served;
 
 	if (flow && is_superseded(p, flow)) {
 		model_flow_remove(&way->model->flows, flow);
