@@ -61,12 +61,14 @@ int fragment_lookup(struct packet *p)
 		return drop(p, REASON_FRAGMENT_OVERLAP);
 	}
 	p->epoch = conntrack_epoch();
-	if (!fragment->is_reply &&
+	if (fragment->match != FLOW_MATCH_REPLY &&
 	    (fragment->generation != config.generation || fragment->epoch != p->epoch)) {
 		p->sport = fragment->sport;
 		p->dport = fragment->dport;
 		p->icmp_type = fragment->icmp_type;
 		p->icmp_code = fragment->icmp_code;
+		if (fragment->match == FLOW_MATCH_ANSWER)
+			p->flow_match = FLOW_MATCH_STALE_REPLY;
 		return VERDICT_CONTINUE;
 	}
 	p->rule = fragment->rule;
@@ -170,7 +172,8 @@ int fragment_record(struct packet *p, int verdict)
 	fragment.dport = p->dport;
 	fragment.icmp_type = p->icmp_type;
 	fragment.icmp_code = p->icmp_code;
-	fragment.is_reply = p->flow_match == FLOW_MATCH_REPLY;
+	fragment.match = p->flow_match == FLOW_MATCH_STALE_REPLY ? FLOW_MATCH_ANSWER
+								 : p->flow_match;
 	key_set(&key, p);
 	if (table_is_kept_from(TABLE_SCAN_FRAGMENTS, &key.saddr, p->now_ns))
 		return 0;

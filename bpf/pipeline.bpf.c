@@ -144,6 +144,20 @@ static __always_inline bool has_nat(void)
 	return config.nat_one_to_one || config.nat_port;
 }
 
+/*
+ * An answer between two peers is judged as what it answers.  Not by judge() itself: Linux 6.1 adds 32 bytes
+ * of stack for every call.
+ */
+static __always_inline enum verdict judge_turned(struct packet *p)
+{
+	bool turned = conntrack_turn(p);
+	enum verdict verdict = judge(p);
+
+	if (turned)
+		conntrack_turn(p);
+	return verdict;
+}
+
 static __always_inline enum verdict later_fragment_in(struct frame *f, struct packet *p)
 {
 	enum verdict verdict = fragment_lookup(p);
@@ -153,7 +167,7 @@ static __always_inline enum verdict later_fragment_in(struct frame *f, struct pa
 	if (has_nat())
 		nat_in(f, p);
 	if (verdict == VERDICT_CONTINUE) {
-		verdict = judge(p);
+		verdict = judge_turned(p);
 		fragment_judged(p, verdict);
 	}
 	return verdict;
@@ -184,12 +198,7 @@ __hidden enum verdict pipeline_in(struct frame *f, struct packet *p, __u16 ether
 	if (verdict == VERDICT_CONTINUE && is_icmp(p))
 		verdict = icmp_error_in(f, p);
 	if (verdict == VERDICT_CONTINUE) {
-		bool turned = conntrack_turn(p);
-
-		verdict = judge(p);
-		if (turned)
-			conntrack_turn(p);
-		/* not by judge() itself: Linux 6.1 adds 32 bytes of stack for every call */
+		verdict = judge_turned(p);
 		conntrack_judged(p, verdict);
 	}
 	if (p->frag == FRAGMENT_FIRST && verdict != VERDICT_DROP)

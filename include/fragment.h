@@ -32,7 +32,7 @@ struct fragment {
 	__u8 verdict; /* enum verdict; VERDICT_DROP: poisoned by an overlap */
 	__u8 icmp_type;
 	__u8 icmp_code;
-	__u8 is_reply; /* to a flow of this host, whatever the policy says */
+	__u8 match; /* enum flow_match of the first fragment: replies to this host are not judged again */
 	__u8 pad[6];
 };
 _Static_assert(sizeof(struct fragment) == 40, "struct fragment is ABI");

@@ -34,7 +34,9 @@ static enum verdict judge_again(struct model_way *way, struct model_fragment *f)
 
 	p->sport = f->sport;
 	p->dport = f->dport;
-	if (model_judge(way) == VERDICT_DROP) {
+	p->icmp_type = f->icmp_type;
+	p->icmp_code = f->icmp_code;
+	if ((f->is_answer ? model_judge_question(way) : model_judge(way)) == VERDICT_DROP) {
 		forget(way->model, f);
 		return VERDICT_DROP;
 	}
@@ -94,8 +96,11 @@ void model_remember_fragment(struct model_way *way)
 		.proto = p->proto,
 		.sport = p->sport,
 		.dport = p->dport,
+		.icmp_type = p->icmp_type,
+		.icmp_code = p->icmp_code,
 		.verdict = way->result->verdict,
 		.is_reply = way->is_reply,
+		.is_answer = way->is_answer,
 		.judged_by = model->policy_number,
 		.first_end = p->end - p->l4,
 		.since_ns = way->now_ns,

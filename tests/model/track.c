@@ -197,9 +197,12 @@ static bool is_reply(const struct model_packet *p, const struct model_flow *flow
 	return p->proto != TCP || model_tcp_is_answer(&flow->tcp, p->tcp.flags);
 }
 
-static enum verdict vouch(struct model_way *way, const struct model_flow *flow, enum reason reason)
+/* @is_answer: of one peer to another */
+static enum verdict vouch(struct model_way *way, const struct model_flow *flow, enum reason reason,
+			  bool is_answer)
 {
 	way->is_reply = !flow->by_peer && reason == REASON_ESTABLISHED;
+	way->is_answer = is_answer;
 	return model_decide(way, flow->forwarded ? VERDICT_FORWARD : VERDICT_PASS, reason,
 			    flow->rule);
 }
@@ -255,17 +258,31 @@ static enum verdict settle(struct model_way *way, struct model_flow *flow, bool 
 	return way->result->verdict;
 }
 
-/* An answer between two peers: the policy in force judges what it answers. */
-static enum verdict judge_opener(struct model_way *way, struct model_flow *flow)
+/**
+ * model_judge_question() - Judge what an answer between two peers answers
+ * @way: the answer
+ */
+enum verdict model_judge_question(struct model_way *way)
 {
 	struct model_packet *p = way->p, answer = *p;
+	enum verdict verdict;
 
-	p->src = flow->opener.src;
-	p->dst = flow->opener.dst;
+	p->src = answer.dst;
+	p->dst = answer.src;
 	p->sport = answer.dport;
 	p->dport = answer.sport;
-	model_judge(way);
+	if (model_is_icmp(p))
+		p->icmp_type = p->version == 4 ? 8 : 128;
+	verdict = model_judge(way);
 	*p = answer;
+	return verdict;
+}
+
+/* The policy in force has another flow between two peers go on, or not. */
+static enum verdict judge_opener(struct model_way *way, struct model_flow *flow)
+{
+	way->is_answer = true;
+	model_judge_question(way);
 	return settle(way, flow, false);
 }
 
@@ -314,7 +331,7 @@ static enum verdict judge_flow(struct model_way *way, struct model_flow *flow, b
 	}
 	if (is_others && is_stale)
 		return judge_opener(way, flow);
-	vouch(way, flow, REASON_ESTABLISHED);
+	vouch(way, flow, REASON_ESTABLISHED, is_others);
 	advance(way, flow, from_opener);
 	return way->result->verdict;
 }
@@ -336,7 +353,7 @@ enum verdict model_track_in(struct model_way *way)
 	if (!quoted)
 		return judge(way, NULL, false);
 	model_translate_quote(way, &quote);
-	return vouch(way, quoted, REASON_RELATED);
+	return vouch(way, quoted, REASON_RELATED, false);
 }
 
 /**

@@ -22,8 +22,11 @@ struct model_fragment {
 	uint8_t proto;
 	uint16_t sport;
 	uint16_t dport;
+	uint8_t icmp_type;
+	uint8_t icmp_code;
 	bool poisoned;
 	bool is_reply;
+	bool is_answer; /* of one peer to another */
 	enum verdict verdict;
 	char rule[RULE_ID_MAX];
 	unsigned int judged_by;
@@ -47,6 +50,7 @@ struct model {
  * @wire_src: its source before translation
  * @asked_port: its destination port before translation, or that of its flow; 0: not translated
  * @is_reply: a flow of this host has let it in
+ * @is_answer: it answers one peer for another
  */
 struct model_way {
 	struct model *model;
@@ -56,6 +60,7 @@ struct model_way {
 	union addr wire_src;
 	uint16_t asked_port;
 	bool is_reply;
+	bool is_answer;
 };
 
 /*
@@ -78,6 +83,7 @@ enum local_kind model_local_kind(const struct model *model, const union addr *ad
 bool model_is_link_local(const union addr *addr, uint8_t version);
 bool model_is_martian(const struct model_way *way);
 enum verdict model_judge(struct model_way *way);
+enum verdict model_judge_question(struct model_way *way);
 
 enum verdict model_judge_later_fragment(struct model_way *way);
 void model_forget_fragment(struct model_way *way);
