@@ -454,7 +454,7 @@ int conntrack_out(struct packet *p)
 	if (flow && !flow_out(p, &key, flow))
 		return 0;
 	/* what the forwarder sends belongs to a peer's flow, and only the ACLs open one */
-	if (p->by_forwarder || !may_open(p) || is_served(p))
+	if (p->by_forwarder || !may_open(p) || is_served(p) || is_to_nobody(p))
 		return 0;
 	served = served_find(p);
 	if (!served) {

@@ -6,6 +6,7 @@
 #ifndef SHRIKE_FLOW_LIFE_H
 #define SHRIKE_FLOW_LIFE_H
 
+#include "addr.h"
 #include "flow_room.h"
 #include "flow_table.h"
 #include "flow_tell.h"
@@ -77,6 +78,17 @@ static __always_inline bool may_open(const struct packet *p)
 		return icmp_is_request(p);
 	/* of protocols without ports a peer opens nothing: a rule lets in each packet */
 	return p->l4_proto == IPPROTO_UDP || p->direction == DIR_EGRESS;
+}
+
+/*
+ * Whether an outbound packet is for an address that is no peer's, multicast or broadcast above all: what
+ * seems to answer from there has a martian source, for which no flow is to vouch.
+ */
+static __always_inline bool is_to_nobody(const struct packet *p)
+{
+	return addr_is_reserved(&p->daddr, p->ip_version) ||
+	       (p->ip_version == IP_VERSION_4 &&
+		local_lookup(&p->daddr, p->ip_version) == LOCAL_BROADCAST);
 }
 
 static __always_inline enum flow_state first_state(const struct packet *p)

@@ -209,6 +209,17 @@ bool model_is_martian(const struct model_way *way)
 	       model_local_kind(way->model, &p->src, p->version) != LOCAL_NONE;
 }
 
+/**
+ * model_is_nobodys() - Whether an address is no single host's
+ * @way: a packet of its family
+ * @addr: address
+ */
+bool model_is_nobodys(const struct model_way *way, const union addr *addr)
+{
+	return is_reserved(addr, way->p->version) ||
+	       model_local_kind(way->model, addr, way->p->version) == LOCAL_BROADCAST;
+}
+
 /* Whether a rule of peer_acl is about broadcast or multicast. */
 static bool names_groups(const struct policy *policy)
 {

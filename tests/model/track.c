@@ -394,7 +394,7 @@ void model_track_out(struct model_way *way)
 		if (!is_tracked(way))
 			return;
 		served = find_served(way);
-		if (passes_through(way))
+		if (passes_through(way) || model_is_nobodys(way, &p->dst))
 			return;
 		if (served)
 			open_again(way, served);
