@@ -14,7 +14,8 @@
 
 #include "tcp.h"
 
-#define TCP_ACK_WINDOW 66000 /* how old an ACK may be at least; nf_conntrack's MAXACKWINCONST */
+#define TCP_SEGMENT_MAX 65535
+#define TCP_ACK_WINDOW	66000 /* how old an ACK may be at least; nf_conntrack's MAXACKWINCONST */
 
 /* What a segment is to its connection. */
 enum tcp_fit {
@@ -93,6 +94,15 @@ static __always_inline bool refuses(const struct packet *p, const struct flow *f
 }
 
 /*
+ * How far an ACK may be ahead of what was seen: of a segment in fragments only the first is, which does
+ * not say how long the segment is.
+ */
+static __always_inline __u32 unseen_max(const struct flow *flow)
+{
+	return flow->sides & FLOW_FRAGMENTED ? TCP_SEGMENT_MAX : 0;
+}
+
+/*
  * Without ACK a segment is no part of a connection, whatever its number: its receiver drops it (RFC 9293,
  * section 3.10.7.4).  A blind sender would have to guess one number less.
  */
@@ -111,7 +121,7 @@ static __always_inline bool in_window(const struct packet *p, const struct flow 
 		return false;
 	if (oldest < TCP_ACK_WINDOW)
 		oldest = TCP_ACK_WINDOW;
-	return seq_within(p->ack, receiver->end - oldest, receiver->end);
+	return seq_within(p->ack, receiver->end - oldest, receiver->end + unseen_max(flow));
 }
 
 /*
@@ -367,9 +377,13 @@ static __always_inline void reopen(const struct packet *p, struct flow *flow)
 /* What any segment that fits, and so has an ACK, says of its sender. */
 static __always_inline void count(const struct packet *p, struct flow *flow, bool side)
 {
-	struct flow_side *sender = &flow->side[side];
+	struct flow_side *sender = &flow->side[side], *receiver = &flow->side[!side];
 	__u32 window;
 
+	if (p->frag == FRAGMENT_FIRST && !(flow->sides & FLOW_FRAGMENTED))
+		flow->sides |= FLOW_FRAGMENTED;
+	if (seq_before(receiver->end, p->ack))
+		receiver->end = p->ack;
 	if (!(flow->sides & FLOW_SIDE_SEEN(side)) || seq_before(sender->end, p->seq_end))
 		sender->end = p->seq_end;
 	window = window_of(p, flow, side);

@@ -143,6 +143,8 @@ _Static_assert(sizeof(struct flow_side) == 12, "struct flow_side is ABI");
 #define FLOW_SIDE_ACKED(side)  (4u << (side))  /* with an ACK: side[].acked and window hold */
 #define FLOW_SIDE_SCALES(side) (16u << (side)) /* its SYN had a window scale option (RFC 7323) */
 #define FLOW_REOPENING	       64u /* the opener has sent a SYN in an open connection: see proof */
+#define FLOW_FRAGMENTED                                                                            \
+	128u /* a first fragment has come: an end may have sent more than side[].end */
 
 #define FLOW_SCALE_MAX 14 /* RFC 7323, section 2.3 */
 

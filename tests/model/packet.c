@@ -136,6 +136,7 @@ static void parse_segment(struct model_packet *p)
 		.len = p->end - data + !!(tcp[13] & SYN) + !!(tcp[13] & FIN),
 		.window = model_get16(tcp + 14),
 		.flags = tcp[13],
+		.partial = p->first_fragment,
 	};
 	while (next_option(p, &at, data, &option)) {
 		if (option[0] != 3 || option[1] != 3)

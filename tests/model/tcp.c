@@ -3,6 +3,7 @@
 
 #include "model/packet.h"
 
+#define SEGMENT_MAX   65535
 #define ACK_AGE_MAX   66000 /* as nf_conntrack: an ACK may be so old whatever the window */
 #define SHIFT_MAX     14    /* RFC 7323, section 2.3 */
 #define REPLY_UNACKED 66000 /* a first number up to which an answer may leave its ACK unset */
@@ -152,7 +153,8 @@ static bool fits(const struct model_tcp *tcp, const struct model_segment *segmen
 		return false;
 	if (own->seen && before(end, own->end - other->window - 1))
 		return false;
-	return between(other->end - age, segment->ack, other->end);
+	return between(other->end - age, segment->ack,
+		       other->end + (tcp->fragmented ? SEGMENT_MAX : 0));
 }
 
 /* A segment that fits moves the numbers of its end. */
@@ -161,6 +163,8 @@ static void move(struct model_tcp *tcp, const struct model_segment *segment, uns
 	struct model_side *own = &tcp->side[side];
 	uint32_t end = segment->seq + segment->len;
 
+	tcp->fragmented = tcp->fragmented || segment->partial;
+	tcp->side[!side].end = later(tcp->side[!side].end, segment->ack);
 	own->end = own->seen ? later(own->end, end) : end;
 	own->seen = true;
 	own->window = greater(own->window, offered(tcp, segment, side));
@@ -224,6 +228,7 @@ static enum model_effect take_opening(struct model_tcp *tcp, const struct model_
 			return EFFECT_MOVES;
 		tcp->side[1] = (struct model_side){};
 		tcp->side[0] = side_of_syn(segment);
+		tcp->fragmented = false;
 		return EFFECT_MOVES;
 	case FLOW_STATE_ESTABLISHED:
 		tcp->reopening = true;
@@ -351,6 +356,7 @@ static enum model_effect reopen(struct model_tcp *tcp, const struct model_segmen
 	tcp->side[0].window = 0;
 	tcp->side[0].end = tcp->side[0].syn_end;
 	tcp->side[1] = side_of_syn(segment);
+	tcp->fragmented = false;
 	tcp->reopening = false;
 	tcp->state = tcp->by_peer ? FLOW_STATE_SYN_RECEIVED : FLOW_STATE_ESTABLISHED;
 	return EFFECT_MOVES;

@@ -14,6 +14,7 @@
 /*
  * struct model_segment - a TCP segment; numbers in host byte order
  * @len: in sequence numbers: its data, SYN and FIN
+ * @partial: only the first fragment of it was seen
  * @scales, @scale: its window scale option
  */
 struct model_segment {
@@ -22,6 +23,7 @@ struct model_segment {
 	uint32_t len;
 	uint16_t window;
 	uint8_t flags;
+	bool partial;
 	bool scales;
 	uint8_t scale;
 };
@@ -50,6 +52,7 @@ struct model_side {
  * @side: of the opener, and of the other end
  * @by_peer: a peer has opened it
  * @confirmed: it has been established
+ * @fragmented: a segment of it was partial
  * @reopening: the opener has sent a SYN, @reopen, while the connection was open
  */
 struct model_tcp {
@@ -57,6 +60,7 @@ struct model_tcp {
 	struct model_side side[2];
 	bool by_peer;
 	bool confirmed;
+	bool fragmented;
 	bool reopening;
 	struct model_segment reopen;
 };
