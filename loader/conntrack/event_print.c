@@ -27,18 +27,14 @@ static const char *const cause_names[FLOW_CAUSE_MAX] = {
 #undef CAUSE
 };
 
-/**
- * flow_event_type_name() - Name of an enum flow_event_type, "unknown" beyond it
- */
-const char *flow_event_type_name(unsigned int type)
+/* Name of an enum flow_event_type, "unknown" beyond it. */
+static const char *flow_event_type_name(unsigned int type)
 {
 	return type < FLOW_EVENT_MAX ? type_names[type] : "unknown";
 }
 
-/**
- * flow_cause_name() - Name of an enum flow_cause, "unknown" beyond it
- */
-const char *flow_cause_name(unsigned int cause)
+/* Name of an enum flow_cause, "unknown" beyond it. */
+static const char *flow_cause_name(unsigned int cause)
 {
 	return cause < FLOW_CAUSE_MAX ? cause_names[cause] : "unknown";
 }

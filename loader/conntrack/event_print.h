@@ -13,8 +13,6 @@
 
 #define FLOW_LINE_MAX 512 /* bytes of a line with its NUL */
 
-const char *flow_event_type_name(unsigned int type);
-const char *flow_cause_name(unsigned int cause);
 uint64_t flow_event_id(const struct flow_event *event);
 uint64_t flow_clock_offset_ns(void);
 void flow_event_line(const struct flow_event *event, const char *rule_id, uint64_t offset_ns,

@@ -38,10 +38,8 @@ static int add_maps(struct live *live, uint32_t prog_id, struct error *error)
 	return err;
 }
 
-/**
- * live_refresh_instance() - Read again what the generation says of itself
- */
-int live_refresh_instance(struct live *live, struct error *error)
+/* What the generation says of itself. */
+static int read_instance(struct live *live, struct error *error)
 {
 	const struct map_entry *map = map_set_find(&live->maps, MAP_INSTANCE);
 	uint32_t zero = 0;
@@ -73,7 +71,7 @@ static int open_once(int ifindex, struct live *live, struct error *error)
 	if (!err)
 		err = add_maps(&new, new.hooks[HOOK_POINT_TC_EGRESS].prog_id, error);
 	if (!err)
-		err = live_refresh_instance(&new, error);
+		err = read_instance(&new, error);
 	if (err) {
 		live_close(&new);
 		return err;

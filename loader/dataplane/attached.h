@@ -24,7 +24,6 @@ struct live {
 
 bool live_is_ours(const struct hook_state hooks[HOOK_POINTS]);
 int live_open(int ifindex, struct live *live, struct error *error);
-int live_refresh_instance(struct live *live, struct error *error);
 int live_read_text(const struct map_set *maps, const char *name, size_t want, char **text,
 		   struct error *error);
 int live_policy_text(const struct live *live, char **text, size_t *len, struct error *error);

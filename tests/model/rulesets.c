@@ -8,14 +8,8 @@
 
 #include "local.h"
 
-/**
- * ruleset_random() - A reproducible random number
- * @set: has the state
- * @below: at least 1
- *
- * Return: 0 to @below - 1.
- */
-uint32_t ruleset_random(struct ruleset *set, uint32_t below)
+/* A reproducible random number below @below, which is at least 1. */
+static uint32_t ruleset_random(struct ruleset *set, uint32_t below)
 {
 	set->random ^= set->random << 13;
 	set->random ^= set->random >> 7;

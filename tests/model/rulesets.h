@@ -29,6 +29,5 @@ struct ruleset *ruleset_make(enum ruleset_family family, uint8_t ip_version, siz
 void ruleset_name_groups_and_types(struct ruleset *set);
 void ruleset_free(struct ruleset *set);
 struct classifier_key ruleset_packet(struct ruleset *set, enum acl *acl);
-uint32_t ruleset_random(struct ruleset *set, uint32_t below);
 
 #endif /* SHRIKE_TESTS_MODEL_RULESETS_H */

@@ -29,10 +29,8 @@ static uint32_t greater(uint32_t a, uint32_t b)
 	return a < b ? b : a;
 }
 
-/**
- * model_tcp_is_legal() - No more than one of SYN, FIN and RST
- */
-bool model_tcp_is_legal(uint8_t flags)
+/* No more than one of SYN, FIN and RST. */
+static bool model_tcp_is_legal(uint8_t flags)
 {
 	return !!(flags & SYN) + !!(flags & FIN) + !!(flags & RST) <= 1;
 }

@@ -74,7 +74,6 @@ enum model_effect {
 	EFFECT_FOREIGN, /* it is not of the connection at all */
 };
 
-bool model_tcp_is_legal(uint8_t flags);
 bool model_tcp_is_opening(uint8_t flags);
 bool model_tcp_is_answer(const struct model_tcp *tcp, uint8_t flags);
 

@@ -135,69 +135,68 @@ static void a_rule_is_matched_by_its_number_and_nothing_without_one(void **state
 	assert_int_equal(matches(&filter), 1 << TCP4);
 }
 
+static const struct {
+	struct word first;
+	struct word refused;
+	const char *why; /* NULL: as the parser of prefixes says */
+} invalid_words[] = {
+	{{0},
+	 {FILTER_PROTOCOL, "no-such"},
+	 "protocol no-such: not tcp, udp, icmp, 0-255 or a name of /etc/protocols"},
+	{{0},
+	 {FILTER_PROTOCOL, "256"},
+	 "protocol 256: not tcp, udp, icmp, 0-255 or a name of /etc/protocols"},
+	{{0},
+	 {FILTER_PROTOCOL, ""},
+	 "protocol : not tcp, udp, icmp, 0-255 or a name of /etc/protocols"},
+	{{0}, {FILTER_STATE, "open"}, "state open: not a connection state"},
+	{{0}, {FILTER_STATE, "none"}, "state none: not a connection state"},
+	{{0}, {FILTER_RULE, ""}, "rule : an id has 1 to 63 bytes"},
+	{{0}, {FILTER_SPORT, ""}, "port : not PORT or PORT-PORT within 0-65535"},
+	{{0}, {FILTER_SPORT, "65536"}, "port 65536: not PORT or PORT-PORT within 0-65535"},
+	{{0}, {FILTER_SPORT, "-1"}, "port -1: not PORT or PORT-PORT within 0-65535"},
+	{{0}, {FILTER_SPORT, "1-"}, "port 1-: not PORT or PORT-PORT within 0-65535"},
+	{{0}, {FILTER_SPORT, "2-1"}, "port 2-1: not PORT or PORT-PORT within 0-65535"},
+	{{0}, {FILTER_DPORT, "1-2-3"}, "port 1-2-3: not PORT or PORT-PORT within 0-65535"},
+	{{0}, {FILTER_DPORT, "0x50"}, "port 0x50: not PORT or PORT-PORT within 0-65535"},
+	{{0},
+	 {FILTER_DPORT, "4294967376"},
+	 "port 4294967376: not PORT or PORT-PORT within 0-65535"},
+	{{0}, {FILTER_SRC, "10.0.0.1/33"}, NULL},
+	{{0}, {FILTER_DST, "host.example"}, NULL},
+	{{FILTER_IPV4, NULL}, {FILTER_IPV6, NULL}, "options -4 and -6: one excludes the other"},
+	{{FILTER_IPV4, NULL}, {FILTER_SRC, "fd00::/8"}, "filter mixes IPv4 and IPv6"},
+	{{FILTER_SRC, "fd00::/8"}, {FILTER_IPV4, NULL}, "filter mixes IPv4 and IPv6"},
+	{{FILTER_SRC, "fd00::/8"}, {FILTER_DST, "10.0.0.1"}, "filter mixes IPv4 and IPv6"},
+	{{FILTER_SPORT, "1"},
+	 {FILTER_PROTOCOL, "icmp"},
+	 "filter asks for a port, which icmp does not have"},
+	{{FILTER_PROTOCOL, "icmp"},
+	 {FILTER_DPORT, "1"},
+	 "filter asks for a port, which icmp does not have"},
+};
+
 static void invalid_words_are_refused_and_change_nothing(void **state)
 {
-	static const struct {
-		struct word first;
-		struct word refused;
-		const char *why; /* NULL: as the parser of prefixes says */
-	} rows[] = {
-		{{0},
-		 {FILTER_PROTOCOL, "no-such"},
-		 "protocol no-such: not tcp, udp, icmp, 0-255 or a name of /etc/protocols"},
-		{{0},
-		 {FILTER_PROTOCOL, "256"},
-		 "protocol 256: not tcp, udp, icmp, 0-255 or a name of /etc/protocols"},
-		{{0},
-		 {FILTER_PROTOCOL, ""},
-		 "protocol : not tcp, udp, icmp, 0-255 or a name of /etc/protocols"},
-		{{0}, {FILTER_STATE, "open"}, "state open: not a connection state"},
-		{{0}, {FILTER_STATE, "none"}, "state none: not a connection state"},
-		{{0}, {FILTER_RULE, ""}, "rule : an id has 1 to 63 bytes"},
-		{{0}, {FILTER_SPORT, ""}, "port : not PORT or PORT-PORT within 0-65535"},
-		{{0}, {FILTER_SPORT, "65536"}, "port 65536: not PORT or PORT-PORT within 0-65535"},
-		{{0}, {FILTER_SPORT, "-1"}, "port -1: not PORT or PORT-PORT within 0-65535"},
-		{{0}, {FILTER_SPORT, "1-"}, "port 1-: not PORT or PORT-PORT within 0-65535"},
-		{{0}, {FILTER_SPORT, "2-1"}, "port 2-1: not PORT or PORT-PORT within 0-65535"},
-		{{0}, {FILTER_DPORT, "1-2-3"}, "port 1-2-3: not PORT or PORT-PORT within 0-65535"},
-		{{0}, {FILTER_DPORT, "0x50"}, "port 0x50: not PORT or PORT-PORT within 0-65535"},
-		{{0},
-		 {FILTER_DPORT, "4294967376"},
-		 "port 4294967376: not PORT or PORT-PORT within 0-65535"},
-		{{0}, {FILTER_SRC, "10.0.0.1/33"}, NULL},
-		{{0}, {FILTER_DST, "host.example"}, NULL},
-		{{FILTER_IPV4, NULL},
-		 {FILTER_IPV6, NULL},
-		 "options -4 and -6: one excludes the other"},
-		{{FILTER_IPV4, NULL}, {FILTER_SRC, "fd00::/8"}, "filter mixes IPv4 and IPv6"},
-		{{FILTER_SRC, "fd00::/8"}, {FILTER_IPV4, NULL}, "filter mixes IPv4 and IPv6"},
-		{{FILTER_SRC, "fd00::/8"}, {FILTER_DST, "10.0.0.1"}, "filter mixes IPv4 and IPv6"},
-		{{FILTER_SPORT, "1"},
-		 {FILTER_PROTOCOL, "icmp"},
-		 "filter asks for a port, which icmp does not have"},
-		{{FILTER_PROTOCOL, "icmp"},
-		 {FILTER_DPORT, "1"},
-		 "filter asks for a port, which icmp does not have"},
-	};
 	struct filter filter, before;
 	struct error error;
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (i = 0; i < sizeof(invalid_words) / sizeof(invalid_words[0]); i++) {
 		filter_init(&filter);
-		if (rows[i].first.option)
-			assert_int_equal(filter_option(&filter, rows[i].first.option,
-						       rows[i].first.argument, &error),
+		if (invalid_words[i].first.option)
+			assert_int_equal(filter_option(&filter, invalid_words[i].first.option,
+						       invalid_words[i].first.argument, &error),
 					 0);
 		before = filter;
 		memset(&error, 0, sizeof(error));
-		assert_int_equal(filter_option(&filter, rows[i].refused.option,
-					       rows[i].refused.argument, &error),
+		assert_int_equal(filter_option(&filter, invalid_words[i].refused.option,
+					       invalid_words[i].refused.argument, &error),
 				 -EINVAL);
 		assert_true(error.invalid_input);
-		if (rows[i].why)
-			assert_string_equal(error.text, rows[i].why);
+		if (invalid_words[i].why)
+			assert_string_equal(error.text, invalid_words[i].why);
 		assert_memory_equal(&filter, &before, sizeof(filter));
 	}
 }

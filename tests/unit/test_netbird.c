@@ -104,74 +104,72 @@ static void run_rows(const char *list, const struct row *rows, size_t n)
 #define PEER(fields) "'FirewallRules': [{'PolicyID': 'YWI=', " fields "}]"
 #define TCP_22	     "'Protocol': 'TCP', 'PortInfo': {'port': 22}"
 
+static const struct row peer_rules[] = {
+	{PEER("'PeerIP': '100.64.0.2', " TCP_22),
+	 "[{'id':'ab-1','action':'allow','source':['100.64.0.2'],'protocol':'tcp',"
+	 "'destination_ports':[22]}]",
+	 NULL},
+	{PEER("'peer_ip': '100.64.0.2', 'protocol': 3, 'action': 1, 'direction': 0"),
+	 "[{'id':'ab-1','action':'deny','source':['100.64.0.2'],'protocol':'udp'}]", NULL},
+	{PEER("'PeerIP': '0.0.0.0', 'Protocol': 'ALL'"),
+	 "[{'id':'ab-1','action':'allow','source':['any'],'protocol':'all'}]", NULL},
+	{PEER("'PeerIP': '::', 'Protocol': 'ICMP', 'PortInfo': {'port': 7}"),
+	 "[{'id':'ab-1','action':'allow','source':['any'],'protocol':'icmp'}]", NULL},
+	{PEER("'sourcePrefixes': ['ZEAAACA=', 'ZEABABg=', 'AAAAACA='], 'PeerIP': "
+	      "'1.2.3.4', " TCP_22),
+	 "[{'id':'ab-1','action':'allow','source':['any'],'protocol':'tcp',"
+	 "'destination_ports':[22]}]",
+	 NULL},
+	{PEER("'sourcePrefixes': ['ZEAAAiA=', 'ZEABBRg=', '/QAAAAAAAAAAAAAAAAAACYA='], "
+	      "'Protocol': 'TCP', 'PortInfo': {'range': {'start': 80, 'end': 90}}"),
+	 "[{'id':'ab-1','action':'allow','source':['100.64.0.2','100.64.1.0/24',"
+	 "'fd00::9'],'protocol':'tcp','destination_ports':['80-90']}]",
+	 NULL},
+	{PEER("'PeerIP': '100.64.0.2', 'Protocol': 'TCP', 'Port': '8080'"),
+	 "[{'id':'ab-1','action':'allow','source':['100.64.0.2'],'protocol':'tcp',"
+	 "'destination_ports':[8080]}]",
+	 NULL},
+	{PEER("'PeerIP': '100.64.0.2', 'Protocol': 'CUSTOM', 'customProtocol': 132"),
+	 "[{'id':'ab-1','action':'allow','source':['100.64.0.2'],'protocol':132}]", NULL},
+	{PEER("'PeerIP': '100.64.0.2', 'Direction': 'OUT', " TCP_22), "[]",
+	 "1 rules about what this host sends"},
+	/* nothing is allowed that the map does not allow */
+	{PEER("'PeerIP': '100.64.0.300', " TCP_22), "[]", "no address"},
+	{PEER("'sourcePrefixes': ['ZEAAAiE='], " TCP_22), "[]", "no prefix"},
+	{PEER("'PeerIP': '100.64.0.2', 'Protocol': 'UNKNOWN'"), "[]", "protocol"},
+	{PEER("'PeerIP': '100.64.0.2', 'Protocol': 'NETBIRD_SSH'"), "[]", "protocol"},
+	{PEER("'PeerIP': '100.64.0.2', 'Protocol': 'CUSTOM', 'customProtocol': 256"), "[]",
+	 "protocol"},
+	{PEER("'PeerIP': '100.64.0.2'"), "[]", "protocol"},
+	{PEER("'PeerIP': '100.64.0.2', 'Action': 'MAYBE', " TCP_22), "[]", "action"},
+	{PEER("'PeerIP': '100.64.0.2', 'Protocol': 'TCP', 'PortInfo': {'port': 65536}"), "[]",
+	 "ports do not exist"},
+	{PEER("'PeerIP': '100.64.0.2', 'Protocol': 'TCP', 'Port': 'http'"), "[]", "ports"},
+	{PEER("'PeerIP': '100.64.0.2', 'Protocol': 'TCP', 'PortInfo': {'range': {'start': "
+	      "9, 'end': 8}}"),
+	 "[]", "ports"},
+	{PEER("'PeerIP': '100.64.0.2', 'Protocol': 'CUSTOM', 'customProtocol': 132, "
+	      "'PortInfo': {'port': 1}"),
+	 "[]", "without ports"},
+	{PEER("'PeerIP': '100.64.0.2', 'Protocol': 'ALL', 'PortInfo': {'port': 22}"),
+	 "[{'id':'ab-1','action':'allow','source':['100.64.0.2'],'protocol':'all',"
+	 "'destination_ports':[22]}]",
+	 "here they hold"},
+	/* nor is anything denied less */
+	{PEER("'PeerIP': '100.64.0.2', 'Action': 'DROP', 'Protocol': 'UNKNOWN'"),
+	 "[{'id':'ab-1','action':'deny','source':['100.64.0.2'],'protocol':'all'}]", "denies more"},
+	{PEER("'PeerIP': 'x', 'Action': 'DROP', 'Protocol': 'TCP', 'PortInfo': {'port': "
+	      "70000}"),
+	 "[{'id':'ab-1','action':'deny','source':['any'],'protocol':'tcp'}]", "denies more"},
+	{PEER("'PeerIP': '100.64.0.2', 'Action': 'DROP', 'Protocol': 'ALL', 'PortInfo': "
+	      "{'port': 22}"),
+	 "[{'id':'ab-1','action':'deny','source':['100.64.0.2'],'protocol':'all'}]", NULL},
+};
+
 static void test_peer_rules(void **state)
 {
-	static const struct row rows[] = {
-		{PEER("'PeerIP': '100.64.0.2', " TCP_22),
-		 "[{'id':'ab-1','action':'allow','source':['100.64.0.2'],'protocol':'tcp',"
-		 "'destination_ports':[22]}]",
-		 NULL},
-		{PEER("'peer_ip': '100.64.0.2', 'protocol': 3, 'action': 1, 'direction': 0"),
-		 "[{'id':'ab-1','action':'deny','source':['100.64.0.2'],'protocol':'udp'}]", NULL},
-		{PEER("'PeerIP': '0.0.0.0', 'Protocol': 'ALL'"),
-		 "[{'id':'ab-1','action':'allow','source':['any'],'protocol':'all'}]", NULL},
-		{PEER("'PeerIP': '::', 'Protocol': 'ICMP', 'PortInfo': {'port': 7}"),
-		 "[{'id':'ab-1','action':'allow','source':['any'],'protocol':'icmp'}]", NULL},
-		{PEER("'sourcePrefixes': ['ZEAAACA=', 'ZEABABg=', 'AAAAACA='], 'PeerIP': "
-		      "'1.2.3.4', " TCP_22),
-		 "[{'id':'ab-1','action':'allow','source':['any'],'protocol':'tcp',"
-		 "'destination_ports':[22]}]",
-		 NULL},
-		{PEER("'sourcePrefixes': ['ZEAAAiA=', 'ZEABBRg=', '/QAAAAAAAAAAAAAAAAAACYA='], "
-		      "'Protocol': 'TCP', 'PortInfo': {'range': {'start': 80, 'end': 90}}"),
-		 "[{'id':'ab-1','action':'allow','source':['100.64.0.2','100.64.1.0/24',"
-		 "'fd00::9'],'protocol':'tcp','destination_ports':['80-90']}]",
-		 NULL},
-		{PEER("'PeerIP': '100.64.0.2', 'Protocol': 'TCP', 'Port': '8080'"),
-		 "[{'id':'ab-1','action':'allow','source':['100.64.0.2'],'protocol':'tcp',"
-		 "'destination_ports':[8080]}]",
-		 NULL},
-		{PEER("'PeerIP': '100.64.0.2', 'Protocol': 'CUSTOM', 'customProtocol': 132"),
-		 "[{'id':'ab-1','action':'allow','source':['100.64.0.2'],'protocol':132}]", NULL},
-		{PEER("'PeerIP': '100.64.0.2', 'Direction': 'OUT', " TCP_22), "[]",
-		 "1 rules about what this host sends"},
-		/* nothing is allowed that the map does not allow */
-		{PEER("'PeerIP': '100.64.0.300', " TCP_22), "[]", "no address"},
-		{PEER("'sourcePrefixes': ['ZEAAAiE='], " TCP_22), "[]", "no prefix"},
-		{PEER("'PeerIP': '100.64.0.2', 'Protocol': 'UNKNOWN'"), "[]", "protocol"},
-		{PEER("'PeerIP': '100.64.0.2', 'Protocol': 'NETBIRD_SSH'"), "[]", "protocol"},
-		{PEER("'PeerIP': '100.64.0.2', 'Protocol': 'CUSTOM', 'customProtocol': 256"), "[]",
-		 "protocol"},
-		{PEER("'PeerIP': '100.64.0.2'"), "[]", "protocol"},
-		{PEER("'PeerIP': '100.64.0.2', 'Action': 'MAYBE', " TCP_22), "[]", "action"},
-		{PEER("'PeerIP': '100.64.0.2', 'Protocol': 'TCP', 'PortInfo': {'port': 65536}"),
-		 "[]", "ports do not exist"},
-		{PEER("'PeerIP': '100.64.0.2', 'Protocol': 'TCP', 'Port': 'http'"), "[]", "ports"},
-		{PEER("'PeerIP': '100.64.0.2', 'Protocol': 'TCP', 'PortInfo': {'range': {'start': "
-		      "9, 'end': 8}}"),
-		 "[]", "ports"},
-		{PEER("'PeerIP': '100.64.0.2', 'Protocol': 'CUSTOM', 'customProtocol': 132, "
-		      "'PortInfo': {'port': 1}"),
-		 "[]", "without ports"},
-		{PEER("'PeerIP': '100.64.0.2', 'Protocol': 'ALL', 'PortInfo': {'port': 22}"),
-		 "[{'id':'ab-1','action':'allow','source':['100.64.0.2'],'protocol':'all',"
-		 "'destination_ports':[22]}]",
-		 "here they hold"},
-		/* nor is anything denied less */
-		{PEER("'PeerIP': '100.64.0.2', 'Action': 'DROP', 'Protocol': 'UNKNOWN'"),
-		 "[{'id':'ab-1','action':'deny','source':['100.64.0.2'],'protocol':'all'}]",
-		 "denies more"},
-		{PEER("'PeerIP': 'x', 'Action': 'DROP', 'Protocol': 'TCP', 'PortInfo': {'port': "
-		      "70000}"),
-		 "[{'id':'ab-1','action':'deny','source':['any'],'protocol':'tcp'}]",
-		 "denies more"},
-		{PEER("'PeerIP': '100.64.0.2', 'Action': 'DROP', 'Protocol': 'ALL', 'PortInfo': "
-		      "{'port': 22}"),
-		 "[{'id':'ab-1','action':'deny','source':['100.64.0.2'],'protocol':'all'}]", NULL},
-	};
-
 	(void)state;
-	run_rows("peer_acl", rows, sizeof(rows) / sizeof(*rows));
+	run_rows("peer_acl", peer_rules, sizeof(peer_rules) / sizeof(*peer_rules));
 }
 
 #define ROUTE(fields) "'routesFirewallRules': [{'PolicyID': 'YWI=', " fields "}]"

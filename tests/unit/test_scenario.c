@@ -36,35 +36,36 @@ static struct scenario *parse(const char *text)
 	return scenario;
 }
 
+static const char manual[] = "policy:\n"
+			     "  version: 1\n"
+			     "  peer_acl: [{id: a, action: allow, source: any, protocol: tcp}]\n"
+			     "packets:\n"
+			     "  - at: 0s\n"
+			     "    direction: in\n"
+			     "    src: 100.10.0.1\n"
+			     "    dst: 100.10.0.100\n"
+			     "    protocol: tcp\n"
+			     "    sport: 12345\n"
+			     "    dport: 443\n"
+			     "    expect: {verdict: pass, rule: ssh-from-ops, reason: "
+			     "peer_acl_allowed, state: syn_received}\n"
+			     "  - hex: \"4500 00FF\"\n"
+			     "    ethertype: 0x8100\n"
+			     "    direction: out\n"
+			     "    expect: {verdict: drop}\n"
+			     "  - at: 20s\n"
+			     "    apply: {version: 1, limits: {tcp: 7}}\n"
+			     "  - trace: true\n"
+			     "    direction: in\n"
+			     "    hex: 60\n"
+			     "interface: {addresses: [100.10.0.100/16, \"fd00:10::100/64\"], "
+			     "mtu: 1400, link: ethernet}\n"
+			     "local_addresses: [192.168.1.1]\n"
+			     "ip_forward: true\n";
+
 static void test_manual(void **state)
 {
-	struct scenario *s = parse(
-		"policy:\n"
-		"  version: 1\n"
-		"  peer_acl: [{id: a, action: allow, source: any, protocol: tcp}]\n"
-		"packets:\n"
-		"  - at: 0s\n"
-		"    direction: in\n"
-		"    src: 100.10.0.1\n"
-		"    dst: 100.10.0.100\n"
-		"    protocol: tcp\n"
-		"    sport: 12345\n"
-		"    dport: 443\n"
-		"    expect: {verdict: pass, rule: ssh-from-ops, reason: "
-		"peer_acl_allowed, state: syn_received}\n"
-		"  - hex: \"4500 00FF\"\n"
-		"    ethertype: 0x8100\n"
-		"    direction: out\n"
-		"    expect: {verdict: drop}\n"
-		"  - at: 20s\n"
-		"    apply: {version: 1, limits: {tcp: 7}}\n"
-		"  - trace: true\n"
-		"    direction: in\n"
-		"    hex: 60\n"
-		"interface: {addresses: [100.10.0.100/16, \"fd00:10::100/64\"], "
-		"mtu: 1400, link: ethernet}\n"
-		"local_addresses: [192.168.1.1]\n"
-		"ip_forward: true\n");
+	struct scenario *s = parse(manual);
 	const struct scenario_step *step = s->steps;
 
 	(void)state;
