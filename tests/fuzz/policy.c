@@ -198,13 +198,17 @@ static void write_mode(FILE *out, struct fuzz_random *random, bool stateful)
 	static const char *const routings[] = {"auto",	    "native",	 "native",
 					       "userspace", "userspace", "disabled"};
 
-	fprintf(out, ", mode: {hook: xdp, stateful: %s, routing: %s, native_acl: %s",
-		stateful ? "true" : "false", pick(random, routings, COUNT(routings)),
-		fuzz_chance(random, 25) ? "skip" : "enforce");
-	if (fuzz_chance(random, 30))
-		fputs(", local_forwarding: true", out);
-	if (fuzz_chance(random, 15))
-		fputs(", netstack: true", out);
+	/* one for each key of settings.h: what the key is, as often as it finds most */
+#define WORD_stateful	      stateful ? "true" : "false"
+#define WORD_routing	      pick(random, routings, COUNT(routings))
+#define WORD_native_acl	      fuzz_chance(random, 25) ? "skip" : "enforce"
+#define WORD_netstack	      boolean(random, 15)
+#define WORD_local_forwarding boolean(random, 30)
+#define WORD_hook	      "xdp" /* the runs replace it, see fuzz/case.c */
+	fputs(", mode: {", out);
+#define MODE(name, type, kind, value) fprintf(out, #name ": %s, ", WORD_##name);
+	POLICY_MODES(MODE)
+#undef MODE
 	fputs("}", out);
 }
 

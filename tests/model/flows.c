@@ -9,6 +9,9 @@
 static uint64_t timeout_ns(const struct policy_timeouts *limits, enum flow_state state)
 {
 	switch (state) {
+	case FLOW_STATE_SYN_SENT:
+	case FLOW_STATE_SYN_RECEIVED:
+		return limits->tcp_handshake;
 	case FLOW_STATE_ESTABLISHED:
 		return limits->tcp_established;
 	case FLOW_STATE_FIN_WAIT_1:
@@ -29,9 +32,11 @@ static uint64_t timeout_ns(const struct policy_timeouts *limits, enum flow_state
 		return limits->other;
 	case FLOW_STATE_CLOSED:
 		return FLOW_CLOSED_NS;
-	default:
-		return limits->tcp_handshake;
+	case FLOW_STATE_NONE:
+	case FLOW_STATE_MAX:
+		break;
 	}
+	abort(); /* no flow has that state */
 }
 
 static bool goes(const union addr *src, const union addr *dst, const struct model_tuple *tuple)
