@@ -35,10 +35,10 @@ static int run_version(const struct command *command, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	const struct command commands[] = {
-		command_run,	command_attach,	   command_detach,  command_status,
-		command_policy, command_conntrack, command_monitor, command_stats,
-		command_trace,	command_simulate,  command_doctor,  command_version,
-		{.name = NULL},
+#define COMMAND(word) command_##word,
+		COMMANDS(COMMAND)
+#undef COMMAND
+			{.name = NULL},
 	};
 	struct error error;
 	int status;

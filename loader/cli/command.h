@@ -36,9 +36,24 @@ struct command {
 	const struct command *family;
 };
 
-extern const struct command command_attach, command_detach, command_run, command_status,
-	command_policy, command_conntrack, command_trace, command_simulate, command_doctor,
-	command_monitor, command_stats, command_version;
+/* COMMAND(word): in the order of the help */
+#define COMMANDS(COMMAND)                                                                          \
+	COMMAND(run)                                                                               \
+	COMMAND(attach)                                                                            \
+	COMMAND(detach)                                                                            \
+	COMMAND(status)                                                                            \
+	COMMAND(policy)                                                                            \
+	COMMAND(conntrack)                                                                         \
+	COMMAND(monitor)                                                                           \
+	COMMAND(stats)                                                                             \
+	COMMAND(trace)                                                                             \
+	COMMAND(simulate)                                                                          \
+	COMMAND(doctor)                                                                            \
+	COMMAND(version)
+
+#define COMMAND(word) extern const struct command command_##word;
+COMMANDS(COMMAND)
+#undef COMMAND
 
 int command_run_trace_live(const struct command *command, int argc, char **argv);
 int command_run_watch(const struct command *command, int argc, char **argv);
