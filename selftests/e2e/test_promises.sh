@@ -7,6 +7,7 @@ tests "file" \
 	help_manual_and_completion_agree \
 	manuals_and_help_fit_80_columns \
 	the_manual_of_scenarios_has_every_key_and_an_example_that_holds \
+	every_command_and_reason_is_reached \
 	mistakes_are_one_line_and_status_2 \
 	pins_are_those_of_the_manual \
 	fields_of_connections_are_those_of_the_manual \
@@ -98,6 +99,22 @@ test_the_manual_of_scenarios_has_every_key_and_an_example_that_holds() {
 	sed -n '/^\.nf/,/^\.fi/{//!p}' "$page" >"$T/example.yaml"
 	expect 0 "$SHRIKE" simulate "$T/example.yaml"
 	is "the example" "3 passed, 0 failed" "$(tail -n 1 <<<"$OUT")"
+}
+
+# What needs more than a scenario: a run without a forwarder, and a fault of ours.
+test_every_command_and_reason_is_reached() {
+	local word reason n=0
+	expect 0 "$SHRIKE" --help
+	for word in $(sed -nE 's/^const struct command command_([a-z]+) = .*/\1/p' \
+		"$TREE"/loader/cli/cmd_*.c "$TREE/loader/main.c"); do
+		n=$((n + 1))
+		grep -q "^  $word " <<<"$OUT" || die "COMMANDS of command.h lacks $word"
+	done
+	is "enough commands" yes "$([ "$n" -ge 12 ] && echo yes)"
+	for reason in $(grep -oE 'REASON\([A-Z_]+, "[a-z_]+"' "$TREE/include/reason.h" | cut -d '"' -f 2); do
+		case $reason in no_forwarder | outbound | internal) continue ;; esac
+		grep -qrE "reason: $reason\>" "$TREE/selftests/scenarios" || die "no scenario ends with $reason"
+	done
 }
 
 # is_a_mistake ARGUMENT...

@@ -7,6 +7,9 @@
 #include <cmocka.h>
 
 #include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/names.h"
 #include "config.h"
@@ -35,6 +38,25 @@ static void test_the_words_of_users(void **state)
 	assert_string_equal(flow_protocol_name(IPPROTO_ICMPV6, 4, number), "58");
 }
 
+/* Rows of a table: name, what it means. */
+static void test_the_manual_has_every_reason(void **state)
+{
+	FILE *file = fopen("docs/man/shrike.8", "r"); /* tests run in the root of the tree */
+	char *text = NULL, row[160];
+	size_t size = 0;
+
+	(void)state;
+	assert_non_null(file);
+	assert_true(getdelim(&text, &size, '\0', file) > 0);
+	fclose(file);
+	for (unsigned int i = 0; i < REASON_MAX; i++) {
+		snprintf(row, sizeof(row), "\n.It %s Ta %s\n", reason_name(i), reason_help(i));
+		if (!strstr(text, row))
+			fail_msg("shrike.8 does not have %s", reason_name(i));
+	}
+	free(text);
+}
+
 static void test_numbers_beyond_a_list_are_unknown(void **state)
 {
 	(void)state;
@@ -53,6 +75,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		{"numbers have the words that users know", test_the_words_of_users, NULL, NULL,
 		 NULL},
+		{"the manual has every reason", test_the_manual_has_every_reason, NULL, NULL, NULL},
 		{"numbers beyond a list are called unknown", test_numbers_beyond_a_list_are_unknown,
 		 NULL, NULL, NULL},
 	};
