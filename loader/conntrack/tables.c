@@ -24,8 +24,9 @@ const struct conntrack_map conntrack_maps[] = {
 	FLOW_TABLES(TABLE)
 #undef TABLE
 };
-_Static_assert(sizeof(conntrack_maps) / sizeof(*conntrack_maps) == CONNTRACK_TABLES,
-	       "each protocol has its tables");
+#define TABLE(...) +1
+_Static_assert(0 FLOW_TABLES(TABLE) == CONNTRACK_TABLES, "each protocol has its tables");
+#undef TABLE
 
 /**
  * conntrack_table_init() - Describe an opened table

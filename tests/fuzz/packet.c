@@ -196,6 +196,8 @@ static uint32_t write_packet(struct fuzz_traffic *t, const struct fuzz_draft *d)
 	return l4;
 }
 
+_Static_assert(PORT_PROTOCOL_MAX == 2, "each protocol with ports is tried");
+
 /* --- conversations --------------------------------------------------------------------------- */
 
 static void start_talk(struct fuzz_traffic *t, struct fuzz_talk *talk)

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "protocol.h"
+
 #define IP4_HEADER	20
 #define IP6_HEADER	40
 #define FRAGMENT_HEADER 8
@@ -146,6 +148,8 @@ static void parse_segment(struct model_packet *p)
 		return;
 	}
 }
+
+_Static_assert(PORT_PROTOCOL_MAX == 2, "the model knows each protocol with ports");
 
 static enum reason parse_transport(struct model_packet *p)
 {
