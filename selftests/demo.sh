@@ -274,7 +274,7 @@ change_the_policy() {
 	quietly talk kept ok
 	tell "works    the connection under rule web, which the new policy has as well"
 	quietly talk live timeout
-	tell "is cut   the connection under rule lan-web, which it has no more"
+	tell "is cut   the connection under rule lan-web, which it no longer has"
 	quietly stop kept
 	quietly stop live
 	rm -f "$T"/kept.* "$T"/live.*
