@@ -170,11 +170,14 @@ static __always_inline bool is_unset(const struct packet *p, const struct flow_s
 }
 
 /*
- * Whether a SYN+ACK acknowledges no more than the SYN of an opener that has sent data with it; once
- * that is not to be known any more, whether it says the same as the one before.
+ * Whether a SYN+ACK acknowledges all that the other end has sent, or no more than the SYN of an opener
+ * that has sent data with it; once that is not to be known any more, whether it says the same as the one
+ * before.
  */
 static __always_inline bool acks_syn(const struct packet *p, const struct flow *flow, bool side)
 {
+	if (flow->sides & FLOW_SIDE_SEEN(!side) && p->ack == flow->side[!side].end)
+		return true;
 	if (has_proof(flow, side))
 		return proves(p, flow, &flow->side[!side]);
 	return flow->sides & FLOW_SIDE_ACKED(side) && p->ack == flow->side[side].acked;
@@ -200,7 +203,7 @@ static __always_inline enum tcp_fit handshake_fit(const struct packet *p, const 
 		return TCP_OUTSIDE;
 	/* a SYN+ACK may be of another try, as SYN cookies are; else it is like any segment */
 	if (p->tcp_flags & TCP_SYN)
-		return p->ack == receiver->end || acks_syn(p, flow, side) ? TCP_FITS : TCP_OUTSIDE;
+		return acks_syn(p, flow, side) ? TCP_FITS : TCP_OUTSIDE;
 	if (!(flow->sides & FLOW_SIDE_SEEN(side)))
 		return TCP_OUTSIDE; /* without its SYN there is nothing that the peer could prove */
 	return in_window(p, flow, side) ? TCP_FITS : TCP_OUTSIDE;

@@ -294,7 +294,7 @@ static enum model_effect take_half_open(struct model_tcp *tcp, const struct mode
 	if (segment->flags & SYN) {
 		if (own->has_acked && !has_to_prove)
 			acknowledges = segment->ack == own->acked;
-		if (segment->ack != other->end && !acknowledges)
+		if ((!other->seen || segment->ack != other->end) && !acknowledges)
 			return EFFECT_OUTSIDE;
 		move_syn(tcp, segment, side);
 	} else {
