@@ -129,22 +129,29 @@ static __always_inline enum verdict accept(struct packet *p, const struct flow *
 	return flow->flags & FLOW_FORWARD ? forward(p, reason) : pass(p, reason);
 }
 
-/* The quoted packet as it was before translation on its way out. */
-static __always_inline void untranslate(struct tuple *quoted)
+/* The quoted packet as it was before its address was translated on its way out. */
+static __always_inline void untranslate_addr(struct tuple *quoted)
 {
-	if (config.nat_one_to_one) {
-		const union addr *original = nat_source_lookup(&quoted->daddr);
+	const union addr *original;
 
-		if (original)
-			quoted->daddr = *original;
-	}
-	if (config.nat_port) {
-		__be16 port = nat_port_lookup(&quoted->saddr, quoted->ip_version, quoted->l4_proto,
-					      quoted->sport);
+	if (!config.nat_one_to_one)
+		return;
+	original = nat_source_lookup(&quoted->daddr);
+	if (original)
+		quoted->daddr = *original;
+}
 
-		if (port)
-			quoted->sport = port;
-	}
+/* And its port; returns whether that was translated. */
+static __always_inline bool untranslate_port(struct tuple *quoted)
+{
+	__be16 port;
+
+	if (!config.nat_port)
+		return false;
+	port = nat_port_lookup(&quoted->saddr, quoted->ip_version, quoted->l4_proto, quoted->sport);
+	if (port)
+		quoted->sport = port;
+	return port;
 }
 
 /**
@@ -165,10 +172,14 @@ int conntrack_related(struct packet *p, struct tuple *quoted)
 
 	if (!p || !quoted)
 		return VERDICT_CONTINUE;
-	untranslate(quoted);
+	untranslate_addr(quoted);
 	p->epoch = conntrack_epoch();
 	flow_key_of(&key, quoted);
 	flow = find_live(&key, p->now_ns);
+	if (!flow && untranslate_port(quoted)) {
+		flow_key_of(&key, quoted);
+		flow = find_live(&key, p->now_ns);
+	}
 	if (!flow)
 		return VERDICT_CONTINUE;
 	from_opener = key.source == flow->opener;
@@ -232,6 +243,23 @@ int flow_in(struct packet *p, const struct flow_key *key, struct flow *flow)
 	if (is_legal(p))
 		advance(p, key, flow, from_opener);
 	return verdict;
+}
+
+/**
+ * conntrack_is_reply() - Whether an inbound packet is addressed to what this host has opened
+ * @p: packet, its source translated
+ */
+int conntrack_is_reply(struct packet *p)
+{
+	struct flow_key key;
+	struct flow *flow;
+
+	if (!p || tcp_is_opening(p->tcp_flags))
+		return false;
+	key_of_packet(&key, p);
+	flow = flow_find(&key);
+	return flow && !(flow->flags & FLOW_BY_PEER) && key.source != flow->opener &&
+	       !flow_is_expired(flow, p->now_ns);
 }
 
 /**

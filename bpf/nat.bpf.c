@@ -73,13 +73,14 @@ __hidden const union addr *nat_translation_lookup(const union addr *addr)
 	return bpf_map_lookup_elem(&nat_orig_v1, &key);
 }
 
+/* What answers this host is for the port that it has sent from, whoever may ask for that port. */
 static __always_inline void port_in(struct frame *f, struct packet *p)
 {
 	__be16 to = 0;
 
 	if (p->frag == FRAGMENT_NONE && l4_has_ports(p->l4_proto))
 		to = nat_port_lookup(&p->daddr, p->ip_version, p->l4_proto, p->dport);
-	if (!to) {
+	if (!to || conntrack_is_reply(p)) {
 		tell(p, STAGE_NAT_PORT_IN, MESSAGE_NAT_NONE);
 		return;
 	}
@@ -109,10 +110,10 @@ static __always_inline void source_in(struct frame *f, struct packet *p)
  */
 __hidden void nat_in(struct frame *f, struct packet *p)
 {
-	if (config.nat_port)
-		port_in(f, p);
 	if (config.nat_one_to_one)
 		source_in(f, p);
+	if (config.nat_port)
+		port_in(f, p);
 }
 
 static __always_inline void destination_out(struct frame *f, struct packet *p)

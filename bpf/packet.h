@@ -240,6 +240,7 @@ int fragment_record(struct packet *p, int verdict);
 int fragment_judged(struct packet *p, int verdict);
 void nat_in(struct frame *f, struct packet *p);
 __u16 conntrack_epoch(void);
+int conntrack_is_reply(struct packet *p);
 int conntrack_in(struct packet *p);
 enum verdict icmp_error_in(struct frame *f, struct packet *p);
 void icmp_error_out(struct frame *f, struct packet *p);

@@ -47,6 +47,38 @@ static struct model_flow *find_flow(struct model_way *way, bool *from_opener)
 			       way->now_ns, from_opener);
 }
 
+/**
+ * model_has_flow() - Whether a packet is of a flow
+ * @way: any packet, for the time
+ * @tuple: the packet
+ */
+bool model_has_flow(const struct model_way *way, const struct model_tuple *tuple)
+{
+	struct model *model = way->model;
+	bool from_opener;
+
+	return model_flow_find(&model->flows, &model->policy->timeouts, tuple, way->now_ns,
+			       &from_opener);
+}
+
+/**
+ * model_answers_this_host() - Whether a packet goes to a port from which this host has opened a flow
+ * @way: the packet, its source translated
+ */
+bool model_answers_this_host(const struct model_way *way)
+{
+	struct model *model = way->model;
+	struct model_tuple tuple = tuple_of(way->p);
+	const struct model_flow *flow;
+	bool from_opener;
+
+	if (way->p->proto == TCP && model_tcp_is_opening(way->p->tcp.flags))
+		return false;
+	flow = model_flow_find(&model->flows, &model->policy->timeouts, &tuple, way->now_ns,
+			       &from_opener);
+	return flow && !flow->by_peer && !from_opener;
+}
+
 static bool may_open(const struct model_packet *p, bool by_peer)
 {
 	if (p->proto == TCP)

@@ -56,18 +56,17 @@ static const union addr *translated_of(const struct model *model, const union ad
 void model_translate_in(struct model_way *way)
 {
 	struct model_packet *p = way->p;
-	const union addr *original;
+	const union addr *original = original_of(way->model, &p->src, p->version);
 	uint16_t port = 0;
 
+	if (original)
+		model_set_addr(p, true, original);
 	if ((p->proto == TCP || p->proto == UDP) && !p->first_fragment && !p->later_fragment)
 		port = serving_port(way->model, &p->dst, p->version, p->proto, p->dport);
-	if (port) {
+	if (port && !model_answers_this_host(way)) {
 		way->asked_port = p->dport;
 		model_set_port(p, false, port);
 	}
-	original = original_of(way->model, &p->src, p->version);
-	if (original)
-		model_set_addr(p, true, original);
 }
 
 /**
@@ -170,7 +169,7 @@ bool model_read_quote(const struct model_way *way, struct model_quote *quote)
 	original = original_of(way->model, &wire->dst, wire->version);
 	if (original)
 		quote->tuple.dst = *original;
-	if (port)
+	if (port && !model_has_flow(way, &quote->tuple))
 		quote->tuple.sport = port;
 	return true;
 }

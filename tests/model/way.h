@@ -90,6 +90,8 @@ enum verdict model_judge_later_fragment(struct model_way *way);
 void model_forget_fragment(struct model_way *way);
 void model_remember_fragment(struct model_way *way);
 
+bool model_has_flow(const struct model_way *way, const struct model_tuple *tuple);
+bool model_answers_this_host(const struct model_way *way);
 enum verdict model_track_in(struct model_way *way);
 void model_quote_out(struct model_way *way);
 void model_track_out(struct model_way *way);
