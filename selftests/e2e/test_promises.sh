@@ -13,6 +13,7 @@ tests "file" \
 	fields_of_connections_are_those_of_the_manual \
 	the_example_of_the_classifier_page_is_what_the_programs_have \
 	policies_of_the_documents_are_valid \
+	files_that_the_documents_name_exist \
 	the_example_of_testing_policies_prints_what_the_page_says
 
 tests "veth" \
@@ -202,6 +203,20 @@ test_the_example_of_the_classifier_page_is_what_the_programs_have() {
 	expect 0 shrike trace in 100.64.40.200 self -p tcp --sport 50000 --dport 22 -v
 	is "trace" "$(sed -n '/^# shrike trace/,/^```/{//!p}' "$page" | sed 1d)" "$(sed '/./,$!d' <<<"$OUT")"
 	expect 0 shrike detach wt0
+}
+
+# named_files: that documents name by their path from the top of the tree
+named_files() {
+	grep -ohE '`(bpf|docs|dist|include|loader|selftests|tests|vmlinux)/[^` ]*`' \
+		"$TREE"/*.md "$TREE"/docs/*.md | tr -d '`' | sort -u
+}
+
+test_files_that_the_documents_name_exist() {
+	local pattern
+	[ "$(named_files | wc -l)" -ge 20 ] || die "only $(named_files | wc -l) are named"
+	while read -r pattern; do
+		[ -n "$(compgen -G "$TREE/$pattern")" ] || die "there is no $pattern"
+	done < <(named_files)
 }
 
 # yaml_block FILE N: its Nth block of YAML
