@@ -262,6 +262,7 @@ knows_generation() {
 test_packets_that_nobody_sent_are_neither_counted_nor_traced() {
 	local n=3 generation kept expires seen received
 	forwarding_topology "$1"
+	echo "timeouts: {udp: 1h}" >>"$T/forward.yaml"
 	run_forwarder
 	[ "$1" = veth ] && know_each_other
 	open_idle $n

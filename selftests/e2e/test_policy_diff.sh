@@ -181,6 +181,7 @@ test_diff_follows_translation_both_ways() {
 	serve_all "$PEER" 9001
 	policy plain <<-EOF
 		mode: {routing: disabled}
+		timeouts: {udp: 1h}
 		peer_acl: [{id: all, action: allow, source: [any]}]
 	EOF
 	policy replies <<-EOF

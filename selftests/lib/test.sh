@@ -108,7 +108,7 @@ stop() {
 # await_end NAME [SECONDS]: waits for it to end by itself; STATUS is its exit status.
 await_end() {
 	local pid=${PROCESS[$1]}
-	wait_for -t "${2:-10}" not kill -0 "$pid"
+	wait_for -t "${2:-60}" not kill -0 "$pid"
 	wait "$pid"
 	STATUS=$?
 	unset "PROCESS[$1]"
