@@ -133,6 +133,7 @@ static __always_inline bool is_link_housekeeping(const struct packet *p)
 
 	return config.l2_len && p->ip_version == IP_VERSION_6 && p->l4_proto == IPPROTO_ICMPV6 &&
 	       p->frag == FRAGMENT_NONE && (discovery || (listeners && p->hop_limit == 1)) &&
+	       !addr_is_loopback(&p->daddr, IP_VERSION_6) &&
 	       (addr_is_multicast(&p->daddr, IP_VERSION_6) ||
 		addr_is_link_local(&p->daddr, IP_VERSION_6) ||
 		local_lookup(&p->daddr, IP_VERSION_6) != LOCAL_NONE);
