@@ -38,8 +38,7 @@ static int parse_version(const struct yaml_doc *doc, const struct yaml_node *roo
 	return 0;
 }
 
-static int read_routing(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			void *context, struct error *error)
+static int read_routing(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const char *const names[] = {
 		[POLICY_ROUTING_AUTO] = "auto",
@@ -52,15 +51,13 @@ static int read_routing(const struct yaml_doc *doc, const struct yaml_node *node
 	unsigned int choice;
 	int err;
 
-	(void)context;
-	err = yaml_read_choice(doc, node, names, &choice, error);
+	err = yaml_read_choice(in->doc, node, names, &choice, in->error);
 	if (!err)
 		*routing = choice;
 	return err;
 }
 
-static int read_hook(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		     void *context, struct error *error)
+static int read_hook(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const char *const names[] = {
 		[POLICY_HOOK_AUTO] = "auto",
@@ -73,68 +70,61 @@ static int read_hook(const struct yaml_doc *doc, const struct yaml_node *node, v
 	unsigned int choice;
 	int err;
 
-	(void)context;
-	err = yaml_read_choice(doc, node, names, &choice, error);
+	err = yaml_read_choice(in->doc, node, names, &choice, in->error);
 	if (!err)
 		*hook = choice;
 	return err;
 }
 
-static int read_native_acl(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			   void *context, struct error *error)
+static int read_native_acl(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	const char *const names[] = {native_acl_name(false), native_acl_name(true), NULL};
 	bool *enforce = to;
 	unsigned int choice;
 	int err;
 
-	(void)context;
-	err = yaml_read_choice(doc, node, names, &choice, error);
+	err = yaml_read_choice(in->doc, node, names, &choice, in->error);
 	if (!err)
 		*enforce = choice;
 	return err;
 }
 
-static int parse_limit(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		       void *context, struct error *error)
+static int parse_limit(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	uint32_t *limit = to;
 	uint64_t number;
 	int err;
 
-	(void)context;
-	err = yaml_expect(doc, node, YAML_SCALAR, "a number of entries", error);
+	err = yaml_expect(in->doc, node, YAML_SCALAR, "a number of entries", in->error);
 	if (err)
 		return err;
 	if (!node->plain)
-		return yaml_error(doc, node->position, error, "expected a number, not a text");
-	if (number_parse(node->text, 1, LIMIT_MAX, &number, error))
-		return yaml_locate(doc, node->position, error);
+		return yaml_error(in->doc, node->position, in->error,
+				  "expected a number, not a text");
+	if (number_parse(node->text, 1, LIMIT_MAX, &number, in->error))
+		return yaml_locate(in->doc, node->position, in->error);
 	*limit = (uint32_t)number;
 	return 0;
 }
 
-static int parse_timeout(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			 void *context, struct error *error)
+static int parse_timeout(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	uint64_t *timeout = to;
 	uint64_t ns;
 	int err;
 
-	(void)context;
-	err = yaml_expect(doc, node, YAML_SCALAR, "a duration", error);
+	err = yaml_expect(in->doc, node, YAML_SCALAR, "a duration", in->error);
 	if (err)
 		return err;
-	if (duration_parse(node->text, &ns, error))
-		return yaml_locate(doc, node->position, error);
+	if (duration_parse(node->text, &ns, in->error))
+		return yaml_locate(in->doc, node->position, in->error);
 	if (ns < NS_PER_MS)
-		return yaml_error(doc, node->position, error, "a timeout is at least 1ms");
+		return yaml_error(in->doc, node->position, in->error, "a timeout is at least 1ms");
 	*timeout = ns;
 	return 0;
 }
 
-static int parse_mode(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		      void *context, struct error *error)
+static int parse_mode(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const struct yaml_field fields[] = {
 #define MODE(name, type, kind, value) {#name, read_##kind, offsetof(struct policy_mode, name)},
@@ -142,12 +132,10 @@ static int parse_mode(const struct yaml_doc *doc, const struct yaml_node *node, 
 #undef MODE
 	};
 
-	return yaml_read_fields(doc, node, fields, sizeof(fields) / sizeof(fields[0]), to, context,
-				error);
+	return yaml_read_fields(in, node, fields, sizeof(fields) / sizeof(fields[0]), to);
 }
 
-static int parse_limits(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			void *context, struct error *error)
+static int parse_limits(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const struct yaml_field fields[] = {
 #define LIMIT(name, entries) {#name, parse_limit, offsetof(struct policy_limits, name)},
@@ -155,12 +143,10 @@ static int parse_limits(const struct yaml_doc *doc, const struct yaml_node *node
 #undef LIMIT
 	};
 
-	return yaml_read_fields(doc, node, fields, sizeof(fields) / sizeof(fields[0]), to, context,
-				error);
+	return yaml_read_fields(in, node, fields, sizeof(fields) / sizeof(fields[0]), to);
 }
 
-static int parse_timeouts(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			  void *context, struct error *error)
+static int parse_timeouts(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const struct yaml_field fields[] = {
 #define TIMEOUT(name, seconds, what) {#name, parse_timeout, offsetof(struct policy_timeouts, name)},
@@ -168,8 +154,7 @@ static int parse_timeouts(const struct yaml_doc *doc, const struct yaml_node *no
 #undef TIMEOUT
 	};
 
-	return yaml_read_fields(doc, node, fields, sizeof(fields) / sizeof(fields[0]), to, context,
-				error);
+	return yaml_read_fields(in, node, fields, sizeof(fields) / sizeof(fields[0]), to);
 }
 
 /* What needs several keys of the file to judge. */
@@ -199,6 +184,7 @@ static int parse_root(const struct yaml_doc *doc, const struct yaml_node *root, 
 		POLICY_SWITCHES(SWITCH)
 #undef SWITCH
 	};
+	const struct yaml_reader in = {doc, parse, error};
 	const struct yaml_node *sets;
 	int err;
 
@@ -209,8 +195,8 @@ static int parse_root(const struct yaml_doc *doc, const struct yaml_node *root, 
 	if (sets)
 		err = parse_sets(doc, sets, parse, error);
 	if (!err)
-		err = yaml_read_fields(doc, root, fields, sizeof(fields) / sizeof(fields[0]),
-				       parse->policy, parse, error);
+		err = yaml_read_fields(&in, root, fields, sizeof(fields) / sizeof(fields[0]),
+				       parse->policy);
 	return err ? err : check_whole(doc, root, parse->policy, error);
 }
 

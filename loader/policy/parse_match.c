@@ -82,22 +82,21 @@ static int match_add(const struct yaml_doc *doc, const struct yaml_node *item,
 /**
  * parse_match() - Read a list of addresses; @to is a struct address_match
  */
-int parse_match(const struct yaml_doc *doc, const struct yaml_node *node, void *to, void *context,
-		struct error *error)
+int parse_match(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
-	const struct parse *parse = context;
+	const struct parse *parse = in->context;
 	struct address_match *match = to;
 	const struct yaml_node *item;
 	size_t room;
 	int err;
 
-	err = yaml_expect(doc, node, YAML_SEQUENCE, "a list of addresses", error);
+	err = yaml_expect(in->doc, node, YAML_SEQUENCE, "a list of addresses", in->error);
 	if (err)
 		return err;
 	match->any = false; /* which it is where the key is missing */
 	room = yaml_list_count(node);
 	for (item = yaml_list_first(node); item; item = yaml_list_next(node, item)) {
-		err = match_add(doc, item, match, room, parse, error);
+		err = match_add(in->doc, item, match, room, parse, in->error);
 		if (err)
 			return err;
 	}
@@ -107,14 +106,13 @@ int parse_match(const struct yaml_doc *doc, const struct yaml_node *node, void *
 /**
  * parse_destination() - Read the value of destination; @to is a struct address_match
  */
-int parse_destination(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		      void *context, struct error *error)
+int parse_destination(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
-	struct parse *parse = context;
+	struct parse *parse = in->context;
 	int err;
 
 	parse->groups = parse->acl == ACL_PEER;
-	err = parse_match(doc, node, to, parse, error);
+	err = parse_match(in, node, to);
 	parse->groups = false;
 	return err;
 }
@@ -180,53 +178,48 @@ static int parse_ports(const struct yaml_doc *doc, const struct yaml_node *node,
 /**
  * parse_source_ports() - Read the value of source_ports; @to is a struct policy_rule
  */
-int parse_source_ports(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		       void *context, struct error *error)
+int parse_source_ports(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	struct policy_rule *rule = to;
 
-	(void)context;
-	return parse_ports(doc, node, &rule->source_ports, &rule->n_source_ports, error);
+	return parse_ports(in->doc, node, &rule->source_ports, &rule->n_source_ports, in->error);
 }
 
 /**
  * parse_destination_ports() - Read the value of destination_ports; @to is a struct policy_rule
  */
-int parse_destination_ports(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			    void *context, struct error *error)
+int parse_destination_ports(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	struct policy_rule *rule = to;
 
-	(void)context;
-	return parse_ports(doc, node, &rule->destination_ports, &rule->n_destination_ports, error);
+	return parse_ports(in->doc, node, &rule->destination_ports, &rule->n_destination_ports,
+			   in->error);
 }
 
 /**
  * parse_icmp_types() - Read the value of icmp_types; @to is a struct policy_rule
  */
-int parse_icmp_types(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		     void *context, struct error *error)
+int parse_icmp_types(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	struct policy_rule *rule = to;
 	const struct yaml_node *item;
 	int err;
 
-	(void)context;
-	err = yaml_expect(doc, node, YAML_SEQUENCE, "a list of ICMP types", error);
+	err = yaml_expect(in->doc, node, YAML_SEQUENCE, "a list of ICMP types", in->error);
 	if (err)
 		return err;
 	if (yaml_list_count(node) == 0)
-		return yaml_error(doc, node->position, error,
+		return yaml_error(in->doc, node->position, in->error,
 				  "empty list of ICMP types; leave the key out for any type");
 	rule->icmp_types = calloc(yaml_list_count(node), sizeof(*rule->icmp_types));
 	if (!rule->icmp_types)
-		return parse_no_memory(error);
+		return parse_no_memory(in->error);
 	for (item = yaml_list_first(node); item; item = yaml_list_next(node, item)) {
-		err = expect_word(doc, item, "an ICMP type", error);
+		err = expect_word(in->doc, item, "an ICMP type", in->error);
 		if (err)
 			return err;
-		if (icmp_type_parse(item->text, &rule->icmp_types[rule->n_icmp_types], error))
-			return yaml_locate(doc, item->position, error);
+		if (icmp_type_parse(item->text, &rule->icmp_types[rule->n_icmp_types], in->error))
+			return yaml_locate(in->doc, item->position, in->error);
 		rule->n_icmp_types++;
 	}
 	return 0;
@@ -235,17 +228,15 @@ int parse_icmp_types(const struct yaml_doc *doc, const struct yaml_node *node, v
 /**
  * parse_protocol() - Read the protocol of a rule; @to is an uint16_t
  */
-int parse_protocol(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		   void *context, struct error *error)
+int parse_protocol(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	int err;
 
-	(void)context;
-	err = expect_word(doc, node, "a protocol", error);
+	err = expect_word(in->doc, node, "a protocol", in->error);
 	if (err)
 		return err;
-	if (protocol_parse(node->text, to, error))
-		return yaml_locate(doc, node->position, error);
+	if (protocol_parse(node->text, to, in->error))
+		return yaml_locate(in->doc, node->position, in->error);
 	return 0;
 }
 

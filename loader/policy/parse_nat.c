@@ -33,11 +33,12 @@ static const struct yaml_field one_to_one_fields[] = {
 static int parse_one_to_one(const struct yaml_doc *doc, const struct yaml_node *node,
 			    struct nat_one_to_one *pair, struct error *error)
 {
+	const struct yaml_reader in = {.doc = doc, .error = error};
 	uint8_t original_version, translated_version;
 	int err;
 
 	pair->position = node->position;
-	err = yaml_read_fields(doc, node, one_to_one_fields, 2, pair, NULL, error);
+	err = yaml_read_fields(&in, node, one_to_one_fields, 2, pair);
 	if (!err)
 		err = yaml_require(doc, node, "original", error);
 	if (!err)
@@ -97,31 +98,29 @@ static int check_one_to_one(const struct yaml_doc *doc, const struct yaml_node *
 	return err;
 }
 
-static int parse_one_to_ones(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			     void *context, struct error *error)
+static int parse_one_to_ones(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
-	struct policy *policy = ((struct parse *)context)->policy;
+	struct policy *policy = ((struct parse *)in->context)->policy;
 	const struct yaml_node *child;
 	int err;
 
 	(void)to;
-	err = yaml_expect(doc, node, YAML_SEQUENCE, NULL, error);
+	err = yaml_expect(in->doc, node, YAML_SEQUENCE, NULL, in->error);
 	if (err || node->n_children == 0)
 		return err;
 	policy->one_to_one = calloc(node->n_children, sizeof(*policy->one_to_one));
 	if (!policy->one_to_one)
-		return parse_no_memory(error);
+		return parse_no_memory(in->error);
 	for (child = node->first; child; child = child->next) {
-		err = parse_one_to_one(doc, child, &policy->one_to_one[policy->n_one_to_one++],
-				       error);
+		err = parse_one_to_one(in->doc, child, &policy->one_to_one[policy->n_one_to_one++],
+				       in->error);
 		if (err)
 			return err;
 	}
-	return check_one_to_one(doc, node, policy, error);
+	return check_one_to_one(in->doc, node, policy, in->error);
 }
 
-static int parse_nat_protocol(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			      void *context, struct error *error)
+static int parse_nat_protocol(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 #define NAME(id, name, number)	 [PORT_PROTOCOL_##id] = #name,
 #define NUMBER(id, name, number) [PORT_PROTOCOL_##id] = number,
@@ -133,37 +132,32 @@ static int parse_nat_protocol(const struct yaml_doc *doc, const struct yaml_node
 	unsigned int choice;
 	int err;
 
-	(void)context;
-	err = yaml_read_choice(doc, node, names, &choice, error);
+	err = yaml_read_choice(in->doc, node, names, &choice, in->error);
 	if (!err)
 		*l4_proto = numbers[choice];
 	return err;
 }
 
-static int parse_nat_port(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			  void *context, struct error *error)
+static int parse_nat_port(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	uint16_t *port = to;
 	uint64_t number;
 	int err;
 
-	(void)context;
-	err = yaml_expect(doc, node, YAML_SCALAR, "a port", error);
+	err = yaml_expect(in->doc, node, YAML_SCALAR, "a port", in->error);
 	if (err)
 		return err;
-	if (number_parse(node->text, 1, UINT16_MAX, &number, error))
-		return yaml_locate(doc, node->position, error);
+	if (number_parse(node->text, 1, UINT16_MAX, &number, in->error))
+		return yaml_locate(in->doc, node->position, in->error);
 	*port = (uint16_t)number;
 	return 0;
 }
 
-static int parse_nat_address(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			     void *context, struct error *error)
+static int parse_nat_address(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	struct nat_port_rule *rule = to;
 
-	(void)context;
-	return parse_addr(doc, node, &rule->addr, &rule->ip_version, error);
+	return parse_addr(in->doc, node, &rule->addr, &rule->ip_version, in->error);
 }
 
 static const struct yaml_field nat_port_fields[] = {
@@ -200,11 +194,10 @@ out:
 	return err;
 }
 
-static int parse_nat_ports(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			   void *context, struct error *error)
+static int parse_nat_ports(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const char *const required[] = {"protocol", "port", "to"};
-	struct policy *policy = ((struct parse *)context)->policy;
+	struct policy *policy = ((struct parse *)in->context)->policy;
 	const size_t n_fields = sizeof(nat_port_fields) / sizeof(nat_port_fields[0]);
 	const struct yaml_node *child;
 	struct nat_port_rule *rule;
@@ -212,35 +205,33 @@ static int parse_nat_ports(const struct yaml_doc *doc, const struct yaml_node *n
 	int err;
 
 	(void)to;
-	err = yaml_expect(doc, node, YAML_SEQUENCE, NULL, error);
+	err = yaml_expect(in->doc, node, YAML_SEQUENCE, NULL, in->error);
 	if (err || node->n_children == 0)
 		return err;
 	policy->nat_port = calloc(node->n_children, sizeof(*policy->nat_port));
 	if (!policy->nat_port)
-		return parse_no_memory(error);
+		return parse_no_memory(in->error);
 	for (child = node->first; child; child = child->next) {
 		rule = &policy->nat_port[policy->n_nat_port++];
 		rule->position = child->position;
-		err = yaml_read_fields(doc, child, nat_port_fields, n_fields, rule, NULL, error);
+		err = yaml_read_fields(in, child, nat_port_fields, n_fields, rule);
 		for (i = 0; !err && i < sizeof(required) / sizeof(required[0]); i++)
-			err = yaml_require(doc, child, required[i], error);
+			err = yaml_require(in->doc, child, required[i], in->error);
 		if (err)
 			return err;
 	}
-	return check_nat_ports(doc, node, policy, error);
+	return check_nat_ports(in->doc, node, policy, in->error);
 }
 
 /**
  * parse_nat() - Read the value of nat; the context is a struct parse
  */
-int parse_nat(const struct yaml_doc *doc, const struct yaml_node *node, void *to, void *context,
-	      struct error *error)
+int parse_nat(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const struct yaml_field fields[] = {
 		{"one_to_one", parse_one_to_ones, 0},
 		{"port", parse_nat_ports, 0},
 	};
 
-	return yaml_read_fields(doc, node, fields, sizeof(fields) / sizeof(fields[0]), to, context,
-				error);
+	return yaml_read_fields(in, node, fields, sizeof(fields) / sizeof(fields[0]), to);
 }

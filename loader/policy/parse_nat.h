@@ -7,7 +7,6 @@
 
 #include "policy/parse_context.h"
 
-int parse_nat(const struct yaml_doc *doc, const struct yaml_node *node, void *to, void *context,
-	      struct error *error);
+int parse_nat(const struct yaml_reader *in, const struct yaml_node *node, void *to);
 
 #endif /* SHRIKE_POLICY_PARSE_NAT_H */

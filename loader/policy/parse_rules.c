@@ -54,26 +54,22 @@ int parse_sets(const struct yaml_doc *doc, const struct yaml_node *node, struct 
 	return 0;
 }
 
-static int parse_id(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		    void *context, struct error *error)
+static int parse_id(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	int err;
 
-	(void)context;
-	err = yaml_expect(doc, node, YAML_SCALAR, "an id", error);
-	return err ? err : parse_name(doc, node->position, "id", node->text, to, error);
+	err = yaml_expect(in->doc, node, YAML_SCALAR, "an id", in->error);
+	return err ? err : parse_name(in->doc, node->position, "id", node->text, to, in->error);
 }
 
-static int parse_action(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			void *context, struct error *error)
+static int parse_action(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const char *const names[] = {"deny", "allow", NULL};
 	bool *allow = to;
 	unsigned int choice;
 	int err;
 
-	(void)context;
-	err = yaml_read_choice(doc, node, names, &choice, error);
+	err = yaml_read_choice(in->doc, node, names, &choice, in->error);
 	if (!err)
 		*allow = choice;
 	return err;
@@ -94,13 +90,14 @@ static int parse_rule(const struct yaml_doc *doc, const struct yaml_node *node,
 		      struct policy_rule *rule, struct parse *parse, struct error *error)
 {
 	size_t n_fields = sizeof(rule_fields) / sizeof(rule_fields[0]);
+	const struct yaml_reader in = {doc, parse, error};
 	int err;
 
 	rule->position = node->position;
 	rule->protocol = PROTOCOL_ALL;
 	rule->source.any = true;
 	rule->destination.any = true;
-	err = yaml_read_fields(doc, node, rule_fields, n_fields, rule, parse, error);
+	err = yaml_read_fields(&in, node, rule_fields, n_fields, rule);
 	if (!err)
 		err = yaml_require(doc, node, "id", error);
 	if (!err)
@@ -135,21 +132,19 @@ static int parse_acl(const struct yaml_doc *doc, const struct yaml_node *node, e
 /**
  * parse_peer_acl() - Read the rules of peer_acl
  */
-int parse_peer_acl(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		   void *context, struct error *error)
+int parse_peer_acl(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	(void)to;
-	return parse_acl(doc, node, ACL_PEER, context, error);
+	return parse_acl(in->doc, node, ACL_PEER, in->context, in->error);
 }
 
 /**
  * parse_route_acl() - Read the rules of route_acl
  */
-int parse_route_acl(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		    void *context, struct error *error)
+int parse_route_acl(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	(void)to;
-	return parse_acl(doc, node, ACL_ROUTE, context, error);
+	return parse_acl(in->doc, node, ACL_ROUTE, in->context, in->error);
 }
 
 /* Notes the ids of one ACL behind the @n that are there. */

@@ -9,10 +9,8 @@
 
 int parse_sets(const struct yaml_doc *doc, const struct yaml_node *node, struct parse *parse,
 	       struct error *error);
-int parse_peer_acl(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		   void *context, struct error *error);
-int parse_route_acl(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		    void *context, struct error *error);
+int parse_peer_acl(const struct yaml_reader *in, const struct yaml_node *node, void *to);
+int parse_route_acl(const struct yaml_reader *in, const struct yaml_node *node, void *to);
 int parse_unique_ids(const struct yaml_doc *doc, const struct yaml_node *root,
 		     const struct policy *policy, struct error *error);
 

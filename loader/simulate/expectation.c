@@ -14,8 +14,7 @@
 
 typedef const char *(*name_fn)(unsigned int id);
 
-static int read_verdict(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			void *context, struct error *error)
+static int read_verdict(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const char *const names[] = {
 #define VERDICT(id, name) [VERDICT_##id] = name,
@@ -24,9 +23,8 @@ static int read_verdict(const struct yaml_doc *doc, const struct yaml_node *node
 			[VERDICT_MAX] = NULL,
 	};
 	struct expectation *expect = to;
-	int err = yaml_read_choice(doc, node, names, &expect->verdict, error);
+	int err = yaml_read_choice(in->doc, node, names, &expect->verdict, in->error);
 
-	(void)context;
 	expect->has_verdict = !err;
 	return err;
 }
@@ -50,51 +48,45 @@ static int read_name(const struct yaml_doc *doc, const struct yaml_node *node, c
 	return yaml_error(doc, node->position, error, "'%.80s' is not %s", node->text, what);
 }
 
-static int read_reason(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		       void *context, struct error *error)
+static int read_reason(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	struct expectation *expect = to;
 	int err;
 
-	(void)context;
-	err = read_name(doc, node, "the name of a reason", reason_name, REASON_MAX, &expect->reason,
-			error);
+	err = read_name(in->doc, node, "the name of a reason", reason_name, REASON_MAX,
+			&expect->reason, in->error);
 	expect->has_reason = !err;
 	return err;
 }
 
-static int read_state(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		      void *context, struct error *error)
+static int read_state(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	struct expectation *expect = to;
 	int err = 0;
 
-	(void)context;
 	if (yaml_is_null(node))
 		expect->state = FLOW_STATE_NONE;
 	else
-		err = read_name(doc, node, "the name of a connection state or null",
-				flow_state_name, FLOW_STATE_MAX, &expect->state, error);
+		err = read_name(in->doc, node, "the name of a connection state or null",
+				flow_state_name, FLOW_STATE_MAX, &expect->state, in->error);
 	expect->has_state = !err;
 	return err;
 }
 
-static int read_rule(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		     void *context, struct error *error)
+static int read_rule(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	struct expectation *expect = to;
 	int err;
 
-	(void)context;
 	expect->has_rule = true;
 	expect->rule[0] = '\0';
 	if (yaml_is_null(node))
 		return 0;
-	err = yaml_expect(doc, node, YAML_SCALAR, "a rule id or null", error);
+	err = yaml_expect(in->doc, node, YAML_SCALAR, "a rule id or null", in->error);
 	if (err)
 		return err;
 	if (!node->text[0] || strlen(node->text) >= sizeof(expect->rule))
-		return yaml_error(doc, node->position, error,
+		return yaml_error(in->doc, node->position, in->error,
 				  "'%.80s' is not a rule id (1-%d bytes)", node->text,
 				  RULE_ID_MAX - 1);
 	strcpy(expect->rule, node->text);
@@ -103,16 +95,13 @@ static int read_rule(const struct yaml_doc *doc, const struct yaml_node *node, v
 
 /**
  * expectation_read() - Read the key "expect" of a scenario, as a yaml_read_fn
- * @doc: for positions in errors
+ * @in: the document, and where errors go
  * @node: a mapping of verdict, rule, reason and state, each of which may be left out
  * @to: struct expectation, empty so far
- * @context: not used
- * @error: what is wrong with it
  *
  * Return: 0 or -EINVAL.
  */
-int expectation_read(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		     void *context, struct error *error)
+int expectation_read(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const struct yaml_field fields[] = {
 		{"verdict", read_verdict, 0},
@@ -121,7 +110,7 @@ int expectation_read(const struct yaml_doc *doc, const struct yaml_node *node, v
 		{"state", read_state, 0},
 	};
 
-	return yaml_read_fields(doc, node, fields, ARRAY_SIZE(fields), to, context, error);
+	return yaml_read_fields(in, node, fields, ARRAY_SIZE(fields), to);
 }
 
 /**

@@ -26,8 +26,7 @@ struct expectation {
 	char rule[RULE_ID_MAX]; /* empty: no rule decides */
 };
 
-int expectation_read(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		     void *context, struct error *error);
+int expectation_read(const struct yaml_reader *in, const struct yaml_node *node, void *to);
 bool expectation_given(const struct expectation *expect);
 bool expectation_holds(const struct expectation *expect, const struct trace_event *event,
 		       const char *rule_id, char why[EXPECTATION_WHY_MAX]);

@@ -44,60 +44,53 @@ static int read_number(const struct yaml_doc *doc, const struct yaml_node *node,
 	return 0;
 }
 
-static int read_u8(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		   void *context, struct error *error)
+static int read_u8(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	uint64_t number;
-	int err = read_number(doc, node, UINT8_MAX, &number, error);
+	int err = read_number(in->doc, node, UINT8_MAX, &number, in->error);
 
-	(void)context;
 	if (!err)
 		*(uint8_t *)to = (uint8_t)number;
 	return err;
 }
 
-static int read_u16(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		    void *context, struct error *error)
+static int read_u16(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	uint64_t number;
-	int err = read_number(doc, node, UINT16_MAX, &number, error);
+	int err = read_number(in->doc, node, UINT16_MAX, &number, in->error);
 
-	(void)context;
 	if (!err)
 		*(uint16_t *)to = (uint16_t)number;
 	return err;
 }
 
-static int read_u32(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		    void *context, struct error *error)
+static int read_u32(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	uint64_t number;
-	int err = read_number(doc, node, UINT32_MAX, &number, error);
+	int err = read_number(in->doc, node, UINT32_MAX, &number, in->error);
 
-	(void)context;
 	if (!err)
 		*(uint32_t *)to = (uint32_t)number;
 	return err;
 }
 
 /* EtherTypes are written in hexadecimal by people and in decimal by JSON. */
-static int read_ethertype(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			  void *context, struct error *error)
+static int read_ethertype(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	unsigned long number;
 	char *end;
 	int err;
 
-	err = yaml_expect(doc, node, YAML_SCALAR, "an EtherType", error);
+	err = yaml_expect(in->doc, node, YAML_SCALAR, "an EtherType", in->error);
 	if (err)
 		return err;
 	if (strncmp(node->text, "0x", 2))
-		return read_u16(doc, node, to, context, error);
+		return read_u16(in, node, to);
 	errno = 0;
 	number = strtoul(node->text, &end, 16);
 	if (*end || errno || number > UINT16_MAX)
-		return yaml_error(doc, node->position, error, "'%.80s' is not from 0x0 to 0xffff",
-				  node->text);
+		return yaml_error(in->doc, node->position, in->error,
+				  "'%.80s' is not from 0x0 to 0xffff", node->text);
 	*(uint16_t *)to = (uint16_t)number;
 	return 0;
 }
@@ -114,58 +107,49 @@ static int read_addr(const struct yaml_doc *doc, const struct yaml_node *node, u
 	return 0;
 }
 
-static int read_src(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		    void *context, struct error *error)
+static int read_src(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	struct fields *fields = to;
 
-	(void)context;
-	return read_addr(doc, node, &fields->src, &fields->src_version, error);
+	return read_addr(in->doc, node, &fields->src, &fields->src_version, in->error);
 }
 
-static int read_dst(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		    void *context, struct error *error)
+static int read_dst(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	struct fields *fields = to;
 
-	(void)context;
-	return read_addr(doc, node, &fields->dst, &fields->dst_version, error);
+	return read_addr(in->doc, node, &fields->dst, &fields->dst_version, in->error);
 }
 
-static int read_protocol(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			 void *context, struct error *error)
+static int read_protocol(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	uint16_t protocol;
 	int err;
 
-	(void)context;
-	err = yaml_expect(doc, node, YAML_SCALAR, "a protocol", error);
+	err = yaml_expect(in->doc, node, YAML_SCALAR, "a protocol", in->error);
 	if (err)
 		return err;
-	if (protocol_parse(node->text, &protocol, error))
-		return yaml_locate(doc, node->position, error);
+	if (protocol_parse(node->text, &protocol, in->error))
+		return yaml_locate(in->doc, node->position, in->error);
 	if (protocol == PROTOCOL_ALL)
 		return yaml_error(
-			doc, node->position, error,
+			in->doc, node->position, in->error,
 			"'all' is not the protocol of a packet (tcp, udp, icmp or 0-255)");
 	*(uint16_t *)to = protocol;
 	return 0;
 }
 
-static int read_direction(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			  void *context, struct error *error)
+static int read_direction(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	unsigned int choice;
-	int err = yaml_read_choice(doc, node, direction_names, &choice, error);
+	int err = yaml_read_choice(in->doc, node, direction_names, &choice, in->error);
 
-	(void)context;
 	if (!err)
 		*(uint8_t *)to = choice ? DIR_EGRESS : DIR_INGRESS;
 	return err;
 }
 
-static int read_flags(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		      void *context, struct error *error)
+static int read_flags(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	const char *names[PACKET_TCP_FLAGS + 1] = {NULL};
 	const struct yaml_node *item;
@@ -173,13 +157,12 @@ static int read_flags(const struct yaml_doc *doc, const struct yaml_node *node, 
 	uint8_t flags = 0;
 	int err;
 
-	(void)context;
 	memcpy(names, packet_tcp_flag_names, sizeof(packet_tcp_flag_names));
-	err = yaml_expect(doc, node, YAML_SEQUENCE, "a list of TCP flags", error);
+	err = yaml_expect(in->doc, node, YAML_SEQUENCE, "a list of TCP flags", in->error);
 	if (err)
 		return err;
 	for (item = yaml_list_first(node); item; item = yaml_list_next(node, item)) {
-		err = yaml_read_choice(doc, item, names, &choice, error);
+		err = yaml_read_choice(in->doc, item, names, &choice, in->error);
 		if (err)
 			return err;
 		flags |= 1 << choice;
@@ -188,8 +171,7 @@ static int read_flags(const struct yaml_doc *doc, const struct yaml_node *node, 
 	return 0;
 }
 
-static int read_icmp(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		     void *context, struct error *error)
+static int read_icmp(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const struct yaml_field icmp_fields[] = {
 		{"type", read_u8, offsetof(struct fields, icmp_type)},
@@ -200,15 +182,13 @@ static int read_icmp(const struct yaml_doc *doc, const struct yaml_node *node, v
 	struct fields *fields = to;
 	int err;
 
-	err = yaml_read_fields(doc, node, icmp_fields, ARRAY_SIZE(icmp_fields), fields, context,
-			       error);
+	err = yaml_read_fields(in, node, icmp_fields, ARRAY_SIZE(icmp_fields), fields);
 	if (!err && yaml_get(node, "type"))
 		fields->spec.icmp_type = fields->icmp_type;
 	return err;
 }
 
-static int read_fragment(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			 void *context, struct error *error)
+static int read_fragment(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const struct yaml_field fragment_fields[] = {
 		{"id", read_u32, offsetof(struct fields, spec.frag_id)},
@@ -218,29 +198,24 @@ static int read_fragment(const struct yaml_doc *doc, const struct yaml_node *nod
 	struct fields *fields = to;
 
 	fields->spec.is_fragment = true;
-	return yaml_read_fields(doc, node, fragment_fields, ARRAY_SIZE(fragment_fields), fields,
-				context, error);
+	return yaml_read_fields(in, node, fragment_fields, ARRAY_SIZE(fragment_fields), fields);
 }
 
 /**
  * fields_read_time() - Read a virtual time
- * @doc: for positions in errors
+ * @in: the document, and where errors go
  * @node: a duration as in policies, or seconds with a fraction or exponent ("7.5s", "1e+06s")
  * @to: uint64_t, nanoseconds
- * @context: not used
- * @error: what is wrong with it
  *
  * Return: 0 or -EINVAL.
  */
-int fields_read_time(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		     void *context, struct error *error)
+int fields_read_time(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	long double seconds;
 	char *end;
 	int err;
 
-	(void)context;
-	err = yaml_expect(doc, node, YAML_SCALAR, "a time", error);
+	err = yaml_expect(in->doc, node, YAML_SCALAR, "a time", in->error);
 	if (err)
 		return err;
 	if (node->text[0] >= '0' && node->text[0] <= '9' && strpbrk(node->text, ".eE") &&
@@ -251,8 +226,8 @@ int fields_read_time(const struct yaml_doc *doc, const struct yaml_node *node, v
 			return 0;
 		}
 	}
-	if (duration_parse(node->text, to, error))
-		return yaml_locate(doc, node->position, error);
+	if (duration_parse(node->text, to, in->error))
+		return yaml_locate(in->doc, node->position, in->error);
 	return 0;
 }
 
@@ -440,14 +415,14 @@ int fields_read_packet(const struct yaml_doc *doc, const struct yaml_node *node,
 		{"expect", expectation_read, offsetof(struct fields, expect)},
 	};
 	const struct yaml_node *ethertype = yaml_get(node, "ethertype");
+	const struct yaml_reader in = {.doc = doc, .error = error};
 	struct fields fields = {0};
 	int err;
 
 	packet_spec_init(&fields.spec);
 	fields.spec.seq = 0;
 	fields.spec.has_ack = true;
-	err = yaml_read_fields(doc, node, packet_fields, ARRAY_SIZE(packet_fields), &fields, NULL,
-			       error);
+	err = yaml_read_fields(&in, node, packet_fields, ARRAY_SIZE(packet_fields), &fields);
 	if (!err)
 		err = yaml_require(doc, node, "direction", error);
 	if (!err && ethertype && !ethernet)

@@ -8,8 +8,7 @@
 #include "simulate/step.h"
 #include "yaml/yaml.h"
 
-int fields_read_time(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		     void *context, struct error *error);
+int fields_read_time(const struct yaml_reader *in, const struct yaml_node *node, void *to);
 int fields_read_packet(const struct yaml_doc *doc, const struct yaml_node *node, bool ethernet,
 		       struct scenario_step *step, struct error *error);
 

@@ -86,62 +86,55 @@ static int read_addresses(const struct yaml_doc *doc, const struct yaml_node *no
 	return 0;
 }
 
-static int read_interface_addresses(const struct yaml_doc *doc, const struct yaml_node *node,
-				    void *to, void *context, struct error *error)
+static int read_interface_addresses(const struct yaml_reader *in, const struct yaml_node *node,
+				    void *to)
 {
 	struct scenario_interface *interface = to;
 
-	(void)context;
-	return read_addresses(doc, node, true, &interface->addresses, &interface->n_addresses,
-			      error);
+	return read_addresses(in->doc, node, true, &interface->addresses, &interface->n_addresses,
+			      in->error);
 }
 
-static int read_local_addresses(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-				void *context, struct error *error)
+static int read_local_addresses(const struct yaml_reader *in, const struct yaml_node *node,
+				void *to)
 {
 	struct scenario *scenario = to;
 	int err;
 
-	(void)context;
-	err = read_addresses(doc, node, true, &scenario->local_addresses,
-			     &scenario->n_local_addresses, error);
+	err = read_addresses(in->doc, node, true, &scenario->local_addresses,
+			     &scenario->n_local_addresses, in->error);
 
 	for (size_t i = 0; !err && i < scenario->n_local_addresses; i++)
 		prefix_truncate(&scenario->local_addresses[i], scenario->local_addresses[i].len);
 	return err;
 }
 
-static int read_mtu(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		    void *context, struct error *error)
+static int read_mtu(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	uint64_t mtu;
 	int err;
 
-	(void)context;
-	err = yaml_expect(doc, node, YAML_SCALAR, "a number of bytes", error);
+	err = yaml_expect(in->doc, node, YAML_SCALAR, "a number of bytes", in->error);
 	if (err)
 		return err;
-	if (number_parse(node->text, MTU_MIN, UINT16_MAX, &mtu, error))
-		return yaml_locate(doc, node->position, error);
+	if (number_parse(node->text, MTU_MIN, UINT16_MAX, &mtu, in->error))
+		return yaml_locate(in->doc, node->position, in->error);
 	*(uint16_t *)to = (uint16_t)mtu;
 	return 0;
 }
 
-static int read_link(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		     void *context, struct error *error)
+static int read_link(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const char *const names[] = {"l3", "ethernet", NULL};
 	unsigned int choice;
-	int err = yaml_read_choice(doc, node, names, &choice, error);
+	int err = yaml_read_choice(in->doc, node, names, &choice, in->error);
 
-	(void)context;
 	if (!err)
 		*(bool *)to = choice == 1;
 	return err;
 }
 
-static int read_interface(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			  void *context, struct error *error)
+static int read_interface(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const struct yaml_field fields[] = {
 		{"addresses", read_interface_addresses, 0},
@@ -149,7 +142,7 @@ static int read_interface(const struct yaml_doc *doc, const struct yaml_node *no
 		{"link", read_link, offsetof(struct scenario_interface, ethernet)},
 	};
 
-	return yaml_read_fields(doc, node, fields, ARRAY_SIZE(fields), to, context, error);
+	return yaml_read_fields(in, node, fields, ARRAY_SIZE(fields), to);
 }
 
 /* A policy of its own file; the path counts from the folder of the scenario. */
@@ -198,13 +191,11 @@ static int read_policy(const struct scenario *scenario, const struct yaml_doc *d
 	return yaml_error(doc, node->position, error, "expected a policy or the path of one");
 }
 
-static int read_first_policy(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			     void *context, struct error *error)
+static int read_first_policy(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	struct scenario *scenario = to;
 
-	(void)context;
-	return read_policy(scenario, doc, node, &scenario->policy, error);
+	return read_policy(scenario, in->doc, node, &scenario->policy, in->error);
 }
 
 static int read_apply(const struct scenario *scenario, const struct yaml_doc *doc,
@@ -214,10 +205,11 @@ static int read_apply(const struct scenario *scenario, const struct yaml_doc *do
 		{"at", NULL, 0},
 		{"apply", NULL, 0},
 	};
+	const struct yaml_reader in = {.doc = doc, .error = error};
 	int err;
 
 	step->kind = SCENARIO_APPLY;
-	err = yaml_read_fields(doc, node, fields, ARRAY_SIZE(fields), step, NULL, error);
+	err = yaml_read_fields(&in, node, fields, ARRAY_SIZE(fields), step);
 	if (err)
 		return err;
 	return read_policy(scenario, doc, yaml_get(node, "apply"), &step->policy, error);
@@ -226,13 +218,14 @@ static int read_apply(const struct scenario *scenario, const struct yaml_doc *do
 static int read_step(const struct scenario *scenario, const struct yaml_doc *doc,
 		     const struct yaml_node *node, struct scenario_step *step, struct error *error)
 {
+	const struct yaml_reader in = {.doc = doc, .error = error};
 	const struct yaml_node *at = yaml_get(node, "at");
 	uint64_t before_ns = step->at_ns;
 	int err;
 
 	step->position = node->position;
 	if (at) {
-		err = fields_read_time(doc, at, &step->at_ns, NULL, error);
+		err = fields_read_time(&in, at, &step->at_ns);
 		if (err)
 			return err;
 		if (step->at_ns < before_ns)
@@ -279,10 +272,11 @@ static int read_scenario(struct scenario *scenario, const struct yaml_doc *doc, 
 		{"ip_forward", yaml_read_bool, offsetof(struct scenario, ip_forward)},
 		{"packets", NULL, 0},
 	};
+	const struct yaml_reader in = {.doc = doc, .error = error};
 	const struct yaml_node *root = yaml_root(doc);
 	int err;
 
-	err = yaml_read_fields(doc, root, fields, ARRAY_SIZE(fields), scenario, NULL, error);
+	err = yaml_read_fields(&in, root, fields, ARRAY_SIZE(fields), scenario);
 	if (!err)
 		err = yaml_require(doc, root, "policy", error);
 	if (!err)

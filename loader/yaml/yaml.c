@@ -124,36 +124,33 @@ int yaml_require(const struct yaml_doc *doc, const struct yaml_node *mapping, co
 
 /**
  * yaml_read_fields() - Read a mapping with known keys into a struct
- * @doc: for positions
+ * @in: the file; its context is for the fields' functions
  * @node: the value, which must be a mapping
  * @fields: the keys it may have; a field without a function is accepted and not read
  * @n_fields: number of fields
  * @to: the struct
- * @context: for the fields' functions
- * @error: what is wrong and where
  *
  * Return: 0, -EINVAL for an unknown key, or the failure of a field's function.
  */
-int yaml_read_fields(const struct yaml_doc *doc, const struct yaml_node *node,
-		     const struct yaml_field *fields, size_t n_fields, void *to, void *context,
-		     struct error *error)
+int yaml_read_fields(const struct yaml_reader *in, const struct yaml_node *node,
+		     const struct yaml_field *fields, size_t n_fields, void *to)
 {
 	const struct yaml_node *child;
 	size_t i;
 	int err;
 
-	err = yaml_expect(doc, node, YAML_MAPPING, NULL, error);
+	err = yaml_expect(in->doc, node, YAML_MAPPING, NULL, in->error);
 	if (err)
 		return err;
 	for (child = node->first; child; child = child->next) {
 		for (i = 0; i < n_fields && strcmp(fields[i].key, child->key) != 0; i++)
 			;
 		if (i == n_fields)
-			return yaml_error(doc, child->key_position, error, "unknown key '%.80s'",
-					  child->key);
+			return yaml_error(in->doc, child->key_position, in->error,
+					  "unknown key '%.80s'", child->key);
 		if (!fields[i].read)
 			continue;
-		err = fields[i].read(doc, child, (char *)to + fields[i].offset, context, error);
+		err = fields[i].read(in, child, (char *)to + fields[i].offset);
 		if (err)
 			return err;
 	}
@@ -163,8 +160,7 @@ int yaml_read_fields(const struct yaml_doc *doc, const struct yaml_node *node,
 /**
  * yaml_read_bool() - Read true or false, as a yaml_read_fn; @to is a bool
  */
-int yaml_read_bool(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		   void *context, struct error *error)
+int yaml_read_bool(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const char *const words[] = {"false", "true",  "False",
 					    "True",  "FALSE", "TRUE"}; /* YAML 1.2.2, 10.3.2 */
@@ -172,8 +168,7 @@ int yaml_read_bool(const struct yaml_doc *doc, const struct yaml_node *node, voi
 	size_t i;
 	int err;
 
-	(void)context;
-	err = yaml_expect(doc, node, YAML_SCALAR, "true or false", error);
+	err = yaml_expect(in->doc, node, YAML_SCALAR, "true or false", in->error);
 	if (err)
 		return err;
 	for (i = 0; node->plain && i < sizeof(words) / sizeof(words[0]); i++) {
@@ -182,7 +177,7 @@ int yaml_read_bool(const struct yaml_doc *doc, const struct yaml_node *node, voi
 			return 0;
 		}
 	}
-	return yaml_error(doc, node->position, error, "expected true or false, not '%.80s'",
+	return yaml_error(in->doc, node->position, in->error, "expected true or false, not '%.80s'",
 			  node->text);
 }
 

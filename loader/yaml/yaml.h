@@ -42,18 +42,22 @@ struct yaml_node {
 
 struct yaml_doc;
 
+/* What all functions that read values of a file are given. */
+struct yaml_reader {
+	const struct yaml_doc *doc; /* for positions in errors */
+	void *context;		    /* the caller's own */
+	struct error *error;	    /* set with file, line and column on failure */
+};
+
 /*
  * yaml_read_fn - reads one value
- * @doc: for positions in errors
+ * @in: the file
  * @node: the value
  * @to: where to
- * @context: the caller's own
- * @error: set with file, line and column on failure
  *
  * Return: 0 or -errno.
  */
-typedef int (*yaml_read_fn)(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-			    void *context, struct error *error);
+typedef int (*yaml_read_fn)(const struct yaml_reader *in, const struct yaml_node *node, void *to);
 
 /* A key that a mapping may have. */
 struct yaml_field {
@@ -81,11 +85,9 @@ int yaml_expect(const struct yaml_doc *doc, const struct yaml_node *node, enum y
 		const char *what, struct error *error);
 int yaml_require(const struct yaml_doc *doc, const struct yaml_node *mapping, const char *key,
 		 struct error *error);
-int yaml_read_fields(const struct yaml_doc *doc, const struct yaml_node *node,
-		     const struct yaml_field *fields, size_t n_fields, void *to, void *context,
-		     struct error *error);
-int yaml_read_bool(const struct yaml_doc *doc, const struct yaml_node *node, void *to,
-		   void *context, struct error *error);
+int yaml_read_fields(const struct yaml_reader *in, const struct yaml_node *node,
+		     const struct yaml_field *fields, size_t n_fields, void *to);
+int yaml_read_bool(const struct yaml_reader *in, const struct yaml_node *node, void *to);
 int yaml_read_choice(const struct yaml_doc *doc, const struct yaml_node *node,
 		     const char *const *names, unsigned int *choice, struct error *error);
 
