@@ -20,20 +20,20 @@ static int expect_word(const struct yaml_doc *doc, const struct yaml_node *node,
 }
 
 /* Adds the set that is named after "set:"; the array has room. */
-static int match_add_set(const struct yaml_doc *doc, const struct yaml_node *item,
-			 struct address_match *match, size_t room, const struct parse *parse,
-			 struct error *error)
+static int match_add_set(const struct yaml_reader *in, const struct yaml_node *item,
+			 struct address_match *match, size_t room)
 {
+	const struct parse *parse = in->context;
 	const char *name = item->text + strlen(SET_REFERENCE);
 	const struct keyed *found;
 
 	found = keyed_find(parse->set_names, parse->policy->n_sets, name, strlen(name));
 	if (!found)
-		return yaml_error(doc, item->position, error, "unknown set '%.80s'", name);
+		return yaml_error(in->doc, item->position, in->error, "unknown set '%.80s'", name);
 	if (!match->sets) {
 		match->sets = calloc(room, sizeof(*match->sets));
 		if (!match->sets)
-			return parse_no_memory(error);
+			return parse_no_memory(in->error);
 	}
 	match->sets[match->n_sets++] = found->index;
 	return 0;
@@ -47,13 +47,13 @@ static uint8_t group_of(const char *word)
 	return strcmp(word, "multicast") == 0 ? GROUP_MULTICAST : 0;
 }
 
-static int match_add(const struct yaml_doc *doc, const struct yaml_node *item,
-		     struct address_match *match, size_t room, const struct parse *parse,
-		     struct error *error)
+static int match_add(const struct yaml_reader *in, const struct yaml_node *item,
+		     struct address_match *match, size_t room)
 {
+	const struct parse *parse = in->context;
 	int err;
 
-	err = expect_word(doc, item, "an address, a prefix, any or set:NAME", error);
+	err = expect_word(in->doc, item, "an address, a prefix, any or set:NAME", in->error);
 	if (err)
 		return err;
 	if (strcmp(item->text, "any") == 0) {
@@ -61,20 +61,20 @@ static int match_add(const struct yaml_doc *doc, const struct yaml_node *item,
 		return 0;
 	}
 	if (group_of(item->text) && !parse->groups)
-		return yaml_error(doc, item->position, error,
+		return yaml_error(in->doc, item->position, in->error,
 				  "%s is a destination of peer_acl only", item->text);
 	match->groups |= group_of(item->text);
 	if (group_of(item->text))
 		return 0;
 	if (strncmp(item->text, SET_REFERENCE, strlen(SET_REFERENCE)) == 0)
-		return match_add_set(doc, item, match, room, parse, error);
+		return match_add_set(in, item, match, room);
 	if (!match->prefixes) {
 		match->prefixes = calloc(room, sizeof(*match->prefixes));
 		if (!match->prefixes)
-			return parse_no_memory(error);
+			return parse_no_memory(in->error);
 	}
-	if (prefix_parse(item->text, &match->prefixes[match->n_prefixes], error))
-		return yaml_locate(doc, item->position, error);
+	if (prefix_parse(item->text, &match->prefixes[match->n_prefixes], in->error))
+		return yaml_locate(in->doc, item->position, in->error);
 	match->n_prefixes++;
 	return 0;
 }
@@ -84,7 +84,6 @@ static int match_add(const struct yaml_doc *doc, const struct yaml_node *item,
  */
 int parse_match(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
-	const struct parse *parse = in->context;
 	struct address_match *match = to;
 	const struct yaml_node *item;
 	size_t room;
@@ -96,7 +95,7 @@ int parse_match(const struct yaml_reader *in, const struct yaml_node *node, void
 	match->any = false; /* which it is where the key is missing */
 	room = yaml_list_count(node);
 	for (item = yaml_list_first(node); item; item = yaml_list_next(node, item)) {
-		err = match_add(in->doc, item, match, room, parse, in->error);
+		err = match_add(in, item, match, room);
 		if (err)
 			return err;
 	}

@@ -241,8 +241,8 @@ static int hex_digit(char c)
 }
 
 /* Bytes in hexadecimal, with blanks between them where that helps reading. */
-static int read_hex(const struct yaml_doc *doc, const struct yaml_node *node, uint8_t *buf,
-		    size_t size, size_t *len, struct error *error)
+static int read_hex(const struct yaml_doc *doc, const struct yaml_node *node,
+		    uint8_t buf[PACKET_MAX_LEN], size_t *len, struct error *error)
 {
 	const char *c;
 	size_t n = 0;
@@ -259,9 +259,9 @@ static int read_hex(const struct yaml_doc *doc, const struct yaml_node *node, ui
 			return yaml_error(doc, node->position, error,
 					  "hex: digit %zu is not one of a pair of hex digits",
 					  (size_t)(c - node->text) + (hex_digit(c[0]) < 0 ? 1 : 2));
-		if (n == size)
+		if (n == PACKET_MAX_LEN)
 			return yaml_error(doc, node->position, error,
-					  "hex: a packet has at most %zu bytes", size);
+					  "hex: a packet has at most %d bytes", PACKET_MAX_LEN);
 		buf[n++] = (uint8_t)(hex_digit(c[0]) << 4 | hex_digit(c[1]));
 		c++;
 	}
@@ -270,15 +270,13 @@ static int read_hex(const struct yaml_doc *doc, const struct yaml_node *node, ui
 }
 
 static int refuse_keys(const struct yaml_doc *doc, const struct yaml_node *node,
-		       const char *const *keys, size_t n_keys, const char *why, struct error *error)
+		       const char *const *keys, const char *why, struct error *error)
 {
-	size_t i;
-
-	for (i = 0; i < n_keys; i++) {
-		const struct yaml_node *value = yaml_get(node, keys[i]);
+	for (; *keys; keys++) {
+		const struct yaml_node *value = yaml_get(node, *keys);
 
 		if (value)
-			return yaml_error(doc, value->key_position, error, "'%s' %s", keys[i], why);
+			return yaml_error(doc, value->key_position, error, "'%s' %s", *keys, why);
 	}
 	return 0;
 }
@@ -289,9 +287,9 @@ _Static_assert(PORT_PROTOCOL_MAX == 2, "sentences below name the protocols with 
 static int check_protocol_keys(const struct yaml_doc *doc, const struct yaml_node *node,
 			       const struct packet_spec *spec, struct error *error)
 {
-	static const char *const port_keys[] = {"sport", "dport"};
-	static const char *const tcp_keys[] = {"flags", "mss", "seq", "ack"};
-	static const char *const icmp_keys[] = {"icmp"};
+	static const char *const port_keys[] = {"sport", "dport", NULL};
+	static const char *const tcp_keys[] = {"flags", "mss", "seq", "ack", NULL};
+	static const char *const icmp_keys[] = {"icmp", NULL};
 	bool is_tcp = spec->l4_proto == IPPROTO_TCP;
 	bool has_ports = l4_has_ports(spec->l4_proto);
 	bool is_icmp = spec->l4_proto == IPPROTO_ICMP || spec->l4_proto == IPPROTO_ICMPV6;
@@ -299,14 +297,11 @@ static int check_protocol_keys(const struct yaml_doc *doc, const struct yaml_nod
 	int err = 0;
 
 	if (!has_ports)
-		err = refuse_keys(doc, node, port_keys, ARRAY_SIZE(port_keys),
-				  "is only for tcp and udp", error);
+		err = refuse_keys(doc, node, port_keys, "is only for tcp and udp", error);
 	if (!err && !is_tcp)
-		err = refuse_keys(doc, node, tcp_keys, ARRAY_SIZE(tcp_keys), "is only for tcp",
-				  error);
+		err = refuse_keys(doc, node, tcp_keys, "is only for tcp", error);
 	if (!err && !is_icmp)
-		err = refuse_keys(doc, node, icmp_keys, ARRAY_SIZE(icmp_keys), "is only for icmp",
-				  error);
+		err = refuse_keys(doc, node, icmp_keys, "is only for icmp", error);
 	if (!err && has_ports && is_whole)
 		err = yaml_require(doc, node, "sport", error);
 	if (!err && has_ports && is_whole)
@@ -354,17 +349,16 @@ static int read_bytes(const struct yaml_doc *doc, const struct yaml_node *node,
 {
 	static const char *const field_keys[] = {
 		"src", "dst", "protocol", "sport",    "dport",	 "flags", "mss",
-		"seq", "ack", "icmp",	  "fragment", "payload", "ttl"};
+		"seq", "ack", "icmp",	  "fragment", "payload", "ttl",	  NULL};
 	const struct yaml_node *hex = yaml_get(node, "hex");
 	uint8_t buf[PACKET_MAX_LEN];
 	size_t len;
 	int err;
 
 	if (hex) {
-		err = refuse_keys(doc, node, field_keys, ARRAY_SIZE(field_keys),
-				  "and 'hex' exclude each other", error);
+		err = refuse_keys(doc, node, field_keys, "and 'hex' exclude each other", error);
 		if (!err)
-			err = read_hex(doc, hex, buf, sizeof(buf), &len, error);
+			err = read_hex(doc, hex, buf, &len, error);
 	} else {
 		err = build_fields(doc, node, fields, buf, sizeof(buf), &len, error);
 	}

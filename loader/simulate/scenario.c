@@ -32,10 +32,9 @@ static int out_of_memory(const struct yaml_doc *doc, const struct yaml_node *nod
 }
 
 /* "ADDRESS" or "ADDRESS/LENGTH"; unlike that of a prefix the address keeps its host bits. */
-static int parse_address(const char *text, bool with_length, struct prefix *prefix,
-			 struct error *error)
+static int parse_address(const char *text, struct prefix *prefix, struct error *error)
 {
-	const char *slash = with_length ? strchr(text, '/') : NULL;
+	const char *slash = strchr(text, '/');
 	char address[ADDR_TEXT_MAX];
 	struct prefix result;
 	uint64_t len;
@@ -58,8 +57,7 @@ static int parse_address(const char *text, bool with_length, struct prefix *pref
 }
 
 static int read_addresses(const struct yaml_doc *doc, const struct yaml_node *node,
-			  bool with_length, struct prefix **addresses, size_t *n_addresses,
-			  struct error *error)
+			  struct prefix **addresses, size_t *n_addresses, struct error *error)
 {
 	const struct yaml_node *item;
 	struct prefix *list;
@@ -74,7 +72,7 @@ static int read_addresses(const struct yaml_doc *doc, const struct yaml_node *no
 		return out_of_memory(doc, node, error);
 	for (item = yaml_list_first(node); item; item = yaml_list_next(node, item), n++) {
 		err = yaml_expect(doc, item, YAML_SCALAR, "an address", error);
-		if (!err && parse_address(item->text, with_length, &list[n], error))
+		if (!err && parse_address(item->text, &list[n], error))
 			err = yaml_locate(doc, item->position, error);
 		if (err) {
 			free(list);
@@ -91,7 +89,7 @@ static int read_interface_addresses(const struct yaml_reader *in, const struct y
 {
 	struct scenario_interface *interface = to;
 
-	return read_addresses(in->doc, node, true, &interface->addresses, &interface->n_addresses,
+	return read_addresses(in->doc, node, &interface->addresses, &interface->n_addresses,
 			      in->error);
 }
 
@@ -101,7 +99,7 @@ static int read_local_addresses(const struct yaml_reader *in, const struct yaml_
 	struct scenario *scenario = to;
 	int err;
 
-	err = read_addresses(in->doc, node, true, &scenario->local_addresses,
+	err = read_addresses(in->doc, node, &scenario->local_addresses,
 			     &scenario->n_local_addresses, in->error);
 
 	for (size_t i = 0; !err && i < scenario->n_local_addresses; i++)
