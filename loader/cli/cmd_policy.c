@@ -215,8 +215,9 @@ static int show(const char *given, bool json, struct error *error)
 	if (!err)
 		err = confirm_read(&live.maps, &undo, error);
 	if (!err)
-		err = policy_print(policy, &live.instance, &undo, rules, n_rules, json, stdout,
-				   error);
+		err = policy_print(
+			&(struct policy_view){policy, &live.instance, &undo, rules, n_rules}, json,
+			stdout, error);
 	free(rules);
 	free(text);
 	policy_free(policy);

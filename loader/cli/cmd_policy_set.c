@@ -31,26 +31,23 @@ static const struct {
 /* -ECANCELED: there is nothing to change. */
 static int edit(const struct live *live, char **text, size_t *len, void *arg, struct error *error)
 {
-	const char *path = live->instance.policy_path;
+	struct sets_text old = {.path = live->instance.policy_path}, changed;
 	struct set_edit *edit = arg;
-	char *old, *changed;
-	size_t old_len, changed_len;
 	int err;
 
-	err = live_policy_text(live, &old, &old_len, error);
+	err = live_policy_text(live, &old.text, &old.len, error);
 	if (err)
 		return err;
-	err = sets_change(path, old, old_len, edit->change, &changed, &changed_len, &edit->result,
-			  error);
-	free(old);
+	err = sets_change(&old, edit->change, &changed, &edit->result, error);
+	free(old.text);
 	if (err)
 		return err;
 	if (!edit->result.added && !edit->result.removed) {
-		free(changed);
+		free(changed.text);
 		return error_set(error, ECANCELED, "nothing to change");
 	}
-	*text = changed;
-	*len = changed_len;
+	*text = changed.text;
+	*len = changed.len;
 	return 0;
 }
 

@@ -155,21 +155,18 @@ static int print_text(const json_t *policy, FILE *file, struct error *error)
 
 /**
  * policy_print() - Print the policy in force with the hits of its rules
- * @policy: parsed from the text in force
- * @instance: of the generation
- * @undo: whether it waits to be confirmed
- * @rules: with hits, in any order; sorted by id afterwards
- * @n_rules: their count
+ * @view: the policy
  * @json: as one JSON object, else as a table
  * @file: where to
  * @error: why not
  *
  * Return: 0 or -errno.
  */
-int policy_print(const struct policy *policy, const struct instance *instance,
-		 const struct undo *undo, const struct rule_view *rules, size_t n_rules, bool json,
-		 FILE *file, struct error *error)
+int policy_print(const struct policy_view *view, bool json, FILE *file, struct error *error)
 {
+	const struct policy *policy = view->policy;
+	const struct instance *instance = view->instance;
+	size_t n_rules = view->n_rules;
 	struct rule_view *by_id = malloc((n_rules + 1) * sizeof(*by_id));
 	json_t *object;
 	int err;
@@ -177,14 +174,14 @@ int policy_print(const struct policy *policy, const struct instance *instance,
 	if (!by_id)
 		return error_no_memory(error);
 	if (n_rules) {
-		memcpy(by_id, rules, n_rules * sizeof(*by_id));
+		memcpy(by_id, view->rules, n_rules * sizeof(*by_id));
 		qsort(by_id, n_rules, sizeof(*by_id), compare_ids);
 	}
 	object = json_pack(
 		"{s:i,s:o,s:o,s:I,s:o,s:o,s:o,s:o}", "generation", instance->config.generation,
 		"path",
 		output_json_text(instance->policy_path[0] ? instance->policy_path : "(default)"),
-		"confirm_s", json_confirm(undo), "rules",
+		"confirm_s", json_confirm(view->undo), "rules",
 		(json_int_t)(policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules),
 		"mode", policy_mode_json(&instance->config), "peer_acl",
 		json_acl(policy, ACL_PEER, by_id, n_rules), "route_acl",

@@ -3,12 +3,27 @@
 #define SHRIKE_CLI_POLICY_PRINT_H
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #include "dataplane/generation_rules.h"
 
-int policy_print(const struct policy *policy, const struct instance *instance,
-		 const struct undo *undo, const struct rule_view *rules, size_t n_rules, bool json,
-		 FILE *file, struct error *error);
+/*
+ * struct policy_view - the policy in force
+ * @policy: parsed from the text in force
+ * @instance: of the generation
+ * @undo: whether it waits to be confirmed
+ * @rules: with hits, in any order
+ */
+struct policy_view {
+	const struct policy *policy;
+	const struct instance *instance;
+	const struct undo *undo;
+	const struct rule_view *rules;
+	size_t n_rules;
+};
+
+int policy_print(const struct policy_view *view, bool json, FILE *file, struct error *error);
 
 #endif /* SHRIKE_CLI_POLICY_PRINT_H */

@@ -217,15 +217,19 @@ static int no_such_set(const struct yaml_node *sets, const char *name, struct er
 			   names[0] ? "which has: " : "which has none", names);
 }
 
-static int change_node(const struct yaml_node *root, const struct yaml_node *set,
-		       const struct sets_change *change, char **text, size_t *len,
-		       struct sets_result *result, struct error *error)
+static int change_root(const struct yaml_node *root, const struct sets_change *change,
+		       struct sets_text *to, struct sets_result *result, struct error *error)
 {
+	const struct yaml_node *sets = yaml_get(root, "sets");
+	const struct yaml_node *set = sets ? yaml_get(sets, change->name) : NULL;
 	struct sets_result done = {0};
 	struct prefix *old = NULL, *merged = NULL;
 	size_t n_old = 0, n_given;
-	int err = read_set(set, &old, &n_old, error);
+	int err;
 
+	if (!set)
+		return no_such_set(sets, change->name, error);
+	err = read_set(set, &old, &n_old, error);
 	if (err)
 		return err;
 	n_given = sort_prefixes(change->prefixes, change->n_prefixes);
@@ -236,7 +240,7 @@ static int change_node(const struct yaml_node *root, const struct yaml_node *set
 		done.n = merge(old, n_old, change, n_given, merged, &done);
 		err = write_text(
 			&(struct writer){.set = set, .prefixes = merged, .n_prefixes = done.n},
-			root, text, len, error);
+			root, &to->text, &to->len, error);
 	}
 	if (!err)
 		*result = done;
@@ -247,31 +251,24 @@ static int change_node(const struct yaml_node *root, const struct yaml_node *set
 
 /**
  * sets_change() - Change the content of a set in a policy's text
- * @path: of the policy, for messages
- * @text: a valid policy
- * @len: its length
+ * @from: a valid policy
  * @change: what to do; its prefixes are sorted
- * @new_text: becomes the policy with the change made; the caller frees it
- * @new_len: becomes its length
+ * @to: its text becomes the policy with the change made; the caller frees it
  * @result: what the change came to; where nothing was added or removed, the policy means the same
  * @error: why not
  *
  * Return: 0; -EINVAL (invalid input) if there is no such set; -E2BIG; -ENOMEM.
  */
-int sets_change(const char *path, const char *text, size_t len, const struct sets_change *change,
-		char **new_text, size_t *new_len, struct sets_result *result, struct error *error)
+int sets_change(const struct sets_text *from, const struct sets_change *change,
+		struct sets_text *to, struct sets_result *result, struct error *error)
 {
-	const struct yaml_node *sets, *set;
 	struct yaml_doc *doc;
 	int err;
 
-	err = yaml_parse(path, text, len, &doc, error);
+	err = yaml_parse(from->path, from->text, from->len, &doc, error);
 	if (err)
 		return err;
-	sets = yaml_get(yaml_root(doc), "sets");
-	set = sets ? yaml_get(sets, change->name) : NULL;
-	err = set ? change_node(yaml_root(doc), set, change, new_text, new_len, result, error)
-		  : no_such_set(sets, change->name, error);
+	err = change_root(yaml_root(doc), change, to, result, error);
 	yaml_free(doc);
 	return err;
 }

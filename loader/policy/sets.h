@@ -37,8 +37,15 @@ struct sets_result {
 	size_t n;	  /* prefixes in the set afterwards */
 };
 
-int sets_change(const char *path, const char *text, size_t len, const struct sets_change *change,
-		char **new_text, size_t *new_len, struct sets_result *result, struct error *error);
+/* A policy as text. */
+struct sets_text {
+	const char *path; /* for messages */
+	char *text;
+	size_t len;
+};
+
+int sets_change(const struct sets_text *from, const struct sets_change *change,
+		struct sets_text *to, struct sets_result *result, struct error *error);
 int sets_read_word(const char *word, struct sets_change *change, size_t *room, struct error *error);
 int sets_read_file(int fd, struct sets_change *change, size_t *room, struct error *error);
 

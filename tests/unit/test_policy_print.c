@@ -28,6 +28,7 @@ static char *print(bool json)
 {
 	static const struct instance instance = {.config.generation = 1};
 	static const struct undo undo;
+	struct policy_view view = {.instance = &instance, .undo = &undo};
 	struct policy *policy;
 	struct error error;
 	char *printed;
@@ -37,7 +38,8 @@ static char *print(bool json)
 	assert_non_null(file);
 	if (policy_parse("p", text, strlen(text), &policy, &error))
 		fail_msg("%s", error.text);
-	assert_int_equal(policy_print(policy, &instance, &undo, NULL, 0, json, file, &error), 0);
+	view.policy = policy;
+	assert_int_equal(policy_print(&view, json, file, &error), 0);
 	fclose(file);
 	policy_free(policy);
 	return printed;

@@ -18,7 +18,7 @@
 #include "policy/policy.h"
 #include "policy/sets.h"
 
-static const char policy_text[] =
+static char policy_text[] =
 	"version: 1\n"
 	"mode: {local_forwarding: true, routing: native} # a comment\n"
 	"peer_acl:\n"
@@ -144,20 +144,20 @@ static void a_change_makes_the_set_so_and_leaves_the_rest(void **state)
 		struct sets_result result;
 		struct policy *after;
 		struct error error;
-		char *text, set[256];
-		size_t len;
+		const struct sets_text from = {"p", policy_text, strlen(policy_text)};
+		struct sets_text to;
+		char set[256];
 
 		read_words(row->prefixes, &change);
-		if (sets_change("p", policy_text, strlen(policy_text), &change, &text, &len,
-				&result, &error))
+		if (sets_change(&from, &change, &to, &result, &error))
 			fail_msg("%s", error.text);
-		after = parse(text, len);
+		after = parse(to.text, to.len);
 		assert_same(before, after);
 		set_text(after, row->set, set, sizeof(set));
 		assert_string_equal(set, row->after);
 		assert_memory_equal(&result, &row->result, sizeof(result));
 		policy_free(after);
-		free(text);
+		free(to.text);
 		free(change.prefixes);
 	}
 	policy_free(before);
@@ -168,18 +168,16 @@ static void a_set_that_does_not_exist_is_refused_with_those_that_do(void **state
 	struct sets_change change = {.name = "t"};
 	struct sets_result result;
 	struct error error = {0};
-	char *text;
-	size_t len;
+	struct sets_text from = {"p", policy_text, strlen(policy_text)}, to;
 
 	(void)state;
-	assert_int_equal(sets_change("p", policy_text, strlen(policy_text), &change, &text, &len,
-				     &result, &error),
-			 -EINVAL);
+	assert_int_equal(sets_change(&from, &change, &to, &result, &error), -EINVAL);
 	assert_true(error.invalid_input);
 	assert_string_equal(error.text, "t: no such set in the policy in force, which has: s, odd: "
 					"name");
-	assert_int_equal(sets_change("p", "version: 1", 10, &change, &text, &len, &result, &error),
-			 -EINVAL);
+	from.text = "version: 1";
+	from.len = 10;
+	assert_int_equal(sets_change(&from, &change, &to, &result, &error), -EINVAL);
 	assert_string_equal(error.text, "t: no such set in the policy in force, which has none");
 }
 
