@@ -35,6 +35,7 @@ const struct command command_simulate = {
 };
 
 struct report {
+	const char *path; /* of the scenario */
 	bool json;
 	bool verbose;
 	bool colour;
@@ -60,9 +61,8 @@ static int print_json(const struct scenario_step *step, const struct story_resul
 	return 0;
 }
 
-static int print_text(const struct report *report, const struct scenario *scenario,
-		      const struct scenario_step *step, const struct story_result *result,
-		      const char *why, struct error *error)
+static int print_text(const struct report *report, const struct scenario_step *step,
+		      const struct story_result *result, const char *why, struct error *error)
 {
 	char *line = story_result_line(result);
 
@@ -72,7 +72,7 @@ static int print_text(const struct report *report, const struct scenario *scenar
 	free(line);
 	if (why[0])
 		printf("\n    %sFAILED%s %s:%u: %s", output_colour_on(report->colour, OUTPUT_RED),
-		       output_colour_off(report->colour), scenario->path, step->position.line, why);
+		       output_colour_off(report->colour), report->path, step->position.line, why);
 	else if (expectation_given(&step->expect))
 		printf(" %sok%s", output_colour_on(report->colour, OUTPUT_GREEN),
 		       output_colour_off(report->colour));
@@ -83,9 +83,8 @@ static int print_text(const struct report *report, const struct scenario *scenar
 }
 
 /* A packet has been judged: was it as expected? */
-static int tell(struct report *report, const struct scenario *scenario,
-		const struct scenario_step *step, const struct simulation_result *result,
-		struct error *error)
+static int tell(struct report *report, const struct scenario_step *step,
+		const struct simulation_result *result, struct error *error)
 {
 	const struct story_result story = {
 		.event = &result->event,
@@ -105,7 +104,7 @@ static int tell(struct report *report, const struct scenario *scenario,
 	}
 	if (report->json)
 		return print_json(step, &story, why, error);
-	return print_text(report, scenario, step, &story, why, error);
+	return print_text(report, step, &story, why, error);
 }
 
 static const char *get_variable(const char *name, void *unused)
@@ -135,18 +134,18 @@ static int next_step(struct source *source, struct scenario_step *step, struct e
 static int judge(struct source *source, struct simulation *simulation, struct report *report,
 		 struct error *error)
 {
-	const struct scenario *scenario = source->scenario;
 	struct simulation_result result;
 	struct scenario_step step;
 	int err;
 
+	report->path = source->scenario->path;
 	while ((err = next_step(source, &step, error)) == 1) {
 		err = simulation_step(simulation, &step, &result, error);
 		if (err)
-			return error_prefix(error, "%s:%u", scenario->path, step.position.line);
+			return error_prefix(error, "%s:%u", report->path, step.position.line);
 		if (step.kind == SCENARIO_APPLY)
 			continue;
-		err = tell(report, scenario, &step, &result, error);
+		err = tell(report, &step, &result, error);
 		if (err)
 			return err;
 	}

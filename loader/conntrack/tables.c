@@ -189,11 +189,12 @@ struct walk {
 	entry_visit entry;
 	batch_visit batch_end; /* NULL: not needed */
 	void *arg;
+	const struct flow_clock *clock;
+	const struct filter *filter; /* NULL: all */
 };
 
 static int walk_batch(const struct walk *walk, const struct conntrack_table *table,
-		      const struct map_batch *batch, const struct flow_clock *clock,
-		      const struct filter *filter, struct error *error)
+		      const struct map_batch *batch, struct error *error)
 {
 	uint32_t key_size = conntrack_key_size(table);
 	const struct flow *flows = (const struct flow *)batch->values;
@@ -204,8 +205,8 @@ static int walk_batch(const struct walk *walk, const struct conntrack_table *tab
 	for (i = 0; i < batch->count; i++) {
 		const void *key = batch->keys + (size_t)i * key_size;
 
-		conntrack_view(&view, table, key, &flows[i], clock);
-		if (filter && !filter_match_flow(filter, &view))
+		conntrack_view(&view, table, key, &flows[i], walk->clock);
+		if (walk->filter && !filter_match_flow(walk->filter, &view))
 			continue;
 		ret = walk->entry(walk->arg, table, key, &view, error);
 		if (ret)
@@ -215,9 +216,9 @@ static int walk_batch(const struct walk *walk, const struct conntrack_table *tab
 }
 
 static int walk_tables(const struct walk *walk, const struct conntrack *conntrack,
-		       const struct flow_clock *clock, const struct filter *filter,
 		       struct error *error)
 {
+	const struct filter *filter = walk->filter;
 	struct map_batch batch;
 	size_t t;
 	int ret;
@@ -234,7 +235,7 @@ static int walk_tables(const struct walk *walk, const struct conntrack *conntrac
 		while (!batch.done) {
 			ret = map_batch_next(&batch, WALK_BATCH, error);
 			if (!ret)
-				ret = walk_batch(walk, table, &batch, clock, filter, error);
+				ret = walk_batch(walk, table, &batch, error);
 			if (ret)
 				goto out;
 		}
@@ -275,9 +276,9 @@ int conntrack_walk(const struct conntrack *conntrack, const struct flow_clock *c
 		   const struct filter *filter, flow_visit visit, void *arg, struct error *error)
 {
 	struct live_visit live = {visit, arg};
-	struct walk walk = {.entry = visit_live, .arg = &live};
+	struct walk walk = {.entry = visit_live, .arg = &live, .clock = clock, .filter = filter};
 
-	return walk_tables(&walk, conntrack, clock, filter, error);
+	return walk_tables(&walk, conntrack, error);
 }
 
 static int visit_count(void *arg, const struct flow_view *view)
@@ -363,12 +364,16 @@ int conntrack_flush(const struct conntrack *conntrack, const struct flow_clock *
 		    const struct filter *filter, uint64_t *flushed, struct error *error)
 {
 	struct flush *flush = calloc(1, sizeof(*flush));
-	struct walk walk = {.entry = flush_entry, .batch_end = flush_keys, .arg = flush};
+	struct walk walk = {.entry = flush_entry,
+			    .batch_end = flush_keys,
+			    .arg = flush,
+			    .clock = clock,
+			    .filter = filter};
 	int err;
 
 	if (!flush)
 		return error_set(error, ENOMEM, "deleting connections: %s", strerror(ENOMEM));
-	err = walk_tables(&walk, conntrack, clock, filter, error);
+	err = walk_tables(&walk, conntrack, error);
 	if (!err)
 		*flushed = flush->flushed;
 	free(flush);

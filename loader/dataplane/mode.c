@@ -99,24 +99,26 @@ static void decide_policy_routing(const struct policy *policy, const struct mode
 	}
 }
 
-static int decide_routing(const struct policy *policy, const struct environment *environment,
-			  const struct mode_facts *facts, struct mode *mode, warn_fn warn,
-			  void *warn_arg, struct error *error)
+static int decide_routing(const struct mode_question *question, struct mode *mode,
+			  struct error *error)
 {
+	const struct environment *environment = question->environment;
+
 	if (environment->disable_userspace_routing) {
 		set_routing(mode, ROUTING_DISABLED, "NB_DISABLE_USERSPACE_ROUTING is set");
 		return 0;
 	}
 	if (environment->force_userspace_router) {
 		if (environment->force_native_router)
-			warn("NB_FORCE_USERSPACE_ROUTER and NB_FORCE_NATIVE_ROUTER are both set: "
-			     "routing in userspace",
-			     warn_arg);
+			question->warn("NB_FORCE_USERSPACE_ROUTER and NB_FORCE_NATIVE_ROUTER are "
+				       "both set: "
+				       "routing in userspace",
+				       question->warn_arg);
 		set_routing(mode, ROUTING_USERSPACE, "NB_FORCE_USERSPACE_ROUTER is set");
 		return 0;
 	}
 	if (environment->force_native_router) {
-		if (policy->mode.netstack)
+		if (question->policy->mode.netstack)
 			return error_input(
 				error, "NB_FORCE_NATIVE_ROUTER is set, but mode.netstack is on: "
 				       "the kernel cannot route for a netstack: unset the one "
@@ -124,7 +126,7 @@ static int decide_routing(const struct policy *policy, const struct environment 
 		set_routing(mode, ROUTING_NATIVE, "NB_FORCE_NATIVE_ROUTER is set");
 		return 0;
 	}
-	decide_policy_routing(policy, facts, mode);
+	decide_policy_routing(question->policy, question->facts, mode);
 	return 0;
 }
 
@@ -191,12 +193,9 @@ static int decide_hook(const struct policy *policy, const struct mode_facts *fac
 
 /**
  * mode_decide() - Decide who routes and where the ingress program sits
- * @policy: the policy, after environment_apply()
- * @environment: NetBird's variables
- * @facts: about the kernel and the link
+ * @question: with the policy after environment_apply(); who is warned hears of variables that
+ *	contradict each other
  * @mode: is filled on success, with short phrases that say why
- * @warn: hears of variables that contradict each other
- * @warn_arg: for @warn
  * @error: why not
  *
  * Routing, first that applies: NB_DISABLE_USERSPACE_ROUTING, NB_FORCE_USERSPACE_ROUTER,
@@ -207,16 +206,14 @@ static int decide_hook(const struct policy *policy, const struct mode_facts *fac
  *
  * Return: 0; -EINVAL (invalid input): settings that cannot work together.
  */
-int mode_decide(const struct policy *policy, const struct environment *environment,
-		const struct mode_facts *facts, struct mode *mode, warn_fn warn, void *warn_arg,
-		struct error *error)
+int mode_decide(const struct mode_question *question, struct mode *mode, struct error *error)
 {
 	struct mode decided = {};
 	int err;
 
-	err = decide_routing(policy, environment, facts, &decided, warn, warn_arg, error);
+	err = decide_routing(question, &decided, error);
 	if (!err)
-		err = decide_hook(policy, facts, &decided, error);
+		err = decide_hook(question->policy, question->facts, &decided, error);
 	if (!err)
 		*mode = decided;
 	return err;

@@ -32,8 +32,15 @@ struct mode {
 };
 
 int mode_read_facts(struct mode_facts *facts, struct error *error);
-int mode_decide(const struct policy *policy, const struct environment *environment,
-		const struct mode_facts *facts, struct mode *mode, warn_fn warn, void *warn_arg,
-		struct error *error);
+/* What a mode is decided by, and who is warned meanwhile. */
+struct mode_question {
+	const struct policy *policy;
+	const struct environment *environment;
+	const struct mode_facts *facts;
+	warn_fn warn;
+	void *warn_arg;
+};
+
+int mode_decide(const struct mode_question *question, struct mode *mode, struct error *error);
 
 #endif /* SHRIKE_DATAPLANE_MODE_H */

@@ -170,8 +170,10 @@ int plan_decide(struct plan *plan, bool native_xdp, struct error *error)
 	plan->facts.native_xdp = native_xdp;
 	plan->facts.tcx = hooks_have_tcx();
 	plan->facts.l2_len = plan->to->link.l2_len;
-	err = mode_decide(plan->to->policy, &plan->environment, &plan->facts, &plan->mode,
-			  plan->request->warn, plan->request->warn_arg, error);
+	err = mode_decide(&(struct mode_question){plan->to->policy, &plan->environment,
+						  &plan->facts, plan->request->warn,
+						  plan->request->warn_arg},
+			  &plan->mode, error);
 	if (err)
 		return err;
 	if (plan->request->caller == DATAPLANE_ATTACH && plan->mode.routing == ROUTING_USERSPACE)

@@ -70,8 +70,9 @@ static int decide_mode(const struct simulation *simulation, const struct policy 
 		.l2_len = l2_len(simulation),
 	};
 
-	return mode_decide(policy, &simulation->environment, &facts, mode, simulation->warn,
-			   simulation->warn_arg, error);
+	return mode_decide(&(struct mode_question){policy, &simulation->environment, &facts,
+						   simulation->warn, simulation->warn_arg},
+			   mode, error);
 }
 
 static bool has_forwarder(const struct policy *policy, const struct mode *mode)

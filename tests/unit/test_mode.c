@@ -192,8 +192,9 @@ static void settings_and_facts_decide_the_mode(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		warnings = 0;
-		if (mode_decide(&rows[i].policy, &rows[i].environment, &rows[i].facts, &mode,
-				count_warning, &warnings, &error))
+		if (mode_decide(&(struct mode_question){&rows[i].policy, &rows[i].environment,
+							&rows[i].facts, count_warning, &warnings},
+				&mode, &error))
 			fail_msg("%s: %s", rows[i].name, error.text);
 		if (mode.routing != rows[i].mode.routing || mode.hook != rows[i].mode.hook ||
 		    mode.xdp_generic != rows[i].mode.xdp_generic || warnings != rows[i].warnings)
@@ -213,9 +214,10 @@ static void assert_refused(const struct policy *policy, const struct environment
 	struct error error = {};
 	int warnings = 0;
 
-	assert_int_equal(
-		mode_decide(policy, environment, facts, &mode, count_warning, &warnings, &error),
-		-EINVAL);
+	assert_int_equal(mode_decide(&(struct mode_question){policy, environment, facts,
+							     count_warning, &warnings},
+				     &mode, &error),
+			 -EINVAL);
 	assert_true(error.invalid_input);
 	if (!strstr(error.text, advice))
 		fail_msg("'%s' does not say '%s'", error.text, advice);
