@@ -118,8 +118,10 @@ static int begin(struct relief *relief, const struct conntrack_table *table, uin
 		todo->full = false;
 	err = shares_begin(&relief->shares, now_ns, table->max_entries, error);
 	if (!err)
-		err = map_batch_init(&relief->batch, table->fd, conntrack_key_size(table),
-				     sizeof(struct flow), REMOVAL_STEP_ENTRIES, error);
+		err = map_batch_init(&relief->batch, REMOVAL_STEP_ENTRIES, error);
+	if (!err)
+		map_batch_rewind(&relief->batch, table->fd, conntrack_key_size(table),
+				 sizeof(struct flow));
 	relief->active = true;
 	relief->evicting = false;
 	relief->start_ns = now_ns;

@@ -31,7 +31,7 @@ struct judge {
 int sweep_init(struct sweep *sweep, struct error *error)
 {
 	struct map_batch batch;
-	int err = map_batch_init(&batch, -1, 0, 0, REMOVAL_STEP_ENTRIES, error);
+	int err = map_batch_init(&batch, REMOVAL_STEP_ENTRIES, error);
 
 	if (err)
 		return err;
@@ -182,13 +182,12 @@ static uint64_t expected_entries(const struct sweep *sweep, const struct conntra
  * Steps are spread so that a pass takes SWEEP_PASS_NS, or as long as its cost demands.  A table of
  * mostly dead entries is worth more CPU time: the sweeper lags behind.
  */
-static uint64_t pause_ns(const struct sweep *sweep, const struct conntrack *conntrack,
-			 uint64_t entries, uint64_t removed, bool pass_done, uint64_t cost_ns)
+static uint64_t pause_ns(uint64_t entries, uint64_t removed, uint64_t total, bool pass_done,
+			 uint64_t cost_ns)
 {
 	bool busy = removed > entries / 2;
 	uint64_t percent = busy ? COST_PERCENT_BUSY : COST_PERCENT;
 	uint64_t for_cost_ns = cost_ns * (100 - percent) / percent;
-	uint64_t total = expected_entries(sweep, conntrack);
 	uint64_t for_pass_ns = 0;
 
 	if (pass_done && entries >= total)
@@ -238,7 +237,7 @@ int sweep_step(struct sweep *sweep, const struct conntrack *conntrack,
 	sweep->entries += entries;
 	sweep->cost_ns += cost_ns;
 	if (!err)
-		*wait_ns = pause_ns(sweep, conntrack, entries, sweep->removed - removed, pass_done,
-				    cost_ns);
+		*wait_ns = pause_ns(entries, sweep->removed - removed,
+				    expected_entries(sweep, conntrack), pass_done, cost_ns);
 	return err;
 }

@@ -223,7 +223,7 @@ static int walk_tables(const struct walk *walk, const struct conntrack *conntrac
 	size_t t;
 	int ret;
 
-	ret = map_batch_init(&batch, -1, 0, 0, WALK_BATCH, error);
+	ret = map_batch_init(&batch, WALK_BATCH, error);
 	if (ret)
 		return ret;
 	for (t = 0; t < conntrack->n; t++) {

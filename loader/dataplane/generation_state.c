@@ -23,8 +23,9 @@ static int carry_table(const struct map_entry *from, const struct map_entry *to,
 	struct map_batch batch;
 	int err;
 
-	err = map_batch_init(&batch, from->fd, from->key_size, from->value_size, CARRY_BATCH,
-			     error);
+	err = map_batch_init(&batch, CARRY_BATCH, error);
+	if (!err)
+		map_batch_rewind(&batch, from->fd, from->key_size, from->value_size);
 	while (!err && !batch.done) {
 		err = map_batch_next(&batch, CARRY_BATCH, error);
 		for (uint32_t i = 0; i < batch.count && !err; i++)

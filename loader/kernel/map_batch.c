@@ -29,18 +29,14 @@ static int resize(struct map_batch *batch, uint32_t capacity, struct error *erro
 }
 
 /**
- * map_batch_init() - Prepare a walk over a map
+ * map_batch_init() - Prepare walks, of which map_batch_rewind() begins each
  * @batch: to fill; map_batch_free() releases it
- * @fd: a hash map
- * @key_size: at most MAP_BATCH_KEY_MAX bytes
- * @value_size: at most MAP_BATCH_VALUE_MAX bytes
  * @capacity: entries to read per call at most, 1 or more; grows where one bucket holds more
  * @error: set on failure
  *
  * Return: 0 or -ENOMEM.
  */
-int map_batch_init(struct map_batch *batch, int fd, uint32_t key_size, uint32_t value_size,
-		   uint32_t capacity, struct error *error)
+int map_batch_init(struct map_batch *batch, uint32_t capacity, struct error *error)
 {
 	struct map_batch new = {0};
 	int err = resize(&new, capacity, error);
@@ -48,7 +44,7 @@ int map_batch_init(struct map_batch *batch, int fd, uint32_t key_size, uint32_t 
 	if (err)
 		return err;
 	*batch = new;
-	map_batch_rewind(batch, fd, key_size, value_size);
+	map_batch_rewind(batch, -1, 0, 0);
 	return 0;
 }
 

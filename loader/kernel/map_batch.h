@@ -40,8 +40,7 @@ struct map_batch {
 	uint8_t position[MAP_BATCH_KEY_MAX]; /* bucket, or the key read last */
 };
 
-int map_batch_init(struct map_batch *batch, int fd, uint32_t key_size, uint32_t value_size,
-		   uint32_t capacity, struct error *error);
+int map_batch_init(struct map_batch *batch, uint32_t capacity, struct error *error);
 void map_batch_rewind(struct map_batch *batch, int fd, uint32_t key_size, uint32_t value_size);
 int map_batch_next(struct map_batch *batch, uint32_t max, struct error *error);
 void map_batch_free(struct map_batch *batch);

@@ -458,9 +458,8 @@ static void assert_walk_is_complete(struct fixture *f, uint32_t n, uint32_t batc
 	struct error error;
 	uint32_t i, total = 0;
 
-	assert_int_equal(map_batch_init(&batch, fd, sizeof(struct flow_key4), sizeof(struct flow),
-					batch_size, &error),
-			 0);
+	assert_int_equal(map_batch_init(&batch, batch_size, &error), 0);
+	map_batch_rewind(&batch, fd, sizeof(struct flow_key4), sizeof(struct flow));
 	batch.single = single;
 	while (!batch.done) {
 		assert_int_equal(map_batch_next(&batch, batch_size, &error), 0);
