@@ -204,13 +204,12 @@ test_diff_follows_translation_both_ways() {
 	session out "$ROUTER" udp 100.64.0.2 9001 -p 40000
 	talk out ok
 	diff_of own
-	is "cut by a port" "udp ipv4 9001 connection tracking address or port translation" \
-		"$(foretold cut)"
+	is "cut by a port, of which this host's own connections know nothing" "" "$(foretold cut)"
 	diff_of replies
 	is "cut by an address" "tcp ipv4 8001 all address or port translation; $(:
 		)udp ipv4 9001 connection tracking address or port translation" "$(foretold cut)"
 	expect 0 shrike policy apply wt0 "$T/own.yaml"
-	talk out timeout
+	talk out ok
 	talk in ok
 	expect 0 shrike policy apply wt0 "$T/replies.yaml"
 	talk in timeout
