@@ -170,7 +170,7 @@ int flow_confirm(const struct flow_key *key, const struct flow *flow, __u64 now_
 {
 	struct flow_scratch *scratch = flow_scratch();
 	void *table;
-	long err;
+	int err; /* before Linux 6.4 the upper half of the result is not the sign's */
 
 	if (!key || !flow || !scratch || flow_is_kept_out(key, flow, now_ns))
 		return 0;

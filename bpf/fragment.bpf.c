@@ -160,6 +160,7 @@ int fragment_record(struct packet *p, int verdict)
 {
 	struct fragment fragment = {.verdict = verdict};
 	struct fragment_key key;
+	int err;
 
 	if (!p || config.dry_run)
 		return 0;
@@ -177,8 +178,9 @@ int fragment_record(struct packet *p, int verdict)
 	key_set(&key, p);
 	if (table_is_kept_from(TABLE_SCAN_FRAGMENTS, &key.saddr, p->now_ns))
 		return 0;
-	if (bpf_map_update_elem(&fragments_v2, &key, &fragment, BPF_ANY) == -E2BIG &&
-	    make_room(&key.saddr, p->now_ns))
+	/* before Linux 6.4 the upper half of the result is not the sign's */
+	err = bpf_map_update_elem(&fragments_v2, &key, &fragment, BPF_ANY);
+	if (err == -E2BIG && make_room(&key.saddr, p->now_ns))
 		bpf_map_update_elem(&fragments_v2, &key, &fragment, BPF_ANY);
 	return 0;
 }
