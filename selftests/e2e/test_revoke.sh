@@ -86,19 +86,25 @@ test_a_connection_that_this_host_opened_survives_every_policy() {
 	all_talk 8001 ok
 }
 
+# unanswered FILE: the first of ping's requests that was passed over; the last ones may be on their way
+unanswered() {
+	grep -o 'icmp_seq=[0-9]*' "$1" | cut -d= -f2 | sort -n | awk 'NR != $1 { print NR; exit }'
+}
+
 test_a_change_of_policy_loses_no_packet() {
 	local i
 	topology "$1"
 	policy odd <<<"peer_acl: [{id: odd, action: allow, source: [any], protocol: all}]"
 	policy even <<<"peer_acl: [{id: even, action: allow, source: [any], protocol: icmp}]"
 	run_shrike wt0 odd
-	start flood "$PEER" ping -n -q -i 0.005 -W 5 100.64.0.1
+	start flood "$PEER" ping -n -i 0.005 -W 5 100.64.0.1
 	wait_for connections_reach wt0 1
 	for i in 1 2 3 4 5 6; do
 		expect 0 shrike policy apply wt0 "$T/$([ $((i % 2)) = 1 ] && echo even || echo odd).yaml"
 	done
 	stop flood INT
-	matches "pings" " 0% packet loss" "$(tr '\n' ' ' <"$T/flood.out")"
+	is "ping that was lost" "" "$(unanswered "$T/flood.out")"
+	grep -q 'icmp_seq=20 ' "$T/flood.out" || die "there were few pings"
 }
 
 test_a_reload_by_signal_reads_the_policy_again() {
