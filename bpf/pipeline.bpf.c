@@ -93,7 +93,7 @@ static __always_inline void tell_end(struct packet *p, enum verdict verdict)
 }
 
 /**
- * pipeline_end() - Count the packet out, and tell its story
+ * pipeline_end() - Count the packet out, and write its trace record
  * @f, @p: packet
  * @counters: as pipeline_begin() returned it
  * @verdict: what it came to

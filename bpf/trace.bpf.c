@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The packet's story, told at the end of its way.  Owns trace_v1 (trace_event.h), and trace_filter_v1
- * and trace_stats_v1 (trace_filter.h).
+ * The packet's trace record, written at the end of its way.  Owns trace_v1 (trace_event.h), and
+ * trace_filter_v1 and trace_stats_v1 (trace_filter.h).
  */
 #include "packet.h"
 

@@ -2,7 +2,7 @@
 /*
  * The stages of a packet's way and what a trace says about each.
  *
- * A packet takes every stage at most once and in this order, so its story is one message per
+ * A packet takes every stage at most once and in this order, so its record is one message per
  * stage; MESSAGE_NONE where it did not come by.
  */
 #ifndef SHRIKE_TRACE_STAGE_H

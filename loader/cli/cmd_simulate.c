@@ -44,16 +44,16 @@ struct report {
 	size_t failed;
 };
 
-static int print_json(const struct scenario_step *step, const struct story_result *result,
+static int print_json(const struct scenario_step *step, const struct record_result *result,
 		      const char *why, struct error *error)
 {
-	json_t *json = story_result_json(result);
+	json_t *json = record_result_json(result);
 	int failed;
 
 	if (json && why[0])
 		json_object_update_new(json, json_pack("{s:s,s:i}", "failed", why, "line",
 						       (int)step->position.line));
-	failed = !json || json_dumpf(json, stdout, STORY_JSON_FLAGS);
+	failed = !json || json_dumpf(json, stdout, RECORD_JSON_FLAGS);
 	json_decref(json);
 	if (failed && !ferror(stdout))
 		return error_no_memory(error);
@@ -62,9 +62,9 @@ static int print_json(const struct scenario_step *step, const struct story_resul
 }
 
 static int print_text(const struct report *report, const struct scenario_step *step,
-		      const struct story_result *result, const char *why, struct error *error)
+		      const struct record_result *result, const char *why, struct error *error)
 {
-	char *line = story_result_line(result);
+	char *line = record_result_line(result);
 
 	if (!line)
 		return error_no_memory(error);
@@ -78,7 +78,7 @@ static int print_text(const struct report *report, const struct scenario_step *s
 		       output_colour_off(report->colour));
 	putchar('\n');
 	if (report->verbose)
-		story_write_stages(result->event, result->rule_id, "    ", stdout);
+		record_write_stages(result->event, result->rule_id, "    ", stdout);
 	return 0;
 }
 
@@ -86,7 +86,7 @@ static int print_text(const struct report *report, const struct scenario_step *s
 static int tell(struct report *report, const struct scenario_step *step,
 		const struct simulation_result *result, struct error *error)
 {
-	const struct story_result story = {
+	const struct record_result record = {
 		.event = &result->event,
 		.rule_id = result->rule_id,
 		.packet = result->packet,
@@ -97,14 +97,14 @@ static int tell(struct report *report, const struct scenario_step *step,
 	char why[EXPECTATION_WHY_MAX] = "";
 
 	if (expectation_given(&step->expect)) {
-		if (expectation_holds(&step->expect, story.event, story.rule_id, why))
+		if (expectation_holds(&step->expect, record.event, record.rule_id, why))
 			report->passed++;
 		else
 			report->failed++;
 	}
 	if (report->json)
-		return print_json(step, &story, why, error);
-	return print_text(report, step, &story, why, error);
+		return print_json(step, &record, why, error);
+	return print_text(report, step, &record, why, error);
 }
 
 static const char *get_variable(const char *name, void *unused)

@@ -327,7 +327,7 @@ static const char *rule_id(const struct printer *printer)
 static int print_json(const struct printer *printer, struct error *error)
 {
 	const struct trace_event *event = &printer->testrun.event;
-	json_t *json = story_json(event, rule_id(printer));
+	json_t *json = record_json(event, rule_id(printer));
 
 	if (json && printer->policy)
 		json_object_set_new(json, "nearest", trace_explain(printer->policy, event));
@@ -338,7 +338,7 @@ static int print_text(const struct printer *printer, struct error *error)
 {
 	const struct trace_event *event = &printer->testrun.event;
 	const char *id = rule_id(printer);
-	char *text = story_text(event, id), *more = NULL;
+	char *text = record_text(event, id), *more = NULL;
 
 	if (text && printer->policy)
 		more = trace_explain_text(printer->policy, event, id);

@@ -141,7 +141,7 @@ static const char *comment_of(const struct session *session, const struct trace_
 	if (!stages)
 		return text;
 	fputc('\n', stages);
-	story_write_stages(event, rule_id, "", stages);
+	record_write_stages(event, rule_id, "", stages);
 	fclose(stages);
 	*strrchr(text, '\n') = '\0';
 	return text;
@@ -170,15 +170,15 @@ static void print_text(struct session *session, const struct trace_event *event,
 	char time[OUTPUT_TIME_LEN];
 
 	fprintf(session->out, "%s ", output_time(time, event->time_ns + session->offset_ns));
-	story_write_line(event, rule_id, session->out);
+	record_write_line(event, rule_id, session->out);
 	fputc('\n', session->out);
 	if (session->verbose)
-		story_write_stages(event, rule_id, "    ", session->out);
+		record_write_stages(event, rule_id, "    ", session->out);
 }
 
 static int print_json(struct session *session, const struct trace_event *event, const char *rule_id)
 {
-	json_t *json = story_json(event, rule_id);
+	json_t *json = record_json(event, rule_id);
 	char time[OUTPUT_TIME_LEN];
 	int failed;
 
@@ -188,7 +188,7 @@ static int print_json(struct session *session, const struct trace_event *event, 
 			    json_string(output_time(time, event->time_ns + session->offset_ns)));
 	if (event->flow_state)
 		json_object_set_new(json, "state", json_string(flow_state_name(event->flow_state)));
-	failed = json_dumpf(json, session->out, STORY_JSON_FLAGS) && !ferror(session->out);
+	failed = json_dumpf(json, session->out, RECORD_JSON_FLAGS) && !ferror(session->out);
 	json_decref(json);
 	fputc('\n', session->out);
 	return failed ? -ENOMEM : 0;

@@ -2,7 +2,7 @@
 /*
  * Trace records as text and as JSON.
  *
- * Both are made from the same sentences: story_message() is the only place that knows the format
+ * Both are made from the same sentences: record_message() is the only place that knows the format
  * letters of trace_stage.h.
  */
 #include "trace/record_print.h"
@@ -53,10 +53,10 @@ struct text {
 };
 
 /**
- * story_stage_title() - Title of a stage as traces print it
+ * record_stage_title() - Title of a stage as traces print it
  * @stage: any stage, "unknown" beyond the last
  */
-const char *story_stage_title(enum stage stage)
+const char *record_stage_title(enum stage stage)
 {
 	return stage < STAGE_MAX ? stage_titles[stage] : "unknown";
 }
@@ -191,18 +191,18 @@ static void add_letter(struct text *text, char letter, const struct trace_event 
 }
 
 /**
- * story_message() - What a trace says about one stage
+ * record_message() - What a trace says about one stage
  * @event: the record
  * @rule_id: id of the rule with the number event->rule, NULL: "<no id>"
  * @stage: which stage
- * @buf: where the sentence goes; STORY_MESSAGE_MAX bytes hold each of them
+ * @buf: where the sentence goes; RECORD_MESSAGE_MAX bytes hold each of them
  * @size: bytes of @buf, at least 1
  * @allowed: set to whether the packet was fine as far as this stage goes
  *
  * Return: true; false where the packet did not come by this stage, outputs untouched.
  */
-bool story_message(const struct trace_event *event, const char *rule_id, enum stage stage,
-		   char *buf, size_t size, bool *allowed)
+bool record_message(const struct trace_event *event, const char *rule_id, enum stage stage,
+		    char *buf, size_t size, bool *allowed)
 {
 	struct text text = {buf, size, 0};
 	const char *format;
@@ -234,36 +234,36 @@ static const char *disposition(const struct trace_event *event)
 }
 
 /* "A:P -> B:P" of the packet as it was received, and the name of its protocol. */
-static void describe(const struct trace_event *event, char tuple[STORY_MESSAGE_MAX],
-		     char protocol[STORY_MESSAGE_MAX])
+static void describe(const struct trace_event *event, char tuple[RECORD_MESSAGE_MAX],
+		     char protocol[RECORD_MESSAGE_MAX])
 {
-	struct text tuple_text = {tuple, STORY_MESSAGE_MAX, 0};
-	struct text protocol_text = {protocol, STORY_MESSAGE_MAX, 0};
+	struct text tuple_text = {tuple, RECORD_MESSAGE_MAX, 0};
+	struct text protocol_text = {protocol, RECORD_MESSAGE_MAX, 0};
 
 	add_tuple(&tuple_text, event, STAGE_RECEIVED);
 	add_protocol(&protocol_text, event);
 }
 
 /**
- * story_write_stages() - What a trace says about each stage, a line each
+ * record_write_stages() - What a trace says about each stage, a line each
  * @event: the record
  * @rule_id: id of the rule with the number event->rule, NULL: none
  * @indent: begins each line
  * @out: where to
  */
-void story_write_stages(const struct trace_event *event, const char *rule_id, const char *indent,
-			FILE *out)
+void record_write_stages(const struct trace_event *event, const char *rule_id, const char *indent,
+			 FILE *out)
 {
-	char message[STORY_MESSAGE_MAX];
+	char message[RECORD_MESSAGE_MAX];
 	bool allowed;
 
 	for (enum stage stage = 0; stage < STAGE_MAX; stage++)
-		if (story_message(event, rule_id, stage, message, sizeof(message), &allowed))
-			fprintf(out, "%s%s: %s\n", indent, story_stage_title(stage), message);
+		if (record_message(event, rule_id, stage, message, sizeof(message), &allowed))
+			fprintf(out, "%s%s: %s\n", indent, record_stage_title(stage), message);
 }
 
 /**
- * story_text() - A whole trace as `shrike trace` prints it
+ * record_text() - A whole trace as `shrike trace` prints it
  * @event: the record
  * @rule_id: id of the rule with the number event->rule, NULL: none
  *
@@ -272,9 +272,9 @@ void story_write_stages(const struct trace_event *event, const char *rule_id, co
  *
  * Return: the text with its last newline, to be freed; NULL if memory is out.
  */
-char *story_text(const struct trace_event *event, const char *rule_id)
+char *record_text(const struct trace_event *event, const char *rule_id)
 {
-	char tuple[STORY_MESSAGE_MAX], protocol[STORY_MESSAGE_MAX];
+	char tuple[RECORD_MESSAGE_MAX], protocol[RECORD_MESSAGE_MAX];
 	char *text = NULL;
 	size_t len;
 	FILE *out;
@@ -284,7 +284,7 @@ char *story_text(const struct trace_event *event, const char *rule_id)
 		return NULL;
 	describe(event, tuple, protocol);
 	fprintf(out, "\nPacket trace %s (%s)\n\n", tuple, protocol);
-	story_write_stages(event, rule_id, "", out);
+	record_write_stages(event, rule_id, "", out);
 	fprintf(out, "\nFinal disposition: %s\n", disposition(event));
 	if (fclose(out)) {
 		free(text);
@@ -294,14 +294,14 @@ char *story_text(const struct trace_event *event, const char *rule_id)
 }
 
 /**
- * story_write_line() - A packet and what became of it, in short
+ * record_write_line() - A packet and what became of it, in short
  * @event: the record
  * @rule_id: id of the rule with the number event->rule, NULL: none
  * @out: where to; without a newline
  */
-void story_write_line(const struct trace_event *event, const char *rule_id, FILE *out)
+void record_write_line(const struct trace_event *event, const char *rule_id, FILE *out)
 {
-	char tuple[STORY_MESSAGE_MAX], protocol[STORY_MESSAGE_MAX];
+	char tuple[RECORD_MESSAGE_MAX], protocol[RECORD_MESSAGE_MAX];
 
 	describe(event, tuple, protocol);
 	fprintf(out, "%s %s %s: %s %s", way_name(event), protocol, tuple,
@@ -313,12 +313,12 @@ void story_write_line(const struct trace_event *event, const char *rule_id, FILE
 }
 
 /**
- * story_result_line() - A packet of a scenario as `shrike simulate` prints it
+ * record_result_line() - A packet of a scenario as `shrike simulate` prints it
  * @result: the packet and what became of it
  *
  * Return: one line without its newline, to be freed; NULL if memory is out.
  */
-char *story_result_line(const struct story_result *result)
+char *record_result_line(const struct record_result *result)
 {
 	char *line = NULL;
 	size_t len;
@@ -329,7 +329,7 @@ char *story_result_line(const struct story_result *result)
 		return NULL;
 	fprintf(out, "%zu: %" PRIu64 ".%03" PRIu64 "s ", result->n, result->at_ns / NS_PER_S,
 		result->at_ns % NS_PER_S / NS_PER_MS);
-	story_write_line(result->event, result->rule_id, out);
+	record_write_line(result->event, result->rule_id, out);
 	if (fclose(out)) {
 		free(line);
 		return NULL;
@@ -340,16 +340,16 @@ char *story_result_line(const struct story_result *result)
 static json_t *stages_json(const struct trace_event *event, const char *rule_id)
 {
 	json_t *stages = json_array();
-	char message[STORY_MESSAGE_MAX];
+	char message[RECORD_MESSAGE_MAX];
 	bool allowed;
 	int stage;
 
 	for (stage = 0; stages && stage < STAGE_MAX; stage++) {
 		json_t *entry;
 
-		if (!story_message(event, rule_id, stage, message, sizeof(message), &allowed))
+		if (!record_message(event, rule_id, stage, message, sizeof(message), &allowed))
 			continue;
-		entry = json_pack("{s:s, s:s, s:b}", "stage", story_stage_title(stage), "message",
+		entry = json_pack("{s:s, s:s, s:b}", "stage", record_stage_title(stage), "message",
 				  message, "allowed", allowed);
 		if (json_array_append_new(stages, entry)) {
 			json_decref(stages);
@@ -425,13 +425,13 @@ static json_t *packet_json(const struct trace_event *event)
 }
 
 /**
- * story_json() - A whole trace as `shrike trace --json` prints it
+ * record_json() - A whole trace as `shrike trace --json` prints it
  * @event: the record
  * @rule_id: id of the rule with the number event->rule, NULL: none
  *
- * Return: a new object, for json_dumps() with STORY_JSON_FLAGS; NULL if memory is out.
+ * Return: a new object, for json_dumps() with RECORD_JSON_FLAGS; NULL if memory is out.
  */
-json_t *story_json(const struct trace_event *event, const char *rule_id)
+json_t *record_json(const struct trace_event *event, const char *rule_id)
 {
 	return json_pack("{s:o, s:o, s:s, s:s, s:s?, s:s}", "packet", packet_json(event), "stages",
 			 stages_json(event, rule_id), "verdict", verdict_name(event->verdict),
@@ -457,12 +457,12 @@ static char *hex_of(const void *data, size_t len)
 }
 
 /**
- * story_result_json() - A packet of a scenario as `shrike simulate --json` prints it
+ * record_result_json() - A packet of a scenario as `shrike simulate --json` prints it
  * @result: the packet and what became of it
  *
- * Return: a new object, for json_dumps() with STORY_JSON_FLAGS; NULL if memory is out.
+ * Return: a new object, for json_dumps() with RECORD_JSON_FLAGS; NULL if memory is out.
  */
-json_t *story_result_json(const struct story_result *result)
+json_t *record_result_json(const struct record_result *result)
 {
 	const struct trace_event *event = result->event;
 	const char *state = event->flow_state ? flow_state_name(event->flow_state) : NULL;

@@ -16,20 +16,20 @@
 
 #include "trace_event.h"
 
-#define STORY_MESSAGE_MAX 256 /* bytes of any stage's message with its NUL */
+#define RECORD_MESSAGE_MAX 256 /* bytes of any stage's message with its NUL */
 
 /* One JSON object per line; times keep their nanoseconds without a tail of binary digits. */
-#define STORY_JSON_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(15))
+#define RECORD_JSON_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(15))
 
 /*
- * struct story_result - one packet of a scenario and what became of it
+ * struct record_result - one packet of a scenario and what became of it
  * @event: its trace record
  * @rule_id: id of the rule with the number event->rule, NULL: no rule or a built-in one
  * @packet: the packet as it left, from the IP header on; may be NULL where @packet_len is 0
  * @n: which packet, from 0
  * @at_ns: virtual time
  */
-struct story_result {
+struct record_result {
 	const struct trace_event *event;
 	const char *rule_id;
 	const void *packet;
@@ -38,16 +38,16 @@ struct story_result {
 	uint64_t at_ns;
 };
 
-const char *story_stage_title(enum stage stage);
+const char *record_stage_title(enum stage stage);
 
-bool story_message(const struct trace_event *event, const char *rule_id, enum stage stage,
-		   char *buf, size_t size, bool *allowed);
-void story_write_stages(const struct trace_event *event, const char *rule_id, const char *indent,
-			FILE *out);
-char *story_text(const struct trace_event *event, const char *rule_id);
-void story_write_line(const struct trace_event *event, const char *rule_id, FILE *out);
-char *story_result_line(const struct story_result *result);
-json_t *story_json(const struct trace_event *event, const char *rule_id);
-json_t *story_result_json(const struct story_result *result);
+bool record_message(const struct trace_event *event, const char *rule_id, enum stage stage,
+		    char *buf, size_t size, bool *allowed);
+void record_write_stages(const struct trace_event *event, const char *rule_id, const char *indent,
+			 FILE *out);
+char *record_text(const struct trace_event *event, const char *rule_id);
+void record_write_line(const struct trace_event *event, const char *rule_id, FILE *out);
+char *record_result_line(const struct record_result *result);
+json_t *record_json(const struct trace_event *event, const char *rule_id);
+json_t *record_result_json(const struct record_result *result);
 
 #endif /* SHRIKE_TRACE_RECORD_PRINT_H */

@@ -16,14 +16,14 @@ tests tun \
 tests file \
 	a_reset_that_fits_no_window_is_not_of_the_connection
 
-# story LINE...: what trace has printed is this text; its random port is written as PORT
-story() {
+# printed LINE...: what trace has printed is this text; its random port is written as PORT
+printed() {
 	is "the text" "$(printf '%s\n' "$@")" \
 		"$(sed -E 's/((100\.64\.31\.206|\[fd64::5\]):)(49[2-9]|4915[2-9]|491[6-9]|[56])[0-9]+/\1PORT/' \
 			"$T/expect.out")"
 }
 
-# forwards_to_proxy: `run` has its forwarder ready; the trace is left for story
+# forwards_to_proxy: `run` has its forwarder ready; the trace is left for printed
 forwards_to_proxy() {
 	shrike trace in 100.64.31.206 1.1.1.1 -p tcp --dport 80 >"$T/expect.out" &&
 		grep -q proxy-remote "$T/expect.out"
@@ -35,7 +35,7 @@ test_trace_reads_exactly_as_promised() {
 	trace_policy
 	run_shrike wt0 trace
 	expect 0 shrike trace in 100.64.31.206 1.1.1.1 -p tcp --dport 80
-	story "" "Packet trace 100.64.31.206:PORT -> 1.1.1.1:80 (TCP)" "" \
+	printed "" "Packet trace 100.64.31.206:PORT -> 1.1.1.1:80 (TCP)" "" \
 		"Received: Received TCP packet: 100.64.31.206:PORT -> 1.1.1.1:80" \
 		"Connection Tracking: No existing connection found" \
 		"Routing: Routing enabled, checking ACLs" \
@@ -43,7 +43,7 @@ test_trace_reads_exactly_as_promised() {
 		"Forwarding: Forwarding via native router" \
 		"Completed: Processing completed" "" "Final disposition: ALLOWED"
 	expect 0 shrike trace in fd64::5 self --dport 23
-	story "" "Packet trace [fd64::5]:PORT -> [fd64::1]:23 (TCP)" "" \
+	printed "" "Packet trace [fd64::5]:PORT -> [fd64::1]:23 (TCP)" "" \
 		"Received: Received TCP packet: [fd64::5]:PORT -> [fd64::1]:23" \
 		"Connection Tracking: No existing connection found" \
 		"Routing: Packet destined for local delivery" \
@@ -58,7 +58,7 @@ test_trace_reads_exactly_as_promised() {
 	trace_policy userspace
 	expect 0 shrike policy apply wt0 "$T/trace.yaml"
 	wait_for forwards_to_proxy
-	story "" "Packet trace 100.64.31.206:PORT -> 1.1.1.1:80 (TCP)" "" \
+	printed "" "Packet trace 100.64.31.206:PORT -> 1.1.1.1:80 (TCP)" "" \
 		"Received: Received TCP packet: 100.64.31.206:PORT -> 1.1.1.1:80" \
 		"Connection Tracking: No existing connection found" \
 		"Routing: Routing enabled, checking ACLs" \

@@ -65,7 +65,7 @@ static struct trace_event routed_syn(void)
 
 static void expect_text(const struct trace_event *event, const char *rule_id, const char *want)
 {
-	char *text = story_text(event, rule_id);
+	char *text = record_text(event, rule_id);
 
 	assert_non_null(text);
 	assert_string_equal(text, want);
@@ -74,16 +74,16 @@ static void expect_text(const struct trace_event *event, const char *rule_id, co
 
 static void expect_message(const struct trace_event *event, enum stage stage, const char *want)
 {
-	char message[STORY_MESSAGE_MAX];
+	char message[RECORD_MESSAGE_MAX];
 	bool allowed;
 
-	assert_true(story_message(event, "web", stage, message, sizeof(message), &allowed));
+	assert_true(record_message(event, "web", stage, message, sizeof(message), &allowed));
 	assert_string_equal(message, want);
 }
 
 static void expect_json(json_t *json, const char *want)
 {
-	char *text = json_dumps(json, STORY_JSON_FLAGS);
+	char *text = json_dumps(json, RECORD_JSON_FLAGS);
 
 	assert_non_null(text);
 	assert_string_equal(text, want);
@@ -230,7 +230,7 @@ static void test_dropped(void **state)
 		    "Completed: Packet dropped - frame is neither IPv4, IPv6 nor ARP\n"
 		    "\n"
 		    "Final disposition: DENIED\n");
-	expect_json(story_json(&event, NULL),
+	expect_json(record_json(&event, NULL),
 		    "{\"packet\":{\"direction\":\"in\"},\"stages\":["
 		    "{\"stage\":\"Received\",\"message\":\"Received non-IP packet: no IP "
 		    "addresses\",\"allowed\":true},"
@@ -245,7 +245,7 @@ static void test_json(void **state)
 	struct trace_event event = routed_syn();
 
 	(void)state;
-	expect_json(story_json(&event, "web"),
+	expect_json(record_json(&event, "web"),
 		    "{\"packet\":{\"direction\":\"in\",\"src\":\"100.64.31.206\","
 		    "\"dst\":\"1.1.1.1\",\"protocol\":\"tcp\",\"length\":40,\"sport\":54435,"
 		    "\"dport\":80,\"flags\":[\"syn\"]},\"stages\":["
@@ -274,7 +274,7 @@ static void test_json_icmp(void **state)
 	event.direction = DIR_EGRESS;
 	event.icmp_type = 128;
 	event.ip_len = 48;
-	json = story_json(&event, NULL);
+	json = record_json(&event, NULL);
 	expect_json(json_incref(json_object_get(json, "packet")),
 		    "{\"direction\":\"out\",\"src\":\"fd00::1\",\"dst\":\"fd00::2\","
 		    "\"protocol\":\"icmp\",\"length\":48,"
@@ -285,7 +285,7 @@ static void test_json_icmp(void **state)
 static void test_result(void **state)
 {
 	struct trace_event event = event_of("100.10.0.1", 12345, "100.10.0.100", 443, IPPROTO_TCP);
-	struct story_result result = {
+	struct record_result result = {
 		.event = &event,
 		.rule_id = "ssh",
 		.packet = "\x45\x00\xff",
@@ -298,12 +298,12 @@ static void test_result(void **state)
 	(void)state;
 	event.reason = REASON_PEER_ACL_ALLOWED;
 	event.flow_state = FLOW_STATE_SYN_RECEIVED;
-	expect_json(story_result_json(&result),
+	expect_json(record_result_json(&result),
 		    "{\"n\":12,\"at\":20.1,\"verdict\":\"pass\",\"reason\":\"peer_acl_allowed\","
 		    "\"rule\":\"ssh\",\"state\":\"syn_received\",\"packet\":\"4500ff\","
 		    "\"stages\":[{\"stage\":\"Received\",\"message\":\"Received TCP packet: "
 		    "100.10.0.1:12345 -> 100.10.0.100:443\",\"allowed\":true}]}");
-	line = story_result_line(&result);
+	line = record_result_line(&result);
 	assert_string_equal(line, "12: 20.100s in TCP 100.10.0.1:12345 -> 100.10.0.100:443: pass "
 				  "peer_acl_allowed rule ssh state syn_received");
 	free(line);
@@ -312,21 +312,21 @@ static void test_result(void **state)
 static void test_result_without(void **state)
 {
 	struct trace_event event = {.verdict = VERDICT_DROP, .reason = REASON_NOT_IP};
-	struct story_result result = {.event = &event};
+	struct record_result result = {.event = &event};
 	char *line;
 
 	(void)state;
-	expect_json(story_result_json(&result),
+	expect_json(record_result_json(&result),
 		    "{\"n\":0,\"at\":0.0,\"verdict\":\"drop\",\"reason\":\"not_ip\","
 		    "\"rule\":null,\"state\":null,\"packet\":\"\",\"stages\":[]}");
-	line = story_result_line(&result);
+	line = record_result_line(&result);
 	assert_string_equal(line, "0: 0.000s in non-IP no IP addresses: drop not_ip");
 	free(line);
 }
 
 static void test_hostile(void **state)
 {
-	char rule_id[STORY_MESSAGE_MAX * 2], message[16];
+	char rule_id[RECORD_MESSAGE_MAX * 2], message[16];
 	struct trace_event event;
 	char *text;
 	bool allowed;
@@ -338,16 +338,16 @@ static void test_hostile(void **state)
 		"\nPacket trace ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff -> "
 		"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff (protocol 255)\n\n\nFinal disposition: "
 		"DENIED\n");
-	assert_string_equal(story_stage_title(STAGE_MAX), "unknown");
-	assert_false(story_message(&event, NULL, STAGE_MAX, message, sizeof(message), &allowed));
+	assert_string_equal(record_stage_title(STAGE_MAX), "unknown");
+	assert_false(record_message(&event, NULL, STAGE_MAX, message, sizeof(message), &allowed));
 
 	event = routed_syn();
 	memset(rule_id, 'r', sizeof(rule_id) - 1);
 	rule_id[sizeof(rule_id) - 1] = '\0';
-	assert_true(story_message(&event, rule_id, STAGE_ROUTE_ACL, message, sizeof(message),
-				  &allowed));
+	assert_true(record_message(&event, rule_id, STAGE_ROUTE_ACL, message, sizeof(message),
+				   &allowed));
 	assert_string_equal(message, "Allowed by rout");
-	text = story_text(&event, rule_id);
+	text = record_text(&event, rule_id);
 	assert_non_null(strstr(text, "Allowed by route ACLs (rrr"));
 	free(text);
 }
