@@ -35,14 +35,15 @@ static __always_inline void count(const struct packet *p, __u32 index)
 	hits->last_hit_ns = p->now_ns;
 }
 
-static __always_inline void tell_acl(struct packet *p, enum acl acl, bool allowed)
+static __always_inline void note_acl(struct packet *p, enum acl acl, bool allowed)
 {
 	if (acl == ACL_PEER)
-		tell(p, STAGE_PEER_ACL, allowed ? MESSAGE_PEER_ALLOWED : MESSAGE_PEER_BLOCKED);
+		trace_note(p, STAGE_PEER_ACL,
+			   allowed ? MESSAGE_PEER_ALLOWED : MESSAGE_PEER_BLOCKED);
 	else
-		tell(p, STAGE_ROUTE_ACL, allowed ? MESSAGE_ACL_ALLOWED : MESSAGE_ACL_BLOCKED);
+		trace_note(p, STAGE_ROUTE_ACL, allowed ? MESSAGE_ACL_ALLOWED : MESSAGE_ACL_BLOCKED);
 	if (!allowed)
-		tell(p, STAGE_COMPLETED, MESSAGE_DONE_ACL);
+		trace_note(p, STAGE_COMPLETED, MESSAGE_DONE_ACL);
 }
 
 /**
@@ -62,7 +63,7 @@ int acl_judge(struct packet *p, int acl)
 		return VERDICT_DROP;
 	found = classify(p, acl);
 	if (!found) {
-		tell_acl(p, acl, false);
+		note_acl(p, acl, false);
 		return drop(p, peer ? REASON_PEER_ACL_DEFAULT : REASON_ROUTE_ACL_DEFAULT);
 	}
 	index = found - 1;
@@ -71,7 +72,7 @@ int acl_judge(struct packet *p, int acl)
 		return drop(p, REASON_INTERNAL);
 	count(p, index);
 	p->rule = rule->number;
-	tell_acl(p, acl, rule->flags & RULE_ALLOW);
+	note_acl(p, acl, rule->flags & RULE_ALLOW);
 	if (rule->flags & RULE_ALLOW)
 		return pass(p, peer ? REASON_PEER_ACL_ALLOWED : REASON_ROUTE_ACL_ALLOWED);
 	if (rule->flags & RULE_BUILTIN)

@@ -124,8 +124,9 @@ static __always_inline enum verdict accept(struct packet *p, const struct flow *
 {
 	if (flow->flags & FLOW_BY_PEER)
 		p->rule = flow->rule;
-	tell(p, STAGE_CONNTRACK, reason == REASON_RELATED ? MESSAGE_CT_RELATED : MESSAGE_CT_MATCH);
-	tell(p, STAGE_COMPLETED, MESSAGE_DONE_TRACKED);
+	trace_note(p, STAGE_CONNTRACK,
+		   reason == REASON_RELATED ? MESSAGE_CT_RELATED : MESSAGE_CT_MATCH);
+	trace_note(p, STAGE_COMPLETED, MESSAGE_DONE_TRACKED);
 	return flow->flags & FLOW_FORWARD ? forward(p, reason) : pass(p, reason);
 }
 
@@ -234,9 +235,9 @@ int flow_in(struct packet *p, const struct flow_key *key, struct flow *flow)
 	p->flow_match = match_in(p, flow, from_opener);
 	p->flow_state = flow->flags & FLOW_REVOKED ? FLOW_STATE_NONE : flow->state;
 	if (p->flow_match == FLOW_MATCH_STALE || p->flow_match == FLOW_MATCH_STALE_REPLY)
-		tell(p, STAGE_CONNTRACK, MESSAGE_CT_JUDGE);
+		trace_note(p, STAGE_CONNTRACK, MESSAGE_CT_JUDGE);
 	if (p->flow_match == FLOW_MATCH_OTHER)
-		tell(p, STAGE_CONNTRACK, MESSAGE_CT_OTHER);
+		trace_note(p, STAGE_CONNTRACK, MESSAGE_CT_OTHER);
 	if (p->flow_match < FLOW_MATCH_JUDGED)
 		return VERDICT_CONTINUE;
 	verdict = accept(p, flow, REASON_ESTABLISHED);
@@ -277,7 +278,7 @@ int conntrack_in(struct packet *p)
 	if (!p)
 		return VERDICT_DROP;
 	if (config.stateful)
-		tell(p, STAGE_CONNTRACK, MESSAGE_CT_NONE);
+		trace_note(p, STAGE_CONNTRACK, MESSAGE_CT_NONE);
 	if (!is_tracked(p))
 		return VERDICT_CONTINUE;
 	p->epoch = conntrack_epoch();

@@ -31,11 +31,11 @@ static __always_inline enum verdict deliver_local(struct packet *p, enum local_k
 {
 	if (config.local_forwarding && config_has_forwarder(&config) &&
 	    (config.netstack || kind != LOCAL_OVERLAY)) {
-		tell(p, STAGE_FORWARDING, MESSAGE_FORWARD_LOCAL);
+		trace_note(p, STAGE_FORWARDING, MESSAGE_FORWARD_LOCAL);
 		return VERDICT_FORWARD;
 	}
 	if (config.netstack)
-		tell(p, STAGE_COMPLETED, MESSAGE_DONE_VIRTUAL);
+		trace_note(p, STAGE_COMPLETED, MESSAGE_DONE_VIRTUAL);
 	return VERDICT_PASS;
 }
 
@@ -48,7 +48,7 @@ static __always_inline enum verdict judge_local(struct packet *p, enum local_kin
 {
 	enum verdict verdict;
 
-	tell(p, STAGE_ROUTING, MESSAGE_ROUTE_LOCAL);
+	trace_note(p, STAGE_ROUTING, MESSAGE_ROUTE_LOCAL);
 	verdict = acl_judge(p, ACL_PEER);
 	return verdict == VERDICT_PASS && !is_group(kind) ? deliver_local(p, kind) : verdict;
 }
@@ -58,27 +58,27 @@ static __always_inline enum verdict judge_routed(struct packet *p)
 	enum verdict verdict;
 
 	if (config.routing == ROUTING_DISABLED) {
-		tell(p, STAGE_ROUTING, MESSAGE_ROUTE_DISABLED);
-		tell(p, STAGE_COMPLETED, MESSAGE_DONE_ROUTING);
+		trace_note(p, STAGE_ROUTING, MESSAGE_ROUTE_DISABLED);
+		trace_note(p, STAGE_COMPLETED, MESSAGE_DONE_ROUTING);
 		return drop(p, REASON_ROUTING_DISABLED);
 	}
 	if (addr_is_reserved(&p->daddr, p->ip_version) ||
 	    addr_is_link_local(&p->daddr, p->ip_version))
 		return drop(p, REASON_MARTIAN_DEST);
 	if (config.routing == ROUTING_NATIVE && !config.native_acl) {
-		tell(p, STAGE_ROUTE_ACL, MESSAGE_ROUTE_NATIVE);
-		tell(p, STAGE_FORWARDING, MESSAGE_FORWARD_NATIVE);
+		trace_note(p, STAGE_ROUTE_ACL, MESSAGE_ROUTE_NATIVE);
+		trace_note(p, STAGE_FORWARDING, MESSAGE_FORWARD_NATIVE);
 		return pass(p, REASON_NATIVE_ROUTER);
 	}
-	tell(p, STAGE_ROUTING, MESSAGE_ROUTE_ENABLED);
+	trace_note(p, STAGE_ROUTING, MESSAGE_ROUTE_ENABLED);
 	verdict = acl_judge(p, ACL_ROUTE);
 	if (verdict != VERDICT_PASS)
 		return verdict;
 	if (config.routing == ROUTING_NATIVE) {
-		tell(p, STAGE_FORWARDING, MESSAGE_FORWARD_NATIVE);
+		trace_note(p, STAGE_FORWARDING, MESSAGE_FORWARD_NATIVE);
 		return VERDICT_PASS;
 	}
-	tell(p, STAGE_FORWARDING, MESSAGE_FORWARD_REMOTE);
+	trace_note(p, STAGE_FORWARDING, MESSAGE_FORWARD_REMOTE);
 	return VERDICT_FORWARD;
 }
 

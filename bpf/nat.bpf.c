@@ -81,14 +81,14 @@ static __always_inline void port_in(struct frame *f, struct packet *p)
 	if (p->frag == FRAGMENT_NONE && l4_has_ports(p->l4_proto))
 		to = nat_port_lookup(&p->daddr, p->ip_version, p->l4_proto, p->dport);
 	if (!to || conntrack_is_reply(p)) {
-		tell(p, STAGE_NAT_PORT_IN, MESSAGE_NAT_NONE);
+		trace_note(p, STAGE_NAT_PORT_IN, MESSAGE_NAT_NONE);
 		return;
 	}
 	rewrite_l4_u16(f, p, __builtin_offsetof(struct tcphdr, dest), p->dport, to,
 		       config.hook == HOOK_TC);
 	p->nat_port = p->dport;
 	p->dport = to;
-	tell(p, STAGE_NAT_PORT_IN, MESSAGE_NAT_APPLIED);
+	trace_note(p, STAGE_NAT_PORT_IN, MESSAGE_NAT_APPLIED);
 }
 
 static __always_inline void source_in(struct frame *f, struct packet *p)
@@ -96,12 +96,12 @@ static __always_inline void source_in(struct frame *f, struct packet *p)
 	const union addr *original = nat_source_lookup(&p->saddr);
 
 	if (!original) {
-		tell(p, STAGE_NAT_ONE_IN, MESSAGE_NAT_NONE);
+		trace_note(p, STAGE_NAT_ONE_IN, MESSAGE_NAT_NONE);
 		return;
 	}
 	rewrite_addr(f, p, true, &p->saddr, original, config.hook == HOOK_TC);
 	p->saddr = *original;
-	tell(p, STAGE_NAT_ONE_IN, MESSAGE_NAT_APPLIED);
+	trace_note(p, STAGE_NAT_ONE_IN, MESSAGE_NAT_APPLIED);
 }
 
 /**
@@ -121,23 +121,23 @@ static __always_inline void destination_out(struct frame *f, struct packet *p)
 	const union addr *translated = nat_translation_lookup(&p->daddr);
 
 	if (!translated) {
-		tell(p, STAGE_NAT_ONE_OUT, MESSAGE_NAT_NONE);
+		trace_note(p, STAGE_NAT_ONE_OUT, MESSAGE_NAT_NONE);
 		return;
 	}
 	p->wire_addr = *translated;
 	rewrite_addr(f, p, false, &p->daddr, &p->wire_addr, true);
-	tell(p, STAGE_NAT_ONE_OUT, MESSAGE_NAT_APPLIED);
+	trace_note(p, STAGE_NAT_ONE_OUT, MESSAGE_NAT_APPLIED);
 }
 
 static __always_inline void port_out(struct frame *f, struct packet *p)
 {
 	if (!p->nat_port || p->frag != FRAGMENT_NONE) {
-		tell(p, STAGE_NAT_PORT_OUT, MESSAGE_NAT_NONE);
+		trace_note(p, STAGE_NAT_PORT_OUT, MESSAGE_NAT_NONE);
 		return;
 	}
 	rewrite_l4_u16(f, p, __builtin_offsetof(struct tcphdr, source), p->sport, p->nat_port,
 		       true);
-	tell(p, STAGE_NAT_PORT_OUT, MESSAGE_NAT_APPLIED);
+	trace_note(p, STAGE_NAT_PORT_OUT, MESSAGE_NAT_APPLIED);
 }
 
 /**

@@ -206,9 +206,10 @@ static __always_inline bool addr_equal(const union addr *a, const union addr *b)
 }
 
 /**
- * tell() - Note what a trace says about a stage; nothing at all where tracing is off
+ * trace_note() - Note what a trace says about a stage; nothing at all where tracing is off
  */
-static __always_inline void tell(struct packet *p, enum stage stage, enum message message)
+static __always_inline void trace_note(struct packet *p, enum stage stage,
+				       enum trace_message message)
 {
 	if (config.trace)
 		p->message[stage] = message;

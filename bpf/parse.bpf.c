@@ -289,6 +289,6 @@ __hidden enum verdict parse(struct frame *f, struct packet *p, __u16 ethertype, 
 	else
 		return drop(p, REASON_NOT_IP);
 	p->wire_addr = p->direction == DIR_INGRESS ? p->saddr : p->daddr;
-	tell(p, STAGE_RECEIVED, MESSAGE_RECEIVED);
+	trace_note(p, STAGE_RECEIVED, MESSAGE_RECEIVED);
 	return verdict;
 }

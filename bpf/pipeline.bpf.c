@@ -81,15 +81,15 @@ __hidden struct counters *pipeline_begin(struct packet *p, enum direction direct
 	return counters;
 }
 
-static __always_inline void tell_end(struct packet *p, enum verdict verdict)
+static __always_inline void note_end(struct packet *p, enum verdict verdict)
 {
-	enum message message = p->message[STAGE_COMPLETED];
+	enum trace_message message = p->message[STAGE_COMPLETED];
 
 	if (verdict != VERDICT_DROP && message == MESSAGE_NONE)
-		tell(p, STAGE_COMPLETED, MESSAGE_DONE);
+		trace_note(p, STAGE_COMPLETED, MESSAGE_DONE);
 	if (verdict == VERDICT_DROP && message != MESSAGE_DONE_ACL &&
 	    message != MESSAGE_DONE_ROUTING)
-		tell(p, STAGE_COMPLETED, MESSAGE_DONE_DROPPED);
+		trace_note(p, STAGE_COMPLETED, MESSAGE_DONE_DROPPED);
 }
 
 /**
@@ -116,7 +116,7 @@ __hidden void pipeline_end(struct frame *f, struct packet *p, struct counters *c
 	if (verdict == VERDICT_DROP)
 		flow_event_drop(p);
 	if (config.trace) {
-		tell_end(p, verdict);
+		note_end(p, verdict);
 		trace_emit(f, p, verdict);
 	}
 }
@@ -230,6 +230,6 @@ __hidden enum verdict pipeline_out(struct frame *f, struct packet *p, __u16 ethe
 		icmp_error_out(f, p);
 		nat_out(f, p);
 	}
-	tell(p, STAGE_COMPLETED, MESSAGE_DONE_OUTGOING);
+	trace_note(p, STAGE_COMPLETED, MESSAGE_DONE_OUTGOING);
 	return pass(p, REASON_OUTBOUND);
 }

@@ -62,7 +62,7 @@ int shrike_ingress(struct __sk_buff *skb)
 	else
 		verdict = pipeline_in(&f, &p, frame_ethertype(skb));
 	if (verdict == VERDICT_FORWARD && !config.virtual_clock) {
-		tell(&p, STAGE_FORWARDING, MESSAGE_FORWARD_NONE);
+		trace_note(&p, STAGE_FORWARDING, MESSAGE_FORWARD_NONE);
 		verdict = drop(&p, REASON_NO_FORWARDER); /* TC cannot reach AF_XDP sockets */
 	}
 	pipeline_end(&f, &p, counters, verdict);

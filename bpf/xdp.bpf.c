@@ -49,7 +49,7 @@ static __always_inline int hand_over(struct packet *p, struct xdp_md *ctx, enum 
 		return XDP_DROP;
 	if (bpf_map_lookup_elem(&xsks_v1, &queue))
 		return config.dry_run ? XDP_REDIRECT : bpf_redirect_map(&xsks_v1, queue, XDP_DROP);
-	tell(p, STAGE_FORWARDING, MESSAGE_FORWARD_NONE);
+	trace_note(p, STAGE_FORWARDING, MESSAGE_FORWARD_NONE);
 	*verdict = drop(p, REASON_NO_FORWARDER);
 	return XDP_DROP;
 }

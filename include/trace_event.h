@@ -33,7 +33,7 @@ struct trace_event {
 	__u8 fragment : 1;   /* later fragment, no transport header */
 	__u8 local_kind : 3; /* enum local_kind of the destination, if it was judged */
 	__u8 pad : 4;
-	__u8 message[STAGE_MAX]; /* enum message per stage */
+	__u8 message[STAGE_MAX]; /* enum trace_message per stage */
 	__u8 l2_len;
 	__u32 wire_len; /* bytes of the whole frame, link header included */
 };

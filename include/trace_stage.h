@@ -65,7 +65,7 @@ enum stage {
 	MESSAGE(DONE_ROUTING, 0, "Packet dropped - routing disabled")                              \
 	MESSAGE(DONE_DROPPED, 0, "Packet dropped - %H")
 
-enum message {
+enum trace_message {
 #define MESSAGE(id, allowed, text) MESSAGE_##id,
 	MESSAGES(MESSAGE)
 #undef MESSAGE

@@ -5,5 +5,5 @@
  */
 #include "packet.h"
 
-#define tell(p, stage, message)	  ((void)0)
-#define trace_emit(f, p, verdict) ((void)0)
+#define trace_note(p, stage, message) ((void)0)
+#define trace_emit(f, p, verdict)     ((void)0)
