@@ -337,7 +337,7 @@ int flow_judged(struct packet *p, const struct flow_key *key, struct flow *flow,
 		flow_end(key, flow, FLOW_CAUSE_REVOKED, p->now_ns);
 		return 0;
 	}
-	flow_tell_end(key, flow, FLOW_CAUSE_REVOKED, p->now_ns);
+	flow_report_end(key, flow, FLOW_CAUSE_REVOKED, p->now_ns);
 	if (!config.dry_run)
 		flow->flags |= FLOW_REVOKED;
 	return 0;

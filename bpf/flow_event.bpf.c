@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Telling listeners about flows and drops.  Owns flow_gate_v1 and flow_rings_v1 (flow_event.h).
+ * Reports flows and drops to listeners.  Owns flow_gate_v1 and flow_rings_v1 (flow_event.h).
  */
 #include "packet.h"
 

@@ -7,9 +7,9 @@
 #define SHRIKE_FLOW_LIFE_H
 
 #include "addr.h"
+#include "flow_report.h"
 #include "flow_room.h"
 #include "flow_table.h"
-#include "flow_tell.h"
 #include "served.h"
 #include "tcp_track.h"
 
@@ -52,7 +52,7 @@ int flow_end(const struct flow_key *key, const struct flow *flow, int cause, __u
 {
 	if (!key || !flow || config.dry_run)
 		return 0;
-	flow_tell_end(key, flow, cause, now_ns);
+	flow_report_end(key, flow, cause, now_ns);
 	flow_delete(key, flow_tier(flow));
 	return 0;
 }
@@ -111,7 +111,7 @@ static __always_inline void insert(struct packet *p, const struct flow_key *key,
 	if (config.dry_run)
 		return;
 	flow_insert(key, flow, by_peer);
-	flow_tell(key, flow, FLOW_CAUSE_NONE, p->now_ns);
+	flow_report(key, flow, FLOW_CAUSE_NONE, p->now_ns);
 }
 
 /* The packet opens a flow: of a peer, with these flags, or of this host, with none. */
@@ -221,9 +221,10 @@ static __always_inline void advance(struct packet *p, const struct flow_key *key
 		flow->last_seen_ns = p->now_ns;
 	if (flow->state != state) {
 		if (flow_is_over(state))
-			flow_tell_end(key, flow,
-				      p->tcp_flags & TCP_RST ? FLOW_CAUSE_RESET : FLOW_CAUSE_CLOSED,
-				      p->now_ns);
+			flow_report_end(key, flow,
+					p->tcp_flags & TCP_RST ? FLOW_CAUSE_RESET
+							       : FLOW_CAUSE_CLOSED,
+					p->now_ns);
 		flow->state = state;
 	}
 	if (flow->flags != flags)

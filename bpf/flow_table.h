@@ -33,7 +33,7 @@ struct flow_scratch {
 	struct flow flow;
 	union addr asker;	 /* see flow_room.h */
 	struct flow_key judged;	 /* see conntrack_judged() */
-	struct flow_event event; /* see flow_tell.h */
+	struct flow_event event; /* see flow_report.h */
 };
 
 struct {

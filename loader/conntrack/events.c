@@ -226,14 +226,14 @@ void flow_listen_close(struct flow_listener *listener)
 }
 
 /**
- * flow_tell_swept() - Tell listeners of a flow that the sweep has removed
+ * flow_event_report() - Report the end of a flow that the sweep has removed to the listeners
  * @prog_fd: the program shrike_event of any generation of the interface
  * @ifindex: the interface
  * @view: the flow
  * @reason: why it was removed
  */
-void flow_tell_swept(int prog_fd, uint32_t ifindex, const struct flow_view *view,
-		     enum removal_reason reason)
+void flow_event_report(int prog_fd, uint32_t ifindex, const struct flow_view *view,
+		       enum removal_reason reason)
 {
 	const struct flow *flow = view->flow;
 	bool has_ports = l4_has_ports(view->l4_proto);

@@ -25,7 +25,7 @@ uint64_t flow_listen_lost(const struct flow_listener *listener);
 void flow_listen_close(struct flow_listener *listener);
 void flow_listen_reap(const struct map_set *maps, const char *ifname);
 
-void flow_tell_swept(int prog_fd, uint32_t ifindex, const struct flow_view *view,
-		     enum removal_reason reason);
+void flow_event_report(int prog_fd, uint32_t ifindex, const struct flow_view *view,
+		       enum removal_reason reason);
 
 #endif /* SHRIKE_CONNTRACK_EVENTS_H */

@@ -255,8 +255,8 @@ static void on_swept(void *arg, const struct flow_view *view, enum removal_reaso
 {
 	const struct guard *guard = arg;
 
-	flow_tell_swept(guard->dataplane->generation->event_fd, guard->dataplane->link.ifindex,
-			view, reason);
+	flow_event_report(guard->dataplane->generation->event_fd, guard->dataplane->link.ifindex,
+			  view, reason);
 }
 
 /* After listeners and tracers that were killed. */

@@ -70,7 +70,7 @@ struct generation {
 	struct map_set maps; /* all of them, shared ones included */
 	int ingress_fd;	     /* the program for the hook of the mode; owned by the skeleton */
 	int egress_fd;	     /* -1: a twin with @rules_only has none */
-	int event_fd;	     /* shrike_event, for flow_tell_swept(); -1: a twin has none */
+	int event_fd;	     /* shrike_event, for flow_event_report(); -1: a twin has none */
 };
 
 int generation_sync_addresses(const struct map_set *maps, int ifindex, struct error *error);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What connection tracking tells listeners: that a flow starts, and that it ends.
+ * What connection tracking reports to listeners: the start and the end of each flow.
  */
-#ifndef SHRIKE_FLOW_TELL_H
-#define SHRIKE_FLOW_TELL_H
+#ifndef SHRIKE_FLOW_REPORT_H
+#define SHRIKE_FLOW_REPORT_H
 
 #include "flow_table.h"
 
@@ -37,7 +37,7 @@ static __always_inline void flow_event_set_ends(struct flow_event *event,
 }
 
 /**
- * flow_tell() - Tell of the start or the end of a flow
+ * flow_report() - Report the start or the end of a flow to the listeners
  * @key, @flow: the flow; at its end with all its counts
  * @cause: of its end; FLOW_CAUSE_NONE: it starts
  * @now_ns: CLOCK_MONOTONIC
@@ -46,7 +46,7 @@ static __always_inline void flow_event_set_ends(struct flow_event *event,
  *
  * Return: 0.
  */
-int flow_tell(const struct flow_key *key, const struct flow *flow, int cause, __u64 now_ns)
+int flow_report(const struct flow_key *key, const struct flow *flow, int cause, __u64 now_ns)
 {
 	struct flow_scratch *scratch;
 	struct flow_event *event;
@@ -77,7 +77,7 @@ int flow_tell(const struct flow_key *key, const struct flow *flow, int cause, __
 }
 
 /**
- * flow_is_over() - Whether both sides have closed, so that the end has been told
+ * flow_is_over() - Whether both sides have closed, so that the end has been reported
  */
 static __always_inline bool flow_is_over(__u32 state)
 {
@@ -86,13 +86,13 @@ static __always_inline bool flow_is_over(__u32 state)
 }
 
 /**
- * flow_tell_end() - Tell of the end of a flow, unless it has been told
+ * flow_report_end() - Report the end of a flow, unless that has been done
  */
-static __always_inline void flow_tell_end(const struct flow_key *key, const struct flow *flow,
-					  enum flow_cause cause, __u64 now_ns)
+static __always_inline void flow_report_end(const struct flow_key *key, const struct flow *flow,
+					    enum flow_cause cause, __u64 now_ns)
 {
 	if (!config.dry_run && !flow_is_over(flow->state) && !(flow->flags & FLOW_REVOKED))
-		flow_tell(key, flow, cause, now_ns);
+		flow_report(key, flow, cause, now_ns);
 }
 
-#endif /* SHRIKE_FLOW_TELL_H */
+#endif /* SHRIKE_FLOW_REPORT_H */
