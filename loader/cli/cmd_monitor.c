@@ -38,7 +38,7 @@ struct monitor {
 	struct filter filter;
 	struct live live;
 	struct rule_names rules;
-	struct flow_listener *listener;
+	struct flow_events *events;
 	struct flow_follow *follow;
 	char name[IF_NAMESIZE];
 	uint64_t offset_ns;
@@ -148,7 +148,7 @@ static int show(void *arg, const struct flow_event *event)
 	return 0;
 }
 
-static int heard(void *arg, const struct flow_event *event)
+static int on_event(void *arg, const struct flow_event *event)
 {
 	struct monitor *monitor = arg;
 
@@ -159,8 +159,8 @@ static int heard(void *arg, const struct flow_event *event)
 /* What was lost may have been the end of anything that is followed. */
 static void report_losses(struct monitor *monitor)
 {
-	uint64_t lost = flow_listen_lost(monitor->listener);
-	uint64_t missed_ns = flow_listen_missed_ns(monitor->listener);
+	uint64_t lost = flow_events_lost(monitor->events);
+	uint64_t missed_ns = flow_events_missed_ns(monitor->events);
 	uint64_t skipped = flow_follow_skipped(monitor->follow);
 
 	if (lost != monitor->lost)
@@ -207,8 +207,8 @@ static int step(struct monitor *monitor, struct error *error)
 	uint64_t now_ns = clock_kernel_ns(CLOCK_MONOTONIC);
 	int err;
 
-	flow_listen_keep(monitor->listener);
-	err = flow_listen_read(monitor->listener, error);
+	flow_events_keep(monitor->events);
+	err = flow_events_read(monitor->events, error);
 	report_losses(monitor);
 	if (!err && now_ns >= monitor->look_ns) {
 		monitor->look_ns = now_ns + LOOK_PERIOD_NS;
@@ -220,7 +220,7 @@ static int step(struct monitor *monitor, struct error *error)
 static int loop(struct monitor *monitor, struct error *error)
 {
 	struct pollfd fds[] = {
-		{.fd = flow_listen_fd(monitor->listener), .events = POLLIN},
+		{.fd = flow_events_fd(monitor->events), .events = POLLIN},
 		{.fd = monitor->signal_fd, .events = POLLIN},
 		{.fd = STDOUT_FILENO}, /* POLLERR is told without being asked for */
 	};
@@ -268,8 +268,8 @@ static int prepare(struct monitor *monitor, const char *given, struct error *err
 	monitor->follow = flow_follow_new();
 	if (!monitor->follow)
 		return error_no_memory(error);
-	return flow_listen_open(&monitor->live.maps, monitor->name, heard, monitor,
-				&monitor->listener, error);
+	return flow_events_open(&monitor->live.maps, monitor->name, on_event, monitor,
+				&monitor->events, error);
 }
 
 static int monitor_interface(const struct command *command, int argc, char **argv, bool flows_only)
@@ -284,7 +284,7 @@ static int monitor_interface(const struct command *command, int argc, char **arg
 	err = prepare(&monitor, argv[optind], &error);
 	if (!err)
 		err = loop(&monitor, &error);
-	flow_listen_close(monitor.listener);
+	flow_events_close(monitor.events);
 	flow_follow_free(monitor.follow);
 	rule_names_free(&monitor.rules);
 	live_close(&monitor.live);

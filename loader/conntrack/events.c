@@ -21,9 +21,9 @@
 #include "kernel/lock.h"
 #include "maps.h"
 
-struct flow_listener {
+struct flow_events {
 	struct ring_buffer *ring;
-	flow_heard heard;
+	flow_on_event on_event;
 	void *arg;
 	struct flow_gate *gate; /* mapped: programs count into it while the deadline is set */
 	int rings_fd;		/* own descriptor: the generation may be closed */
@@ -35,11 +35,11 @@ struct flow_listener {
 };
 
 /**
- * flow_listen_reap() - Clear the slots of listeners that are no more
+ * flow_events_reap() - Clear the slots of listeners that are no more
  * @maps: of the generation in force
  * @ifname: the interface
  */
-void flow_listen_reap(const struct map_set *maps, const char *ifname)
+void flow_events_reap(const struct map_set *maps, const char *ifname)
 {
 	int rings_fd = map_set_fd(maps, MAP_FLOW_RINGS), lock;
 	struct error ignored;
@@ -54,19 +54,18 @@ void flow_listen_reap(const struct map_set *maps, const char *ifname)
 	}
 }
 
-static int find_slot(struct flow_listener *listener, const char *ifname, struct error *error)
+static int find_slot(struct flow_events *events, const char *ifname, struct error *error)
 {
 	for (uint32_t slot = 0; slot < FLOW_LISTENERS; slot++)
-		if (!lock_try(LOCK_LISTEN + slot, ifname, &listener->lock_fd, error)) {
-			listener->slot = slot;
+		if (!lock_try(LOCK_LISTEN + slot, ifname, &events->lock_fd, error)) {
+			events->slot = slot;
 			return 0;
 		}
 	return error_set(error, EBUSY, "%s: %u others listen already; end one of them", ifname,
 			 FLOW_LISTENERS);
 }
 
-static int open_maps(struct flow_listener *listener, const struct map_set *maps,
-		     struct error *error)
+static int open_maps(struct flow_events *events, const struct map_set *maps, struct error *error)
 {
 	int gate_fd = map_set_fd(maps, MAP_FLOW_GATE);
 	int rings_fd = map_set_fd(maps, MAP_FLOW_RINGS);
@@ -75,154 +74,153 @@ static int open_maps(struct flow_listener *listener, const struct map_set *maps,
 	if (gate_fd < 0 || rings_fd < 0)
 		return error_set(error, EPROTO,
 				 "the programs in force belong to another version of shrike");
-	listener->rings_fd = fcntl(rings_fd, F_DUPFD_CLOEXEC, 0);
-	if (listener->rings_fd < 0)
+	events->rings_fd = fcntl(rings_fd, F_DUPFD_CLOEXEC, 0);
+	if (events->rings_fd < 0)
 		return error_set(error, errno, "cannot duplicate a map: %s", strerror(errno));
 	gate = mmap(NULL, sizeof(*gate), PROT_READ | PROT_WRITE, MAP_SHARED, gate_fd, 0);
 	if (gate == MAP_FAILED)
 		return error_set(error, errno, "cannot map flow_gate_v1: %s", strerror(errno));
-	listener->gate = gate;
+	events->gate = gate;
 	return 0;
 }
 
 static int take(void *arg, void *data, size_t size)
 {
-	struct flow_listener *listener = arg;
+	struct flow_events *events = arg;
 
 	if (size < sizeof(struct flow_event))
 		return 0;
-	return listener->heard(listener->arg, data);
+	return events->on_event(events->arg, data);
 }
 
-static int open_ring(struct flow_listener *listener, struct error *error)
+static int open_ring(struct flow_events *events, struct error *error)
 {
-	listener->ring_fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "flow_ring", 0, 0,
-					   FLOW_LISTEN_RING_BYTES, NULL);
-	if (listener->ring_fd < 0)
+	events->ring_fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "flow_ring", 0, 0,
+					 FLOW_EVENTS_RING_BYTES, NULL);
+	if (events->ring_fd < 0)
 		return error_set(error, errno, "cannot make a ring buffer: %s", strerror(errno));
-	listener->ring = ring_buffer__new(listener->ring_fd, take, listener, NULL);
-	if (!listener->ring)
+	events->ring = ring_buffer__new(events->ring_fd, take, events, NULL);
+	if (!events->ring)
 		return error_set(error, errno, "cannot read a ring buffer: %s", strerror(errno));
-	listener->lost_before = __atomic_load_n(&listener->gate->lost[listener->slot],
-						__ATOMIC_RELAXED);
-	if (bpf_map_update_elem(listener->rings_fd, &listener->slot, &listener->ring_fd, BPF_ANY))
+	events->lost_before = __atomic_load_n(&events->gate->lost[events->slot], __ATOMIC_RELAXED);
+	if (bpf_map_update_elem(events->rings_fd, &events->slot, &events->ring_fd, BPF_ANY))
 		return error_set(error, errno, "cannot fill BPF map flow_rings_v1: %s",
 				 strerror(errno));
 	return 0;
 }
 
 /**
- * flow_listen_open() - Begin to listen
- * @maps: of the generation in force; later ones are heard too
+ * flow_events_open() - Subscribe to the flow events of an interface
+ * @maps: of the generation in force; events of later ones come as well
  * @ifname: the interface
- * @heard: told of each event, by flow_listen_read(); a negative value ends that
- * @arg: for @heard
- * @listener: becomes the listener, for flow_listen_close()
+ * @on_event: called for each event by flow_events_read(); a negative value ends that
+ * @arg: for @on_event
+ * @events: set, for flow_events_close()
  * @error: why not
  *
  * Return: 0; -EBUSY: too many listen; or another -errno.
  */
-int flow_listen_open(const struct map_set *maps, const char *ifname, flow_heard heard, void *arg,
-		     struct flow_listener **listener, struct error *error)
+int flow_events_open(const struct map_set *maps, const char *ifname, flow_on_event on_event,
+		     void *arg, struct flow_events **events, struct error *error)
 {
-	struct flow_listener *new = calloc(1, sizeof(*new));
+	struct flow_events *opened = calloc(1, sizeof(*opened));
 	int err;
 
-	if (!new)
+	if (!opened)
 		return error_no_memory(error);
-	new->heard = heard;
-	new->arg = arg;
-	new->rings_fd = new->ring_fd = new->lock_fd = -1;
-	flow_listen_reap(maps, ifname);
-	err = find_slot(new, ifname, error);
+	opened->on_event = on_event;
+	opened->arg = arg;
+	opened->rings_fd = opened->ring_fd = opened->lock_fd = -1;
+	flow_events_reap(maps, ifname);
+	err = find_slot(opened, ifname, error);
 	if (!err)
-		err = open_maps(new, maps, error);
+		err = open_maps(opened, maps, error);
 	if (!err) {
 		/* before the ring: who sees it there may rely on being told of all from then on */
-		flow_listen_keep(new);
-		err = open_ring(new, error);
+		flow_events_keep(opened);
+		err = open_ring(opened, error);
 	}
 	if (err) {
-		flow_listen_close(new);
+		flow_events_close(opened);
 		return err;
 	}
-	*listener = new;
+	*events = opened;
 	return 0;
 }
 
 /**
- * flow_listen_fd() - What to wait on until there are events
+ * flow_events_fd() - What to wait on until there are events
  */
-int flow_listen_fd(const struct flow_listener *listener)
+int flow_events_fd(const struct flow_events *events)
 {
-	return ring_buffer__epoll_fd(listener->ring);
+	return ring_buffer__epoll_fd(events->ring);
 }
 
 /**
- * flow_listen_read() - Hear what there is
+ * flow_events_read() - Call @on_event of flow_events_open() for each event that has come
  *
- * Return: 0, or -errno; also what the listener's function returned.
+ * Return: 0, or -errno; also what @on_event returned.
  */
-int flow_listen_read(struct flow_listener *listener, struct error *error)
+int flow_events_read(struct flow_events *events, struct error *error)
 {
-	int n = ring_buffer__consume(listener->ring);
+	int n = ring_buffer__consume(events->ring);
 
 	return n < 0 ? error_set(error, -n, "cannot read flow events: %s", strerror(-n)) : 0;
 }
 
 /**
- * flow_listen_keep() - Keep the events coming; to be called every second
+ * flow_events_keep() - Keep the events coming; to be called every second
  *
  * Where that was too late, and no other listener has kept them coming either, there were none for a
- * while, and flow_listen_missed_ns() says for how long.
+ * while, and flow_events_missed_ns() says for how long.
  */
-void flow_listen_keep(struct flow_listener *listener)
+void flow_events_keep(struct flow_events *events)
 {
 	uint64_t now_ns = clock_kernel_ns(CLOCK_MONOTONIC);
-	uint64_t until_ns = __atomic_exchange_n(&listener->gate->until_ns, now_ns + FLOW_GATE_NS,
+	uint64_t until_ns = __atomic_exchange_n(&events->gate->until_ns, now_ns + FLOW_GATE_NS,
 						__ATOMIC_RELAXED);
 
-	if (listener->ring && until_ns < now_ns)
-		listener->missed_ns += now_ns - until_ns;
+	if (events->ring && until_ns < now_ns)
+		events->missed_ns += now_ns - until_ns;
 }
 
 /**
- * flow_listen_missed_ns() - For how long no events were made since flow_listen_open(), because this
+ * flow_events_missed_ns() - For how long no events were made since flow_events_open(), because this
  * process did not get around to ask for them
  */
-uint64_t flow_listen_missed_ns(const struct flow_listener *listener)
+uint64_t flow_events_missed_ns(const struct flow_events *events)
 {
-	return listener->missed_ns;
+	return events->missed_ns;
 }
 
 /**
- * flow_listen_lost() - Events that were lost since flow_listen_open(), the ring being full
+ * flow_events_lost() - Events that were lost since flow_events_open(), the ring being full
  */
-uint64_t flow_listen_lost(const struct flow_listener *listener)
+uint64_t flow_events_lost(const struct flow_events *events)
 {
-	return __atomic_load_n(&listener->gate->lost[listener->slot], __ATOMIC_RELAXED) -
-	       listener->lost_before;
+	return __atomic_load_n(&events->gate->lost[events->slot], __ATOMIC_RELAXED) -
+	       events->lost_before;
 }
 
 /**
- * flow_listen_close() - Listen no more
+ * flow_events_close() - End the subscription
  */
-void flow_listen_close(struct flow_listener *listener)
+void flow_events_close(struct flow_events *events)
 {
-	if (!listener)
+	if (!events)
 		return;
-	if (listener->lock_fd >= 0 && listener->rings_fd >= 0)
-		bpf_map_delete_elem(listener->rings_fd, &listener->slot);
-	ring_buffer__free(listener->ring);
-	if (listener->ring_fd >= 0)
-		close(listener->ring_fd);
-	if (listener->rings_fd >= 0)
-		close(listener->rings_fd);
-	if (listener->gate)
-		munmap(listener->gate, sizeof(*listener->gate));
-	if (listener->lock_fd >= 0)
-		close(listener->lock_fd);
-	free(listener);
+	if (events->lock_fd >= 0 && events->rings_fd >= 0)
+		bpf_map_delete_elem(events->rings_fd, &events->slot);
+	ring_buffer__free(events->ring);
+	if (events->ring_fd >= 0)
+		close(events->ring_fd);
+	if (events->rings_fd >= 0)
+		close(events->rings_fd);
+	if (events->gate)
+		munmap(events->gate, sizeof(*events->gate));
+	if (events->lock_fd >= 0)
+		close(events->lock_fd);
+	free(events);
 }
 
 /**

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Listening to the flow events of an interface (flow_event.h), and telling some.
+ * Subscribes to the flow events of an interface (flow_event.h), and reports those of removed flows.
  */
 #ifndef SHRIKE_CONNTRACK_EVENTS_H
 #define SHRIKE_CONNTRACK_EVENTS_H
@@ -9,21 +9,21 @@
 #include "flow_event.h"
 #include "kernel/map_set.h"
 
-#define FLOW_LISTEN_RING_BYTES (4u << 20) /* some 37,000 events */
+#define FLOW_EVENTS_RING_BYTES (4u << 20) /* some 37,000 events */
 
-typedef int (*flow_heard)(void *arg, const struct flow_event *event);
+typedef int (*flow_on_event)(void *arg, const struct flow_event *event);
 
-struct flow_listener;
+struct flow_events;
 
-int flow_listen_open(const struct map_set *maps, const char *ifname, flow_heard heard, void *arg,
-		     struct flow_listener **listener, struct error *error);
-int flow_listen_fd(const struct flow_listener *listener);
-int flow_listen_read(struct flow_listener *listener, struct error *error);
-void flow_listen_keep(struct flow_listener *listener);
-uint64_t flow_listen_missed_ns(const struct flow_listener *listener);
-uint64_t flow_listen_lost(const struct flow_listener *listener);
-void flow_listen_close(struct flow_listener *listener);
-void flow_listen_reap(const struct map_set *maps, const char *ifname);
+int flow_events_open(const struct map_set *maps, const char *ifname, flow_on_event on_event,
+		     void *arg, struct flow_events **events, struct error *error);
+int flow_events_fd(const struct flow_events *events);
+int flow_events_read(struct flow_events *events, struct error *error);
+void flow_events_keep(struct flow_events *events);
+uint64_t flow_events_missed_ns(const struct flow_events *events);
+uint64_t flow_events_lost(const struct flow_events *events);
+void flow_events_close(struct flow_events *events);
+void flow_events_reap(const struct map_set *maps, const char *ifname);
 
 void flow_event_report(int prog_fd, uint32_t ifindex, const struct flow_view *view,
 		       enum removal_reason reason);

@@ -142,14 +142,15 @@ static bool is_tracked(const struct map_set *maps, struct flow_event *event)
 	return false;
 }
 
-static int tell(const struct followed *followed, uint64_t now_ns, flow_heard heard, void *arg)
+static int report_end(const struct followed *followed, uint64_t now_ns, flow_on_event on_event,
+		      void *arg)
 {
 	struct flow_event event = followed->event;
 
 	event.type = FLOW_EVENT_END;
 	event.cause = FLOW_CAUSE_EVICTED;
 	event.time_ns = now_ns;
-	return heard(arg, &event);
+	return on_event(arg, &event);
 }
 
 /**
@@ -157,15 +158,15 @@ static int tell(const struct followed *followed, uint64_t now_ns, flow_heard hea
  * @follow: which
  * @maps: of the generation in force
  * @now_ns: CLOCK_MONOTONIC
- * @heard: told of the end of each that is gone; packets and bytes are those of the last look
- * @arg: for @heard
+ * @on_event: called with the end of each that is gone; packets and bytes are those of the last look
+ * @arg: for @on_event
  *
  * To be called every second or so, after events were heard.
  *
- * Return: 0, or what @heard returned.
+ * Return: 0, or what @on_event returned.
  */
 int flow_follow_look(struct flow_follow *follow, const struct map_set *maps, uint64_t now_ns,
-		     flow_heard heard, void *arg)
+		     flow_on_event on_event, void *arg)
 {
 	int err = 0;
 
@@ -180,7 +181,7 @@ int flow_follow_look(struct flow_follow *follow, const struct map_set *maps, uin
 		was_missing = followed->missing;
 		followed->missing = !is_tracked(maps, &followed->event);
 		if (followed->missing && was_missing) {
-			err = tell(followed, now_ns, heard, arg);
+			err = report_end(followed, now_ns, on_event, arg);
 			delete (follow, follow->at);
 		} else {
 			follow->at++;

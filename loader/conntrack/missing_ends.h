@@ -25,7 +25,7 @@ struct flow_follow;
 struct flow_follow *flow_follow_new(void);
 void flow_follow_hear(struct flow_follow *follow, const struct flow_event *event);
 int flow_follow_look(struct flow_follow *follow, const struct map_set *maps, uint64_t now_ns,
-		     flow_heard heard, void *arg);
+		     flow_on_event on_event, void *arg);
 void flow_follow_forget(struct flow_follow *follow);
 uint64_t flow_follow_skipped(const struct flow_follow *follow);
 void flow_follow_free(struct flow_follow *follow);

@@ -264,7 +264,7 @@ static void clear_up(struct guard *guard)
 {
 	struct error error;
 
-	flow_listen_reap(&guard->live.maps, guard->ifname);
+	flow_events_reap(&guard->live.maps, guard->ifname);
 	if (trace_live_is_on(&guard->live.maps) &&
 	    trace_live_recover(guard->ifname, guard->dataplane->link.ifindex, &error))
 		say(guard, true, "%s", error.text);
