@@ -39,7 +39,7 @@ struct monitor {
 	struct live live;
 	struct rule_names rules;
 	struct flow_events *events;
-	struct flow_follow *follow;
+	struct missing_ends *missing_ends;
 	char name[IF_NAMESIZE];
 	uint64_t offset_ns;
 	uint64_t shown;
@@ -152,16 +152,16 @@ static int on_event(void *arg, const struct flow_event *event)
 {
 	struct monitor *monitor = arg;
 
-	flow_follow_hear(monitor->follow, event);
+	missing_ends_note(monitor->missing_ends, event);
 	return show(monitor, event);
 }
 
-/* What was lost may have been the end of anything that is followed. */
+/* A lost event may have been the end of any connection in the list. */
 static void report_losses(struct monitor *monitor)
 {
 	uint64_t lost = flow_events_lost(monitor->events);
 	uint64_t missed_ns = flow_events_missed_ns(monitor->events);
-	uint64_t skipped = flow_follow_skipped(monitor->follow);
+	uint64_t skipped = missing_ends_skipped(monitor->missing_ends);
 
 	if (lost != monitor->lost)
 		fprintf(stderr, "shrike: %llu events lost\n",
@@ -170,7 +170,7 @@ static void report_losses(struct monitor *monitor)
 		fprintf(stderr, "shrike: the events of %.1f s lost: this process was held up\n",
 			(missed_ns - monitor->missed_ns) / (double)NS_PER_S);
 	if (lost != monitor->lost || missed_ns != monitor->missed_ns)
-		flow_follow_forget(monitor->follow);
+		missing_ends_clear(monitor->missing_ends);
 	if (skipped != monitor->skipped)
 		fprintf(stderr,
 			"shrike: %llu connections too many to follow: if they are displaced, that "
@@ -196,7 +196,8 @@ static int look(struct monitor *monitor, uint64_t now_ns, struct error *error)
 		err = rule_names_read(&monitor->rules, &fresh.maps, error);
 	live_close(&monitor->live);
 	monitor->live = fresh;
-	if (!err && flow_follow_look(monitor->follow, &monitor->live.maps, now_ns, show, monitor))
+	if (!err &&
+	    missing_ends_scan(monitor->missing_ends, &monitor->live.maps, now_ns, show, monitor))
 		err = error_no_memory(error);
 	return err;
 }
@@ -265,8 +266,8 @@ static int prepare(struct monitor *monitor, const char *given, struct error *err
 		return err;
 	monitor->offset_ns = flow_clock_offset_ns();
 	monitor->look_ns = clock_kernel_ns(CLOCK_MONOTONIC) + LOOK_PERIOD_NS;
-	monitor->follow = flow_follow_new();
-	if (!monitor->follow)
+	monitor->missing_ends = missing_ends_new();
+	if (!monitor->missing_ends)
 		return error_no_memory(error);
 	return flow_events_open(&monitor->live.maps, monitor->name, on_event, monitor,
 				&monitor->events, error);
@@ -285,7 +286,7 @@ static int monitor_interface(const struct command *command, int argc, char **arg
 	if (!err)
 		err = loop(&monitor, &error);
 	flow_events_close(monitor.events);
-	flow_follow_free(monitor.follow);
+	missing_ends_free(monitor.missing_ends);
 	rule_names_free(&monitor.rules);
 	live_close(&monitor.live);
 	if (monitor.signal_fd >= 0)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A list without holes, and a hash of fixed size with open addressing over it, where what is deleted
- * pulls up those behind it.
+ * The connections are a list without holes.  A hash of fixed size with open addressing finds them by
+ * id; deleting an entry moves the entries behind it up (free_slot()).
  *
- * A connection counts as ended when it was in no table on two occasions: what a program or the
- * sweep has told between its removal and the first of them is heard before the second.
+ * A connection counts as ended when two scans in a row find it in no table.  An end event that a
+ * program or the sweep has reported, and that is still in the ring buffer during the first scan, is
+ * read before the second one.
  */
 #include "conntrack/missing_ends.h"
 
@@ -19,93 +20,93 @@
 #include "conntrack/tables.h"
 #include "flow_key.h"
 
-#define SLOTS (2 * FLOW_FOLLOW_MAX)
+#define SLOTS (2 * MISSING_ENDS_MAX)
 #define MASK  (SLOTS - 1)
 
 _Static_assert((SLOTS & MASK) == 0, "the hash takes the low bits");
 
-struct followed {
+struct started {
 	struct flow_event event; /* of the start; counts and state as last seen */
 	uint64_t id;
-	bool missing; /* it was in no table when it was looked for last */
+	bool missing; /* the last scan found it in no table */
 };
 
-struct flow_follow {
-	struct followed list[FLOW_FOLLOW_MAX];
+struct missing_ends {
+	struct started list[MISSING_ENDS_MAX];
 	uint32_t slots[SLOTS]; /* place in the list, and 1; 0: the slot is free */
 	uint32_t n;
-	uint32_t at; /* where in the list the next look begins */
+	uint32_t at; /* where in the list the next scan begins */
 	uint64_t skipped;
 };
 
 /**
- * flow_follow_new() - Remember nobody yet
+ * missing_ends_new() - Make an empty list of connections
  *
- * Return: for flow_follow_free(); NULL if memory is out.
+ * Return: for missing_ends_free(); NULL if memory is out.
  */
-struct flow_follow *flow_follow_new(void)
+struct missing_ends *missing_ends_new(void)
 {
-	return calloc(1, sizeof(struct flow_follow));
+	return calloc(1, sizeof(struct missing_ends));
 }
 
 /* The slot of an id, or the free one where it would be. */
-static uint32_t find(const struct flow_follow *follow, uint64_t id)
+static uint32_t find(const struct missing_ends *ends, uint64_t id)
 {
 	uint32_t slot = id & MASK;
 
-	while (follow->slots[slot] && follow->list[follow->slots[slot] - 1].id != id)
+	while (ends->slots[slot] && ends->list[ends->slots[slot] - 1].id != id)
 		slot = (slot + 1) & MASK;
 	return slot;
 }
 
-static void free_slot(struct flow_follow *follow, uint32_t slot)
+static void free_slot(struct missing_ends *ends, uint32_t slot)
 {
 	uint32_t next = slot;
 
-	while (follow->slots[next = (next + 1) & MASK]) {
-		uint32_t home = follow->list[follow->slots[next] - 1].id & MASK;
+	while (ends->slots[next = (next + 1) & MASK]) {
+		uint32_t home = ends->list[ends->slots[next] - 1].id & MASK;
 
 		if (((next - home) & MASK) < ((next - slot) & MASK))
 			continue; /* it would be before its home */
-		follow->slots[slot] = follow->slots[next];
+		ends->slots[slot] = ends->slots[next];
 		slot = next;
 	}
-	follow->slots[slot] = 0;
+	ends->slots[slot] = 0;
 }
 
-/* The last of the list takes the place. */
-static void delete (struct flow_follow *follow, uint32_t place)
+/* Remove the entry at @place; the last entry of the list moves there. */
+static void drop_entry(struct missing_ends *ends, uint32_t place)
 {
-	uint32_t last = follow->n - 1;
+	uint32_t last = ends->n - 1;
 
-	free_slot(follow, find(follow, follow->list[place].id));
+	free_slot(ends, find(ends, ends->list[place].id));
 	if (place != last) {
-		follow->slots[find(follow, follow->list[last].id)] = place + 1;
-		follow->list[place] = follow->list[last];
+		ends->slots[find(ends, ends->list[last].id)] = place + 1;
+		ends->list[place] = ends->list[last];
 	}
-	follow->n--;
+	ends->n--;
 }
 
 /**
- * flow_follow_hear() - Remember a connection that starts, forget one that ends
- * @event: as it was heard; every event has to come by here
+ * missing_ends_note() - Add a connection that starts, remove one that ends
+ * @event: as it came from the listener; every event has to be noted
  */
-void flow_follow_hear(struct flow_follow *follow, const struct flow_event *event)
+void missing_ends_note(struct missing_ends *ends, const struct flow_event *event)
 {
 	uint64_t id = flow_event_id(event);
 	uint32_t slot;
 
 	if (event->type != FLOW_EVENT_START && event->type != FLOW_EVENT_END)
 		return;
-	slot = find(follow, id);
+	slot = find(ends, id);
 	if (event->type == FLOW_EVENT_END) {
-		if (follow->slots[slot])
-			delete (follow, follow->slots[slot] - 1);
-	} else if (follow->n == FLOW_FOLLOW_MAX) {
-		follow->skipped++;
-	} else if (!follow->slots[slot]) {
-		follow->list[follow->n] = (struct followed){.event = *event, .id = id};
-		follow->slots[slot] = ++follow->n;
+		if (ends->slots[slot])
+			drop_entry(ends, ends->slots[slot] - 1);
+	} else if (ends->n == MISSING_ENDS_MAX) {
+		ends->skipped++;
+	} else if (!ends->slots[slot]) {
+		ends->list[ends->n] = (struct started){.event = *event, .id = id};
+		ends->slots[slot] = ++ends->n;
 	}
 }
 
@@ -142,10 +143,11 @@ static bool is_tracked(const struct map_set *maps, struct flow_event *event)
 	return false;
 }
 
-static int report_end(const struct followed *followed, uint64_t now_ns, flow_on_event on_event,
+/* Call @on_event with the end that no program has reported. */
+static int report_end(const struct started *started, uint64_t now_ns, flow_on_event on_event,
 		      void *arg)
 {
-	struct flow_event event = followed->event;
+	struct flow_event event = started->event;
 
 	event.type = FLOW_EVENT_END;
 	event.cause = FLOW_CAUSE_EVICTED;
@@ -154,63 +156,63 @@ static int report_end(const struct followed *followed, uint64_t now_ns, flow_on_
 }
 
 /**
- * flow_follow_look() - Look for some of the connections that are remembered
- * @follow: which
+ * missing_ends_scan() - Look up some of the connections, and report those that are in no table
+ * @ends: the connections
  * @maps: of the generation in force
  * @now_ns: CLOCK_MONOTONIC
  * @on_event: called with the end of each that is gone; packets and bytes are those of the last look
  * @arg: for @on_event
  *
- * To be called every second or so, after events were heard.
+ * To be called every second or so, after flow_events_read().
  *
  * Return: 0, or what @on_event returned.
  */
-int flow_follow_look(struct flow_follow *follow, const struct map_set *maps, uint64_t now_ns,
-		     flow_on_event on_event, void *arg)
+int missing_ends_scan(struct missing_ends *ends, const struct map_set *maps, uint64_t now_ns,
+		      flow_on_event on_event, void *arg)
 {
 	int err = 0;
 
-	for (uint32_t looked = 0; !err && looked < FLOW_FOLLOW_STEP; looked++) {
-		struct followed *followed = &follow->list[follow->at];
+	for (uint32_t looked = 0; !err && looked < MISSING_ENDS_STEP; looked++) {
+		struct started *started = &ends->list[ends->at];
 		bool was_missing;
 
-		if (follow->at >= follow->n) {
-			follow->at = 0;
+		if (ends->at >= ends->n) {
+			ends->at = 0;
 			break;
 		}
-		was_missing = followed->missing;
-		followed->missing = !is_tracked(maps, &followed->event);
-		if (followed->missing && was_missing) {
-			err = report_end(followed, now_ns, on_event, arg);
-			delete (follow, follow->at);
+		was_missing = started->missing;
+		started->missing = !is_tracked(maps, &started->event);
+		if (started->missing && was_missing) {
+			err = report_end(started, now_ns, on_event, arg);
+			drop_entry(ends, ends->at);
 		} else {
-			follow->at++;
+			ends->at++;
 		}
 	}
 	return err;
 }
 
 /**
- * flow_follow_forget() - Forget all: events were lost, and ends may have been among them
+ * missing_ends_clear() - Drop all connections, since lost events may have been their ends
  */
-void flow_follow_forget(struct flow_follow *follow)
+void missing_ends_clear(struct missing_ends *ends)
 {
-	memset(follow->slots, 0, sizeof(follow->slots));
-	follow->n = follow->at = 0;
+	memset(ends->slots, 0, sizeof(ends->slots));
+	ends->n = ends->at = 0;
 }
 
 /**
- * flow_follow_skipped() - Connections that there was no room to remember
+ * missing_ends_skipped() - How many connections were not noted, the list being full
  */
-uint64_t flow_follow_skipped(const struct flow_follow *follow)
+uint64_t missing_ends_skipped(const struct missing_ends *ends)
 {
-	return follow->skipped;
+	return ends->skipped;
 }
 
 /**
- * flow_follow_free() - Forget all for good
+ * missing_ends_free() - Free the list
  */
-void flow_follow_free(struct flow_follow *follow)
+void missing_ends_free(struct missing_ends *ends)
 {
-	free(follow);
+	free(ends);
 }

@@ -9,17 +9,17 @@
 
 static struct {
 	struct fixture *fixture;
-	struct flow_follow *follow;
+	struct missing_ends *ends;
 	struct map_set maps;
-	struct flow_event last; /* end that was told of */
-	unsigned int told;
+	struct flow_event last; /* end that was reported */
+	unsigned int n_reported;
 } t;
 
-static int heard(void *arg, const struct flow_event *event)
+static int on_event(void *arg, const struct flow_event *event)
 {
 	(void)arg;
 	t.last = *event;
-	t.told++;
+	t.n_reported++;
 	return 0;
 }
 
@@ -30,8 +30,8 @@ static int setup(void **state)
 	(void)state;
 	memset(&t, 0, sizeof(t));
 	t.fixture = fixture_new(1024);
-	t.follow = flow_follow_new();
-	assert_non_null(t.follow);
+	t.ends = missing_ends_new();
+	assert_non_null(t.ends);
 	map_set_init(&t.maps);
 	for (int i = 0; i < CONNTRACK_TABLES; i++)
 		assert_int_equal(
@@ -43,7 +43,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	map_set_free(&t.maps);
-	flow_follow_free(t.follow);
+	missing_ends_free(t.ends);
 	fixture_free(t.fixture);
 	return 0;
 }
@@ -64,11 +64,11 @@ static struct flow_event event_of(const struct flow_spec *spec, enum flow_event_
 	return event;
 }
 
-static void hear(const struct flow_spec *spec, enum flow_event_type type)
+static void note(const struct flow_spec *spec, enum flow_event_type type)
 {
 	struct flow_event event = event_of(spec, type);
 
-	flow_follow_hear(t.follow, &event);
+	missing_ends_note(t.ends, &event);
 }
 
 static void vanish(const struct flow_spec *spec)
@@ -81,11 +81,11 @@ static void vanish(const struct flow_spec *spec)
 	assert_int_equal(bpf_map_delete_elem(t.fixture->conntrack.tables[at].fd, &key), 0);
 }
 
-static unsigned int look(void)
+static unsigned int scan(void)
 {
-	t.told = 0;
-	assert_int_equal(flow_follow_look(t.follow, &t.maps, NOW_NS, heard, NULL), 0);
-	return t.told;
+	t.n_reported = 0;
+	assert_int_equal(missing_ends_scan(t.ends, &t.maps, NOW_NS, on_event, NULL), 0);
+	return t.n_reported;
 }
 
 static const struct flow_spec specs[] = {
@@ -107,13 +107,13 @@ static void who_is_tracked_is_left_alone(void **state)
 	(void)state;
 	for (size_t i = 0; i < N_SPECS; i++) {
 		fixture_add(t.fixture, &specs[i]);
-		hear(&specs[i], FLOW_EVENT_START);
+		note(&specs[i], FLOW_EVENT_START);
 	}
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(look(), 0);
+		assert_int_equal(scan(), 0);
 }
 
-static void who_vanishes_is_told_of_once_with_its_last_counts(void **state)
+static void who_vanishes_is_reported_once_with_its_last_counts(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < N_SPECS; i++) {
@@ -123,11 +123,11 @@ static void who_vanishes_is_told_of_once_with_its_last_counts(void **state)
 		spec.flow.bytes[0] = 900;
 		spec.flow.state = FLOW_STATE_UDP;
 		fixture_add(t.fixture, &spec);
-		hear(&spec, FLOW_EVENT_START);
-		assert_int_equal(look(), 0);
+		note(&spec, FLOW_EVENT_START);
+		assert_int_equal(scan(), 0);
 		vanish(&spec);
-		assert_int_equal(look(), 0); /* its end may have been told and not been read yet */
-		assert_int_equal(look(), 1);
+		assert_int_equal(scan(), 0); /* its end event may be in the ring still */
+		assert_int_equal(scan(), 1);
 		assert_int_equal(t.last.type, FLOW_EVENT_END);
 		assert_int_equal(t.last.cause, FLOW_CAUSE_EVICTED);
 		assert_int_equal(t.last.time_ns, NOW_NS);
@@ -135,19 +135,19 @@ static void who_vanishes_is_told_of_once_with_its_last_counts(void **state)
 		assert_int_equal(t.last.packets[1], 5);
 		assert_int_equal(t.last.bytes[0], 900);
 		assert_int_equal(t.last.flow_state, FLOW_STATE_UDP);
-		assert_int_equal(look(), 0);
+		assert_int_equal(scan(), 0);
 	}
 }
 
-static void who_has_ended_is_not_told_of_again(void **state)
+static void who_has_ended_is_not_reported_again(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < N_SPECS; i++) {
-		hear(&specs[i], FLOW_EVENT_START);
-		assert_int_equal(look(), 0);
-		hear(&specs[i], FLOW_EVENT_END);
-		assert_int_equal(look(), 0);
-		assert_int_equal(look(), 0);
+		note(&specs[i], FLOW_EVENT_START);
+		assert_int_equal(scan(), 0);
+		note(&specs[i], FLOW_EVENT_END);
+		assert_int_equal(scan(), 0);
+		assert_int_equal(scan(), 0);
 	}
 }
 
@@ -157,13 +157,13 @@ static void who_came_back_under_the_same_address_is_another(void **state)
 
 	(void)state;
 	again.flow.created_ns = 99;
-	hear(&specs[0], FLOW_EVENT_START);
-	hear(&again, FLOW_EVENT_START);
+	note(&specs[0], FLOW_EVENT_START);
+	note(&again, FLOW_EVENT_START);
 	fixture_add(t.fixture, &again);
-	assert_int_equal(look(), 0);
-	assert_int_equal(look(), 1);
+	assert_int_equal(scan(), 0);
+	assert_int_equal(scan(), 1);
 	assert_int_equal(t.last.created_ns, specs[0].flow.created_ns);
-	assert_int_equal(look(), 0);
+	assert_int_equal(scan(), 0);
 }
 
 static void a_move_to_the_other_table_is_no_end(void **state)
@@ -173,16 +173,16 @@ static void a_move_to_the_other_table_is_no_end(void **state)
 	(void)state;
 	confirmed.unconfirmed = false;
 	fixture_add(t.fixture, &specs[0]);
-	hear(&specs[0], FLOW_EVENT_START);
-	assert_int_equal(look(), 0);
+	note(&specs[0], FLOW_EVENT_START);
+	assert_int_equal(scan(), 0);
 	fixture_add(t.fixture, &confirmed);
 	vanish(&specs[0]);
-	assert_int_equal(look(), 0);
-	assert_int_equal(look(), 0);
+	assert_int_equal(scan(), 0);
+	assert_int_equal(scan(), 0);
 }
 
 /* Each second one stays: places in list and hash move all the time. */
-static void of_many_only_those_that_vanish_are_told_of(void **state)
+static void of_many_only_those_that_vanish_are_reported(void **state)
 {
 	struct flow_spec spec = specs[0];
 
@@ -190,38 +190,39 @@ static void of_many_only_those_that_vanish_are_told_of(void **state)
 	for (uint16_t i = 0; i < FLOWS; i++) {
 		spec.sport = i;
 		spec.flow.created_ns = i % 3 + 1;
-		hear(&spec, FLOW_EVENT_START);
+		note(&spec, FLOW_EVENT_START);
 		if (i % 2)
 			fixture_add(t.fixture, &spec);
 	}
 	for (uint16_t i = 0; i < FLOWS; i += 4) {
 		spec.sport = i;
 		spec.flow.created_ns = i % 3 + 1;
-		hear(&spec, FLOW_EVENT_END);
+		note(&spec, FLOW_EVENT_END);
 	}
-	assert_int_equal(look(), 0);
-	look();
-	look(); /* what took a place behind the look comes in the next one */
-	t.told = 0;
+	assert_int_equal(scan(), 0);
+	scan();
+	scan(); /* what took a place behind the look comes in the next one */
+	t.n_reported = 0;
 	for (uint16_t i = 1; i < FLOWS; i += 2) {
 		spec.sport = i;
 		vanish(&spec);
 	}
-	for (unsigned int i = 0, told = 0; told < FLOWS / 2; told += t.told, i++) {
+	for (unsigned int i = 0, n_reported = 0; n_reported < FLOWS / 2;
+	     n_reported += t.n_reported, i++) {
 		assert_true(i < 5);
-		look();
+		scan();
 	}
-	assert_int_equal(look(), 0);
+	assert_int_equal(scan(), 0);
 }
 
 static void after_losses_nothing_is_followed(void **state)
 {
 	(void)state;
-	hear(&specs[0], FLOW_EVENT_START);
-	assert_int_equal(look(), 0);
-	flow_follow_forget(t.follow);
-	assert_int_equal(look(), 0);
-	assert_int_equal(look(), 0);
+	note(&specs[0], FLOW_EVENT_START);
+	assert_int_equal(scan(), 0);
+	missing_ends_clear(t.ends);
+	assert_int_equal(scan(), 0);
+	assert_int_equal(scan(), 0);
 }
 
 static void who_is_too_many_is_counted(void **state)
@@ -229,17 +230,17 @@ static void who_is_too_many_is_counted(void **state)
 	struct flow_spec spec = specs[0];
 
 	(void)state;
-	for (uint32_t i = 0; i < FLOW_FOLLOW_MAX + 3; i++) {
+	for (uint32_t i = 0; i < MISSING_ENDS_MAX + 3; i++) {
 		spec.flow.created_ns = i + 1;
-		hear(&spec, FLOW_EVENT_START);
+		note(&spec, FLOW_EVENT_START);
 	}
-	assert_int_equal(flow_follow_skipped(t.follow), 3);
-	assert_int_equal(look(), 0); /* a step: the rest comes later */
+	assert_int_equal(missing_ends_skipped(t.ends), 3);
+	assert_int_equal(scan(), 0); /* a step: the rest comes later */
 	spec.flow.created_ns = 1;
-	hear(&spec, FLOW_EVENT_END);
-	spec.flow.created_ns = FLOW_FOLLOW_MAX + 9;
-	hear(&spec, FLOW_EVENT_START);
-	assert_int_equal(flow_follow_skipped(t.follow), 3);
+	note(&spec, FLOW_EVENT_END);
+	spec.flow.created_ns = MISSING_ENDS_MAX + 9;
+	note(&spec, FLOW_EVENT_START);
+	assert_int_equal(missing_ends_skipped(t.ends), 3);
 }
 
 int main(void)
@@ -247,11 +248,11 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(who_is_tracked_is_left_alone),
-		TEST(who_vanishes_is_told_of_once_with_its_last_counts),
-		TEST(who_has_ended_is_not_told_of_again),
+		TEST(who_vanishes_is_reported_once_with_its_last_counts),
+		TEST(who_has_ended_is_not_reported_again),
 		TEST(who_came_back_under_the_same_address_is_another),
 		TEST(a_move_to_the_other_table_is_no_end),
-		TEST(of_many_only_those_that_vanish_are_told_of),
+		TEST(of_many_only_those_that_vanish_are_reported),
 		TEST(after_losses_nothing_is_followed),
 		TEST(who_is_too_many_is_counted),
 	};
