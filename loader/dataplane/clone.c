@@ -50,7 +50,7 @@ int clone_open_live(const struct live *live, struct testrun *testrun, struct clo
 		.instance_previous = &live->instance,
 		.trace = true,
 		.dry_run = true,
-		.twin = true,
+		.clone = true,
 		.own_records = true,
 	};
 	struct generation *generation;

@@ -31,12 +31,12 @@ struct shrike_bpf;
  * @keep_undo: share instead what the generation in force says of that
  * @virtual_clock: for test runs: no interface is touched, nothing is shared
  * @trace, @dry_run, @snap_len: as in struct config
- * @twin: judge just as the generation in force, on every map of it; only @previous,
+ * @clone: judge just as the generation in force, on every map of it; only @previous,
  *	@instance_previous and the line above are looked at
  * @own_addresses: the tables of this host's addresses are its own, to be filled without those of the
  *	generation in force being changed
- * @own_records: of a twin: the maps of trace records are its own, so that tracers do not meet
- * @rules_only: of a twin: it judges inbound packets alone, each as if it opened a connection, which
+ * @own_records: of a clone: the maps of trace records are its own, so that tracers do not meet
+ * @rules_only: of a clone: it judges inbound packets alone, each as if it opened a connection, which
  *	spares the kernel most of the verifying
  */
 struct generation_spec {
@@ -56,7 +56,7 @@ struct generation_spec {
 	bool virtual_clock;
 	bool trace;
 	bool dry_run;
-	bool twin;
+	bool clone;
 	bool own_addresses;
 	bool own_records;
 	bool rules_only;
@@ -69,8 +69,8 @@ struct generation {
 	struct instance instance;
 	struct map_set maps; /* all of them, shared ones included */
 	int ingress_fd;	     /* the program for the hook of the mode; owned by the skeleton */
-	int egress_fd;	     /* -1: a twin with @rules_only has none */
-	int event_fd;	     /* shrike_event, for flow_event_report(); -1: a twin has none */
+	int egress_fd;	     /* -1: a clone with @rules_only has none */
+	int event_fd;	     /* shrike_event, for flow_event_report(); -1: a clone has none */
 };
 
 int generation_sync_addresses(const struct map_set *maps, int ifindex, struct error *error);

@@ -280,7 +280,7 @@ static int load_programs(struct generation *generation, const struct generation_
 	bpf_program__set_autoload(skeleton->progs.shrike_xdp, hook == HOOK_XDP);
 	bpf_program__set_autoload(skeleton->progs.shrike_ingress, hook == HOOK_TC);
 	bpf_program__set_autoload(skeleton->progs.shrike_egress, !spec->rules_only);
-	bpf_program__set_autoload(skeleton->progs.shrike_event, !spec->twin);
+	bpf_program__set_autoload(skeleton->progs.shrike_event, !spec->clone);
 	for (int i = 0; i < 2; i++)
 		bpf_program__set_log_buf(programs[i], log + i * VERIFIER_LOG, VERIFIER_LOG);
 	err = shrike_bpf__load(skeleton);
@@ -296,7 +296,7 @@ static int load_programs(struct generation *generation, const struct generation_
 	generation->ingress_fd = bpf_program__fd(ingress);
 	generation->egress_fd = spec->rules_only ? -1
 						 : bpf_program__fd(skeleton->progs.shrike_egress);
-	generation->event_fd = spec->twin ? -1 : bpf_program__fd(skeleton->progs.shrike_event);
+	generation->event_fd = spec->clone ? -1 : bpf_program__fd(skeleton->progs.shrike_event);
 	return 0;
 }
 
@@ -442,7 +442,7 @@ static int prepare(struct generation *generation, const struct generation_spec *
 	return err;
 }
 
-/* The read-only data of the generation in force, and its settings that a twin may change. */
+/* The read-only data of the generation in force, and its settings that a clone may change. */
 static int copy_rodata(struct generation *generation, const struct generation_spec *spec,
 		       struct error *error)
 {
@@ -471,9 +471,9 @@ static int copy_rodata(struct generation *generation, const struct generation_sp
 	return 0;
 }
 
-/* A twin's part of prepare(). */
-static int prepare_twin(struct generation *generation, const struct generation_spec *spec,
-			struct error *error)
+/* A clone's part of prepare(). */
+static int prepare_clone(struct generation *generation, const struct generation_spec *spec,
+			 struct error *error)
 {
 	const struct map_entry *shared;
 	struct bpf_map *map;
@@ -518,12 +518,12 @@ int generation_build(const struct generation_spec *spec, struct generation **gen
 	if (!new)
 		return error_no_memory(error);
 	map_set_init(&new->maps);
-	err = spec->twin ? prepare_twin(new, spec, error) : prepare(new, spec, error);
+	err = spec->clone ? prepare_clone(new, spec, error) : prepare(new, spec, error);
 	if (!err)
 		err = load_programs(new, spec, error);
 	if (!err)
 		err = collect_maps(new, error);
-	if (!err && !spec->twin)
+	if (!err && !spec->clone)
 		err = fill(new, spec, error);
 	if (err) {
 		generation_free(new);

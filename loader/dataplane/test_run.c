@@ -64,7 +64,7 @@ int testrun_begin(struct testrun *testrun, struct error *error)
 /**
  * testrun_open_records() - Open the buffer into which a generation writes its records
  * @testrun: the thread that will read them; outlives the buffer
- * @generation: one that traces; its twins that share trace_v1 write there too
+ * @generation: one that traces; its clones that share trace_v1 write there too
  * @records: becomes the buffer, for perf_buffer__free()
  * @error: why not
  *

@@ -452,7 +452,7 @@ static int send_order(struct forward *forward, int judge_fd)
 
 /*
  * Have the forwarder judge its flows by the generation in force.  The program in force itself would
- * count, time and trace packets that nobody has sent; so a twin of it is loaded for this.  What it
+ * count, time and trace packets that nobody has sent; so a clone of it is loaded for this.  What it
  * is asked is whether a rule would let the flow in, not what is remembered of the flow.
  */
 static void tell(struct forward *forward, const struct live *live)
@@ -461,7 +461,7 @@ static void tell(struct forward *forward, const struct live *live)
 		.previous = &live->maps,
 		.instance_previous = &live->instance,
 		.dry_run = true,
-		.twin = true,
+		.clone = true,
 		.rules_only = true,
 	};
 	bool was_behind = forward->is_behind;

@@ -27,8 +27,8 @@
 /* A policy in force: its generation, where its records come out, and the names of its rules. */
 struct stand {
 	struct generation *generation;
-	struct generation *twin;     /* for trace steps: dry, on the same maps; made when needed */
-	struct perf_buffer *records; /* of the twin too: they share the map that leads to it */
+	struct generation *clone;    /* for trace steps: dry, on the same maps; made when needed */
+	struct perf_buffer *records; /* of the clone too: they share the map that leads to it */
 	struct rule_view *rules;
 	size_t n_rules;
 };
@@ -47,7 +47,7 @@ struct simulation {
 static void stand_free(struct stand *stand)
 {
 	perf_buffer__free(stand->records);
-	generation_free(stand->twin);
+	generation_free(stand->clone);
 	generation_free(stand->generation);
 	free(stand->rules);
 }
@@ -240,7 +240,7 @@ int simulation_new(const struct scenario *scenario, const struct environment *en
 	return 0;
 }
 
-static int make_twin(struct stand *stand, struct error *error)
+static int make_clone(struct stand *stand, struct error *error)
 {
 	const struct generation_spec spec = {
 		.previous = &stand->generation->maps,
@@ -248,10 +248,10 @@ static int make_twin(struct stand *stand, struct error *error)
 		.virtual_clock = true,
 		.trace = true,
 		.dry_run = true,
-		.twin = true,
+		.clone = true,
 	};
 
-	return stand->twin ? 0 : generation_build(&spec, &stand->twin, error);
+	return stand->clone ? 0 : generation_build(&spec, &stand->clone, error);
 }
 
 /* One test run of simulation->packet; simulation->testrun holds what came of it. */
@@ -312,11 +312,11 @@ int simulation_step(struct simulation *simulation, const struct scenario_step *s
 	if (step->kind == SCENARIO_APPLY)
 		return apply(simulation, step->policy, error);
 	if (is_trace)
-		err = make_twin(stand, error);
+		err = make_clone(stand, error);
 	if (!err)
 		err = make_packet(simulation, step, error);
 	if (!err)
-		err = run(simulation, is_trace ? stand->twin : stand->generation, step, error);
+		err = run(simulation, is_trace ? stand->clone : stand->generation, step, error);
 	if (err)
 		return err;
 	take_packet(simulation, step);

@@ -17,11 +17,11 @@
 
 struct trace_live {
 	struct trace_live_spec spec;
-	struct live live;	 /* the generation whose place the twin has taken */
-	struct generation *twin; /* NULL: nothing is in another's place */
+	struct live live;	  /* the generation whose place the clone has taken */
+	struct generation *clone; /* NULL: nothing is in another's place */
 	struct trace_ring *ring;
 	int originals[HOOK_POINTS]; /* the programs of @live, -1: none at that point */
-	struct trace_stats before;  /* of earlier twins */
+	struct trace_stats before;  /* of earlier clones */
 	int lock;
 };
 
@@ -56,19 +56,19 @@ bool trace_live_is_on(const struct map_set *maps)
 	       !bpf_map_lookup_elem(map->fd, &zero, &filter) && filter.active;
 }
 
-static int build_twin(const struct live *live, bool trace, uint32_t snap_len,
-		      struct generation **twin, struct error *error)
+static int build_clone(const struct live *live, bool trace, uint32_t snap_len,
+		       struct generation **clone, struct error *error)
 {
 	const struct generation_spec spec = {
 		.previous = &live->maps,
 		.instance_previous = &live->instance,
 		.snap_len = snap_len,
 		.trace = trace,
-		.twin = true,
+		.clone = true,
 		.own_records = true,
 	};
 
-	return generation_build(&spec, twin, error);
+	return generation_build(&spec, clone, error);
 }
 
 /* Put the programs of a generation in the place of those in force: ingress first. */
@@ -100,23 +100,23 @@ static int pin_programs(const char *ifname, const struct generation *generation,
 	return err ? err : pins_set(&pins, "prog_egress", generation->egress_fd, error);
 }
 
-/* With the locks held: a twin that does not trace takes the place of one that nobody reads. */
+/* With the locks held: a clone that does not trace takes the place of one that nobody reads. */
 static int recover(const char *ifname, int ifindex, struct error *error)
 {
-	struct generation *twin = NULL;
+	struct generation *clone = NULL;
 	struct live live;
 	int err = live_open(ifindex, &live, error);
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	if (trace_live_is_on(&live.maps)) {
-		err = build_twin(&live, false, live.instance.config.snap_len, &twin, error);
+		err = build_clone(&live, false, live.instance.config.snap_len, &clone, error);
 		if (!err)
-			err = put(&live, twin, error);
+			err = put(&live, clone, error);
 		if (!err)
-			err = pin_programs(ifname, twin, error);
+			err = pin_programs(ifname, clone, error);
 	}
-	generation_free(twin);
+	generation_free(clone);
 	live_close(&live);
 	return err;
 }
@@ -167,7 +167,7 @@ static int remember_originals(struct trace_live *trace, struct error *error)
 	return 0;
 }
 
-/* Give the place back, egress first, wherever the twin still has it. */
+/* Give the place back, egress first, wherever the clone still has it. */
 static int give_back(struct trace_live *trace, struct error *error)
 {
 	enum hook_point points[] = {HOOK_POINT_TC_EGRESS, trace->live.ingress};
@@ -175,7 +175,7 @@ static int give_back(struct trace_live *trace, struct error *error)
 	int err = hooks_query(trace->live.ifindex, hooks, error);
 
 	for (int i = 0; i < 2 && !err; i++) {
-		int fd = program_at(trace->twin, trace->live.ingress, points[i]);
+		int fd = program_at(trace->clone, trace->live.ingress, points[i]);
 
 		if (trace->originals[points[i]] < 0 || !hooks[points[i]].prog_id ||
 		    hooks[points[i]].prog_id != program_id(fd))
@@ -186,7 +186,7 @@ static int give_back(struct trace_live *trace, struct error *error)
 	return err;
 }
 
-/* With the lock held: build the twin of what is in force, and let it take the place. */
+/* With the lock held: build the clone of what is in force, and let it take the place. */
 static int take_place(struct trace_live *trace, struct error *error)
 {
 	uint32_t zero = 0;
@@ -195,20 +195,20 @@ static int take_place(struct trace_live *trace, struct error *error)
 	err = live_open(trace->spec.ifindex, &trace->live, error);
 	if (err)
 		return err;
-	err = build_twin(&trace->live, true, trace->spec.snap_len, &trace->twin, error);
-	if (!err && bpf_map_update_elem(map_set_fd(&trace->twin->maps, MAP_TRACE_FILTER), &zero,
+	err = build_clone(&trace->live, true, trace->spec.snap_len, &trace->clone, error);
+	if (!err && bpf_map_update_elem(map_set_fd(&trace->clone->maps, MAP_TRACE_FILTER), &zero,
 					&trace->spec.filter, BPF_ANY))
 		err = error_set(error, errno, "cannot fill BPF map trace_filter_v1: %s",
 				strerror(errno));
 	if (!err)
-		err = trace_ring_open(map_set_fd(&trace->twin->maps, MAP_TRACE), &trace->ring,
+		err = trace_ring_open(map_set_fd(&trace->clone->maps, MAP_TRACE), &trace->ring,
 				      error);
 	if (!err)
 		err = remember_originals(trace, error);
 	if (!err) {
 		struct error ignored;
 
-		err = put(&trace->live, trace->twin, error);
+		err = put(&trace->live, trace->clone, error);
 		if (err)
 			give_back(trace, &ignored);
 	}
@@ -218,11 +218,11 @@ static int take_place(struct trace_live *trace, struct error *error)
 static void forget(struct trace_live *trace)
 {
 	trace_ring_close(trace->ring);
-	generation_free(trace->twin);
+	generation_free(trace->clone);
 	forget_originals(trace);
 	live_close(&trace->live);
 	trace->ring = NULL;
-	trace->twin = NULL;
+	trace->clone = NULL;
 }
 
 static int begin(struct trace_live *trace, struct error *error)
@@ -305,7 +305,7 @@ int trace_live_read(struct trace_live *trace, struct error *error)
 
 static void add_stats(const struct trace_live *trace, struct trace_stats *total)
 {
-	int fd = map_set_fd(&trace->twin->maps, MAP_TRACE_STATS), n = libbpf_num_possible_cpus();
+	int fd = map_set_fd(&trace->clone->maps, MAP_TRACE_STATS), n = libbpf_num_possible_cpus();
 	struct trace_stats *cpus = calloc(n > 0 ? n : 1, sizeof(*cpus));
 	uint32_t zero = 0;
 
@@ -324,7 +324,7 @@ static void add_stats(const struct trace_live *trace, struct trace_stats *total)
 void trace_live_stats(const struct trace_live *trace, struct trace_stats *stats)
 {
 	*stats = trace->before;
-	if (trace->twin)
+	if (trace->clone)
 		add_stats(trace, stats);
 }
 
@@ -342,7 +342,7 @@ int trace_live_follow(struct trace_live *trace, bool *changed, struct error *err
 	int err = hooks_query(trace->spec.ifindex, hooks, error);
 
 	*changed = false;
-	if (err || hooks[trace->live.ingress].prog_id == program_id(trace->twin->ingress_fd))
+	if (err || hooks[trace->live.ingress].prog_id == program_id(trace->clone->ingress_fd))
 		return err;
 	err = trace_live_read(trace, error);
 	if (err)
@@ -366,7 +366,7 @@ int trace_live_close(struct trace_live *trace, struct error *error)
 {
 	int apply, err = 0;
 
-	if (trace->twin) {
+	if (trace->clone) {
 		err = lock_wait(LOCK_APPLY, trace->spec.ifname, &apply, error);
 		if (!err) {
 			err = give_back(trace, error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Following the packets of an interface: a twin of the generation in force that tells of each
+ * Following the packets of an interface: a clone of the generation in force that tells of each
  * packet takes its place at the hooks, on all its maps, and gives the place back at the end.
  *
  * Invariant: while the ingress program in force tells of packets, a process holds the lock "trace"

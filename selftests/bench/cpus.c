@@ -131,8 +131,8 @@ static void measure(struct worker *workers, unsigned int n, uint32_t flows)
 
 int main(int argc, char **argv)
 {
-	struct stand stand = {}, twin;
-	struct worker workers[2] = {{.stand = &stand}, {.stand = &twin}};
+	struct stand stand = {}, clone;
+	struct worker workers[2] = {{.stand = &stand}, {.stand = &clone}};
 	cpu_set_t allowed;
 	int n = 0;
 
@@ -148,13 +148,13 @@ int main(int argc, char **argv)
 		return 0;
 	generation_verbose(false);
 	stand_open(&stand, STAND_POLICY);
-	stand_open_twin(&twin, &stand);
+	stand_open_clone(&clone, &stand);
 	stand_establish(&stand, IP_VERSION_4, IPPROTO_TCP, 0, FLOWS);
 	for (n = 1; n <= 2; n++)
 		measure(workers, n, 1);
 	for (n = 1; n <= 2; n++)
 		measure(workers, n, FLOWS);
-	stand_close_twin(&twin);
+	stand_close_clone(&clone);
 	stand_close(&stand);
 	return 0;
 }

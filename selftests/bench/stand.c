@@ -137,14 +137,14 @@ void stand_open(struct stand *stand, const char *policy_text)
 }
 
 /**
- * stand_open_twin() - Another way to run packets through the programs of a stand, at the same time
- * @twin: to fill; shares tables, counters and programs; stand_close_twin() frees it
- * @stand: outlives the twin
+ * stand_open_clone() - Another way to run packets through the programs of a stand, at the same time
+ * @clone: to fill; shares tables, counters and programs; stand_close_clone() frees it
+ * @stand: outlives the clone
  */
-void stand_open_twin(struct stand *twin, const struct stand *stand)
+void stand_open_clone(struct stand *clone, const struct stand *stand)
 {
-	*twin = *stand;
-	open_rotations(twin);
+	*clone = *stand;
+	open_rotations(clone);
 }
 
 /**
@@ -174,12 +174,12 @@ void stand_set_program(struct stand *stand, enum stand_path path, int program_fd
 }
 
 /**
- * stand_close_twin() - Free what stand_open_twin() made
+ * stand_close_clone() - Free what stand_open_clone() made
  */
-void stand_close_twin(struct stand *twin)
+void stand_close_clone(struct stand *clone)
 {
 	for (int i = 0; i < PATHS; i++)
-		rotate_bpf__destroy(twin->rotate[i]);
+		rotate_bpf__destroy(clone->rotate[i]);
 }
 
 /**
@@ -187,7 +187,7 @@ void stand_close_twin(struct stand *twin)
  */
 void stand_close(struct stand *stand)
 {
-	stand_close_twin(stand);
+	stand_close_clone(stand);
 	for (int i = 0; i < 2; i++)
 		generation_free(stand->generations[i]);
 	policy_free(stand->policy);

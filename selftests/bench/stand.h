@@ -71,9 +71,9 @@ struct traffic {
 void stand_open(struct stand *stand, const char *policy_text);
 void stand_open_floor(struct stand *stand, uint32_t entries);
 void stand_set_program(struct stand *stand, enum stand_path path, int program_fd);
-void stand_open_twin(struct stand *twin, const struct stand *stand);
+void stand_open_clone(struct stand *clone, const struct stand *stand);
 void stand_close(struct stand *stand);
-void stand_close_twin(struct stand *twin);
+void stand_close_clone(struct stand *clone);
 double stand_run(struct stand *stand, const struct traffic *traffic, uint32_t packets, bool empty);
 uint64_t stand_count(const struct stand *stand, enum direction direction, enum reason reason);
 int stand_map_fd(const struct stand *stand, const char *name);

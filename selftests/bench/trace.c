@@ -5,7 +5,7 @@
  *	trace [ROUNDS]
  *
  * Three builds of the programs judge the same packets in turn, on the same maps: one without a line
- * of trace code (untraced.h), the one that is attached when nobody traces, and the twin of a live
+ * of trace code (untraced.h), the one that is attached when nobody traces, and the clone of a live
  * trace whose filter matches nothing.  Writes a line of JSON per case; "empty" are the samples of
  * the programs without trace code.
  */
@@ -54,7 +54,7 @@ static enum hook hook_of(enum stand_path path)
 	return path == PATH_XDP_IN ? HOOK_XDP : HOOK_TC;
 }
 
-/* On the maps and with the read-only data of a generation, as its twin would be. */
+/* On the maps and with the read-only data of a generation, as its clone would be. */
 static struct untraced_bpf *load_untraced(const struct generation *generation)
 {
 	struct untraced_bpf *untraced = untraced_bpf__open();
@@ -82,7 +82,7 @@ static struct untraced_bpf *load_untraced(const struct generation *generation)
 }
 
 /* Every condition but the last one holds, so all of them are looked at. */
-static void set_filter(const struct generation *twin)
+static void set_filter(const struct generation *clone)
 {
 	const struct trace_filter filter = {
 		.port_first[TRACE_EITHER] = PORT_NONE,
@@ -100,7 +100,8 @@ static void set_filter(const struct generation *twin)
 	};
 	uint32_t zero = 0;
 
-	if (bpf_map_update_elem(map_set_fd(&twin->maps, MAP_TRACE_FILTER), &zero, &filter, BPF_ANY))
+	if (bpf_map_update_elem(map_set_fd(&clone->maps, MAP_TRACE_FILTER), &zero, &filter,
+				BPF_ANY))
 		die("cannot set the filter: %s", strerror(errno));
 }
 
@@ -111,16 +112,16 @@ static struct generation *load_tracing(const struct generation *generation)
 		.instance_previous = &generation->instance,
 		.snap_len = 256,
 		.trace = true,
-		.twin = true,
+		.clone = true,
 		.own_records = true,
 	};
-	struct generation *twin;
+	struct generation *clone;
 	struct error error = {};
 
-	if (generation_build(&spec, &twin, &error))
+	if (generation_build(&spec, &clone, &error))
 		die("%s", error.text);
-	set_filter(twin);
-	return twin;
+	set_filter(clone);
+	return clone;
 }
 
 static void report(const char *name, const char *path, const char *l4, const char *goal,
@@ -228,7 +229,7 @@ static void measure_path(struct stand *stand, enum stand_path path, const struct
 int main(int argc, char **argv)
 {
 	struct untraced_bpf *untraced[2];
-	struct generation *twins[2];
+	struct generation *clones[2];
 	struct stand stand = {};
 
 	if (argc > 1)
@@ -239,12 +240,12 @@ int main(int argc, char **argv)
 	stand_open(&stand, policy);
 	for (int hook = 0; hook < 2; hook++) {
 		untraced[hook] = load_untraced(stand.generations[hook]);
-		twins[hook] = load_tracing(stand.generations[hook]);
+		clones[hook] = load_tracing(stand.generations[hook]);
 	}
 	stand_establish(&stand, IP_VERSION_4, IPPROTO_TCP, 0, 1);
 	for (enum stand_path path = 0; path < PATHS; path++) {
 		const struct generation *off = stand.generations[hook_of(path)];
-		const struct generation *on = twins[hook_of(path)];
+		const struct generation *on = clones[hook_of(path)];
 		const struct untraced_bpf *none = untraced[hook_of(path)];
 		bool out = path == PATH_TC_OUT;
 		const struct builds builds = {
@@ -260,7 +261,7 @@ int main(int argc, char **argv)
 	}
 	for (int hook = 0; hook < 2; hook++) {
 		untraced_bpf__destroy(untraced[hook]);
-		generation_free(twins[hook]);
+		generation_free(clones[hook]);
 	}
 	stand_close(&stand);
 	return 0;
