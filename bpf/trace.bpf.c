@@ -39,7 +39,7 @@ static __always_inline __be16 destination_port(const struct packet *p)
 	return p->direction == DIR_INGRESS && p->nat_port ? p->nat_port : p->dport;
 }
 
-/* Whether the tracer wants to hear of such packets. */
+/* Whether the filter of the trace holds for a packet. */
 static __always_inline bool is_matched(const struct packet *p, enum verdict verdict,
 				       const struct trace_filter *filter)
 {
@@ -67,7 +67,7 @@ static __always_inline bool is_sampled(const struct trace_filter *filter, struct
 
 	if (filter->every > 1 && n % filter->every)
 		return false;
-	stats->told++;
+	stats->sampled++;
 	return true;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Which packets a live trace tells of.  Only generations that trace look at these maps, and each
+ * Which packets a live trace records.  Only generations that trace look at these maps, and each
  * has its own.
  *
  * Map trace_filter_v1 (ARRAY, one entry): struct trace_filter.
@@ -31,7 +31,7 @@ struct trace_filter {
 	__u8 has_port[TRACE_ENDS]; /* then only TCP and UDP match */
 	__u8 direction;
 	__u32 rule;  /* number, RULE_NONE: any */
-	__u32 every; /* tell of one in so many, counted on each CPU; at least 1 */
+	__u32 every; /* record one in so many, counted on each CPU; at least 1 */
 	__u16 l4_proto;
 	__u8 ip_version; /* 0: any */
 	__u8 verdict;
@@ -44,7 +44,7 @@ _Static_assert(sizeof(struct trace_filter) == 128, "struct trace_filter is ABI")
 
 struct trace_stats {
 	__u64 matched; /* packets that the filter let through */
-	__u64 told;    /* and that sampling chose: records written or lost */
+	__u64 sampled; /* of those, chosen by sampling: records written or lost */
 	__u64 lost;    /* no room for the record */
 };
 

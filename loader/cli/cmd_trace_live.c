@@ -199,7 +199,7 @@ static bool is_over(const struct session *session)
 	return session->limit && session->shown >= session->limit;
 }
 
-static int told(void *arg, const struct trace_record *record)
+static int on_record(void *arg, const struct trace_record *record)
 {
 	const struct trace_event *event = &record->event;
 	struct session *session = arg;
@@ -237,8 +237,8 @@ static int look(struct session *session, struct error *error)
 	if (err)
 		return error_prefix(error, "%s", session->name);
 	report_losses(session);
-	return changed ? rule_names_read(&session->rules, &trace_live_live(session->trace)->maps,
-					 error)
+	return changed ? rule_names_read(&session->rules,
+					 &trace_live_generation(session->trace)->maps, error)
 		       : 0;
 }
 
@@ -296,7 +296,7 @@ static int loop(struct session *session, struct error *error)
 
 static int open_output(struct session *session, struct error *error)
 {
-	const struct instance *instance = &trace_live_live(session->trace)->instance;
+	const struct instance *instance = &trace_live_generation(session->trace)->instance;
 
 	if (!session->path)
 		return 0;
@@ -344,7 +344,7 @@ static int prepare(struct session *session, struct error *error)
 		return err;
 	signal(SIGPIPE, SIG_IGN); /* a reader that goes away must not take us with it */
 	session->spec.ifname = session->name;
-	session->spec.told = told;
+	session->spec.on_record = on_record;
 	session->spec.arg = session;
 	session->offset_ns = flow_clock_offset_ns();
 	trace_options_filter(&session->filter, session->every, &session->spec.filter);
@@ -362,7 +362,7 @@ static int sum_up(struct session *session, struct error *error)
 	trace_live_stats(session->trace, &stats);
 	if (session->path && !session->unread)
 		pcapng_statistics(session->out, clock_ns(CLOCK_MONOTONIC) + session->offset_ns,
-				  stats.told, stats.lost);
+				  stats.sampled, stats.lost);
 	fprintf(stderr, "shrike: %llu packets traced, %llu matched, %llu lost\n",
 		(unsigned long long)session->shown, (unsigned long long)stats.matched,
 		(unsigned long long)stats.lost);

@@ -17,15 +17,15 @@
 
 struct trace_live {
 	struct trace_live_spec spec;
-	struct live live;	  /* the generation whose place the clone has taken */
-	struct generation *clone; /* NULL: nothing is in another's place */
+	struct live live;	  /* the generation in force, of which there is a clone */
+	struct generation *clone; /* NULL: the hooks run no clone */
 	struct trace_ring *ring;
 	int originals[HOOK_POINTS]; /* the programs of @live, -1: none at that point */
-	struct trace_stats before;  /* of earlier clones */
+	struct trace_stats before;  /* sums of earlier clones */
 	int lock;
 };
 
-/* Where the programs of a generation belong, egress last: it follows ingress in and out. */
+/* The program of a generation that belongs to a hook point; -1: none. */
 static int program_at(const struct generation *generation, enum hook_point ingress,
 		      enum hook_point point)
 {
@@ -43,7 +43,7 @@ static uint32_t program_id(int fd)
 }
 
 /**
- * trace_live_is_on() - Whether a generation tells of packets
+ * trace_live_is_on() - Whether a generation writes trace records
  * @maps: of the generation
  */
 bool trace_live_is_on(const struct map_set *maps)
@@ -56,6 +56,7 @@ bool trace_live_is_on(const struct map_set *maps)
 	       !bpf_map_lookup_elem(map->fd, &zero, &filter) && filter.active;
 }
 
+/* Load a clone that writes records (@trace), or one that does not. */
 static int build_clone(const struct live *live, bool trace, uint32_t snap_len,
 		       struct generation **clone, struct error *error)
 {
@@ -71,8 +72,9 @@ static int build_clone(const struct live *live, bool trace, uint32_t snap_len,
 	return generation_build(&spec, clone, error);
 }
 
-/* Put the programs of a generation in the place of those in force: ingress first. */
-static int put(const struct live *live, const struct generation *generation, struct error *error)
+/* Attach the programs of @generation where those in force are: ingress first. */
+static int replace_programs(const struct live *live, const struct generation *generation,
+			    struct error *error)
 {
 	enum hook_point points[] = {live->ingress, HOOK_POINT_TC_EGRESS};
 	int err = 0;
@@ -84,7 +86,7 @@ static int put(const struct live *live, const struct generation *generation, str
 	return err;
 }
 
-/* The pins of programs are to be of those in force; without pins there is nothing to do. */
+/* Pin the programs of @generation, if the interface has pins. */
 static int pin_programs(const char *ifname, const struct generation *generation,
 			struct error *error)
 {
@@ -100,7 +102,7 @@ static int pin_programs(const char *ifname, const struct generation *generation,
 	return err ? err : pins_set(&pins, "prog_egress", generation->egress_fd, error);
 }
 
-/* With the locks held: a clone that does not trace takes the place of one that nobody reads. */
+/* With the locks held: replace a tracing clone that nobody reads by one that does not trace. */
 static int recover(const char *ifname, int ifindex, struct error *error)
 {
 	struct generation *clone = NULL;
@@ -112,7 +114,7 @@ static int recover(const char *ifname, int ifindex, struct error *error)
 	if (trace_live_is_on(&live.maps)) {
 		err = build_clone(&live, false, live.instance.config.snap_len, &clone, error);
 		if (!err)
-			err = put(&live, clone, error);
+			err = replace_programs(&live, clone, error);
 		if (!err)
 			err = pin_programs(ifname, clone, error);
 	}
@@ -143,7 +145,7 @@ int trace_live_recover(const char *ifname, int ifindex, struct error *error)
 	return err;
 }
 
-static void forget_originals(struct trace_live *trace)
+static void close_originals(struct trace_live *trace)
 {
 	for (int i = 0; i < HOOK_POINTS; i++) {
 		if (trace->originals[i] >= 0)
@@ -152,7 +154,8 @@ static void forget_originals(struct trace_live *trace)
 	}
 }
 
-static int remember_originals(struct trace_live *trace, struct error *error)
+/* Open the attached programs, which switch_back() attaches again. */
+static int open_originals(struct trace_live *trace, struct error *error)
 {
 	for (int i = 0; i < HOOK_POINTS; i++) {
 		uint32_t id = trace->live.hooks[i].prog_id;
@@ -167,8 +170,8 @@ static int remember_originals(struct trace_live *trace, struct error *error)
 	return 0;
 }
 
-/* Give the place back, egress first, wherever the clone still has it. */
-static int give_back(struct trace_live *trace, struct error *error)
+/* Attach the original programs again, egress first, wherever the clone's are still attached. */
+static int switch_back(struct trace_live *trace, struct error *error)
 {
 	enum hook_point points[] = {HOOK_POINT_TC_EGRESS, trace->live.ingress};
 	struct hook_state hooks[HOOK_POINTS];
@@ -186,8 +189,8 @@ static int give_back(struct trace_live *trace, struct error *error)
 	return err;
 }
 
-/* With the lock held: build the clone of what is in force, and let it take the place. */
-static int take_place(struct trace_live *trace, struct error *error)
+/* With the lock held: build a clone of the generation in force, and attach its programs. */
+static int switch_to_clone(struct trace_live *trace, struct error *error)
 {
 	uint32_t zero = 0;
 	int err;
@@ -204,28 +207,30 @@ static int take_place(struct trace_live *trace, struct error *error)
 		err = trace_ring_open(map_set_fd(&trace->clone->maps, MAP_TRACE), &trace->ring,
 				      error);
 	if (!err)
-		err = remember_originals(trace, error);
+		err = open_originals(trace, error);
 	if (!err) {
 		struct error ignored;
 
-		err = put(&trace->live, trace->clone, error);
+		err = replace_programs(&trace->live, trace->clone, error);
 		if (err)
-			give_back(trace, &ignored);
+			switch_back(trace, &ignored);
 	}
 	return err;
 }
 
-static void forget(struct trace_live *trace)
+/* Free the clone and what belongs to it; the hooks must not run it any more. */
+static void drop_clone(struct trace_live *trace)
 {
 	trace_ring_close(trace->ring);
 	generation_free(trace->clone);
-	forget_originals(trace);
+	close_originals(trace);
 	live_close(&trace->live);
 	trace->ring = NULL;
 	trace->clone = NULL;
 }
 
-static int begin(struct trace_live *trace, struct error *error)
+/* Trace the generation in force, with the apply lock held meanwhile. */
+static int start(struct trace_live *trace, struct error *error)
 {
 	const char *ifname = trace->spec.ifname;
 	int apply, err;
@@ -235,15 +240,15 @@ static int begin(struct trace_live *trace, struct error *error)
 		return err;
 	err = recover(ifname, trace->spec.ifindex, error);
 	if (!err)
-		err = take_place(trace, error);
+		err = switch_to_clone(trace, error);
 	close(apply);
 	return err;
 }
 
 /**
- * trace_live_open() - Begin to tell of packets
- * @spec: of which; ifname outlives the trace
- * @trace: becomes the trace, for trace_live_close()
+ * trace_live_open() - Begin to trace the packets of an interface
+ * @spec: the interface, and which packets; ifname outlives the trace
+ * @trace: set, for trace_live_close()
  * @error: why not
  *
  * Return: 0; -ENOENT: nothing is attached; -EBUSY: there is another trace; or another -errno.
@@ -251,29 +256,29 @@ static int begin(struct trace_live *trace, struct error *error)
 int trace_live_open(const struct trace_live_spec *spec, struct trace_live **trace,
 		    struct error *error)
 {
-	struct trace_live *new = calloc(1, sizeof(*new));
+	struct trace_live *opened = calloc(1, sizeof(*opened));
 	int err;
 
-	if (!new)
+	if (!opened)
 		return error_no_memory(error);
-	new->spec = *spec;
-	new->lock = -1;
-	map_set_init(&new->live.maps);
+	opened->spec = *spec;
+	opened->lock = -1;
+	map_set_init(&opened->live.maps);
 	for (int i = 0; i < HOOK_POINTS; i++)
-		new->originals[i] = -1;
-	err = lock_try(LOCK_TRACE, spec->ifname, &new->lock, error);
+		opened->originals[i] = -1;
+	err = lock_try(LOCK_TRACE, spec->ifname, &opened->lock, error);
 	if (err == -EADDRINUSE)
 		err = error_set(error, EBUSY, "another live trace is running; end it first");
 	if (!err)
-		err = begin(new, error);
+		err = start(opened, error);
 	if (err) {
-		forget(new);
-		if (new->lock >= 0)
-			close(new->lock);
-		free(new);
+		drop_clone(opened);
+		if (opened->lock >= 0)
+			close(opened->lock);
+		free(opened);
 		return err;
 	}
-	*trace = new;
+	*trace = opened;
 	return 0;
 }
 
@@ -286,21 +291,21 @@ int trace_live_fd(const struct trace_live *trace)
 }
 
 /**
- * trace_live_live() - The generation that is being traced
+ * trace_live_generation() - The generation that is being traced
  */
-const struct live *trace_live_live(const struct trace_live *trace)
+const struct live *trace_live_generation(const struct trace_live *trace)
 {
 	return &trace->live;
 }
 
 /**
- * trace_live_read() - Tell of the packets so far
+ * trace_live_read() - Call on_record for each record so far
  *
- * Return: 0 or -errno; also what the told function returned.
+ * Return: 0 or -errno; also what on_record returned.
  */
 int trace_live_read(struct trace_live *trace, struct error *error)
 {
-	return trace_ring_read(trace->ring, trace->spec.told, trace->spec.arg, error);
+	return trace_ring_read(trace->ring, trace->spec.on_record, trace->spec.arg, error);
 }
 
 static void add_stats(const struct trace_live *trace, struct trace_stats *total)
@@ -312,14 +317,14 @@ static void add_stats(const struct trace_live *trace, struct trace_stats *total)
 	if (cpus && n > 0 && !bpf_map_lookup_elem(fd, &zero, cpus))
 		for (int cpu = 0; cpu < n; cpu++) {
 			total->matched += cpus[cpu].matched;
-			total->told += cpus[cpu].told;
+			total->sampled += cpus[cpu].sampled;
 			total->lost += cpus[cpu].lost;
 		}
 	free(cpus);
 }
 
 /**
- * trace_live_stats() - How many packets there were to tell of since trace_live_open()
+ * trace_live_stats() - How many packets matched, were sampled and were lost since trace_live_open()
  */
 void trace_live_stats(const struct trace_live *trace, struct trace_stats *stats)
 {
@@ -329,9 +334,9 @@ void trace_live_stats(const struct trace_live *trace, struct trace_stats *stats)
 }
 
 /**
- * trace_live_follow() - Look whether another policy has come into force, and trace that
+ * trace_live_follow() - Trace the generation in force, if that is another one by now
  * @trace: the trace; to be called every second
- * @changed: becomes whether it was so
+ * @changed: set; true if the generation was another one
  * @error: why not
  *
  * Return: 0; -ENOENT: nothing is attached any more; or another -errno.
@@ -348,14 +353,14 @@ int trace_live_follow(struct trace_live *trace, bool *changed, struct error *err
 	if (err)
 		return err;
 	add_stats(trace, &trace->before);
-	forget(trace);
+	drop_clone(trace);
 	*changed = true;
-	return begin(trace, error);
+	return start(trace, error);
 }
 
 /**
- * trace_live_close() - End the trace: what was in force before is again
- * @trace: the trace; gone afterwards in any case
+ * trace_live_close() - End the trace, and attach the original programs again
+ * @trace: the trace; freed, even if that fails
  * @error: why not
  *
  * Records that were not read are lost.
@@ -369,11 +374,11 @@ int trace_live_close(struct trace_live *trace, struct error *error)
 	if (trace->clone) {
 		err = lock_wait(LOCK_APPLY, trace->spec.ifname, &apply, error);
 		if (!err) {
-			err = give_back(trace, error);
+			err = switch_back(trace, error);
 			close(apply);
 		}
 	}
-	forget(trace);
+	drop_clone(trace);
 	close(trace->lock);
 	free(trace);
 	return err;

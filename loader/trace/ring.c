@@ -82,7 +82,7 @@ static enum bpf_perf_event_ret take(void *arg, int cpu, struct perf_event_header
 /**
  * trace_ring_open() - Open the buffers of all CPUs
  * @map_fd: trace_v1 of the generation
- * @ring: becomes the reader, for trace_ring_close()
+ * @ring: set, for trace_ring_close()
  * @error: why not
  *
  * Return: 0 or -errno.
@@ -98,19 +98,19 @@ int trace_ring_open(int map_fd, struct trace_ring **ring, struct error *error)
 		.watermark = 1,
 		.wakeup_watermark = WAKEUP_BYTES,
 	};
-	struct trace_ring *new = calloc(1, sizeof(*new));
+	struct trace_ring *opened = calloc(1, sizeof(*opened));
 
-	if (!new)
+	if (!opened)
 		return error_no_memory(error);
-	new->buffer = perf_buffer__new_raw(map_fd, BUFFER_BYTES / PAGE_BYTES, &attr, take, new,
-					   NULL);
-	if (!new->buffer) {
+	opened->buffer = perf_buffer__new_raw(map_fd, BUFFER_BYTES / PAGE_BYTES, &attr, take,
+					      opened, NULL);
+	if (!opened->buffer) {
 		error_set(error, errno, "cannot open buffers for trace records: %s",
 			  strerror(errno));
-		free(new);
+		free(opened);
 		return -error->code;
 	}
-	*ring = new;
+	*ring = opened;
 	return 0;
 }
 
@@ -131,15 +131,16 @@ static int by_time(const void *a, const void *b, void *arena)
 }
 
 /**
- * trace_ring_read() - Read what there is
+ * trace_ring_read() - Read the records that have come
  * @ring: the reader
- * @told: told of each record; a negative value ends the reading, what was read is dropped
- * @arg: for @told
- * @error: set on failure, except of @told
+ * @on_record: called for each record; a negative value ends the reading and drops the rest
+ * @arg: for @on_record
+ * @error: set on failure, unless @on_record failed
  *
- * Return: 0 or -errno; also what @told returned.
+ * Return: 0 or -errno; also what @on_record returned.
  */
-int trace_ring_read(struct trace_ring *ring, trace_told told, void *arg, struct error *error)
+int trace_ring_read(struct trace_ring *ring, trace_on_record on_record, void *arg,
+		    struct error *error)
 {
 	int err;
 
@@ -152,7 +153,7 @@ int trace_ring_read(struct trace_ring *ring, trace_told told, void *arg, struct 
 	if (ring->n)
 		qsort_r(ring->offsets, ring->n, sizeof(*ring->offsets), by_time, ring->arena);
 	for (size_t i = 0; i < ring->n; i++) {
-		err = told(arg, (const struct trace_record *)(ring->arena + ring->offsets[i]));
+		err = on_record(arg, (const struct trace_record *)(ring->arena + ring->offsets[i]));
 		if (err)
 			return err;
 	}

@@ -11,7 +11,7 @@
 #include "trace_event.h"
 
 /*
- * struct trace_record - what is told of a packet
+ * struct trace_record - what a trace holds of a packet
  * @frame: its first event.frame_len bytes, from the link header on
  */
 struct trace_record {
@@ -19,13 +19,14 @@ struct trace_record {
 	uint8_t frame[];
 };
 
-typedef int (*trace_told)(void *arg, const struct trace_record *record);
+typedef int (*trace_on_record)(void *arg, const struct trace_record *record);
 
 struct trace_ring;
 
 int trace_ring_open(int map_fd, struct trace_ring **ring, struct error *error);
 int trace_ring_fd(const struct trace_ring *ring);
-int trace_ring_read(struct trace_ring *ring, trace_told told, void *arg, struct error *error);
+int trace_ring_read(struct trace_ring *ring, trace_on_record on_record, void *arg,
+		    struct error *error);
 void trace_ring_close(struct trace_ring *ring);
 
 #endif /* SHRIKE_TRACE_RING_H */
