@@ -59,7 +59,7 @@ const struct command command_conntrack = {
 /* What every subcommand begins with: its arguments, and the tables of the interface. */
 struct session {
 	struct filter filter;
-	struct live live;
+	struct attached attached;
 	struct conntrack conntrack;
 	struct flow_clock clock;
 	struct rule_view *rules; /* sorted by number */
@@ -116,27 +116,27 @@ static int open_tables(const char *given, struct session *session, struct error 
 	err = command_interface(given, name, &ifindex, error);
 	if (err)
 		return err;
-	err = live_open(ifindex, &session->live, error);
+	err = attached_open(ifindex, &session->attached, error);
 	if (err)
 		return error_prefix(error, "%s", name);
-	flow_clock_read(&session->live.instance, &session->clock);
-	err = conntrack_open(&session->live.maps, &session->conntrack, error);
+	flow_clock_read(&session->attached.instance, &session->clock);
+	err = conntrack_open(&session->attached.maps, &session->conntrack, error);
 	if (!err)
-		err = generation_read_rules(&session->live.maps, &session->rules, &session->n_rules,
-					    error);
+		err = generation_read_rules(&session->attached.maps, &session->rules,
+					    &session->n_rules, error);
 	if (!err) {
 		generation_sort_rules(session->rules, session->n_rules);
 		err = resolve_rule(session, error);
 	}
 	if (err)
-		live_close(&session->live);
+		attached_close(&session->attached);
 	return err;
 }
 
 static void close_tables(struct session *session)
 {
 	free(session->rules);
-	live_close(&session->live);
+	attached_close(&session->attached);
 }
 
 static const char *rule_id(void *arg, uint32_t number)

@@ -174,15 +174,15 @@ static void check_pins(struct report *report, const char *ifname)
 static void check_attached(struct report *report, const struct link_info *link)
 {
 	struct hook_state hooks[HOOK_POINTS];
-	struct live live;
+	struct attached attached;
 	struct error error;
-	int err = live_open(link->ifindex, &live, &error);
+	int err = attached_open(link->ifindex, &attached, &error);
 
 	if (!err) {
 		find(report, FINDING_OK, "attached", "generation %u by shrike %s, hook %s",
-		     live.instance.config.generation, live.instance.version,
-		     hook_kind_name(live.hooks[live.ingress].kind));
-		live_close(&live);
+		     attached.instance.config.generation, attached.instance.version,
+		     hook_kind_name(attached.hooks[attached.ingress].kind));
+		attached_close(&attached);
 		return;
 	}
 	if (err == -ENOENT)

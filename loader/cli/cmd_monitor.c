@@ -36,7 +36,7 @@ const struct command command_monitor = {
 
 struct monitor {
 	struct filter filter;
-	struct live live;
+	struct attached attached;
 	struct rule_names rules;
 	struct flow_events *events;
 	struct missing_ends *missing_ends;
@@ -92,12 +92,12 @@ static const char *rule_id(struct monitor *monitor, uint32_t number)
 {
 	const char *id = rule_names_find(&monitor->rules, number);
 	struct error ignored;
-	struct live fresh;
+	struct attached fresh;
 
-	if (id || number == RULE_NONE || live_open(monitor->live.ifindex, &fresh, &ignored))
+	if (id || number == RULE_NONE || attached_open(monitor->attached.ifindex, &fresh, &ignored))
 		return id;
 	rule_names_read(&monitor->rules, &fresh.maps, &ignored);
-	live_close(&fresh);
+	attached_close(&fresh);
 	return rule_names_find(&monitor->rules, number);
 }
 
@@ -187,17 +187,17 @@ static void report_losses(struct monitor *monitor)
  */
 static int look(struct monitor *monitor, uint64_t now_ns, struct error *error)
 {
-	struct live fresh;
-	int err = live_open(monitor->live.ifindex, &fresh, error);
+	struct attached fresh;
+	int err = attached_open(monitor->attached.ifindex, &fresh, error);
 
 	if (err)
 		return error_prefix(error, "%s", monitor->name);
-	if (fresh.instance.config.generation != monitor->live.instance.config.generation)
+	if (fresh.instance.config.generation != monitor->attached.instance.config.generation)
 		err = rule_names_read(&monitor->rules, &fresh.maps, error);
-	live_close(&monitor->live);
-	monitor->live = fresh;
-	if (!err &&
-	    missing_ends_scan(monitor->missing_ends, &monitor->live.maps, now_ns, show, monitor))
+	attached_close(&monitor->attached);
+	monitor->attached = fresh;
+	if (!err && missing_ends_scan(monitor->missing_ends, &monitor->attached.maps, now_ns, show,
+				      monitor))
 		err = error_no_memory(error);
 	return err;
 }
@@ -251,10 +251,10 @@ static int prepare(struct monitor *monitor, const char *given, struct error *err
 	err = command_interface(given, monitor->name, &ifindex, error);
 	if (err)
 		return err;
-	err = live_open(ifindex, &monitor->live, error);
+	err = attached_open(ifindex, &monitor->attached, error);
 	if (err)
 		return error_prefix(error, "%s", monitor->name);
-	err = rule_names_read(&monitor->rules, &monitor->live.maps, error);
+	err = rule_names_read(&monitor->rules, &monitor->attached.maps, error);
 	if (err)
 		return err;
 	if (monitor->filter.rule_id[0] &&
@@ -269,7 +269,7 @@ static int prepare(struct monitor *monitor, const char *given, struct error *err
 	monitor->missing_ends = missing_ends_new();
 	if (!monitor->missing_ends)
 		return error_no_memory(error);
-	return flow_events_open(&monitor->live.maps, monitor->name, on_event, monitor,
+	return flow_events_open(&monitor->attached.maps, monitor->name, on_event, monitor,
 				&monitor->events, error);
 }
 
@@ -281,14 +281,14 @@ static int monitor_interface(const struct command *command, int argc, char **arg
 
 	if (status >= 0)
 		return status;
-	map_set_init(&monitor.live.maps);
+	map_set_init(&monitor.attached.maps);
 	err = prepare(&monitor, argv[optind], &error);
 	if (!err)
 		err = loop(&monitor, &error);
 	flow_events_close(monitor.events);
 	missing_ends_free(monitor.missing_ends);
 	rule_names_free(&monitor.rules);
-	live_close(&monitor.live);
+	attached_close(&monitor.attached);
 	if (monitor.signal_fd >= 0)
 		close(monitor.signal_fd);
 	return err ? command_fail(&error) : EXIT_DONE;

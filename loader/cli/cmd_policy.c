@@ -197,31 +197,31 @@ static int show(const char *given, bool json, struct error *error)
 	struct rule_view *rules = NULL;
 	char name[IF_NAMESIZE], *text = NULL;
 	size_t n_rules, len;
-	struct live live;
+	struct attached attached;
 	struct undo undo;
 	int ifindex, err;
 
 	err = policy_command_interface(given, name, &ifindex, error);
 	if (err)
 		return err;
-	err = live_open(ifindex, &live, error);
+	err = attached_open(ifindex, &attached, error);
 	if (err)
 		return error_prefix(error, "%s", name);
-	err = live_policy_text(&live, &text, &len, error);
+	err = attached_policy_text(&attached, &text, &len, error);
 	if (!err)
-		err = policy_parse(live.instance.policy_path, text, len, &policy, error);
+		err = policy_parse(attached.instance.policy_path, text, len, &policy, error);
 	if (!err)
-		err = generation_read_rules(&live.maps, &rules, &n_rules, error);
+		err = generation_read_rules(&attached.maps, &rules, &n_rules, error);
 	if (!err)
-		err = confirm_read(&live.maps, &undo, error);
+		err = confirm_read(&attached.maps, &undo, error);
 	if (!err)
 		err = policy_print(
-			&(struct policy_view){policy, &live.instance, &undo, rules, n_rules}, json,
+			&(struct policy_view){policy, &attached.instance, &undo, rules, n_rules}, json,
 			stdout, error);
 	free(rules);
 	free(text);
 	policy_free(policy);
-	live_close(&live);
+	attached_close(&attached);
 	return err;
 }
 

@@ -55,18 +55,18 @@ static int take_back(const char *ifname, uint32_t id, struct error *error)
 static int settle(const char *ifname, int ifindex, struct error *error)
 {
 	struct undo undo;
-	struct live live;
+	struct attached attached;
 	uint32_t id;
-	int err = live_open(ifindex, &live, error);
+	int err = attached_open(ifindex, &attached, error);
 
 	if (err)
 		return error_prefix(error, "%s", ifname);
-	id = confirm_id(&live.maps);
-	if (confirm_is_due(&live.maps))
-		err = confirm_read(&live.maps, &undo, error);
+	id = confirm_id(&attached.maps);
+	if (confirm_is_due(&attached.maps))
+		err = confirm_read(&attached.maps, &undo, error);
 	else
 		id = 0;
-	live_close(&live);
+	attached_close(&attached);
 	if (err || !id)
 		return err;
 	err = take_back(ifname, id, error);

@@ -29,7 +29,7 @@ struct comparison {
 	const char *path;
 	bool json;
 	struct link_info link;
-	struct live live;
+	struct attached attached;
 	struct policy *policy[2]; /* in force, and the other one */
 	struct impacts impacts;
 	json_t *diff;
@@ -60,14 +60,14 @@ static int plan_in_force(struct comparison *c, struct error *error)
 {
 	struct dataplane_request request = {
 		.ifname = c->ifname,
-		.policy_path = c->live.instance.policy_path,
+		.policy_path = c->attached.instance.policy_path,
 		.caller = DATAPLANE_APPLY,
-		.before = &c->live,
+		.before = &c->attached,
 		.warn = command_warn,
 	};
 	char *text = NULL;
 	struct mode mode;
-	int err = live_policy_text(&c->live, &text, &request.policy_len, error);
+	int err = attached_policy_text(&c->attached, &text, &request.policy_len, error);
 
 	request.policy_text = text;
 	if (!err)
@@ -82,14 +82,14 @@ static int clone_other(struct comparison *c, struct error *error)
 		.ifname = c->ifname,
 		.policy_path = c->path,
 		.caller = DATAPLANE_APPLY,
-		.before = &c->live,
+		.before = &c->attached,
 		.warn = command_warn,
 	};
 	struct generation *clone;
 	int err = dataplane_clone(&request, &c->link, &c->policy[1], &clone, error);
 
 	if (!err)
-		err = impacts_open(&c->live, clone, &c->impacts, error);
+		err = impacts_open(&c->attached, clone, &c->impacts, error);
 	if (!err) /* whoever runs sees to a forwarder when the policy comes into force */
 		c->impacts.forwarder_comes = lock_is_held(LOCK_RUN, c->ifname);
 	return err;
@@ -97,7 +97,7 @@ static int clone_other(struct comparison *c, struct error *error)
 
 static int compare_policies(struct comparison *c, struct error *error)
 {
-	const struct policy_side before = {c->policy[0], &c->live.instance.config};
+	const struct policy_side before = {c->policy[0], &c->attached.instance.config};
 	const struct policy_side after = {c->policy[1],
 					  &c->impacts.after.generation->instance.config};
 
@@ -108,12 +108,12 @@ static int look_at_connections(struct comparison *c, struct error *error)
 {
 	struct conntrack conntrack;
 	struct flow_clock clock;
-	int err = conntrack_open(&c->live.maps, &conntrack, error);
+	int err = conntrack_open(&c->attached.maps, &conntrack, error);
 
 	if (err)
 		return err;
 	c->impacts.error = error;
-	flow_clock_read(&c->live.instance, &clock);
+	flow_clock_read(&c->attached.instance, &clock);
 	err = conntrack_walk(&conntrack, &clock, NULL, impacts_visit, &c->impacts, error);
 	if (!err)
 		impacts_sort(&c->impacts);
@@ -192,7 +192,7 @@ static void print_impact(const struct impact *impact)
 
 static int print_text(const struct comparison *c, struct error *error)
 {
-	const struct instance *instance = &c->live.instance;
+	const struct instance *instance = &c->attached.instance;
 	const struct impacts *impacts = &c->impacts;
 	size_t differences, end;
 
@@ -255,7 +255,7 @@ static int print_json(const struct comparison *c, struct error *error)
 
 	json_object_set_new(c->diff, "interface", json_string(c->ifname));
 	json_object_set_new(c->diff, "generation",
-			    json_integer(c->live.instance.config.generation));
+			    json_integer(c->attached.instance.config.generation));
 	json_object_set_new(c->diff, "policy", json_string(c->path));
 	json_object_set_new(c->diff, "connections", json_integer(impacts->n_flows));
 	head = json_dumps(c->diff, JSON_COMPACT);
@@ -285,13 +285,13 @@ static int diff(struct comparison *c, struct error *error)
 
 	if (err)
 		return err;
-	err = live_open(c->link.ifindex, &c->live, error);
+	err = attached_open(c->link.ifindex, &c->attached, error);
 	if (err)
 		return error_prefix(error, "%s", c->ifname);
 	err = compare(c, error);
 	if (!err)
 		err = c->json ? print_json(c, error) : print_text(c, error);
-	live_close(&c->live);
+	attached_close(&c->attached);
 	impacts_close(&c->impacts);
 	json_decref(c->diff);
 	for (int side = 0; side < 2; side++)

@@ -29,13 +29,14 @@ static const struct {
 };
 
 /* -ECANCELED: there is nothing to change. */
-static int edit(const struct live *live, char **text, size_t *len, void *arg, struct error *error)
+static int edit(const struct attached *attached, char **text, size_t *len, void *arg,
+		struct error *error)
 {
-	struct sets_text old = {.path = live->instance.policy_path}, changed;
+	struct sets_text old = {.path = attached->instance.policy_path}, changed;
 	struct set_edit *edit = arg;
 	int err;
 
-	err = live_policy_text(live, &old.text, &old.len, error);
+	err = attached_policy_text(attached, &old.text, &old.len, error);
 	if (err)
 		return err;
 	err = sets_change(&old, edit->change, &changed, &edit->result, error);

@@ -100,22 +100,22 @@ static int parse(const struct command *command, int argc, char **argv, struct st
 static int read_counters(const struct stats *stats, struct reading *reading, struct error *error)
 {
 	const struct map_entry *map;
-	struct live live;
-	int err = live_open(stats->ifindex, &live, error);
+	struct attached attached;
+	int err = attached_open(stats->ifindex, &attached, error);
 
 	if (err == -ENODEV)
 		return error_set(error, ENODEV, "%s: the interface is gone", stats->name);
 	if (err)
 		return error_prefix(error, "%s", stats->name);
-	err = live_counters(&live.maps, reading->counters, error);
+	err = attached_counters(&attached.maps, reading->counters, error);
 	if (!err) {
-		map = map_set_find(&live.maps, MAP_COUNTERS);
+		map = map_set_find(&attached.maps, MAP_COUNTERS);
 		reading->map_id = map->id;
-		reading->generation = live.instance.config.generation;
+		reading->generation = attached.instance.config.generation;
 		reading->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
 		reading->realtime_ns = clock_ns(CLOCK_REALTIME);
 	}
-	live_close(&live);
+	attached_close(&attached);
 	return err;
 }
 

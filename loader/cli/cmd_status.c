@@ -45,14 +45,14 @@ static json_t *json_hooks(const struct hook_state hooks[HOOK_POINTS])
 	return object;
 }
 
-static json_t *json_tables(const struct live *live, struct error *error)
+static json_t *json_tables(const struct attached *attached, struct error *error)
 {
 	struct conntrack all, one = {.n = 1};
 	json_t *object = json_object();
 	struct flow_clock clock;
 
-	flow_clock_read(&live->instance, &clock);
-	if (conntrack_open(&live->maps, &all, error)) {
+	flow_clock_read(&attached->instance, &clock);
+	if (conntrack_open(&attached->maps, &all, error)) {
 		json_decref(object);
 		return NULL;
 	}
@@ -73,14 +73,14 @@ static json_t *json_tables(const struct live *live, struct error *error)
 }
 
 /* What the forwarder tells of itself; null where packets have none to go to. */
-static json_t *json_forwarder(const struct live *live)
+static json_t *json_forwarder(const struct attached *attached)
 {
-	int fd = map_set_fd(&live->maps, MAP_FORWARDER);
+	int fd = map_set_fd(&attached->maps, MAP_FORWARDER);
 	struct forwarder_status status;
 	uint32_t zero = 0;
 	json_t *object;
 
-	if (!config_has_forwarder(&live->instance.config) || fd < 0 ||
+	if (!config_has_forwarder(&attached->instance.config) || fd < 0 ||
 	    bpf_map_lookup_elem(fd, &zero, &status))
 		return json_null();
 	object = json_object();
@@ -89,29 +89,30 @@ static json_t *json_forwarder(const struct live *live)
 	FORWARDER_TOTALS(FIELD)
 #undef FIELD
 	json_object_set_new(object, "packet_max",
-			    json_integer(forwarder_packet_max(live->instance.config.l2_len)));
-	json_object_set_new(object, "mtu", json_integer(live->instance.mtu));
+			    json_integer(forwarder_packet_max(attached->instance.config.l2_len)));
+	json_object_set_new(object, "mtu", json_integer(attached->instance.mtu));
 	return object;
 }
 
-static json_t *json_live(const struct live *live, const struct link_info *link, struct error *error)
+static json_t *json_live(const struct attached *attached, const struct link_info *link,
+			 struct error *error)
 {
-	const struct instance *instance = &live->instance;
+	const struct instance *instance = &attached->instance;
 	struct counters counters[DIR_MAX];
 	char time[OUTPUT_TIME_LEN];
 	json_t *tables;
 
-	if (live_counters(&live->maps, counters, error))
+	if (attached_counters(&attached->maps, counters, error))
 		return NULL;
-	tables = json_tables(live, error);
+	tables = json_tables(attached, error);
 	if (!tables)
 		return NULL;
 	return json_pack("{s:o,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:o,s:s,s:{s:o,s:o},"
 			 "s:o,s:o}",
 			 "interface", output_json_text(link->name), "ifindex", link->ifindex,
 			 "attached", 1, "running", lock_is_held(LOCK_RUN, link->name), "version",
-			 instance->version, "hooks", json_hooks(live->hooks), "hook",
-			 hook_kind_name(live->hooks[live->ingress].kind), "hook_why",
+			 instance->version, "hooks", json_hooks(attached->hooks), "hook",
+			 hook_kind_name(attached->hooks[attached->ingress].kind), "hook_why",
 			 instance->hook_why, "routing", routing_name(instance->config.routing),
 			 "routing_why", instance->routing_why, "stateful",
 			 instance->config.stateful, "generation", instance->config.generation,
@@ -120,15 +121,15 @@ static json_t *json_live(const struct live *live, const struct link_info *link, 
 			 output_time(time, instance->applied_ns), "counters", "ingress",
 			 counters_json(&counters[DIR_INGRESS]), "egress",
 			 counters_json(&counters[DIR_EGRESS]), "tables", tables, "forwarder",
-			 json_forwarder(live));
+			 json_forwarder(attached));
 }
 
 /* What there is to say of one interface. */
 static json_t *json_status(const struct link_info *link, struct error *error)
 {
-	struct live live;
+	struct attached attached;
 	json_t *object;
-	int err = live_open(link->ifindex, &live, error);
+	int err = attached_open(link->ifindex, &attached, error);
 
 	if (err == -ENOENT)
 		object = json_pack("{s:o,s:i,s:b,s:b}", "interface", output_json_text(link->name),
@@ -139,8 +140,8 @@ static json_t *json_status(const struct link_info *link, struct error *error)
 		return NULL;
 	} else {
 		error->code = 0;
-		object = json_live(&live, link, error);
-		live_close(&live);
+		object = json_live(&attached, link, error);
+		attached_close(&attached);
 		if (!object && error->code)
 			return NULL;
 	}

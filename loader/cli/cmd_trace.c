@@ -310,7 +310,7 @@ static void set_protocol(struct request *request)
 /* Who is asked, and what the answers are printed with. */
 struct printer {
 	const struct request *request;
-	struct live live;
+	struct attached attached;
 	struct testrun testrun;
 	struct clone clone;
 	struct policy *policy; /* with -v */
@@ -408,27 +408,28 @@ static int trace_spec(struct printer *printer, struct error *error)
 	return trace_one(printer, &packet, error);
 }
 
-static int load_policy(const struct live *live, struct policy **policy, struct error *error)
+static int load_policy(const struct attached *attached, struct policy **policy, struct error *error)
 {
 	char *text;
 	size_t len;
-	int err = live_policy_text(live, &text, &len, error);
+	int err = attached_policy_text(attached, &text, &len, error);
 
 	if (err)
 		return err;
-	err = policy_parse(live->instance.policy_path, text, len, policy, error);
+	err = policy_parse(attached->instance.policy_path, text, len, policy, error);
 	free(text);
 	return err;
 }
 
 static int open_printer(struct printer *printer, int ifindex, struct error *error)
 {
-	int err = live_open(ifindex, &printer->live, error);
+	int err = attached_open(ifindex, &printer->attached, error);
 
 	if (!err)
 		err = testrun_begin(&printer->testrun, error);
 	if (!err)
-		err = clone_open_live(&printer->live, &printer->testrun, &printer->clone, error);
+		err = clone_open_attached(&printer->attached, &printer->testrun, &printer->clone,
+					  error);
 	return err;
 }
 
@@ -437,7 +438,7 @@ static void close_printer(struct printer *printer)
 	policy_free(printer->policy);
 	clone_close(&printer->clone);
 	testrun_end(&printer->testrun);
-	live_close(&printer->live);
+	attached_close(&printer->attached);
 }
 
 static int trace(struct request *request, struct error *error)
@@ -457,7 +458,7 @@ static int trace(struct request *request, struct error *error)
 	if (err)
 		error_prefix(error, "%s", name);
 	if (!err && request->verbose)
-		err = load_policy(&printer.live, &printer.policy, error);
+		err = load_policy(&printer.attached, &printer.policy, error);
 	if (!err)
 		err = request->pcap ? trace_capture(&printer, error) : trace_spec(&printer, error);
 	close_printer(&printer);

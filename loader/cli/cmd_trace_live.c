@@ -316,13 +316,13 @@ static int open_output(struct session *session, struct error *error)
 static int read_rules(struct session *session, struct error *error)
 {
 	struct filter *filter = &session->filter.one;
-	struct live live;
-	int err = live_open(session->spec.ifindex, &live, error);
+	struct attached attached;
+	int err = attached_open(session->spec.ifindex, &attached, error);
 
 	if (err)
 		return error_prefix(error, "%s", session->name);
-	err = rule_names_read(&session->rules, &live.maps, error);
-	live_close(&live);
+	err = rule_names_read(&session->rules, &attached.maps, error);
+	attached_close(&attached);
 	if (err || !filter->rule_id[0])
 		return err;
 	filter->rule = rule_names_number(&session->rules, filter->rule_id);

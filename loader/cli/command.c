@@ -193,7 +193,7 @@ int command_attached(int **ifindexes, size_t *n, struct error *error)
 		struct hook_state hooks[HOOK_POINTS];
 
 		err = hooks_query(link->if_index, hooks, error);
-		if (!err && live_is_ours(hooks))
+		if (!err && attached_is_ours(hooks))
 			list[found++] = link->if_index;
 		if (err == -ENODEV) /* it has gone since it was listed */
 			err = 0;
@@ -212,13 +212,13 @@ int command_attached(int **ifindexes, size_t *n, struct error *error)
 static void end_orphaned_trace(const char *name, int ifindex)
 {
 	struct error ignored;
-	struct live live;
+	struct attached attached;
 
-	if (live_open(ifindex, &live, &ignored))
+	if (attached_open(ifindex, &attached, &ignored))
 		return;
-	if (trace_live_is_on(&live.maps))
+	if (trace_live_is_on(&attached.maps))
 		trace_live_recover(name, ifindex, &ignored);
-	live_close(&live);
+	attached_close(&attached);
 }
 
 /**

@@ -245,20 +245,20 @@ out:
 	return ret;
 }
 
-struct live_visit {
+struct alive_visit {
 	flow_visit visit;
 	void *arg;
 };
 
-static int visit_live(void *arg, const struct conntrack_table *table, const void *key,
+static int visit_alive(void *arg, const struct conntrack_table *table, const void *key,
 		      const struct flow_view *view, struct error *error)
 {
-	const struct live_visit *live = arg;
+	const struct alive_visit *alive = arg;
 
 	(void)table;
 	(void)key;
 	(void)error;
-	return view->expired ? 0 : live->visit(live->arg, view);
+	return view->expired ? 0 : alive->visit(alive->arg, view);
 }
 
 /**
@@ -275,8 +275,8 @@ static int visit_live(void *arg, const struct conntrack_table *table, const void
 int conntrack_walk(const struct conntrack *conntrack, const struct flow_clock *clock,
 		   const struct filter *filter, flow_visit visit, void *arg, struct error *error)
 {
-	struct live_visit live = {visit, arg};
-	struct walk walk = {.entry = visit_live, .arg = &live, .clock = clock, .filter = filter};
+	struct alive_visit alive = {visit, arg};
+	struct walk walk = {.entry = visit_alive, .arg = &alive, .clock = clock, .filter = filter};
 
 	return walk_tables(&walk, conntrack, error);
 }

@@ -32,18 +32,19 @@ static void say(struct guard *guard, bool is_error, const char *format, ...)
 	guard->log(text, is_error);
 }
 
-/* Whether the programs are those that guard->live was read from; then so is all the rest. */
+/* Whether the programs are those that guard->attached was read from; then so is all the rest. */
 static bool is_unchanged(const struct guard *guard)
 {
 	struct hook_state now[HOOK_POINTS];
 	struct error ignored;
 
-	if (!guard->live.maps.n || guard->live.ifindex != (int)guard->dataplane->link.ifindex ||
-	    hooks_query(guard->live.ifindex, now, &ignored) || !live_is_ours(now))
+	if (!guard->attached.maps.n ||
+	    guard->attached.ifindex != (int)guard->dataplane->link.ifindex ||
+	    hooks_query(guard->attached.ifindex, now, &ignored) || !attached_is_ours(now))
 		return false;
 	for (int i = 0; i < HOOK_POINTS; i++)
-		if (now[i].prog_id != guard->live.hooks[i].prog_id ||
-		    now[i].link_id != guard->live.hooks[i].link_id)
+		if (now[i].prog_id != guard->attached.hooks[i].prog_id ||
+		    now[i].link_id != guard->attached.hooks[i].link_id)
 			return false;
 	return true;
 }
@@ -54,45 +55,45 @@ static bool is_unchanged(const struct guard *guard)
  */
 static int refresh(struct guard *guard, struct error *error)
 {
-	struct live fresh;
+	struct attached fresh;
 	int err;
 
 	if (is_unchanged(guard)) {
 		guard->is_attached = true;
-		forward_follow(guard->forward, &guard->live, &guard->dataplane->link);
+		forward_follow(guard->forward, &guard->attached, &guard->dataplane->link);
 		return 0;
 	}
-	err = live_open(guard->dataplane->link.ifindex, &fresh, error);
+	err = attached_open(guard->dataplane->link.ifindex, &fresh, error);
 	if (err)
 		return err;
 	err = upkeep_follow(&guard->upkeep, &fresh.maps, &fresh.instance, error);
 	if (err) {
-		live_close(&fresh);
+		attached_close(&fresh);
 		return err;
 	}
-	live_close(&guard->live);
-	guard->live = fresh;
+	attached_close(&guard->attached);
+	guard->attached = fresh;
 	guard->is_attached = true;
-	forward_follow(guard->forward, &guard->live, &guard->dataplane->link);
+	forward_follow(guard->forward, &guard->attached, &guard->dataplane->link);
 	return 0;
 }
 
 static void say_attached(struct guard *guard)
 {
-	const struct instance *instance = &guard->live.instance;
+	const struct instance *instance = &guard->attached.instance;
 	static const char *const routing[] = {"disabled", "native", "userspace"};
 
 	say(guard, false, "%s: generation %u in force: %u rules, %s, routing %s (%s)",
 	    guard->ifname, instance->config.generation, instance->rules,
-	    hook_kind_name(guard->live.hooks[guard->live.ingress].kind),
+	    hook_kind_name(guard->attached.hooks[guard->attached.ingress].kind),
 	    routing[instance->config.routing], instance->routing_why);
 }
 
-static int text_in_force(const struct live *live, char **text, size_t *len, void *unused,
+static int text_in_force(const struct attached *attached, char **text, size_t *len, void *unused,
 			 struct error *error)
 {
 	(void)unused;
-	return live_policy_text(live, text, len, error);
+	return attached_policy_text(attached, text, len, error);
 }
 
 /**
@@ -109,7 +110,7 @@ int guard_apply(struct guard *guard, enum source source, struct error *error)
 		.ifname = guard->ifname,
 		.policy_path = guard->policy_path,
 		.caller = DATAPLANE_RUN,
-		.before = guard->live.maps.n ? &guard->live : NULL,
+		.before = guard->attached.maps.n ? &guard->attached : NULL,
 		.edit = source == FROM_FORCE ? text_in_force : NULL,
 		.revert = source == FROM_BEFORE,
 		.warn = guard->warn,
@@ -159,14 +160,14 @@ static void follow_confirmation(struct guard *guard)
 	struct error error;
 	int err;
 
-	if (!guard->is_attached || !confirm_is_due(&guard->live.maps))
+	if (!guard->is_attached || !confirm_is_due(&guard->attached.maps))
 		return;
 	err = guard_apply(guard, FROM_BEFORE, &error);
 	if (!err)
 		say(guard, true, "%s: nobody confirmed the policy in time: back to %s",
 		    guard->ifname,
-		    guard->live.instance.policy_path[0] ? guard->live.instance.policy_path
-							: "the default policy");
+		    guard->attached.instance.policy_path[0] ? guard->attached.instance.policy_path
+							    : "the default policy");
 	else if (err != -EALREADY)
 		say(guard, true, "%s", error.text);
 }
@@ -178,7 +179,7 @@ static void follow_confirmation(struct guard *guard)
 static bool is_outdated(struct guard *guard, const struct link_info *link)
 {
 	struct basis basis = {
-		.prog_id = guard->live.hooks[guard->live.ingress].prog_id,
+		.prog_id = guard->attached.hooks[guard->attached.ingress].prog_id,
 		.mtu = link->mtu,
 	};
 	struct error ignored;
@@ -188,7 +189,7 @@ static bool is_outdated(struct guard *guard, const struct link_info *link)
 	    basis.facts.ip_forward4 == guard->basis.facts.ip_forward4 &&
 	    basis.facts.ip_forward6 == guard->basis.facts.ip_forward6)
 		return false;
-	if (dataplane_is_outdated(&guard->live, link))
+	if (dataplane_is_outdated(&guard->attached, link))
 		return true;
 	guard->basis = basis;
 	return false;
@@ -197,7 +198,7 @@ static bool is_outdated(struct guard *guard, const struct link_info *link)
 /* The interface may be gone, back as another device, without our programs, or have a new MTU. */
 static void follow_link(struct guard *guard)
 {
-	uint32_t generation = guard->live.instance.config.generation;
+	uint32_t generation = guard->attached.instance.config.generation;
 	bool was_attached = guard->is_attached;
 	struct link_info link;
 	struct error error;
@@ -226,7 +227,7 @@ static void follow_link(struct guard *guard)
 		apply_or_say(guard, FROM_FORCE);
 	} else if (is_outdated(guard, &link)) {
 		apply_or_say(guard, FROM_FORCE);
-	} else if (guard->live.instance.config.generation != generation) {
+	} else if (guard->attached.instance.config.generation != generation) {
 		say_attached(guard);
 	}
 }
@@ -237,7 +238,8 @@ static void follow_addresses(struct guard *guard)
 
 	if (!guard->is_attached)
 		return;
-	if (!generation_sync_addresses(&guard->live.maps, guard->dataplane->link.ifindex, &error)) {
+	if (!generation_sync_addresses(&guard->attached.maps, guard->dataplane->link.ifindex,
+				       &error)) {
 		guard->addresses_behind = false;
 	} else {
 		if (!guard->addresses_behind)
@@ -247,7 +249,7 @@ static void follow_addresses(struct guard *guard)
 	if (!guard->overlay_changed)
 		return;
 	guard->overlay_changed = false;
-	if (config_has_forwarder(&guard->live.instance.config))
+	if (config_has_forwarder(&guard->attached.instance.config))
 		apply_or_say(guard, FROM_FORCE); /* the overlay block names the prefixes */
 }
 
@@ -264,8 +266,8 @@ static void clear_up(struct guard *guard)
 {
 	struct error error;
 
-	flow_events_reap(&guard->live.maps, guard->ifname);
-	if (trace_live_is_on(&guard->live.maps) &&
+	flow_events_reap(&guard->attached.maps, guard->ifname);
+	if (trace_live_is_on(&guard->attached.maps) &&
 	    trace_live_recover(guard->ifname, guard->dataplane->link.ifindex, &error))
 		say(guard, true, "%s", error.text);
 }
@@ -302,7 +304,7 @@ int guard_init(struct guard *guard, struct error *error)
 {
 	int err;
 
-	map_set_init(&guard->live.maps);
+	map_set_init(&guard->attached.maps);
 	err = upkeep_init(&guard->upkeep, on_swept, guard, error);
 	return err ? err : forward_new(on_forwarder, guard, &guard->forward, error);
 }
@@ -413,6 +415,6 @@ void guard_leave(struct guard *guard)
 void guard_free(struct guard *guard)
 {
 	upkeep_free(&guard->upkeep);
-	live_close(&guard->live);
+	attached_close(&guard->attached);
 	dataplane_free(guard->dataplane);
 }

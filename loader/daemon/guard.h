@@ -43,7 +43,7 @@ struct guard {
 
 	/* private to guard.c */
 	struct dataplane *dataplane; /* holds the links */
-	struct live live;	     /* the generation in force, whoever applied it */
+	struct attached attached;    /* the generation in force, whoever applied it */
 	bool is_attached;
 	bool addresses_changed;
 	bool link_changed;

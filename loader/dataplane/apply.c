@@ -60,9 +60,9 @@ static int carry_over(struct application *a, struct error *error)
 
 	/* wait for its last packet: this command is a synchronize_rcu() */
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
-	err = generation_carry_state(&a->plan.live.maps, a->to->generation, error);
+	err = generation_carry_state(&a->plan.previous.maps, a->to->generation, error);
 	if (!err)
-		err = generation_carry_hits(&a->plan.live.maps, a->to->generation, error);
+		err = generation_carry_hits(&a->plan.previous.maps, a->to->generation, error);
 	return err;
 }
 
@@ -74,21 +74,21 @@ static int settle_undo(struct application *a, struct error *error)
 	if (!a->plan.request->revert)
 		return 0;
 	a->plan.undo.state = UNDO_DONE;
-	return confirm_write(&a->plan.live.maps, &a->plan.undo, error);
+	return confirm_write(&a->plan.previous.maps, &a->plan.undo, error);
 }
 
 /* Take over the state of a generation that is attached nowhere any more. */
-static int take_over(struct application *a, const struct live *before, struct error *error)
+static int take_over(struct application *a, const struct attached *before, struct error *error)
 {
 	int err = 0;
 
-	a->plan.live.instance = before->instance;
+	a->plan.previous.instance = before->instance;
 	for (size_t i = 0; i < before->maps.n && !err; i++) {
 		int fd = fcntl(before->maps.maps[i].fd, F_DUPFD_CLOEXEC, 0);
 
 		err = fd < 0 ? error_set(error, errno, "cannot duplicate a map: %s",
 					 strerror(errno))
-			     : map_set_add(&a->plan.live.maps, fd, error);
+			     : map_set_add(&a->plan.previous.maps, fd, error);
 	}
 	a->plan.has_previous = true;
 	return err;
@@ -97,7 +97,7 @@ static int take_over(struct application *a, const struct live *before, struct er
 static int find_live(struct application *a, struct error *error)
 {
 	int ifindex = a->to->link.ifindex;
-	int err = live_open(ifindex, &a->plan.live, error);
+	int err = attached_open(ifindex, &a->plan.previous, error);
 
 	if (!err) {
 		a->plan.has_previous = true;
@@ -108,7 +108,7 @@ static int find_live(struct application *a, struct error *error)
 	if (a->plan.request->caller == DATAPLANE_APPLY)
 		return error_set(error, ENOENT, "%s: shrike is not attached",
 				 a->plan.request->ifname);
-	err = hooks_query(ifindex, a->plan.live.hooks, error);
+	err = hooks_query(ifindex, a->plan.previous.hooks, error);
 	if (!err && a->plan.request->before)
 		err = take_over(a, a->plan.request->before, error);
 	return err;
@@ -125,7 +125,7 @@ static void give_up(struct application *a)
 	hooks_close(a->to->link_fds);
 	generation_free(a->to->generation);
 	a->to->generation = NULL;
-	if (!live_is_ours(a->plan.live.hooks))
+	if (!attached_is_ours(a->plan.previous.hooks))
 		detach_locked(a->to->link.name, true, &ignored);
 	else if (a->to->dir[0])
 		path_remove(a->to->link.name, &ignored); /* if it was made just now */
@@ -137,12 +137,12 @@ static void tell_lost_state(const struct application *a)
 	char text[512], names[256];
 
 	if (!a->plan.has_previous ||
-	    !generation_lost_state(&a->plan.live.maps, a->to->generation, names, sizeof(names)))
+	    !generation_lost_state(&a->plan.previous.maps, a->to->generation, names, sizeof(names)))
 		return;
 	snprintf(text, sizeof(text),
 		 "%s: connections of shrike %s, which was in force, cannot be taken over, as this "
 		 "version keeps them differently: %s",
-		 a->to->link.name, a->plan.live.instance.version, names);
+		 a->to->link.name, a->plan.previous.instance.version, names);
 	a->plan.request->warn(text, a->plan.request->warn_arg);
 }
 
@@ -152,7 +152,7 @@ static int apply(struct application *a, struct error *error)
 
 	err = find_live(a, error);
 	if (!err)
-		err = plan_load_live(&a->plan, error);
+		err = plan_load_attached(&a->plan, error);
 	if (err)
 		return err;
 	plan_add_environment(&a->plan);
@@ -167,7 +167,7 @@ static int apply(struct application *a, struct error *error)
 	err = attachment_pin(&a->attachment, error);
 	if (!err && a->plan.has_previous)
 		err = carry_over(a, error);
-	if (err && live_is_ours(a->plan.live.hooks)) { /* what is in force works without */
+	if (err && attached_is_ours(a->plan.previous.hooks)) { /* what is in force works without */
 		error_prefix(error, "%s: the policy is in force, but", a->to->link.name);
 		a->plan.request->warn(error->text, a->plan.request->warn_arg);
 		return 0;
@@ -198,14 +198,14 @@ int dataplane_apply(const struct dataplane_request *request, struct dataplane **
 	err = path_check_name(request->ifname, error);
 	if (err)
 		return err;
-	map_set_init(&a.plan.live.maps);
+	map_set_init(&a.plan.previous.maps);
 	a.to = dataplane_new();
 	if (!a.to)
 		return error_no_memory(error);
 	a.plan.to = a.to;
 	attachment_init(&a.attachment);
 	a.attachment.to = a.to;
-	a.attachment.hooks = a.plan.live.hooks;
+	a.attachment.hooks = a.plan.previous.hooks;
 	a.attachment.mode = &a.plan.mode;
 	a.attachment.caller = request->caller;
 	err = request->edit || request->revert ? 0 : plan_load(&a.plan, error);
@@ -220,7 +220,7 @@ int dataplane_apply(const struct dataplane_request *request, struct dataplane **
 	attachment_end(&a.attachment);
 	free(a.plan.overlay);
 	free(a.plan.undo_text);
-	live_close(&a.plan.live);
+	attached_close(&a.plan.previous);
 	if (err) {
 		dataplane_free(a.to);
 		return err;

@@ -11,19 +11,19 @@
 #include "base/clock.h"
 #include "maps.h"
 
-/* How often live_open() looks again where the generation is replaced while it looks. */
+/* How often attached_open() looks again where the generation is replaced while it looks. */
 #define OPEN_ATTEMPTS 16
 
 /**
- * live_is_ours() - Whether an ingress program of ours runs
+ * attached_is_ours() - Whether an ingress program of ours runs
  * @hooks: as hooks_query() filled them
  */
-bool live_is_ours(const struct hook_state hooks[HOOK_POINTS])
+bool attached_is_ours(const struct hook_state hooks[HOOK_POINTS])
 {
 	return hooks[HOOK_POINT_XDP].prog_id || hooks[HOOK_POINT_TC_INGRESS].prog_id;
 }
 
-static int add_maps(struct live *live, uint32_t prog_id, struct error *error)
+static int add_maps(struct attached *attached, uint32_t prog_id, struct error *error)
 {
 	int fd, err;
 
@@ -33,38 +33,38 @@ static int add_maps(struct live *live, uint32_t prog_id, struct error *error)
 	if (fd < 0)
 		return error_set(error, errno == ENOENT ? ESTALE : errno,
 				 "cannot open program %u: %s", prog_id, strerror(errno));
-	err = map_set_add_of_prog(&live->maps, fd, error);
+	err = map_set_add_of_prog(&attached->maps, fd, error);
 	close(fd);
 	return err;
 }
 
 /* What the generation says of itself. */
-static int read_instance(struct live *live, struct error *error)
+static int read_instance(struct attached *attached, struct error *error)
 {
-	const struct map_entry *map = map_set_find(&live->maps, MAP_INSTANCE);
+	const struct map_entry *map = map_set_find(&attached->maps, MAP_INSTANCE);
 	uint32_t zero = 0;
 
-	if (!map || map->value_size != sizeof(live->instance))
+	if (!map || map->value_size != sizeof(attached->instance))
 		return error_set(error, EPROTO,
 				 "the programs on it belong to another version of shrike; "
 				 "detach them with: shrike detach --force");
-	if (bpf_map_lookup_elem(map->fd, &zero, &live->instance))
+	if (bpf_map_lookup_elem(map->fd, &zero, &attached->instance))
 		return error_set(error, errno, "cannot read BPF map instance_v2: %s",
 				 strerror(errno));
 	return 0;
 }
 
 /* -ESTALE: what was found has been replaced before it could be opened. */
-static int open_once(int ifindex, struct live *live, struct error *error)
+static int open_once(int ifindex, struct attached *attached, struct error *error)
 {
-	struct live new = {.ifindex = ifindex};
+	struct attached new = {.ifindex = ifindex};
 	int err;
 
 	map_set_init(&new.maps);
 	err = hooks_query(ifindex, new.hooks, error);
 	if (err)
 		return err;
-	if (!live_is_ours(new.hooks))
+	if (!attached_is_ours(new.hooks))
 		return error_set(error, ENOENT, "shrike is not attached");
 	new.ingress = new.hooks[HOOK_POINT_XDP].prog_id ? HOOK_POINT_XDP : HOOK_POINT_TC_INGRESS;
 	err = add_maps(&new, new.hooks[new.ingress].prog_id, error);
@@ -73,40 +73,40 @@ static int open_once(int ifindex, struct live *live, struct error *error)
 	if (!err)
 		err = read_instance(&new, error);
 	if (err) {
-		live_close(&new);
+		attached_close(&new);
 		return err;
 	}
-	*live = new;
+	*attached = new;
 	return 0;
 }
 
 /**
- * live_open() - Find the generation in force on an interface
+ * attached_open() - Find the generation in force on an interface
  * @ifindex: the interface
- * @live: is filled; to be closed with live_close()
+ * @attached: is filled; to be closed with attached_close()
  * @error: why not
  *
  * Return: 0; -ENOENT: none is attached; or another -errno.
  */
-int live_open(int ifindex, struct live *live, struct error *error)
+int attached_open(int ifindex, struct attached *attached, struct error *error)
 {
 	int err = -ESTALE;
 
 	for (int attempt = 0; attempt < OPEN_ATTEMPTS && err == -ESTALE; attempt++)
-		err = open_once(ifindex, live, error);
+		err = open_once(ifindex, attached, error);
 	return err;
 }
 
 /**
- * live_close() - Close the maps of a generation in force
+ * attached_close() - Close the maps of a generation in force
  */
-void live_close(struct live *live)
+void attached_close(struct attached *attached)
 {
-	map_set_free(&live->maps);
+	map_set_free(&attached->maps);
 }
 
 /**
- * live_read_text() - A policy's text in one of the maps that hold such
+ * attached_read_text() - A policy's text in one of the maps that hold such
  * @maps: of the generation
  * @name: policy_text_v1 or undo_text_v1
  * @want: its length
@@ -115,8 +115,8 @@ void live_close(struct live *live)
  *
  * Return: 0 or -errno.
  */
-int live_read_text(const struct map_set *maps, const char *name, size_t want, char **text,
-		   struct error *error)
+int attached_read_text(const struct map_set *maps, const char *name, size_t want, char **text,
+		       struct error *error)
 {
 	const struct map_entry *map = map_set_find(maps, name);
 	struct policy_chunk chunk;
@@ -144,18 +144,19 @@ int live_read_text(const struct map_set *maps, const char *name, size_t want, ch
 }
 
 /**
- * live_policy_text() - The policy in force as it was read
- * @live: the generation
+ * attached_policy_text() - The policy in force as it was read
+ * @attached: the generation
  * @text: becomes the text, NUL-terminated; the caller frees it
  * @len: becomes its length
  * @error: why not
  *
  * Return: 0 or -errno.
  */
-int live_policy_text(const struct live *live, char **text, size_t *len, struct error *error)
+int attached_policy_text(const struct attached *attached, char **text, size_t *len,
+			 struct error *error)
 {
-	size_t want = live->instance.policy_len;
-	int err = live_read_text(&live->maps, MAP_POLICY_TEXT, want, text, error);
+	size_t want = attached->instance.policy_len;
+	int err = attached_read_text(&attached->maps, MAP_POLICY_TEXT, want, text, error);
 
 	if (!err)
 		*len = want;
@@ -169,14 +170,15 @@ static void add_counter(struct counter *to, const struct counter *from)
 }
 
 /**
- * live_counters() - The counters, summed over all CPUs
+ * attached_counters() - The counters, summed over all CPUs
  * @maps: of the generation
  * @totals: by enum direction
  * @error: why not
  *
  * Return: 0 or -errno.
  */
-int live_counters(const struct map_set *maps, struct counters totals[DIR_MAX], struct error *error)
+int attached_counters(const struct map_set *maps, struct counters totals[DIR_MAX],
+		      struct error *error)
 {
 	int n_cpus = libbpf_num_possible_cpus();
 	const struct map_entry *map;

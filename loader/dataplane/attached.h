@@ -14,7 +14,7 @@
 #include "kernel/hooks.h"
 #include "kernel/map_set.h"
 
-struct live {
+struct attached {
 	int ifindex;
 	struct hook_state hooks[HOOK_POINTS];
 	enum hook_point ingress; /* XDP or TC ingress */
@@ -22,12 +22,14 @@ struct live {
 	struct instance instance;
 };
 
-bool live_is_ours(const struct hook_state hooks[HOOK_POINTS]);
-int live_open(int ifindex, struct live *live, struct error *error);
-int live_read_text(const struct map_set *maps, const char *name, size_t want, char **text,
-		   struct error *error);
-int live_policy_text(const struct live *live, char **text, size_t *len, struct error *error);
-int live_counters(const struct map_set *maps, struct counters totals[DIR_MAX], struct error *error);
-void live_close(struct live *live);
+bool attached_is_ours(const struct hook_state hooks[HOOK_POINTS]);
+int attached_open(int ifindex, struct attached *attached, struct error *error);
+int attached_read_text(const struct map_set *maps, const char *name, size_t want, char **text,
+		       struct error *error);
+int attached_policy_text(const struct attached *attached, char **text, size_t *len,
+			 struct error *error);
+int attached_counters(const struct map_set *maps, struct counters totals[DIR_MAX],
+		      struct error *error);
+void attached_close(struct attached *attached);
 
 #endif /* SHRIKE_DATAPLANE_ATTACHED_H */

@@ -34,20 +34,20 @@ int clone_open(struct generation *generation, struct testrun *testrun, struct cl
 }
 
 /**
- * clone_open_live() - Prepare to ask the generation in force on an interface
- * @live: the generation in force
+ * clone_open_attached() - Prepare to ask the generation in force on an interface
+ * @attached: the generation in force
  * @testrun: begun, in the thread that asks; outlives the clone
  * @clone: is filled; for clone_close()
  * @error: why not
  *
  * Return: 0 or -errno.
  */
-int clone_open_live(const struct live *live, struct testrun *testrun, struct clone *clone,
-		    struct error *error)
+int clone_open_attached(const struct attached *attached, struct testrun *testrun,
+			struct clone *clone, struct error *error)
 {
 	const struct generation_spec spec = {
-		.previous = &live->maps,
-		.instance_previous = &live->instance,
+		.previous = &attached->maps,
+		.instance_previous = &attached->instance,
 		.trace = true,
 		.dry_run = true,
 		.clone = true,

@@ -70,7 +70,7 @@ int confirm_write(const struct map_set *maps, const struct undo *undo, struct er
 
 /**
  * confirm_plan() - Describe the policy in force as the one that is to return
- * @live: the generation in force
+ * @attached: the generation in force
  * @seconds: as for confirm_arm()
  * @undo: is filled; its deadline is a late one, until confirm_arm() is called
  * @text: becomes its text; the caller frees it
@@ -78,11 +78,11 @@ int confirm_write(const struct map_set *maps, const struct undo *undo, struct er
  *
  * Return: 0 or -errno.
  */
-int confirm_plan(const struct live *live, uint32_t seconds, struct undo *undo, char **text,
+int confirm_plan(const struct attached *attached, uint32_t seconds, struct undo *undo, char **text,
 		 struct error *error)
 {
 	size_t len;
-	int err = live_policy_text(live, text, &len, error);
+	int err = attached_policy_text(attached, text, &len, error);
 
 	if (err)
 		return err;
@@ -91,8 +91,8 @@ int confirm_plan(const struct live *live, uint32_t seconds, struct undo *undo, c
 		.deadline_ns = confirm_now_ns() + (seconds + APPLY_SECONDS) * NS_PER_S,
 		.policy_len = len,
 	};
-	memcpy(undo->policy_path, live->instance.policy_path, sizeof(undo->policy_path));
-	memcpy(undo->environment, live->instance.environment, sizeof(undo->environment));
+	memcpy(undo->policy_path, attached->instance.policy_path, sizeof(undo->policy_path));
+	memcpy(undo->environment, attached->instance.environment, sizeof(undo->environment));
 	return 0;
 }
 
@@ -156,21 +156,21 @@ uint32_t confirm_id(const struct map_set *maps)
 static int accept_live(const char *ifname, int ifindex, struct error *error)
 {
 	struct undo undo;
-	struct live live;
-	int err = live_open(ifindex, &live, error);
+	struct attached attached;
+	int err = attached_open(ifindex, &attached, error);
 
 	if (err)
 		return error_prefix(error, "%s", ifname);
-	err = confirm_read(&live.maps, &undo, error);
+	err = confirm_read(&attached.maps, &undo, error);
 	if (!err && undo.state != UNDO_PENDING)
 		err = error_set(error, EALREADY, "%s: no policy waits to be confirmed", ifname);
-	if (!err && confirm_is_due(&live.maps))
+	if (!err && confirm_is_due(&attached.maps))
 		err = error_set(error, ETIME, "%s: the time to confirm the policy is over", ifname);
 	if (!err) {
 		undo.state = UNDO_CONFIRMED;
-		err = confirm_write(&live.maps, &undo, error);
+		err = confirm_write(&attached.maps, &undo, error);
 	}
-	live_close(&live);
+	attached_close(&attached);
 	return err;
 }
 

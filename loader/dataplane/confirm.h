@@ -23,7 +23,7 @@
 uint64_t confirm_now_ns(void);
 int confirm_read(const struct map_set *maps, struct undo *undo, struct error *error);
 int confirm_write(const struct map_set *maps, const struct undo *undo, struct error *error);
-int confirm_plan(const struct live *live, uint32_t seconds, struct undo *undo, char **text,
+int confirm_plan(const struct attached *attached, uint32_t seconds, struct undo *undo, char **text,
 		 struct error *error);
 int confirm_arm(const struct map_set *maps, uint32_t seconds, struct error *error);
 bool confirm_is_pending(const struct map_set *maps);

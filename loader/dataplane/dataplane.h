@@ -50,14 +50,14 @@ struct dataplane_request {
 	const char *policy_path;
 	const char *policy_text;
 	size_t policy_len;
-	int (*edit)(const struct live *live, char **text, size_t *len, void *arg,
+	int (*edit)(const struct attached *attached, char **text, size_t *len, void *arg,
 		    struct error *error);
 	void *edit_arg;
 	uint32_t confirm_s;
 	bool revert;
 	uint32_t revert_id;
 	enum dataplane_caller caller;
-	const struct live *before;
+	const struct attached *before;
 	warn_fn warn;
 	void *warn_arg;
 };

@@ -18,7 +18,7 @@
 /* A variable of this process, or the one that the generation in force was built with. */
 static const char *find_variable(struct plan *plan, const char *name)
 {
-	const char *own = getenv(name), *line = plan->live.instance.environment;
+	const char *own = getenv(name), *line = plan->previous.instance.environment;
 	size_t len = strlen(name);
 
 	if (plan->request->revert) {
@@ -53,7 +53,7 @@ static const char *get_variable(const char *name, void *arg)
 /* The policy that was in force before the one that waits to be confirmed. */
 static int load_undo(struct plan *plan, struct error *error)
 {
-	const struct map_set *maps = &plan->live.maps;
+	const struct map_set *maps = &plan->previous.maps;
 	const char *path = plan->undo.policy_path;
 	int err;
 
@@ -64,7 +64,8 @@ static int load_undo(struct plan *plan, struct error *error)
 	    (plan->request->revert_id && plan->request->revert_id != confirm_id(maps)))
 		return error_set(error, EALREADY, "%s: no policy waits to be confirmed",
 				 plan->request->ifname);
-	err = live_read_text(maps, MAP_UNDO_TEXT, plan->undo.policy_len, &plan->undo_text, error);
+	err = attached_read_text(maps, MAP_UNDO_TEXT, plan->undo.policy_len, &plan->undo_text,
+				 error);
 	return err ? err
 		   : policy_parse(path[0] ? path : NULL, plan->undo_text, plan->undo.policy_len,
 				  &plan->to->policy, error);
@@ -72,12 +73,12 @@ static int load_undo(struct plan *plan, struct error *error)
 
 static int load_edited(struct plan *plan, struct error *error)
 {
-	const char *path = plan->live.instance.policy_path;
+	const char *path = plan->previous.instance.policy_path;
 	char *text = NULL;
 	size_t len;
 	int err;
 
-	err = plan->request->edit(&plan->live, &text, &len, plan->request->edit_arg, error);
+	err = plan->request->edit(&plan->previous, &text, &len, plan->request->edit_arg, error);
 	if (!err)
 		err = policy_parse(path[0] ? path : NULL, text, len, &plan->to->policy, error);
 	free(text);
@@ -85,7 +86,7 @@ static int load_edited(struct plan *plan, struct error *error)
 }
 
 /**
- * plan_load_live() - Load the policy that is made from the one in force, if one is asked for
+ * plan_load_attached() - Load the policy that is made from the one in force, if one is asked for
  * @plan: the plan; its generation in force has been looked up
  * @error: set on failure
  *
@@ -94,7 +95,7 @@ static int load_edited(struct plan *plan, struct error *error)
  *
  * Return: 0; -EBUSY: the policy in force waits to be confirmed; or another -errno.
  */
-int plan_load_live(struct plan *plan, struct error *error)
+int plan_load_attached(struct plan *plan, struct error *error)
 {
 	const struct dataplane_request *request = plan->request;
 	int err = 0;
@@ -102,7 +103,7 @@ int plan_load_live(struct plan *plan, struct error *error)
 	if (request->revert)
 		return load_undo(plan, error);
 	if (plan->has_previous && request->caller != DATAPLANE_RUN &&
-	    confirm_is_pending(&plan->live.maps))
+	    confirm_is_pending(&plan->previous.maps))
 		return error_set(
 			error, EBUSY,
 			"%s: the policy in force waits to be confirmed: let 'shrike policy "
@@ -111,8 +112,8 @@ int plan_load_live(struct plan *plan, struct error *error)
 	if (request->edit)
 		err = load_edited(plan, error);
 	if (!err && request->confirm_s)
-		err = confirm_plan(&plan->live, request->confirm_s, &plan->undo, &plan->undo_text,
-				   error);
+		err = confirm_plan(&plan->previous, request->confirm_s, &plan->undo,
+				   &plan->undo_text, error);
 	return err;
 }
 
@@ -217,8 +218,8 @@ int plan_build(struct plan *plan, struct error *error)
 	struct generation_spec spec = {
 		.policy = plan->to->policy,
 		.mode = &plan->mode,
-		.previous = plan->has_previous ? &plan->live.maps : NULL,
-		.instance_previous = plan->has_previous ? &plan->live.instance : NULL,
+		.previous = plan->has_previous ? &plan->previous.maps : NULL,
+		.instance_previous = plan->has_previous ? &plan->previous.instance : NULL,
 		.environment_text = plan->environment_text,
 		.undo = plan->request->confirm_s ? &plan->undo : NULL,
 		.undo_text = plan->undo_text,
@@ -235,7 +236,7 @@ int plan_build(struct plan *plan, struct error *error)
 	/* what waits, waits on while run follows the link or reads its file again */
 	spec.keep_undo = plan->has_previous && !plan->request->revert &&
 			 plan->request->caller == DATAPLANE_RUN &&
-			 confirm_is_pending(&plan->live.maps);
+			 confirm_is_pending(&plan->previous.maps);
 	free(plan->overlay);
 	plan->overlay = NULL;
 	plan->n_overlay = 0;
@@ -253,7 +254,7 @@ int plan_build(struct plan *plan, struct error *error)
 	if (!err)
 		err = generation_sync_addresses(&plan->to->generation->maps, spec.ifindex, error);
 	if (!err && plan->has_previous)
-		err = generation_carry_state(&plan->live.maps, plan->to->generation, error);
+		err = generation_carry_state(&plan->previous.maps, plan->to->generation, error);
 	return err;
 }
 

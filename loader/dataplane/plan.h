@@ -15,8 +15,8 @@
  * @request: what was asked for
  * @to: gets the policy and the generation; its link is known
  * @environment_text: the variables that counted, as NAME=VALUE lines, for later commands
- * @live: the generation in force before, or the one whose state is taken over
- * @has_previous: @live is one of the two
+ * @previous: the generation in force before, or the one whose state is taken over
+ * @has_previous: @previous is set
  * @is_clone: only to be asked: nothing in force is changed
  * @undo, @undo_text: what returns without confirmation; with @request->revert what comes back
  * @variable: the value that a variable of the generation in force had, of the one asked for last
@@ -28,7 +28,7 @@ struct plan {
 	char environment_text[512];
 	struct mode_facts facts;
 	struct mode mode;
-	struct live live;
+	struct attached previous;
 	bool has_previous;
 	bool is_clone;
 	struct undo undo;
@@ -41,7 +41,7 @@ struct plan {
 };
 
 int plan_load(struct plan *plan, struct error *error);
-int plan_load_live(struct plan *plan, struct error *error);
+int plan_load_attached(struct plan *plan, struct error *error);
 void plan_add_environment(struct plan *plan);
 int plan_decide(struct plan *plan, bool native_xdp, struct error *error);
 int plan_build(struct plan *plan, struct error *error);

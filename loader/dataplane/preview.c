@@ -29,7 +29,7 @@ int dataplane_plan(const struct dataplane_request *request, const struct link_in
 	int err;
 
 	if (request->before) {
-		plan.live.instance = request->before->instance;
+		plan.previous.instance = request->before->instance;
 		plan.has_previous = true;
 	}
 	err = plan_load(&plan, error);
@@ -64,7 +64,7 @@ int dataplane_clone(const struct dataplane_request *request, const struct link_i
 	struct plan plan = {
 		.request = request,
 		.to = &to,
-		.live = *request->before,
+		.previous = *request->before,
 		.has_previous = true,
 		.is_clone = true,
 	};
@@ -103,17 +103,17 @@ int dataplane_choose(const struct dataplane_request *request, const struct link_
 
 /**
  * dataplane_is_outdated() - Whether a generation would be built differently by now
- * @live: the generation in force
+ * @attached: the generation in force
  * @link: its interface as it is now
  *
  * `routing: auto` follows the kernel's forwarding, and the MSS follows the interface's MTU.
  */
-bool dataplane_is_outdated(const struct live *live, const struct link_info *link)
+bool dataplane_is_outdated(const struct attached *attached, const struct link_info *link)
 {
 	struct dataplane_request request = {
-		.policy_path = live->instance.policy_path,
+		.policy_path = attached->instance.policy_path,
 		.caller = DATAPLANE_APPLY,
-		.before = live,
+		.before = attached,
 		.warn = say_nothing,
 	};
 	struct error ignored;
@@ -121,13 +121,13 @@ bool dataplane_is_outdated(const struct live *live, const struct link_info *link
 	struct mode mode;
 	bool outdated;
 
-	if (plan_mtu(link) != live->instance.mtu)
+	if (plan_mtu(link) != attached->instance.mtu)
 		return true;
-	if (live_policy_text(live, &text, &request.policy_len, &ignored))
+	if (attached_policy_text(attached, &text, &request.policy_len, &ignored))
 		return false;
 	request.policy_text = text;
 	outdated = !dataplane_choose(&request, link, &mode, &ignored) &&
-		   mode.routing != live->instance.config.routing;
+		   mode.routing != attached->instance.config.routing;
 	free(text);
 	return outdated;
 }

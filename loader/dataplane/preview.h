@@ -14,6 +14,6 @@ int dataplane_clone(const struct dataplane_request *request, const struct link_i
 		    struct policy **policy, struct generation **clone, struct error *error);
 int dataplane_choose(const struct dataplane_request *request, const struct link_info *link,
 		     struct mode *mode, struct error *error);
-bool dataplane_is_outdated(const struct live *live, const struct link_info *link);
+bool dataplane_is_outdated(const struct attached *attached, const struct link_info *link);
 
 #endif /* SHRIKE_DATAPLANE_PREVIEW_H */

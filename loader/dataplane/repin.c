@@ -43,7 +43,7 @@ static int pin_program(struct pins *pins, const char *name, uint32_t id, struct 
 	return pin(pins, name, fd < 0 ? -errno : fd, error);
 }
 
-static int pin_live(const struct live *live, const char *dir, struct error *error)
+static int pin_live(const struct attached *attached, const char *dir, struct error *error)
 {
 	struct pins pins;
 	int err = 0;
@@ -53,16 +53,17 @@ static int pin_live(const struct live *live, const char *dir, struct error *erro
 		char name[PINS_NAME_MAX];
 
 		snprintf(name, sizeof(name), "link_%s", hook_point_name(point));
-		err = pin(&pins, name, hook_open_link(&live->hooks[point]), error);
+		err = pin(&pins, name, hook_open_link(&attached->hooks[point]), error);
 	}
 	/* last of all what is_pinned() looks for */
 	if (!err)
-		err = pins_set_maps(&pins, &live->maps, error);
+		err = pins_set_maps(&pins, &attached->maps, error);
 	if (!err)
-		err = pin_program(&pins, "prog_egress", live->hooks[HOOK_POINT_TC_EGRESS].prog_id,
+		err = pin_program(&pins, "prog_egress",
+				  attached->hooks[HOOK_POINT_TC_EGRESS].prog_id, error);
+	if (!err)
+		err = pin_program(&pins, "prog_ingress", attached->hooks[attached->ingress].prog_id,
 				  error);
-	if (!err)
-		err = pin_program(&pins, "prog_ingress", live->hooks[live->ingress].prog_id, error);
 	return err ? err : pins_end(&pins, error);
 }
 
@@ -79,18 +80,18 @@ static int pin_live(const struct live *live, const char *dir, struct error *erro
 int repin(const char *ifname, int ifindex, struct error *error)
 {
 	char dir[PATH_MAX];
-	struct live live;
+	struct attached attached;
 	int lock, err;
 
 	if (path_pin_dir(ifname, dir, error) || is_pinned(dir) ||
 	    lock_try(LOCK_APPLY, ifname, &lock, error))
 		return 0;
-	err = live_open(ifindex, &live, error);
+	err = attached_open(ifindex, &attached, error);
 	if (!err) {
 		err = path_create(ifname, false, dir, error);
 		if (!err)
-			err = pin_live(&live, dir, error);
-		live_close(&live);
+			err = pin_live(&attached, dir, error);
+		attached_close(&attached);
 	}
 	close(lock);
 	return err ? err : 1;

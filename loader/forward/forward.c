@@ -395,7 +395,7 @@ static void read_mac(const char *ifname, uint8_t mac[LINK_ADDR_LEN])
 }
 
 /* The descriptors of an order, duplicated; @fds is filled or nothing is open. */
-static int open_fds(const struct live *live, int fds[FORWARD_FDS])
+static int open_fds(const struct attached *live, int fds[FORWARD_FDS])
 {
 	static const char *const names[FORWARD_FDS] = {
 		[FORWARD_FD_LOCAL_ADDR] = MAP_LOCAL_ADDR,
@@ -414,7 +414,7 @@ static int open_fds(const struct live *live, int fds[FORWARD_FDS])
 	return err;
 }
 
-static uint32_t icmp_limit(const struct live *live)
+static uint32_t icmp_limit(const struct attached *live)
 {
 	struct conntrack conntrack;
 	struct error ignored;
@@ -455,7 +455,7 @@ static int send_order(struct forward *forward, int judge_fd)
  * count, time and trace packets that nobody has sent; so a clone of it is loaded for this.  What it
  * is asked is whether a rule would let the flow in, not what is remembered of the flow.
  */
-static void tell(struct forward *forward, const struct live *live)
+static void tell(struct forward *forward, const struct attached *live)
 {
 	const struct generation_spec spec = {
 		.previous = &live->maps,
@@ -480,7 +480,7 @@ static void tell(struct forward *forward, const struct live *live)
 	generation_free(judge);
 }
 
-static void follow_program(struct forward *forward, const struct live *live)
+static void follow_program(struct forward *forward, const struct attached *live)
 {
 	close_fd(&forward->link_fd);
 	forward->link_fd = hook_open_link(&live->hooks[live->ingress]);
@@ -488,7 +488,8 @@ static void follow_program(struct forward *forward, const struct live *live)
 }
 
 /* What the forwarder is to know of the generation in force. */
-static int prepare(struct forward *forward, const struct live *live, const struct link_info *link)
+static int prepare(struct forward *forward, const struct attached *live,
+		   const struct link_info *link)
 {
 	struct worker_start *start = &forward->start;
 	int fds[FORWARD_FDS], err = open_fds(live, fds);
@@ -511,7 +512,7 @@ static int prepare(struct forward *forward, const struct live *live, const struc
 }
 
 /* Whether the forwarder's sockets are still the right ones. */
-static bool is_elsewhere(const struct forward *forward, const struct live *live,
+static bool is_elsewhere(const struct forward *forward, const struct attached *live,
 			 const struct link_info *link)
 {
 	const struct map_entry *xsks = map_set_find(&live->maps, MAP_XSKS);
@@ -522,7 +523,7 @@ static bool is_elsewhere(const struct forward *forward, const struct live *live,
 }
 
 /* Whether the forwarder has been told; other programs of the same generation are a tracer's doing. */
-static bool is_told(const struct forward *forward, const struct live *live)
+static bool is_told(const struct forward *forward, const struct attached *live)
 {
 	return forward->is_wanted && !forward->is_behind &&
 	       forward->start.order.config.generation == live->instance.config.generation;
@@ -535,7 +536,8 @@ static bool is_told(const struct forward *forward, const struct live *live)
  *
  * To be called again every second, as there may be too little memory to tell the forwarder.
  */
-void forward_follow(struct forward *forward, const struct live *live, const struct link_info *link)
+void forward_follow(struct forward *forward, const struct attached *live,
+		    const struct link_info *link)
 {
 	bool is_wanted = config_has_forwarder(&live->instance.config) &&
 			 live->ingress == HOOK_POINT_XDP;

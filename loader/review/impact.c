@@ -245,14 +245,14 @@ static void set_translation(struct impacts *impacts)
 
 /**
  * impacts_open() - Prepare to look at connections
- * @live: the generation in force
+ * @attached: the generation in force
  * @after: the other policy, of dataplane_clone(); belongs to @impacts from now on, even on failure
  * @impacts: is filled; for impacts_close(), in the same thread, which stays on its CPU meanwhile
  * @error: why not
  *
  * Return: 0 or -errno.
  */
-int impacts_open(const struct live *live, struct generation *after, struct impacts *impacts,
+int impacts_open(const struct attached *attached, struct generation *after, struct impacts *impacts,
 		 struct error *error)
 {
 	int err;
@@ -264,7 +264,7 @@ int impacts_open(const struct live *live, struct generation *after, struct impac
 	else
 		err = clone_open(after, &impacts->testrun, &impacts->after, error);
 	if (!err)
-		err = clone_open_live(live, &impacts->testrun, &impacts->before, error);
+		err = clone_open_attached(attached, &impacts->testrun, &impacts->before, error);
 	if (err)
 		impacts_close(impacts);
 	else

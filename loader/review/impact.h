@@ -81,7 +81,7 @@ struct impacts {
 	bool translates;
 };
 
-int impacts_open(const struct live *live, struct generation *after, struct impacts *impacts,
+int impacts_open(const struct attached *attached, struct generation *after, struct impacts *impacts,
 		 struct error *error);
 int impacts_visit(void *impacts, const struct flow_view *view);
 void impacts_sort(struct impacts *impacts);

@@ -343,7 +343,7 @@ int simulation_step(struct simulation *simulation, const struct scenario_step *s
 int simulation_counters(const struct simulation *simulation, struct counters totals[DIR_MAX],
 			struct error *error)
 {
-	return live_counters(&simulation->stand.generation->maps, totals, error);
+	return attached_counters(&simulation->stand.generation->maps, totals, error);
 }
 
 /**

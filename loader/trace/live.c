@@ -17,10 +17,10 @@
 
 struct trace_live {
 	struct trace_live_spec spec;
-	struct live live;	  /* the generation in force, of which there is a clone */
+	struct attached attached; /* the generation in force, of which there is a clone */
 	struct generation *clone; /* NULL: the hooks run no clone */
 	struct trace_ring *ring;
-	int originals[HOOK_POINTS]; /* the programs of @live, -1: none at that point */
+	int originals[HOOK_POINTS]; /* the programs of @attached, -1: none at that point */
 	struct trace_stats before;  /* sums of earlier clones */
 	int lock;
 };
@@ -57,12 +57,12 @@ bool trace_live_is_on(const struct map_set *maps)
 }
 
 /* Load a clone that writes records (@trace), or one that does not. */
-static int build_clone(const struct live *live, bool trace, uint32_t snap_len,
+static int build_clone(const struct attached *attached, bool trace, uint32_t snap_len,
 		       struct generation **clone, struct error *error)
 {
 	const struct generation_spec spec = {
-		.previous = &live->maps,
-		.instance_previous = &live->instance,
+		.previous = &attached->maps,
+		.instance_previous = &attached->instance,
 		.snap_len = snap_len,
 		.trace = trace,
 		.clone = true,
@@ -73,16 +73,17 @@ static int build_clone(const struct live *live, bool trace, uint32_t snap_len,
 }
 
 /* Attach the programs of @generation where those in force are: ingress first. */
-static int replace_programs(const struct live *live, const struct generation *generation,
+static int replace_programs(const struct attached *attached, const struct generation *generation,
 			    struct error *error)
 {
-	enum hook_point points[] = {live->ingress, HOOK_POINT_TC_EGRESS};
+	enum hook_point points[] = {attached->ingress, HOOK_POINT_TC_EGRESS};
 	int err = 0;
 
 	for (int i = 0; i < 2 && !err; i++)
-		if (live->hooks[points[i]].prog_id)
-			err = hook_replace(live->ifindex, points[i], &live->hooks[points[i]],
-					   program_at(generation, live->ingress, points[i]), error);
+		if (attached->hooks[points[i]].prog_id)
+			err = hook_replace(
+				attached->ifindex, points[i], &attached->hooks[points[i]],
+				program_at(generation, attached->ingress, points[i]), error);
 	return err;
 }
 
@@ -106,20 +107,21 @@ static int pin_programs(const char *ifname, const struct generation *generation,
 static int recover(const char *ifname, int ifindex, struct error *error)
 {
 	struct generation *clone = NULL;
-	struct live live;
-	int err = live_open(ifindex, &live, error);
+	struct attached attached;
+	int err = attached_open(ifindex, &attached, error);
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	if (trace_live_is_on(&live.maps)) {
-		err = build_clone(&live, false, live.instance.config.snap_len, &clone, error);
+	if (trace_live_is_on(&attached.maps)) {
+		err = build_clone(&attached, false, attached.instance.config.snap_len, &clone,
+				  error);
 		if (!err)
-			err = replace_programs(&live, clone, error);
+			err = replace_programs(&attached, clone, error);
 		if (!err)
 			err = pin_programs(ifname, clone, error);
 	}
 	generation_free(clone);
-	live_close(&live);
+	attached_close(&attached);
 	return err;
 }
 
@@ -158,7 +160,7 @@ static void close_originals(struct trace_live *trace)
 static int open_originals(struct trace_live *trace, struct error *error)
 {
 	for (int i = 0; i < HOOK_POINTS; i++) {
-		uint32_t id = trace->live.hooks[i].prog_id;
+		uint32_t id = trace->attached.hooks[i].prog_id;
 
 		if (!id)
 			continue;
@@ -173,17 +175,17 @@ static int open_originals(struct trace_live *trace, struct error *error)
 /* Attach the original programs again, egress first, wherever the clone's are still attached. */
 static int switch_back(struct trace_live *trace, struct error *error)
 {
-	enum hook_point points[] = {HOOK_POINT_TC_EGRESS, trace->live.ingress};
+	enum hook_point points[] = {HOOK_POINT_TC_EGRESS, trace->attached.ingress};
 	struct hook_state hooks[HOOK_POINTS];
-	int err = hooks_query(trace->live.ifindex, hooks, error);
+	int err = hooks_query(trace->attached.ifindex, hooks, error);
 
 	for (int i = 0; i < 2 && !err; i++) {
-		int fd = program_at(trace->clone, trace->live.ingress, points[i]);
+		int fd = program_at(trace->clone, trace->attached.ingress, points[i]);
 
 		if (trace->originals[points[i]] < 0 || !hooks[points[i]].prog_id ||
 		    hooks[points[i]].prog_id != program_id(fd))
 			continue;
-		err = hook_replace(trace->live.ifindex, points[i], &hooks[points[i]],
+		err = hook_replace(trace->attached.ifindex, points[i], &hooks[points[i]],
 				   trace->originals[points[i]], error);
 	}
 	return err;
@@ -195,10 +197,10 @@ static int switch_to_clone(struct trace_live *trace, struct error *error)
 	uint32_t zero = 0;
 	int err;
 
-	err = live_open(trace->spec.ifindex, &trace->live, error);
+	err = attached_open(trace->spec.ifindex, &trace->attached, error);
 	if (err)
 		return err;
-	err = build_clone(&trace->live, true, trace->spec.snap_len, &trace->clone, error);
+	err = build_clone(&trace->attached, true, trace->spec.snap_len, &trace->clone, error);
 	if (!err && bpf_map_update_elem(map_set_fd(&trace->clone->maps, MAP_TRACE_FILTER), &zero,
 					&trace->spec.filter, BPF_ANY))
 		err = error_set(error, errno, "cannot fill BPF map trace_filter_v1: %s",
@@ -211,7 +213,7 @@ static int switch_to_clone(struct trace_live *trace, struct error *error)
 	if (!err) {
 		struct error ignored;
 
-		err = replace_programs(&trace->live, trace->clone, error);
+		err = replace_programs(&trace->attached, trace->clone, error);
 		if (err)
 			switch_back(trace, &ignored);
 	}
@@ -224,7 +226,7 @@ static void drop_clone(struct trace_live *trace)
 	trace_ring_close(trace->ring);
 	generation_free(trace->clone);
 	close_originals(trace);
-	live_close(&trace->live);
+	attached_close(&trace->attached);
 	trace->ring = NULL;
 	trace->clone = NULL;
 }
@@ -263,7 +265,7 @@ int trace_live_open(const struct trace_live_spec *spec, struct trace_live **trac
 		return error_no_memory(error);
 	opened->spec = *spec;
 	opened->lock = -1;
-	map_set_init(&opened->live.maps);
+	map_set_init(&opened->attached.maps);
 	for (int i = 0; i < HOOK_POINTS; i++)
 		opened->originals[i] = -1;
 	err = lock_try(LOCK_TRACE, spec->ifname, &opened->lock, error);
@@ -293,9 +295,9 @@ int trace_live_fd(const struct trace_live *trace)
 /**
  * trace_live_generation() - The generation that is being traced
  */
-const struct live *trace_live_generation(const struct trace_live *trace)
+const struct attached *trace_live_generation(const struct trace_live *trace)
 {
-	return &trace->live;
+	return &trace->attached;
 }
 
 /**
@@ -347,7 +349,7 @@ int trace_live_follow(struct trace_live *trace, bool *changed, struct error *err
 	int err = hooks_query(trace->spec.ifindex, hooks, error);
 
 	*changed = false;
-	if (err || hooks[trace->live.ingress].prog_id == program_id(trace->clone->ingress_fd))
+	if (err || hooks[trace->attached.ingress].prog_id == program_id(trace->clone->ingress_fd))
 		return err;
 	err = trace_live_read(trace, error);
 	if (err)

@@ -42,7 +42,7 @@ int trace_live_open(const struct trace_live_spec *spec, struct trace_live **trac
 int trace_live_fd(const struct trace_live *trace);
 int trace_live_read(struct trace_live *trace, struct error *error);
 int trace_live_follow(struct trace_live *trace, bool *changed, struct error *error);
-const struct live *trace_live_generation(const struct trace_live *trace);
+const struct attached *trace_live_generation(const struct trace_live *trace);
 void trace_live_stats(const struct trace_live *trace, struct trace_stats *stats);
 int trace_live_close(struct trace_live *trace, struct error *error);
 

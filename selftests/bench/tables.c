@@ -146,7 +146,7 @@ static void measure_diff(const struct stand *stand, const struct conntrack *conn
 			 const struct flow_clock *clock)
 {
 	const struct generation *in_force = stand->generations[HOOK_XDP];
-	const struct live live = {.maps = in_force->maps, .instance = in_force->instance};
+	const struct attached attached = {.maps = in_force->maps, .instance = in_force->instance};
 	struct samples samples = {};
 	struct error error = {};
 	struct policy *policy;
@@ -157,7 +157,7 @@ static void measure_diff(const struct stand *stand, const struct conntrack *conn
 		double begin = cpu_time_ns();
 		struct impacts impacts;
 
-		if (impacts_open(&live, build_clone(stand, policy), &impacts, &error))
+		if (impacts_open(&attached, build_clone(stand, policy), &impacts, &error))
 			die("diff: %s", error.text);
 		impacts.error = &error;
 		if (conntrack_walk(conntrack, clock, NULL, impacts_visit, &impacts, &error))
