@@ -23,14 +23,14 @@
 struct application {
 	struct plan plan;
 	struct attachment attachment;
-	struct dataplane *to; /* of both */
+	struct dataplane *to; /* the same as plan.to and attachment.to */
 };
 
 /*
  * Build for the hook that suits the link, and attach.  Only attaching tells whether a driver runs
  * XDP itself; where it does not, and the policy leaves the choice, the next best is built.
  */
-static int build_and_put(struct application *a, struct error *error)
+static int build_and_attach(struct application *a, struct error *error)
 {
 	const struct link_info *link = &a->to->link;
 	bool native = plan_may_run_xdp(link);
@@ -45,7 +45,7 @@ static int build_and_put(struct application *a, struct error *error)
 		if (!err)
 			err = generation_reserve_numbers(a->to->generation, error);
 		if (!err)
-			err = attachment_put(&a->attachment, error);
+			err = attachment_attach(&a->attachment, error);
 		if (!native || a->plan.mode.hook != HOOK_XDP ||
 		    (err != -EOPNOTSUPP && err != -ERANGE && err != -EINVAL))
 			return err;
@@ -53,7 +53,7 @@ static int build_and_put(struct application *a, struct error *error)
 	}
 }
 
-/* What the generation that was in force did until its last packet. */
+/* Copy connections and counters of the generation that was in force, up to its last packet. */
 static int carry_over(struct application *a, struct error *error)
 {
 	int err;
@@ -66,8 +66,8 @@ static int carry_over(struct application *a, struct error *error)
 	return err;
 }
 
-/* After the switch: the time to confirm begins, or its end has been dealt with. */
-static int settle_undo(struct application *a, struct error *error)
+/* After the switch: start the time to confirm, or note that the policy has returned. */
+static int finish_confirm(struct application *a, struct error *error)
 {
 	if (a->plan.request->confirm_s)
 		return confirm_arm(&a->to->generation->maps, a->plan.request->confirm_s, error);
@@ -94,7 +94,8 @@ static int take_over(struct application *a, const struct attached *before, struc
 	return err;
 }
 
-static int find_live(struct application *a, struct error *error)
+/* Read the generation in force, or take over the one that the caller still holds. */
+static int find_previous(struct application *a, struct error *error)
 {
 	int ifindex = a->to->link.ifindex;
 	int err = attached_open(ifindex, &a->plan.previous, error);
@@ -115,10 +116,10 @@ static int find_live(struct application *a, struct error *error)
 }
 
 /*
- * Nothing has been put into force: leave nothing behind either.  Undoing takes descriptors and
- * memory, which may be what was missing, so ours go first.
+ * The policy did not come into force: remove what was attached and pinned for it.  That takes
+ * descriptors and memory, which may be exhausted, so the new generation is freed first.
  */
-static void give_up(struct application *a)
+static void roll_back(struct application *a)
 {
 	struct error ignored;
 
@@ -132,7 +133,7 @@ static void give_up(struct application *a)
 }
 
 /* An upgrade may mean that connections end; nobody should have to guess why. */
-static void tell_lost_state(const struct application *a)
+static void warn_lost_state(const struct application *a)
 {
 	char text[512], names[256];
 
@@ -150,20 +151,20 @@ static int apply(struct application *a, struct error *error)
 {
 	int err;
 
-	err = find_live(a, error);
+	err = find_previous(a, error);
 	if (!err)
 		err = plan_load_attached(&a->plan, error);
 	if (err)
 		return err;
 	plan_add_environment(&a->plan);
-	err = build_and_put(a, error);
+	err = build_and_attach(a, error);
 	if (!err)
-		err = settle_undo(a, error);
+		err = finish_confirm(a, error);
 	if (err) {
-		give_up(a);
+		roll_back(a);
 		return err;
 	}
-	tell_lost_state(a);
+	warn_lost_state(a);
 	err = attachment_pin(&a->attachment, error);
 	if (!err && a->plan.has_previous)
 		err = carry_over(a, error);
@@ -173,19 +174,19 @@ static int apply(struct application *a, struct error *error)
 		return 0;
 	}
 	if (err)
-		give_up(a);
+		roll_back(a);
 	return err;
 }
 
 /**
  * dataplane_apply() - Put a policy into force on an interface
  * @request: what, where, on whose behalf
- * @dataplane: becomes what is in force, to be freed by dataplane_free()
+ * @dataplane: set to what is in force, for dataplane_free()
  * @error: why not
  *
  * What was in force stays in force on failure, with all its connections; on success it hands its
- * connections over.  What fails after the switch and is not needed to protect the interface, such
- * as pins to look at, is told as a warning.
+ * connections over.  A failure after the switch that leaves the interface protected, such as one to
+ * pin maps, is reported as a warning.
  *
  * Return: 0 or -errno; -ENOENT with DATAPLANE_APPLY where nothing is attached.
  */

@@ -13,8 +13,9 @@ static enum hook_point ingress_point(const struct mode *mode)
 	return mode->hook == HOOK_XDP ? HOOK_POINT_XDP : HOOK_POINT_TC_INGRESS;
 }
 
-/* Put a program at a hook point, in the place of ours if there is one. */
-static int put(struct attachment *a, enum hook_point point, int prog_fd, struct error *error)
+/* Attach a program to a hook point, or replace ours that is there. */
+static int attach_or_replace(struct attachment *a, enum hook_point point, int prog_fd,
+			     struct error *error)
 {
 	const struct hook_state *state = &a->hooks[point];
 	int err = hook_check_free(state, point, a->to->link.name, error);
@@ -24,39 +25,39 @@ static int put(struct attachment *a, enum hook_point point, int prog_fd, struct 
 	if (!state->prog_id) {
 		err = hook_attach(a->to->link.ifindex, point, a->mode->xdp_generic, prog_fd,
 				  &a->to->link_fds[point], error);
-		a->is_put[point] = !err;
+		a->is_attached[point] = !err;
 		return err;
 	}
-	/* the way back: once it is replaced, nothing else may hold it */
-	a->before_fds[point] = bpf_prog_get_fd_by_id(state->prog_id);
-	if (a->before_fds[point] < 0)
+	/* for undo_attach(): nothing else may hold the program once it is replaced */
+	a->replaced_fds[point] = bpf_prog_get_fd_by_id(state->prog_id);
+	if (a->replaced_fds[point] < 0)
 		return error_set(error, errno, "cannot open program %u: %s", state->prog_id,
 				 strerror(errno));
 	err = hook_replace(a->to->link.ifindex, point, state, prog_fd, error);
 	if (err)
 		return err;
-	a->is_put[point] = true;
+	a->is_attached[point] = true;
 	a->to->link_fds[point] = hook_open_link(state);
 	return 0;
 }
 
-/* Undo put(). */
-static void put_back(struct attachment *a, enum hook_point point)
+/* Undo attach_or_replace(). */
+static void undo_attach(struct attachment *a, enum hook_point point)
 {
 	struct hook_state now[HOOK_POINTS];
 	int ifindex = a->to->link.ifindex;
 	struct error ignored;
 
-	if (!a->is_put[point])
+	if (!a->is_attached[point])
 		return;
-	a->is_put[point] = false;
+	a->is_attached[point] = false;
 	if (a->hooks[point].prog_id)
-		hook_replace(ifindex, point, &a->hooks[point], a->before_fds[point], &ignored);
+		hook_replace(ifindex, point, &a->hooks[point], a->replaced_fds[point], &ignored);
 	else if (!hooks_query(ifindex, now, &ignored))
 		hook_detach(ifindex, point, &now[point], &ignored);
 }
 
-/* The other ingress hook, after the mode has changed from one to the other. */
+/* Detach from the other ingress hook, after the mode has changed from one to the other. */
 static int leave_other_ingress(struct attachment *a, struct error *error)
 {
 	enum hook_point other = a->mode->hook == HOOK_XDP ? HOOK_POINT_TC_INGRESS : HOOK_POINT_XDP;
@@ -64,6 +65,7 @@ static int leave_other_ingress(struct attachment *a, struct error *error)
 	return hook_detach(a->to->link.ifindex, other, &a->hooks[other], error);
 }
 
+/* Pin the links that this process holds. */
 static int pin_links(struct attachment *a, struct error *error)
 {
 	int err = 0;
@@ -110,42 +112,42 @@ int attachment_open_pins(struct attachment *a, struct error *error)
 }
 
 /**
- * attachment_put() - Put the generation's programs at their hooks
+ * attachment_attach() - Attach the generation's programs to their hooks
  * @a: the attachment, after attachment_open_pins()
- * @error: set on failure; what was at the hooks is there again then
+ * @error: set on failure; the programs that were attached before are attached again
  *
- * The other ingress hook is left when the new one is there to stay, whatever befalls us.
+ * The other ingress hook is detached last: until then the new link is pinned, or held by the caller.
  *
  * Return: 0 or -errno.
  */
-int attachment_put(struct attachment *a, struct error *error)
+int attachment_attach(struct attachment *a, struct error *error)
 {
 	struct generation *generation = a->to->generation;
 	enum hook_point ingress = ingress_point(a->mode);
 	int err;
 
-	err = put(a, HOOK_POINT_TC_EGRESS, generation->egress_fd, error);
+	err = attach_or_replace(a, HOOK_POINT_TC_EGRESS, generation->egress_fd, error);
 	if (!err)
-		err = put(a, ingress, generation->ingress_fd, error);
+		err = attach_or_replace(a, ingress, generation->ingress_fd, error);
 	if (!err && a->to->dir[0])
 		err = pin_links(a, error);
 	if (!err)
 		err = leave_other_ingress(a, error);
 	if (err) {
-		put_back(a, ingress);
-		put_back(a, HOOK_POINT_TC_EGRESS);
+		undo_attach(a, ingress);
+		undo_attach(a, HOOK_POINT_TC_EGRESS);
 		hooks_close(a->to->link_fds);
-		hooks_close(a->before_fds);
+		hooks_close(a->replaced_fds);
 	}
 	return err;
 }
 
 /**
  * attachment_pin() - Pin programs and maps
- * @a: the attachment, after attachment_put()
+ * @a: the attachment, after attachment_attach()
  * @error: set on failure
  *
- * They are for those who look; the links keep programs and maps, and are pinned already.
+ * These pins are for inspection only: the links, pinned already, keep programs and maps.
  *
  * Return: 0 or -errno.
  */
@@ -173,14 +175,14 @@ int attachment_pin(struct attachment *a, struct error *error)
 void attachment_init(struct attachment *a)
 {
 	memset(a, 0, sizeof(*a));
-	memset(a->before_fds, -1, sizeof(a->before_fds));
+	memset(a->replaced_fds, -1, sizeof(a->replaced_fds));
 }
 
 /**
- * attachment_end() - Let go of the programs whose place was taken
+ * attachment_end() - Close the programs that were replaced
  * @a: the attachment
  */
 void attachment_end(struct attachment *a)
 {
-	hooks_close(a->before_fds);
+	hooks_close(a->replaced_fds);
 }

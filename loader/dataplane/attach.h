@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A generation's programs at the hooks of an interface, with a way back until both are there.
+ * Attaches a generation's programs to the hooks of an interface: both of them or, after a failure,
+ * none.
  */
 #ifndef SHRIKE_DATAPLANE_ATTACH_H
 #define SHRIKE_DATAPLANE_ATTACH_H
@@ -23,14 +24,14 @@ struct attachment {
 	enum dataplane_caller caller;
 
 	/* private to attach.c */
-	bool is_put[HOOK_POINTS];    /* the new programs are there */
-	int before_fds[HOOK_POINTS]; /* the programs whose place they took, -1: none */
+	bool is_attached[HOOK_POINTS]; /* the new program is attached */
+	int replaced_fds[HOOK_POINTS]; /* the programs that were replaced, -1: none */
 	struct pins pins;
 };
 
 void attachment_init(struct attachment *a);
 int attachment_open_pins(struct attachment *a, struct error *error);
-int attachment_put(struct attachment *a, struct error *error);
+int attachment_attach(struct attachment *a, struct error *error);
 int attachment_pin(struct attachment *a, struct error *error);
 void attachment_end(struct attachment *a);
 
