@@ -18,10 +18,11 @@
 #include "forward/forward.h"
 #include "trace/live.h"
 
-static void say(struct guard *guard, bool is_error, const char *format, ...)
+static void log_line(struct guard *guard, bool is_error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-static void say(struct guard *guard, bool is_error, const char *format, ...)
+/* Give a formatted line to the log. */
+static void log_line(struct guard *guard, bool is_error, const char *format, ...)
 {
 	char text[1200];
 	va_list args;
@@ -32,7 +33,7 @@ static void say(struct guard *guard, bool is_error, const char *format, ...)
 	guard->log(text, is_error);
 }
 
-/* Whether the programs are those that guard->attached was read from; then so is all the rest. */
+/* Whether the programs are those that guard->attached was read from; then its maps are, too. */
 static bool is_unchanged(const struct guard *guard)
 {
 	struct hook_state now[HOOK_POINTS];
@@ -78,15 +79,16 @@ static int refresh(struct guard *guard, struct error *error)
 	return 0;
 }
 
-static void say_attached(struct guard *guard)
+/* Log what is in force, in one line. */
+static void log_generation(struct guard *guard)
 {
 	const struct instance *instance = &guard->attached.instance;
 	static const char *const routing[] = {"disabled", "native", "userspace"};
 
-	say(guard, false, "%s: generation %u in force: %u rules, %s, routing %s (%s)",
-	    guard->ifname, instance->config.generation, instance->rules,
-	    hook_kind_name(guard->attached.hooks[guard->attached.ingress].kind),
-	    routing[instance->config.routing], instance->routing_why);
+	log_line(guard, false, "%s: generation %u in force: %u rules, %s, routing %s (%s)",
+		 guard->ifname, instance->config.generation, instance->rules,
+		 hook_kind_name(guard->attached.hooks[guard->attached.ingress].kind),
+		 routing[instance->config.routing], instance->routing_why);
 }
 
 static int text_in_force(const struct attached *attached, char **text, size_t *len, void *unused,
@@ -104,15 +106,15 @@ static int text_in_force(const struct attached *attached, char **text, size_t *l
  *
  * Return: 0 or -errno.
  */
-int guard_apply(struct guard *guard, enum source source, struct error *error)
+int guard_apply(struct guard *guard, enum policy_source source, struct error *error)
 {
 	struct dataplane_request request = {
 		.ifname = guard->ifname,
 		.policy_path = guard->policy_path,
 		.caller = DATAPLANE_RUN,
 		.before = guard->attached.maps.n ? &guard->attached : NULL,
-		.edit = source == FROM_FORCE ? text_in_force : NULL,
-		.revert = source == FROM_BEFORE,
+		.edit = source == POLICY_IN_FORCE ? text_in_force : NULL,
+		.revert = source == POLICY_BEFORE_CONFIRM,
 		.warn = guard->warn,
 	};
 	struct dataplane *fresh;
@@ -125,36 +127,37 @@ int guard_apply(struct guard *guard, enum source source, struct error *error)
 	guard->dataplane = fresh;
 	err = refresh(guard, error);
 	if (!err)
-		say_attached(guard);
+		log_generation(guard);
 	return err;
 }
 
-/* What is tried every second is told once. */
-static void complain_once(struct guard *guard, const struct error *error)
+/* Log an error of what is tried every second, unless it was the last one logged. */
+static void log_once(struct guard *guard, const struct error *error)
 {
-	if (strcmp(guard->complaint, error->text))
-		say(guard, true, "%s", error->text);
-	snprintf(guard->complaint, sizeof(guard->complaint), "%s", error->text);
+	if (strcmp(guard->last_error, error->text))
+		log_line(guard, true, "%s", error->text);
+	snprintf(guard->last_error, sizeof(guard->last_error), "%s", error->text);
 }
 
-/* Addresses go before their interface does: that it has gone is told when the link says so. */
-static bool is_told_by_link(enum source source, int err)
+/* An interface loses its addresses before it goes: follow_link() logs that it has gone. */
+static bool is_reported_by_link(enum policy_source source, int err)
 {
-	return source == FROM_FORCE && err == -ENODEV;
+	return source == POLICY_IN_FORCE && err == -ENODEV;
 }
 
-static void apply_or_say(struct guard *guard, enum source source)
+/* Put a policy into force; nobody waits for the error, so log it. */
+static void apply_and_log(struct guard *guard, enum policy_source source)
 {
 	struct error error;
 	int err = guard_apply(guard, source, &error);
 
-	if (!err || source == FROM_FILE)
-		guard->complaint[0] = '\0';
-	if (err && !is_told_by_link(source, err))
-		complain_once(guard, &error);
+	if (!err || source == POLICY_FROM_FILE)
+		guard->last_error[0] = '\0';
+	if (err && !is_reported_by_link(source, err))
+		log_once(guard, &error);
 }
 
-/* The command that applied the policy does this itself, unless it was killed. */
+/* Return to the earlier policy when the time to confirm is over, if the command that applied is gone. */
 static void follow_confirmation(struct guard *guard)
 {
 	struct error error;
@@ -162,36 +165,38 @@ static void follow_confirmation(struct guard *guard)
 
 	if (!guard->is_attached || !confirm_is_due(&guard->attached.maps))
 		return;
-	err = guard_apply(guard, FROM_BEFORE, &error);
+	err = guard_apply(guard, POLICY_BEFORE_CONFIRM, &error);
 	if (!err)
-		say(guard, true, "%s: nobody confirmed the policy in time: back to %s",
-		    guard->ifname,
-		    guard->attached.instance.policy_path[0] ? guard->attached.instance.policy_path
-							    : "the default policy");
+		log_line(guard, true, "%s: nobody confirmed the policy in time: back to %s",
+			 guard->ifname,
+			 guard->attached.instance.policy_path[0]
+				 ? guard->attached.instance.policy_path
+				 : "the default policy");
 	else if (err != -EALREADY)
-		say(guard, true, "%s", error.text);
+		log_line(guard, true, "%s", error.text);
 }
 
 /*
- * Whether the generation in force would be built differently by now.  To tell takes a look at the
- * whole policy, which is spared while nothing has changed that the answer depends on.
+ * Whether the generation in force would be built differently by now.  That takes a look at the whole
+ * policy, which is spared while the inputs of the last answer are the same.
  */
 static bool is_outdated(struct guard *guard, const struct link_info *link)
 {
-	struct basis basis = {
+	struct rebuild_inputs inputs = {
 		.prog_id = guard->attached.hooks[guard->attached.ingress].prog_id,
 		.mtu = link->mtu,
 	};
 	struct error ignored;
-	bool known = !mode_read_facts(&basis.facts, &ignored);
+	bool known = !mode_read_facts(&inputs.facts, &ignored);
 
-	if (known && basis.prog_id == guard->basis.prog_id && basis.mtu == guard->basis.mtu &&
-	    basis.facts.ip_forward4 == guard->basis.facts.ip_forward4 &&
-	    basis.facts.ip_forward6 == guard->basis.facts.ip_forward6)
+	if (known && inputs.prog_id == guard->built_from.prog_id &&
+	    inputs.mtu == guard->built_from.mtu &&
+	    inputs.facts.ip_forward4 == guard->built_from.facts.ip_forward4 &&
+	    inputs.facts.ip_forward6 == guard->built_from.facts.ip_forward6)
 		return false;
 	if (dataplane_is_outdated(&guard->attached, link))
 		return true;
-	guard->basis = basis;
+	guard->built_from = inputs;
 	return false;
 }
 
@@ -206,8 +211,8 @@ static void follow_link(struct guard *guard)
 
 	if (err == -ENODEV) {
 		if (was_attached)
-			say(guard, true, "%s: the interface is gone; waiting for it",
-			    guard->ifname);
+			log_line(guard, true, "%s: the interface is gone; waiting for it",
+				 guard->ifname);
 		forward_stop(guard->forward);
 		guard->is_attached = false;
 		return;
@@ -216,22 +221,23 @@ static void follow_link(struct guard *guard)
 		err = link.ifindex == guard->dataplane->link.ifindex ? refresh(guard, &error)
 								     : -ENOENT;
 	if (err && err != -ENOENT && err != -ENODEV) {
-		complain_once(guard, &error); /* not to be told now: what is in force stays so */
+		log_once(guard, &error); /* unknown for now: the policy in force stays */
 		return;
 	}
 	guard->is_attached = !err;
 	if (!guard->is_attached) {
 		if (was_attached)
-			say(guard, true, "%s: not protected any more; attaching again",
-			    guard->ifname);
-		apply_or_say(guard, FROM_FORCE);
+			log_line(guard, true, "%s: not protected any more; attaching again",
+				 guard->ifname);
+		apply_and_log(guard, POLICY_IN_FORCE);
 	} else if (is_outdated(guard, &link)) {
-		apply_or_say(guard, FROM_FORCE);
+		apply_and_log(guard, POLICY_IN_FORCE);
 	} else if (guard->attached.instance.config.generation != generation) {
-		say_attached(guard);
+		log_generation(guard);
 	}
 }
 
+/* Write the addresses of this host to the programs' tables. */
 static void follow_addresses(struct guard *guard)
 {
 	struct error error;
@@ -243,14 +249,14 @@ static void follow_addresses(struct guard *guard)
 		guard->addresses_behind = false;
 	} else {
 		if (!guard->addresses_behind)
-			say(guard, true, "%s", error.text);
+			log_line(guard, true, "%s", error.text);
 		guard->addresses_behind = true;
 	}
 	if (!guard->overlay_changed)
 		return;
 	guard->overlay_changed = false;
 	if (config_has_forwarder(&guard->attached.instance.config))
-		apply_or_say(guard, FROM_FORCE); /* the overlay block names the prefixes */
+		apply_and_log(guard, POLICY_IN_FORCE); /* the overlay block names the prefixes */
 }
 
 static void on_swept(void *arg, const struct flow_view *view, enum removal_reason reason)
@@ -261,7 +267,7 @@ static void on_swept(void *arg, const struct flow_view *view, enum removal_reaso
 			  view, reason);
 }
 
-/* After listeners and tracers that were killed. */
+/* Clear up after listeners and tracers that were killed. */
 static void clear_up(struct guard *guard)
 {
 	struct error error;
@@ -269,7 +275,7 @@ static void clear_up(struct guard *guard)
 	flow_events_reap(&guard->attached.maps, guard->ifname);
 	if (trace_live_is_on(&guard->attached.maps) &&
 	    trace_live_recover(guard->ifname, guard->dataplane->link.ifindex, &error))
-		say(guard, true, "%s", error.text);
+		log_line(guard, true, "%s", error.text);
 }
 
 /* Without pins the programs end with this process, so a bpffs that comes back is used again. */
@@ -279,10 +285,11 @@ static void follow_pins(struct guard *guard)
 	int err = repin(guard->ifname, guard->dataplane->link.ifindex, &error);
 
 	if (err < 0 && !guard->unpinned)
-		say(guard, true, "%s: not pinned, so its protection ends with this process: %s",
-		    guard->ifname, error.text);
+		log_line(guard, true,
+			 "%s: not pinned, so its protection ends with this process: %s",
+			 guard->ifname, error.text);
 	if (err > 0)
-		say(guard, false, "%s: pinned again", guard->ifname);
+		log_line(guard, false, "%s: pinned again", guard->ifname);
 	guard->unpinned = err < 0;
 }
 
@@ -290,12 +297,12 @@ static void on_forwarder(void *arg, bool is_error, const char *text)
 {
 	struct guard *guard = arg;
 
-	say(guard, is_error, "%s: %s", guard->ifname, text);
+	log_line(guard, is_error, "%s: %s", guard->ifname, text);
 }
 
 /**
  * guard_init() - Prepare, with nothing in force yet
- * @guard: names the interface, the policy and who hears; the rest is zero.  It must stay where it is
+ * @guard: with interface, policy and callbacks set, the rest zero; it must not be moved later
  * @error: set on failure; guard_free() is to be called all the same
  *
  * Return: 0 or -errno.
@@ -315,11 +322,11 @@ int guard_init(struct guard *guard, struct error *error)
  */
 void guard_reload(struct guard *guard)
 {
-	apply_or_say(guard, FROM_FILE);
+	apply_and_log(guard, POLICY_FROM_FILE);
 }
 
 /**
- * guard_note() - Take note of what netlink tells, for guard_follow()
+ * guard_note() - Note an event of netlink, for guard_follow()
  * @guard: the guard
  * @event: what has happened
  */
@@ -359,7 +366,7 @@ void guard_follow(struct guard *guard)
 }
 
 /**
- * guard_check() - Look for what nobody tells, once a second
+ * guard_check() - Look for changes that no event reports, once a second
  * @guard: the guard
  */
 void guard_check(struct guard *guard)
@@ -383,14 +390,14 @@ void guard_keep_up(struct guard *guard)
 	struct error error;
 
 	if (upkeep_ready(&guard->upkeep, guard->is_attached, &error))
-		say(guard, true, "%s", error.text);
+		log_line(guard, true, "%s", error.text);
 }
 
 /**
- * guard_forward() - Hear the forwarder
+ * guard_forward() - Read what the forwarder has sent
  * @guard: the guard
  *
- * Its parent also sees new generations before anyone tells.
+ * The forwarder's parent may see a new generation before the link event comes.
  */
 void guard_forward(struct guard *guard)
 {

@@ -16,11 +16,11 @@
 #include "kernel/netlink.h"
 #include "policy/environment.h"
 
-/* Hears what happens, one sentence each; @is_error: something could not be done, and goes on. */
+/* Takes one line for the log; @is_error: something failed, and the guard goes on without it. */
 typedef void (*guard_log)(const char *text, bool is_error);
 
-/* What is_outdated() depends on, as it was when the answer was no. */
-struct basis {
+/* What is_outdated() depends on. */
+struct rebuild_inputs {
 	struct mode_facts facts;
 	uint32_t prog_id;
 	uint32_t mtu;
@@ -29,8 +29,8 @@ struct basis {
 /*
  * struct guard - an interface and its generation in force
  * @policy_path: NULL: the default policy
- * @warn: hears of variables that are not understood
- * @log: hears what happens
+ * @warn: called for each variable that is not understood
+ * @log: called with each line for the log
  */
 struct guard {
 	const char *ifname;
@@ -48,21 +48,21 @@ struct guard {
 	bool addresses_changed;
 	bool link_changed;
 	bool overlay_changed;
-	bool addresses_behind; /* the tables: they could not be brought up to date */
-	bool unpinned;	       /* and said so */
-	struct basis basis;
-	char complaint[sizeof(((struct error *)0)->text)];
+	bool addresses_behind;		  /* the tables: they could not be brought up to date */
+	bool unpinned;			  /* and that is logged */
+	struct rebuild_inputs built_from; /* when is_outdated() said no last */
+	char last_error[sizeof(((struct error *)0)->text)];
 };
 
 /* Where the policy to apply comes from. */
-enum source {
-	FROM_FILE,
-	FROM_FORCE,  /* the one in force, built anew */
-	FROM_BEFORE, /* the one before, as the one in force was not confirmed */
+enum policy_source {
+	POLICY_FROM_FILE,
+	POLICY_IN_FORCE,       /* its text, built anew */
+	POLICY_BEFORE_CONFIRM, /* the earlier one returns: nobody confirmed */
 };
 
 int guard_init(struct guard *guard, struct error *error);
-int guard_apply(struct guard *guard, enum source source, struct error *error);
+int guard_apply(struct guard *guard, enum policy_source source, struct error *error);
 void guard_reload(struct guard *guard);
 void guard_note(struct guard *guard, const struct netlink_event *event);
 void guard_follow(struct guard *guard);

@@ -25,7 +25,7 @@
 	(CAPABILITY(SYS_ADMIN) | CAPABILITY(NET_ADMIN) | CAPABILITY(NET_RAW) |                     \
 	 CAPABILITY(IPC_LOCK) | CAPABILITY(SETUID) | CAPABILITY(SETGID))
 
-#define CHECK_PERIOD_NS NS_PER_S /* of what netlink does not tell, such as sysctls */
+#define CHECK_PERIOD_NS NS_PER_S /* of what netlink does not report, such as sysctls */
 
 struct run {
 	struct guard guard;
@@ -155,8 +155,8 @@ static void clean_up(struct run *run)
  * run_forever() - Protect an interface until a signal ends it
  * @ifname: the interface
  * @policy_path: policy file, read again on SIGHUP; NULL: the default policy
- * @warn: hears of variables that are not understood
- * @log: hears what happens
+ * @warn: called for each variable that is not understood
+ * @log: called with each line for the log
  * @error: why not
  *
  * Takes over what an earlier process left in force.  SIGTERM and SIGINT detach everything.  Once
@@ -185,7 +185,7 @@ int run_forever(const char *ifname, const char *policy_path, warn_fn warn, guard
 				 ifname);
 	err = prepare(&run, error);
 	if (!err)
-		err = guard_apply(&run.guard, FROM_FILE, error);
+		err = guard_apply(&run.guard, POLICY_FROM_FILE, error);
 	if (!err)
 		err = capabilities_keep(CAPABILITIES, error);
 	if (!err)

@@ -43,7 +43,7 @@ struct dataplane {
  * @revert: what to apply is the policy that returns, if the one in force still waits
  * @revert_id: only if it waits by this confirm_id(); 0: by whichever
  * @before: where nothing is attached, the generation whose state to take over; may be NULL
- * @warn, @warn_arg: hears of variables that are not understood
+ * @warn, @warn_arg: called for each variable that is not understood
  */
 struct dataplane_request {
 	const char *ifname;
