@@ -46,13 +46,13 @@ static __always_inline __sum16 csum_fold(__u32 sum)
 }
 
 static __always_inline void rewrite_tc(struct frame *f, struct packet *p, const struct field *field,
-				       void *new, __s64 diff)
+				       void *new_value, __s64 diff)
 {
 	struct __sk_buff *skb = f->ctx;
 	__u32 l2_len = config.l2_len;
 	__u64 flags = 0;
 
-	bpf_skb_store_bytes(skb, l2_len + field->off, new, field->len, 0);
+	bpf_skb_store_bytes(skb, l2_len + field->off, new_value, field->len, 0);
 	if (field->l3_csum_off)
 		bpf_l3_csum_replace(skb, l2_len + field->l3_csum_off, 0, diff, 0);
 	if (field->l4_csum_off) {
@@ -92,7 +92,7 @@ static __always_inline void csum_update(struct frame *f, __u32 off, __s64 diff, 
 }
 
 static __always_inline void rewrite_xdp(struct frame *f, struct packet *p,
-					const struct field *field, void *new, __s64 diff)
+					const struct field *field, void *new_value, __s64 diff)
 {
 	__u32 off = field->off;
 	void *at;
@@ -103,7 +103,7 @@ static __always_inline void rewrite_xdp(struct frame *f, struct packet *p,
 	at = f->data + off;
 	if (at + field->len > f->data_end)
 		return;
-	__builtin_memcpy(at, new, field->len);
+	__builtin_memcpy(at, new_value, field->len);
 	if (field->l3_csum_off)
 		csum_update(f, field->l3_csum_off, diff, false);
 	if (field->l4_csum_off)
@@ -111,26 +111,27 @@ static __always_inline void rewrite_xdp(struct frame *f, struct packet *p,
 }
 
 static __always_inline void rewrite(struct frame *f, struct packet *p, const struct field *field,
-				    void *new, __s64 diff, bool tc)
+				    void *new_value, __s64 diff, bool tc)
 {
 	if (tc)
-		rewrite_tc(f, p, field, new, diff);
+		rewrite_tc(f, p, field, new_value, diff);
 	else
-		rewrite_xdp(f, p, field, new, diff);
+		rewrite_xdp(f, p, field, new_value, diff);
 }
 
 /**
  * rewrite_addr() - Replace the source or destination address in the headers
  * @f, @p: packet
  * @source: the source address, else the destination
- * @old: address in the packet
- * @new: address to write, of the same family
+ * @old_value: address in the packet
+ * @new_value: address to write, of the same family
  * @tc: in a TC program
  */
 static __always_inline void rewrite_addr(struct frame *f, struct packet *p, bool source,
-					 union addr *old, const union addr *new, bool tc)
+					 union addr *old_value, const union addr *new_value,
+					 bool tc)
 {
-	union addr to = *new;
+	union addr to = *new_value;
 
 	if (p->ip_version == IP_VERSION_4) {
 		struct field field = {source ? __builtin_offsetof(struct iphdr, saddr)
@@ -139,13 +140,13 @@ static __always_inline void rewrite_addr(struct frame *f, struct packet *p, bool
 				      l4_csum_off(p), true};
 
 		rewrite(f, p, &field, &to.word[3],
-			bpf_csum_diff(&old->word[3], 4, &to.word[3], 4, 0), tc);
+			bpf_csum_diff(&old_value->word[3], 4, &to.word[3], 4, 0), tc);
 	} else {
 		struct field field = {source ? __builtin_offsetof(struct ipv6hdr, saddr)
 					     : __builtin_offsetof(struct ipv6hdr, daddr),
 				      sizeof(union addr), 0, l4_csum_off(p), true};
 
-		rewrite(f, p, &field, &to, bpf_csum_diff(old->word, 16, to.word, 16, 0), tc);
+		rewrite(f, p, &field, &to, bpf_csum_diff(old_value->word, 16, to.word, 16, 0), tc);
 	}
 }
 
@@ -153,21 +154,22 @@ static __always_inline void rewrite_addr(struct frame *f, struct packet *p, bool
  * rewrite_l4_u16() - Replace a 16-bit field of the transport header
  * @f, @p: packet that is not FRAGMENT_LATER
  * @l4_field_off: of the field, from the transport header
- * @old: value in the packet
- * @new: value to write
+ * @old_value: value in the packet
+ * @new_value: value to write
  * @tc: in a TC program
  */
 static __always_inline void rewrite_l4_u16(struct frame *f, struct packet *p, __u32 l4_field_off,
-					   __be16 old, __be16 new, bool tc)
+					   __be16 old_value, __be16 new_value, bool tc)
 {
-	struct field field = {p->l4_off + l4_field_off, sizeof(new), 0, l4_csum_off(p), false};
-	__be32 from = old, to = new;
+	struct field field = {p->l4_off + l4_field_off, sizeof(new_value), 0, l4_csum_off(p),
+			      false};
+	__be32 from = old_value, to = new_value;
 
 	if (l4_field_off % 2) { /* its two bytes are in two words of the sum (RFC 1071) */
-		from = __builtin_bswap16(old);
-		to = __builtin_bswap16(new);
+		from = __builtin_bswap16(old_value);
+		to = __builtin_bswap16(new_value);
 	}
-	rewrite(f, p, &field, &new, bpf_csum_diff(&from, 4, &to, 4, 0), tc);
+	rewrite(f, p, &field, &new_value, bpf_csum_diff(&from, 4, &to, 4, 0), tc);
 }
 
 /* Offset of the checksum of an ICMP message, which begins alike in both families. */
@@ -181,18 +183,18 @@ static __always_inline __u32 icmp_csum_off(const struct packet *p)
  * @f, @p: the error
  * @quote_off: of the quoted IP header, bytes from the IP header
  * @source: its source address, else the destination
- * @old: address in the quote
- * @new: address to write, of the same family
+ * @old_value: address in the quote
+ * @new_value: address to write, of the same family
  * @tc: in a TC program
  *
  * The ICMP checksum covers the quote, with IPv4 its header checksum as well, so that the two changes
  * cancel each other.
  */
 static __always_inline void rewrite_quote_addr(struct frame *f, struct packet *p, __u32 quote_off,
-					       bool source, const union addr *old,
-					       const union addr *new, bool tc)
+					       bool source, const union addr *old_value,
+					       const union addr *new_value, bool tc)
 {
-	union addr from = *old, to = *new;
+	union addr from = *old_value, to = *new_value;
 
 	if (p->ip_version == IP_VERSION_4) {
 		struct field field = {
@@ -217,19 +219,19 @@ static __always_inline void rewrite_quote_addr(struct frame *f, struct packet *p
  * rewrite_quote_port() - Replace a port in the packet that an ICMP error quotes
  * @f, @p: the error
  * @off: of the port, bytes from the IP header
- * @old: port in the quote
- * @new: port to write
+ * @old_value: port in the quote
+ * @new_value: port to write
  * @tc: in a TC program
  *
  * The quoted transport checksum stays as it was; of TCP it is not even quoted.
  */
 static __always_inline void rewrite_quote_port(struct frame *f, struct packet *p, __u32 off,
-					       __be16 old, __be16 new, bool tc)
+					       __be16 old_value, __be16 new_value, bool tc)
 {
-	struct field field = {off, sizeof(new), 0, icmp_csum_off(p), false};
-	__be32 from = old, to = new;
+	struct field field = {off, sizeof(new_value), 0, icmp_csum_off(p), false};
+	__be32 from = old_value, to = new_value;
 
-	rewrite(f, p, &field, &new, bpf_csum_diff(&from, 4, &to, 4, 0), tc);
+	rewrite(f, p, &field, &new_value, bpf_csum_diff(&from, 4, &to, 4, 0), tc);
 }
 
 #endif /* SHRIKE_REWRITE_H */

@@ -113,23 +113,24 @@ static __always_inline void table_scan_count(struct table_scan *scan)
 	scan->victim = scan->source;
 }
 
-static __always_inline bool table_scan_is_victim(const struct table_scan *scan, __u32 class)
+static __always_inline bool table_scan_is_victim(const struct table_scan *scan, __u32 entry_class)
 {
-	if (class != scan->victim_class)
+	if (entry_class != scan->victim_class)
 		return false;
-	return class != TABLE_SCAN_PEER || addr_equal(&scan->source, &scan->victim);
+	return entry_class != TABLE_SCAN_PEER || addr_equal(&scan->source, &scan->victim);
 }
 
 /**
  * table_scan_takes() - Look at an entry
  * @scan: the scan; its source is that of the entry
- * @class: of the entry
+ * @entry_class: of the entry
  *
  * Return: whether the caller is to delete it.
  */
-static __always_inline bool table_scan_takes(struct table_scan *scan, enum table_scan_class class)
+static __always_inline bool table_scan_takes(struct table_scan *scan,
+					     enum table_scan_class entry_class)
 {
-	bool takes = class == TABLE_SCAN_EXPIRED;
+	bool takes = entry_class == TABLE_SCAN_EXPIRED;
 
 	scan->visited++;
 	if (scan->skip) {
@@ -138,12 +139,12 @@ static __always_inline bool table_scan_takes(struct table_scan *scan, enum table
 	}
 	scan->left--;
 	if (scan->takes) {
-		takes = table_scan_is_victim(scan, class);
+		takes = table_scan_is_victim(scan, entry_class);
 		scan->quota -= takes;
-	} else if (class == TABLE_SCAN_PEER) {
+	} else if (entry_class == TABLE_SCAN_PEER) {
 		table_scan_count(scan);
 	} else {
-		scan->count[class]++;
+		scan->count[entry_class]++;
 	}
 	scan->removed += takes;
 	return takes;

@@ -96,7 +96,7 @@ _Static_assert(sizeof(struct classify_tree) == 8, "struct classify_tree is ABI")
  * types also 2 ICMP, 3 ICMPv6: type << 8 | code to class of CLASSIFY_DPORT.
  */
 struct classify_ports {
-	__u16 class[65536];
+	__u16 class_id[65536];
 };
 _Static_assert(sizeof(struct classify_ports) == 131072, "struct classify_ports is ABI");
 
@@ -105,7 +105,7 @@ _Static_assert(sizeof(struct classify_ports) == 131072, "struct classify_ports i
  * groups are there where rules name groups.
  */
 struct classify_protocols {
-	__u16 class[256];
+	__u16 class_id[256];
 };
 _Static_assert(sizeof(struct classify_protocols) == 512, "struct classify_protocols is ABI");
 

@@ -190,7 +190,7 @@ static __always_inline __u32 classify_port(const struct classify_tables *tables,
 	 * map_value pointer and register with unbounded min value is not allowed".
 	 */
 	asm volatile("" : "+r"(port));
-	return ports->class[port & 0xffff];
+	return ports->class_id[port & 0xffff];
 }
 
 static __always_inline __u32 classify_protocol(const struct classify_tables *tables,
@@ -200,7 +200,7 @@ static __always_inline __u32 classify_protocol(const struct classify_tables *tab
 	const struct classify_protocols *protocols;
 
 	protocols = classify_entry(tables, CLASSIFY_TABLE_PROTO, table);
-	return protocols ? protocols->class[classify_key_protocol(key)] : 0;
+	return protocols ? protocols->class_id[classify_key_protocol(key)] : 0;
 }
 
 #endif /* SHRIKE_CLASSIFY_CLASS_H */

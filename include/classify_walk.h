@@ -389,10 +389,10 @@ static __always_inline __u32 classify_row_size(const struct classify_tables *tab
 
 /* Where the row of a class begins. */
 static __always_inline __u32 classify_row_of(const struct classify_tables *tables,
-					     enum classify_dimension dimension, __u32 class)
+					     enum classify_dimension dimension, __u32 class_id)
 {
 	return classify_layout(tables)->rows[dimension] +
-	       class * classify_row_size(tables, dimension);
+	       class_id * classify_row_size(tables, dimension);
 }
 
 /* The index + 1 of the first rule of @acl that matches the key, 0 if none does. */

@@ -60,8 +60,7 @@ struct list {
 };
 
 /* A class: the lists that cover its values. */
-struct class
-{
+struct list_class {
 	uint64_t key;	  /* sum of the lists' keys, other than the one it is interned by */
 	size_t content;	  /* in dimension.content */
 	uint32_t n_lists; /* without LIST_ANY */
@@ -89,7 +88,7 @@ struct dimension {
 	uint64_t *active_bits;
 	uint64_t *row_lists;
 	uint64_t active_key[2];
-	struct class *classes;
+	struct list_class *classes;
 	size_t n_classes;
 	size_t classes_cap;
 	struct intern class_table;
@@ -101,7 +100,7 @@ struct dimension {
 /* From a point on, up to the next piece's, the dimension has this class. */
 struct piece {
 	struct point at;
-	uint32_t class;
+	uint32_t class_id;
 };
 
 struct pieces {

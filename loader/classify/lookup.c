@@ -36,7 +36,7 @@ static int fill_pages(struct build *build, const struct pieces *pieces, size_t *
 		while (*at + 1 < pieces->len && pieces->piece[*at + 1].at.lo <= first)
 			++*at;
 		if (*at + 1 == pieces->len || pieces->piece[*at + 1].at.lo >= first + size) {
-			*page_entry(build, page, i) = pieces->piece[*at].class;
+			*page_entry(build, page, i) = pieces->piece[*at].class_id;
 			continue;
 		}
 		child = build->c->tables[CLASSIFY_TABLE_PAGE].len;
@@ -135,9 +135,9 @@ static int add_low_tree(struct build *build, const struct pieces *pieces, size_t
 	*entry = build->c->tables[CLASSIFY_TABLE_TREE].len | CLASSIFY_CHILD;
 	keys->len = 0;
 	if (pieces->piece[first].at.lo)
-		push(keys, 0, pieces->piece[first - 1].class);
+		push(keys, 0, pieces->piece[first - 1].class_id);
 	for (size_t i = first; i < end; i++)
-		push(keys, pieces->piece[i].at.lo, pieces->piece[i].class);
+		push(keys, pieces->piece[i].at.lo, pieces->piece[i].class_id);
 	err = make_tree(build, keys, &made);
 	if (!err)
 		err = tables_grow(build, CLASSIFY_TABLE_TREE, 1, &tree);
@@ -152,7 +152,7 @@ static int gather_high(struct build *build, const struct pieces *pieces, struct 
 {
 	for (size_t first = 0, end; first < pieces->len; first = end) {
 		uint64_t half = pieces->piece[first].at.hi;
-		uint32_t entry = pieces->piece[first].class;
+		uint32_t entry = pieces->piece[first].class_id;
 		bool divided;
 		int err;
 
@@ -168,7 +168,7 @@ static int gather_high(struct build *build, const struct pieces *pieces, struct 
 		push(high, half, entry);
 		if (divided && half != UINT64_MAX &&
 		    (end == pieces->len || pieces->piece[end].at.hi != half + 1))
-			push(high, half + 1, pieces->piece[end - 1].class);
+			push(high, half + 1, pieces->piece[end - 1].class_id);
 	}
 	return 0;
 }
@@ -236,7 +236,7 @@ static int fill_port_table(struct build *build, enum classify_dimension dimensio
 	for (uint32_t value = 0; !err && value < 65536; value++) {
 		if (at + 1 < pieces.len && pieces.piece[at + 1].at.lo == value)
 			at++;
-		ports->class[value] = pieces.piece[at].class;
+		ports->class_id[value] = pieces.piece[at].class_id;
 	}
 	free(pieces.piece);
 	return err;
@@ -264,7 +264,7 @@ int lookup_ports(struct build *build, enum classify_dimension dimension)
 
 /* The class of one protocol of one family in a scope. */
 static int protocol_class(struct build *build, enum classify_scope scope, enum space family,
-			  uint8_t l4_proto, __u16 *class)
+			  uint8_t l4_proto, __u16 *class_id)
 {
 	struct dimension *d = &build->dimensions[CLASSIFY_PROTOCOL];
 	uint32_t found;
@@ -277,7 +277,7 @@ static int protocol_class(struct build *build, enum classify_scope scope, enum s
 	while (d->n_active)
 		partition_toggle(build, d, d->active[d->n_active - 1]);
 	if (!err)
-		*class = found;
+		*class_id = found;
 	return err;
 }
 
@@ -298,6 +298,6 @@ int lookup_protocols(struct build *build)
 		err = tables_grow(build, CLASSIFY_TABLE_PROTO, n, &tables);
 	for (uint32_t i = 0; !err && i < n * 256; i++)
 		err = protocol_class(build, i / 512, i / 256 % 2 ? SPACE_IPV6 : SPACE_IPV4, i % 256,
-				     &tables[i / 256].class[i % 256]);
+				     &tables[i / 256].class_id[i % 256]);
 	return err;
 }

@@ -103,15 +103,15 @@ static bool kept_as_bits(const struct dimension *d, uint32_t n_lists)
 static bool same_lists(const void *context, uint32_t id)
 {
 	const struct dimension *d = context;
-	const struct class *class = &d->classes[id];
-	const uint32_t *content = d->content + class->content;
+	const struct list_class *known = &d->classes[id];
+	const uint32_t *content = d->content + known->content;
 
-	if (class->n_lists != d->n_active || class->key != d->active_key[1])
+	if (known->n_lists != d->n_active || known->key != d->active_key[1])
 		return false;
-	if (kept_as_bits(d, class->n_lists))
+	if (kept_as_bits(d, known->n_lists))
 		return !memcmp(content, d->active_bits,
 			       bits_words(d->n_lists) * sizeof(*d->active_bits));
-	for (uint32_t i = 0; i < class->n_lists; i++)
+	for (uint32_t i = 0; i < known->n_lists; i++)
 		if (!is_active(d, content[i]))
 			return false;
 	return true;
@@ -145,14 +145,14 @@ static int add_class(struct build *build, struct dimension *d)
 {
 	if (d->n_classes == d->classes_cap) {
 		size_t cap = d->classes_cap ? d->classes_cap * 2 : 64;
-		struct class *classes = realloc(d->classes, cap * sizeof(*classes));
+		struct list_class *classes = realloc(d->classes, cap * sizeof(*classes));
 
 		if (!classes)
 			return tables_out_of_memory(build);
 		d->classes = classes;
 		d->classes_cap = cap;
 	}
-	d->classes[d->n_classes] = (struct class){
+	d->classes[d->n_classes] = (struct list_class){
 		.key = d->active_key[1],
 		.content = d->content_len,
 		.n_lists = d->n_active,
@@ -167,18 +167,18 @@ static int add_class(struct build *build, struct dimension *d)
  * partition_class() - The class of the lists that are active
  * @build: the compilation
  * @dimension: whose
- * @class: its number
+ * @class_id: its number
  *
  * Return: 0, -ENOMEM, or -E2BIG if the row of a new class does not fit the budget.
  */
-int partition_class(struct build *build, enum classify_dimension dimension, uint32_t *class)
+int partition_class(struct build *build, enum classify_dimension dimension, uint32_t *class_id)
 {
 	struct dimension *d = &build->dimensions[dimension];
 	uint32_t found = intern_find(&d->class_table, d->active_key[0], same_lists, d);
 	int err;
 
 	if (found != INTERN_NONE) {
-		*class = found;
+		*class_id = found;
 		return 0;
 	}
 	found = d->n_classes;
@@ -186,7 +186,7 @@ int partition_class(struct build *build, enum classify_dimension dimension, uint
 	if (!err)
 		err = rows_add(build, dimension);
 	if (!err)
-		*class = found;
+		*class_id = found;
 	return err;
 }
 
@@ -233,9 +233,9 @@ static int gather_ends(struct build *build, const struct dimension *d, enum spac
 }
 
 static int add_piece(struct build *build, struct pieces *pieces, const struct point *at,
-		     uint32_t class)
+		     uint32_t class_id)
 {
-	if (pieces->len && pieces->piece[pieces->len - 1].class == class)
+	if (pieces->len && pieces->piece[pieces->len - 1].class_id == class_id)
 		return 0;
 	if (pieces->len == pieces->cap) {
 		size_t cap = pieces->cap ? pieces->cap * 2 : 64;
@@ -246,7 +246,7 @@ static int add_piece(struct build *build, struct pieces *pieces, const struct po
 		pieces->piece = piece;
 		pieces->cap = cap;
 	}
-	pieces->piece[pieces->len++] = (struct piece){*at, class};
+	pieces->piece[pieces->len++] = (struct piece){*at, class_id};
 	return 0;
 }
 
@@ -273,16 +273,16 @@ int partition_space(struct build *build, enum classify_dimension dimension, enum
 	struct end *ends = NULL;
 	struct point at = {0, 0};
 	size_t n = 0, i = 0;
-	uint32_t class;
+	uint32_t class_id;
 	int err;
 
 	err = gather_ends(build, d, space, &ends, &n);
 	while (!err) {
 		for (; i < n && !point_compare(&ends[i].at, &at); i++)
 			partition_toggle(build, d, ends[i].list);
-		err = partition_class(build, dimension, &class);
+		err = partition_class(build, dimension, &class_id);
 		if (!err)
-			err = add_piece(build, pieces, &at, class);
+			err = add_piece(build, pieces, &at, class_id);
 		if (i == n)
 			break;
 		at = ends[i].at;

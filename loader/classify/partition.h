@@ -12,6 +12,6 @@ int partition_space(struct build *build, enum classify_dimension dimension, enum
 		    struct pieces *pieces);
 void partition_forget(struct dimension *d);
 void partition_toggle(struct build *build, struct dimension *d, uint32_t list);
-int partition_class(struct build *build, enum classify_dimension dimension, uint32_t *class);
+int partition_class(struct build *build, enum classify_dimension dimension, uint32_t *class_id);
 
 #endif /* SHRIKE_CLASSIFY_PARTITION_H */

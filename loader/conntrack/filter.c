@@ -183,13 +183,13 @@ static int apply(struct filter *filter, int option, const char *argument, struct
  */
 int filter_option(struct filter *filter, int option, const char *argument, struct error *error)
 {
-	struct filter new = *filter;
-	int ret = apply(&new, option, argument, error);
+	struct filter changed = *filter;
+	int ret = apply(&changed, option, argument, error);
 
 	if (!ret)
-		ret = check(&new, error);
+		ret = check(&changed, error);
 	if (!ret)
-		*filter = new;
+		*filter = changed;
 	return ret;
 }
 

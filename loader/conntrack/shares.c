@@ -98,18 +98,18 @@ static int grow(struct shares *shares, struct error *error)
  */
 int shares_begin(struct shares *shares, uint64_t now_ns, uint32_t max_flows, struct error *error)
 {
-	struct shares new = {.now_ns = now_ns, .max_flows = max_flows};
+	struct shares made = {.now_ns = now_ns, .max_flows = max_flows};
 
-	if (getrandom(&new.seed, sizeof(new.seed), GRND_NONBLOCK) != sizeof(new.seed))
-		new.seed = now_ns;
-	new.flows = malloc(((size_t)max_flows + 1) * sizeof(*new.flows));
-	if (!new.flows || grow(&new, error)) {
-		shares_end(&new);
+	if (getrandom(&made.seed, sizeof(made.seed), GRND_NONBLOCK) != sizeof(made.seed))
+		made.seed = now_ns;
+	made.flows = malloc(((size_t)max_flows + 1) * sizeof(*made.flows));
+	if (!made.flows || grow(&made, error)) {
+		shares_end(&made);
 		return no_memory(error);
 	}
-	memset(new.sources, 0, SHARES_PEERS * sizeof(*new.sources));
-	new.n_sources = SHARES_PEERS;
-	*shares = new;
+	memset(made.sources, 0, SHARES_PEERS * sizeof(*made.sources));
+	made.n_sources = SHARES_PEERS;
+	*shares = made;
 	return 0;
 }
 

@@ -57,26 +57,27 @@ static int read_instance(struct attached *attached, struct error *error)
 /* -ESTALE: what was found has been replaced before it could be opened. */
 static int open_once(int ifindex, struct attached *attached, struct error *error)
 {
-	struct attached new = {.ifindex = ifindex};
+	struct attached found = {.ifindex = ifindex};
 	int err;
 
-	map_set_init(&new.maps);
-	err = hooks_query(ifindex, new.hooks, error);
+	map_set_init(&found.maps);
+	err = hooks_query(ifindex, found.hooks, error);
 	if (err)
 		return err;
-	if (!attached_is_ours(new.hooks))
+	if (!attached_is_ours(found.hooks))
 		return error_set(error, ENOENT, "shrike is not attached");
-	new.ingress = new.hooks[HOOK_POINT_XDP].prog_id ? HOOK_POINT_XDP : HOOK_POINT_TC_INGRESS;
-	err = add_maps(&new, new.hooks[new.ingress].prog_id, error);
+	found.ingress = found.hooks[HOOK_POINT_XDP].prog_id ? HOOK_POINT_XDP
+							    : HOOK_POINT_TC_INGRESS;
+	err = add_maps(&found, found.hooks[found.ingress].prog_id, error);
 	if (!err)
-		err = add_maps(&new, new.hooks[HOOK_POINT_TC_EGRESS].prog_id, error);
+		err = add_maps(&found, found.hooks[HOOK_POINT_TC_EGRESS].prog_id, error);
 	if (!err)
-		err = read_instance(&new, error);
+		err = read_instance(&found, error);
 	if (err) {
-		attached_close(&new);
+		attached_close(&found);
 		return err;
 	}
-	*attached = new;
+	*attached = found;
 	return 0;
 }
 

@@ -512,23 +512,23 @@ static int prepare_clone(struct generation *generation, const struct generation_
 int generation_build(const struct generation_spec *spec, struct generation **generation,
 		     struct error *error)
 {
-	struct generation *new = calloc(1, sizeof(*new));
+	struct generation *built = calloc(1, sizeof(*built));
 	int err;
 
-	if (!new)
+	if (!built)
 		return error_no_memory(error);
-	map_set_init(&new->maps);
-	err = spec->clone ? prepare_clone(new, spec, error) : prepare(new, spec, error);
+	map_set_init(&built->maps);
+	err = spec->clone ? prepare_clone(built, spec, error) : prepare(built, spec, error);
 	if (!err)
-		err = load_programs(new, spec, error);
+		err = load_programs(built, spec, error);
 	if (!err)
-		err = collect_maps(new, error);
+		err = collect_maps(built, error);
 	if (!err && !spec->clone)
-		err = fill(new, spec, error);
+		err = fill(built, spec, error);
 	if (err) {
-		generation_free(new);
+		generation_free(built);
 		return err;
 	}
-	*generation = new;
+	*generation = built;
 	return 0;
 }

@@ -56,12 +56,12 @@ bool generation_lost_state(const struct map_set *from, const struct generation *
 	names[0] = '\0';
 	for (size_t i = 0; i < CONNTRACK_TABLES; i++) {
 		const char *name = conntrack_maps[i].name;
-		const struct map_entry *old = map_set_find(from, name);
-		const struct map_entry *new = map_set_find(&to->maps, name);
+		const struct map_entry *source = map_set_find(from, name);
+		const struct map_entry *target = map_set_find(&to->maps, name);
 
-		if (new &&
-		    (!old || old->key_size != new->key_size ||
-		     old->value_size != new->value_size) &&
+		if (target &&
+		    (!source || source->key_size != target->key_size ||
+		     source->value_size != target->value_size) &&
 		    len < size)
 			len += snprintf(names + len, size - len, "%s%s", len ? " " : "", name);
 	}
@@ -86,13 +86,14 @@ int generation_carry_state(const struct map_set *from, const struct generation *
 
 	for (size_t i = 0; i < CONNTRACK_TABLES + 1 && !err; i++) {
 		const char *name = i < CONNTRACK_TABLES ? conntrack_maps[i].name : MAP_FRAGMENTS;
-		const struct map_entry *old = map_set_find(from, name);
-		const struct map_entry *new = map_set_find(&to->maps, name);
+		const struct map_entry *source = map_set_find(from, name);
+		const struct map_entry *target = map_set_find(&to->maps, name);
 
-		if (!old || !new || old->id == new->id || old->key_size != new->key_size ||
-		    old->value_size != new->value_size)
+		if (!source || !target || source->id == target->id ||
+		    source->key_size != target->key_size ||
+		    source->value_size != target->value_size)
 			continue;
-		err = carry_table(old, new, error);
+		err = carry_table(source, target, error);
 	}
 	return err;
 }

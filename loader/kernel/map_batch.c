@@ -38,12 +38,12 @@ static int resize(struct map_batch *batch, uint32_t capacity, struct error *erro
  */
 int map_batch_init(struct map_batch *batch, uint32_t capacity, struct error *error)
 {
-	struct map_batch new = {0};
-	int err = resize(&new, capacity, error);
+	struct map_batch made = {0};
+	int err = resize(&made, capacity, error);
 
 	if (err)
 		return err;
-	*batch = new;
+	*batch = made;
 	map_batch_rewind(batch, -1, 0, 0);
 	return 0;
 }

@@ -106,28 +106,29 @@ static int open_pcapng(struct capture *capture, FILE *file, struct error *error)
 int capture_open(const char *path, struct capture **capture, struct error *error)
 {
 	FILE *file = strcmp(path, "-") ? fopen(path, "re") : stdin;
-	struct capture *new;
+	struct capture *opened;
 	int err, c;
 
 	if (!file)
 		return error_set(error, errno, "%s: %s", path, strerror(errno));
-	new = calloc(1, sizeof(*new));
-	if (!new) {
+	opened = calloc(1, sizeof(*opened));
+	if (!opened) {
 		if (file != stdin)
 			fclose(file);
 		return error_no_memory(error);
 	}
-	new->path = path;
+	opened->path = path;
 	c = getc(file);
 	ungetc(c, file);
-	err = c == PCAPNG_FIRST_BYTE ? open_pcapng(new, file, error) : open_pcap(new, file, error);
-	if (!err && new->pcap && !find_link_type(pcap_datalink(new->pcap)))
-		err = unknown_link_type(pcap_datalink(new->pcap), error);
+	err = c == PCAPNG_FIRST_BYTE ? open_pcapng(opened, file, error)
+				     : open_pcap(opened, file, error);
+	if (!err && opened->pcap && !find_link_type(pcap_datalink(opened->pcap)))
+		err = unknown_link_type(pcap_datalink(opened->pcap), error);
 	if (err) {
-		capture_close(new);
+		capture_close(opened);
 		return error_prefix(error, "%s", path);
 	}
-	*capture = new;
+	*capture = opened;
 	return 0;
 }
 

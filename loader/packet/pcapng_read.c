@@ -317,24 +317,24 @@ static int read_block(struct pcapng_reader *reader, const uint32_t start[2],
  */
 int pcapng_open(FILE *file, struct pcapng_reader **reader, struct error *error)
 {
-	struct pcapng_reader *new = calloc(1, sizeof(*new));
+	struct pcapng_reader *opened = calloc(1, sizeof(*opened));
 	struct pcapng_record none;
 	uint32_t start[2];
 	int err;
 
-	if (!new)
+	if (!opened)
 		return error_no_memory(error);
-	new->file = file;
-	err = read_bytes(new, start, sizeof(start), error);
+	opened->file = file;
+	err = read_bytes(opened, start, sizeof(start), error);
 	if (!err && start[0] != PCAPNG_SECTION)
 		err = error_input(error, "it does not begin with a section");
 	if (!err)
-		err = read_block(new, start, &none, error);
+		err = read_block(opened, start, &none, error);
 	if (err) {
-		pcapng_close(new);
+		pcapng_close(opened);
 		return err;
 	}
-	*reader = new;
+	*reader = opened;
 	return 0;
 }
 

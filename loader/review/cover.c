@@ -74,10 +74,10 @@ static uint64_t next_random(struct cover *c)
 static bool pick(struct cover *c, const struct ranges *ranges, const struct range *within,
 		 unsigned int probe, point *value)
 {
-	for (int try = 0; try < 4 && ranges->n; try++) {
+	for (int attempt = 0; attempt < 4 && ranges->n; attempt++) {
 		struct range range =
-			ranges->list[probe + try < ranges->n ? probe + try
-							     : next_random(c) % ranges->n];
+			ranges->list[probe + attempt < ranges->n ? probe + attempt
+								 : next_random(c) % ranges->n];
 
 		if (range.first < within->first)
 			range.first = within->first;

@@ -42,14 +42,15 @@ static json_t *list_without(const json_t *list, const json_t *other)
 }
 
 /* How a value changes: lists by their items. */
-static json_t *change(const json_t *old, const json_t *new)
+static json_t *change(const json_t *old_side, const json_t *new_side)
 {
-	bool lists = (json_is_array(old) || !old) && (json_is_array(new) || !new);
+	bool lists = (json_is_array(old_side) || !old_side) &&
+		     (json_is_array(new_side) || !new_side);
 
-	if (old && new &&lists)
-		return json_pack("{s:o,s:o}", "added", list_without(new, old), "removed",
-				 list_without(old, new));
-	return json_pack("{s:O?,s:O?}", "old", old, "new", new);
+	if (old_side && new_side && lists)
+		return json_pack("{s:o,s:o}", "added", list_without(new_side, old_side), "removed",
+				 list_without(old_side, new_side));
+	return json_pack("{s:O?,s:O?}", "old", old_side, "new", new_side);
 }
 
 /* Lists are unordered: addresses, ports, prefixes. */
@@ -62,20 +63,20 @@ static bool is_nothing(const json_t *how)
 }
 
 /* Changes by key between two objects; an empty object where they are equal. */
-static json_t *changes(const json_t *old, const json_t *new)
+static json_t *changes(const json_t *old_side, const json_t *new_side)
 {
 	json_t *all = json_object(), *value, *other, *how;
 	const char *key;
 
-	json_object_foreach ((json_t *)old, key, value) {
-		other = json_object_get(new, key);
+	json_object_foreach ((json_t *)old_side, key, value) {
+		other = json_object_get(new_side, key);
 		how = other && json_equal(value, other) ? NULL : change(value, other);
 		if (how && !is_nothing(how))
 			json_object_set(all, key, how);
 		json_decref(how);
 	}
-	json_object_foreach ((json_t *)new, key, value)
-		if (!json_object_get(old, key))
+	json_object_foreach ((json_t *)new_side, key, value)
+		if (!json_object_get(old_side, key))
 			json_object_set_new(all, key, change(NULL, value));
 	return all;
 }
@@ -142,24 +143,24 @@ static json_t *rules_without(const struct policy *of, const struct rule_index *o
 }
 
 /* Rules that both have; noting where the order of evaluation is another one. */
-static json_t *rules_changed(const struct rule_index *old, const struct policy *new,
+static json_t *rules_changed(const struct rule_index *old_side, const struct policy *new_side,
 			     json_t *reordered)
 {
-	size_t n = new->acl[ACL_PEER].n_rules + new->acl[ACL_ROUTE].n_rules;
+	size_t n = new_side->acl[ACL_PEER].n_rules + new_side->acl[ACL_ROUTE].n_rules;
 	size_t last[ACL_MAX][2] = {};
 	bool told[ACL_MAX][2] = {};
 	json_t *list = json_array();
 	enum acl acl, old_acl;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct policy_rule *rule = rule_at(new, i, &acl), *before;
-		const struct keyed *found = keyed_find(old->items, old->n, rule->id,
+		const struct policy_rule *rule = rule_at(new_side, i, &acl), *before;
+		const struct keyed *found = keyed_find(old_side->items, old_side->n, rule->id,
 						       strlen(rule->id));
 		json_t *a, *b, *differ;
 
 		if (!found)
 			continue;
-		before = rule_at(old->policy, found->index, &old_acl);
+		before = rule_at(old_side->policy, found->index, &old_acl);
 		if (old_acl == acl && before->allow == rule->allow) {
 			if (found->index + 1 < last[acl][rule->allow] && !told[acl][rule->allow]) {
 				told[acl][rule->allow] = true;
@@ -169,8 +170,8 @@ static json_t *rules_changed(const struct rule_index *old, const struct policy *
 			}
 			last[acl][rule->allow] = found->index + 1;
 		}
-		a = rule_object(old->policy, found->index);
-		b = rule_object(new, i);
+		a = rule_object(old_side->policy, found->index);
+		b = rule_object(new_side, i);
 		differ = changes(a, b);
 		if (json_object_size(differ))
 			json_array_append_new(list,
@@ -183,19 +184,20 @@ static json_t *rules_changed(const struct rule_index *old, const struct policy *
 	return list;
 }
 
-static int diff_rules(const struct policy *old, const struct policy *new, json_t **rules,
+static int diff_rules(const struct policy *old_side, const struct policy *new_side, json_t **rules,
 		      struct error *error)
 {
 	struct rule_index of_old = {}, of_new = {};
 	json_t *reordered = json_array();
-	int err = index_rules(&of_old, old);
+	int err = index_rules(&of_old, old_side);
 
 	if (!err)
-		err = index_rules(&of_new, new);
+		err = index_rules(&of_new, new_side);
 	if (!err)
-		*rules = json_pack("{s:o,s:o,s:o,s:O}", "added", rules_without(new, &of_old),
-				   "removed", rules_without(old, &of_new), "changed",
-				   rules_changed(&of_old, new, reordered), "reordered", reordered);
+		*rules = json_pack("{s:o,s:o,s:o,s:O}", "added", rules_without(new_side, &of_old),
+				   "removed", rules_without(old_side, &of_new), "changed",
+				   rules_changed(&of_old, new_side, reordered), "reordered",
+				   reordered);
 	json_decref(reordered);
 	free(of_old.items);
 	free(of_new.items);
@@ -268,12 +270,12 @@ static json_t *settings_of(const struct policy_side *side)
 }
 
 /* changes() of two new objects, which are released. */
-static json_t *changes_of(json_t *old, json_t *new)
+static json_t *changes_of(json_t *old_side, json_t *new_side)
 {
-	json_t *all = changes(old, new);
+	json_t *all = changes(old_side, new_side);
 
-	json_decref(old);
-	json_decref(new);
+	json_decref(old_side);
+	json_decref(new_side);
 	return all;
 }
 
@@ -324,12 +326,13 @@ static void print_change(const json_t *how, FILE *file)
 {
 	const json_t *added = json_object_get(how, "added");
 	const json_t *removed = json_object_get(how, "removed");
-	const json_t *old = json_object_get(how, "old"), *new = json_object_get(how, "new");
+	const json_t *old_side = json_object_get(how, "old"),
+		     *new_side = json_object_get(how, "new");
 
 	if (!added) {
-		print_value(json_is_null(old) ? NULL : old, file);
+		print_value(json_is_null(old_side) ? NULL : old_side, file);
 		fputs(" -> ", file);
-		print_value(json_is_null(new) ? NULL : new, file);
+		print_value(json_is_null(new_side) ? NULL : new_side, file);
 		return;
 	}
 	if (json_array_size(added)) {
@@ -382,12 +385,13 @@ static void print_lines(const json_t *by_key, const char *what, FILE *file)
 	json_t *how;
 
 	json_object_foreach ((json_t *)by_key, key, how) {
-		const json_t *old = json_object_get(how, "old"), *new = json_object_get(how, "new");
-		bool added = json_is_null(old), removed = json_is_null(new);
+		const json_t *old_side = json_object_get(how, "old"),
+			     *new_side = json_object_get(how, "new");
+		bool added = json_is_null(old_side), removed = json_is_null(new_side);
 
 		fprintf(file, "%c %s%s: ", added ? '+' : removed ? '-' : '~', what, key);
 		if (added || removed)
-			print_value(added ? new : old, file);
+			print_value(added ? new_side : old_side, file);
 		else
 			print_change(how, file);
 		fputc('\n', file);

@@ -32,20 +32,20 @@ int replay_add_address(struct replay *replay, const char *text, struct error *er
 	struct prefix *prefix = &replay->addresses[replay->n_addresses];
 	const char *slash = strchr(text, '/');
 	char addr[ADDR_TEXT_MAX];
-	struct prefix new = {};
+	struct prefix made = {};
 	uint64_t len;
 
 	if (replay->n_addresses == REPLAY_ADDRESSES_MAX)
 		return error_input(error, "address %.80s: more than %d", text,
 				   REPLAY_ADDRESSES_MAX);
 	snprintf(addr, sizeof(addr), "%.*s", slash ? (int)(slash - text) : (int)strlen(text), text);
-	if (addr_parse(addr, &new.addr, &new.ip_version, error))
+	if (addr_parse(addr, &made.addr, &made.ip_version, error))
 		return error_prefix(error, "address %.80s", text);
-	len = prefix_bits(new.ip_version);
+	len = prefix_bits(made.ip_version);
 	if (slash && number_parse(slash + 1, 0, len, &len, error))
 		return error_prefix(error, "address %.80s", text);
-	new.len = len;
-	*prefix = new;
+	made.len = len;
+	*prefix = made;
 	replay->n_addresses++;
 	return 0;
 }
@@ -162,22 +162,22 @@ static int begin(struct replay *replay, struct error *error)
  */
 int replay_open(struct replay *replay, struct scenario **scenario, struct error *error)
 {
-	struct scenario *new = calloc(1, sizeof(*new));
+	struct scenario *made = calloc(1, sizeof(*made));
 	int err;
 
-	if (!new)
+	if (!made)
 		return error_no_memory(error);
 	if (!replay->n_addresses)
 		replay->warn("no --address is given: every packet counts as coming in to be routed",
 			     replay->warn_arg);
 	err = begin(replay, error);
 	if (!err)
-		err = fill(replay, new, error);
+		err = fill(replay, made, error);
 	if (err) {
-		scenario_free(new);
+		scenario_free(made);
 		return err;
 	}
-	*scenario = new;
+	*scenario = made;
 	return 0;
 }
 

@@ -179,27 +179,28 @@ static int build(const struct simulation *simulation, const struct policy *polic
 static int apply(struct simulation *simulation, struct policy *policy, struct error *error)
 {
 	const struct generation *old = simulation->stand.generation;
-	struct stand new = {};
+	struct stand made = {};
 	int err;
 
 	environment_apply(&simulation->environment, policy);
-	err = build(simulation, policy, &new.generation, error);
+	err = build(simulation, policy, &made.generation, error);
 	if (!err)
-		err = testrun_open_records(&simulation->testrun, new.generation, &new.records,
+		err = testrun_open_records(&simulation->testrun, made.generation, &made.records,
 					   error);
 	if (!err)
-		err = fill_addresses(simulation->scenario, &new.generation->maps, error);
+		err = fill_addresses(simulation->scenario, &made.generation->maps, error);
 	if (!err && old)
-		err = generation_carry_state(&old->maps, new.generation, error);
+		err = generation_carry_state(&old->maps, made.generation, error);
 	if (!err)
-		err = generation_read_rules(&new.generation->maps, &new.rules, &new.n_rules, error);
+		err = generation_read_rules(&made.generation->maps, &made.rules, &made.n_rules,
+					    error);
 	if (err) {
-		stand_free(&new);
+		stand_free(&made);
 		return err;
 	}
-	generation_sort_rules(new.rules, new.n_rules);
+	generation_sort_rules(made.rules, made.n_rules);
 	stand_free(&simulation->stand);
-	simulation->stand = new;
+	simulation->stand = made;
 	return 0;
 }
 
@@ -218,25 +219,25 @@ int simulation_new(const struct scenario *scenario, const struct environment *en
 		   warn_fn warn, void *warn_arg, struct simulation **simulation,
 		   struct error *error)
 {
-	struct simulation *new = calloc(1, sizeof(*new));
+	struct simulation *made = calloc(1, sizeof(*made));
 	int err;
 
-	if (!new)
+	if (!made)
 		return error_no_memory(error);
-	new->scenario = scenario;
-	new->environment = *environment;
-	new->warn = warn;
-	new->warn_arg = warn_arg;
-	err = testrun_begin(&new->testrun, error);
+	made->scenario = scenario;
+	made->environment = *environment;
+	made->warn = warn;
+	made->warn_arg = warn_arg;
+	err = testrun_begin(&made->testrun, error);
 	if (!err)
-		err = numbers_new(&new->numbers, error);
+		err = numbers_new(&made->numbers, error);
 	if (!err)
-		err = apply(new, scenario->policy, error);
+		err = apply(made, scenario->policy, error);
 	if (err) {
-		simulation_free(new);
+		simulation_free(made);
 		return err;
 	}
-	*simulation = new;
+	*simulation = made;
 	return 0;
 }
 

@@ -83,13 +83,13 @@ static int check(const struct trace_options *options, struct error *error)
 int trace_options_take(struct trace_options *options, int option, const char *argument,
 		       struct error *error)
 {
-	struct trace_options new = *options;
-	int ret = apply(&new, option, argument, error);
+	struct trace_options changed = *options;
+	int ret = apply(&changed, option, argument, error);
 
 	if (!ret)
-		ret = check(&new, error);
+		ret = check(&changed, error);
 	if (!ret)
-		*options = new;
+		*options = changed;
 	return ret;
 }
 

@@ -117,7 +117,7 @@ int floor_xdp(struct xdp_md *ctx)
 	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
 	struct iphdr *ip = data + sizeof(struct ethhdr);
 	struct tcphdr *tcp = (void *)(ip + 1);
-	struct floor_entry *entry, new = {};
+	struct floor_entry *entry, empty = {};
 	struct floor_key key = {};
 
 	if ((void *)(tcp + 1) > data_end)
@@ -129,7 +129,7 @@ int floor_xdp(struct xdp_md *ctx)
 	key.l4_proto = ip->protocol;
 	entry = bpf_map_lookup_elem(&floor_table, &key);
 	if (!entry) {
-		bpf_map_update_elem(&floor_table, &key, &new, BPF_ANY);
+		bpf_map_update_elem(&floor_table, &key, &empty, BPF_ANY);
 		return XDP_DROP;
 	}
 	__sync_fetch_and_add(&entry->packets, 1);

@@ -198,7 +198,7 @@ static int exchange(const struct end *from, const struct end *to, uint32_t first
 
 static int establish(const struct end *opener, const struct end *other, uint32_t first, int n)
 {
-	for (int try = 0; try < TRIES; try++) {
+	for (int attempt = 0; attempt < TRIES; attempt++) {
 		if (exchange(opener, other, first, n, true, true, false) != n)
 			continue;
 		exchange(other, opener, first, n, false, true, true);

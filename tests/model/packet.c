@@ -354,13 +354,13 @@ static uint32_t sum_of(const uint8_t *bytes, uint32_t n, bool odd)
  * Change a checksum so that the sum over everything that it covers stays what it was: a right
  * checksum stays right and a wrong one wrong.
  */
-static void keep_sum(uint8_t *checksum, uint32_t old, uint32_t new, bool is_udp)
+static void keep_sum(uint8_t *checksum, uint32_t old_sum, uint32_t new_sum, bool is_udp)
 {
 	uint32_t sum = model_get16(checksum);
 
 	if (is_udp && !sum) /* RFC 768: there is none */
 		return;
-	sum = (sum + old + 65535 - new) % 65535;
+	sum = (sum + old_sum + 65535 - new_sum) % 65535;
 	put16(checksum, is_udp && !sum ? 0xffff : sum);
 }
 
@@ -369,15 +369,15 @@ static void change(struct model_packet *p, uint32_t at, const uint8_t *to, uint3
 {
 	bool in_ip = at < p->l4;
 	bool odd = !in_ip && (at - p->l4) % 2;
-	uint32_t old = sum_of(p->bytes + at, n, odd), new = sum_of(to, n, odd);
+	uint32_t old_sum = sum_of(p->bytes + at, n, odd), new_sum = sum_of(to, n, odd);
 
 	memcpy(p->bytes + at, to, n);
 	if (in_ip && p->version == 4)
-		keep_sum(p->bytes + 10, old, new, false);
+		keep_sum(p->bytes + 10, old_sum, new_sum, false);
 	if (in_ip && p->version == 4 && model_is_icmp(p)) /* which does not cover the addresses */
 		return;
 	if (checksum_at(p))
-		keep_sum(p->bytes + checksum_at(p), old, new, p->proto == UDP);
+		keep_sum(p->bytes + checksum_at(p), old_sum, new_sum, p->proto == UDP);
 }
 
 /**
@@ -420,14 +420,14 @@ void model_set_port(struct model_packet *p, bool source, uint16_t to)
 void model_set_quoted(struct model_packet *p, uint32_t at, const uint8_t *to, uint32_t n,
 		      uint32_t checksum)
 {
-	uint32_t old = sum_of(p->bytes + at, n, 0), new = sum_of(to, n, 0);
+	uint32_t old_sum = sum_of(p->bytes + at, n, 0), new_sum = sum_of(to, n, 0);
 
 	if (!checksum) {
 		change(p, at, to, n);
 		return;
 	}
 	memcpy(p->bytes + at, to, n);
-	keep_sum(p->bytes + checksum, old, new, false);
+	keep_sum(p->bytes + checksum, old_sum, new_sum, false);
 }
 
 /**
