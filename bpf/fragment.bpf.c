@@ -107,10 +107,10 @@ int fragment_judged(struct packet *p, int verdict)
 }
 
 /**
- * fragment_forget() - A first fragment has come: what was decided before holds no more
+ * fragment_drop_verdict() - Drop what an earlier first fragment of the same id has decided
  * @p: packet that is FRAGMENT_FIRST
  */
-int fragment_forget(struct packet *p)
+int fragment_drop_verdict(struct packet *p)
 {
 	struct fragment_key key;
 

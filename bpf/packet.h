@@ -236,7 +236,7 @@ static __always_inline enum verdict forward(struct packet *p, enum reason reason
 /* The stages, in the order of a packet's way; each is documented in its file. */
 enum verdict parse(struct frame *f, struct packet *p, __u16 ethertype, bool tc);
 int fragment_lookup(struct packet *p);
-int fragment_forget(struct packet *p);
+int fragment_drop_verdict(struct packet *p);
 int fragment_record(struct packet *p, int verdict);
 int fragment_judged(struct packet *p, int verdict);
 void nat_in(struct frame *f, struct packet *p);

@@ -190,7 +190,7 @@ __hidden enum verdict pipeline_in(struct frame *f, struct packet *p, __u16 ether
 	if (p->frag == FRAGMENT_LATER)
 		return later_fragment_in(f, p);
 	if (p->frag == FRAGMENT_FIRST)
-		fragment_forget(p);
+		fragment_drop_verdict(p);
 	if (is_link_housekeeping(p))
 		return pass(p, REASON_LINK_HOUSEKEEPING);
 	if (has_nat())

@@ -116,7 +116,7 @@ static int make_rows(struct build *build, enum build_rows wanted)
 
 	positions_free(build);
 	for (int d = 0; d < CLASSIFY_DIMENSIONS; d++)
-		partition_forget(&build->dimensions[d]);
+		partition_free(&build->dimensions[d]);
 	for (int t = 0; t < CLASSIFY_TABLES; t++)
 		c->tables[t].len = 0;
 	memset(build->n_numbers, 0, sizeof(build->n_numbers));

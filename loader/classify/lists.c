@@ -505,6 +505,6 @@ void lists_free(struct build *build)
 		free(d->member_start);
 		free(d->members);
 		intern_free(&d->list_table);
-		partition_forget(d);
+		partition_free(d);
 	}
 }

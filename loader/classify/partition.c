@@ -44,10 +44,10 @@ int partition_start(struct build *build, enum classify_dimension dimension)
 }
 
 /**
- * partition_forget() - Release the classes of a dimension, and what they are made with
+ * partition_free() - Free the classes of a dimension, and what they are made with
  * @d: keeps its lists; may never have been started
  */
-void partition_forget(struct dimension *d)
+void partition_free(struct dimension *d)
 {
 	free(d->active);
 	free(d->where);

@@ -10,7 +10,7 @@
 int partition_start(struct build *build, enum classify_dimension dimension);
 int partition_space(struct build *build, enum classify_dimension dimension, enum space space,
 		    struct pieces *pieces);
-void partition_forget(struct dimension *d);
+void partition_free(struct dimension *d);
 void partition_toggle(struct build *build, struct dimension *d, uint32_t list);
 int partition_class(struct build *build, enum classify_dimension dimension, uint32_t *class_id);
 

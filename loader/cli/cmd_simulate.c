@@ -83,8 +83,8 @@ static int print_text(const struct report *report, const struct scenario_step *s
 }
 
 /* A packet has been judged: was it as expected? */
-static int tell(struct report *report, const struct scenario_step *step,
-		const struct simulation_result *result, struct error *error)
+static int report_step(struct report *report, const struct scenario_step *step,
+		       const struct simulation_result *result, struct error *error)
 {
 	const struct record_result record = {
 		.event = &result->event,
@@ -145,7 +145,7 @@ static int judge(struct source *source, struct simulation *simulation, struct re
 			return error_prefix(error, "%s:%u", report->path, step.position.line);
 		if (step.kind == SCENARIO_APPLY)
 			continue;
-		err = tell(report, &step, &result, error);
+		err = report_step(report, &step, &result, error);
 		if (err)
 			return err;
 	}

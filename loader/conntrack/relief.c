@@ -146,7 +146,8 @@ static bool is_unwanted(const void *arg, const void *value)
 	return shares_takes(&judge->relief->shares, value, &source);
 }
 
-static void tell(struct relief *relief, const struct judge *judge, const struct flow *flow)
+static void report_removal(struct relief *relief, const struct judge *judge,
+			   const struct flow *flow)
 {
 	bool dead = is_dead(judge, flow);
 	struct flow_view view;
@@ -178,7 +179,7 @@ static int look_at(struct relief *relief, const struct judge *judge, const void 
 	if (removed && relief->evicting && !is_dead(judge, &flow))
 		shares_taken(&relief->shares, &flow, &source);
 	if (removed)
-		tell(relief, judge, &flow);
+		report_removal(relief, judge, &flow);
 	else if (!relief->evicting)
 		return shares_add(&relief->shares, &flow, &source, error);
 	return 0;

@@ -5,7 +5,7 @@
 
 #include "dataplane/plan.h"
 
-static void say_nothing(const char *text, void *arg)
+static void ignore_warning(const char *text, void *arg)
 {
 	(void)text;
 	(void)arg;
@@ -114,7 +114,7 @@ bool dataplane_is_outdated(const struct attached *attached, const struct link_in
 		.policy_path = attached->instance.policy_path,
 		.caller = DATAPLANE_APPLY,
 		.before = attached,
-		.warn = say_nothing,
+		.warn = ignore_warning,
 	};
 	struct error ignored;
 	char *text = NULL;

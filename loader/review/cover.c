@@ -38,10 +38,10 @@ struct cover {
 	const struct policy_rule *unknown;
 };
 
-static void say(const struct cover *c, struct position at, const char *format, ...)
+static void warn_at(const struct cover *c, struct position at, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-static void say(const struct cover *c, struct position at, const char *format, ...)
+static void warn_at(const struct cover *c, struct position at, const char *format, ...)
 {
 	char text[1024];
 	va_list args;
@@ -384,7 +384,7 @@ static int gather(struct cover *c, size_t rank, struct search *s)
 	return 0;
 }
 
-static void say_covered(const struct cover *c, const struct search *s)
+static void warn_covered(const struct cover *c, const struct search *s)
 {
 	char names[NAMES_LEN] = "";
 	size_t n = 0;
@@ -400,9 +400,10 @@ static void say_covered(const struct cover *c, const struct search *s)
 	if (n > NAMED_MAX)
 		snprintf(names + strlen(names), sizeof(names) - strlen(names), " and %zu more",
 			 n - NAMED_MAX);
-	say(c, s->box->rule->position,
-	    "rule '%s' is never reached: all it matches is matched before by rule%s %s%s",
-	    s->box->rule->id, n == 1 ? "" : "s", names, n == 1 ? ", as sets are now" : " together");
+	warn_at(c, s->box->rule->position,
+		"rule '%s' is never reached: all it matches is matched before by rule%s %s%s",
+		s->box->rule->id, n == 1 ? "" : "s", names,
+		n == 1 ? ", as sets are now" : " together");
 }
 
 /* Say so if rules before it cover a rule together; -ENOMEM. */
@@ -426,7 +427,7 @@ static int check_covered(struct cover *c, size_t rank)
 		c->work += s.work;
 	}
 	if (!err && covered && s.n)
-		say_covered(c, &s);
+		warn_covered(c, &s);
 	if (!err && (!s.box || s.given_up)) {
 		if (!c->n_unknown++)
 			c->unknown = rule;
@@ -456,13 +457,13 @@ static bool check_overlap(struct cover *c, size_t rank)
 	if (!n)
 		return false;
 	if (n == 1)
-		say(c, box->rule->position,
-		    "rule '%s' is partly overridden by deny rule '%s' in line %u", box->rule->id,
-		    deny->id, deny->position.line);
+		warn_at(c, box->rule->position,
+			"rule '%s' is partly overridden by deny rule '%s' in line %u",
+			box->rule->id, deny->id, deny->position.line);
 	else
-		say(c, box->rule->position,
-		    "rule '%s' is partly overridden by deny rule '%s' in line %u and %zu more",
-		    box->rule->id, deny->id, deny->position.line, n - 1);
+		warn_at(c, box->rule->position,
+			"rule '%s' is partly overridden by deny rule '%s' in line %u and %zu more",
+			box->rule->id, deny->id, deny->position.line, n - 1);
 	return true;
 }
 
@@ -474,11 +475,13 @@ static void check_overlaps(struct cover *c)
 	for (; rank < c->boxes.n && warned < OVERLAPS_MAX && c->work <= TOTAL_WORK / 10; rank++)
 		warned += check_overlap(c, rank);
 	if (rank < c->boxes.n && c->boxes.n_deny)
-		say(c, c->boxes.list[rank].rule->position,
-		    "%s: whether deny rules override others in part was not looked for from rule "
-		    "'%s' on",
-		    warned == OVERLAPS_MAX ? "many rules are overridden in part" : "too many rules",
-		    c->boxes.list[rank].rule->id);
+		warn_at(c, c->boxes.list[rank].rule->position,
+			"%s: whether deny rules override others in part was not looked for from "
+			"rule "
+			"'%s' on",
+			warned == OVERLAPS_MAX ? "many rules are overridden in part"
+					       : "too many rules",
+			c->boxes.list[rank].rule->id);
 }
 
 static int cover_acl(struct cover *c)
@@ -490,10 +493,10 @@ static int cover_acl(struct cover *c)
 	for (size_t rank = 1; rank < c->boxes.n && !err; rank++)
 		err = check_covered(c, rank);
 	if (!err && c->n_unknown)
-		say(c, c->unknown->position,
-		    "of %zu rules, the first being '%s', it takes too long to find out whether "
-		    "others together are always before them",
-		    c->n_unknown, c->unknown->id);
+		warn_at(c, c->unknown->position,
+			"of %zu rules, the first being '%s', it takes too long to find out whether "
+			"others together are always before them",
+			c->n_unknown, c->unknown->id);
 	if (!err)
 		check_overlaps(c);
 	boxes_free(&c->boxes);
@@ -527,9 +530,10 @@ int policy_cover(const struct policy *policy, const struct classifier *classifie
 	for (c.acl = 0; c.acl < ACL_MAX; c.acl++) {
 		err = policy->acl[c.acl].n_rules ? cover_acl(&c) : 0;
 		if (err == -E2BIG)
-			say(&c, policy->acl[c.acl].rules[0].position,
-			    "the lists and sets of this ACL are too long to find out which rules "
-			    "override others together or in part");
+			warn_at(&c, policy->acl[c.acl].rules[0].position,
+				"the lists and sets of this ACL are too long to find out which "
+				"rules "
+				"override others together or in part");
 		else if (err)
 			return error_set(error, -err, "policy check: %s", strerror(-err));
 	}
@@ -573,11 +577,12 @@ void policy_check_local(const struct policy *policy, const struct interface_addr
 		for (size_t j = 0; j < match->n_prefixes; j++) {
 			if (!find_local(&match->prefixes[j], addresses, n))
 				continue;
-			say(&c, acl->rules[i].position,
-			    "rule '%s' of route_acl names %s, an address of this host: traffic to "
-			    "it is not routed, and peer_acl decides",
-			    acl->rules[i].id,
-			    prefix_format(&match->prefixes[j], text, sizeof(text)));
+			warn_at(&c, acl->rules[i].position,
+				"rule '%s' of route_acl names %s, an address of this host: traffic "
+				"to "
+				"it is not routed, and peer_acl decides",
+				acl->rules[i].id,
+				prefix_format(&match->prefixes[j], text, sizeof(text)));
 			break;
 		}
 	}

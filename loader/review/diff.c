@@ -148,7 +148,7 @@ static json_t *rules_changed(const struct rule_index *old_side, const struct pol
 {
 	size_t n = new_side->acl[ACL_PEER].n_rules + new_side->acl[ACL_ROUTE].n_rules;
 	size_t last[ACL_MAX][2] = {};
-	bool told[ACL_MAX][2] = {};
+	bool listed[ACL_MAX][2] = {};
 	json_t *list = json_array();
 	enum acl acl, old_acl;
 
@@ -162,8 +162,9 @@ static json_t *rules_changed(const struct rule_index *old_side, const struct pol
 			continue;
 		before = rule_at(old_side->policy, found->index, &old_acl);
 		if (old_acl == acl && before->allow == rule->allow) {
-			if (found->index + 1 < last[acl][rule->allow] && !told[acl][rule->allow]) {
-				told[acl][rule->allow] = true;
+			if (found->index + 1 < last[acl][rule->allow] &&
+			    !listed[acl][rule->allow]) {
+				listed[acl][rule->allow] = true;
 				json_array_append_new(reordered,
 						      json_pack("{s:s,s:s}", "acl", acl_name(acl),
 								"first", rule->id));

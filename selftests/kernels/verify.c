@@ -141,16 +141,16 @@ static void describe(const struct variant *variant, char *text, size_t size)
 		 variant->dry_run ? "-dry" : "", variant->stateful ? "" : "-stateless");
 }
 
-static int note_cost(int prog_fd, const char *variant, char *said, size_t size)
+static int note_cost(int prog_fd, const char *variant, char *costs, size_t size)
 {
 	struct bpf_prog_info info = {};
 	struct program_cost *cost;
 	__u32 len = sizeof(info);
-	size_t used = strlen(said);
+	size_t used = strlen(costs);
 
 	if (bpf_obj_get_info_by_fd(prog_fd, &info, &len))
 		return -errno;
-	snprintf(said + used, size - used, " %s %u", info.name, info.verified_insns);
+	snprintf(costs + used, size - used, " %s %u", info.name, info.verified_insns);
 	cost = cost_of(info.name);
 	if (!cost)
 		return -E2BIG;
@@ -161,7 +161,7 @@ static int note_cost(int prog_fd, const char *variant, char *said, size_t size)
 	return 0;
 }
 
-static int note_costs(const struct generation *generation, const char *variant, char *said,
+static int note_costs(const struct generation *generation, const char *variant, char *costs,
 		      size_t size)
 {
 	struct bpf_program *program;
@@ -170,7 +170,7 @@ static int note_costs(const struct generation *generation, const char *variant, 
 	bpf_object__for_each_program(program, generation->skeleton->obj)
 	{
 		if (!err && bpf_program__fd(program) >= 0)
-			err = note_cost(bpf_program__fd(program), variant, said, size);
+			err = note_cost(bpf_program__fd(program), variant, costs, size);
 	}
 	return err;
 }
@@ -190,18 +190,18 @@ static int try_variant(const struct variant *variant, const struct policy *polic
 	};
 	struct generation *generation = NULL;
 	struct error error = {};
-	char name[96], said[256] = "";
+	char name[96], costs[256] = "";
 	int err;
 
 	describe(variant, name, sizeof(name));
 	err = generation_build(&spec, &generation, &error);
 	if (!err)
-		err = note_costs(generation, name, said, sizeof(said));
+		err = note_costs(generation, name, costs, sizeof(costs));
 	if (err)
 		printf("not ok verifier %s: %s\n", name,
 		       error.text[0] ? error.text : strerror(-err));
 	else
-		printf("ok verifier %s:%s\n", name, said);
+		printf("ok verifier %s:%s\n", name, costs);
 	fflush(stdout);
 	generation_free(generation);
 	return err;

@@ -403,7 +403,7 @@ static int exchange_udp(const struct options *options, struct stream *stream)
 	return 0;
 }
 
-static int say(int error)
+static int report(int error)
 {
 	puts(outcome(error));
 	fflush(stdout);
@@ -422,12 +422,12 @@ static int ask(struct options *options, bool hold)
 	char line[64];
 
 	if (!hold)
-		return say(error ? error : exchange(options, &stream));
-	if (say(error))
+		return report(error ? error : exchange(options, &stream));
+	if (report(error))
 		return 1;
 	while (fgets(line, sizeof(line), stdin)) {
 		options->timeout_ms = atoi(line);
-		say(exchange(options, &stream));
+		report(exchange(options, &stream));
 	}
 	return 0;
 }

@@ -129,7 +129,8 @@ struct scenario *fuzz_scenario(uint64_t seed)
 	return scenario;
 }
 
-static void say(char *what, size_t size, const char *field, const char *ours, const char *theirs)
+static void describe(char *what, size_t size, const char *field, const char *ours,
+		     const char *theirs)
 {
 	size_t len = strlen(what);
 
@@ -150,7 +151,7 @@ static void compare_packets(const struct model_result *model,
 			continue;
 		snprintf(ours, sizeof(ours), "%02x at byte %u", model->packet.bytes[i], i);
 		snprintf(theirs, sizeof(theirs), "%02x", programs->packet[i]);
-		say(what, size, "packet", ours, theirs);
+		describe(what, size, "packet", ours, theirs);
 		return;
 	}
 }
@@ -165,19 +166,21 @@ static bool compare(const struct model_result *model, const struct simulation_re
 
 	what[0] = '\0';
 	if (model->verdict != event->verdict)
-		say(what, size, "verdict", verdict_names[model->verdict],
-		    verdict_names[event->verdict]);
+		describe(what, size, "verdict", verdict_names[model->verdict],
+			 verdict_names[event->verdict]);
 	if (model->reason != event->reason)
-		say(what, size, "reason", reason_names[model->reason], reason_names[event->reason]);
+		describe(what, size, "reason", reason_names[model->reason],
+			 reason_names[event->reason]);
 	if (strcmp(model->rule_id, rule))
-		say(what, size, "rule", model->rule_id, rule);
+		describe(what, size, "rule", model->rule_id, rule);
 	if (model->state != event->flow_state)
-		say(what, size, "state", state_names[model->state], state_names[event->flow_state]);
+		describe(what, size, "state", state_names[model->state],
+			 state_names[event->flow_state]);
 	if (model->out_of_window != out_of_window)
-		say(what, size, "tcp_out_of_window", model->out_of_window ? "yes" : "no",
-		    out_of_window == 1 ? "yes"
-		    : out_of_window    ? "twice"
-				       : "no");
+		describe(what, size, "tcp_out_of_window", model->out_of_window ? "yes" : "no",
+			 out_of_window == 1 ? "yes"
+			 : out_of_window    ? "twice"
+					    : "no");
 	if (!what[0])
 		compare_packets(model, programs, what, size);
 	if (!what[0])

@@ -34,9 +34,9 @@ uint16_t fuzz_port(struct fuzz_random *random);
 
 struct policy *fuzz_policy(struct fuzz_random *random);
 
-#define FUZZ_TALKS  24
-#define FUZZ_QUOTES 16
-#define FUZZ_HALVES 4
+#define FUZZ_CONVERSATIONS   24
+#define FUZZ_QUOTES	     16
+#define FUZZ_FIRST_FRAGMENTS 4
 
 /* Headers of one packet, from which it is made. */
 struct fuzz_draft {
@@ -61,7 +61,7 @@ struct fuzz_draft {
  * Two ends that exchange packets: which of them opens and closes, how far they have come, and
  * whether they keep to the rules.
  */
-struct fuzz_talk {
+struct fuzz_conversation {
 	union addr ours;
 	union addr theirs;
 	uint16_t our_port;
@@ -81,14 +81,15 @@ struct fuzz_traffic {
 	const struct policy *policy; /* in force */
 	bool ethernet;
 	uint64_t now_ns;
-	struct fuzz_talk talks[FUZZ_TALKS];
-	size_t n_talks;
+	struct fuzz_conversation conversations[FUZZ_CONVERSATIONS];
+	size_t n_conversations;
 	uint8_t quotes[FUZZ_QUOTES][64]; /* the beginnings of packets that left */
 	uint8_t quote_len[FUZZ_QUOTES];
 	size_t n_quotes;
-	size_t quote;			       /* that the next error is about */
-	struct fuzz_draft halves[FUZZ_HALVES]; /* first fragments, for others to follow */
-	size_t n_halves;
+	size_t quote; /* that the next error is about */
+	struct fuzz_draft
+		first_fragments[FUZZ_FIRST_FRAGMENTS]; /* first fragments, for others to follow */
+	size_t n_first_fragments;
 	uint8_t bytes[FUZZ_PACKET_MAX];
 	uint32_t len;
 };

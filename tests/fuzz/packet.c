@@ -200,13 +200,13 @@ _Static_assert(PORT_PROTOCOL_MAX == 2, "each protocol with ports is tried");
 
 /* --- conversations --------------------------------------------------------------------------- */
 
-static void start_talk(struct fuzz_traffic *t, struct fuzz_talk *talk)
+static void start_conversation(struct fuzz_traffic *t, struct fuzz_conversation *conversation)
 {
 	static const uint8_t protocols[] = {TCP, TCP, TCP, TCP,	  TCP,	 TCP, TCP,
 					    UDP, UDP, UDP, ICMP4, ICMP4, 47,  50};
 	struct fuzz_random *random = t->random;
 
-	*talk = (struct fuzz_talk){
+	*conversation = (struct fuzz_conversation){
 		.version = fuzz_chance(random, 50) ? 4 : 6,
 		.proto = protocols[fuzz_random(random, COUNT(protocols))],
 		.our_port = fuzz_port(random),
@@ -216,31 +216,33 @@ static void start_talk(struct fuzz_traffic *t, struct fuzz_talk *talk)
 		.wild = fuzz_chance(random, 35),
 		.last_ns = t->now_ns,
 	};
-	if (talk->proto == ICMP4 && talk->version == 6)
-		talk->proto = ICMP6;
-	if (talk->proto == 47 && fuzz_chance(random, 20))
-		talk->proto = fuzz_chance(random, 50) ? ICMP4 : ICMP6;
-	talk->ours = fuzz_addr(random, talk->version, true);
-	talk->theirs = fuzz_addr(random, talk->version, false);
+	if (conversation->proto == ICMP4 && conversation->version == 6)
+		conversation->proto = ICMP6;
+	if (conversation->proto == 47 && fuzz_chance(random, 20))
+		conversation->proto = fuzz_chance(random, 50) ? ICMP4 : ICMP6;
+	conversation->ours = fuzz_addr(random, conversation->version, true);
+	conversation->theirs = fuzz_addr(random, conversation->version, false);
 }
 
-static struct fuzz_talk *pick_talk(struct fuzz_traffic *t)
+static struct fuzz_conversation *pick_conversation(struct fuzz_traffic *t)
 {
-	struct fuzz_talk *talk;
+	struct fuzz_conversation *conversation;
 
-	if (t->n_talks < FUZZ_TALKS && (!t->n_talks || fuzz_chance(t->random, 30))) {
-		talk = &t->talks[t->n_talks++];
-		start_talk(t, talk);
-		return talk;
+	if (t->n_conversations < FUZZ_CONVERSATIONS &&
+	    (!t->n_conversations || fuzz_chance(t->random, 30))) {
+		conversation = &t->conversations[t->n_conversations++];
+		start_conversation(t, conversation);
+		return conversation;
 	}
-	talk = &t->talks[fuzz_random(t->random, t->n_talks)];
+	conversation = &t->conversations[fuzz_random(t->random, t->n_conversations)];
 	if (fuzz_chance(t->random, 2))
-		start_talk(t, talk);
-	return talk;
+		start_conversation(t, conversation);
+	return conversation;
 }
 
 /* The next segment of a connection as it should be: who sends it, and its flags. */
-static uint8_t next_segment(struct fuzz_traffic *t, struct fuzz_talk *talk, bool *we_send)
+static uint8_t next_segment(struct fuzz_traffic *t, struct fuzz_conversation *conversation,
+			    bool *we_send)
 {
 	static const struct {
 		uint8_t flags;
@@ -248,18 +250,18 @@ static uint8_t next_segment(struct fuzz_traffic *t, struct fuzz_talk *talk, bool
 	} segments[] = {{SYN, true},  {SYN | ACK, false}, {ACK, true},
 			{ACK, false}, {ACK, true},	  {FIN | ACK, true},
 			{ACK, false}, {FIN | ACK, false}, {ACK, true}};
-	uint8_t step = talk->step % COUNT(segments), flags = segments[step].flags;
+	uint8_t step = conversation->step % COUNT(segments), flags = segments[step].flags;
 	bool leads;
 
 	if (step == 0) {
-		talk->we_open = fuzz_chance(t->random, 50);
-		talk->we_close = fuzz_chance(t->random, 50);
+		conversation->we_open = fuzz_chance(t->random, 50);
+		conversation->we_close = fuzz_chance(t->random, 50);
 	}
-	leads = step < 5 ? talk->we_open : talk->we_close;
+	leads = step < 5 ? conversation->we_open : conversation->we_close;
 	*we_send = segments[step].leader == leads;
-	talk->step = step + 1;
+	conversation->step = step + 1;
 	if (step == 5 && fuzz_chance(t->random, 40)) /* both FINs at once, or in one */
-		talk->step++;
+		conversation->step++;
 	if (flags & FIN && fuzz_chance(t->random, 25))
 		flags = FIN;
 	return flags;
@@ -335,31 +337,32 @@ static void to_wire(struct fuzz_traffic *t, struct fuzz_draft *d, bool we_send)
 }
 
 /* A packet of a conversation. */
-static void draft_talk(struct fuzz_traffic *t, struct fuzz_talk *talk, struct fuzz_draft *d)
+static void draft_conversation(struct fuzz_traffic *t, struct fuzz_conversation *conversation,
+			       struct fuzz_draft *d)
 {
 	struct fuzz_random *random = t->random;
-	bool is_icmp = talk->proto == ICMP4 || talk->proto == ICMP6;
+	bool is_icmp = conversation->proto == ICMP4 || conversation->proto == ICMP6;
 	bool we_send = fuzz_chance(random, 50);
 	bool leaves;
 
-	*d = (struct fuzz_draft){.version = talk->version, .proto = talk->proto};
-	if (talk->proto == TCP && fuzz_chance(random, talk->wild ? 50 : 98))
-		d->flags = next_segment(t, talk, &we_send);
+	*d = (struct fuzz_draft){.version = conversation->version, .proto = conversation->proto};
+	if (conversation->proto == TCP && fuzz_chance(random, conversation->wild ? 50 : 98))
+		d->flags = next_segment(t, conversation, &we_send);
 	else
 		d->flags = random_flags(random);
 	if (is_icmp)
-		d->icmp_type = random_icmp_type(t, d, we_send == talk->we_open);
-	d->src = we_send ? talk->ours : talk->theirs;
-	d->dst = we_send ? talk->theirs : talk->ours;
-	d->sport = we_send ? talk->our_port : talk->their_port;
-	d->dport = we_send ? talk->their_port : talk->our_port;
+		d->icmp_type = random_icmp_type(t, d, we_send == conversation->we_open);
+	d->src = we_send ? conversation->ours : conversation->theirs;
+	d->dst = we_send ? conversation->theirs : conversation->ours;
+	d->sport = we_send ? conversation->our_port : conversation->their_port;
+	d->dport = we_send ? conversation->their_port : conversation->our_port;
 	if (is_icmp)
-		d->sport = talk->our_port;
+		d->sport = conversation->our_port;
 	d->ttl = fuzz_chance(random, 30) ? 255 : fuzz_chance(random, 10) ? 1 : 64;
 	d->payload = fuzz_chance(random, 70) ? fuzz_random(random, 40) : 8 * fuzz_random(random, 4);
 	if (fuzz_chance(random, 1))
 		d->payload = fuzz_random(random, 60000);
-	leaves = fuzz_chance(random, talk->wild ? 80 : 99) ? we_send : !we_send;
+	leaves = fuzz_chance(random, conversation->wild ? 80 : 99) ? we_send : !we_send;
 	if (!leaves)
 		to_wire(t, d, we_send);
 	d->direction = leaves ? DIR_EGRESS : DIR_INGRESS;
@@ -378,8 +381,9 @@ static void make_fragment(struct fuzz_traffic *t, struct fuzz_draft *d)
 		return;
 	}
 	d->more = fuzz_chance(random, 90);
-	t->halves[t->n_halves < FUZZ_HALVES ? t->n_halves++ : fuzz_random(random, FUZZ_HALVES)] =
-		*d;
+	t->first_fragments[t->n_first_fragments < FUZZ_FIRST_FRAGMENTS
+				   ? t->n_first_fragments++
+				   : fuzz_random(random, FUZZ_FIRST_FRAGMENTS)] = *d;
 }
 
 /* What follows a first fragment: around its end, far behind it, or overlapping. */
@@ -387,7 +391,7 @@ static void follow_fragment(struct fuzz_traffic *t, struct fuzz_draft *d)
 {
 	struct fuzz_random *random = t->random;
 
-	*d = t->halves[fuzz_random(random, t->n_halves)];
+	*d = t->first_fragments[fuzz_random(random, t->n_first_fragments)];
 	d->frag_off = (fuzz_random(random, 4) + (d->payload + 8) / 8) * 8;
 	if (fuzz_chance(random, 10))
 		d->frag_off = fuzz_random(random, 10) * 8;
@@ -451,15 +455,15 @@ static uint64_t random_timeout(const struct fuzz_traffic *t)
 static void pass_time(struct fuzz_traffic *t)
 {
 	struct fuzz_random *random = t->random;
-	const struct fuzz_talk *talk;
+	const struct fuzz_conversation *conversation;
 	uint64_t edge;
 
 	if (fuzz_chance(random, 10))
 		t->now_ns += fuzz_random(random, 1000) * UINT64_C(1000000);
-	if (!fuzz_chance(random, 1) || !t->n_talks)
+	if (!fuzz_chance(random, 1) || !t->n_conversations)
 		return;
-	talk = &t->talks[fuzz_random(random, t->n_talks)];
-	edge = talk->last_ns + random_timeout(t) + fuzz_random(random, 3) - 1;
+	conversation = &t->conversations[fuzz_random(random, t->n_conversations)];
+	edge = conversation->last_ns + random_timeout(t) + fuzz_random(random, 3) - 1;
 	if (edge > t->now_ns && edge - t->now_ns < UINT64_C(11000000000000))
 		t->now_ns = edge;
 }
@@ -481,21 +485,21 @@ static uint16_t pick_ethertype(struct fuzz_traffic *t)
 void fuzz_traffic_next(struct fuzz_traffic *traffic, struct scenario_step *step)
 {
 	struct fuzz_random *random = traffic->random;
-	struct fuzz_talk *talk = pick_talk(traffic);
+	struct fuzz_conversation *conversation = pick_conversation(traffic);
 	bool is_error = traffic->n_quotes && fuzz_chance(random, 6);
 	struct fuzz_draft draft;
 	uint32_t l4;
 
 	pass_time(traffic);
 	*step = (struct scenario_step){.at_ns = traffic->now_ns, .kind = SCENARIO_PACKET};
-	if (traffic->n_halves && fuzz_chance(random, 8)) {
+	if (traffic->n_first_fragments && fuzz_chance(random, 8)) {
 		follow_fragment(traffic, &draft);
 		is_error = false;
 	} else if (traffic->ethernet && fuzz_chance(random, 2)) {
 		draft_housekeeping(traffic, &draft);
 	} else {
-		draft_talk(traffic, talk, &draft);
-		talk->last_ns = traffic->now_ns;
+		draft_conversation(traffic, conversation, &draft);
+		conversation->last_ns = traffic->now_ns;
 		if (fuzz_chance(random, 5))
 			make_fragment(traffic, &draft);
 	}

@@ -404,7 +404,7 @@ static void begin_bad(struct made *made)
 	interface(made, RAW, 65535, -1, 0);
 }
 
-static void files_that_lie_are_told(void **state)
+static void files_that_lie_are_reported(void **state)
 {
 	uint32_t word = 0x01020304;
 	struct made made;
@@ -545,7 +545,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_link_header_that_is_cut_says_nothing),
 		cmocka_unit_test(every_interface_has_its_own_link_and_clock),
-		cmocka_unit_test(files_that_lie_are_told),
+		cmocka_unit_test(files_that_lie_are_reported),
 		cmocka_unit_test(a_file_may_end_behind_a_block_alone),
 		cmocka_unit_test(no_byte_of_a_file_is_trusted),
 		cmocka_unit_test(a_replay_keeps_one_packet_in_memory),

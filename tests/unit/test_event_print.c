@@ -44,7 +44,7 @@ static void expect_line(const struct flow_event *event, const char *rule_id, con
 	assert_string_equal(line, want);
 }
 
-static void lines_say_what_each_type_has(void **state)
+static void lines_show_what_each_type_has(void **state)
 {
 	struct flow_event event = event_of("100.64.0.2", "100.64.0.1", IPPROTO_TCP);
 
@@ -131,7 +131,7 @@ static void start_and_end_share_an_id_that_others_have_not(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lines_say_what_each_type_has),
+		cmocka_unit_test(lines_show_what_each_type_has),
 		cmocka_unit_test(numbers_out_of_range_are_named_unknown),
 		cmocka_unit_test(json_has_the_fields_of_the_type),
 		cmocka_unit_test(start_and_end_share_an_id_that_others_have_not),

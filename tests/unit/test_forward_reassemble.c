@@ -169,7 +169,7 @@ static void datagrams_do_not_mix(void **state)
 	assert_true(add(false, 7, 1008, 1000, false, 0));
 }
 
-static void half_a_datagram_is_forgotten_in_time(void **state)
+static void half_a_datagram_is_dropped_in_time(void **state)
 {
 	(void)state;
 	assert_false(add(false, 7, 0, 1000, true, 0));
@@ -210,7 +210,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_ipv6_payload_beyond_65535_bytes_is_never_made,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(datagrams_do_not_mix, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(half_a_datagram_is_forgotten_in_time, set_up,
+		cmocka_unit_test_setup_teardown(half_a_datagram_is_dropped_in_time, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(too_many_datagrams_displace_the_oldest, set_up,
 						tear_down),

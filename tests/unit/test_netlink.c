@@ -114,7 +114,7 @@ static struct netlink_monitor *open_monitor(struct seen *seen)
 	return monitor;
 }
 
-static void the_monitor_tells_of_addresses(void **state)
+static void the_monitor_reports_addresses(void **state)
 {
 	union addr four = addr_of("100.64.0.5"), six = addr_of("fd00:64::5");
 	struct netlink_event *added, *gone;
@@ -142,7 +142,7 @@ static void the_monitor_tells_of_addresses(void **state)
 	netlink_monitor_close(monitor);
 }
 
-static void the_monitor_tells_of_links(void **state)
+static void the_monitor_reports_links(void **state)
 {
 	struct netlink_monitor *monitor;
 	struct seen seen = {};
@@ -198,8 +198,8 @@ int main(void)
 		TEST(a_link_is_found_by_name_and_by_index),
 		TEST(a_tun_device_has_no_link_header),
 		TEST(links_that_cannot_be_protected_are_refused),
-		TEST(the_monitor_tells_of_addresses),
-		TEST(the_monitor_tells_of_links),
+		TEST(the_monitor_reports_addresses),
+		TEST(the_monitor_reports_links),
 		TEST(lost_events_are_reported_and_later_ones_follow),
 	};
 

@@ -201,7 +201,7 @@ static void what_is_no_capture_is_invalid_input(void **state)
 	assert_false(error.invalid_input);
 }
 
-static void a_capture_that_is_cut_short_is_told(void **state)
+static void a_capture_that_is_cut_short_is_reported(void **state)
 {
 	char path[] = "/tmp/shrike-test-XXXXXX";
 	struct capture_packet packet;
@@ -226,7 +226,7 @@ int main(void)
 		cmocka_unit_test(a_comment_beyond_what_an_option_holds_is_cut),
 		cmocka_unit_test(captures_are_read_as_they_were_written),
 		cmocka_unit_test(what_is_no_capture_is_invalid_input),
-		cmocka_unit_test(a_capture_that_is_cut_short_is_told),
+		cmocka_unit_test(a_capture_that_is_cut_short_is_reported),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

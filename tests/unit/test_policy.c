@@ -478,7 +478,7 @@ static void random_bytes_are_read_or_refused(void **state)
 	}
 }
 
-static void files_that_cannot_be_read_say_why(void **state)
+static void files_that_cannot_be_read_give_the_cause(void **state)
 {
 	struct policy *policy = NULL;
 	struct error error = {0};
@@ -529,7 +529,7 @@ int main(void)
 		cmocka_unit_test(protocols_are_names_or_numbers),
 		cmocka_unit_test(a_policy_cut_short_anywhere_is_read_or_refused),
 		cmocka_unit_test(random_bytes_are_read_or_refused),
-		cmocka_unit_test(files_that_cannot_be_read_say_why),
+		cmocka_unit_test(files_that_cannot_be_read_give_the_cause),
 		cmocka_unit_test(a_dash_is_standard_input),
 	};
 

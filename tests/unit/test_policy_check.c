@@ -16,30 +16,30 @@
 #include "policy/parse.h"
 #include "policy/policy.h"
 
-struct heard {
+struct warnings {
 	char text[2048];
 	size_t n;
 };
 
-static void hear(void *context, struct position position, const char *text)
+static void on_warning(void *context, struct position position, const char *text)
 {
-	struct heard *heard = context;
-	size_t used = strlen(heard->text);
+	struct warnings *warnings = context;
+	size_t used = strlen(warnings->text);
 
-	snprintf(heard->text + used, sizeof(heard->text) - used, "%u:%u: %s\n", position.line,
+	snprintf(warnings->text + used, sizeof(warnings->text) - used, "%u:%u: %s\n", position.line,
 		 position.column, text);
-	heard->n++;
+	warnings->n++;
 }
 
-static void check(const char *text, struct heard *heard)
+static void check(const char *text, struct warnings *warnings)
 {
 	struct policy *policy = NULL;
 	struct error error = {0};
 
-	memset(heard, 0, sizeof(*heard));
+	memset(warnings, 0, sizeof(*warnings));
 	if (policy_parse("p", text, strlen(text), &policy, &error))
 		fail_msg("%s", error.text);
-	assert_int_equal(policy_check(policy, hear, heard, NULL, &error), 0);
+	assert_int_equal(policy_check(policy, on_warning, warnings, NULL, &error), 0);
 	policy_free(policy);
 }
 
@@ -125,15 +125,15 @@ static const struct {
 
 static void each_policy_gets_its_warnings(void **state)
 {
-	struct heard heard;
+	struct warnings warnings;
 	char text[2048];
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		snprintf(text, sizeof(text), "version: 1\nroute_acl:\n%s", rows[i].rules);
-		check(text, &heard);
-		assert_string_equal(heard.text, rows[i].warnings);
+		check(text, &warnings);
+		assert_string_equal(warnings.text, rows[i].warnings);
 	}
 }
 
@@ -158,28 +158,29 @@ static char *many_rules(size_t n, const char *keys_format)
 static void many_different_rules_are_all_compared(void **state)
 {
 	char *text = many_rules(60000, "source: 10.0.0.0/8, destination: 10.1.%zu.%zu");
-	struct heard heard;
+	struct warnings warnings;
 
 	(void)state;
 	strcpy(strstr(text, "  - {id: r59999,"),
 	       "  - {id: last, action: allow, destination: 10.1.0.7, source: 10.2.0.0/16}\n");
-	check(text, &heard);
+	check(text, &warnings);
 	free(text);
-	assert_string_equal(heard.text, "60002:5: rule 'last' is never reached: all it matches is "
-					"matched before by rule 'r7' in line 10\n");
+	assert_string_equal(warnings.text,
+			    "60002:5: rule 'last' is never reached: all it matches is "
+			    "matched before by rule 'r7' in line 10\n");
 }
 
 static void too_many_overlapping_rules_end_the_search(void **state)
 {
 	char *text = many_rules(30000, "protocol: tcp, source_ports: [%zu], destination_ports: "
 				       "[%zu]");
-	struct heard heard;
+	struct warnings warnings;
 
 	(void)state;
 	*strstr(text, "  - {id: r29999,") = '\0';
-	check(text, &heard);
+	check(text, &warnings);
 	free(text);
-	assert_string_equal(heard.text, "");
+	assert_string_equal(warnings.text, "");
 }
 
 int main(void)

@@ -21,33 +21,34 @@
 #define POLICIES 1000
 #define RULES	 12
 
-struct heard {
+struct warnings {
 	char text[8192];
 	bool dead[RULES]; /* rules by their number that never decide */
 };
 
-static void hear(void *context, struct position position, const char *text)
+static void on_warning(void *context, struct position position, const char *text)
 {
-	struct heard *heard = context;
-	size_t used = strlen(heard->text);
+	struct warnings *warnings = context;
+	size_t used = strlen(warnings->text);
 	unsigned int rule;
 
-	snprintf(heard->text + used, sizeof(heard->text) - used, "%u: %s\n", position.line, text);
+	snprintf(warnings->text + used, sizeof(warnings->text) - used, "%u: %s\n", position.line,
+		 text);
 	if (sscanf(text, "rule 'r%u' ", &rule) == 1 && !strstr(text, "partly"))
-		heard->dead[rule] = true;
+		warnings->dead[rule] = true;
 }
 
-static void check(const char *text, struct heard *heard, struct policy **policy)
+static void check(const char *text, struct warnings *warnings, struct policy **policy)
 {
 	struct classifier *classifier;
 	struct error error = {0};
 	bool dead[64] = {0};
 
-	memset(heard, 0, sizeof(*heard));
+	memset(warnings, 0, sizeof(*warnings));
 	if (policy_parse("p", text, strlen(text), policy, &error) ||
 	    classifier_compile(*policy, NULL, 0, CLASSIFIER_BUDGET_BYTES, &classifier, &error) ||
-	    policy_check(*policy, hear, heard, dead, &error) ||
-	    policy_cover(*policy, classifier, dead, hear, heard, &error))
+	    policy_check(*policy, on_warning, warnings, dead, &error) ||
+	    policy_cover(*policy, classifier, dead, on_warning, warnings, &error))
 		fail_msg("%s", error.text);
 	classifier_free(classifier);
 }
@@ -118,15 +119,15 @@ static const struct {
 static void each_policy_gets_its_warnings(void **state)
 {
 	struct policy *policy;
-	struct heard heard;
+	struct warnings warnings;
 	char text[2048];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		snprintf(text, sizeof(text), "version: 1\npeer_acl:\n%s", rows[i].rules);
-		check(text, &heard, &policy);
+		check(text, &warnings, &policy);
 		policy_free(policy);
-		assert_string_equal(heard.text, rows[i].warnings);
+		assert_string_equal(warnings.text, rows[i].warnings);
 	}
 }
 
@@ -291,7 +292,7 @@ static void a_rule_is_warned_of_if_and_only_if_no_packet_finds_it(void **state)
 		char text[4096] = WORLD;
 		bool decides[RULES] = {0};
 		struct policy *policy;
-		struct heard heard;
+		struct warnings warnings;
 
 		for (unsigned int rule = 0; rule < RULES; rule++) {
 			size_t len = strlen(text);
@@ -300,12 +301,12 @@ static void a_rule_is_warned_of_if_and_only_if_no_packet_finds_it(void **state)
 				random_rule(rule, text + len, sizeof(text) - len);
 			while (!is_valid(text + len));
 		}
-		check(text, &heard, &policy);
+		check(text, &warnings, &policy);
 		try_every_packet(policy, decides);
 		for (unsigned int rule = 0; rule < RULES; rule++) {
-			dead += heard.dead[rule];
-			if (heard.dead[rule] == decides[rule])
-				fail_msg("rule r%u in:\n%s%s", rule, text, heard.text);
+			dead += warnings.dead[rule];
+			if (warnings.dead[rule] == decides[rule])
+				fail_msg("rule r%u in:\n%s%s", rule, text, warnings.text);
 		}
 		policy_free(policy);
 	}
@@ -322,7 +323,7 @@ static void a_destination_that_is_an_address_of_this_host_is_named(void **state)
 		"  - {id: c, action: allow, destination: 'fd00::1'}\n"
 		"peer_acl: [{id: d, action: allow, source: 10.0.0.1}]\n";
 	struct interface_address addresses[2] = {{.ip_version = 4}, {.ip_version = 6}};
-	struct heard heard = {0};
+	struct warnings warnings = {0};
 	struct policy *policy;
 	struct error error;
 
@@ -332,9 +333,9 @@ static void a_destination_that_is_an_address_of_this_host_is_named(void **state)
 	assert_int_equal(
 		addr_parse("fd00::1", &addresses[1].addr, &addresses[1].ip_version, &error), 0);
 	assert_int_equal(policy_parse("p", text, strlen(text), &policy, &error), 0);
-	policy_check_local(policy, addresses, 2, hear, &heard);
+	policy_check_local(policy, addresses, 2, on_warning, &warnings);
 	policy_free(policy);
-	assert_string_equal(heard.text,
+	assert_string_equal(warnings.text,
 			    "4: rule 'b' of route_acl names 10.0.0.1, an address of this host: "
 			    "traffic to it is not routed, and peer_acl decides\n"
 			    "5: rule 'c' of route_acl names fd00::1, an address of this host: "

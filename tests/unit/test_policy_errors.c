@@ -346,7 +346,7 @@ static void assert_refused(const char *text, size_t len, const char *wanted)
 	assert_string_equal(error.text + 2, wanted);
 }
 
-static void each_mistake_is_told_with_line_and_column(void **state)
+static void each_mistake_is_reported_with_line_and_column(void **state)
 {
 	size_t i;
 
@@ -380,7 +380,7 @@ static void a_long_path_leaves_room_for_the_message(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_mistake_is_told_with_line_and_column),
+		cmocka_unit_test(each_mistake_is_reported_with_line_and_column),
 		cmocka_unit_test(a_nul_byte_is_refused_where_it_stands),
 		cmocka_unit_test(a_long_path_leaves_room_for_the_message),
 	};

@@ -41,7 +41,7 @@ static size_t build(const char *src, const char *dst, uint8_t *bytes, size_t siz
 	return len;
 }
 
-static void addresses_tell_which_way_a_packet_went(void **state)
+static void addresses_show_which_way_a_packet_went(void **state)
 {
 	static const struct {
 		const char *src, *dst;
@@ -181,7 +181,7 @@ static void a_capture_becomes_steps_in_the_order_of_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(addresses_tell_which_way_a_packet_went),
+		cmocka_unit_test(addresses_show_which_way_a_packet_went),
 		cmocka_unit_test(addresses_that_are_none_are_refused),
 		cmocka_unit_test(a_capture_becomes_steps_in_the_order_of_time),
 	};
