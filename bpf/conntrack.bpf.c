@@ -268,7 +268,7 @@ int conntrack_is_reply(struct packet *p)
  * @p: packet, translated
  *
  * Return: VERDICT_PASS or VERDICT_FORWARD for accepted packets of a tracked flow,
- * VERDICT_CONTINUE for all others; packet.flow_match tells conntrack_judged() more.
+ * VERDICT_CONTINUE for all others; packet.flow_match has the details for conntrack_judged().
  */
 int conntrack_in(struct packet *p)
 {

@@ -68,7 +68,7 @@ int flow_event_emit(struct flow_event *event)
 }
 
 /**
- * flow_event_drop() - Tell of a dropped packet
+ * flow_event_drop() - Report a dropped packet
  * @p: the packet, with the reason
  *
  * Return: 0.

@@ -41,7 +41,7 @@ __noinline int flow_delete(const struct flow_key *key, int tier)
 }
 
 /**
- * flow_end() - Tell of the end of a flow, and remove it
+ * flow_end() - Report the end of a flow, and remove it
  * @key, @flow: the flow
  * @cause: enum flow_cause
  * @now_ns: CLOCK_MONOTONIC

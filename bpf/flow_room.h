@@ -114,7 +114,7 @@ __noinline int flow_scan(void)
 }
 
 /**
- * flow_scan_begin() - Tell that a table is full, and begin to make room in it
+ * flow_scan_begin() - Report that a table is full, and begin to make room in it
  * @key: of the flow that finds no room, for which flow_is_kept_out() was called
  * @now_ns: CLOCK_MONOTONIC
  *

@@ -123,7 +123,7 @@ __hidden void pipeline_end(struct frame *f, struct packet *p, struct counters *c
 
 /*
  * What an Ethernet link would not work without: neighbour solicitations and advertisements (RFC 4861),
- * and multicast listener discovery (RFC 2710, RFC 3810), which tells a switch what to send here.
+ * and multicast listener discovery (RFC 2710, RFC 3810), by which a switch learns what to send here.
  */
 static __always_inline bool is_link_housekeeping(const struct packet *p)
 {

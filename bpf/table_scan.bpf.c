@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Tables that are full: when they are scanned (table_scan.h), who is kept out of them meanwhile, and
- * telling `shrike run` about it.  Owns table_scan_v1 and ct_pressure_v1 (pressure.h).
+ * reporting that to `shrike run`.  Owns table_scan_v1 and ct_pressure_v1 (pressure.h).
  */
 #include "table_scan.h"
 
@@ -170,7 +170,7 @@ int table_is_kept_from(__u32 table, const union addr *source, __u64 now_ns)
 }
 
 /**
- * pressure_note() - Tell `shrike run` that a table has no room for another confirmed flow
+ * pressure_note() - Report to `shrike run` that a table has no room for another confirmed flow
  * @l4_proto, @ip_version: of the flow
  * @table: as in table_scan_begin()
  * @now_ns: CLOCK_MONOTONIC

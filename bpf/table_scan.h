@@ -39,7 +39,7 @@ enum table_scan_class {
 	TABLE_SCAN_CLASSES,
 };
 
-/* Tables, as table_scan_begin() tells them apart. */
+/* The tables that table_scan_begin() knows. */
 #define TABLE_SCAN_FLOWS     0 /* and seven more: see flow_table_number() */
 #define TABLE_SCAN_FRAGMENTS 8
 #define TABLE_SCAN_TABLES    16 /* a power of two */

@@ -126,7 +126,7 @@ static __always_inline bool in_window(const struct packet *p, const struct flow 
 
 /*
  * A RST counts if it is exactly what its receiver expects next (RFC 5961, section 3.2), as far as
- * its ACKs told, or if it stands right behind all that its sender has sent: the receiver's ACK of
+ * its ACKs show, or if it stands right behind all that its sender has sent: the receiver's ACK of
  * that may be on its way (nf_conntrack, "RST is part of train").  Elsewhere in the window it is
  * answered by a challenge ACK, and passes for that.  A RST to a SYN, also to one in the midst of a
  * connection that its sender has forgotten, has to acknowledge it.  In time_wait no RST counts

@@ -170,7 +170,7 @@ struct flow {
 	__u32 proof; /* TCP, opening: the lowest acknowledgment number that proves receipt of our SYN */
 	__be16 nat_port; /* destination port before port translation, 0: not translated */
 	__u8 pad2[2];
-	__u64 created_ns; /* when the flow was opened; tells reincarnations of a key apart */
+	__u64 created_ns; /* when the flow was opened; differs between reincarnations of a key */
 };
 _Static_assert(sizeof(struct flow) == 96, "struct flow is ABI");
 

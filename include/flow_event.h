@@ -59,7 +59,7 @@ enum flow_cause {
  */
 struct flow_event {
 	__u64 time_ns;	  /* CLOCK_MONOTONIC, some ms coarse */
-	__u64 created_ns; /* of the flow: tells apart those of equal addresses and ports */
+	__u64 created_ns; /* of the flow: differs between those of equal addresses and ports */
 	union addr addr[2];
 	__u64 packets[2];
 	__u64 bytes[2];

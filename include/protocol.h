@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The transport protocols whose packets have ports, by which connections are told apart.
+ * The transport protocols whose packets have ports, which are part of a connection's key.
  *
  * A protocol that is added here does not compile before each place that handles these protocols by
  * code of their own knows it: such places assert how many there are.

@@ -102,7 +102,7 @@ static inline int trace_filter_is(__u8 wanted, __u8 value)
 }
 
 /**
- * trace_filter_match() - Whether a packet is to be told of, sampling aside
+ * trace_filter_match() - Whether the filter holds for a packet; sampling comes later
  */
 static inline int trace_filter_match(const struct trace_filter *filter,
 				     const struct trace_subject *subject)

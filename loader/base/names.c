@@ -74,7 +74,7 @@ const char *port_protocol_name(unsigned int l4_proto)
  * @ip_version: 4 or 6
  * @number: room for the name of a protocol that has only its number
  *
- * Return: "tcp", "udp", "icmp" (ICMPv6 too: the family tells them apart), or @number.
+ * Return: "tcp", "udp", "icmp" (ICMPv6 too: the family differs), or @number.
  */
 const char *flow_protocol_name(uint8_t l4_proto, uint8_t ip_version,
 			       char number[FLOW_PROTOCOL_NUMBER])

@@ -174,7 +174,7 @@ static void report_losses(struct monitor *monitor)
 	if (skipped != monitor->skipped)
 		fprintf(stderr,
 			"shrike: %llu connections too many to follow: if they are displaced, that "
-			"will not be told\n",
+			"will not be reported\n",
 			(unsigned long long)(skipped - monitor->skipped));
 	monitor->lost = lost;
 	monitor->missed_ns = missed_ns;
@@ -202,7 +202,7 @@ static int look(struct monitor *monitor, uint64_t now_ns, struct error *error)
 	return err;
 }
 
-/* Hear what there is, and once a second look around. */
+/* Print what events there are; once a second, look for missing ends. */
 static int step(struct monitor *monitor, struct error *error)
 {
 	uint64_t now_ns = clock_kernel_ns(CLOCK_MONOTONIC);
@@ -223,7 +223,7 @@ static int loop(struct monitor *monitor, struct error *error)
 	struct pollfd fds[] = {
 		{.fd = flow_events_fd(monitor->events), .events = POLLIN},
 		{.fd = monitor->signal_fd, .events = POLLIN},
-		{.fd = STDOUT_FILENO}, /* POLLERR is told without being asked for */
+		{.fd = STDOUT_FILENO}, /* poll() reports POLLERR without being asked */
 	};
 	int err = 0;
 

@@ -3,7 +3,7 @@
  * shrike policy apply, with and without --confirm, and shrike policy confirm.
  *
  * A command that waits to be confirmed stays in the foreground and takes the policy back at the
- * deadline, and when it is told to end or its terminal goes: a session that the policy has cut off
+ * deadline, and when a signal ends it or its terminal goes: a session that the policy has cut off
  * takes it back sooner.  If it is killed, `run` or the next command does so after the deadline.
  */
 #include <errno.h>
@@ -96,7 +96,7 @@ int policy_command_interface(const char *given, char name[IF_NAMESIZE], int *ifi
 	return err ? err : settle(name, *ifindex, error);
 }
 
-/* Whether the wait is over; @undo tells how.  A signal is the same as the end of the time. */
+/* Whether the wait is over; @undo shows how.  A signal is the same as the end of the time. */
 static bool is_over(const struct waiting *waiting, struct undo *undo, const char **why)
 {
 	const struct timespec pause = {.tv_nsec = LOOK_NS};

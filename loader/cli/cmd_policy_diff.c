@@ -37,7 +37,7 @@ struct comparison {
 
 static const char *const kind_keys[IMPACT_KINDS] = {"cut", "opened", "moved"};
 
-/* Causes that have other words here than where a packet's reason is told. */
+/* Causes that are named differently here than as reasons of packets. */
 static const char *const whys[IMPACT_WHYS] = {
 	[REASON_PEER_ACL_DEFAULT] = "no rule of peer_acl",
 	[REASON_ROUTE_ACL_DEFAULT] = "no rule of route_acl",

@@ -25,7 +25,7 @@ const struct command command_simulate = {
 		"                        and what goes out\n"
 		"      --ip-forward      with --pcap: the kernel forwards\n"
 		"  -j, --json            one object per packet and line\n"
-		"  -v, --verbose         tell what each stage said\n"
+		"  -v, --verbose         show the message of each stage\n"
 		"\n"
 		"The programs that would be attached judge the packets, with tables and a clock\n"
 		"of their own; nothing is left behind. TCP packets of a scenario that give no\n"

@@ -182,7 +182,7 @@ static int wait_until(const struct stats *stats, int64_t deadline_ns)
 {
 	struct pollfd fds[] = {
 		{.fd = stats->signal_fd, .events = POLLIN},
-		{.fd = STDOUT_FILENO}, /* POLLERR is told without being asked for */
+		{.fd = STDOUT_FILENO}, /* poll() reports POLLERR without being asked */
 	};
 	int64_t left_ns;
 

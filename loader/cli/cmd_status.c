@@ -72,7 +72,7 @@ static json_t *json_tables(const struct attached *attached, struct error *error)
 	return object;
 }
 
-/* What the forwarder tells of itself; null where packets have none to go to. */
+/* The forwarder's own counters; null where there is no forwarder. */
 static json_t *json_forwarder(const struct attached *attached)
 {
 	int fd = map_set_fd(&attached->maps, MAP_FORWARDER);

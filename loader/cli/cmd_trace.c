@@ -82,7 +82,7 @@ static const struct command family[] = {
 
 const struct command command_trace = {
 	.name = "trace",
-	.summary = "tell the way of a packet through the stages",
+	.summary = "show the way of a packet through the stages",
 	.family = family,
 };
 

@@ -259,13 +259,13 @@ static int step(struct session *session, struct error *error)
 	return err;
 }
 
-/* Until there is something to do; sets @over when told to end, or when nobody reads any more. */
+/* Until there is something to do; sets @over on a signal to end, or when nobody reads any more. */
 static int wait(struct session *session, bool *over, struct error *error)
 {
 	struct pollfd fds[] = {
 		{.fd = trace_live_fd(session->trace), .events = POLLIN},
 		{.fd = session->signal_fd, .events = POLLIN},
-		{.fd = fileno(session->out)}, /* errors are told without being asked for */
+		{.fd = fileno(session->out)}, /* poll() reports errors without being asked */
 	};
 
 	if (poll(fds, 3, READ_PERIOD_MS) < 0 && errno != EINTR)

@@ -25,7 +25,7 @@ static void list(const struct command *family, FILE *file)
 	fprintf(file, "usage: %s COMMAND ...\n\n", current_path);
 	for (; family->name; family++)
 		fprintf(file, "  %-*s %s\n", COMMAND_COLUMN, family->name, family->summary);
-	fprintf(file, "\n'%s COMMAND --help' tells more.\n", current_path);
+	fprintf(file, "\n'%s COMMAND --help' shows more.\n", current_path);
 }
 
 /**
@@ -261,7 +261,7 @@ int command_interface(const char *given, char name[IF_NAMESIZE], int *ifindex, s
 }
 
 /**
- * command_signals() - Be told of the signals that end a command instead of being ended by them
+ * command_signals() - Receive the signals that end a command, instead of being ended by them
  * @fd: becomes a descriptor that is readable once SIGINT, SIGTERM or SIGHUP has come
  * @error: why not
  *

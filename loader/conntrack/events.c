@@ -136,7 +136,7 @@ int flow_events_open(const struct map_set *maps, const char *ifname, flow_on_eve
 	if (!err)
 		err = open_maps(opened, maps, error);
 	if (!err) {
-		/* before the ring: who sees it there may rely on being told of all from then on */
+		/* before the ring: who sees the ring may rely on getting all events from then on */
 		flow_events_keep(opened);
 		err = open_ring(opened, error);
 	}

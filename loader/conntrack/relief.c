@@ -15,7 +15,7 @@ struct judge {
 
 /**
  * relief_init() - Begin with nothing to do
- * @relief: to fill; nobody to tell until the caller sets it
+ * @relief: to fill; the caller sets callbacks afterwards
  */
 void relief_init(struct relief *relief)
 {

@@ -45,7 +45,7 @@ struct relief_table {
 
 /*
  * struct relief - room to be made, and where that has got to
- * @deleted: told about each flow that was deleted, NULL: nobody is
+ * @deleted: called for each flow that was deleted, or NULL
  * @arg: for @deleted
  * @expired: flows deleted for their age
  * @evicted: flows deleted for room

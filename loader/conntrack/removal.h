@@ -15,7 +15,7 @@ enum removal_reason {
 	REMOVAL_EVICTED, /* to make room */
 };
 
-/* Told about each flow that was removed. */
+/* Called for each flow that was removed. */
 typedef void (*removal_fn)(void *arg, const struct flow_view *view, enum removal_reason reason);
 
 #endif /* SHRIKE_CONNTRACK_REMOVAL_H */

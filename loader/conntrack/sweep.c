@@ -23,7 +23,7 @@ struct judge {
 
 /**
  * sweep_init() - Prepare to sweep
- * @sweep: to fill; no fragments and nobody to tell until the caller sets them
+ * @sweep: to fill; the caller sets fragments and callbacks afterwards
  * @error: set on failure
  *
  * Return: 0 or -ENOMEM.
@@ -93,7 +93,7 @@ static void flow_deleted(struct sweep *sweep, const struct judge *judge,
 	sweep->deleted(sweep->arg, &view, REMOVAL_EXPIRED);
 }
 
-/* @table is NULL for fragments_v2, whose entries nobody is told about. */
+/* @table is NULL for fragments_v2, whose entries nobody reports. */
 static int sweep_entry(struct sweep *sweep, const struct judge *judge,
 		       const struct conntrack_table *table, const void *key, const void *value,
 		       struct error *error)

@@ -33,7 +33,7 @@ struct sweep_fill {
  * struct sweep - a sweep over all tables, and where it is
  * @fragments_fd: fragments_v2, -1: none; may be changed between steps like the two below
  * @fragment_timeout_ns: as in struct config
- * @deleted: told about each flow that was deleted, NULL: nobody is
+ * @deleted: called for each flow that was deleted, or NULL
  * @arg: for @deleted
  * @relief: asked for room in tables that are nearly full, NULL: nobody is
  * @fill: by index into conntrack.tables; behind the last table, of fragments_v2

@@ -182,7 +182,7 @@ void conntrack_view(struct flow_view *view, const struct conntrack_table *table,
  */
 typedef int (*entry_visit)(void *arg, const struct conntrack_table *table, const void *key,
 			   const struct flow_view *view, struct error *error);
-/* Told after each batch, while its keys can still be dealt with together. */
+/* Called after each batch, while its keys can still be dealt with together. */
 typedef int (*batch_visit)(void *arg, const struct conntrack_table *table, struct error *error);
 
 struct walk {

@@ -26,7 +26,7 @@ static int watch(const struct upkeep *upkeep, int fd, struct error *error)
 /**
  * upkeep_init() - Prepare, with no tables yet
  * @upkeep: to fill; must stay where it is
- * @deleted: told about each flow that is deleted
+ * @deleted: called for each flow that is deleted
  * @arg: for @deleted
  * @error: set on failure; upkeep_free() is to be called all the same
  *

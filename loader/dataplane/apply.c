@@ -27,7 +27,7 @@ struct application {
 };
 
 /*
- * Build for the hook that suits the link, and attach.  Only attaching tells whether a driver runs
+ * Build for the hook that suits the link, and attach.  Only attaching shows whether a driver runs
  * XDP itself; where it does not, and the policy leaves the choice, the next best is built.
  */
 static int build_and_attach(struct application *a, struct error *error)

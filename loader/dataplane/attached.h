@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The generation in force on an interface, as the kernel tells it: programs at the hooks and the
+ * The generation in force on an interface, as the kernel reports it: programs at the hooks and the
  * maps that they hold.  Needs no pins and no process of ours.
  */
 #ifndef SHRIKE_DATAPLANE_ATTACHED_H

@@ -28,7 +28,7 @@ void generation_verbose(bool on)
 }
 
 /**
- * generation_sync_addresses() - Tell a generation which addresses are this host's now
+ * generation_sync_addresses() - Bring a generation's tables of this host's addresses up to date
  * @maps: of the generation
  * @ifindex: of the protected interface
  * @error: why not
@@ -49,7 +49,7 @@ int generation_sync_addresses(const struct map_set *maps, int ifindex, struct er
 }
 
 /**
- * generation_set_time() - Tell a generation of a virtual clock what time it is
+ * generation_set_time() - Set the time of a generation that has a virtual clock
  * @generation: built with a virtual clock
  * @now_ns: what its programs take for the time, from their next packet on
  */

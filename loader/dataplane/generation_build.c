@@ -156,7 +156,7 @@ _Static_assert(0 POLICY_TIMEOUTS(TIMEOUT) + (1 << FLOW_STATE_NONE) + (1 << FLOW_
 #define CONFIG_hook(name)	spec->mode->name
 
 /**
- * generation_config() - What the programs of a generation are told
+ * generation_config() - The read-only settings of a generation's programs
  * @spec: what the generation is built for
  * @number: of the generation
  * @config: is filled, but for what the compiled rules decide

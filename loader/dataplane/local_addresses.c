@@ -398,7 +398,7 @@ static void keep_held(struct side *side)
 
 /*
  * One pass over the maps.  With @shrink only addresses that are held already are wanted, so that
- * nothing but room comes of it; *@tight tells whether adding first would need more room than
+ * nothing but room comes of it; *@tight is set if adding first would need more room than
  * there is, and nothing was changed.
  */
 static int sync_pass(const struct local_maps *maps, const struct local_address *list, size_t count,

@@ -131,7 +131,7 @@ static int decide_routing(const struct mode_question *question, struct mode *mod
 }
 
 /*
- * A sender on the same machine leaves checksums unfinished, which XDP cannot tell: translating in
+ * A sender on the same machine leaves checksums unfinished, which XDP cannot see: translating in
  * TC gets them right.
  */
 static void decide_auto_hook(const struct policy *policy, const struct mode_facts *facts,

@@ -3,7 +3,7 @@
  * One packet through the programs of a generation by BPF_PROG_TEST_RUN, and the record of it.
  *
  * A test run takes neither less than a link header nor more than a page.  So the frame that the
- * programs are given is padded or cut, and they are told its true length: padding is behind the
+ * programs are given is padded or cut, and they get its true length: padding is behind the
  * end that they check against, and no header reaches to the cut.
  */
 #ifndef SHRIKE_DATAPLANE_TEST_RUN_H

@@ -16,7 +16,7 @@ enum lock {
 	LOCK_RUN,    /* staying: `run`, or who attaches without it */
 	LOCK_APPLY,  /* changing what is in force */
 	LOCK_TRACE,  /* tracing by the programs in force */
-	LOCK_LISTEN, /* and on: hearing of the events of connections, one for each listener */
+	LOCK_LISTEN, /* and on: one for each listener to the events of connections */
 };
 
 int lock_try(enum lock lock, const char *ifname, int *fd, struct error *error);

@@ -555,7 +555,7 @@ int netlink_monitor_fd(const struct netlink_monitor *monitor)
  * @error: why not
  *
  * Does not block.  Where the kernel had to throw events away (ENOBUFS), or sent what cannot be
- * understood, the callback hears NETLINK_RESYNC, and events that happened later follow.
+ * understood, the callback gets NETLINK_RESYNC, and events that happened later follow.
  *
  * Return: 0; -errno where the socket is beyond use.
  */
@@ -571,7 +571,7 @@ int netlink_monitor_read(struct netlink_monitor *monitor, struct error *error)
 			return netlink_error(error, "netlink: cannot read events", err);
 		if (err == -NLE_INTR)
 			continue;
-		if (err < 0) /* libnl tells ENOBUFS and ENOMEM alike: NLE_NOMEM */
+		if (err < 0) /* libnl reports ENOBUFS and ENOMEM alike: NLE_NOMEM */
 			report_resync(monitor);
 	}
 	return 0;

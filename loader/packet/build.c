@@ -66,7 +66,7 @@ uint16_t packet_ip_header_len(uint8_t ip_version)
 }
 
 /**
- * packet_spec_init() - Set the fields that a packet has unless told otherwise
+ * packet_spec_init() - Set the defaults of a packet's fields
  * @spec: SYN with sequence number 1000, echo request with id 1 and sequence number 1, TTL 64;
  *	  everything else zero
  */

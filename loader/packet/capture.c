@@ -35,7 +35,7 @@ struct capture {
  * struct link_type - what stands before an IP packet
  * @number: DLT_*, or LINKTYPE_* of pcapng, which differ where nothing stands there
  * @l2_len: bytes of it
- * @type_off: of the EtherType in it; @l2_len: there is none, the IP version tells
+ * @type_off: of the EtherType in it; @l2_len: there is none, the IP version decides
  * @way_off: of the byte that says which way the packet went; @l2_len: there is none
  */
 struct link_type {

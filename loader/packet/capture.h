@@ -19,7 +19,7 @@ struct capture;
  * @len: on the wire, link header excluded
  * @captured: bytes there are; at most @len
  * @time_ns: CLOCK_REALTIME
- * @ethertype: host byte order; 0 where neither the link nor the packet tells
+ * @ethertype: host byte order; 0 where neither the link nor the packet shows it
  * @is_ethernet: it had an Ethernet header
  * @is_outgoing: a cooked capture says that this host sent it
  */

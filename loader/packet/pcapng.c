@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Blocks are written in host byte order, which the magic number tells; each is padded to 32 bits
+ * Blocks are written in host byte order, which the magic number shows; each is padded to 32 bits
  * and bears its length at both ends.  Errors stay in the stream.
  */
 #include "packet/pcapng.h"

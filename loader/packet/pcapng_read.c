@@ -98,7 +98,7 @@ static int end_block(struct pcapng_reader *reader, uint32_t len, struct error *e
 	return err;
 }
 
-/* The start of a section: its magic number tells the byte order of all that follows. */
+/* The start of a section: its magic number shows the byte order of all that follows. */
 static int begin_section(struct pcapng_reader *reader, struct error *error)
 {
 	uint32_t magic;

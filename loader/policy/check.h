@@ -9,7 +9,7 @@
 #include "policy/policy.h"
 
 /*
- * policy_warn_fn - hears one warning
+ * policy_warn_fn - called for each warning
  * @context: the caller's own
  * @position: where in the policy file
  * @text: one sentence, no newline; valid during the call

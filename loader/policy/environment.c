@@ -189,7 +189,7 @@ static void warn_about(const struct variable *variable, const char *text, warn_f
  * @environment: is filled, wholly
  * @get: returns the value of a variable, NULL where it is not set, like getenv()
  * @get_arg: for @get
- * @warn: hears of each value that makes no sense
+ * @warn: called for each value that makes no sense
  * @warn_arg: for @warn
  *
  * A switch that is no word of Go's strconv.ParseBool counts as false; a bad number or duration as

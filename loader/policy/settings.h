@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The settings of a policy, each in one line.  From these lists come the structs, the defaults, the
- * parser, what the programs are told, what `policy show` prints and what `policy diff` compares; a
+ * parser, what the programs get, what `policy show` prints and what `policy diff` compares; a
  * test looks for each in shrike-policy(5).
  */
 #ifndef SHRIKE_POLICY_SETTINGS_H

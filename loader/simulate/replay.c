@@ -137,7 +137,7 @@ static int fill(const struct replay *replay, struct scenario *scenario, struct e
 	return policy_load(replay->policy_path, &scenario->policy, error);
 }
 
-/* The first packet tells what link the interface has. */
+/* The first packet shows what link the interface has. */
 static int begin(struct replay *replay, struct error *error)
 {
 	int found, err = capture_open(replay->capture_path, &replay->capture, error);

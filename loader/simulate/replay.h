@@ -15,9 +15,9 @@
 
 /*
  * struct replay - what to make a scenario of
- * @addresses: of the interface, with their prefix lengths; they tell which way packets went
+ * @addresses: of the interface, with their prefix lengths; they show which way packets went
  * @ip_forward: the kernel forwards, for `routing: auto`
- * @warn: hears of packets that are left out
+ * @warn: called for packets that are left out
  */
 struct replay {
 	const char *capture_path;

@@ -208,7 +208,7 @@ static int apply(struct simulation *simulation, struct policy *policy, struct er
  * simulation_new() - Build what judges a scenario, with its first policy in force
  * @scenario: outlives the simulation; its policies are changed by environment_apply()
  * @environment: NetBird's variables
- * @warn: hears of variables that contradict each other
+ * @warn: called for variables that contradict each other
  * @warn_arg: for @warn
  * @simulation: becomes the simulation, for simulation_free()
  * @error: why not

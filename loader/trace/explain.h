@@ -13,7 +13,7 @@
 #include "policy/policy.h"
 #include "trace_event.h"
 
-#define EXPLAIN_RULES 3 /* told about, at most */
+#define EXPLAIN_RULES 3 /* explained, at most */
 
 json_t *trace_explain(const struct policy *policy, const struct trace_event *event);
 char *trace_explain_text(const struct policy *policy, const struct trace_event *event,

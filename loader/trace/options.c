@@ -118,7 +118,7 @@ static void set_port(struct trace_filter *filter, enum trace_end end, const stru
 /**
  * trace_options_filter() - The words as the kernel takes them
  * @options: with the number of the rule set
- * @every: tell of one packet in so many, at least 1
+ * @every: record one packet in so many, at least 1
  * @filter: is filled
  */
 void trace_options_filter(const struct trace_options *options, uint32_t every,

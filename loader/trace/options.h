@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The FILTER words of a live trace, and what the kernel is told of them.
+ * The FILTER words of a live trace, and the filter for the kernel made of them.
  *
  * They are those of filter.h, meant for packets instead of connections, and some of their own.
  */

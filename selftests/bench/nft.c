@@ -50,7 +50,7 @@ static bool load(const struct ruleset *set, enum nft_form form)
  * nft_open() - Make a network namespace with rules in it
  * @nft: the result
  * @set: rules, of IPv4
- * @form: how nftables is told of them
+ * @form: how nftables gets them
  *
  * Return: whether nftables can have the rules in that form; if not there is nothing to close.
  */

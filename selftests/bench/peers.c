@@ -236,7 +236,7 @@ static void report(const struct peers *peers, const struct samples *samples, con
  * peers_report() - Write the lines of all
  * @peers: with samples
  * @name: of the rule set
- * @n_rules: as its maker was told
+ * @n_rules: as asked for
  */
 void peers_report(const struct peers *peers, const char *name, size_t n_rules)
 {

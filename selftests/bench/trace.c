@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What tracing costs the packets that nobody wants to hear of.
+ * What tracing costs packets that no trace records.
  *
  *	trace [ROUNDS]
  *

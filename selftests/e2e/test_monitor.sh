@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# The flow log: what `monitor` and `conntrack watch` tell of connections and drops.
+# The flow log: what `monitor` and `conntrack watch` report of connections and drops.
 
 tests "veth tun" \
 	monitor_tells_of_starts_ends_and_drops \
@@ -43,13 +43,13 @@ listen() {
 	wait_for rings_are $((before + 1))
 }
 
-# heard NAME JQ-CONDITION: how many of its events fulfil it
-heard() {
+# count_events NAME JQ-CONDITION: how many of its events fulfil it
+count_events() {
 	jq -s "[.[] | select($2)] | length" "$T/$1.out"
 }
 
 has_heard() {
-	[ "$(heard "$2" "$3")" = "$1" ]
+	[ "$(count_events "$2" "$3")" = "$1" ]
 }
 
 test_monitor_tells_of_starts_ends_and_drops() {
@@ -89,9 +89,9 @@ test_monitor_tells_of_starts_ends_and_drops() {
 		wait_for has_heard 1 monitor ".type == \"drop\" and .protocol == \"udp\" and
 			.src == \"$PEER_IP\" and .dport == 8002 and
 			.reason == \"peer_acl_default\" and .rule == null"
-		[ "$(heard monitor ".type == \"drop\" and .dport == 8003 and
+		[ "$(count_events monitor ".type == \"drop\" and .dport == 8003 and
 			.src == \"$PEER_IP\" and .reason == \"peer_acl_denied\" and
-			.rule == \"never\"")" -ge 1 ] || die "the denied packet was not told"
+			.rule == \"never\"")" -ge 1 ] || die "the denied packet was not reported"
 	done
 	# a connection has one id, and no other has it
 	is "ids that start and end share" 4 "$(jq -s 'map(select(.protocol == "tcp" and
@@ -122,7 +122,7 @@ test_ends_are_told_after_a_timeout_and_after_a_revocation() {
 		.src == "fd64::2" and .cause == "revoked"'
 	# the listener has followed the change of policy
 	wait_for has_heard 1 monitor '.type == "start" and .protocol == "tcp" and .rule == "web"'
-	[ "$(heard monitor '.type == "drop"')" -ge 1 ] || die "drops of the new policy are not told"
+	[ "$(count_events monitor '.type == "drop"')" -ge 1 ] || die "drops of the new policy are not reported"
 	stop run-wt0
 	await_end monitor
 	is "exit status without an interface to watch" 1 $STATUS
@@ -156,9 +156,9 @@ tx=[0-9]+/[0-9]+ cause=[a-z]+ rule=web$" "$(tail -n 1 "$T/two.out")"
 		wait_for has_heard 1 $name '.type == "start" and .rule == "dns"'
 	done
 	wait_for has_heard 1 udp '.type == "start" and .rule == "dns"'
-	is "drops that monitor heard" 1 "$(heard all '.type == "drop"')"
-	is "drops that watch heard" 0 "$(heard watch '.type == "drop"')"
-	is "what the filter let through" 1 "$(heard udp true)"
+	is "drops that monitor printed" 1 "$(count_events all '.type == "drop"')"
+	is "drops that watch printed" 0 "$(count_events watch '.type == "drop"')"
+	is "what the filter let through" 1 "$(count_events udp true)"
 }
 
 # ask_from PORTS: a datagram to a port where nobody answers, from each of so many ports
@@ -173,13 +173,13 @@ for port in range(20000, 20000 + int(sys.argv[1])):
 # enough_have_come: more than there are places, though the way drops some where the machine is busy
 enough_have_come() {
 	ask_from 6000
-	[ "$(heard watch '.type == "start"')" -gt 5000 ]
+	[ "$(count_events watch '.type == "start"')" -gt 5000 ]
 }
 
 # ends_make_up_for_what_is_gone: who started and is not tracked any more has ended
 ends_make_up_for_what_is_gone() {
-	local started evicted # neither can be told while a line is half written
-	started=$(heard watch '.type == "start"') && evicted=$(heard watch '.cause == "evicted"') &&
+	local started evicted # neither can be counted while a line is half written
+	started=$(count_events watch '.type == "start"') && evicted=$(count_events watch '.cause == "evicted"') &&
 		[ $((started - evicted)) = "$(shrike conntrack count wt0 -p udp)" ]
 }
 
@@ -191,9 +191,9 @@ test_ends_without_a_word_of_the_kernel_are_told() {
 	listen watch conntrack watch wt0 -p udp -j
 	wait_for enough_have_come
 	wait_for -t 30 ends_make_up_for_what_is_gone
-	[ "$(heard watch '.cause == "evicted" and .rule == "dns" and .rx_packets == 1 and
+	[ "$(count_events watch '.cause == "evicted" and .rule == "dns" and .rx_packets == 1 and
 		.src == "100.64.0.2" and .dport == 8001')" -gt 900 ] || die "too few have ended"
-	is "ends of another cause" 0 "$(heard watch '.type == "end" and .cause != "evicted"')"
+	is "ends of another cause" 0 "$(count_events watch '.type == "end" and .cause != "evicted"')"
 	is "connections with two ends" 0 "$(jq -s 'map(select(.type == "end")) | group_by(.id) |
 		map(select(length > 1)) | length' "$T/watch.out")"
 	expect 0 shrike conntrack flush wt0
@@ -222,7 +222,7 @@ test_a_listener_that_was_held_up_says_so() {
 	wait_for grep -qE '^shrike: the events of [0-9]+\.[0-9] s lost: .+' "$T/monitor.err"
 	probe ok "$PEER" tcp 100.64.0.1 8001
 	wait_for has_heard 1 monitor '.type == "start" and .rule == "web"'
-	is "what was missed" 0 "$(heard monitor '.rule == "dns"')"
+	is "what was missed" 0 "$(count_events monitor '.rule == "dns"')"
 	stop monitor
 	is "lines about it" 1 "$(wc -l <"$T/monitor.err")"
 }

@@ -362,7 +362,7 @@ test_diff_changes_nothing() {
 	is_one_error_line "$ERR" "^$T/bad.yaml:"
 	expect 2 shrike policy diff wt0 "$T/nothing.yaml"
 	policy new <<<"peer_acl: [{id: new, action: deny, source: [any]}]"
-	# an address of which nobody has told the programs: nor does this
+	# an address that the programs do not know yet: nor does this
 	stop run-wt0 KILL
 	ip -n "$ROUTER" address add 10.77.0.1/32 dev lo
 	for round in 1 2 3 4 5 6 7 8; do

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# Rates: what `stats` tells of packets per second.
+# Rates: what `stats` prints of packets per second.
 
 tests "veth tun" \
 	rates_are_those_of_the_packets_that_were_sent
@@ -56,7 +56,7 @@ test_rates_are_those_of_the_packets_that_were_sent() {
 	wait_for sum_is_at_least 3 stats .egress.pass_reasons.outbound.packets_per_s
 	is "intervals are never shorter than asked on average" true \
 		"$(jq -s '(map(.seconds) | add) >= length * 0.1' "$T/stats.out")"
-	is "what else each tells" '["wt0",true]' \
+	is "what else each prints" '["wt0",true]' \
 		"$(head -n 1 "$T/stats.out" | jq -c '[.interface, (.time | endswith("Z"))]')"
 	stop stats
 	is "exit status" 0 $STATUS

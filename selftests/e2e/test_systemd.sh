@@ -177,7 +177,7 @@ test_the_unit_runs_and_confines_the_service() {
 	forwards_for_peers
 	is_pinned || die "not pinned"
 
-	# run alone is told to end, and has to kill a forwarder that cannot leave
+	# the signal to end goes to run alone, and has to kill a forwarder that cannot leave
 	mapfile -t pids < <(processes_of_the_service)
 	kill -STOP "${pids[1]}"
 	in_systemd systemctl kill --kill-whom=main shrike@wt0

@@ -97,7 +97,7 @@ trace_all() {
 
 # The kernel of either end may say something at any time, such as which multicast groups it is in.
 # A round in which a packet came by wt0 proves nothing, so it is made again, with another connection
-# that no trace has told of yet.
+# that no trace has shown yet.
 test_a_trace_changes_nothing() {
 	local round before after
 	topology "$1"

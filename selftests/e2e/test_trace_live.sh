@@ -29,21 +29,21 @@ test_live_shows_packets_of_both_directions_and_loses_none() {
 	probe ok "$PEER" tcp 100.64.0.1 8001 -s 100.64.0.2 -p 40001 -n 100000
 	probe timeout "$PEER" tcp fd64::1 8002
 	pings ok "$PEER" fd64::1
-	wait_for told 1 '.packet.sport == 40001 and .packet.flags == ["syn"] and
+	wait_for traced 1 '.packet.sport == 40001 and .packet.flags == ["syn"] and
 		.reason == "peer_acl_allowed" and .rule == "ssh" and .state == "syn_received"'
-	wait_for told 1 '.packet.sport == 8001 and .packet.flags == ["syn", "ack"] and
+	wait_for traced 1 '.packet.sport == 8001 and .packet.flags == ["syn", "ack"] and
 		.packet.direction == "out" and .verdict == "pass"'
-	wait_for told 1 '.packet.icmp.type == 128 and .rule == "ping" and
+	wait_for traced 1 '.packet.icmp.type == 128 and .rule == "ping" and
 		.packet.direction == "in"'
-	wait_for told 1 '.packet.icmp.type == 129 and .packet.direction == "out"'
+	wait_for traced 1 '.packet.icmp.type == 129 and .packet.direction == "out"'
 	[ "$(jq -s '[.[] | select(.packet.dport == 8002 and .verdict == "drop" and
 		.reason == "peer_acl_default" and .disposition == "DENIED")] | length' \
-		"$T/live.out")" -ge 1 ] || die "the dropped packet was not told of"
+		"$T/live.out")" -ge 1 ] || die "the dropped packet was not traced"
 	stop live
 	is "exit status" 0 $STATUS
 	matches "the summary" "^shrike: ([0-9]+) packets traced, [0-9]+ matched, 0 lost$" \
 		"$(cat "$T/live.err")"
-	is "packets told of" "${BASH_REMATCH[1]}" "$(wc -l <"$T/live.out")"
+	is "packets traced" "${BASH_REMATCH[1]}" "$(wc -l <"$T/live.out")"
 	is "the programs afterwards" "$before" "$(programs wt0)"
 	counters_agree wt0
 }
@@ -177,10 +177,10 @@ test_live_tells_what_goes_to_the_forwarder() {
 	probe ok "$PEER" tcp 192.168.77.2 80
 	probe ok "$PEER" tcp fd77::2 80
 	for ip in 192.168.77.2 fd77::2; do
-		wait_for told 1 ".packet.dst == \"$ip\" and .verdict == \"forward\" and
+		wait_for traced 1 ".packet.dst == \"$ip\" and .verdict == \"forward\" and
 			.packet.flags == [\"syn\"] and .rule == \"web\" and
 			.reason == \"route_acl_allowed\""
-		wait_for told 1 ".packet.src == \"$ip\" and .packet.direction == \"out\" and
+		wait_for traced 1 ".packet.src == \"$ip\" and .packet.direction == \"out\" and
 			.packet.flags == [\"syn\", \"ack\"]"
 	done
 	stop live
@@ -198,9 +198,9 @@ test_live_filters_in_the_kernel() {
 	probe timeout "$PEER" tcp fd64::1 8002
 	probe timeout "$PEER" udp 100.64.0.1 8003
 	probe timeout "$PEER" udp 100.64.0.1 8002
-	wait_for told 1 '.packet.protocol == "udp"'
+	wait_for traced 1 '.packet.protocol == "udp"'
 	stop live
-	is "packets told of" 1 "$(wc -l <"$T/live.out")"
+	is "packets traced" 1 "$(wc -l <"$T/live.out")"
 	live --rule ssh -c 1 --direction in
 	probe ok "$PEER" tcp 100.64.0.1 8001
 	await_end live
@@ -231,7 +231,7 @@ test_live_follows_the_policy_and_ends_with_it() {
 	is "exit status without programs to trace" 1 $STATUS
 	[ "$(jq -s '[.[] | select(.packet.dport == 8001 and
 		.reason == "peer_acl_default")] | length' "$T/live.out")" -ge 1 ] ||
-		die "packets under the new policy were not told of"
+		die "packets under the new policy were not traced"
 	wait_for is_bare wt0
 }
 

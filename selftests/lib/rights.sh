@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# What a process may do, as /proc tells it.
+# What a process may do, as /proc shows it.
 
 # capabilities PID SET...: in hexadecimal, as /proc/PID/status has them
 capabilities() {

@@ -8,7 +8,7 @@
 declare -A PROCESS=()    # name -> pid of what start() started and stop() has not ended
 declare -A SESSION_IN=() # name -> descriptor on which a session takes its orders
 declare -A SESSION_OUT=()
-AT_END=() # what at_end() was told
+AT_END=() # what at_end() was given
 
 # die WHY: the test has failed.
 die() {

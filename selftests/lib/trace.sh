@@ -63,8 +63,8 @@ live() {
 	wait_for is_tracing
 }
 
-# told N JQ-CONDITION: so many records of the live trace fulfil it
-told() {
+# traced N JQ-CONDITION: so many records of the live trace fulfil it
+traced() {
 	[ "$(jq -s "[.[] | select($2)] | length" "$T/live.out")" = "$1" ]
 }
 

@@ -522,7 +522,7 @@ static void set_type(struct ruleset *set, const struct policy_rule *rule,
 	}
 }
 
-/* Has a packet for this host go to a group instead, whose address tells its kind. */
+/* Has a packet for this host go to a group instead, whose address shows its kind. */
 static void set_group(struct ruleset *set, const struct policy_rule *rule,
 		      struct classifier_key *key)
 {

@@ -249,7 +249,7 @@ static bool is_error(const struct model_packet *p)
 }
 
 /*
- * The flow of a packet that once left by the interface, about which an error tells its sender; NULL
+ * The flow of a packet that once left by the interface, about which an error informs its sender; NULL
  * where the policy in force has not allowed that flow.
  */
 static struct model_flow *find_quoted(struct model_way *way, struct model_quote *quote)

@@ -108,7 +108,7 @@ static bool skip_extension(const struct model_packet *p, uint8_t *next, uint32_t
 	return len <= QUOTED_HOPOPTS_MAX;
 }
 
-/* The headers of the packet that an error quotes; false where they do not tell its flow. */
+/* The headers of the packet that an error quotes; false where they do not show its flow. */
 static bool read_headers(const struct model_packet *p, struct model_quote *quote)
 {
 	const uint8_t *ip = p->bytes + p->l4 + 8;
@@ -151,7 +151,7 @@ bool model_read_quote(const struct model_way *way, struct model_quote *quote)
 		return false;
 	l4 = p->bytes + quote->l4;
 	if (wire->proto != TCP && wire->proto != UDP && wire->proto != p->proto) {
-		/* nothing of it but its protocol tells its flow */
+		/* only its protocol is known of its flow */
 	} else if (quote->l4 + 8 > p->end) {
 		return false;
 	} else if (wire->proto != p->proto) {

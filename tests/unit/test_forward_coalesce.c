@@ -93,7 +93,7 @@ static void consecutive_segments_become_one_packet(void **state)
 	}
 }
 
-/* The receiver adds what the virtio header tells it to, and must find all ones. */
+/* The receiver adds what the virtio header says, and must find all ones. */
 static void the_sum_of_the_pseudo_header_is_written(void **state)
 {
 	(void)state;

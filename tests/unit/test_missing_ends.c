@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Ends that no program tells of: connections in real tables, and some that vanish from them. */
+/* Ends that no program reports: connections in real tables, and some that vanish from them. */
 #include "unit/flow_fixture.h"
 
 #include "base/address.h"

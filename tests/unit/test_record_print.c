@@ -372,7 +372,7 @@ int main(void)
 		     test_json_icmp),
 		TEST("a scenario packet becomes one line of text or JSON", test_result),
 		TEST("no rule and no state are null in JSON", test_result_without),
-		TEST("records of any content are told without a crash", test_hostile),
+		TEST("records of any content are printed without a crash", test_hostile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,7 +63,7 @@ static void the_manual_has_every_setting(void **state)
 	free(manual);
 }
 
-/* What the programs are told of a policy. */
+/* What the programs get of a policy. */
 static struct config config_of(const struct policy *policy)
 {
 	const struct mode mode = {.routing = ROUTING_NATIVE, .hook = HOOK_XDP};
@@ -109,7 +109,7 @@ static void every_flag_reaches_the_programs(void **state)
                                                                                                    \
 		after = config_of(&changed);                                                       \
 		if (!memcmp(&before, &after, sizeof(after)))                                       \
-			fail_msg("the programs are not told of %s", #what);                        \
+			fail_msg("the programs do not get %s", #what);                             \
 	}
 #define CHANGE_flag(name)	CHANGE(mode.name)
 #define CHANGE_native_acl(name) CHANGE(mode.name)
