@@ -16,14 +16,16 @@ const struct command command_attach = {
 	.name = "attach",
 	.arguments = "[IFACE] [-c POLICY]",
 	.summary = "attach to an interface, pin, and exit",
+	/* clang-format off */
 	.details =
 		"  -c, --config POLICY   policy file, '-' for standard input; without one,\n"
 		"                        everything inbound but replies is dropped\n"
-		"  -v, --verbose         let libbpf speak\n"
+		"  -v, --verbose         print libbpf messages\n"
 		"\n"
 		"Nobody stays: addresses that are added later are not known, the room of expired\n"
 		"connections is only reclaimed as they are met, and userspace routing is refused.\n"
 		"'shrike run' does all that.\n",
+	/* clang-format on */
 	.run = run_attach,
 };
 

@@ -31,9 +31,12 @@ const struct command command_doctor = {
 	.name = "doctor",
 	.arguments = "[IFACE] [-c POLICY] [-j]",
 	.summary = "kernel features, limits, and what would be chosen and why",
-	.details = "  -c, --config POLICY   choose for this policy instead of the defaults\n"
-		   "\n"
-		   "Exit status 1 if something keeps shrike from working here.\n",
+	/* clang-format off */
+	.details =
+		"  -c, --config POLICY   choose for this policy instead of the defaults\n"
+		"\n"
+		"Exit status 1 if something keeps shrike from working here.\n",
+	/* clang-format on */
 	.run = run_doctor,
 };
 

@@ -23,7 +23,7 @@ static const struct command family[] = {
 	{
 		.name = "check",
 		.arguments = "POLICY [-j]",
-		.summary = "parse and compile a policy, warn of rules that cannot be meant",
+		.summary = "parse and compile a policy, warn about rules that have no effect",
 		.details = "Exit status 0 if the policy could be applied, warnings or not.\n",
 		.run = run_check,
 	},
@@ -31,28 +31,28 @@ static const struct command family[] = {
 		.name = "diff",
 		.arguments = "[IFACE] POLICY [-j]",
 		.summary = "what a policy would change: rules, and live connections",
+		/* clang-format off */
 		.details =
-			"Changes nothing. Connections are named that would be cut by the policy, "
-			"that it\n"
-			"would keep though the one in force would end them, and that it would "
-			"allow by\n"
+			"Changes nothing. Connections are named that would be cut by the policy, that it\n"
+			"would keep though the one in force would end them, and that it would allow by\n"
 			"another rule.\n",
+		/* clang-format on */
 		.run = policy_command_diff,
 	},
 	{
 		.name = "apply",
 		.arguments = "[IFACE] POLICY [--confirm SECONDS]",
 		.summary = "replace the policy in force, without losing a packet",
-		.details = "  --confirm SECONDS     wait for 'shrike policy confirm', and return "
-			   "to the\n"
-			   "                        old policy if it does not come, or on Ctrl-C "
-			   "or a\n"
-			   "                        lost terminal\n"
-			   "  -v, --verbose         let libbpf speak\n"
-			   "\n"
-			   "Connections stay. Those that a peer has opened are judged again with "
-			   "their\n"
-			   "next packet. If anything is wrong the old policy stays in force.\n",
+		/* clang-format off */
+		.details =
+			"  --confirm SECONDS     wait for 'shrike policy confirm', and return to the\n"
+			"                        old policy if it does not come, or on Ctrl-C or a\n"
+			"                        lost terminal\n"
+			"  -v, --verbose         print libbpf messages\n"
+			"\n"
+			"Connections stay. Those that a peer has opened are judged again with their\n"
+			"next packet. If anything is wrong the old policy stays in force.\n",
+		/* clang-format on */
 		.run = policy_command_apply,
 	},
 	{
@@ -65,22 +65,25 @@ static const struct command family[] = {
 		.name = "set",
 		.arguments = "[IFACE] NAME add|del|replace PREFIX... [-j]",
 		.summary = "change a named set of the policy in force",
-		.details = "  PREFIX                an address or a prefix; '-': they are on "
-			   "standard input\n"
-			   "  -v, --verbose         let libbpf speak\n"
-			   "\n"
-			   "All at once, without losing a packet. The policy file is not changed: "
-			   "when it is\n"
-			   "applied again, or read again by 'shrike run', its own sets return.\n",
+		/* clang-format off */
+		.details =
+			"  PREFIX                an address or a prefix; '-': they are on standard input\n"
+			"  -v, --verbose         print libbpf messages\n"
+			"\n"
+			"All at once, without losing a packet. The policy file is not changed: when it is\n"
+			"applied again, or read again by 'shrike run', its own sets return.\n",
+		/* clang-format on */
 		.run = policy_command_set,
 	},
 	{
 		.name = "show",
 		.arguments = "[IFACE] [-j]",
 		.summary = "the policy in force, with hit counters per rule",
-		.details = "Hits are the packets that the rule decided: the opening of a "
-			   "connection, and\n"
-			   "the first packet of a peer's connection after a change of policy.\n",
+		/* clang-format off */
+		.details =
+			"Hits are the packets that the rule decided: the opening of a connection, and\n"
+			"the first packet of a peer's connection after a change of policy.\n",
+		/* clang-format on */
 		.run = run_show,
 	},
 	{

@@ -18,6 +18,7 @@ const struct command policy_command_import[] = {
 		.name = "netbird",
 		.arguments = "FILE [-j]",
 		.summary = "network_map.json of a NetBird debug bundle; '-' is standard input",
+		/* clang-format off */
 		.details =
 			"  -j, --json            print the policy as JSON, which is YAML as well\n"
 			"\n"
@@ -25,6 +26,7 @@ const struct command policy_command_import[] = {
 			"route_acl, routes to domains named sets that are empty, forwarding to\n"
 			"this host nat. What cannot be carried exactly is said on stderr and in\n"
 			"comments; the policy never allows what the map does not.\n",
+		/* clang-format on */
 		.run = run_netbird,
 	},
 	{.name = NULL},

@@ -12,13 +12,16 @@ const struct command command_run = {
 	.name = "run",
 	.arguments = "[IFACE] [-c POLICY]",
 	.summary = "attach to an interface and stay",
-	.details = "  -c, --config POLICY   policy file, '-' for standard input; without one,\n"
-		   "                        everything inbound but replies is dropped\n"
-		   "  -v, --verbose         let libbpf speak\n"
-		   "\n"
-		   "Follows address and link changes and expires connections. SIGHUP reads the\n"
-		   "policy again, SIGTERM and SIGINT detach. When it is killed, policy and\n"
-		   "connections stay in force in the kernel, and the next run takes them over.\n",
+	/* clang-format off */
+	.details =
+		"  -c, --config POLICY   policy file, '-' for standard input; without one,\n"
+		"                        everything inbound but replies is dropped\n"
+		"  -v, --verbose         print libbpf messages\n"
+		"\n"
+		"Follows address and link changes and expires connections. SIGHUP reads the\n"
+		"policy again, SIGTERM and SIGINT detach. When it is killed, policy and\n"
+		"connections stay in force in the kernel, and the next run takes them over.\n",
+	/* clang-format on */
 	.run = run_run,
 };
 

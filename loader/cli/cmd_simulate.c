@@ -17,6 +17,7 @@ const struct command command_simulate = {
 	.name = "simulate",
 	.arguments = "SCENARIO | --pcap FILE -c POLICY [--address PREFIX]... [-j] [-v]",
 	.summary = "put packets through a policy, no interface touched",
+	/* clang-format off */
 	.details =
 		"      --pcap FILE       instead of a scenario: the packets of a capture\n"
 		"  -c, --config POLICY   with --pcap: the policy\n"
@@ -31,6 +32,7 @@ const struct command command_simulate = {
 		"of their own; nothing is left behind. TCP packets of a scenario that give no\n"
 		"seq or ack are numbered as two end hosts would number them. Exit status 0 if\n"
 		"every expectation held, 1 if one did not, 2 for a bad file.\n",
+	/* clang-format on */
 	.run = run_simulate,
 };
 

@@ -26,12 +26,15 @@ const struct command command_stats = {
 	.name = "stats",
 	.arguments = "[IFACE] [-n COUNT] [--interval SECONDS] [-j]",
 	.summary = "packets and bytes per second, by verdict and drop reason",
-	.details = "  -n, --count COUNT     end after so many intervals\n"
-		   "  --interval SECONDS    their length, from 0.01 to 86400; default 1\n"
-		   "  -j, --json            one object per interval and line\n"
-		   "\n"
-		   "Rates of each direction: packets seen, and what became of them. Reasons are\n"
-		   "listed that dropped a packet in the interval. Policies may change meanwhile.\n",
+	/* clang-format off */
+	.details =
+		"  -n, --count COUNT     end after so many intervals\n"
+		"  --interval SECONDS    their length, from 0.01 to 86400; default 1\n"
+		"  -j, --json            one object per interval and line\n"
+		"\n"
+		"Rates of each direction: packets seen, and what became of them. Reasons are\n"
+		"listed that dropped a packet in the interval. Policies may change meanwhile.\n",
+	/* clang-format on */
 	.run = run_stats,
 };
 

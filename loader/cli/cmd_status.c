@@ -25,9 +25,12 @@ const struct command command_status = {
 	.name = "status",
 	.arguments = "[IFACE] [-j]",
 	.summary = "what is attached, in which mode and why, counters, table fill",
-	.details = "Without IFACE: every attached interface. The counters hold\n"
-		   "  seen = passed + forwarded + the sum of all drop reasons\n"
-		   "and the difference, which should be 0, is printed as the residue.\n",
+	/* clang-format off */
+	.details =
+		"Without IFACE: every attached interface. The counters hold\n"
+		"  seen = passed + forwarded + the sum of all drop reasons\n"
+		"and the difference, which should be 0, is printed as the residue.\n",
+	/* clang-format on */
 	.run = run_status,
 };
 

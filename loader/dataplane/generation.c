@@ -19,7 +19,7 @@ static int print_verbose(enum libbpf_print_level level, const char *format, va_l
 }
 
 /**
- * generation_verbose() - Let libbpf speak on stderr, or keep it silent
+ * generation_verbose() - Print libbpf messages on stderr, or keep libbpf silent
  */
 void generation_verbose(bool on)
 {
