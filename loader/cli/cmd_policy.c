@@ -19,6 +19,33 @@
 static int run_check(const struct command *command, int argc, char **argv);
 static int run_show(const struct command *command, int argc, char **argv);
 
+/* clang-format off */
+static const char diff_details[] =
+	"Changes nothing. Connections are named that would be cut by the policy, that it\n"
+	"would keep though the one in force would end them, and that it would allow by\n"
+	"another rule.\n";
+
+static const char apply_details[] =
+	"  --confirm SECONDS     wait for 'shrike policy confirm', and return to the\n"
+	"                        old policy if it does not come, or on Ctrl-C or a\n"
+	"                        lost terminal\n"
+	"  -v, --verbose         print libbpf messages\n"
+	"\n"
+	"Connections stay. Those that a peer has opened are judged again with their\n"
+	"next packet. If anything is wrong the old policy stays in force.\n";
+
+static const char set_details[] =
+	"  PREFIX                an address or a prefix; '-': they are on standard input\n"
+	"  -v, --verbose         print libbpf messages\n"
+	"\n"
+	"All at once, without losing a packet. The policy file is not changed: when it is\n"
+	"applied again, or read again by 'shrike run', its own sets return.\n";
+
+static const char show_details[] =
+	"Hits are the packets that the rule decided: the opening of a connection, and\n"
+	"the first packet of a peer's connection after a change of policy.\n";
+/* clang-format on */
+
 static const struct command family[] = {
 	{
 		.name = "check",
@@ -31,28 +58,14 @@ static const struct command family[] = {
 		.name = "diff",
 		.arguments = "[IFACE] POLICY [-j]",
 		.summary = "what a policy would change: rules, and live connections",
-		/* clang-format off */
-		.details =
-			"Changes nothing. Connections are named that would be cut by the policy, that it\n"
-			"would keep though the one in force would end them, and that it would allow by\n"
-			"another rule.\n",
-		/* clang-format on */
+		.details = diff_details,
 		.run = policy_command_diff,
 	},
 	{
 		.name = "apply",
 		.arguments = "[IFACE] POLICY [--confirm SECONDS]",
 		.summary = "replace the policy in force, without losing a packet",
-		/* clang-format off */
-		.details =
-			"  --confirm SECONDS     wait for 'shrike policy confirm', and return to the\n"
-			"                        old policy if it does not come, or on Ctrl-C or a\n"
-			"                        lost terminal\n"
-			"  -v, --verbose         print libbpf messages\n"
-			"\n"
-			"Connections stay. Those that a peer has opened are judged again with their\n"
-			"next packet. If anything is wrong the old policy stays in force.\n",
-		/* clang-format on */
+		.details = apply_details,
 		.run = policy_command_apply,
 	},
 	{
@@ -65,25 +78,14 @@ static const struct command family[] = {
 		.name = "set",
 		.arguments = "[IFACE] NAME add|del|replace PREFIX... [-j]",
 		.summary = "change a named set of the policy in force",
-		/* clang-format off */
-		.details =
-			"  PREFIX                an address or a prefix; '-': they are on standard input\n"
-			"  -v, --verbose         print libbpf messages\n"
-			"\n"
-			"All at once, without losing a packet. The policy file is not changed: when it is\n"
-			"applied again, or read again by 'shrike run', its own sets return.\n",
-		/* clang-format on */
+		.details = set_details,
 		.run = policy_command_set,
 	},
 	{
 		.name = "show",
 		.arguments = "[IFACE] [-j]",
 		.summary = "the policy in force, with hit counters per rule",
-		/* clang-format off */
-		.details =
-			"Hits are the packets that the rule decided: the opening of a connection, and\n"
-			"the first packet of a peer's connection after a change of policy.\n",
-		/* clang-format on */
+		.details = show_details,
 		.run = run_show,
 	},
 	{
