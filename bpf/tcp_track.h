@@ -427,7 +427,7 @@ static __always_inline bool is_plain(const struct packet *p, const struct flow *
  * @p: the segment; out_of_window becomes whether it does not fit
  * @flow: the connection; what it knows of the sender is set, but nothing in a dry run
  * @side: the end that sent it, 0: the opener
- * @state: becomes the state after the segment
+ * @state: set to the state after the segment
  *
  * Return: whether the segment counts.
  */

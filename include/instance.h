@@ -45,10 +45,10 @@ struct policy_chunk {
 };
 
 enum undo_state {
-	UNDO_NONE,	/* the policy in force is there to stay */
-	UNDO_PENDING,	/* it goes at the deadline unless it is confirmed */
-	UNDO_CONFIRMED, /* it was */
-	UNDO_DONE,	/* it was not, and has gone */
+	UNDO_NONE,	/* the policy in force needs no confirmation */
+	UNDO_PENDING,	/* the policy in force ends at the deadline unless it is confirmed */
+	UNDO_CONFIRMED, /* the user confirmed the policy */
+	UNDO_DONE,	/* nobody confirmed the policy: the one before has returned */
 };
 
 /*

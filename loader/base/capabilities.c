@@ -19,7 +19,7 @@ static void narrow_bounding_set(uint64_t keep)
 /**
  * capabilities_keep() - Give up all capabilities but some, for good
  * @keep: CAPABILITY(...) of those that stay, as far as this process has them
- * @error: why not
+ * @error: set on failure
  *
  * No program that is executed has others either: no_new_privs is set.
  *

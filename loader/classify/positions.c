@@ -2,13 +2,14 @@
 /*
  * Rules to positions of the rows, and the choice of how rows are laid out.
  *
- * Few rules: the position of a rule is its index.  Otherwise rules that differ in nothing but
- * their source share a position, which sorts by the first of them, where that saves a good part;
- * and if the positions are too many for lines they are divided into sections, unless their rows
- * turn out to be dense (rows_are_dense()).
+ * With few rules the position of a rule is its index.  With more, rules that differ in their source
+ * alone share a position if that saves a quarter of them; positions are in the order of their first
+ * rules.  Positions that are too many for lines are divided into sections, unless their rows turn
+ * out to be dense (rows_are_dense()).
  *
- * The walk may have to look at every position whose rules begin before the rule that wins and end
- * behind it.  SHARED_OPEN_MAX bounds how many such positions there can be, whatever the rules.
+ * The walk may have to look at every position whose first rule is before the rule that wins and
+ * whose last rule is behind it.  SHARED_OPEN_MAX bounds how many such positions there are, whatever
+ * the rules.
  */
 #include "classify/positions.h"
 

@@ -82,7 +82,7 @@ static int settle(const char *ifname, int ifindex, struct error *error)
  * @given: as for command_interface()
  * @name: becomes its name
  * @ifindex: becomes its index
- * @error: why not
+ * @error: set on failure
  *
  * A policy that waited in vain to be confirmed is taken back first.
  *

@@ -132,7 +132,7 @@ int command_parse_json(const struct command *command, int argc, char **argv, int
 /**
  * command_parse_count() - Read the value of -c or -n, after how many of something to end
  * @command: the command
- * @count: becomes the number
+ * @count: set to the number
  *
  * Return: -1 to go on, or the exit status.
  */
@@ -170,9 +170,9 @@ void command_warn(const char *text, void *unused)
 
 /**
  * command_attached() - The interfaces of the namespace that shrike is attached to
- * @ifindexes: becomes an array, to be freed by the caller
+ * @ifindexes: set to an array, to be freed by the caller
  * @n: becomes its length
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */
@@ -226,7 +226,7 @@ static void end_orphaned_trace(const char *name, int ifindex)
  * @given: its name, NULL: the only attached one, else wt0
  * @name: becomes its name
  * @ifindex: becomes its index; NULL: not asked for, and it need not exist
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */
@@ -262,8 +262,8 @@ int command_interface(const char *given, char name[IF_NAMESIZE], int *ifindex, s
 
 /**
  * command_signals() - Receive the signals that end a command, instead of being ended by them
- * @fd: becomes a descriptor that is readable once SIGINT, SIGTERM or SIGHUP has come
- * @error: why not
+ * @fd: set to a descriptor that is readable once SIGINT, SIGTERM or SIGHUP has come
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */

@@ -158,7 +158,7 @@ static int print_text(const json_t *policy, FILE *file, struct error *error)
  * @view: the policy
  * @json: as one JSON object, else as a table
  * @file: where to
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */

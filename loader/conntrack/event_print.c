@@ -124,7 +124,7 @@ static void add_outcome(const struct flow_event *event, char *text, size_t size)
  * @event: the event
  * @rule_id: id of the rule with the number event->rule, NULL: none
  * @offset_ns: as flow_clock_offset_ns() returned it
- * @line: becomes the line, without a newline
+ * @line: set to the line, without a newline
  */
 void flow_event_line(const struct flow_event *event, const char *rule_id, uint64_t offset_ns,
 		     char line[FLOW_LINE_MAX])

@@ -51,7 +51,7 @@ void conntrack_table_init(struct conntrack_table *table, const struct conntrack_
  * conntrack_open() - The connection tables among a generation's maps
  * @maps: they stay owned by the set
  * @conntrack: is filled
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */
@@ -95,7 +95,7 @@ static void end_address(uint8_t ip_version, const void *key, unsigned int end, u
  * conntrack_opener() - The address of the end that has opened a flow
  * @table: its table
  * @key, @flow: the flow
- * @addr: becomes the address, IPv4 v4-mapped
+ * @addr: set to the address, IPv4 v4-mapped
  */
 void conntrack_opener(const struct conntrack_table *table, const void *key, const struct flow *flow,
 		      union addr *addr)

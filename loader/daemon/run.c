@@ -157,7 +157,7 @@ static void clean_up(struct run *run)
  * @policy_path: policy file, read again on SIGHUP; NULL: the default policy
  * @warn: called for each variable that is not understood
  * @log: called with each line for the log
- * @error: why not
+ * @error: set on failure
  *
  * Takes over what an earlier process left in force.  SIGTERM and SIGINT detach everything.  Once
  * the policy is in force only the capabilities that are needed are kept.

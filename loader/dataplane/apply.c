@@ -182,7 +182,7 @@ static int apply(struct application *a, struct error *error)
  * dataplane_apply() - Put a policy into force on an interface
  * @request: what, where, on whose behalf
  * @dataplane: set to what is in force, for dataplane_free()
- * @error: why not
+ * @error: set on failure
  *
  * What was in force stays in force on failure, with all its connections; on success it hands its
  * connections over.  A failure after the switch that leaves the interface protected, such as one to

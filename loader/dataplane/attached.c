@@ -85,7 +85,7 @@ static int open_once(int ifindex, struct attached *attached, struct error *error
  * attached_open() - Find the generation in force on an interface
  * @ifindex: the interface
  * @attached: is filled; to be closed with attached_close()
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0; -ENOENT: none is attached; or another -errno.
  */
@@ -111,8 +111,8 @@ void attached_close(struct attached *attached)
  * @maps: of the generation
  * @name: policy_text_v1 or undo_text_v1
  * @want: its length
- * @text: becomes the text, NUL-terminated; the caller frees it
- * @error: why not
+ * @text: set to the text, NUL-terminated; the caller frees it
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */
@@ -147,9 +147,9 @@ int attached_read_text(const struct map_set *maps, const char *name, size_t want
 /**
  * attached_policy_text() - The policy in force as it was read
  * @attached: the generation
- * @text: becomes the text, NUL-terminated; the caller frees it
+ * @text: set to the text, NUL-terminated; the caller frees it
  * @len: becomes its length
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */
@@ -174,7 +174,7 @@ static void add_counter(struct counter *to, const struct counter *from)
  * attached_counters() - The counters, summed over all CPUs
  * @maps: of the generation
  * @totals: by enum direction
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */

@@ -12,7 +12,7 @@
  * @generation: a dry run that traces; belongs to the clone from now on, even on failure
  * @testrun: begun, in the thread that asks; outlives the clone
  * @clone: is filled; for clone_close()
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */
@@ -38,7 +38,7 @@ int clone_open(struct generation *generation, struct testrun *testrun, struct cl
  * @attached: the generation in force
  * @testrun: begun, in the thread that asks; outlives the clone
  * @clone: is filled; for clone_close()
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */
@@ -64,7 +64,7 @@ int clone_open_attached(const struct attached *attached, struct testrun *testrun
  * @clone: opened
  * @testrun: that it was opened for; its event is filled
  * @packet: the packet
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */

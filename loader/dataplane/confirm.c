@@ -35,7 +35,7 @@ static const struct map_entry *find_map(const struct map_set *maps, struct error
  * confirm_read() - Whether a generation waits to be confirmed, and what returns otherwise
  * @maps: of the generation
  * @undo: is filled
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */
@@ -74,7 +74,7 @@ int confirm_write(const struct map_set *maps, const struct undo *undo, struct er
  * @seconds: as for confirm_arm()
  * @undo: is filled; its deadline is a late one, until confirm_arm() is called
  * @text: becomes its text; the caller frees it
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */
@@ -100,7 +100,7 @@ int confirm_plan(const struct attached *attached, uint32_t seconds, struct undo 
  * confirm_arm() - Start the time that there is to confirm; under the lock
  * @maps: of the generation that is now in force, built with what confirm_plan() made
  * @seconds: how long, 1 to CONFIRM_SECONDS_MAX
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */
@@ -178,7 +178,7 @@ static int accept_live(const char *ifname, int ifindex, struct error *error)
  * confirm_accept() - Let the policy in force stay
  * @ifname: of the interface
  * @ifindex: of the interface
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0; -EALREADY: none waits; -ETIME: too late; or another -errno.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Policies that go again unless somebody confirms them.
+ * Policies that are replaced by the earlier one unless somebody confirms them.
  *
  * What is to return, and when, is in the kernel with the policy that waits (undo_v1, undo_text_v1),
  * so whoever looks after the deadline can bring it back: the command that applied the policy, `run`,

@@ -51,7 +51,7 @@ int detach_locked(const char *ifname, bool force, struct error *error)
  * dataplane_detach() - Take everything off an interface, connections and pins included
  * @ifname: the interface; may be gone already
  * @force: also remove what another version left
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0; -ENOENT where there was nothing; or another -errno.
  */

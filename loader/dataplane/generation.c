@@ -31,7 +31,7 @@ void generation_verbose(bool on)
  * generation_sync_addresses() - Bring a generation's tables of this host's addresses up to date
  * @maps: of the generation
  * @ifindex: of the protected interface
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */

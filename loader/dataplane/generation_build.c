@@ -502,8 +502,8 @@ static int prepare_clone(struct generation *generation, const struct generation_
 /**
  * generation_build() - Load the programs and tables of a policy, without attaching them
  * @spec: what for
- * @generation: becomes the generation; the caller frees it with generation_free()
- * @error: why not
+ * @generation: set to the generation; the caller frees it with generation_free()
+ * @error: set on failure
  *
  * Nothing that is in force is changed.
  *

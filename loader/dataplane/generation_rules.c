@@ -41,9 +41,9 @@ static void sum_hits(const struct rule_hits *cpus, int n_cpus, struct rule *rule
 /**
  * generation_read_rules() - The rules of a generation with their hits so far
  * @maps: of the generation
- * @rules: becomes an array in order of precedence, built-in rules included; the caller frees it
+ * @rules: set to an array in order of precedence, built-in rules included; the caller frees it
  * @n: becomes its length
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */
@@ -182,7 +182,7 @@ static int write_rules(const struct map_set *maps, const struct rule *rules, uin
  * @spec: with the maps of the generation in force, if there is one
  * @generation: whose rules_v1 is filled; instance.next_rule_number is the first that is free, and
  *	is moved on
- * @error: why not
+ * @error: set on failure
  *
  * An id that the generation in force has keeps its number; numbers are never used again, so that
  * a flow cannot seem to belong to a rule that came later.
@@ -228,7 +228,7 @@ out:
  * generation_carry_hits() - Add the hits of the generation that was in force, by rule id
  * @from: maps of the generation that was in force; its programs judge no more
  * @to: the generation that has taken over
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */

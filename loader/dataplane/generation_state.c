@@ -72,7 +72,7 @@ bool generation_lost_state(const struct map_set *from, const struct generation *
  * generation_carry_state() - Copy connections to tables that are not shared
  * @from: maps of the generation in force, or that was until now
  * @to: the generation that takes over
- * @error: why not
+ * @error: set on failure
  *
  * Tables whose limit has not changed are shared and need nothing.  Called before the switch and
  * after it: the second time brings what was opened in between.
@@ -101,8 +101,8 @@ int generation_carry_state(const struct map_set *from, const struct generation *
 /**
  * generation_next_numbers() - Numbers that no generation of an interface has been given
  * @spec: with what is in force, if there is anything
- * @next: becomes the number of the next generation and of its first new rule
- * @error: why not
+ * @next: set to the number of the next generation and of its first new rule
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */
@@ -131,7 +131,7 @@ int generation_next_numbers(const struct generation_spec *spec, struct next_numb
 /**
  * generation_reserve_numbers() - See to it that no other generation gets the numbers of this one
  * @generation: about to be attached
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */

@@ -450,8 +450,8 @@ static int advance_epoch(int fd, struct error *error)
  * @list: addresses in any order; of one given twice, overlay wins; 127.0.0.0/8 and ::1 may be
  *	among them and are not stored
  * @count: length of @list
- * @changes: becomes the number of entries added, replaced and removed, may be NULL
- * @error: why not
+ * @changes: set to the number of entries added, replaced and removed, may be NULL
+ * @error: set on failure
  *
  * Only differences are written.  New entries go in before old ones go out, unless the tables are
  * too full for both.  Pages of the bitmap are replaced whole, which a HASH does atomically.
@@ -489,7 +489,7 @@ int addresses_sync_list(const struct local_maps *maps, const struct local_addres
  * @maps: where it is held
  * @ifindex: the protected interface, whose addresses are LOCAL_OVERLAY
  * @changes: as in addresses_sync_list()
- * @error: why not
+ * @error: set on failure
  *
  * Return: as addresses_sync_list(), or -errno where addresses or routes cannot be read.
  */
@@ -546,10 +546,10 @@ static bool has_prefix(const struct prefix *prefixes, size_t count, const struct
 /**
  * addresses_overlay_prefixes() - The networks that the protected interface is connected to
  * @ifindex: the interface
- * @prefixes: becomes an array that the caller frees, each network once and without host bits
+ * @prefixes: set to an array that the caller frees, each network once and without host bits
  *	(100.64.0.0/16), in the order of the kernel; NULL for none; untouched on failure
  * @count: its length
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */

@@ -26,7 +26,7 @@ static int read_sysctl(const char *path, bool *value, struct error *error)
 /**
  * mode_read_facts() - Read whether the kernel forwards in the caller's network namespace
  * @facts: @ip_forward4 and @ip_forward6 are filled, the other fields are the caller's
- * @error: why not
+ * @error: set on failure
  *
  * /proc/sys/net shows the namespace of the process that reads it.  A kernel without IPv6 does not
  * forward it.
@@ -196,7 +196,7 @@ static int decide_hook(const struct policy *policy, const struct mode_facts *fac
  * @question: with the policy after environment_apply(); who is warned hears of variables that
  *	contradict each other
  * @mode: is filled on success, with short phrases that say why
- * @error: why not
+ * @error: set on failure
  *
  * Routing, first that applies: NB_DISABLE_USERSPACE_ROUTING, NB_FORCE_USERSPACE_ROUTER,
  * NB_FORCE_NATIVE_ROUTER, the policy file, and for its "auto": native where the kernel forwards

@@ -16,8 +16,8 @@ static void ignore_warning(const char *text, void *arg)
  * @request: the policy, and on whose behalf
  * @link: the interface
  * @mode: is filled
- * @policy: becomes the policy as NetBird's variables change it; the caller frees it
- * @error: why there is none
+ * @policy: set to the policy as NetBird's variables change it; the caller frees it
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */
@@ -53,7 +53,7 @@ int dataplane_plan(const struct dataplane_request *request, const struct link_in
  * @policy: becomes the policy as NetBird's variables change it; the caller frees it
  * @clone: becomes a generation for clone_open(), as dataplane_apply() would put it into force now, with
  *	the addresses that this host has now; the caller frees it before @policy
- * @error: why there is none
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */

@@ -70,7 +70,7 @@ static int pin_live(const struct attached *attached, const char *dir, struct err
 /**
  * repin() - Pin what is in force again, if it is not pinned any more
  * @ifname, @ifindex: the interface
- * @error: why not
+ * @error: set on failure
  *
  * Mounts a bpffs where path_create() does.  While a policy is being applied nothing is done, as
  * that pins it anyway.

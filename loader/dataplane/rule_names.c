@@ -19,7 +19,7 @@ static int by_number(const void *a, const void *b)
  * rule_names_read() - Learn the names of a generation's rules
  * @names: what is known already stays
  * @maps: of the generation
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */

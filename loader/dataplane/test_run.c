@@ -39,7 +39,7 @@ static enum bpf_perf_event_ret take_record(void *arg, int cpu, struct perf_event
 /**
  * testrun_begin() - Keep the calling thread on the CPU where it is
  * @testrun: to fill
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */
@@ -65,8 +65,8 @@ int testrun_begin(struct testrun *testrun, struct error *error)
  * testrun_open_records() - Open the buffer into which a generation writes its records
  * @testrun: the thread that will read them; outlives the buffer
  * @generation: one that traces; its clones that share trace_v1 write there too
- * @records: becomes the buffer, for perf_buffer__free()
- * @error: why not
+ * @records: set to the buffer, for perf_buffer__free()
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */
@@ -115,11 +115,11 @@ static uint32_t make_frame(struct testrun *testrun, const struct testrun_packet 
 
 /**
  * testrun_packet() - Put one packet through a generation
- * @testrun: becomes the record and the frame as it left
+ * @testrun: set to the record and the frame as it left
  * @generation: with a virtual clock, which the caller has set, or a dry run
  * @records: where its record comes out
  * @packet: the packet
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno; -EIO where not exactly one record came back.
  */

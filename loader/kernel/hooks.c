@@ -246,7 +246,7 @@ static int query_all(int ifindex, struct hook_state states[HOOK_POINTS])
  * hooks_query() - What the kernel runs at the hook points of an interface
  * @ifindex: the interface
  * @states: is filled
- * @error: why not
+ * @error: set on failure
  *
  * The kernel reports ids, and a program that is replaced takes its id along before it can be opened;
  * then the question is asked again.
@@ -317,8 +317,8 @@ static int attach_clsact(int ifindex, enum hook_point point, int prog_fd, __u32 
  * @point: the hook point
  * @xdp_generic: attach XDP in generic mode
  * @prog_fd: the program
- * @link_fd: becomes the BPF link, which the caller owns; -1 with clsact, which needs none
- * @error: why not
+ * @link_fd: set to the BPF link, which the caller owns; -1 with clsact, which needs none
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */
@@ -365,7 +365,7 @@ int hook_open_link(const struct hook_state *state)
  * @point: the hook point
  * @state: what hooks_query() said of it
  * @prog_fd: the new program
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno; on failure the old program stays.
  */
@@ -393,7 +393,7 @@ int hook_replace(int ifindex, enum hook_point point, const struct hook_state *st
  * @ifindex: the interface
  * @point: the hook point
  * @state: what hooks_query() said of it
- * @error: why not
+ * @error: set on failure
  *
  * A link is detached by force: whoever still holds it, in a pin or a descriptor, holds nothing.
  *

@@ -138,8 +138,8 @@ static int make_lock(const char *name, int *fd)
  * lock_try() - Take a lock if nobody holds it
  * @lock: which one of the interface
  * @ifname: the interface
- * @fd: becomes the lock; closing it, or ending the process, lets go
- * @error: why not
+ * @fd: set to the lock; closing it, or ending the process, lets go
+ * @error: set on failure
  *
  * Return: 0; -EADDRINUSE: it is held; or another -errno.
  */

@@ -62,7 +62,7 @@ const struct map_entry *map_set_require(const struct map_set *set, const char *n
  * map_set_add() - Take a map into the set
  * @set: the set
  * @fd: descriptor of the map; owned by the set from now on, and closed on failure
- * @error: why not
+ * @error: set on failure
  *
  * A map of a name that the set already has is closed: the first one stays.
  *
@@ -102,7 +102,7 @@ int map_set_add(struct map_set *set, int fd, struct error *error)
  * map_set_add_of_prog() - Take in every map that a program uses or is bound to
  * @set: the set
  * @prog_fd: the program
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */

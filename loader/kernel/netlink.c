@@ -166,7 +166,7 @@ static int read_link(const char *name, int ifindex, const char *what, struct lin
  * netlink_link_by_name() - What the kernel knows about a link
  * @name: its name in the caller's network namespace
  * @link: is filled on success
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0; -EINVAL (invalid input): no name that a link can have; -ENODEV: no such link;
  * -EOPNOTSUPP: a link whose packets we cannot read (neither Ethernet nor plain IP).
@@ -182,7 +182,7 @@ int netlink_link_by_name(const char *name, struct link_info *link, struct error 
  * netlink_link_by_index() - What the kernel knows about a link
  * @ifindex: its index in the caller's network namespace, above 0
  * @link: is filled on success
- * @error: why not
+ * @error: set on failure
  *
  * Return: as netlink_link_by_name().
  */
@@ -257,9 +257,9 @@ static bool fill_address(struct rtnl_addr *from, struct interface_address *addre
 
 /**
  * netlink_read_addresses() - Every address of every interface of the caller's network namespace
- * @addresses: becomes an array that the caller frees, NULL for none; untouched on failure
+ * @addresses: set to an array that the caller frees, NULL for none; untouched on failure
  * @count: its length
- * @error: why not
+ * @error: set on failure
  *
  * Broadcast and multicast addresses are not among them.
  *
@@ -372,9 +372,9 @@ static int dump_routes(struct nl_sock *socket, uint8_t family, uint8_t type)
 
 /**
  * netlink_read_local_routes() - What routing tables say is delivered here
- * @routes: becomes an array that the caller frees, NULL for none; untouched on failure
+ * @routes: set to an array that the caller frees, NULL for none; untouched on failure
  * @count: its length
- * @error: why not
+ * @error: set on failure
  *
  * Routes of type local, broadcast and anycast of the caller's network namespace, every table.
  *
@@ -500,8 +500,8 @@ static int on_message(struct nl_msg *message, void *arg)
  * netlink_monitor_open() - Follow the links and addresses of the caller's network namespace
  * @handle: is called from netlink_monitor_read() for each event
  * @arg: for @handle
- * @monitor: becomes the monitor, to be closed with netlink_monitor_close()
- * @error: why not
+ * @monitor: set to the monitor, to be closed with netlink_monitor_close()
+ * @error: set on failure
  *
  * Events count from here on: open the monitor first and read the state second, and nothing falls
  * between.  The monitor stays with the namespace it was opened in.
@@ -552,7 +552,7 @@ int netlink_monitor_fd(const struct netlink_monitor *monitor)
 /**
  * netlink_monitor_read() - Hand the waiting events to the monitor's callback
  * @monitor: an open monitor
- * @error: why not
+ * @error: set on failure
  *
  * Does not block.  Where the kernel had to throw events away (ENOBUFS), or sent what cannot be
  * understood, the callback gets NETLINK_RESYNC, and events that happened later follow.

@@ -44,7 +44,7 @@ static bool is_netns_dir(const char *ifname)
 /**
  * path_check_name() - Check that a name given by a user can be that of an interface
  * @ifname: the name
- * @error: why not
+ * @error: set on failure
  *
  * The kernel's own rules (dev_valid_name() in net/core/dev.c), which keep it one path component,
  * and no name that our directories of namespaces have.
@@ -115,8 +115,8 @@ static int format_path(char path[PATH_MAX], struct error *error, const char *fir
 
 /**
  * path_pin_parent() - The directory of the caller's network namespace
- * @path: becomes the path of the directory that holds a directory per protected interface
- * @error: why not
+ * @path: set to the path of the directory that holds a directory per protected interface
+ * @error: set on failure
  *
  * The directory need not exist.
  *
@@ -139,7 +139,7 @@ int path_pin_parent(char path[PATH_MAX], struct error *error)
  * path_pin_dir() - The pin directory of an interface
  * @ifname: name of the interface in the caller's network namespace, as given by the user
  * @path: becomes its path; the directory need not exist
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0; -EINVAL (invalid input): no name of an interface; or another -errno.
  */
@@ -249,8 +249,8 @@ static int ensure_dirs(const char *path, struct error *error)
  * path_create() - Make the pin directory of an interface, mode 0700
  * @ifname: name of the interface in the caller's network namespace, as given by the user
  * @lasting: the pins must outlive the caller
- * @path: becomes the path of the directory, which may have existed
- * @error: why not, and what to mount
+ * @path: set to the path of the directory, which may have existed
+ * @error: set on failure, and what to mount
  *
  * An empty /sys/fs/bpf without a bpffs gets one mounted, unless that might vanish with the
  * caller and @lasting asks for more.
@@ -281,7 +281,7 @@ int path_create(const char *ifname, bool lasting, char path[PATH_MAX], struct er
 /**
  * path_remove() - Remove the pin directory of an interface
  * @ifname: name of the interface in the caller's network namespace, as given by the user
- * @error: why not
+ * @error: set on failure
  *
  * The directory must be empty; one that does not exist is fine.  Directories above it go too
  * where they hold nothing else.

@@ -27,7 +27,7 @@ void pins_begin(struct pins *pins, const char *dir)
  * @pins: the pinning
  * @name: of the pin
  * @fd: map, program or link
- * @error: why not
+ * @error: set on failure
  *
  * The new pin is made beside the old one and moved over it, so that the name always leads
  * somewhere.
@@ -141,7 +141,7 @@ static int clear_directories(const char *dir, struct error *error)
  * pins_clear() - Remove every pin of an interface; the directory stays
  * @dir: the interface's directory
  * @force: also remove what no version of shrike has put there, such as directories
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0, also where there is no such directory, or -errno.
  */

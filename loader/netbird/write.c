@@ -121,9 +121,9 @@ static void write_nat(FILE *file, const json_t *ports)
 /**
  * netbird_write() - The policy as text
  * @import: the policy
- * @text: becomes the text, NUL-terminated; the caller frees it
+ * @text: set to the text, NUL-terminated; the caller frees it
  * @len: becomes its length
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -ENOMEM.
  */

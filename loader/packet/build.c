@@ -322,7 +322,7 @@ int packet_build(const struct packet_spec *spec, void *buf, size_t size, size_t 
  * @ip: the packet from its IP header on
  * @len: bytes of it that there are
  * @addr: become source and destination, zero where there are none
- * @ip_version: becomes what the packet says, enum ip_version or anything else
+ * @ip_version: set to what the packet says, enum ip_version or anything else
  *
  * Return: false if it is no IP packet, or its header is not whole.
  */

@@ -98,8 +98,8 @@ static int open_pcapng(struct capture *capture, FILE *file, struct error *error)
 /**
  * capture_open() - Open a capture file
  * @path: the file, "-": standard input; outlives the capture
- * @capture: becomes the capture, for capture_close()
- * @error: why not
+ * @capture: set to the capture, for capture_close()
+ * @error: set on failure
  *
  * Return: 0, -EINVAL (invalid input) where it is no capture, or another -errno.
  */
@@ -182,7 +182,7 @@ static int next_of_pcap(struct capture *capture, struct pcapng_record *record, s
  * capture_next() - Read the next packet
  * @capture: the capture
  * @packet: is filled
- * @error: why not
+ * @error: set on failure
  *
  * Return: 1: there is one; 0: that was the last; -EINVAL (invalid input) for a broken file or a
  * packet of a link type that is not known, or another -errno.

@@ -310,8 +310,8 @@ static int read_block(struct pcapng_reader *reader, const uint32_t start[2],
 /**
  * pcapng_open() - Begin to read a capture
  * @file: at its beginning; stays the caller's
- * @reader: becomes the reader, for pcapng_close()
- * @error: why not
+ * @reader: set to the reader, for pcapng_close()
+ * @error: set on failure
  *
  * Return: 0, -EINVAL (invalid input) where it is no capture, or another -errno.
  */
@@ -342,7 +342,7 @@ int pcapng_open(FILE *file, struct pcapng_reader **reader, struct error *error)
  * pcapng_next() - Read the next packet
  * @reader: the reader
  * @record: is filled
- * @error: why not
+ * @error: set on failure
  *
  * Return: 1: there is one; 0: that was the last; -EINVAL (invalid input) for a broken file, or
  * another -errno.

@@ -284,9 +284,9 @@ static json_t *changes_of(json_t *old_side, json_t *new_side)
  * policy_diff() - Compare two policies
  * @before: the one in force
  * @after: the other one
- * @diff: becomes an object: "rules" (lists "added", "removed", "changed", "reordered"), "sets" and
+ * @diff: set to an object: "rules" (lists "added", "removed", "changed", "reordered"), "sets" and
  *	"settings" (changes by name)
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -ENOMEM.
  */

@@ -248,7 +248,7 @@ static void set_translation(struct impacts *impacts)
  * @attached: the generation in force
  * @after: the other policy, of dataplane_clone(); belongs to @impacts from now on, even on failure
  * @impacts: is filled; for impacts_close(), in the same thread, which stays on its CPU meanwhile
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */

@@ -28,9 +28,9 @@ enum impact_why {
 };
 
 enum impact_kind {
-	IMPACT_CUT,    /* goes on now, would not */
-	IMPACT_OPENED, /* ends with its next packet now, would go on */
-	IMPACT_MOVED,  /* goes on, by another rule */
+	IMPACT_CUT,    /* allowed today, denied by the new policy */
+	IMPACT_OPENED, /* denied with its next packet today, allowed by the new policy */
+	IMPACT_MOVED,  /* allowed by both, by different rules */
 	IMPACT_KINDS,
 };
 
@@ -62,7 +62,7 @@ struct impact {
  * @forwarder_comes: a forwarder that is missing will be started
  * @error: of impacts_visit()
  * @list: the connections about which the two differ
- * @n_flows: all that were looked at
+ * @n_flows: all connections that were compared
  */
 struct impacts {
 	struct clone before;

@@ -191,8 +191,8 @@ static uint32_t choose_seq(struct numbers *numbers, const struct end *end,
 
 /**
  * numbers_new() - Begin with no connection known
- * @numbers: becomes the numbers, for numbers_free()
- * @error: why not
+ * @numbers: set to the numbers, for numbers_free()
+ * @error: set on failure
  *
  * Return: 0 or -ENOMEM.
  */
@@ -207,7 +207,7 @@ int numbers_new(struct numbers **numbers, struct error *error)
  * @numbers: moved by what was settled before; not by this, so that it may be called again
  * @step: the packet; numbers that it gives are left as they are
  * @bytes: those of @step, which may be a copy; sequence number, ACK number and checksum are written
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -ENOMEM.
  */
@@ -312,7 +312,7 @@ static struct end *find_receiver(struct numbers *numbers, const struct end *send
  * @step: the packet
  * @verdict: on it
  * @left: the packet as it left; the header before what is numbered is as long as it was
- * @error: why not
+ * @error: set on failure
  *
  * It has reached the other end unless its scenario expects that it drops or, where it expects
  * nothing, it was dropped.  A trace reaches nobody.

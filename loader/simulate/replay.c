@@ -23,7 +23,7 @@
  * replay_add_address() - Note an address of the interface
  * @replay: where
  * @text: the address, with its prefix length or alone
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -EINVAL (invalid input).
  */
@@ -155,8 +155,8 @@ static int begin(struct replay *replay, struct error *error)
 /**
  * replay_open() - Make a scenario of a capture and a policy
  * @replay: of what
- * @scenario: becomes the scenario, for scenario_free(); its steps are replay_next()'s
- * @error: why not
+ * @scenario: set to the scenario, for scenario_free(); its steps are replay_next()'s
+ * @error: set on failure
  *
  * Return: 0 or -errno; @replay is for replay_close() either way.
  */
@@ -184,9 +184,9 @@ int replay_open(struct replay *replay, struct scenario **scenario, struct error 
 /**
  * replay_next() - Make a step of the next packet of a capture
  * @replay: opened
- * @step: becomes the packet, its line the packet's number; its bytes are the capture's, and valid
+ * @step: set to the packet, its line the packet's number; its bytes are the capture's, and valid
  *	  until the next call
- * @error: why not
+ * @error: set on failure
  *
  * Return: 1: there is one; 0: that was the last; or -errno.
  */

@@ -297,7 +297,7 @@ static void take_packet(struct simulation *simulation, const struct scenario_ste
  * @simulation: the simulation
  * @step: of its scenario, or made in the same way; not earlier than the step before
  * @result: is filled for packets and traces, untouched by an apply
- * @error: why not
+ * @error: set on failure
  *
  * A policy that cannot be applied leaves the old one in force.
  *
@@ -337,7 +337,7 @@ int simulation_step(struct simulation *simulation, const struct scenario_step *s
  * simulation_counters() - What the programs have counted since simulation_new()
  * @simulation: the simulation
  * @totals: by enum direction
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */

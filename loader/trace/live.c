@@ -128,7 +128,7 @@ static int recover(const char *ifname, int ifindex, struct error *error)
 /**
  * trace_live_recover() - End a trace whose tracer was killed
  * @ifname, @ifindex: the interface
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0, also where there is nothing to do or a tracer lives; or -errno.
  */
@@ -251,7 +251,7 @@ static int start(struct trace_live *trace, struct error *error)
  * trace_live_open() - Begin to trace the packets of an interface
  * @spec: the interface, and which packets; ifname outlives the trace
  * @trace: set, for trace_live_close()
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0; -ENOENT: nothing is attached; -EBUSY: there is another trace; or another -errno.
  */
@@ -339,7 +339,7 @@ void trace_live_stats(const struct trace_live *trace, struct trace_stats *stats)
  * trace_live_follow() - Trace the generation in force, if that is another one by now
  * @trace: the trace; to be called every second
  * @changed: set; true if the generation was another one
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0; -ENOENT: nothing is attached any more; or another -errno.
  */
@@ -363,7 +363,7 @@ int trace_live_follow(struct trace_live *trace, bool *changed, struct error *err
 /**
  * trace_live_close() - End the trace, and attach the original programs again
  * @trace: the trace; freed, even if that fails
- * @error: why not
+ * @error: set on failure
  *
  * Records that were not read are lost.
  *

@@ -83,7 +83,7 @@ static enum bpf_perf_event_ret take(void *arg, int cpu, struct perf_event_header
  * trace_ring_open() - Open the buffers of all CPUs
  * @map_fd: trace_v1 of the generation
  * @ring: set, for trace_ring_close()
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0 or -errno.
  */

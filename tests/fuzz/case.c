@@ -221,7 +221,7 @@ static int count_out_of_window(const struct simulation *simulation, uint64_t *n,
  * fuzz_run() - Run a case on both sides, up to the first difference
  * @scenario: the case; the hook of its policies is changed
  * @hook: where its inbound packets are judged
- * @difference: becomes the difference
+ * @difference: set to the difference
  * @error: why the case could not be run
  *
  * Return: 0, with or without a difference, or -errno.

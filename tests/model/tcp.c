@@ -94,7 +94,7 @@ static struct model_side side_of_syn(const struct model_segment *segment)
 
 /**
  * model_tcp_open() - Begin a connection
- * @tcp: becomes the connection
+ * @tcp: set to the connection
  * @segment: the SYN of its opener
  * @by_peer: who is a peer, else this host
  */

@@ -134,7 +134,7 @@ static bool read_headers(const struct model_packet *p, struct model_quote *quote
 /**
  * model_read_quote() - What an ICMP error says of the packet that it quotes
  * @way: the error
- * @quote: becomes the packet
+ * @quote: set to the packet
  *
  * Return: false where that is not to be known.
  */
