@@ -80,8 +80,8 @@ static int settle(const char *ifname, int ifindex, struct error *error)
 /**
  * policy_command_interface() - The interface whose policy is meant, attached and settled
  * @given: as for command_interface()
- * @name: becomes its name
- * @ifindex: becomes its index
+ * @name: set to its name
+ * @ifindex: set to its index
  * @error: set on failure
  *
  * A policy that waited in vain to be confirmed is taken back first.

@@ -171,7 +171,7 @@ void command_warn(const char *text, void *unused)
 /**
  * command_attached() - The interfaces of the namespace that shrike is attached to
  * @ifindexes: set to an array, to be freed by the caller
- * @n: becomes its length
+ * @n: set to its length
  * @error: set on failure
  *
  * Return: 0 or -errno.
@@ -224,8 +224,8 @@ static void end_orphaned_trace(const char *name, int ifindex)
 /**
  * command_interface() - The interface that is meant
  * @given: its name, NULL: the only attached one, else wt0
- * @name: becomes its name
- * @ifindex: becomes its index; NULL: not asked for, and it need not exist
+ * @name: set to its name
+ * @ifindex: set to its index; NULL: not asked for, and it need not exist
  * @error: set on failure
  *
  * Return: 0 or -errno.

@@ -148,7 +148,7 @@ int attached_read_text(const struct map_set *maps, const char *name, size_t want
  * attached_policy_text() - The policy in force as it was read
  * @attached: the generation
  * @text: set to the text, NUL-terminated; the caller frees it
- * @len: becomes its length
+ * @len: set to its length
  * @error: set on failure
  *
  * Return: 0 or -errno.

@@ -73,7 +73,7 @@ int confirm_write(const struct map_set *maps, const struct undo *undo, struct er
  * @attached: the generation in force
  * @seconds: as for confirm_arm()
  * @undo: is filled; its deadline is a late one, until confirm_arm() is called
- * @text: becomes its text; the caller frees it
+ * @text: set to its text; the caller frees it
  * @error: set on failure
  *
  * Return: 0 or -errno.

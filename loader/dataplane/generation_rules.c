@@ -42,7 +42,7 @@ static void sum_hits(const struct rule_hits *cpus, int n_cpus, struct rule *rule
  * generation_read_rules() - The rules of a generation with their hits so far
  * @maps: of the generation
  * @rules: set to an array in order of precedence, built-in rules included; the caller frees it
- * @n: becomes its length
+ * @n: set to its length
  * @error: set on failure
  *
  * Return: 0 or -errno.

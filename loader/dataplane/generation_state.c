@@ -43,7 +43,7 @@ static int carry_table(const struct map_entry *from, const struct map_entry *to,
  * generation_lost_state() - Connection tables that another version has left in a form of its own
  * @from: maps of the generation in force
  * @to: the generation that takes over
- * @names: becomes their names, as @to has them, with blanks between
+ * @names: set to their names, as @to has them, with blanks between
  * @size: of @names
  *
  * Return: whether there is one.

@@ -138,7 +138,7 @@ int path_pin_parent(char path[PATH_MAX], struct error *error)
 /**
  * path_pin_dir() - The pin directory of an interface
  * @ifname: name of the interface in the caller's network namespace, as given by the user
- * @path: becomes its path; the directory need not exist
+ * @path: set to its path; the directory need not exist
  * @error: set on failure
  *
  * Return: 0; -EINVAL (invalid input): no name of an interface; or another -errno.

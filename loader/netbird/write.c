@@ -122,7 +122,7 @@ static void write_nat(FILE *file, const json_t *ports)
  * netbird_write() - The policy as text
  * @import: the policy
  * @text: set to the text, NUL-terminated; the caller frees it
- * @len: becomes its length
+ * @len: set to its length
  * @error: set on failure
  *
  * Return: 0 or -ENOMEM.
