@@ -17,6 +17,7 @@ const struct command command_version = {
 	.run = run_version,
 };
 
+/* The command `shrike version`. */
 static int run_version(const struct command *command, int argc, char **argv)
 {
 	bool json = false;

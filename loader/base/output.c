@@ -27,6 +27,7 @@ char *put_u64(char *to, uint64_t value)
 	return to + sizeof(digits) - at;
 }
 
+/* Write an IPv4 address with dots; returns the end. */
 static char *put_addr4(char *to, const uint8_t *bytes)
 {
 	unsigned int i;
@@ -252,6 +253,7 @@ void output_table_right(struct output_table *table, size_t column)
 	table->right[column] = true;
 }
 
+/* Make room for one more row. */
 static int table_grow(struct output_table *table)
 {
 	size_t room = table->room ? 2 * table->room : 16;

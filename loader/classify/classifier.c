@@ -128,6 +128,7 @@ static int make_rows(struct build *build, enum build_rows wanted)
 	return err ? err : make_tables(build);
 }
 
+/* Run the steps of compile.h in their order. */
 static int compile(struct build *build, const struct prefix *overlay, size_t n_overlay)
 {
 	int err;

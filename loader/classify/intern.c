@@ -54,6 +54,7 @@ static void place(struct intern *table, uint64_t hash, uint32_t id)
 	table->slots[i & (table->size - 1)] = (struct intern_slot){.hash = hash, .id = id};
 }
 
+/* Double the table, and put everything into it again. */
 static int grow(struct intern *table)
 {
 	struct intern bigger = {.size = table->size ? table->size * 2 : 64};

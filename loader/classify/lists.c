@@ -45,6 +45,7 @@ static size_t join_spans(struct span *spans, size_t n)
 	return kept;
 }
 
+/* The addresses of a prefix. */
 static struct span prefix_span(const struct prefix *prefix)
 {
 	struct span span = {0};
@@ -113,6 +114,7 @@ static void finish_list(struct list *list)
 	}
 }
 
+/* Set the spans of a list to the addresses of a match, sorted and joined. */
 static int fill_addresses(struct build *build, const struct address_match *match, size_t n,
 			  struct list *list)
 {
@@ -147,6 +149,7 @@ struct statement {
 	size_t n_types;
 };
 
+/* What a rule says about one dimension. */
 static struct statement statement_of(const struct build *build, enum classify_dimension dimension,
 				     const struct policy_rule *rule)
 {
@@ -179,6 +182,7 @@ static uint64_t type_key(const struct icmp_type *type)
 	       (uint64_t)type->number[0] << 16 | (uint64_t)type->number[1] << 8 | type->code;
 }
 
+/* A hash that equal statements share. */
 static uint64_t statement_hash(const struct statement *s)
 {
 	uint64_t hash = s->build->seed[0];
@@ -202,6 +206,7 @@ static uint64_t statement_hash(const struct statement *s)
 	return hash;
 }
 
+/* Whether two matches name the same sets, prefixes and groups in the same order. */
 static bool same_addresses(const struct address_match *a, const struct address_match *b)
 {
 	if (a->n_sets != b->n_sets || a->n_prefixes != b->n_prefixes || a->groups != b->groups)
@@ -267,6 +272,7 @@ static int fill_ports(struct build *build, const struct statement *s, struct lis
 	return 0;
 }
 
+/* Append an empty list to a dimension. */
 static int list_new(struct build *build, struct dimension *d, struct list **list)
 {
 	if (d->n_lists == d->lists_cap) {
@@ -283,6 +289,7 @@ static int list_new(struct build *build, struct dimension *d, struct list **list
 	return 0;
 }
 
+/* Append the list of a statement to its dimension. */
 static int add_list(struct build *build, const struct statement *s)
 {
 	struct dimension *d = &build->dimensions[s->dimension];

@@ -105,6 +105,7 @@ static void place(struct build *build, const struct classify_tree *tree, struct 
 	place(build, tree, keys, node * 9 + 9);
 }
 
+/* Build a tree of sorted keys. */
 static int make_tree(struct build *build, struct keys *keys, struct classify_tree *tree)
 {
 	struct classify_tree made = {
@@ -173,6 +174,7 @@ static int gather_high(struct build *build, const struct pieces *pieces, struct 
 	return 0;
 }
 
+/* Build the trees of IPv6 addresses of one dimension. */
 static int make_trees(struct build *build, enum classify_dimension dimension,
 		      const struct pieces *pieces)
 {

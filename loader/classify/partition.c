@@ -117,6 +117,7 @@ static bool same_lists(const void *context, uint32_t id)
 	return true;
 }
 
+/* Store the lists that are active as the content of a class. */
 static int keep_content(struct build *build, struct dimension *d)
 {
 	bool as_bits = kept_as_bits(d, d->n_active);
@@ -141,6 +142,7 @@ static int keep_content(struct build *build, struct dimension *d)
 		       : 0;
 }
 
+/* Append a class with the lists that are active. */
 static int add_class(struct build *build, struct dimension *d)
 {
 	if (d->n_classes == d->classes_cap) {
@@ -232,6 +234,7 @@ static int gather_ends(struct build *build, const struct dimension *d, enum spac
 	return 0;
 }
 
+/* Begin a piece at a point, unless the class stays the same. */
 static int add_piece(struct build *build, struct pieces *pieces, const struct point *at,
 		     uint32_t class_id)
 {

@@ -56,6 +56,7 @@ static bool same_but_source(const void *context, uint32_t first)
 	return true;
 }
 
+/* Put an item into the group of those that differ in the source alone, or begin one. */
 static int find_group(struct build *build, struct grouping *g, uint32_t index)
 {
 	struct candidate candidate = {.grouping = g, .item = &g->items[index]};
@@ -147,6 +148,7 @@ static void place_flat_words(struct classify_layout *layout, uint32_t first_mask
 	}
 }
 
+/* Give the rules of each section their positions. */
 static int place_sections(struct build *build, struct grouping *g)
 {
 	struct classify_config *config = &build->c->config;
@@ -190,6 +192,7 @@ static int place_lines(struct build *build, struct grouping *g)
 	return 0;
 }
 
+/* Choose how rules share positions, and place them. */
 static int place(struct build *build, struct grouping *g)
 {
 	struct classifier *c = build->c;
@@ -209,6 +212,7 @@ static int place(struct build *build, struct grouping *g)
 	return place_sections(build, g);
 }
 
+/* Note which rules each position holds. */
 static int note_rules(struct build *build)
 {
 	struct classifier *c = build->c;

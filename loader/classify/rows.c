@@ -168,6 +168,7 @@ static int add_lines(struct build *build, enum classify_dimension dimension)
 	return err;
 }
 
+/* Append the row in the making as one bit for each position. */
 static int add_flat(struct build *build)
 {
 	const struct classify_layout *layout = &build->c->layout;
@@ -185,6 +186,7 @@ static int add_flat(struct build *build)
 	return err;
 }
 
+/* Append the words of a mask that are not empty. */
 static int add_words(struct build *build, enum classify_dimension dimension, uint32_t mask)
 {
 	bool shared = is_shared(build, dimension);
@@ -213,6 +215,7 @@ static int add_words(struct build *build, enum classify_dimension dimension, uin
 	return err;
 }
 
+/* Append the row in the making as a sparse trie. */
 static int add_trie(struct build *build, enum classify_dimension dimension)
 {
 	struct classify_row *row;

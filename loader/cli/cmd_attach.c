@@ -37,6 +37,7 @@ const struct command command_detach = {
 	.run = run_detach,
 };
 
+/* The command `shrike attach`. */
 static int run_attach(const struct command *command, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -80,6 +81,7 @@ static int run_attach(const struct command *command, int argc, char **argv)
 	return EXIT_DONE;
 }
 
+/* The command `shrike detach`. */
 static int run_detach(const struct command *command, int argc, char **argv)
 {
 	static const struct option options[] = {

@@ -108,6 +108,7 @@ static int resolve_rule(struct session *session, struct error *error)
 	return error_input(error, "rule %s: none in force has this id", filter->rule_id);
 }
 
+/* Open the tables of an interface, and read what the filter needs to know. */
 static int open_tables(const char *given, struct session *session, struct error *error)
 {
 	char name[IF_NAMESIZE];
@@ -146,6 +147,7 @@ static const char *rule_id(void *arg, uint32_t number)
 	return generation_rule_id(session->rules, session->n_rules, number);
 }
 
+/* Print the flows that the filter lets through. */
 static int list(struct session *session, struct error *error)
 {
 	struct flow_printer *printer = flow_printer_new(stdout, session->json, rule_id, session);
@@ -161,6 +163,7 @@ static int list(struct session *session, struct error *error)
 	return err;
 }
 
+/* The command `shrike conntrack list`. */
 static int run_list(const struct command *command, int argc, char **argv)
 {
 	struct session session = {};

@@ -89,6 +89,7 @@ static bool read_line(const char *path, char *line, size_t size)
 	return done;
 }
 
+/* Is the kernel new enough? */
 static void check_kernel(struct report *report)
 {
 	unsigned int major = 0, minor = 0;
@@ -145,6 +146,7 @@ static void check_congestion_control(struct report *report)
 		close(fd);
 }
 
+/* Does the kernel have what the programs and hooks use? */
 static void check_features(struct report *report)
 {
 	struct rlimit files;
@@ -174,6 +176,7 @@ static void check_pins(struct report *report, const char *ifname)
 		find(report, FINDING_OK, "pins", "under %s", path);
 }
 
+/* What is attached, and is it ours? */
 static void check_attached(struct report *report, const struct link_info *link)
 {
 	struct hook_state hooks[HOOK_POINTS];
@@ -223,6 +226,7 @@ static void check_free(struct report *report, const struct link_info *link, cons
 		find(report, FINDING_OK, "hook points", "free; XDP is left to others");
 }
 
+/* Can the policy be put into force on this link, and in which mode? */
 static void check_link(struct report *report, const char *ifname, const char *policy_path)
 {
 	struct dataplane_request request = {
@@ -262,6 +266,7 @@ static void check_link(struct report *report, const char *ifname, const char *po
 	check_free(report, &link, &mode);
 }
 
+/* Print the findings as text. */
 static void print(const struct report *report)
 {
 	static const enum output_colour colours[] = {OUTPUT_GREEN, OUTPUT_YELLOW, OUTPUT_RED};
@@ -279,6 +284,7 @@ static void print(const struct report *report)
 	}
 }
 
+/* Make and print all checks; without an interface those of the host alone. */
 static int diagnose(const char *given, const char *policy_path, bool json)
 {
 	struct report report = {.checks = json_array()};
@@ -307,6 +313,7 @@ static int diagnose(const char *given, const char *policy_path, bool json)
 	return report.bad ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* The command `shrike doctor`. */
 static int run_doctor(const struct command *command, int argc, char **argv)
 {
 	static const struct option options[] = {

@@ -101,6 +101,7 @@ static const char *rule_id(struct monitor *monitor, uint32_t number)
 	return rule_names_find(&monitor->rules, number);
 }
 
+/* Whether the filter lets an event through. */
 static bool is_wanted(struct monitor *monitor, const struct flow_event *event)
 {
 	struct filter *filter = &monitor->filter;
@@ -123,6 +124,7 @@ static bool is_wanted(struct monitor *monitor, const struct flow_event *event)
 	return filter_match_flow(filter, &view);
 }
 
+/* Print an event, unless the filter or the count forbids it. */
 static int show(void *arg, const struct flow_event *event)
 {
 	struct monitor *monitor = arg;
@@ -218,6 +220,7 @@ static int step(struct monitor *monitor, struct error *error)
 	return err ? err : output_flush(stdout, error);
 }
 
+/* Print events until a signal, the count or the reader ends it. */
 static int loop(struct monitor *monitor, struct error *error)
 {
 	struct pollfd fds[] = {
@@ -244,6 +247,7 @@ static int loop(struct monitor *monitor, struct error *error)
 	return err;
 }
 
+/* Open all that is needed to print events. */
 static int prepare(struct monitor *monitor, const char *given, struct error *error)
 {
 	int ifindex, err;
@@ -273,6 +277,7 @@ static int prepare(struct monitor *monitor, const char *given, struct error *err
 				&monitor->events, error);
 }
 
+/* shrike monitor, and with @flows_only shrike conntrack watch. */
 static int monitor_interface(const struct command *command, int argc, char **argv, bool flows_only)
 {
 	struct monitor monitor = {.flows_only = flows_only, .signal_fd = -1};

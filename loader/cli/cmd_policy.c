@@ -121,6 +121,7 @@ static void on_warning(void *context, struct position position, const char *text
 		       text);
 }
 
+/* Look for rules without effect, and print a warning for each. */
 static int find_warnings(const struct policy *policy, const struct classifier *classifier,
 			 struct check_result *result, struct error *error)
 {
@@ -143,6 +144,7 @@ static int find_warnings(const struct policy *policy, const struct classifier *c
 	return 0;
 }
 
+/* Parse and compile a policy, and print what was found. */
 static int check(struct check_result *result, struct error *error)
 {
 	struct classifier *classifier = NULL;
@@ -173,6 +175,7 @@ static int check(struct check_result *result, struct error *error)
 	return err;
 }
 
+/* The command `shrike policy check`. */
 static int run_check(const struct command *command, int argc, char **argv)
 {
 	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
@@ -196,6 +199,7 @@ static int run_check(const struct command *command, int argc, char **argv)
 	return err ? command_fail(&error) : EXIT_DONE;
 }
 
+/* Print the policy in force on an interface. */
 static int show(const char *given, bool json, struct error *error)
 {
 	struct policy *policy = NULL;
@@ -221,8 +225,8 @@ static int show(const char *given, bool json, struct error *error)
 		err = confirm_read(&attached.maps, &undo, error);
 	if (!err)
 		err = policy_print(
-			&(struct policy_view){policy, &attached.instance, &undo, rules, n_rules}, json,
-			stdout, error);
+			&(struct policy_view){policy, &attached.instance, &undo, rules, n_rules},
+			json, stdout, error);
 	free(rules);
 	free(text);
 	policy_free(policy);
@@ -230,6 +234,7 @@ static int show(const char *given, bool json, struct error *error)
 	return err;
 }
 
+/* The command `shrike policy show`. */
 static int run_show(const struct command *command, int argc, char **argv)
 {
 	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};

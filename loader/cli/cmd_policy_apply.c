@@ -34,6 +34,7 @@ static const char *name_of(const struct undo *undo)
 	return undo->policy_path[0] ? undo->policy_path : "the default policy";
 }
 
+/* Let the earlier policy return. */
 static int take_back(const char *ifname, uint32_t id, struct error *error)
 {
 	struct dataplane_request request = {
@@ -142,6 +143,7 @@ static int wait_for_confirmation(const struct waiting *waiting, struct error *er
 	return error_set(error, ETIME, "%s: %s: back to %s", waiting->ifname, why, name_of(&undo));
 }
 
+/* Put a policy into force, and wait for its confirmation if one was asked for. */
 static int apply(const struct dataplane_request *request, struct error *error)
 {
 	struct waiting waiting = {.ifname = request->ifname, .seconds = request->confirm_s};

@@ -56,6 +56,7 @@ static const char *const whys[IMPACT_WHYS] = {
 
 /* ---- making it ---- */
 
+/* Read the policy in force, and clone its generation. */
 static int plan_in_force(struct comparison *c, struct error *error)
 {
 	struct dataplane_request request = {
@@ -76,6 +77,7 @@ static int plan_in_force(struct comparison *c, struct error *error)
 	return err;
 }
 
+/* Build a dry-run clone of the policy to compare with. */
 static int clone_other(struct comparison *c, struct error *error)
 {
 	struct dataplane_request request = {
@@ -104,6 +106,7 @@ static int compare_policies(struct comparison *c, struct error *error)
 	return policy_diff(&before, &after, &c->diff, error);
 }
 
+/* Ask both clones about every tracked connection. */
 static int look_at_connections(struct comparison *c, struct error *error)
 {
 	struct conntrack conntrack;
@@ -175,6 +178,7 @@ static void print_end(const struct impact *impact, int end, char *text, size_t s
 		snprintf(text, size, "%s", addr);
 }
 
+/* Print a connection, and what becomes of it. */
 static void print_impact(const struct impact *impact)
 {
 	char from[ADDR_TEXT_MAX + 16], to[ADDR_TEXT_MAX + 16], number[FLOW_PROTOCOL_NUMBER];
@@ -190,6 +194,7 @@ static void print_impact(const struct impact *impact)
 	putchar('\n');
 }
 
+/* Print the differences, and the connections that they affect, as text. */
 static int print_text(const struct comparison *c, struct error *error)
 {
 	const struct instance *instance = &c->attached.instance;
@@ -224,6 +229,7 @@ static json_t *cause_json(const struct impact_cause *cause)
 	return json_pack("{s:s?,s:s?}", "rule", id, "why", id ? NULL : why(cause));
 }
 
+/* A connection, and what becomes of it, as JSON. */
 static json_t *impact_json(const struct impact *impact)
 {
 	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX], number[FLOW_PROTOCOL_NUMBER];
@@ -279,6 +285,7 @@ static int print_json(const struct comparison *c, struct error *error)
 	return output_flush(stdout, error);
 }
 
+/* Compare the policy in force with the other one, and ask about connections. */
 static int diff(struct comparison *c, struct error *error)
 {
 	int err = netlink_link_by_name(c->ifname, &c->link, error);

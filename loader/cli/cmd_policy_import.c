@@ -32,6 +32,7 @@ const struct command policy_command_import[] = {
 	{.name = NULL},
 };
 
+/* Read a network map from a file or standard input. */
 static int load_map(const char *path, json_t **root, struct error *error)
 {
 	const size_t flags = JSON_REJECT_DUPLICATES;
@@ -74,6 +75,7 @@ static int check(const char *text, size_t len, struct error *error)
 	return 0;
 }
 
+/* Print the policy, and what could not be carried. */
 static int print(const struct netbird_import *import, bool json, struct error *error)
 {
 	char *text = NULL;
@@ -99,6 +101,7 @@ static int print(const struct netbird_import *import, bool json, struct error *e
 	return err;
 }
 
+/* Read a map, and print the policy made of it. */
 static int import_map(const char *path, bool json, struct error *error)
 {
 	struct netbird_import import;

@@ -52,6 +52,7 @@ static int edit(const struct attached *attached, char **text, size_t *len, void 
 	return 0;
 }
 
+/* Print what the change came to. */
 static int print(const char *ifname, const struct sets_change *change,
 		 const struct sets_result *result, bool json, struct error *error)
 {
@@ -72,6 +73,7 @@ static int print(const char *ifname, const struct sets_change *change,
 	return 0;
 }
 
+/* Put the policy with the changed set into force. */
 static int change_set(const char *given, const struct sets_change *change, bool json,
 		      struct error *error)
 {

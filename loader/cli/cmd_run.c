@@ -31,6 +31,7 @@ static void print(const char *text, bool is_error)
 	fflush(stdout);
 }
 
+/* The command `shrike run`. */
 static int run_run(const struct command *command, int argc, char **argv)
 {
 	static const struct option options[] = {

@@ -46,6 +46,7 @@ struct report {
 	size_t failed;
 };
 
+/* Print a packet of the scenario as JSON. */
 static int print_json(const struct scenario_step *step, const struct record_result *result,
 		      const char *why, struct error *error)
 {
@@ -63,6 +64,7 @@ static int print_json(const struct scenario_step *step, const struct record_resu
 	return 0;
 }
 
+/* Print a packet of the scenario, and whether it met the expectation. */
 static int print_text(const struct report *report, const struct scenario_step *step,
 		      const struct record_result *result, const char *why, struct error *error)
 {
@@ -133,6 +135,7 @@ static int next_step(struct source *source, struct scenario_step *step, struct e
 	return 1;
 }
 
+/* Put each step through the simulation, and report it. */
 static int judge(struct source *source, struct simulation *simulation, struct report *report,
 		 struct error *error)
 {
@@ -154,6 +157,7 @@ static int judge(struct source *source, struct simulation *simulation, struct re
 	return err;
 }
 
+/* Simulate a scenario or a capture from the beginning to the end. */
 static int simulate(struct source *source, struct report *report, struct error *error)
 {
 	struct simulation *simulation = NULL;
@@ -256,6 +260,7 @@ static int run_source(const char *path, struct replay *replay, struct report *re
 	return report->failed ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* The command `shrike simulate`. */
 static int run_simulate(const struct command *command, int argc, char **argv)
 {
 	struct replay replay = {.warn = command_warn};

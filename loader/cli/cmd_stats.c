@@ -152,6 +152,7 @@ static void print_rate(const char *time, const char *direction, const char *what
 	       json_number_value(json_object_get(rate, "bytes_per_s")));
 }
 
+/* Print the rates of a direction as a line. */
 static void print_direction(const json_t *rates, const char *direction, bool colour)
 {
 	const char *const verdicts[] = {"seen", verdict_name(VERDICT_PASS),
@@ -209,6 +210,7 @@ static int print_title(const struct stats *stats, struct error *error)
 	return output_flush(stdout, error);
 }
 
+/* Print the rates of each interval until a signal, the count or the reader ends it. */
 static int loop(const struct stats *stats, struct error *error)
 {
 	struct reading readings[2];
@@ -236,6 +238,7 @@ static int loop(const struct stats *stats, struct error *error)
 	return err;
 }
 
+/* The command `shrike stats`. */
 static int run_stats(const struct command *command, int argc, char **argv)
 {
 	struct stats stats = {.interval_ns = NS_PER_S, .signal_fd = -1};

@@ -48,6 +48,7 @@ static json_t *json_hooks(const struct hook_state hooks[HOOK_POINTS])
 	return object;
 }
 
+/* How many entries each connection table holds, and how many it may hold. */
 static json_t *json_tables(const struct attached *attached, struct error *error)
 {
 	struct conntrack all, one = {.n = 1};
@@ -97,6 +98,7 @@ static json_t *json_forwarder(const struct attached *attached)
 	return object;
 }
 
+/* What is in force on an attached interface. */
 static json_t *json_live(const struct attached *attached, const struct link_info *link,
 			 struct error *error)
 {
@@ -163,6 +165,7 @@ static long long number_of(const json_t *object, const char *key)
 	return json_integer_value(json_object_get(object, key));
 }
 
+/* Print the counters of a verdict by reason. */
 static void print_reasons(const json_t *reasons, const char *verdict, bool colour)
 {
 	const char *name;
@@ -180,6 +183,7 @@ static void print_reasons(const json_t *reasons, const char *verdict, bool colou
 	}
 }
 
+/* Print the counters of a direction. */
 static void print_counters(const json_t *counters, const char *direction, bool colour)
 {
 	const json_t *one = json_object_get(counters, direction);
@@ -212,6 +216,7 @@ static void print_tables(const json_t *tables)
 	printf("\n");
 }
 
+/* Print the state of the forwarder, if the mode needs one. */
 static void print_forwarder(const json_t *forwarder)
 {
 	if (!json_is_object(forwarder))
@@ -236,6 +241,7 @@ static void print_forwarder(const json_t *forwarder)
 		       number_of(forwarder, "packet_max"), number_of(forwarder, "mtu"));
 }
 
+/* Print the status of an interface as text. */
 static void print_status(const json_t *status, bool colour)
 {
 	bool running = json_is_true(json_object_get(status, "running"));
@@ -289,6 +295,7 @@ static int find_links(const char *given, int **ifindexes, size_t *n, struct erro
 	return err;
 }
 
+/* Print the status of an interface, or of all that are attached. */
 static int status_of(const char *given, bool json, struct error *error)
 {
 	json_t *all = json_array();

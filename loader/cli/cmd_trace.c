@@ -264,6 +264,7 @@ static int own_address(int ifindex, uint8_t ip_version, union addr *addr, uint8_
 							: "");
 }
 
+/* Parse the ends of the packet; "self" is an address of the interface. */
 static int set_addresses(struct request *request, int ifindex, struct error *error)
 {
 	union addr *addr[2] = {&request->spec.saddr, &request->spec.daddr};
@@ -334,6 +335,7 @@ static int print_json(const struct printer *printer, struct error *error)
 	return output_json(json, stdout, error);
 }
 
+/* Print the record and, with -v, the rules that come nearest. */
 static int print_text(const struct printer *printer, struct error *error)
 {
 	const struct trace_event *event = &printer->testrun.event;
@@ -365,6 +367,7 @@ static int trace_one(struct printer *printer, const struct testrun_packet *packe
 	return printer->request->json ? print_json(printer, error) : print_text(printer, error);
 }
 
+/* Trace each packet of a capture. */
 static int trace_capture(struct printer *printer, struct error *error)
 {
 	struct capture_packet packet;
@@ -390,6 +393,7 @@ static int trace_capture(struct printer *printer, struct error *error)
 	return err;
 }
 
+/* Trace the packet that the options describe. */
 static int trace_spec(struct printer *printer, struct error *error)
 {
 	const struct packet_spec *spec = &printer->request->spec;
@@ -441,6 +445,7 @@ static void close_printer(struct printer *printer)
 	attached_close(&printer->attached);
 }
 
+/* Open what is attached, and trace what was asked for. */
 static int trace(struct request *request, struct error *error)
 {
 	struct printer printer = {.request = request};
@@ -465,6 +470,7 @@ static int trace(struct request *request, struct error *error)
 	return err;
 }
 
+/* The command `shrike trace in, shrike trace out`. */
 static int run_trace(const struct command *command, int argc, char **argv)
 {
 	struct request request = {

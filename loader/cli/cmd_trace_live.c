@@ -147,6 +147,7 @@ static const char *comment_of(const struct session *session, const struct trace_
 	return text;
 }
 
+/* Write a packet to the capture, with the record as comment. */
 static void write_packet(struct session *session, const struct trace_record *record,
 			 const char *rule_id)
 {
@@ -176,6 +177,7 @@ static void print_text(struct session *session, const struct trace_event *event,
 		record_write_stages(event, rule_id, "    ", session->out);
 }
 
+/* Print a record as a line of JSON. */
 static int print_json(struct session *session, const struct trace_event *event, const char *rule_id)
 {
 	json_t *json = record_json(event, rule_id);
@@ -199,6 +201,7 @@ static bool is_over(const struct session *session)
 	return session->limit && session->shown >= session->limit;
 }
 
+/* Show a record in the format asked for, until the session is over. */
 static int on_record(void *arg, const struct trace_record *record)
 {
 	const struct trace_event *event = &record->event;
@@ -275,6 +278,7 @@ static int wait(struct session *session, bool *over, struct error *error)
 	return 0;
 }
 
+/* Read records until a signal, a limit or the reader ends it. */
 static int loop(struct session *session, struct error *error)
 {
 	bool over = false;
@@ -294,6 +298,7 @@ static int loop(struct session *session, struct error *error)
 	return err;
 }
 
+/* Open the capture file, and write what stands before the packets. */
 static int open_output(struct session *session, struct error *error)
 {
 	const struct instance *instance = &trace_live_generation(session->trace)->instance;
@@ -331,6 +336,7 @@ static int read_rules(struct session *session, struct error *error)
 		       : error_input(error, "rule %s: none in force has this id", filter->rule_id);
 }
 
+/* Open all that a trace needs, and begin it. */
 static int prepare(struct session *session, struct error *error)
 {
 	int err;
@@ -369,6 +375,7 @@ static int sum_up(struct session *session, struct error *error)
 	return session->unread ? 0 : output_flush(session->out, error);
 }
 
+/* Trace until the end, and detach whatever happens. */
 static int trace(struct session *session, struct error *error)
 {
 	struct error ignored;

@@ -41,6 +41,7 @@ static int compare_ids(const void *a, const void *b)
 	return strcmp(x->rule.id, y->rule.id);
 }
 
+/* The rules of an ACL with their hits. */
 static json_t *json_acl(const struct policy *policy, enum acl acl, const struct rule_view *by_id,
 			size_t n)
 {
@@ -84,6 +85,7 @@ static void join_protocol(const json_t *rule, char *cell, size_t size)
 		policy_join(types, cell + len, size - (size_t)len);
 }
 
+/* Add a rule to the table. */
 static int add_row(struct output_table *table, const char *acl, const json_t *rule)
 {
 	char source[256], destination[256], sports[128], dports[128], protocol[192], packets[24],
@@ -118,6 +120,7 @@ static int add_row(struct output_table *table, const char *acl, const json_t *ru
 	return output_table_row(table, cells);
 }
 
+/* Print the policy as a table below its settings. */
 static int print_text(const json_t *policy, FILE *file, struct error *error)
 {
 	static const char *const titles[] = {"ACL",   "ACTION", "ID",	  "SOURCE",  "DESTINATION",

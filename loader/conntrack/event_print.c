@@ -75,6 +75,7 @@ static bool is_icmp(const struct flow_event *event)
 	       (event->ip_version == IP_VERSION_4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 }
 
+/* Address and port of an end, "-" where the packet was no IP packet. */
 static void endpoint(const struct flow_event *event, unsigned int end, char text[ENDPOINT_MAX])
 {
 	char addr[ADDR_TEXT_MAX];
@@ -145,6 +146,7 @@ void flow_event_line(const struct flow_event *event, const char *rule_id, uint64
 		 outcome, rule_id ? " rule=" : "", rule_id ? rule_id : "");
 }
 
+/* Add addresses and ports, or ICMP type and code. */
 static void add_ends(json_t *json, const struct flow_event *event)
 {
 	char addr[ADDR_TEXT_MAX];

@@ -65,6 +65,7 @@ static int find_slot(struct flow_events *events, const char *ifname, struct erro
 			 FLOW_LISTENERS);
 }
 
+/* Open the maps by which programs find listeners. */
 static int open_maps(struct flow_events *events, const struct map_set *maps, struct error *error)
 {
 	int gate_fd = map_set_fd(maps, MAP_FLOW_GATE);
@@ -93,6 +94,7 @@ static int take(void *arg, void *data, size_t size)
 	return events->on_event(events->arg, data);
 }
 
+/* Make the ring buffer, and give it to the programs. */
 static int open_ring(struct flow_events *events, struct error *error)
 {
 	events->ring_fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "flow_ring", 0, 0,

@@ -90,6 +90,7 @@ static const char *parse_port(const char *text, uint16_t *port)
 	return p;
 }
 
+/* Set the ports of an end from "PORT" or "FIRST-LAST". */
 static int set_port(struct filter *filter, unsigned int end, const char *text, struct error *error)
 {
 	struct port_range range;
@@ -145,6 +146,7 @@ static int check(const struct filter *filter, struct error *error)
 	return 0;
 }
 
+/* Set the field that an option names. */
 static int apply(struct filter *filter, int option, const char *argument, struct error *error)
 {
 	switch ((enum filter_option)option) {

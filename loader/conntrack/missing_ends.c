@@ -59,6 +59,7 @@ static uint32_t find(const struct missing_ends *ends, uint64_t id)
 	return slot;
 }
 
+/* Empty a slot, and move up entries that would not be found any more. */
 static void free_slot(struct missing_ends *ends, uint32_t slot)
 {
 	uint32_t next = slot;

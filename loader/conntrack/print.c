@@ -126,6 +126,7 @@ static bool is_plain(const char *id)
 	return true;
 }
 
+/* Set the text of a rule's id, quoted as the format needs. */
 static void name_rule(struct rule_slot *slot, const char *id, bool json)
 {
 	json_t *string;
@@ -150,6 +151,7 @@ static void name_rule(struct rule_slot *slot, const char *id, bool json)
 		slot->len = len;
 }
 
+/* Print the id of a rule, which is kept for the next flow of the rule. */
 static void put_rule(struct flow_printer *printer, uint32_t number)
 {
 	struct rule_slot *slot = &printer->rules[number % RULE_SLOTS];
@@ -192,6 +194,7 @@ static const struct {
 	{FLOW_REVOKED, "revoked"},
 };
 
+/* Print the flags of a flow as a JSON list. */
 static void put_flags(struct flow_printer *printer, const struct flow_view *view)
 {
 	bool any = false;
@@ -212,6 +215,7 @@ static void put_flags(struct flow_printer *printer, const struct flow_view *view
 	put(printer, "]");
 }
 
+/* Print a flow as a JSON object. */
 static void put_json(struct flow_printer *printer, const struct flow_view *view)
 {
 	char number[FLOW_PROTOCOL_NUMBER];
@@ -234,6 +238,7 @@ static void put_json(struct flow_printer *printer, const struct flow_view *view)
 	put(printer, "}");
 }
 
+/* Print a flow as a line of text. */
 static void put_line(struct flow_printer *printer, const struct flow_view *view)
 {
 	char number[FLOW_PROTOCOL_NUMBER];

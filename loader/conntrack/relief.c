@@ -106,6 +106,7 @@ static bool find_due(struct relief *relief, size_t n, uint64_t now_ns, uint64_t 
 	return false;
 }
 
+/* Begin the first reading of the table that is due. */
 static int begin(struct relief *relief, const struct conntrack_table *table, uint64_t now_ns,
 		 struct error *error)
 {
@@ -146,6 +147,7 @@ static bool is_unwanted(const void *arg, const void *value)
 	return shares_takes(&judge->relief->shares, value, &source);
 }
 
+/* Count a removed flow, and report it. */
 static void report_removal(struct relief *relief, const struct judge *judge,
 			   const struct flow *flow)
 {
@@ -162,6 +164,7 @@ static void report_removal(struct relief *relief, const struct judge *judge,
 	relief->deleted(relief->arg, &view, dead ? REMOVAL_EXPIRED : REMOVAL_EVICTED);
 }
 
+/* Remove a flow if it has to go; otherwise the first reading counts it. */
 static int look_at(struct relief *relief, const struct judge *judge, const void *value,
 		   struct error *error)
 {
@@ -227,6 +230,7 @@ static int end_reading(struct relief *relief, const struct conntrack_table *tabl
 	return err;
 }
 
+/* Read the next entries of the table. */
 static int read_on(struct relief *relief, const struct conntrack_table *table,
 		   const struct flow_clock *clock, uint32_t max_entries, struct error *error)
 {

@@ -126,6 +126,7 @@ size_t conntrack_confirmed(const struct conntrack *conntrack, uint8_t l4_proto, 
 	return t;
 }
 
+/* Set addresses and ports of a view, the opener first. */
 static void view_ends(struct flow_view *view, const void *key, unsigned int opener)
 {
 	__be16 port[2];
@@ -193,6 +194,7 @@ struct walk {
 	const struct filter *filter; /* NULL: all */
 };
 
+/* Visit the entries of a batch that the filter lets through. */
 static int walk_batch(const struct walk *walk, const struct conntrack_table *table,
 		      const struct map_batch *batch, struct error *error)
 {
@@ -215,6 +217,7 @@ static int walk_batch(const struct walk *walk, const struct conntrack_table *tab
 	return walk->batch_end ? walk->batch_end(walk->arg, table, error) : 0;
 }
 
+/* Visit the entries of all tables. */
 static int walk_tables(const struct walk *walk, const struct conntrack *conntrack,
 		       struct error *error)
 {
@@ -251,7 +254,7 @@ struct alive_visit {
 };
 
 static int visit_alive(void *arg, const struct conntrack_table *table, const void *key,
-		      const struct flow_view *view, struct error *error)
+		       const struct flow_view *view, struct error *error)
 {
 	const struct alive_visit *alive = arg;
 
@@ -319,6 +322,7 @@ struct flush {
 	uint64_t flushed;
 };
 
+/* Delete the entries gathered so far. */
 static int flush_keys(void *arg, const struct conntrack_table *table, struct error *error)
 {
 	struct flush *flush = arg;

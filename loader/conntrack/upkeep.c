@@ -121,6 +121,7 @@ static bool is_due(int timer_fd)
 	return read(timer_fd, &ticks, sizeof(ticks)) == sizeof(ticks);
 }
 
+/* Make a step of the sweep, and arm the timer for the next one. */
 static int sweep(struct upkeep *upkeep, bool is_attached, struct error *error)
 {
 	uint64_t wait_ns = SWEEP_PASS_NS;

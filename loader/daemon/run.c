@@ -81,6 +81,7 @@ static void on_check(struct run *run)
 	clock_arm(run->check_fd, CHECK_PERIOD_NS);
 }
 
+/* Open signals, timers and netlink, and watch them. */
 static int prepare(struct run *run, struct error *error)
 {
 	sigset_t signals;
@@ -111,6 +112,7 @@ static int prepare(struct run *run, struct error *error)
 	return err;
 }
 
+/* Handle events until a signal ends the process. */
 static int loop(struct run *run, struct error *error)
 {
 	struct epoll_event events[4];

@@ -147,6 +147,7 @@ static void warn_lost_state(const struct application *a)
 	a->plan.request->warn(text, a->plan.request->warn_arg);
 }
 
+/* Put the policy into force, with the lock held. */
 static int apply(struct application *a, struct error *error)
 {
 	int err;

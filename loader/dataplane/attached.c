@@ -23,6 +23,7 @@ bool attached_is_ours(const struct hook_state hooks[HOOK_POINTS])
 	return hooks[HOOK_POINT_XDP].prog_id || hooks[HOOK_POINT_TC_INGRESS].prog_id;
 }
 
+/* Add the maps that a program uses. */
 static int add_maps(struct attached *attached, uint32_t prog_id, struct error *error)
 {
 	int fd, err;

@@ -153,6 +153,7 @@ uint32_t confirm_id(const struct map_set *maps)
 	return map ? map->id : 0;
 }
 
+/* Confirm the policy in force, with the lock held. */
 static int accept_live(const char *ifname, int ifindex, struct error *error)
 {
 	struct undo undo;

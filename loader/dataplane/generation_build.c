@@ -97,6 +97,7 @@ static int share_undo(struct bpf_object *object, const struct map_set *previous,
 	return err;
 }
 
+/* Use the state maps of the generation in force, as far as they fit. */
 static int share_state(struct bpf_object *object, const struct generation_spec *spec,
 		       struct error *error)
 {
@@ -184,6 +185,7 @@ void generation_config(const struct generation_spec *spec, uint32_t number, stru
 	config->virtual_clock = spec->virtual_clock;
 }
 
+/* Describe the generation for later commands. */
 static void set_instance(const struct generation_spec *spec, const struct config *config,
 			 struct instance *instance)
 {
@@ -209,6 +211,7 @@ static size_t text_chunks(size_t len)
 	return (len + POLICY_CHUNK - 1) / POLICY_CHUNK;
 }
 
+/* Set the sizes of maps that depend on the policy. */
 static int set_sizes(struct bpf_object *object, const struct generation_spec *spec, size_t n_rules,
 		     struct error *error)
 {
@@ -262,6 +265,7 @@ static void last_words(const char *log, char *words, size_t size)
 	}
 }
 
+/* Load the programs of the hook that the mode names. */
 static int load_programs(struct generation *generation, const struct generation_spec *spec,
 			 struct error *error)
 {
@@ -308,6 +312,7 @@ static int update(const struct map_set *maps, const char *name, const void *key,
 	return error_set(error, errno, "cannot fill BPF map %s: %s", name, strerror(errno));
 }
 
+/* Fill the maps of address and port translation. */
 static int fill_nat(const struct map_set *maps, const struct policy *policy, struct error *error)
 {
 	int err = 0;
@@ -385,6 +390,7 @@ static int collect_maps(struct generation *generation, struct error *error)
 	return 0;
 }
 
+/* Fill the maps of a loaded generation. */
 static int fill(struct generation *generation, const struct generation_spec *spec,
 		struct error *error)
 {

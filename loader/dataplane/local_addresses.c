@@ -200,6 +200,7 @@ static void merge_duplicates(struct table *table)
 	table->count = kept;
 }
 
+/* Want an address or a prefix in the map it belongs to. */
 static void want_one(struct table *addrs, struct table *prefixes, const struct local_address *local)
 {
 	const struct prefix *prefix = &local->prefix;
@@ -218,6 +219,7 @@ static void want_one(struct table *addrs, struct table *prefixes, const struct l
 	memcpy(shorter->key.addr, prefix->addr.bytes, sizeof(shorter->key.addr));
 }
 
+/* Want the given addresses; of one given twice, overlay wins. */
 static int want_addresses(struct side *sides, const struct local_address *list, size_t count,
 			  struct error *error)
 {
@@ -269,6 +271,7 @@ static int want_pages(struct table *pages, const struct table *addrs, struct err
 	return 0;
 }
 
+/* The entry with a key, or NULL. */
 static const uint8_t *table_find(const struct table *table, const uint8_t *key)
 {
 	size_t first = 0, end = table->count, middle;

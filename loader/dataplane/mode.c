@@ -8,6 +8,7 @@
 #define SYSCTL4 "net.ipv4.ip_forward"
 #define SYSCTL6 "net.ipv6.conf.all.forwarding"
 
+/* Read a sysctl that is 0 or 1. */
 static int read_sysctl(const char *path, bool *value, struct error *error)
 {
 	FILE *file = fopen(path, "re");
@@ -64,6 +65,7 @@ static void set_hook(struct mode *mode, enum hook hook, bool xdp_generic, const 
 	snprintf(mode->hook_why, sizeof(mode->hook_why), "%s", why);
 }
 
+/* What "routing: auto" comes to. */
 static void decide_auto_routing(const struct policy *policy, const struct mode_facts *facts,
 				struct mode *mode)
 {
@@ -80,6 +82,7 @@ static void decide_auto_routing(const struct policy *policy, const struct mode_f
 		set_routing(mode, ROUTING_USERSPACE, "the kernel does not forward");
 }
 
+/* Routing as the policy file has it. */
 static void decide_policy_routing(const struct policy *policy, const struct mode_facts *facts,
 				  struct mode *mode)
 {
@@ -99,6 +102,7 @@ static void decide_policy_routing(const struct policy *policy, const struct mode
 	}
 }
 
+/* Routing: NetBird's variables come before the policy file. */
 static int decide_routing(const struct mode_question *question, struct mode *mode,
 			  struct error *error)
 {
@@ -151,6 +155,7 @@ static void decide_auto_hook(const struct policy *policy, const struct mode_fact
 		set_hook(mode, HOOK_TC, false, "generic XDP would switch GRO off (TC by clsact)");
 }
 
+/* Choose the hook, and refuse what cannot work there. */
 static int decide_hook(const struct policy *policy, const struct mode_facts *facts,
 		       struct mode *mode, struct error *error)
 {

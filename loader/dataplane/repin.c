@@ -43,6 +43,7 @@ static int pin_program(struct pins *pins, const char *name, uint32_t id, struct 
 	return pin(pins, name, fd < 0 ? -errno : fd, error);
 }
 
+/* Pin links, programs and maps of the generation in force. */
 static int pin_live(const struct attached *attached, const char *dir, struct error *error)
 {
 	struct pins pins;

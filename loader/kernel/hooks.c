@@ -120,6 +120,7 @@ static uint32_t find_xdp_link(int ifindex, uint32_t prog_id)
 	return found;
 }
 
+/* What is attached to XDP. */
 static int query_xdp(int ifindex, struct hook_state *state)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
@@ -164,6 +165,7 @@ struct prog_query {
 	__u64 revision;
 };
 
+/* What is attached to a TC hook by TCX. */
 static int query_tcx(int ifindex, enum hook_point point, struct hook_state *state)
 {
 	__u32 prog_ids[TCX_PROGS_MAX] = {}, link_ids[TCX_PROGS_MAX] = {};
@@ -226,6 +228,7 @@ static int query_clsact(int ifindex, enum hook_point point, struct hook_state *s
 	return ours < 0 ? ours : 0;
 }
 
+/* Query all hook points once. */
 static int query_all(int ifindex, struct hook_state states[HOOK_POINTS])
 {
 	int err;
@@ -292,6 +295,7 @@ int hook_check_free(const struct hook_state *state, enum hook_point point, const
 			 point == HOOK_POINT_XDP ? ", which holds one program" : "");
 }
 
+/* Attach a program to a TC hook by clsact. */
 static int attach_clsact(int ifindex, enum hook_point point, int prog_fd, __u32 flags,
 			 struct error *error)
 {

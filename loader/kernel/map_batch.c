@@ -9,6 +9,7 @@
 
 #define KERNEL_ENOTSUPP 524 /* what the kernel says of a map type without batches */
 
+/* Make room for more entries in a batch. */
 static int resize(struct map_batch *batch, uint32_t capacity, struct error *error)
 {
 	uint8_t *keys = calloc(capacity, MAP_BATCH_KEY_MAX);
@@ -93,6 +94,7 @@ static int next_single(struct map_batch *batch, uint32_t max)
 	return 0;
 }
 
+/* Read the next entries in one system call. */
 static int next_batch(struct map_batch *batch, uint32_t max)
 {
 	uint8_t position[MAP_BATCH_KEY_MAX] = {0};

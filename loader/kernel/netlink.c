@@ -65,6 +65,7 @@ static int netlink_error(struct error *error, const char *what, int nl_error)
 	return error_set(error, errno_of(nl_error), "%s: %s", what, nl_geterror(nl_error));
 }
 
+/* Open a route netlink socket. */
 static int open_socket(struct nl_sock **out, struct error *error)
 {
 	struct nl_sock *socket = nl_socket_alloc();
@@ -107,6 +108,7 @@ static int link_header_len(unsigned int hardware_type)
 	}
 }
 
+/* Copy what matters of a link. */
 static int fill_link(struct rtnl_link *from, struct link_info *link, struct error *error)
 {
 	unsigned int hardware_type = rtnl_link_get_arptype(from);
@@ -316,6 +318,7 @@ static bool is_local_route(const struct rtmsg *route)
 	       (route->rtm_family == AF_INET || route->rtm_family == AF_INET6);
 }
 
+/* Copy a route of the local table; false if it is of no interest. */
 static bool fill_route(const struct nlmsghdr *header, struct local_route *route)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -339,6 +342,7 @@ static bool fill_route(const struct nlmsghdr *header, struct local_route *route)
 	return true;
 }
 
+/* Append a route of a dump to the list. */
 static int on_route(struct nl_msg *message, void *arg)
 {
 	struct route_list *list = arg;

@@ -31,6 +31,7 @@ static void add_peer(struct draft *draft, const struct prefix *prefix)
 		draft_add_prefix(draft->source, prefix);
 }
 
+/* The source of a peer rule, from any form that versions of NetBird use. */
 static void read_peers(struct draft *draft, const json_t *entry)
 {
 	const json_t *compact = proto_get(entry, "sourcePrefixes"), *value;
@@ -71,6 +72,7 @@ static void read_peer_rule(struct drafts *all, size_t index, const json_t *entry
 	draft_commit(&draft, ACL_PEER);
 }
 
+/* Read FirewallRules, except those about what this host sends. */
 static void read_peer_rules(struct drafts *all, const json_t *map)
 {
 	static const char *const directions[] = {"IN", "OUT"};
@@ -101,6 +103,7 @@ static void read_peer_rules(struct drafts *all, const json_t *map)
 			    "NetBird then allows everything to this host, this policy nothing");
 }
 
+/* The source of a route rule. */
 static void read_ranges(struct draft *draft, const json_t *ranges)
 {
 	char text[NETBIRD_TEXT_MAX];
@@ -120,6 +123,7 @@ static void read_ranges(struct draft *draft, const json_t *ranges)
 	}
 }
 
+/* The destination of a route rule. */
 static void read_destination(struct draft *draft, const json_t *entry)
 {
 	const json_t *domains = proto_get(entry, "domains"), *value;
@@ -165,6 +169,7 @@ static unsigned int families(const json_t *list)
 	return found;
 }
 
+/* Read an entry of routesFirewallRules. */
 static void read_route_rule(struct drafts *all, size_t index, const json_t *entry)
 {
 	const json_t *ranges = proto_get(entry, "sourceRanges");
@@ -212,6 +217,7 @@ static int check_list(const json_t *map, const char *name, struct error *error)
 	return 0;
 }
 
+/* Find the map in a sync response, or the root that is one. */
 static int find_map(const json_t *root, const json_t **map, struct error *error)
 {
 	static const char *const lists[] = {"FirewallRules", "routesFirewallRules",
@@ -246,6 +252,7 @@ static void describe(const json_t *map, char *text, size_t size)
 		 *address ? address : "an unnamed peer");
 }
 
+/* Assemble the policy from the drafts. */
 static json_t *make_policy(struct drafts *all, json_t *nat)
 {
 	json_t *ids = json_pack("{s:{},s:{}}", "next", "taken");

@@ -61,6 +61,7 @@ static void write_list(FILE *file, const json_t *list, int column, int indent)
 	fprintf(file, "]\n");
 }
 
+/* Write an ACL as YAML, a rule in each item. */
 static void write_rules(FILE *file, const char *name, const json_t *rules)
 {
 	const json_t *rule;
@@ -86,6 +87,7 @@ static void write_rules(FILE *file, const char *name, const json_t *rules)
 	}
 }
 
+/* Write the named sets as YAML. */
 static void write_sets(FILE *file, json_t *sets)
 {
 	const char *name;

@@ -145,6 +145,7 @@ static uint32_t tcp_ack(const struct packet_spec *spec)
 	return spec->tcp_flags & PACKET_TCP_ACK ? DEFAULT_TCP_ACK : 0;
 }
 
+/* Write a TCP header, with options and checksum. */
 static void write_tcp(const struct packet_spec *spec, uint8_t *l4, size_t l4_len)
 {
 	struct tcphdr header = {
@@ -168,6 +169,7 @@ static void write_tcp(const struct packet_spec *spec, uint8_t *l4, size_t l4_len
 	memcpy(l4, &header, sizeof(header));
 }
 
+/* Write a UDP header with its checksum. */
 static void write_udp(const struct packet_spec *spec, uint8_t *l4, size_t l4_len)
 {
 	struct udphdr header = {
@@ -183,6 +185,7 @@ static void write_udp(const struct packet_spec *spec, uint8_t *l4, size_t l4_len
 	memcpy(l4, &header, sizeof(header));
 }
 
+/* Write an ICMP header with its checksum. */
 static void write_icmp(const struct packet_spec *spec, uint8_t *l4, size_t l4_len)
 {
 	bool has_pseudo = spec->l4_proto == IPPROTO_ICMPV6;
@@ -199,6 +202,7 @@ static void write_icmp(const struct packet_spec *spec, uint8_t *l4, size_t l4_le
 	memcpy(l4, &header, sizeof(header));
 }
 
+/* Write what follows the IP header, or the part that is in the fragment. */
 static void write_l4(const struct packet_spec *spec, uint8_t *l4, const struct layout *layout)
 {
 	size_t len = layout->l4 + layout->payload;
@@ -216,6 +220,7 @@ static void write_l4(const struct packet_spec *spec, uint8_t *l4, const struct l
 		write_icmp(spec, l4, len);
 }
 
+/* Write an IPv4 header. */
 static void write_ipv4(const struct packet_spec *spec, uint8_t *buf, size_t total)
 {
 	struct ip header = {
@@ -237,6 +242,7 @@ static void write_ipv4(const struct packet_spec *spec, uint8_t *buf, size_t tota
 	memcpy(buf, &header, sizeof(header));
 }
 
+/* Write an IPv6 header, with a fragment header for fragments. */
 static void write_ipv6(const struct packet_spec *spec, uint8_t *buf, size_t total)
 {
 	struct ip6_hdr header = {
@@ -258,6 +264,7 @@ static void write_ipv6(const struct packet_spec *spec, uint8_t *buf, size_t tota
 		memcpy(buf + sizeof(header), &fragment, sizeof(fragment));
 }
 
+/* Refuse fields that no packet can have. */
 static int check_spec(const struct packet_spec *spec, struct error *error)
 {
 	if (spec->ip_version != IP_VERSION_4 && spec->ip_version != IP_VERSION_6)

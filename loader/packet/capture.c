@@ -162,6 +162,7 @@ static void read_packet(const struct link_type *link, const struct pcapng_record
 				    : ethertype_of_ip(packet->bytes, packet->captured);
 }
 
+/* Read the next record of a pcap file. */
 static int next_of_pcap(struct capture *capture, struct pcapng_record *record, struct error *error)
 {
 	struct pcap_pkthdr *header;

@@ -143,6 +143,7 @@ static int read_option(struct pcapng_reader *reader, struct interface *interface
 	return err ? err : skip(reader, padding, error);
 }
 
+/* Read the description of an interface. */
 static int read_interface(struct pcapng_reader *reader, struct interface *interface,
 			  struct error *error)
 {
@@ -173,6 +174,7 @@ static int read_interface(struct pcapng_reader *reader, struct interface *interf
 	return 0;
 }
 
+/* Append an interface to those of the section. */
 static int add_interface(struct pcapng_reader *reader, struct error *error)
 {
 	size_t n = reader->n_interfaces;
@@ -206,6 +208,7 @@ static uint64_t time_of(const struct interface *interface, uint64_t stamp)
 	return ns + (__int128)interface->offset_s * NS_PER_S;
 }
 
+/* Set the record from the fields of a packet block. */
 static int take_packet(struct pcapng_reader *reader, uint32_t number, uint32_t captured,
 		       struct pcapng_record *record, struct error *error)
 {

@@ -112,6 +112,7 @@ static size_t match_count(const struct address_match *match)
 	return match_addresses(match) + (size_t)__builtin_popcount(match->groups);
 }
 
+/* The address, set or group with a number. */
 static struct element match_element(const struct address_match *match, size_t i)
 {
 	size_t n = match_addresses(match);
@@ -141,6 +142,7 @@ static void mark_dead(const struct checker *checker, const struct policy_rule *r
 		checker->dead[peer->n_rules + (rule - route->rules)] = true;
 }
 
+/* Warn about prefixes that are twice in a set. */
 static int check_duplicates(const struct checker *checker, const struct prefix_set *set,
 			    struct error *error)
 {
@@ -180,6 +182,7 @@ static void mark_used(const struct address_match *match, bool *used)
 		used[match->sets[i]] = true;
 }
 
+/* Warn about sets that are empty or not used, and about duplicates in sets. */
 static int check_sets(const struct checker *checker, struct error *error)
 {
 	const struct policy *policy = checker->policy;
@@ -212,6 +215,7 @@ static int check_sets(const struct checker *checker, struct error *error)
 	return err;
 }
 
+/* Whether all addresses of @inner are in @outer, as far as single elements show. */
 static bool match_covers(const struct address_match *outer, const struct address_match *inner)
 {
 	size_t i, j;
@@ -237,6 +241,7 @@ static bool match_covers(const struct address_match *outer, const struct address
 	return true;
 }
 
+/* Whether each range of @inner is in one of @outer. */
 static bool ports_cover(const struct port_range *outer, size_t n_outer,
 			const struct port_range *inner, size_t n_inner)
 {
@@ -265,6 +270,7 @@ static bool type_covers(const struct icmp_type *outer, const struct icmp_type *i
 	return icmp_type_range(outer, ip_version, &a) && a.first <= b.first && b.last <= a.last;
 }
 
+/* Whether each ICMP type of @inner is among those of @outer. */
 static bool types_cover(const struct policy_rule *outer, const struct policy_rule *inner,
 			uint8_t ip_version)
 {
@@ -331,6 +337,7 @@ static void index_group(struct element_index *index)
 	}
 }
 
+/* Index the elements of all rules of a ranking. */
 static int index_build(struct element_index *index, const struct ranking *ranking, bool destination,
 		       struct error *error)
 {
@@ -381,6 +388,7 @@ static void add_container(const struct element_index *index, const struct elemen
 	containers->n_rules += index->group_len[group - index->items];
 }
 
+/* Find the rules whose element contains an element. */
 static void find_containers(const struct element_index *index, const struct address_match *match,
 			    struct containers *containers)
 {
@@ -429,6 +437,7 @@ static size_t find_cover(struct ranking *ranking, const struct element_index *in
 	return best;
 }
 
+/* Warn about a rule that matches nothing, or that one earlier rule makes useless. */
 static void check_rule(const struct checker *checker, struct ranking *ranking, size_t rank)
 {
 	const struct policy_rule *rule = ranking->rules[rank];
@@ -474,6 +483,7 @@ static void rank_rules(struct ranking *ranking, const struct policy_acl *acl)
 	}
 }
 
+/* Check the rules of an ACL in the order in which they decide. */
 static int check_acl(const struct checker *checker, const struct policy_acl *acl,
 		     struct error *error)
 {

@@ -21,6 +21,7 @@
 #define STDIN_PATH "-"
 #define read_flag  yaml_read_bool /* the kinds of settings.h: read_KIND() */
 
+/* Read the version, which decides what the rest means. */
 static int parse_version(const struct yaml_doc *doc, const struct yaml_node *root,
 			 struct error *error)
 {
@@ -38,6 +39,7 @@ static int parse_version(const struct yaml_doc *doc, const struct yaml_node *roo
 	return 0;
 }
 
+/* Read mode.routing. */
 static int read_routing(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const char *const names[] = {
@@ -57,6 +59,7 @@ static int read_routing(const struct yaml_reader *in, const struct yaml_node *no
 	return err;
 }
 
+/* Read mode.hook. */
 static int read_hook(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const char *const names[] = {
@@ -89,6 +92,7 @@ static int read_native_acl(const struct yaml_reader *in, const struct yaml_node 
 	return err;
 }
 
+/* Read a number of entries. */
 static int parse_limit(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	uint32_t *limit = to;
@@ -107,6 +111,7 @@ static int parse_limit(const struct yaml_reader *in, const struct yaml_node *nod
 	return 0;
 }
 
+/* Read a timeout. */
 static int parse_timeout(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	uint64_t *timeout = to;
@@ -168,6 +173,7 @@ static int check_whole(const struct yaml_doc *doc, const struct yaml_node *root,
 	return parse_unique_ids(doc, root, policy, error);
 }
 
+/* Read the policy's mapping: version and sets first, as other keys refer to them. */
 static int parse_root(const struct yaml_doc *doc, const struct yaml_node *root, struct parse *parse,
 		      struct error *error)
 {
@@ -288,6 +294,7 @@ static int read_all(int fd, const char *path, char **text, size_t *len, struct e
 	return 0;
 }
 
+/* Open the policy file, which must be no directory, or standard input. */
 static int open_policy(const char *path, int *fd, struct error *error)
 {
 	struct stat status;

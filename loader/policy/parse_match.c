@@ -47,6 +47,7 @@ static uint8_t group_of(const char *word)
 	return strcmp(word, "multicast") == 0 ? GROUP_MULTICAST : 0;
 }
 
+/* Add an item of a list of addresses; the arrays have room. */
 static int match_add(const struct yaml_reader *in, const struct yaml_node *item,
 		     struct address_match *match, size_t room)
 {
@@ -148,6 +149,7 @@ int parse_prefixes(const struct yaml_doc *doc, const struct yaml_node *node, str
 	return 0;
 }
 
+/* Read a list of ports and ranges. */
 static int parse_ports(const struct yaml_doc *doc, const struct yaml_node *node,
 		       struct port_range **ranges, size_t *n, struct error *error)
 {
@@ -262,6 +264,7 @@ static unsigned int icmp_families(const struct policy_rule *rule)
 	return families;
 }
 
+/* Refuse ICMP types of a family that the rule's addresses rule out. */
 static int check_icmp_types(const struct yaml_doc *doc, const struct yaml_node *node,
 			    const struct policy_rule *rule, struct error *error)
 {

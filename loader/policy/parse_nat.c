@@ -30,6 +30,7 @@ static const struct yaml_field one_to_one_fields[] = {
 	{"translated", NULL, 0},
 };
 
+/* Read a pair of nat.one_to_one. */
 static int parse_one_to_one(const struct yaml_doc *doc, const struct yaml_node *node,
 			    struct nat_one_to_one *pair, struct error *error)
 {
@@ -76,6 +77,7 @@ static int refuse_duplicate(const struct yaml_doc *doc, const struct yaml_node *
 	return yaml_error(doc, item->position, error, "duplicate %s", what);
 }
 
+/* Refuse pairs that share an address. */
 static int check_one_to_one(const struct yaml_doc *doc, const struct yaml_node *node,
 			    const struct policy *policy, struct error *error)
 {
@@ -98,6 +100,7 @@ static int check_one_to_one(const struct yaml_doc *doc, const struct yaml_node *
 	return err;
 }
 
+/* Read nat.one_to_one. */
 static int parse_one_to_ones(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	struct policy *policy = ((struct parse *)in->context)->policy;
@@ -120,6 +123,7 @@ static int parse_one_to_ones(const struct yaml_reader *in, const struct yaml_nod
 	return check_one_to_one(in->doc, node, policy, in->error);
 }
 
+/* Read the protocol of a port translation. */
 static int parse_nat_protocol(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 #define NAME(id, name, number)	 [PORT_PROTOCOL_##id] = #name,
@@ -138,6 +142,7 @@ static int parse_nat_protocol(const struct yaml_reader *in, const struct yaml_no
 	return err;
 }
 
+/* Read a port of a port translation. */
 static int parse_nat_port(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	uint16_t *port = to;
@@ -167,6 +172,7 @@ static const struct yaml_field nat_port_fields[] = {
 	{"address", parse_nat_address, 0},
 };
 
+/* Refuse translations that share a port. */
 static int check_nat_ports(const struct yaml_doc *doc, const struct yaml_node *node,
 			   const struct policy *policy, struct error *error)
 {
@@ -194,6 +200,7 @@ out:
 	return err;
 }
 
+/* Read nat.port. */
 static int parse_nat_ports(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const char *const required[] = {"protocol", "port", "to"};

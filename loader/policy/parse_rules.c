@@ -86,6 +86,7 @@ static const struct yaml_field rule_fields[] = {
 	{"icmp_types", parse_icmp_types, 0},
 };
 
+/* Read a rule; what is not given matches everything. */
 static int parse_rule(const struct yaml_doc *doc, const struct yaml_node *node,
 		      struct policy_rule *rule, struct parse *parse, struct error *error)
 {
@@ -107,6 +108,7 @@ static int parse_rule(const struct yaml_doc *doc, const struct yaml_node *node,
 	return err;
 }
 
+/* Read the rules of an ACL. */
 static int parse_acl(const struct yaml_doc *doc, const struct yaml_node *node, enum acl acl,
 		     struct parse *parse, struct error *error)
 {

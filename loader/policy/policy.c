@@ -70,6 +70,7 @@ static void match_free(struct address_match *match)
 	free(match->sets);
 }
 
+/* Free the rules of an ACL. */
 static void acl_free(struct policy_acl *acl)
 {
 	struct policy_rule *rule;

@@ -8,6 +8,7 @@
 #include "base/names.h"
 #include "policy/icmp_type.h"
 
+/* The addresses of a match as a list of texts. */
 static json_t *json_prefixes(const struct policy *policy, const struct address_match *match)
 {
 	json_t *list = json_array();

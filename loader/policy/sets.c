@@ -101,6 +101,7 @@ static void write_node(const struct writer *writer, const struct yaml_node *node
 	fputc(ends[1], writer->file);
 }
 
+/* Write the policy with the set changed to a text. */
 static int write_text(const struct writer *format, const struct yaml_node *root, char **text,
 		      size_t *len, struct error *error)
 {
@@ -200,6 +201,7 @@ static size_t merge(const struct prefix *old, size_t n_old, const struct sets_ch
 	return n;
 }
 
+/* Say that there is no such set, and which ones there are. */
 static int no_such_set(const struct yaml_node *sets, const char *name, struct error *error)
 {
 	char names[512] = "";
@@ -312,6 +314,7 @@ struct word {
 	unsigned int line, column; /* of its first byte */
 };
 
+/* Add the word read so far to the change. */
 static int end_word(struct word *word, struct sets_change *change, size_t *room,
 		    struct error *error)
 {

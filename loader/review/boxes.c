@@ -104,6 +104,7 @@ static int compare_ranges(const void *a, const void *b)
 	return (x->first > y->first) - (x->first < y->first);
 }
 
+/* Sort ranges, and join those that touch or overlap. */
 static void join(struct ranges *ranges)
 {
 	size_t kept = 0;
@@ -150,6 +151,7 @@ static void add_prefixes(struct ranges *ranges, const struct prefix *prefixes, s
 	}
 }
 
+/* The ranges of a set, made when it is needed first. */
 static int expand_set(struct boxes *boxes, size_t index)
 {
 	const struct prefix_set *set = &boxes->policy->sets[index];
@@ -166,6 +168,7 @@ static int expand_set(struct boxes *boxes, size_t index)
 	return 0;
 }
 
+/* The ranges of all addresses that a match names. */
 static int expand_match(struct boxes *boxes, const struct address_match *match,
 			struct ranges *ranges)
 {
@@ -250,6 +253,7 @@ static int expand_own(struct boxes *boxes, const struct address_match *match, st
 	return err;
 }
 
+/* The ranges of a rule's source ports. */
 static int expand_sports(struct boxes *boxes, const struct policy_rule *rule, struct ranges *ranges)
 {
 	const struct port_range *ports = rule->source_ports;
@@ -386,6 +390,7 @@ bool boxes_meet(const struct box *a, const struct box *b)
 
 /* ---- an ACL ---- */
 
+/* Make the box of a rule. */
 static int expand_rule(struct boxes *boxes, const struct policy_rule *rule, enum acl acl)
 {
 	struct box *box = &boxes->list[boxes->n++];

@@ -107,6 +107,7 @@ static uint8_t pick_protocol(const struct box *box, uint8_t ip_version, unsigned
 	return protocol == PROTOCOL_ALL ? some[probe / 2 % sizeof(some)] : protocol;
 }
 
+/* Pick a key of a box at its edges or at random. */
 static bool pick_key(struct cover *c, const struct box *box, unsigned int probe,
 		     struct classifier_key *key)
 {
@@ -175,6 +176,7 @@ struct search {
 
 static bool is_covered(struct search *s, int dim, const uint32_t *active, size_t n);
 
+/* Whether a value is in one of the ranges. */
 static bool ranges_have(const struct ranges *ranges, point value)
 {
 	size_t low = 0, high = ranges->n;
@@ -220,6 +222,7 @@ static size_t find_edges(const struct search *s, int dim, struct range range,
 	return len;
 }
 
+/* Whether the active rules cover a range of a dimension together. */
 static bool is_range_covered(struct search *s, int dim, struct range range, const uint32_t *active,
 			     size_t n)
 {
@@ -308,6 +311,7 @@ static int first_dimension(const struct search *s, uint8_t l4_proto)
 	return protocol_matches(PROTOCOL_ICMP, s->ip_version, l4_proto) ? BOX_DPORT : BOX_SOURCE;
 }
 
+/* Whether other rules cover the box for one protocol. */
 static bool is_protocol_covered(struct search *s, uint8_t l4_proto, uint32_t *active, size_t *last)
 {
 	int first = first_dimension(s, l4_proto);
@@ -384,6 +388,7 @@ static int gather(struct cover *c, size_t rank, struct search *s)
 	return 0;
 }
 
+/* Warn about a rule that others together cover, and name some of them. */
 static void warn_covered(const struct cover *c, const struct search *s)
 {
 	char names[NAMES_LEN] = "";
@@ -439,6 +444,7 @@ static int check_covered(struct cover *c, size_t rank)
 
 /* ---- allow rules from which denials take a part ---- */
 
+/* Warn about a rule that denies override in part. */
 static bool check_overlap(struct cover *c, size_t rank)
 {
 	const struct box *box = &c->boxes.list[rank];
@@ -467,6 +473,7 @@ static bool check_overlap(struct cover *c, size_t rank)
 	return true;
 }
 
+/* Look for rules that denies override in part, within limits of work and warnings. */
 static void check_overlaps(struct cover *c)
 {
 	size_t rank = c->boxes.n_deny, warned = 0;
@@ -484,6 +491,7 @@ static void check_overlaps(struct cover *c)
 			c->boxes.list[rank].rule->id);
 }
 
+/* Find the rules of an ACL that others cover or override. */
 static int cover_acl(struct cover *c)
 {
 	int err = boxes_make(&c->boxes, c->policy, c->acl);

@@ -98,6 +98,7 @@ static const struct policy_rule *rule_at(const struct policy *policy, size_t ind
 	return &policy->acl[*acl].rules[index];
 }
 
+/* Index the rules of a policy by id. */
 static int index_rules(struct rule_index *index, const struct policy *policy)
 {
 	enum acl acl;
@@ -185,6 +186,7 @@ static json_t *rules_changed(const struct rule_index *old_side, const struct pol
 	return list;
 }
 
+/* Compare the rules by their ids. */
 static int diff_rules(const struct policy *old_side, const struct policy *new_side, json_t **rules,
 		      struct error *error)
 {
@@ -207,6 +209,7 @@ static int diff_rules(const struct policy *old_side, const struct policy *new_si
 
 /* ---- settings ---- */
 
+/* The address and port translations of a policy as a list of texts. */
 static json_t *translations(const struct policy *policy)
 {
 	json_t *list = json_array();
@@ -248,6 +251,7 @@ static void add_mode(json_t *settings, json_t *mode)
 	json_decref(mode);
 }
 
+/* The settings of a policy as one object. */
 static json_t *settings_of(const struct policy_side *side)
 {
 	const struct policy *policy = side->policy;
@@ -307,6 +311,7 @@ int policy_diff(const struct policy_side *before, const struct policy_side *afte
 
 /* ---- text ---- */
 
+/* Print a value of JSON as text. */
 static void print_value(const json_t *value, FILE *file)
 {
 	char cell[512];
@@ -323,6 +328,7 @@ static void print_value(const json_t *value, FILE *file)
 	}
 }
 
+/* Print how a value changes. */
 static void print_change(const json_t *how, FILE *file)
 {
 	const json_t *added = json_object_get(how, "added");
@@ -346,6 +352,7 @@ static void print_change(const json_t *how, FILE *file)
 	}
 }
 
+/* Print rules that one policy alone has. */
 static void print_rules(const json_t *rules, char sign, FILE *file)
 {
 	json_t *rule, *value;

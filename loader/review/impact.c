@@ -94,6 +94,7 @@ static void set_packet(const struct question *question, enum direction direction
 		spec->tcp_flags |= PACKET_TCP_SYN;
 }
 
+/* Run the packet of a question through a clone. */
 static int ask(struct impacts *impacts, const struct clone *clone, const struct question *question,
 	       enum direction direction)
 {
@@ -148,6 +149,7 @@ static uint8_t why_unknown(const struct clone *clone, const struct flow_view *vi
 	return view->idle_ns > config->timeout_ns[view->state] ? IMPACT_TIMEOUT : IMPACT_NO_ROOM;
 }
 
+/* What a clone's record says about the connection. */
 static void read_answer(const struct impacts *impacts, const struct clone *clone,
 			const struct question *question, struct answer *answer)
 {
@@ -174,6 +176,7 @@ static void read_answer(const struct impacts *impacts, const struct clone *clone
 	}
 }
 
+/* Ask about an inbound packet and, where addresses are translated, about an outbound one. */
 static int ask_clone(struct impacts *impacts, const struct clone *clone,
 		     const struct question *question, struct answer *answer)
 {
@@ -202,6 +205,7 @@ static bool is_same_cause(const struct impact_cause *a, const struct impact_caus
 	return !a->rule && !b->rule && a->why == b->why;
 }
 
+/* Append a connection to the list of a kind. */
 static int add_impact(struct impacts *impacts, const struct flow_view *view, enum impact_kind kind,
 		      const struct impact_cause *before, const struct impact_cause *after)
 {

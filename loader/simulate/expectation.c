@@ -14,6 +14,7 @@
 
 typedef const char *(*name_fn)(unsigned int id);
 
+/* Read the expected verdict. */
 static int read_verdict(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const char *const names[] = {
@@ -59,6 +60,7 @@ static int read_reason(const struct yaml_reader *in, const struct yaml_node *nod
 	return err;
 }
 
+/* Read the expected connection state, or null for none. */
 static int read_state(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	struct expectation *expect = to;
@@ -73,6 +75,7 @@ static int read_state(const struct yaml_reader *in, const struct yaml_node *node
 	return err;
 }
 
+/* Read the id of the expected rule, or null for none. */
 static int read_rule(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	struct expectation *expect = to;

@@ -121,6 +121,7 @@ static int read_dst(const struct yaml_reader *in, const struct yaml_node *node, 
 	return read_addr(in->doc, node, &fields->dst, &fields->dst_version, in->error);
 }
 
+/* Read the protocol of a packet. */
 static int read_protocol(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	uint16_t protocol;
@@ -149,6 +150,7 @@ static int read_direction(const struct yaml_reader *in, const struct yaml_node *
 	return err;
 }
 
+/* Read a list of TCP flags. */
 static int read_flags(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	const char *names[PACKET_TCP_FLAGS + 1] = {NULL};
@@ -171,6 +173,7 @@ static int read_flags(const struct yaml_reader *in, const struct yaml_node *node
 	return 0;
 }
 
+/* Read the fields of an ICMP message. */
 static int read_icmp(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const struct yaml_field icmp_fields[] = {
@@ -309,6 +312,7 @@ static int check_protocol_keys(const struct yaml_doc *doc, const struct yaml_nod
 	return err;
 }
 
+/* Build the packet that an entry's fields describe. */
 static int build_fields(const struct yaml_doc *doc, const struct yaml_node *node,
 			struct fields *fields, uint8_t *buf, size_t size, size_t *len,
 			struct error *error)

@@ -121,6 +121,7 @@ static int read_packet(struct replay *replay, struct error *error)
 	return 1;
 }
 
+/* Set the scenario that a capture amounts to. */
 static int fill(const struct replay *replay, struct scenario *scenario, struct error *error)
 {
 	size_t size = replay->n_addresses * sizeof(*replay->addresses);

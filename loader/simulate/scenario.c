@@ -56,6 +56,7 @@ static int parse_address(const char *text, struct prefix *prefix, struct error *
 	return 0;
 }
 
+/* Read a list of addresses with their prefix lengths. */
 static int read_addresses(const struct yaml_doc *doc, const struct yaml_node *node,
 			  struct prefix **addresses, size_t *n_addresses, struct error *error)
 {
@@ -196,6 +197,7 @@ static int read_first_policy(const struct yaml_reader *in, const struct yaml_nod
 	return read_policy(scenario, in->doc, node, &scenario->policy, in->error);
 }
 
+/* Read an entry that puts another policy into force. */
 static int read_apply(const struct scenario *scenario, const struct yaml_doc *doc,
 		      const struct yaml_node *node, struct scenario_step *step, struct error *error)
 {
@@ -213,6 +215,7 @@ static int read_apply(const struct scenario *scenario, const struct yaml_doc *do
 	return read_policy(scenario, doc, yaml_get(node, "apply"), &step->policy, error);
 }
 
+/* Read an entry of the list of packets. */
 static int read_step(const struct scenario *scenario, const struct yaml_doc *doc,
 		     const struct yaml_node *node, struct scenario_step *step, struct error *error)
 {
@@ -236,6 +239,7 @@ static int read_step(const struct scenario *scenario, const struct yaml_doc *doc
 	return fields_read_packet(doc, node, scenario->interface.ethernet, step, error);
 }
 
+/* Read the list of packets. */
 static int read_steps(struct scenario *scenario, const struct yaml_doc *doc,
 		      const struct yaml_node *node, struct error *error)
 {
@@ -261,6 +265,7 @@ static int read_steps(struct scenario *scenario, const struct yaml_doc *doc,
 	return 0;
 }
 
+/* Read the scenario's mapping. */
 static int read_scenario(struct scenario *scenario, const struct yaml_doc *doc, struct error *error)
 {
 	static const struct yaml_field fields[] = {
@@ -323,6 +328,7 @@ out:
 	return err;
 }
 
+/* Read a whole file. */
 static int read_file(const char *path, char **text, size_t *len, struct error *error)
 {
 	char chunk[65536];

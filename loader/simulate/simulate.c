@@ -116,6 +116,7 @@ static bool broadcast_of(const struct prefix *prefix, struct local_address *loca
 	return true;
 }
 
+/* Fill the tables of local addresses as the scenario has them. */
 static int fill_addresses(const struct scenario *scenario, const struct map_set *maps,
 			  struct error *error)
 {

@@ -64,6 +64,7 @@ static uint8_t group_of(const struct trace_event *event)
 	return event->local_kind == LOCAL_MULTICAST ? GROUP_MULTICAST : 0;
 }
 
+/* The fields that the ACL has compared. */
 static void see(const struct trace_event *event, struct seen *seen)
 {
 	uint8_t icmp = packet_icmp_proto(event->ip_version);
@@ -84,6 +85,7 @@ static void see(const struct trace_event *event, struct seen *seen)
 	};
 }
 
+/* Whether an address is among those of a match. */
 static bool address_matches(const struct policy *policy, const struct address_match *match,
 			    const union addr *addr, uint8_t ip_version)
 {
@@ -136,6 +138,7 @@ static bool protocol_matches(const struct policy_rule *rule, const struct seen *
 	return rule->protocol == PROTOCOL_ICMP ? seen->is_icmp : rule->protocol == seen->l4_proto;
 }
 
+/* Compare a packet with a rule; returns the fields that differ, as bits. */
 static unsigned int compare(const struct policy *policy, const struct policy_rule *rule,
 			    const struct seen *seen)
 {
@@ -195,6 +198,7 @@ static void put_protocol(FILE *out, uint16_t protocol)
 		fprintf(out, "%u", protocol);
 }
 
+/* Print the addresses of a match. */
 static void put_addresses(FILE *out, const struct policy *policy, const struct address_match *match)
 {
 	char text[PREFIX_TEXT_MAX];
@@ -296,6 +300,7 @@ static void put_mismatch(FILE *out, const struct policy *policy, const struct po
 	}
 }
 
+/* The fields that differ, with what the rule wants and what the packet has. */
 static json_t *mismatches(const struct policy *policy, const struct candidate *candidate,
 			  const struct seen *seen)
 {
@@ -365,6 +370,7 @@ static const struct policy_rule *find_rule(const struct policy *policy, const ch
 	return NULL;
 }
 
+/* Print the rules that come nearest. */
 static void put_nearest(FILE *out, const struct policy *policy, const struct trace_event *event)
 {
 	json_t *list = trace_explain(policy, event), *rule, *mismatch;

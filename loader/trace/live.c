@@ -310,6 +310,7 @@ int trace_live_read(struct trace_live *trace, struct error *error)
 	return trace_ring_read(trace->ring, trace->spec.on_record, trace->spec.arg, error);
 }
 
+/* Add the counters of the clone in use. */
 static void add_stats(const struct trace_live *trace, struct trace_stats *total)
 {
 	int fd = map_set_fd(&trace->clone->maps, MAP_TRACE_STATS), n = libbpf_num_possible_cpus();

@@ -36,6 +36,7 @@ static int set_direction(struct trace_options *options, const char *name, struct
 	return 0;
 }
 
+/* Set the field that an option names. */
 static int apply(struct trace_options *options, int option, const char *argument,
 		 struct error *error)
 {

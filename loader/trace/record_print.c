@@ -86,6 +86,7 @@ static bool has_ports(const struct trace_event *event)
 	return !event->fragment && l4_has_ports(event->l4_proto);
 }
 
+/* Addresses and ports as they were when the packet came to a stage. */
 static struct tuple tuple_at(const struct trace_event *event, enum stage stage)
 {
 	struct tuple tuple = {event->saddr, event->daddr, event->sport, event->dport};
@@ -130,6 +131,7 @@ static void add_tuple(struct text *text, const struct trace_event *event, enum s
 	add_endpoint(text, event, &tuple.daddr, tuple.dport);
 }
 
+/* Append the name of the protocol. */
 static void add_protocol(struct text *text, const struct trace_event *event)
 {
 	const char *name = port_protocol_name(event->l4_proto);
@@ -163,6 +165,7 @@ static void add_flow(struct text *text, const struct trace_event *event)
 		add_protocol(text, event);
 }
 
+/* Append what a letter behind % stands for in a message. */
 static void add_letter(struct text *text, char letter, const struct trace_event *event,
 		       const char *rule_id, enum stage stage)
 {
@@ -337,6 +340,7 @@ char *record_result_line(const struct record_result *result)
 	return line;
 }
 
+/* The stages that the packet has come by. */
 static json_t *stages_json(const struct trace_event *event, const char *rule_id)
 {
 	json_t *stages = json_array();
@@ -359,6 +363,7 @@ static json_t *stages_json(const struct trace_event *event, const char *rule_id)
 	return stages;
 }
 
+/* The names of the TCP flags that are set. */
 static json_t *flags_json(uint8_t tcp_flags)
 {
 	json_t *flags = json_array();
@@ -439,6 +444,7 @@ json_t *record_json(const struct trace_event *event, const char *rule_id)
 			 disposition(event));
 }
 
+/* Bytes in hexadecimal, to be freed; NULL if memory is out. */
 static char *hex_of(const void *data, size_t len)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -34,6 +34,7 @@ struct raw_sample {
 	uint8_t data[];
 };
 
+/* Make room for one more record of @len bytes. */
 static bool grow(struct trace_ring *ring, size_t len)
 {
 	void *arena, *offsets;
@@ -55,6 +56,7 @@ static bool grow(struct trace_ring *ring, size_t len)
 	return true;
 }
 
+/* Append a sample of the perf buffer to the arena. */
 static enum bpf_perf_event_ret take(void *arg, int cpu, struct perf_event_header *header)
 {
 	const struct raw_sample *sample = (const struct raw_sample *)header;

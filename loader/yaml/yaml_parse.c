@@ -258,6 +258,7 @@ static int add_node(struct builder *builder, enum yaml_kind kind, struct yaml_no
 	return 0;
 }
 
+/* Add a scalar, as a key or as a value. */
 static int take_scalar(struct builder *builder, struct fy_event *event, struct error *error)
 {
 	struct fy_token *token = event->scalar.value;
@@ -276,6 +277,7 @@ static int take_scalar(struct builder *builder, struct fy_event *event, struct e
 	return 0;
 }
 
+/* Begin a mapping or a sequence. */
 static int open_level(struct builder *builder, enum yaml_kind kind, struct error *error)
 {
 	struct yaml_node *node;
@@ -332,6 +334,7 @@ static int refuse_extras(struct builder *builder, struct fy_event *event, struct
 	return 0;
 }
 
+/* Handle an event of the parser. */
 static int take_event(struct builder *builder, struct fy_event *event, struct error *error)
 {
 	struct level *level = builder->depth ? &builder->levels[builder->depth - 1] : NULL;
@@ -375,6 +378,7 @@ static int syntax_error(struct builder *builder, struct error *error)
 	return yaml_error(builder->doc, at, error, "%.200s", complaint->msg);
 }
 
+/* Handle all events, up to the end or the first error. */
 static int take_all(struct builder *builder, struct error *error)
 {
 	struct fy_event *event;
@@ -398,6 +402,7 @@ static int take_all(struct builder *builder, struct error *error)
 	return 0;
 }
 
+/* Run the parser over the text; its own messages are kept for syntax_error(). */
 static int run_parser(struct builder *builder, struct error *error)
 {
 	struct fy_diag_cfg diag_cfg;
@@ -422,6 +427,7 @@ static int run_parser(struct builder *builder, struct error *error)
 	return err;
 }
 
+/* Build the tree of a document. */
 static int build(struct yaml_doc *doc, const char *text, size_t len, struct error *error)
 {
 	struct builder builder = {.doc = doc, .text = text, .len = len, .position = {1, 1}};
