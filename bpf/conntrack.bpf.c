@@ -160,8 +160,8 @@ static __always_inline bool untranslate_port(struct tuple *quoted)
  * @p: the error
  * @quoted: the packet in it; becomes the one that it was before translation
  *
- * The quoted packet must have gone out by this interface, as only such a one can come back.  A peer's
- * flow vouches for errors only as long as the policy in force has judged it.
+ * The quoted packet must have gone out by this interface, as only such a one can come back.  A
+ * peer's flow vouches for errors only as long as the policy in force has judged it.
  *
  * Return: VERDICT_PASS, VERDICT_FORWARD or VERDICT_CONTINUE.
  */
@@ -384,8 +384,8 @@ int conntrack_judged(struct packet *p, int verdict)
  * conntrack_turn() - Have an answer judged as what it answers, or turn it back
  * @p: packet
  *
- * The answer to a hairpin flow, which no rule in force has judged, stands for the flow: the rules are
- * asked about its opener's packets.
+ * The answer to a hairpin flow, which no rule in force has judged, stands for the flow: the rules
+ * are asked about its opener's packets.
  *
  * Return: whether it is such an answer.
  */

@@ -81,8 +81,8 @@ static __always_inline bool may_open(const struct packet *p)
 }
 
 /*
- * Whether an outbound packet is for an address that is no peer's, multicast or broadcast above all: what
- * seems to answer from there has a martian source, for which no flow is to vouch.
+ * Whether an outbound packet is for an address that is no peer's, multicast or broadcast above all:
+ * what seems to answer from there has a martian source, for which no flow is to vouch.
  */
 static __always_inline bool is_to_nobody(const struct packet *p)
 {
@@ -160,9 +160,9 @@ static __always_inline void reopen_served(struct packet *p, const struct flow_ke
  * @now_ns: CLOCK_MONOTONIC
  *
  * Where that is full, and no room can be made, the flow stays: it works as before, but a flood may
- * displace it until one of its packets finds room.  What another CPU counts between the copy and the
- * delete is lost; that is the flow's first answer, so the other CPU would have to hold a second packet
- * of the same flow.
+ * displace it until one of its packets finds room.  What another CPU counts between the copy and
+ * the delete is lost; that is the flow's first answer, so the other CPU would have to hold a second
+ * packet of the same flow.
  *
  * Return: 0.
  */

@@ -64,7 +64,10 @@ __noinline int flow_is_kept_out(const struct flow_key *key, const struct flow *f
 				  now_ns);
 }
 
-/* Listeners find out that the flows are gone (conntrack/missing_ends.h), as with those of the other tiers. */
+/*
+ * Listeners find out that the flows are gone (conntrack/missing_ends.h), as with those of the other
+ * tiers.
+ */
 static long flow4_scan(void *map, const struct flow_key4 *key, const struct flow *flow,
 		       struct table_scan_ctx *ctx)
 {

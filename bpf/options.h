@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Leaves over options: those of IPv4 (RFC 791, section 3.1) and TCP (RFC 9293, section 3.1) have the
- * same form.
+ * Leaves over options: those of IPv4 (RFC 791, section 3.1) and TCP (RFC 9293, section 3.1) have
+ * the same form.
  */
 #ifndef SHRIKE_OPTIONS_H
 #define SHRIKE_OPTIONS_H

@@ -2,9 +2,9 @@
 /*
  * The way of a packet, from first stage to verdict, for both hooks and both families.
  *
- * Owns config (the generation's read-only data), counters_v2 (counter.h), and the maps of instance.h:
- * instance_v2, numbers_v1, policy_text_v1, undo_v1 and undo_text_v1, which the programs do not read,
- * but which live as long as they do.
+ * Owns config (the generation's read-only data), counters_v2 (counter.h), and the maps of
+ * instance.h: instance_v2, numbers_v1, policy_text_v1, undo_v1 and undo_text_v1, which the programs
+ * do not read, but which live as long as they do.
  */
 #include "addr.h"
 #include "instance.h"
@@ -122,8 +122,9 @@ __hidden void pipeline_end(struct frame *f, struct packet *p, struct counters *c
 }
 
 /*
- * What an Ethernet link would not work without: neighbour solicitations and advertisements (RFC 4861),
- * and multicast listener discovery (RFC 2710, RFC 3810), by which a switch learns what to send here.
+ * What an Ethernet link would not work without: neighbour solicitations and advertisements (RFC
+ * 4861), and multicast listener discovery (RFC 2710, RFC 3810), by which a switch learns what to
+ * send here.
  */
 static __always_inline bool is_link_housekeeping(const struct packet *p)
 {
@@ -146,8 +147,8 @@ static __always_inline bool has_nat(void)
 }
 
 /*
- * An answer between two peers is judged as what it answers.  Not by judge() itself: Linux 6.1 adds 32 bytes
- * of stack for every call.
+ * An answer between two peers is judged as what it answers.  Not by judge() itself: Linux 6.1 adds
+ * 32 bytes of stack for every call.
  */
 static __always_inline enum verdict judge_turned(struct packet *p)
 {

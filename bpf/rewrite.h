@@ -187,8 +187,8 @@ static __always_inline __u32 icmp_csum_off(const struct packet *p)
  * @new_value: address to write, of the same family
  * @tc: in a TC program
  *
- * The ICMP checksum covers the quote, with IPv4 its header checksum as well, so that the two changes
- * cancel each other.
+ * The ICMP checksum covers the quote, with IPv4 its header checksum as well, so that the two
+ * changes cancel each other.
  */
 static __always_inline void rewrite_quote_addr(struct frame *f, struct packet *p, __u32 quote_off,
 					       bool source, const union addr *old_value,

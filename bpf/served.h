@@ -63,9 +63,9 @@ static __noinline int served_note(struct packet *p, __u8 flags)
 }
 
 /*
- * This side goes on answering a peer by a flow that the policy in force has not judged, or has ended: as
- * long as it does, the note is recent.  Else a flood that displaces the flow would make the next answer
- * open a flow of this host.
+ * This side goes on answering a peer by a flow that the policy in force has not judged, or has
+ * ended: as long as it does, the note is recent.  Else a flood that displaces the flow would make
+ * the next answer open a flow of this host.
  */
 static __noinline int served_answered(const struct packet *p, const struct flow *flow)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Tables that are full: when they are scanned (table_scan.h), who is kept out of them meanwhile, and
- * reporting that to `shrike run`.  Owns table_scan_v1 and ct_pressure_v1 (pressure.h).
+ * Tables that are full: when they are scanned (table_scan.h), who is kept out of them meanwhile,
+ * and reporting that to `shrike run`.  Owns table_scan_v1 and ct_pressure_v1 (pressure.h).
  */
 #include "table_scan.h"
 
@@ -23,8 +23,8 @@ struct {
 } ct_pressure_v1 SEC(".maps");
 
 /*
- * What is known of a table beyond a scan.  CPUs that race may scan or note twice, or keep out half an
- * address, which is nobody's.
+ * What is known of a table beyond a scan.  CPUs that race may scan or note twice, or keep out half
+ * an address, which is nobody's.
  */
 static struct {
 	__u64 scan_ns; /* not scanned again before */
@@ -132,8 +132,8 @@ int table_scan_again(void)
 /**
  * table_scan_end() - Room has been made, or not
  *
- * A source that had to give way is kept from the table until the next scan may begin, so that the room
- * is others'.
+ * A source that had to give way is kept from the table until the next scan may begin, so that the
+ * room is others'.
  *
  * Return: whether there is room for who has asked.
  */

@@ -2,15 +2,15 @@
 /*
  * Making room in a hash table that is full: a look at some thousand of its entries.
  *
- * Entries are spread by a hash, so those that a scan meets are a sample of the table.  What has expired
- * goes.  If nothing has, the scan counts entries by class and by source, and a second scan over the
- * same entries removes some: of the closed ones; else of the source that has most; else, where this
- * host has opened all, one of these.
+ * Entries are spread by a hash, so those that a scan meets are a sample of the table.  What has
+ * expired goes.  If nothing has, the scan counts entries by class and by source, and a second scan
+ * over the same entries removes some: of the closed ones; else of the source that has most; else,
+ * where this host has opened all, one of these.
  *
  * The user of a table supplies a callback of bpf_for_each_map_elem(), which asks table_scan_takes()
- * about the entry and returns table_scan_is_over().  Its context, struct table_scan_ctx, has to be on
- * the stack; the scan itself is not.  Were its counters there, Linux 6.12 and later would walk the
- * callback once for each value of theirs: "The sequence of 8193 jumps is too complex".
+ * about the entry and returns table_scan_is_over().  Its context, struct table_scan_ctx, has to be
+ * on the stack; the scan itself is not.  Were its counters there, Linux 6.12 and later would walk
+ * the callback once for each value of theirs: "The sequence of 8193 jumps is too complex".
  */
 #ifndef SHRIKE_TABLE_SCAN_H
 #define SHRIKE_TABLE_SCAN_H

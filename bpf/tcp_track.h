@@ -4,10 +4,10 @@
  * it proves, and where it takes the connection (RFC 9293, sections 3.3.2 and 3.10; RFC 5961).
  *
  * Nothing is believed that a blind sender could have made up.  A connection is established when the
- * peer acknowledges our SYN, a FIN counts as received when an ACK covers it, and a RST counts if its
- * receiver would take it.  The window test is that of nf_conntrack_proto_tcp.c (after G. van Rooij,
- * "Real Stateful TCP Packet Filtering in IP Filter"), which needs neither all segments nor their
- * order.  What does not fit moves nothing; whether it passes is not decided here.
+ * peer acknowledges our SYN, a FIN counts as received when an ACK covers it, and a RST counts if
+ * its receiver would take it.  The window test is that of nf_conntrack_proto_tcp.c (after G. van
+ * Rooij, "Real Stateful TCP Packet Filtering in IP Filter"), which needs neither all segments nor
+ * their order.  What does not fit moves nothing; whether it passes is not decided here.
  */
 #ifndef SHRIKE_TCP_TRACK_H
 #define SHRIKE_TCP_TRACK_H
@@ -74,8 +74,8 @@ static __always_inline bool has_proof(const struct flow *flow, bool side)
 }
 
 /*
- * Whether an answer is one to the SYN that the opener, which has forgotten the connection, has sent in
- * its midst.
+ * Whether an answer is one to the SYN that the opener, which has forgotten the connection, has sent
+ * in its midst.
  */
 static __always_inline bool answers_syn(const struct packet *p, const struct flow *flow, bool side)
 {
@@ -94,8 +94,8 @@ static __always_inline bool refuses(const struct packet *p, const struct flow *f
 }
 
 /*
- * How far an ACK may be ahead of what was seen: of a segment in fragments only the first is, which does
- * not say how long the segment is.
+ * How far an ACK may be ahead of what was seen: of a segment in fragments only the first is, which
+ * does not say how long the segment is.
  */
 static __always_inline __u32 unseen_max(const struct flow *flow)
 {
@@ -103,8 +103,8 @@ static __always_inline __u32 unseen_max(const struct flow *flow)
 }
 
 /*
- * Without ACK a segment is no part of a connection, whatever its number: its receiver drops it (RFC 9293,
- * section 3.10.7.4).  A blind sender would have to guess one number less.
+ * Without ACK a segment is no part of a connection, whatever its number: its receiver drops it (RFC
+ * 9293, section 3.10.7.4).  A blind sender would have to guess one number less.
  */
 static __always_inline bool in_window(const struct packet *p, const struct flow *flow, bool side)
 {
@@ -161,8 +161,8 @@ static __always_inline bool reopens(const struct packet *p, const struct flow *f
 }
 
 /*
- * A SYN+ACK that acknowledges zero.  nf_conntrack takes any of the last 66,000 numbers; of these only
- * this one is no guess, but what is left unset.  The host resets it.
+ * A SYN+ACK that acknowledges zero.  nf_conntrack takes any of the last 66,000 numbers; of these
+ * only this one is no guess, but what is left unset.  The host resets it.
  */
 static __always_inline bool is_unset(const struct packet *p, const struct flow_side *receiver)
 {
@@ -170,9 +170,9 @@ static __always_inline bool is_unset(const struct packet *p, const struct flow_s
 }
 
 /*
- * Whether a SYN+ACK acknowledges all that the other end has sent, or no more than the SYN of an opener
- * that has sent data with it; once that is not to be known any more, whether it says the same as the one
- * before.
+ * Whether a SYN+ACK acknowledges all that the other end has sent, or no more than the SYN of an
+ * opener that has sent data with it; once that is not to be known any more, whether it says the
+ * same as the one before.
  */
 static __always_inline bool acks_syn(const struct packet *p, const struct flow *flow, bool side)
 {
@@ -356,8 +356,8 @@ static __always_inline void follow_syn(const struct packet *p, struct flow *flow
 }
 
 /*
- * A SYN of the opener in the midst of a connection: the other end answers it by a SYN+ACK only if it
- * has forgotten the connection, too.
+ * A SYN of the opener in the midst of a connection: the other end answers it by a SYN+ACK only if
+ * it has forgotten the connection, too.
  */
 static __always_inline void note_syn(const struct packet *p, struct flow *flow)
 {

@@ -3,9 +3,10 @@
  * Tables of the rule classifier: five dimensions of a packet to the first rule that matches it.
  *
  * Each dimension (source address, destination address, source port, destination port or ICMP type,
- * and scope with protocol) maps the packet to a class: all values that the same set of rules matches.  A class
- * has a row of bits, one per position; the intersection of the five rows is the set of matching
- * rules.  A position stands for one rule, or for several that differ in nothing but their source.
+ * and scope with protocol) maps the packet to a class: all values that the same set of rules
+ * matches.  A class has a row of bits, one per position; the intersection of the five rows is the
+ * set of matching rules.  A position stands for one rule, or for several that differ in nothing but
+ * their source.
  *
  * Up to CLASSIFY_LINES_MAX lines of positions a row is so many of class_line_v1, and beyond where
  * rows of addresses are dense, for then most words have to be looked at.  Otherwise rows of

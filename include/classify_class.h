@@ -71,7 +71,10 @@ static __always_inline __u32 classify_ipv4(const struct classify_tables *tables,
 	return page ? page->entry[address & 255] : 0;
 }
 
-/* How many of a node's keys are not above @key: two of them show which third of the node holds it, two more its place there. */
+/*
+ * How many of a node's keys are not above @key: two of them show which third of the node holds it,
+ * two more its place there.
+ */
 static __always_inline __u64 classify_keys_passed(const struct classify_node *keys, __u64 key)
 {
 	__u64 third = classify_at_least(key, keys->key[2]) + classify_at_least(key, keys->key[5]);
@@ -186,8 +189,8 @@ static __always_inline __u32 classify_port(const struct classify_tables *tables,
 	if (!ports)
 		return 0;
 	/*
-	 * Without the barrier clang drops the mask, which 6.1 needs after a byte swap: "math between
-	 * map_value pointer and register with unbounded min value is not allowed".
+	 * Without the barrier clang drops the mask, which 6.1 needs after a byte swap: "math
+	 * between map_value pointer and register with unbounded min value is not allowed".
 	 */
 	asm volatile("" : "+r"(port));
 	return ports->class_id[port & 0xffff];

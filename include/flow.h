@@ -4,19 +4,20 @@
  *
  * One table per protocol and family, each in three tiers.  ct_PROTO (HASH, preallocated) holds
  * confirmed flows: those in which a peer's packet has answered one of ours, and TCP once a peer has
- * proved that it receives what we send.  Flows that wait for that are in LRU_HASH tables, so a flood
- * of openings can only displace other openings: those of peers in ct_PROTO_new, those of this host in
- * ct_PROTO_own.  A flow is in one of the three; lookups ask the confirmed tier first.
+ * proved that it receives what we send.  Flows that wait for that are in LRU_HASH tables, so a
+ * flood of openings can only displace other openings: those of peers in ct_PROTO_new, those of this
+ * host in ct_PROTO_own.  A flow is in one of the three; lookups ask the confirmed tier first.
  *
- * The maps are those of FLOW_TABLES below.  Keys are struct flow_key4 or flow_key6, values struct flow.
+ * The maps are those of FLOW_TABLES below.  Keys are struct flow_key4 or flow_key6, values struct
+ * flow.
  *
  * Map ct_epoch_v1 (ARRAY, one __u32) becomes another number after each change of this host's
  * addresses (local.h), by which flows have been judged.
  *
- * Map ct_served_v1 (LRU_HASH): struct served_key -> struct served, the ports of this host, or of hosts
- * behind it, to which a rule has let a peer's datagrams.  What they send to that peer answers it, even
- * where the flow itself was displaced, or there is none: of protocols other than TCP, UDP and ICMP only
- * what this host opens is tracked.
+ * Map ct_served_v1 (LRU_HASH): struct served_key -> struct served, the ports of this host, or of
+ * hosts behind it, to which a rule has let a peer's datagrams.  What they send to that peer answers
+ * it, even where the flow itself was displaced, or there is none: of protocols other than TCP, UDP
+ * and ICMP only what this host opens is tracked.
  */
 #ifndef SHRIKE_FLOW_H
 #define SHRIKE_FLOW_H
@@ -29,10 +30,10 @@
 /* clang-format off */
 
 /*
- * TABLE(map, protocol, IP version, tier): one table per protocol and family in each tier.  Those that
- * are not confirmed come first: who reads all of them sees a flow that is promoted meanwhile twice
- * rather than not at all.  The names of other protocols' tables are short of an "e" where 15 characters
- * are not enough.
+ * TABLE(map, protocol, IP version, tier): one table per protocol and family in each tier.  Those
+ * that are not confirmed come first: who reads all of them sees a flow that is promoted meanwhile
+ * twice rather than not at all.  The names of other protocols' tables are short of an "e" where 15
+ * characters are not enough.
  */
 #define FLOW_TABLES(TABLE)                                                                         \
 	TABLE(ct_tcp4_new_v2, 6, 4, NEW)                                                           \
@@ -128,8 +129,8 @@ enum flow_flags {
 #define FLOW_CLOSED_NS (10ull * NS_PER_S) /* as nf_conntrack_tcp_timeout_close */
 
 /*
- * What one end of a TCP connection has said of itself; sequence numbers in host byte order.  None of
- * them is ever lowered.
+ * What one end of a TCP connection has said of itself; sequence numbers in host byte order.  None
+ * of them is ever lowered.
  */
 struct flow_side {
 	__u32 end; /* the sequence number after the last one that it has sent; SYN and FIN count */

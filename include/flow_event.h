@@ -4,8 +4,9 @@
  *
  * Map flow_rings_v1 (ARRAY_OF_MAPS): one BPF ring buffer per listener, made by it; each gets every
  * event.  An empty slot costs nothing but the look at it.
- * Map flow_gate_v1 (ARRAY, one entry, to be mapped): events are made only until the time in it, which listeners
- * push on while they live: one that was killed costs nothing for longer than FLOW_GATE_NS.
+ * Map flow_gate_v1 (ARRAY, one entry, to be mapped): events are made only until the time in it,
+ * which listeners push on while they live: one that was killed costs nothing for longer than
+ * FLOW_GATE_NS.
  */
 #ifndef SHRIKE_FLOW_EVENT_H
 #define SHRIKE_FLOW_EVENT_H

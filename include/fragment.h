@@ -3,8 +3,9 @@
  * Map fragments_v2 (HASH): the verdict on a fragmented datagram, for its later fragments.
  *
  * Written by the first fragment alone, which holds the whole transport header; lives for
- * config.fragment_timeout_ns from then on, never refreshed.  After a change of the policy or of this
- * host's addresses the first later fragment is judged again, by what the entry says of the header.
+ * config.fragment_timeout_ns from then on, never refreshed.  After a change of the policy or of
+ * this host's addresses the first later fragment is judged again, by what the entry says of the
+ * header.
  */
 #ifndef SHRIKE_FRAGMENT_H
 #define SHRIKE_FRAGMENT_H

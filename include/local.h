@@ -6,8 +6,8 @@
  * 12).  127.0.0.0/8 and ::1 are local by definition and have no entries.
  * Map local_addr_v1 (HASH): every single local address of either family (IPv4 v4-mapped) with its
  * kind.  IPv6 has no bitmap and asks this map alone.
- * Map local_prefix_v1 (LPM_TRIE): struct local_prefix_key -> struct local_addr, shorter prefixes that
- * are local (AnyIP: `ip route add local 10.5.0.0/16 dev lo`).
+ * Map local_prefix_v1 (LPM_TRIE): struct local_prefix_key -> struct local_addr, shorter prefixes
+ * that are local (AnyIP: `ip route add local 10.5.0.0/16 dev lo`).
  */
 #ifndef SHRIKE_LOCAL_H
 #define SHRIKE_LOCAL_H

@@ -3,7 +3,8 @@
  * The names of the maps, but for the connection tables, which FLOW_TABLES of flow.h lists.
  *
  * What a map holds is in the header of its structs.  Its name ends in the version of that layout:
- * who changes the layout changes the number here and in bpf/, and the build asserts that both agree.
+ * who changes the layout changes the number here and in bpf/, and the build asserts that both
+ * agree.
  */
 #ifndef SHRIKE_MAPS_H
 #define SHRIKE_MAPS_H

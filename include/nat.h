@@ -4,8 +4,8 @@
  *
  * Map nat_port_v1 (HASH): destination port of inbound packets to local addresses, before the
  * ACLs; struct nat_port_key -> struct nat_port.  An all-zero address stands for every local one.
- * Maps nat_orig_v1, nat_trans_v1 (HASH): 1:1 translation, union addr -> union addr.  nat_orig maps the
- * destination of outbound packets original -> translated, nat_trans the source of inbound
+ * Maps nat_orig_v1, nat_trans_v1 (HASH): 1:1 translation, union addr -> union addr.  nat_orig maps
+ * the destination of outbound packets original -> translated, nat_trans the source of inbound
  * packets back.
  */
 #ifndef SHRIKE_NAT_H

@@ -2,8 +2,8 @@
 /*
  * Map ct_pressure_v1 (RINGBUF): which tables of confirmed flows had no room for another one.
  *
- * One record at most for a table in PRESSURE_NOTE_NS.  `shrike run` reads them and makes room; where
- * nobody reads, the ring fills and nothing more is noted.
+ * One record at most for a table in PRESSURE_NOTE_NS.  `shrike run` reads them and makes room;
+ * where nobody reads, the ring fills and nothing more is noted.
  */
 #ifndef SHRIKE_PRESSURE_H
 #define SHRIKE_PRESSURE_H

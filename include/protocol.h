@@ -38,9 +38,9 @@ static inline _Bool l4_has_ports(__u32 l4_proto)
 }
 
 /*
- * ICMP of a family.  Both functions are inlined before clang simplifies their callers: inlined later
- * they cost conntrack_in() 8 bytes of stack, and the chain of calls more than the 512 that Linux 6.1
- * has ("combined stack size of 7 calls is 544").
+ * ICMP of a family.  Both functions are inlined before clang simplifies their callers: inlined
+ * later they cost conntrack_in() 8 bytes of stack, and the chain of calls more than the 512 that
+ * Linux 6.1 has ("combined stack size of 7 calls is 544").
  */
 static inline __attribute__((always_inline)) __u8 l4_icmp_of(__u8 ip_version)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The connections are a list without holes.  A hash of fixed size with open addressing finds them by
- * id; deleting an entry moves the entries behind it up (free_slot()).
+ * The connections are a list without holes.  A hash of fixed size with open addressing finds them
+ * by id; deleting an entry moves the entries behind it up (free_slot()).
  *
  * A connection counts as ended when two scans in a row find it in no table.  An end event that a
  * program or the sweep has reported, and that is still in the ring buffer during the first scan, is

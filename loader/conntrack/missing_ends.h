@@ -4,8 +4,8 @@
  *
  * The kernel evicts openings from their small tables when many others come, and commands flush
  * tables; no program runs then.  So a listener keeps the connections whose start it has read, and
- * looks them up from time to time: a connection that is in no table, and whose end was not reported,
- * has ended without an event.
+ * looks them up from time to time: a connection that is in no table, and whose end was not
+ * reported, has ended without an event.
  */
 #ifndef SHRIKE_CONNTRACK_MISSING_ENDS_H
 #define SHRIKE_CONNTRACK_MISSING_ENDS_H

@@ -83,7 +83,9 @@ static int64_t until(uint64_t due_ns, uint64_t now_ns)
 	return (int64_t)(due_ns - now_ns);
 }
 
-/* Finds the table to begin with; else how long there is none, RELIEF_IDLE: nothing is to be done. */
+/*
+ * Finds the table to begin with; else how long there is none, RELIEF_IDLE: nothing is to be done.
+ */
 static bool find_due(struct relief *relief, size_t n, uint64_t now_ns, uint64_t *wait_ns)
 {
 	*wait_ns = RELIEF_IDLE;

@@ -4,12 +4,12 @@
  * that their openers have of the table (shares.h).
  *
  * A table under pressure, which had no room for a flow, gets a little room at once.  When no more
- * pressure has come for RELIEF_SETTLE_NS, or where the sweep finds a table nearly full, that table is
- * relieved for some time to come.  Little at first, since a flood would fill any room again, and with
- * each round flows go that are in use.
+ * pressure has come for RELIEF_SETTLE_NS, or where the sweep finds a table nearly full, that table
+ * is relieved for some time to come.  Little at first, since a flood would fill any room again, and
+ * with each round flows go that are in use.
  *
- * A step looks at some thousand entries, so that `run` can see to other things in between.  A table is
- * read twice; one pass over it may take all of a core, but then the next one waits for as long.
+ * A step looks at some thousand entries, so that `run` can see to other things in between.  A table
+ * is read twice; one pass over it may take all of a core, but then the next one waits for as long.
  */
 #ifndef SHRIKE_CONNTRACK_RELIEF_H
 #define SHRIKE_CONNTRACK_RELIEF_H

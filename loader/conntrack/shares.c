@@ -269,8 +269,8 @@ static void take(struct shares_source *source, uint32_t *idle, uint32_t quota)
 }
 
 /*
- * Cuts all peers down to @level + 1 flows, and as many of these as it takes to @level: those whose next
- * flow has been idle for longest.
+ * Cuts all peers down to @level + 1 flows, and as many of these as it takes to @level: those whose
+ * next flow has been idle for longest.
  */
 static int take_from_peers(struct shares *shares, uint32_t *idle, uint32_t level, uint32_t excess,
 			   struct error *error)

@@ -2,13 +2,13 @@
 /*
  * Who has how much of a table, and what goes so that others find room in it.
  *
- * Order: closed flows; then those that peers have opened, from the source that has most until it has
- * no more than the next one, and so on; flows of this host last.  Of one source those that have been
- * idle for longest go first.
+ * Order: closed flows; then those that peers have opened, from the source that has most until it
+ * has no more than the next one, and so on; flows of this host last.  Of one source those that have
+ * been idle for longest go first.
  *
  * A table is read twice: shares_add() takes note of all flows, shares_plan() decides, and
- * shares_takes() is asked about each flow again.  In between, 8 bytes are kept for a flow and some 40
- * for a source.
+ * shares_takes() is asked about each flow again.  In between, 8 bytes are kept for a flow and some
+ * 40 for a source.
  */
 #ifndef SHRIKE_CONNTRACK_SHARES_H
 #define SHRIKE_CONNTRACK_SHARES_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The connection tables of a generation in force, kept in order: a sweep every now and then, and room
- * in a full table the moment that the programs report it (pressure.h).
+ * The connection tables of a generation in force, kept in order: a sweep every now and then, and
+ * room in a full table the moment that the programs report it (pressure.h).
  */
 #ifndef SHRIKE_CONNTRACK_UPKEEP_H
 #define SHRIKE_CONNTRACK_UPKEEP_H

@@ -157,7 +157,10 @@ static void apply_and_log(struct guard *guard, enum policy_source source)
 		log_once(guard, &error);
 }
 
-/* Return to the earlier policy when the time to confirm is over, if the command that applied is gone. */
+/*
+ * Return to the earlier policy when the time to confirm is over, if the command that applied is
+ * gone.
+ */
 static void follow_confirmation(struct guard *guard)
 {
 	struct error error;
@@ -177,8 +180,8 @@ static void follow_confirmation(struct guard *guard)
 }
 
 /*
- * Whether the generation in force would be built differently by now.  That takes a look at the whole
- * policy, which is spared while the inputs of the last answer are the same.
+ * Whether the generation in force would be built differently by now.  That takes a look at the
+ * whole policy, which is spared while the inputs of the last answer are the same.
  */
 static bool is_outdated(struct guard *guard, const struct link_info *link)
 {

@@ -116,7 +116,8 @@ int attachment_open_pins(struct attachment *a, struct error *error)
  * @a: the attachment, after attachment_open_pins()
  * @error: set on failure; the programs that were attached before are attached again
  *
- * The other ingress hook is detached last: until then the new link is pinned, or held by the caller.
+ * The other ingress hook is detached last: until then the new link is pinned, or held by the
+ * caller.
  *
  * Return: 0 or -errno.
  */

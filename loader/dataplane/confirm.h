@@ -3,9 +3,9 @@
  * Policies that are replaced by the earlier one unless somebody confirms them.
  *
  * What is to return, and when, is in the kernel with the policy that waits (undo_v1, undo_text_v1),
- * so whoever looks after the deadline can bring it back: the command that applied the policy, `run`,
- * or the next command.  Changes of undo_v1 are made under the lock of dataplane_apply() only, so
- * that confirming and returning exclude each other.
+ * so whoever looks after the deadline can bring it back: the command that applied the policy,
+ * `run`, or the next command.  Changes of undo_v1 are made under the lock of dataplane_apply()
+ * only, so that confirming and returning exclude each other.
  */
 #ifndef SHRIKE_DATAPLANE_CONFIRM_H
 #define SHRIKE_DATAPLANE_CONFIRM_H

@@ -251,8 +251,8 @@ static int query_all(int ifindex, struct hook_state states[HOOK_POINTS])
  * @states: is filled
  * @error: set on failure
  *
- * The kernel reports ids, and a program that is replaced takes its id along before it can be opened;
- * then the question is asked again.
+ * The kernel reports ids, and a program that is replaced takes its id along before it can be
+ * opened; then the question is asked again.
  *
  * Return: 0; -ENODEV: there is no such interface (any more); or another -errno, never -ENOENT.
  */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Locks by name.  A lock is a BPF map that nothing is ever put into, named after what is locked and
- * the network namespace.  It needs no file system, ends with its holder, and is of a type that takes
- * CAP_BPF to make, so that nobody can take a lock who could not detach the programs just as well.
+ * the network namespace.  It needs no file system, ends with its holder, and is of a type that
+ * takes CAP_BPF to make, so that nobody can take a lock who could not detach the programs just as
+ * well.
  */
 #ifndef SHRIKE_KERNEL_LOCK_H
 #define SHRIKE_KERNEL_LOCK_H

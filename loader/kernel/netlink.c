@@ -363,8 +363,8 @@ static int on_route(struct nl_msg *message, void *arg)
 }
 
 /*
- * The routes of a type and family, of every table.  With strict checking the kernel sends no others,
- * of which a router may have a million.
+ * The routes of a type and family, of every table.  With strict checking the kernel sends no
+ * others, of which a router may have a million.
  */
 static int dump_routes(struct nl_sock *socket, uint8_t family, uint8_t type)
 {

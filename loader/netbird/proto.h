@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Values of a protocol buffers message written as JSON, as NetBird's debug bundles hold it: fields
- * under their own or their camel-case names, enums as names, bytes in base64, and fields that may be
- * missing or null where they have their default.
+ * under their own or their camel-case names, enums as names, bytes in base64, and fields that may
+ * be missing or null where they have their default.
  */
 #ifndef SHRIKE_NETBIRD_PROTO_H
 #define SHRIKE_NETBIRD_PROTO_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Packets of a capture file: pcap or pcapng, Ethernet, Linux cooked, raw IP or loopback.  A pcapng file
- * may be of several interfaces.
+ * Packets of a capture file: pcap or pcapng, Ethernet, Linux cooked, raw IP or loopback.  A pcapng
+ * file may be of several interfaces.
  */
 #ifndef SHRIKE_PACKET_CAPTURE_H
 #define SHRIKE_PACKET_CAPTURE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A file is a row of blocks, each with its length at both ends.  Nothing of a block is read that its
- * length does not hold, and nothing is kept but one packet and the interfaces of the section.
+ * A file is a row of blocks, each with its length at both ends.  Nothing of a block is read that
+ * its length does not hold, and nothing is kept but one packet and the interfaces of the section.
  */
 #include "packet/pcapng_read.h"
 

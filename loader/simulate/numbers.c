@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * An end is known by the addresses and ports of its packets as it sends and receives them: the
- * sender by the packet as it was given, the receiver by the packet as it left.  So the two ends of a
- * connection that is translated on its way each have a view of their own.
+ * sender by the packet as it was given, the receiver by the packet as it left.  So the two ends of
+ * a connection that is translated on its way each have a view of their own.
  *
  * A packet between two peers comes in by the interface and leaves by it again.  What leaves then is
  * no new packet of its sender and keeps the numbers.
@@ -180,7 +180,9 @@ static uint32_t choose_seq(struct numbers *numbers, const struct end *end,
 	} else if (is_rst && has_ack && end->is_asked) {
 		return 0; /* a refusal: RFC 9293, section 3.10.7.1 */
 	} else if (end->has_finished && segment->len) {
-		/* Nothing new comes after a FIN, so this is sent again: with the FIN or before it. */
+		/*
+		 * Nothing new comes after a FIN, so this is sent again: with the FIN or before it.
+		 */
 		return end->next - segment->len - !(segment->flags & PACKET_TCP_FIN);
 	} else if (end->has_sent || is_rst) {
 		return end->next;

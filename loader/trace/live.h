@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Tracing the packets of an interface: a clone of the generation in force, on all its maps, writes a
- * record of each packet.  The clone's programs replace the attached ones until the trace ends.
+ * Tracing the packets of an interface: a clone of the generation in force, on all its maps, writes
+ * a record of each packet.  The clone's programs replace the attached ones until the trace ends.
  *
  * Invariant: while the ingress program at the hook writes records, a process holds the lock "trace"
  * of the interface; else the tracer was killed, and trace_live_recover() replaces the clone.

@@ -2,8 +2,8 @@
 /*
  * What a trace record says, in words: `trace` and `simulate` print nothing else.
  *
- * The words are the lists of trace_stage.h, reason.h and flow.h.  Records come from the kernel and may
- * be of any content: ids out of range are named "unknown" or left out, never followed.
+ * The words are the lists of trace_stage.h, reason.h and flow.h.  Records come from the kernel and
+ * may be of any content: ids out of range are named "unknown" or left out, never followed.
  */
 #ifndef SHRIKE_TRACE_RECORD_PRINT_H
 #define SHRIKE_TRACE_RECORD_PRINT_H

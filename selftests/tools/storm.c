@@ -4,10 +4,10 @@
  *
  *	storm ADDR PORT SOCKETS [LOST_MS]
  *
- * Prints "ready" once all sockets have an answer, and in the end "sent=N answered=N lost=N wrong=N".
- * A socket sends its next datagram when the last one has come back, so nothing is ever lost in a
- * queue: what does not come back within LOST_MS (5000) was dropped on the way.  Wrong is an answer
- * that was not asked for: doubled, altered or late.
+ * Prints "ready" once all sockets have an answer, and in the end "sent=N answered=N lost=N
+ * wrong=N". A socket sends its next datagram when the last one has come back, so nothing is ever
+ * lost in a queue: what does not come back within LOST_MS (5000) was dropped on the way.  Wrong is
+ * an answer that was not asked for: doubled, altered or late.
  */
 #include <errno.h>
 #include <netdb.h>

@@ -62,7 +62,8 @@ bool model_has_flow(const struct model_way *way, const struct model_tuple *tuple
 }
 
 /**
- * model_answers_this_host() - Whether a packet goes to a port from which this host has opened a flow
+ * model_answers_this_host() - Whether a packet goes to a port from which this host has opened a
+ * flow
  * @way: the packet, its source translated
  */
 bool model_answers_this_host(const struct model_way *way)
@@ -249,8 +250,8 @@ static bool is_error(const struct model_packet *p)
 }
 
 /*
- * The flow of a packet that once left by the interface, about which an error informs its sender; NULL
- * where the policy in force has not allowed that flow.
+ * The flow of a packet that once left by the interface, about which an error informs its sender;
+ * NULL where the policy in force has not allowed that flow.
  */
 static struct model_flow *find_quoted(struct model_way *way, struct model_quote *quote)
 {

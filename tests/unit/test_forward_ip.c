@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The forwarder's headers: packets are made by packet/build.c, which shares no code with what is tested,
- * and checksums are proven by the receiver's rule.
+ * The forwarder's headers: packets are made by packet/build.c, which shares no code with what is
+ * tested, and checksums are proven by the receiver's rule.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -328,7 +328,9 @@ static const char translated[] =
 	"dport: 8080, "
 	"flags: [ack]}\n";
 
-/* A packet of it, which acknowledges @len sequence numbers of another one and goes on after @own. */
+/*
+ * A packet of it, which acknowledges @len sequence numbers of another one and goes on after @own.
+ */
 static const struct {
 	size_t step;
 	size_t acknowledges;

@@ -4,9 +4,9 @@
  *
  *	fuzz [-t SECONDS] [-s SEED] [-n CASES] [-w]
  *
- * Each difference between the programs and the reference model is printed as a scenario file, from which the
- * steps that it does not need are left out; with -w the whole case is.
- * Exit status 0 if there was none, 1 if there was one, 2 if a case could not be run.
+ * Each difference between the programs and the reference model is printed as a scenario file, from
+ * which the steps that it does not need are left out; with -w the whole case is. Exit status 0 if
+ * there was none, 1 if there was one, 2 if a case could not be run.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -35,7 +35,9 @@ static double now(void)
 	return time.tv_sec + time.tv_nsec / 1e9;
 }
 
-/* @seen: a difference that the other hook has shown, which is not printed twice; becomes this one's */
+/*
+ * @seen: a difference that the other hook has shown, which is not printed twice; becomes this one's
+ */
 static int run_hook(uint64_t seed, enum policy_hook hook, struct fuzz_difference *seen,
 		    struct totals *totals, struct error *error)
 {
