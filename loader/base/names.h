@@ -12,6 +12,13 @@
 
 #define FLOW_PROTOCOL_NUMBER 4 /* bytes of a protocol's number as text */
 
+/* The names of an enum, and what a message calls one of them. */
+struct name_list {
+	const char *what;
+	const char *(*name)(unsigned int id);
+	unsigned int n;
+};
+
 const char *acl_name(unsigned int acl);
 const char *direction_name(unsigned int direction);
 const char *flow_protocol_name(uint8_t l4_proto, uint8_t ip_version,

@@ -21,22 +21,31 @@ static uint32_t *page_entry(struct build *build, uint32_t page, uint32_t entry)
 	return &pages[page + entry / 256].entry[entry % 256];
 }
 
-/*
- * Fills @n entries from @page on, each for @size addresses from @first on.  @at is the piece that
- * the address belongs to, and moves on.
- */
-static int fill_pages(struct build *build, const struct pieces *pieces, size_t *at, uint32_t page,
-		      uint32_t n, uint64_t first, uint64_t size)
+/* Pieces on their way to pages; @at is the piece that the address belongs to, and moves on. */
+struct filling {
+	struct build *build;
+	const struct pieces *pieces;
+	size_t at;
+};
+
+/* Fill @n entries from @page on, each for @size addresses from @first on. */
+static int fill_pages(struct filling *filling, uint32_t page, uint32_t n, uint64_t first,
+		      uint64_t size)
 {
+	const struct pieces *pieces = filling->pieces;
+	struct build *build = filling->build;
+
 	for (uint32_t i = 0; i < n; i++, first += size) {
 		struct classify_page *fresh;
 		uint32_t child;
 		int err;
 
-		while (*at + 1 < pieces->len && pieces->piece[*at + 1].at.lo <= first)
-			++*at;
-		if (*at + 1 == pieces->len || pieces->piece[*at + 1].at.lo >= first + size) {
-			*page_entry(build, page, i) = pieces->piece[*at].class_id;
+		while (filling->at + 1 < pieces->len &&
+		       pieces->piece[filling->at + 1].at.lo <= first)
+			filling->at++;
+		if (filling->at + 1 == pieces->len ||
+		    pieces->piece[filling->at + 1].at.lo >= first + size) {
+			*page_entry(build, page, i) = pieces->piece[filling->at].class_id;
 			continue;
 		}
 		child = build->c->tables[CLASSIFY_TABLE_PAGE].len;
@@ -44,7 +53,7 @@ static int fill_pages(struct build *build, const struct pieces *pieces, size_t *
 		if (err)
 			return err;
 		*page_entry(build, page, i) = child | CLASSIFY_CHILD;
-		err = fill_pages(build, pieces, at, child, 256, first, size / 256);
+		err = fill_pages(filling, child, 256, first, size / 256);
 		if (err)
 			return err;
 	}
@@ -56,14 +65,14 @@ static int make_pages(struct build *build, enum classify_dimension dimension,
 {
 	uint32_t root = build->c->tables[CLASSIFY_TABLE_PAGE].len;
 	struct classify_page *fresh;
-	size_t at = 0;
+	struct filling filling = {build, pieces, 0};
 	int err;
 
 	build->c->layout.page_root[dimension] = root;
 	err = tables_grow(build, CLASSIFY_TABLE_PAGE, CLASSIFY_PAGE_ROOTS, &fresh);
 	if (err)
 		return err;
-	return fill_pages(build, pieces, &at, root, CLASSIFY_PAGE_ROOTS * 256, 0, 65536);
+	return fill_pages(&filling, root, CLASSIFY_PAGE_ROOTS * 256, 0, 65536);
 }
 
 /* ---- IPv6: trees over the halves ---- */
@@ -126,8 +135,8 @@ static int make_tree(struct build *build, struct keys *keys, struct classify_tre
 	return 0;
 }
 
-/* The tree over the low halves of the addresses whose pieces are from @first up to @end. */
-static int add_low_tree(struct build *build, const struct pieces *pieces, size_t first, size_t end,
+/* Add the tree over the low halves of the addresses of @n pieces; @pieces[-1] is the one before. */
+static int add_low_tree(struct build *build, const struct piece *pieces, size_t n,
 			struct keys *keys, uint32_t *entry)
 {
 	struct classify_tree *tree, made;
@@ -135,10 +144,10 @@ static int add_low_tree(struct build *build, const struct pieces *pieces, size_t
 
 	*entry = build->c->tables[CLASSIFY_TABLE_TREE].len | CLASSIFY_CHILD;
 	keys->len = 0;
-	if (pieces->piece[first].at.lo)
-		push(keys, 0, pieces->piece[first - 1].class_id);
-	for (size_t i = first; i < end; i++)
-		push(keys, pieces->piece[i].at.lo, pieces->piece[i].class_id);
+	if (pieces[0].at.lo)
+		push(keys, 0, pieces[-1].class_id);
+	for (size_t i = 0; i < n; i++)
+		push(keys, pieces[i].at.lo, pieces[i].class_id);
 	err = make_tree(build, keys, &made);
 	if (!err)
 		err = tables_grow(build, CLASSIFY_TABLE_TREE, 1, &tree);
@@ -162,7 +171,7 @@ static int gather_high(struct build *build, const struct pieces *pieces, struct 
 			end++;
 		divided = end - first > 1 || pieces->piece[first].at.lo;
 		if (divided) {
-			err = add_low_tree(build, pieces, first, end, low, &entry);
+			err = add_low_tree(build, pieces->piece + first, end - first, low, &entry);
 			if (err)
 				return err;
 		}

@@ -184,9 +184,15 @@ static int run_list(const struct command *command, int argc, char **argv)
 typedef int (*total_fn)(const struct conntrack *conntrack, const struct flow_clock *clock,
 			const struct filter *filter, uint64_t *total, struct error *error);
 
+/* A number, its key in JSON, and the sentence for it. */
+struct total {
+	total_fn count;
+	const char *key;
+	const char *format;
+};
+
 /* A subcommand that comes to a number. */
-static int run_total(const struct command *command, int argc, char **argv, total_fn total_of,
-		     const char *key, const char *format)
+static int run_total(const struct command *command, int argc, char **argv, const struct total *what)
 {
 	struct session session = {};
 	int status = parse(command, argc, argv, &session);
@@ -199,22 +205,26 @@ static int run_total(const struct command *command, int argc, char **argv, total
 	err = open_tables(argv[optind], &session, &error);
 	if (err)
 		return command_fail(&error);
-	err = total_of(&session.conntrack, &session.clock, &session.filter, &total, &error);
+	err = what->count(&session.conntrack, &session.clock, &session.filter, &total, &error);
 	close_tables(&session);
 	if (!err && session.json)
-		err = output_json(json_pack("{s:I}", key, (json_int_t)total), stdout, &error);
+		err = output_json(json_pack("{s:I}", what->key, (json_int_t)total), stdout, &error);
 	else if (!err)
-		printf(format, (unsigned long long)total);
+		printf(what->format, (unsigned long long)total);
 	return err ? command_fail(&error) : EXIT_DONE;
 }
 
 static int run_count(const struct command *command, int argc, char **argv)
 {
-	return run_total(command, argc, argv, conntrack_count, "count", "%llu\n");
+	static const struct total what = {conntrack_count, "count", "%llu\n"};
+
+	return run_total(command, argc, argv, &what);
 }
 
 static int run_flush(const struct command *command, int argc, char **argv)
 {
-	return run_total(command, argc, argv, conntrack_flush, "flushed",
-			 "%llu connections forgotten\n");
+	static const struct total what = {conntrack_flush, "flushed",
+					  "%llu connections forgotten\n"};
+
+	return run_total(command, argc, argv, &what);
 }

@@ -273,8 +273,9 @@ static int prepare(struct monitor *monitor, const char *given, struct error *err
 	monitor->missing_ends = missing_ends_new();
 	if (!monitor->missing_ends)
 		return error_no_memory(error);
-	return flow_events_open(&monitor->attached.maps, monitor->name, on_event, monitor,
-				&monitor->events, error);
+	monitor->events = flow_events_open(&monitor->attached.maps, monitor->name, on_event,
+					   monitor, error);
+	return monitor->events ? 0 : -error->code;
 }
 
 /* shrike monitor, and with @flows_only shrike conntrack watch. */

@@ -135,7 +135,8 @@ static int find_warnings(const struct policy *policy, const struct classifier *c
 		return error_no_memory(error);
 	err = policy_check(policy, on_warning, result, dead, error);
 	if (!err)
-		err = policy_cover(policy, classifier, dead, on_warning, result, error);
+		err = policy_cover(&(struct cover_input){policy, classifier, dead}, on_warning,
+				   result, error);
 	free(dead);
 	if (err || netlink_read_addresses(&addresses, &n, &ignored))
 		return err;

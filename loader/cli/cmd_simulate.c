@@ -165,8 +165,7 @@ static int simulate(struct source *source, struct report *report, struct error *
 	int err;
 
 	environment_read(&environment, get_variable, NULL, command_warn, NULL);
-	err = simulation_new(source->scenario, &environment, command_warn, NULL, &simulation,
-			     error);
+	err = simulation_new(source->scenario, &environment, command_warn, &simulation, error);
 	if (err)
 		return error_prefix(error, "%s", source->scenario->path);
 	err = judge(source, simulation, report, error);

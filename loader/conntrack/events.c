@@ -117,19 +117,20 @@ static int open_ring(struct flow_events *events, struct error *error)
  * @ifname: the interface
  * @on_event: called for each event by flow_events_read(); a negative value ends that
  * @arg: for @on_event
- * @events: set, for flow_events_close()
- * @error: why not
+ * @error: set on failure; EBUSY: too many listen
  *
- * Return: 0; -EBUSY: too many listen; or another -errno.
+ * Return: the subscription, for flow_events_close(); NULL on failure.
  */
-int flow_events_open(const struct map_set *maps, const char *ifname, flow_on_event on_event,
-		     void *arg, struct flow_events **events, struct error *error)
+struct flow_events *flow_events_open(const struct map_set *maps, const char *ifname,
+				     flow_on_event on_event, void *arg, struct error *error)
 {
 	struct flow_events *opened = calloc(1, sizeof(*opened));
 	int err;
 
-	if (!opened)
-		return error_no_memory(error);
+	if (!opened) {
+		error_no_memory(error);
+		return NULL;
+	}
 	opened->on_event = on_event;
 	opened->arg = arg;
 	opened->rings_fd = opened->ring_fd = opened->lock_fd = -1;
@@ -144,10 +145,9 @@ int flow_events_open(const struct map_set *maps, const char *ifname, flow_on_eve
 	}
 	if (err) {
 		flow_events_close(opened);
-		return err;
+		return NULL;
 	}
-	*events = opened;
-	return 0;
+	return opened;
 }
 
 /**

@@ -15,8 +15,8 @@ typedef int (*flow_on_event)(void *arg, const struct flow_event *event);
 
 struct flow_events;
 
-int flow_events_open(const struct map_set *maps, const char *ifname, flow_on_event on_event,
-		     void *arg, struct flow_events **events, struct error *error);
+struct flow_events *flow_events_open(const struct map_set *maps, const char *ifname,
+				     flow_on_event on_event, void *arg, struct error *error);
 int flow_events_fd(const struct flow_events *events);
 int flow_events_read(struct flow_events *events, struct error *error);
 void flow_events_keep(struct flow_events *events);

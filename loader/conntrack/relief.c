@@ -86,9 +86,9 @@ static int64_t until(uint64_t due_ns, uint64_t now_ns)
 /*
  * Finds the table to begin with; else how long there is none, RELIEF_IDLE: nothing is to be done.
  */
-static bool find_due(struct relief *relief, size_t n, uint64_t now_ns, uint64_t *wait_ns)
+static bool find_due(struct relief *relief, size_t n, uint64_t now_ns)
 {
-	*wait_ns = RELIEF_IDLE;
+	relief->wait_ns = RELIEF_IDLE;
 	for (enum relief_need need = RELIEF_PRESSED; need <= RELIEF_FULL; need++) {
 		for (size_t t = 0; t < n; t++) {
 			const struct relief_table *todo = &relief->tables[t];
@@ -101,8 +101,8 @@ static bool find_due(struct relief *relief, size_t n, uint64_t now_ns, uint64_t 
 				relief->why = need;
 				return true;
 			}
-			if (is_wanted && (uint64_t)left < *wait_ns)
-				*wait_ns = left;
+			if (is_wanted && (uint64_t)left < relief->wait_ns)
+				relief->wait_ns = left;
 		}
 	}
 	return false;
@@ -176,8 +176,8 @@ static int look_at(struct relief *relief, const struct judge *judge, const void 
 
 	memcpy(&flow, value, sizeof(flow));
 	if (is_unwanted(judge, &flow))
-		removed = map_remove_if(judge->table->fd, judge->key, &flow, is_unwanted, judge,
-					error);
+		removed = map_remove_if(judge->table->fd, judge->key, &flow,
+					&(struct map_condition){is_unwanted, judge}, error);
 	if (removed < 0)
 		return removed;
 	conntrack_opener(judge->table, judge->key, &flow, &source);
@@ -255,21 +255,19 @@ static int read_on(struct relief *relief, const struct conntrack_table *table,
  * @conntrack: the tables, the same ones as in the last step unless relief_restart() was called
  * @clock: now and the timeouts
  * @max_entries: to look at, 1 or more
- * @wait_ns: when to call again, if no request comes before; RELIEF_IDLE: never
  * @error: set on failure; the table is then given up
  *
  * Return: 0, -ENOMEM or the negative errno of the kernel.
  */
 int relief_step(struct relief *relief, const struct conntrack *conntrack,
-		const struct flow_clock *clock, uint32_t max_entries, uint64_t *wait_ns,
-		struct error *error)
+		const struct flow_clock *clock, uint32_t max_entries, struct error *error)
 {
 	const struct conntrack_table *table;
 	int err = 0;
 
-	if (!relief->active && !find_due(relief, conntrack->n, clock->now_ns, wait_ns))
+	if (!relief->active && !find_due(relief, conntrack->n, clock->now_ns))
 		return 0;
-	*wait_ns = 0;
+	relief->wait_ns = 0;
 	table = &conntrack->tables[relief->at];
 	if (!relief->active)
 		err = begin(relief, table, clock->now_ns, error);

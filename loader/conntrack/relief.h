@@ -49,12 +49,14 @@ struct relief_table {
  * @arg: for @deleted
  * @expired: flows deleted for their age
  * @evicted: flows deleted for room
+ * @wait_ns: when to call relief_step() again, unless a request comes before; RELIEF_IDLE: never
  */
 struct relief {
 	removal_fn deleted;
 	void *arg;
 	uint64_t expired;
 	uint64_t evicted;
+	uint64_t wait_ns;
 
 	/* private to relief.c */
 	struct relief_table tables[CONNTRACK_TABLES];
@@ -72,8 +74,7 @@ void relief_restart(struct relief *relief);
 void relief_request(struct relief *relief, size_t table, enum relief_need need, uint64_t now_ns);
 bool relief_is_wanted(const struct relief *relief);
 int relief_step(struct relief *relief, const struct conntrack *conntrack,
-		const struct flow_clock *clock, uint32_t max_entries, uint64_t *wait_ns,
-		struct error *error);
+		const struct flow_clock *clock, uint32_t max_entries, struct error *error);
 void relief_free(struct relief *relief);
 
 #endif /* SHRIKE_CONNTRACK_RELIEF_H */

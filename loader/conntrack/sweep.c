@@ -19,6 +19,7 @@ _Static_assert(sizeof(struct fragment) <= MAP_BATCH_VALUE_MAX, "values fit the w
 struct judge {
 	const struct sweep *sweep;
 	const struct flow_clock *clock;
+	const struct conntrack_table *table; /* NULL: fragments_v2 */
 };
 
 /**
@@ -80,8 +81,7 @@ static bool fragment_unwanted(const void *arg, const void *value)
 			 judge->sweep->fragment_timeout_ns) > (int64_t)REMOVAL_GRACE_NS;
 }
 
-static void flow_deleted(struct sweep *sweep, const struct judge *judge,
-			 const struct conntrack_table *table, const void *key,
+static void flow_deleted(struct sweep *sweep, const struct judge *judge, const void *key,
 			 const struct flow *flow)
 {
 	struct flow_view view;
@@ -89,28 +89,29 @@ static void flow_deleted(struct sweep *sweep, const struct judge *judge,
 	sweep->expired++;
 	if (!sweep->deleted)
 		return;
-	conntrack_view(&view, table, key, flow, judge->clock);
+	conntrack_view(&view, judge->table, key, flow, judge->clock);
 	sweep->deleted(sweep->arg, &view, REMOVAL_EXPIRED);
 }
 
-/* @table is NULL for fragments_v2, whose entries nobody reports. */
-static int sweep_entry(struct sweep *sweep, const struct judge *judge,
-		       const struct conntrack_table *table, const void *key, const void *value,
-		       struct error *error)
+/* Remove an entry if it has expired; nobody reports those of fragments_v2. */
+static int sweep_entry(struct sweep *sweep, const struct judge *judge, const void *key,
+		       const void *value, struct error *error)
 {
+	const struct conntrack_table *table = judge->table;
 	bool (*unwanted)(const void *, const void *) = table ? flow_unwanted : fragment_unwanted;
 	uint64_t room[MAP_BATCH_VALUE_MAX / sizeof(uint64_t)];
 	int removed = 0;
 
 	if (unwanted(judge, value))
-		removed = map_remove_if(sweep->batch.fd, key, room, unwanted, judge, error);
+		removed = map_remove_if(sweep->batch.fd, key, room,
+					&(struct map_condition){unwanted, judge}, error);
 	if (removed < 0)
 		return removed;
 	sweep->removed += removed;
 	if (!removed)
 		sweep->seen++;
 	else if (table)
-		flow_deleted(sweep, judge, table, key, (const struct flow *)room);
+		flow_deleted(sweep, judge, key, (const struct flow *)room);
 	return 0;
 }
 
@@ -145,7 +146,7 @@ static int sweep_batch(struct sweep *sweep, const struct conntrack *conntrack,
 						      ? &conntrack->tables[sweep->at]
 						      : NULL;
 	struct map_batch *batch = &sweep->batch;
-	struct judge judge = {sweep, clock};
+	struct judge judge = {sweep, clock, table};
 	uint32_t i;
 	int err;
 
@@ -153,7 +154,7 @@ static int sweep_batch(struct sweep *sweep, const struct conntrack *conntrack,
 		begin_table(sweep, table);
 	err = map_batch_next(batch, max, error);
 	for (i = 0; !err && i < batch->count; i++)
-		err = sweep_entry(sweep, &judge, table, batch->keys + (size_t)i * batch->key_size,
+		err = sweep_entry(sweep, &judge, batch->keys + (size_t)i * batch->key_size,
 				  batch->values + (size_t)i * batch->value_size, error);
 	if (err) {
 		/* The other tables shall not wait for one that cannot be read. */
@@ -178,19 +179,29 @@ static uint64_t expected_entries(const struct sweep *sweep, const struct conntra
 	return total;
 }
 
+/* What a step has come to. */
+struct step {
+	uint32_t entries;
+	uint64_t removed;
+	uint64_t cost_ns;
+	bool pass_done;
+};
+
 /*
  * Steps are spread so that a pass takes SWEEP_PASS_NS, or as long as its cost demands.  A table of
  * mostly dead entries is worth more CPU time: the sweeper lags behind.
  */
-static uint64_t pause_ns(uint64_t entries, uint64_t removed, uint64_t total, bool pass_done,
-			 uint64_t cost_ns)
+static uint64_t pause_ns(const struct sweep *sweep, const struct conntrack *conntrack,
+			 const struct step *step)
 {
-	bool busy = removed > entries / 2;
+	uint64_t entries = step->entries, cost_ns = step->cost_ns;
+	bool busy = step->removed > entries / 2;
 	uint64_t percent = busy ? COST_PERCENT_BUSY : COST_PERCENT;
 	uint64_t for_cost_ns = cost_ns * (100 - percent) / percent;
+	uint64_t total = expected_entries(sweep, conntrack);
 	uint64_t for_pass_ns = 0;
 
-	if (pass_done && entries >= total)
+	if (step->pass_done && entries >= total)
 		for_pass_ns = SWEEP_PASS_NS;
 	else if (total)
 		for_pass_ns = SWEEP_PASS_NS * (entries < total ? entries : total) / total;
@@ -204,8 +215,6 @@ static uint64_t pause_ns(uint64_t entries, uint64_t removed, uint64_t total, boo
  * @clock: now and the timeouts
  * @max_entries: 1 or more, REMOVAL_STEP_ENTRIES for instance; a bucket of the hash table is never
  *	split, so that a few more may be looked at
- * @wait_ns: when to call again: so that a pass takes 5 s, or longer where the sweeper would use
- *	more than 2 % of a core (20 % while it lags behind)
  * @error: set on failure
  *
  * A step ends with the pass over all tables.  After a failure the next step goes on behind the
@@ -214,30 +223,28 @@ static uint64_t pause_ns(uint64_t entries, uint64_t removed, uint64_t total, boo
  * Return: 0 or the negative errno of the kernel.
  */
 int sweep_step(struct sweep *sweep, const struct conntrack *conntrack,
-	       const struct flow_clock *clock, uint32_t max_entries, uint64_t *wait_ns,
-	       struct error *error)
+	       const struct flow_clock *clock, uint32_t max_entries, struct error *error)
 {
 	size_t end = conntrack->n + (sweep->fragments_fd >= 0);
-	uint64_t start_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID), removed = sweep->removed, cost_ns;
-	uint32_t entries = 0;
-	bool pass_done;
+	uint64_t start_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID), removed = sweep->removed;
+	struct step step = {};
 	int err = 0;
 
 	if (sweep->at >= end) {
 		sweep->at = 0;
 		sweep->in_table = false;
 	}
-	while (!err && sweep->at < end && entries < max_entries) {
-		err = sweep_batch(sweep, conntrack, clock, max_entries - entries, error);
+	while (!err && sweep->at < end && step.entries < max_entries) {
+		err = sweep_batch(sweep, conntrack, clock, max_entries - step.entries, error);
 		if (!err)
-			entries += sweep->batch.count;
+			step.entries += sweep->batch.count;
 	}
-	pass_done = sweep->at >= end;
-	cost_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns;
-	sweep->entries += entries;
-	sweep->cost_ns += cost_ns;
+	step.removed = sweep->removed - removed;
+	step.pass_done = sweep->at >= end;
+	step.cost_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns;
+	sweep->entries += step.entries;
+	sweep->cost_ns += step.cost_ns;
 	if (!err)
-		*wait_ns = pause_ns(entries, sweep->removed - removed,
-				    expected_entries(sweep, conntrack), pass_done, cost_ns);
+		sweep->wait_ns = pause_ns(sweep, conntrack, &step);
 	return err;
 }

@@ -331,7 +331,8 @@ static int flush_keys(void *arg, const struct conntrack_table *table, struct err
 
 	if (!flush->n)
 		return 0;
-	err = map_delete_keys(table->fd, flush->keys, conntrack_key_size(table), flush->n,
+	err = map_delete_keys(table->fd,
+			      &(struct map_keys){flush->keys, conntrack_key_size(table), flush->n},
 			      flush->deleted, error);
 	if (err)
 		return err;

@@ -131,9 +131,11 @@ static int sweep(struct upkeep *upkeep, bool is_attached, struct error *error)
 	if (is_attached) {
 		flow_clock_read(&upkeep->instance, &clock);
 		err = sweep_step(&upkeep->sweep, &upkeep->conntrack, &clock, REMOVAL_STEP_ENTRIES,
-				 &wait_ns, error);
+				 error);
+		if (!err)
+			wait_ns = upkeep->sweep.wait_ns;
 	}
-	clock_arm(upkeep->sweep_fd, err ? SWEEP_PASS_NS : wait_ns);
+	clock_arm(upkeep->sweep_fd, wait_ns);
 	if (relief_is_wanted(&upkeep->relief))
 		clock_arm(upkeep->relief_fd, 0);
 	return err;
@@ -146,10 +148,8 @@ static int relieve(struct upkeep *upkeep, struct error *error)
 	int err;
 
 	flow_clock_read(&upkeep->instance, &clock);
-	err = relief_step(&upkeep->relief, &upkeep->conntrack, &clock, REMOVAL_STEP_ENTRIES,
-			  &wait_ns, error);
-	if (err)
-		wait_ns = RELIEF_SETTLE_NS;
+	err = relief_step(&upkeep->relief, &upkeep->conntrack, &clock, REMOVAL_STEP_ENTRIES, error);
+	wait_ns = err ? RELIEF_SETTLE_NS : upkeep->relief.wait_ns;
 	if (wait_ns != RELIEF_IDLE)
 		clock_arm(upkeep->relief_fd, wait_ns);
 	return err;

@@ -23,8 +23,9 @@ static int attach_or_replace(struct attachment *a, enum hook_point point, int pr
 	if (err)
 		return err;
 	if (!state->prog_id) {
-		err = hook_attach(a->to->link.ifindex, point, a->mode->xdp_generic, prog_fd,
-				  &a->to->link_fds[point], error);
+		err = hook_attach(
+			&(struct hook_place){a->to->link.ifindex, point, a->mode->xdp_generic},
+			prog_fd, &a->to->link_fds[point], error);
 		a->is_attached[point] = !err;
 		return err;
 	}

@@ -21,8 +21,8 @@ struct table {
 	uint8_t *entries;
 };
 
-/* One of the two maps and what becomes of it. */
-struct side {
+/* A map, what it holds, and what it is to hold. */
+struct map_sync {
 	const char *what; /* its entries, for errors */
 	int fd;
 	uint32_t max_entries;
@@ -32,10 +32,10 @@ struct side {
 
 /* The maps in the order of the invariant: added to in this order, removed from in the other. */
 enum {
-	SIDE_ADDR,
-	SIDE_PAGE,
-	SIDE_PREFIX,
-	SIDE_MAX,
+	SYNC_ADDR,
+	SYNC_PAGE,
+	SYNC_PREFIX,
+	SYNC_MAX,
 };
 
 struct addr_entry {
@@ -86,47 +86,44 @@ static int out_of_memory(struct error *error)
 	return error_no_memory_for(error, "local addresses");
 }
 
-/* Checks that @fd is the map it should be and learns its size. */
-static int side_open(struct side *side, const char *what, int fd, size_t key_size,
-		     size_t value_size, struct error *error)
+/* Check that @fd is the map it should be, and read its size. */
+static int map_sync_open(struct map_sync *sync, int fd, struct error *error)
 {
+	size_t key_size = sync->wanted.key_size, value_size = sync->wanted.value_size;
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &len))
-		return error_set(error, errno, "map of %s: %s", what, strerror(errno));
+		return error_set(error, errno, "map of %s: %s", sync->what, strerror(errno));
 	if (info.key_size != key_size || info.value_size != value_size)
 		return error_set(error, EINVAL,
 				 "map of %s: it has keys of %u and values of %u bytes, not %zu and "
 				 "%zu",
-				 what, info.key_size, info.value_size, key_size, value_size);
-	side->what = what;
-	side->fd = fd;
-	side->max_entries = info.max_entries;
-	side->held.key_size = side->wanted.key_size = key_size;
-	side->held.value_size = side->wanted.value_size = value_size;
+				 sync->what, info.key_size, info.value_size, key_size, value_size);
+	sync->fd = fd;
+	sync->max_entries = info.max_entries;
+	sync->held.key_size = key_size;
+	sync->held.value_size = value_size;
 	return 0;
 }
 
-/*
- * Reads the whole map in one call: a buffer of max_entries cannot be too small for any bucket.
- */
-static int side_read(struct side *side, struct error *error)
+/* Read the whole map in one call: a buffer of max_entries cannot be too small for any bucket. */
+static int map_sync_read(struct map_sync *sync, struct error *error)
 {
-	struct table *held = &side->held;
-	uint8_t *keys = calloc(side->max_entries, held->key_size);
-	uint8_t *values = calloc(side->max_entries, held->value_size);
+	struct table *held = &sync->held;
+	uint8_t *keys = calloc(sync->max_entries, held->key_size);
+	uint8_t *values = calloc(sync->max_entries, held->value_size);
 	uint8_t next[sizeof(struct local_prefix_key)]; /* a trie's position is a key */
-	__u32 count = side->max_entries, i;
+	__u32 count = sync->max_entries, i;
 	int err = 0;
 
 	if (!keys || !values) {
 		err = out_of_memory(error);
 		goto out;
 	}
-	if (bpf_map_lookup_batch(side->fd, NULL, next, keys, values, &count, NULL) &&
+	if (bpf_map_lookup_batch(sync->fd, NULL, next, keys, values, &count, NULL) &&
 	    errno != ENOENT) {
-		err = error_set(error, errno, "map of %s: cannot be read: %s", side->what,
+		err = error_set(error, errno, "map of %s: cannot be read: %s", sync->what,
 				strerror(errno));
 		goto out;
 	}
@@ -220,10 +217,10 @@ static void want_one(struct table *addrs, struct table *prefixes, const struct l
 }
 
 /* Want the given addresses; of one given twice, overlay wins. */
-static int want_addresses(struct side *sides, const struct local_address *list, size_t count,
+static int want_addresses(struct map_sync *syncs, const struct local_address *list, size_t count,
 			  struct error *error)
 {
-	struct table *addrs = &sides[SIDE_ADDR].wanted, *prefixes = &sides[SIDE_PREFIX].wanted;
+	struct table *addrs = &syncs[SYNC_ADDR].wanted, *prefixes = &syncs[SYNC_PREFIX].wanted;
 	size_t i;
 
 	addrs->entries = calloc(count + 1, entry_size(addrs));
@@ -291,146 +288,159 @@ static const uint8_t *table_find(const struct table *table, const uint8_t *key)
 }
 
 /* Entries that the map holds while the wanted ones are in and the others not yet out. */
-static size_t side_peak(const struct side *side)
+static size_t map_sync_peak(const struct map_sync *sync)
 {
-	size_t i, peak = side->wanted.count;
+	size_t i, peak = sync->wanted.count;
 
-	for (i = 0; i < side->held.count; i++)
-		peak += !table_find(&side->wanted, entry_at(&side->held, i));
+	for (i = 0; i < sync->held.count; i++)
+		peak += !table_find(&sync->wanted, entry_at(&sync->held, i));
 	return peak;
 }
 
-static int check_room(const struct side *sides, struct error *error)
+static int check_room(const struct map_sync *syncs, struct error *error)
 {
 	int s;
 
-	for (s = 0; s < SIDE_MAX; s++)
-		if (sides[s].wanted.count > sides[s].max_entries)
+	for (s = 0; s < SYNC_MAX; s++)
+		if (syncs[s].wanted.count > syncs[s].max_entries)
 			return error_set(
 				error, E2BIG, "%s: this host has %zu, the table takes at most %u",
-				sides[s].what, sides[s].wanted.count, sides[s].max_entries);
+				syncs[s].what, syncs[s].wanted.count, syncs[s].max_entries);
 	return 0;
 }
 
-static int side_add(const struct side *side, size_t *changes, struct error *error)
+/* Add the entries that are missing or different. */
+static int map_sync_add(const struct map_sync *sync, size_t *changes, struct error *error)
 {
-	const struct table *wanted = &side->wanted;
+	const struct table *wanted = &sync->wanted;
 	const uint8_t *entry, *old;
 	size_t i;
 
 	for (i = 0; i < wanted->count; i++) {
 		entry = entry_at(wanted, i);
-		old = table_find(&side->held, entry);
+		old = table_find(&sync->held, entry);
 		if (old && !memcmp(old, entry, entry_size(wanted)))
 			continue;
-		if (bpf_map_update_elem(side->fd, entry, entry + wanted->key_size, BPF_ANY))
+		if (bpf_map_update_elem(sync->fd, entry, entry + wanted->key_size, BPF_ANY))
 			return error_set(error, errno, "map of %s: cannot add to %zu of %u: %s",
-					 side->what, side->held.count, side->max_entries,
+					 sync->what, sync->held.count, sync->max_entries,
 					 strerror(errno));
 		(*changes)++;
 	}
 	return 0;
 }
 
-static int side_remove(const struct side *side, size_t *changes, struct error *error)
+/* Remove the entries that are not wanted. */
+static int map_sync_remove(const struct map_sync *sync, size_t *changes, struct error *error)
 {
 	const uint8_t *entry;
 	size_t i;
 
-	for (i = 0; i < side->held.count; i++) {
-		entry = entry_at(&side->held, i);
-		if (table_find(&side->wanted, entry))
+	for (i = 0; i < sync->held.count; i++) {
+		entry = entry_at(&sync->held, i);
+		if (table_find(&sync->wanted, entry))
 			continue;
-		if (bpf_map_delete_elem(side->fd, entry) && errno != ENOENT)
-			return error_set(error, errno, "map of %s: cannot remove: %s", side->what,
+		if (bpf_map_delete_elem(sync->fd, entry) && errno != ENOENT)
+			return error_set(error, errno, "map of %s: cannot remove: %s", sync->what,
 					 strerror(errno));
 		(*changes)++;
 	}
 	return 0;
 }
 
-static int sides_change(const struct side *sides, size_t *changes, struct error *error)
+static int syncs_change(const struct map_sync *syncs, size_t *changes, struct error *error)
 {
 	int s, err = 0;
 
-	for (s = 0; s < SIDE_MAX && !err; s++)
-		err = side_add(&sides[s], changes, error);
-	for (s = SIDE_MAX - 1; s >= 0 && !err; s--)
-		err = side_remove(&sides[s], changes, error);
+	for (s = 0; s < SYNC_MAX && !err; s++)
+		err = map_sync_add(&syncs[s], changes, error);
+	for (s = SYNC_MAX - 1; s >= 0 && !err; s--)
+		err = map_sync_remove(&syncs[s], changes, error);
 	return err;
 }
 
-static int sides_open(struct side *sides, const struct local_maps *maps, struct error *error)
+/* Open and read all maps. */
+static int syncs_open(struct map_sync *syncs, const struct local_maps *maps, struct error *error)
 {
-	int s, err;
+	const int fds[SYNC_MAX] = {maps->addr_fd, maps->bitmap_fd, maps->prefix_fd};
+	int err = 0;
 
-	err = side_open(&sides[SIDE_ADDR], "local addresses", maps->addr_fd, sizeof(union addr),
-			sizeof(struct local_addr), error);
-	if (!err)
-		err = side_open(&sides[SIDE_PAGE], "pages of local IPv4 addresses", maps->bitmap_fd,
-				sizeof(uint32_t), sizeof(struct local4_page), error);
-	if (!err)
-		err = side_open(&sides[SIDE_PREFIX], "local prefixes", maps->prefix_fd,
-				sizeof(struct local_prefix_key), sizeof(struct local_addr), error);
-	for (s = 0; s < SIDE_MAX && !err; s++)
-		err = side_read(&sides[s], error);
+	for (int s = 0; s < SYNC_MAX && !err; s++)
+		err = map_sync_open(&syncs[s], fds[s], error);
+	for (int s = 0; s < SYNC_MAX && !err; s++)
+		err = map_sync_read(&syncs[s], error);
 	return err;
 }
 
-static void sides_close(struct side *sides)
+static void syncs_close(struct map_sync *syncs)
 {
-	int s;
-
-	for (s = 0; s < SIDE_MAX; s++) {
-		free(sides[s].held.entries);
-		free(sides[s].wanted.entries);
+	for (int s = 0; s < SYNC_MAX; s++) {
+		free(syncs[s].held.entries);
+		free(syncs[s].wanted.entries);
 	}
 }
 
 /* Want no more than what is held already. */
-static void keep_held(struct side *side)
+static void keep_held(struct map_sync *sync)
 {
-	struct table *wanted = &side->wanted;
+	struct table *wanted = &sync->wanted;
 	size_t i, kept = 0;
 
 	for (i = 0; i < wanted->count; i++)
-		if (table_find(&side->held, entry_at(wanted, i)))
+		if (table_find(&sync->held, entry_at(wanted, i)))
 			memmove(entry_at(wanted, kept++), entry_at(wanted, i), entry_size(wanted));
 	wanted->count = kept;
 }
 
 /*
- * One pass over the maps.  With @shrink only addresses that are held already are wanted, so that
- * nothing but room comes of it; *@tight is set if adding first would need more room than
- * there is, and nothing was changed.
+ * struct sync_request - one pass over the maps
+ * @shrink: want only addresses that are held already, so that nothing but room comes of it
+ * @tight: set if adding first would need more room than there is; nothing was changed then
+ * @changes: counts entries added, replaced and removed
  */
-static int sync_pass(const struct local_maps *maps, const struct local_address *list, size_t count,
-		     bool shrink, bool *tight, size_t *changes, struct error *error)
+struct sync_request {
+	const struct local_maps *maps;
+	const struct local_address *list;
+	size_t count;
+	bool shrink;
+	bool tight;
+	size_t changes;
+};
+
+static int sync_pass(struct sync_request *request, struct error *error)
 {
-	struct side sides[SIDE_MAX] = {};
+	struct map_sync syncs[SYNC_MAX] = {
+		[SYNC_ADDR] = {.what = "local addresses",
+			       .wanted = {sizeof(union addr), sizeof(struct local_addr)}},
+		[SYNC_PAGE] = {.what = "pages of local IPv4 addresses",
+			       .wanted = {sizeof(uint32_t), sizeof(struct local4_page)}},
+		[SYNC_PREFIX] = {.what = "local prefixes",
+				 .wanted = {sizeof(struct local_prefix_key),
+					    sizeof(struct local_addr)}},
+	};
 	int s, err;
 
-	*tight = false;
-	err = sides_open(sides, maps, error);
+	request->tight = false;
+	err = syncs_open(syncs, request->maps, error);
 	if (!err)
-		err = want_addresses(sides, list, count, error);
+		err = want_addresses(syncs, request->list, request->count, error);
 	if (err)
 		goto out;
-	if (shrink) {
-		keep_held(&sides[SIDE_ADDR]);
-		keep_held(&sides[SIDE_PREFIX]);
+	if (request->shrink) {
+		keep_held(&syncs[SYNC_ADDR]);
+		keep_held(&syncs[SYNC_PREFIX]);
 	}
-	err = want_pages(&sides[SIDE_PAGE].wanted, &sides[SIDE_ADDR].wanted, error);
+	err = want_pages(&syncs[SYNC_PAGE].wanted, &syncs[SYNC_ADDR].wanted, error);
 	if (!err)
-		err = check_room(sides, error);
+		err = check_room(syncs, error);
 	if (err)
 		goto out;
-	for (s = 0; s < SIDE_MAX && !shrink; s++)
-		*tight |= side_peak(&sides[s]) > sides[s].max_entries;
-	if (!*tight)
-		err = sides_change(sides, changes, error);
+	for (s = 0; s < SYNC_MAX && !request->shrink; s++)
+		request->tight |= map_sync_peak(&syncs[s]) > syncs[s].max_entries;
+	if (!request->tight)
+		err = syncs_change(syncs, &request->changes, error);
 out:
-	sides_close(sides);
+	syncs_close(syncs);
 	return err;
 }
 
@@ -466,24 +476,25 @@ static int advance_epoch(int fd, struct error *error)
 int addresses_sync_list(const struct local_maps *maps, const struct local_address *list,
 			size_t count, size_t *changes, struct error *error)
 {
+	struct sync_request request = {.maps = maps, .list = list, .count = count};
 	struct error ignored;
-	size_t changed = 0;
-	bool tight;
 	int err, failed = 0;
 
-	err = sync_pass(maps, list, count, false, &tight, &changed, error);
-	if (!err && tight) {
-		err = sync_pass(maps, list, count, true, &tight, &changed, error);
+	err = sync_pass(&request, error);
+	if (!err && request.tight) {
+		request.shrink = true;
+		err = sync_pass(&request, error);
+		request.shrink = false;
 		if (!err)
-			err = sync_pass(maps, list, count, false, &tight, &changed, error);
+			err = sync_pass(&request, error);
 	}
 	/* even if it has failed half-way */
-	if (changed && maps->epoch_fd >= 0)
+	if (request.changes && maps->epoch_fd >= 0)
 		failed = advance_epoch(maps->epoch_fd, err ? &ignored : error);
 	if (!err)
 		err = failed;
 	if (!err && changes)
-		*changes = changed;
+		*changes = request.changes;
 	return err;
 }
 

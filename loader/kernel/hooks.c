@@ -317,29 +317,27 @@ static int attach_clsact(int ifindex, enum hook_point point, int prog_fd, __u32 
 
 /**
  * hook_attach() - Put a program at a hook point that has none of ours
- * @ifindex: the interface
- * @point: the hook point
- * @xdp_generic: attach XDP in generic mode
+ * @place: the hook point, and how
  * @prog_fd: the program
  * @link_fd: set to the BPF link, which the caller owns; -1 with clsact, which needs none
  * @error: set on failure
  *
  * Return: 0 or -errno.
  */
-int hook_attach(int ifindex, enum hook_point point, bool xdp_generic, int prog_fd, int *link_fd,
-		struct error *error)
+int hook_attach(const struct hook_place *place, int prog_fd, int *link_fd, struct error *error)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts);
+	enum hook_point point = place->point;
 	enum bpf_attach_type type = point == HOOK_POINT_XDP ? BPF_XDP : tcx_type(point);
 	int fd;
 
 	if (point == HOOK_POINT_XDP)
-		opts.flags = xdp_generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+		opts.flags = place->xdp_generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
 	if (point != HOOK_POINT_XDP && !hooks_have_tcx()) {
 		*link_fd = -1;
-		return attach_clsact(ifindex, point, prog_fd, 0, error);
+		return attach_clsact(place->ifindex, point, prog_fd, 0, error);
 	}
-	fd = bpf_link_create(prog_fd, ifindex, type, &opts);
+	fd = bpf_link_create(prog_fd, place->ifindex, type, &opts);
 	if (fd < 0)
 		return error_set(error, -fd, "cannot attach to %s%s: %s",
 				 point == HOOK_POINT_XDP ? "" : "TC ", hook_point_name(point),

@@ -41,12 +41,22 @@ struct hook_state {
 
 const char *hook_kind_name(enum hook_kind kind);
 const char *hook_point_name(enum hook_point point);
+/*
+ * struct hook_place - where to attach a program
+ * @ifindex: the interface
+ * @xdp_generic: attach XDP in generic mode
+ */
+struct hook_place {
+	int ifindex;
+	enum hook_point point;
+	bool xdp_generic;
+};
+
 bool hooks_have_tcx(void);
 int hooks_query(int ifindex, struct hook_state states[HOOK_POINTS], struct error *error);
 int hook_check_free(const struct hook_state *state, enum hook_point point, const char *ifname,
 		    struct error *error);
-int hook_attach(int ifindex, enum hook_point point, bool xdp_generic, int prog_fd, int *link_fd,
-		struct error *error);
+int hook_attach(const struct hook_place *place, int prog_fd, int *link_fd, struct error *error);
 int hook_replace(int ifindex, enum hook_point point, const struct hook_state *state, int prog_fd,
 		 struct error *error);
 int hook_detach(int ifindex, enum hook_point point, const struct hook_state *state,

@@ -160,26 +160,23 @@ void map_batch_free(struct map_batch *batch)
 /**
  * map_delete_keys() - Delete entries, in as few system calls as possible
  * @fd: a hash map
- * @keys: @n keys of @key_size bytes, one after the other
- * @key_size: bytes
- * @n: number of keys
- * @deleted: @n answers: false where the entry was gone already
+ * @keys: which
+ * @deleted: an answer for each key: false where the entry was gone already
  * @error: set on failure
  *
  * Return: 0 or the negative errno of the kernel.
  */
-int map_delete_keys(int fd, const void *keys, uint32_t key_size, uint32_t n, bool *deleted,
-		    struct error *error)
+int map_delete_keys(int fd, const struct map_keys *keys, bool *deleted, struct error *error)
 {
-	const uint8_t *key = keys;
+	const uint8_t *key = keys->keys;
 	uint32_t at = 0;
 
-	while (at < n) {
-		uint32_t count = n - at;
-		int err = bpf_map_delete_batch(fd, key + (size_t)at * key_size, &count, NULL);
+	while (at < keys->n) {
+		uint32_t count = keys->n - at;
+		int err = bpf_map_delete_batch(fd, key + (size_t)at * keys->size, &count, NULL);
 
 		if (err == -KERNEL_ENOTSUPP) {
-			err = bpf_map_delete_elem(fd, key + (size_t)at * key_size);
+			err = bpf_map_delete_elem(fd, key + (size_t)at * keys->size);
 			count = err ? 0 : 1;
 		}
 		if (err && err != -ENOENT)
@@ -198,8 +195,7 @@ int map_delete_keys(int fd, const void *keys, uint32_t key_size, uint32_t n, boo
  * @fd: a hash map
  * @key: of the entry
  * @value: room for the value; the value as it was deleted, on return 1
- * @unwanted: whether an entry with this value shall go
- * @arg: for @unwanted
+ * @condition: holds for values of entries that shall go
  * @error: set on failure
  *
  * The kernel has no compare-and-delete.  The entry is read again just before it is taken out, and
@@ -209,19 +205,18 @@ int map_delete_keys(int fd, const void *keys, uint32_t key_size, uint32_t n, boo
  *
  * Return: 1: deleted; 0: kept, or gone already; or the negative errno of the kernel.
  */
-int map_remove_if(int fd, const void *key, void *value,
-		  bool (*unwanted)(const void *arg, const void *value), const void *arg,
+int map_remove_if(int fd, const void *key, void *value, const struct map_condition *condition,
 		  struct error *error)
 {
 	int err = bpf_map_lookup_elem(fd, key, value);
 
-	if (!err && !unwanted(arg, value))
+	if (!err && !condition->holds(condition->arg, value))
 		return 0;
 	if (!err)
 		err = bpf_map_lookup_and_delete_elem(fd, key, value);
 	if (err == -ENOENT)
 		return 0;
-	if (!err && unwanted(arg, value))
+	if (!err && condition->holds(condition->arg, value))
 		return 1;
 	if (!err)
 		err = bpf_map_update_elem(fd, key, value, BPF_NOEXIST);

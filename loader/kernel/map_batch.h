@@ -40,15 +40,26 @@ struct map_batch {
 	uint8_t position[MAP_BATCH_KEY_MAX]; /* bucket, or the key read last */
 };
 
+/* @n keys of @size bytes, one after the other. */
+struct map_keys {
+	const void *keys;
+	uint32_t size;
+	uint32_t n;
+};
+
+/* Whether an entry with a value shall go; @arg is for the function. */
+struct map_condition {
+	bool (*holds)(const void *arg, const void *value);
+	const void *arg;
+};
+
 int map_batch_init(struct map_batch *batch, uint32_t capacity, struct error *error);
 void map_batch_rewind(struct map_batch *batch, int fd, uint32_t key_size, uint32_t value_size);
 int map_batch_next(struct map_batch *batch, uint32_t max, struct error *error);
 void map_batch_free(struct map_batch *batch);
 
-int map_delete_keys(int fd, const void *keys, uint32_t key_size, uint32_t n, bool *deleted,
-		    struct error *error);
-int map_remove_if(int fd, const void *key, void *value,
-		  bool (*unwanted)(const void *arg, const void *value), const void *arg,
+int map_delete_keys(int fd, const struct map_keys *keys, bool *deleted, struct error *error);
+int map_remove_if(int fd, const void *key, void *value, const struct map_condition *condition,
 		  struct error *error);
 
 #endif /* SHRIKE_KERNEL_MAP_BATCH_H */

@@ -120,17 +120,16 @@ static void read_base(struct draft *draft, const json_t *entry, const char *fall
  * @all: where it will belong
  * @list, @index: where it is in the map
  * @entry: the message
- * @fallback: begins the id where the message names no policy
  */
-void draft_start(struct draft *draft, struct drafts *all, const char *list, size_t index,
-		 const json_t *entry, const char *fallback)
+void draft_start(struct draft *draft, struct drafts *all, const struct draft_list *list,
+		 size_t index, const json_t *entry)
 {
 	static const char *const actions[] = {"ACCEPT", "DROP"};
 	int action = proto_enum(entry, "action", actions, 2);
 
 	*draft = (struct draft){.all = all, .deny = action == 1, .source = json_array()};
-	snprintf(draft->where, sizeof(draft->where), "%s[%zu]", list, index);
-	read_base(draft, entry, fallback);
+	snprintf(draft->where, sizeof(draft->where), "%s[%zu]", list->name, index);
+	read_base(draft, entry, list->fallback);
 	if (action < 0)
 		draft_doubt(draft, "its action is neither ACCEPT nor DROP");
 }

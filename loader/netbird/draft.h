@@ -51,6 +51,12 @@ struct draft {
 	json_t *ports;
 };
 
+/* A list of rules in the map; ids begin with @fallback where a rule names no policy. */
+struct draft_list {
+	const char *name;
+	const char *fallback;
+};
+
 int drafts_init(struct drafts *all);
 void drafts_free(struct drafts *all);
 void drafts_note(struct drafts *all, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -58,8 +64,8 @@ json_t *drafts_finish(struct drafts *all, enum acl acl, json_t *ids);
 
 void draft_doubt(struct draft *draft, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-void draft_start(struct draft *draft, struct drafts *all, const char *list, size_t index,
-		 const json_t *entry, const char *fallback);
+void draft_start(struct draft *draft, struct drafts *all, const struct draft_list *list,
+		 size_t index, const json_t *entry);
 void draft_read_protocol(struct draft *draft, const json_t *entry);
 void draft_read_ports(struct draft *draft, const json_t *entry, bool is_peer_rule);
 void draft_add_set(struct draft *draft, const char *meaning);

@@ -38,9 +38,19 @@ static bool is_translated(const json_t *nat, const char *protocol, unsigned int 
 	return false;
 }
 
-static void translate(struct drafts *all, size_t index, json_t *nat, const char *protocol,
-		      const struct port_range *from, const struct port_range *to)
+/* A forwarding rule of the map: the ports it translates. */
+struct forwarding {
+	size_t index;
+	struct port_range from;
+	struct port_range to;
+};
+
+/* Add the translations of a rule for one protocol. */
+static void translate(struct drafts *all, const struct forwarding *rule, const char *protocol,
+		      json_t *nat)
 {
+	const struct port_range *from = &rule->from, *to = &rule->to;
+
 	for (unsigned int i = 0; i <= (unsigned int)(from->last - from->first); i++) {
 		unsigned int port = from->first + i;
 
@@ -48,7 +58,7 @@ static void translate(struct drafts *all, size_t index, json_t *nat, const char 
 			drafts_note(all,
 				    "forwardingRules[%zu]: %s port %u is translated already; left "
 				    "out",
-				    index, protocol, port);
+				    rule->index, protocol, port);
 		else if (json_array_append_new(nat, json_pack("{s:s,s:i,s:i}", "protocol", protocol,
 							      "port", port, "to", to->first + i)))
 			all->no_memory = true;
@@ -91,8 +101,8 @@ void netbird_forwarding(struct drafts *all, const json_t *map, json_t *nat)
 
 	json_array_foreach (proto_get(map, "forwardingRules"), i, entry) {
 		int protocol = proto_enum(entry, "protocol", names, 4);
-		struct port_range from, to;
-		const char *why = protocol > 0 ? obstacle(entry, map, &from, &to)
+		struct forwarding rule = {.index = i};
+		const char *why = protocol > 0 ? obstacle(entry, map, &rule.from, &rule.to)
 					       : "its protocol is neither TCP nor UDP";
 
 		if (why) {
@@ -100,8 +110,8 @@ void netbird_forwarding(struct drafts *all, const json_t *map, json_t *nat)
 			continue;
 		}
 		if (protocol != 3)
-			translate(all, i, nat, "tcp", &from, &to);
+			translate(all, &rule, "tcp", nat);
 		if (protocol != 2)
-			translate(all, i, nat, "udp", &from, &to);
+			translate(all, &rule, "udp", nat);
 	}
 }

@@ -63,9 +63,10 @@ static void read_peers(struct draft *draft, const json_t *entry)
 
 static void read_peer_rule(struct drafts *all, size_t index, const json_t *entry)
 {
+	static const struct draft_list list = {"FirewallRules", "peer"};
 	struct draft draft;
 
-	draft_start(&draft, all, "FirewallRules", index, entry, "peer");
+	draft_start(&draft, all, &list, index, entry);
 	read_peers(&draft, entry);
 	draft_read_protocol(&draft, entry);
 	draft_read_ports(&draft, entry, true);
@@ -172,10 +173,11 @@ static unsigned int families(const json_t *list)
 /* Read an entry of routesFirewallRules. */
 static void read_route_rule(struct drafts *all, size_t index, const json_t *entry)
 {
+	static const struct draft_list list = {"routesFirewallRules", "route"};
 	const json_t *ranges = proto_get(entry, "sourceRanges");
 	struct draft draft;
 
-	draft_start(&draft, all, "routesFirewallRules", index, entry, "route");
+	draft_start(&draft, all, &list, index, entry);
 	read_ranges(&draft, ranges);
 	read_destination(&draft, entry);
 	draft_read_protocol(&draft, entry);

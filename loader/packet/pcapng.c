@@ -48,20 +48,29 @@ static void write_padded(FILE *file, const void *bytes, uint32_t len)
 }
 
 /* A block of a fixed head, data that may be empty, and options. */
-static void write_block(FILE *file, uint32_t type, const struct part *head, const struct part *data,
-			const struct option *options, size_t n_options)
+struct block {
+	uint32_t type;
+	struct part head;
+	struct part data;
+	const struct option *options;
+	size_t n_options;
+};
+
+static void write_block(FILE *file, const struct block *block)
 {
+	const struct part *head = &block->head, *data = &block->data;
+	const struct option *options = block->options;
 	uint32_t end = OPTION_END, len = 12 + head->len + padded(data->len) + sizeof(end);
 	uint32_t start[2];
 
-	for (size_t i = 0; i < n_options; i++)
+	for (size_t i = 0; i < block->n_options; i++)
 		len += 4 + padded(options[i].len);
-	start[0] = type;
+	start[0] = block->type;
 	start[1] = len;
 	fwrite_unlocked(start, 1, sizeof(start), file);
 	fwrite_unlocked(head->bytes, 1, head->len, file);
 	write_padded(file, data->bytes, data->len);
-	for (size_t i = 0; i < n_options; i++) {
+	for (size_t i = 0; i < block->n_options; i++) {
 		fwrite_unlocked(&options[i].code, 1, 2, file);
 		fwrite_unlocked(&options[i].len, 1, 2, file);
 		write_padded(file, options[i].value, options[i].len);
@@ -107,10 +116,16 @@ void pcapng_begin(FILE *file, const char *application, const char *interface, ui
 		{PCAPNG_TIME_RESOLUTION, sizeof(resolution), &resolution},
 	};
 
-	write_block(file, PCAPNG_SECTION, &(struct part){&section, sizeof(section)}, &none,
-		    &of_section, 1);
-	write_block(file, PCAPNG_INTERFACE, &(struct part){&description, sizeof(description)},
-		    &none, of_interface, 2);
+	write_block(file, &(struct block){.type = PCAPNG_SECTION,
+					  .head = {&section, sizeof(section)},
+					  .data = none,
+					  .options = &of_section,
+					  .n_options = 1});
+	write_block(file, &(struct block){.type = PCAPNG_INTERFACE,
+					  .head = {&description, sizeof(description)},
+					  .data = none,
+					  .options = of_interface,
+					  .n_options = 2});
 }
 
 /**
@@ -127,8 +142,11 @@ void pcapng_packet(FILE *file, const struct pcapng_packet *packet)
 
 	if (packet->comment)
 		options[n++] = text_option(OPTION_COMMENT, packet->comment);
-	write_block(file, PCAPNG_PACKET, &(struct part){head, sizeof(head)},
-		    &(struct part){packet->bytes, packet->captured}, options, n);
+	write_block(file, &(struct block){.type = PCAPNG_PACKET,
+					  .head = {head, sizeof(head)},
+					  .data = {packet->bytes, packet->captured},
+					  .options = options,
+					  .n_options = n});
 }
 
 /**
@@ -145,6 +163,9 @@ void pcapng_statistics(FILE *file, uint64_t time_ns, uint64_t received, uint64_t
 		{OPTION_LOST, sizeof(lost), &lost},
 	};
 
-	write_block(file, PCAPNG_STATISTICS, &(struct part){head, sizeof(head)},
-		    &(struct part){"", 0}, options, 2);
+	write_block(file, &(struct block){.type = PCAPNG_STATISTICS,
+					  .head = {head, sizeof(head)},
+					  .data = {"", 0},
+					  .options = options,
+					  .n_options = 2});
 }

@@ -16,23 +16,23 @@ int parse_no_memory(struct error *error)
 
 /**
  * parse_name() - Copy the name of a rule or set
- * @doc: for the position
+ * @in: for the position; its error is set where the name is empty or longer than RULE_ID_MAX - 1
+ *	bytes
  * @at: position of the name
  * @what: what is named, for messages
  * @text: the name
  * @name: result, to be freed by the caller
- * @error: set where the name is empty or longer than RULE_ID_MAX - 1 bytes
  *
  * Return: 0, -EINVAL or -ENOMEM.
  */
-int parse_name(const struct yaml_doc *doc, struct position at, const char *what, const char *text,
-	       char **name, struct error *error)
+int parse_name(const struct yaml_reader *in, struct position at, const char *what, const char *text,
+	       char **name)
 {
 	if (*text == '\0')
-		return yaml_error(doc, at, error, "empty %s", what);
+		return yaml_error(in->doc, at, in->error, "empty %s", what);
 	if (strlen(text) >= RULE_ID_MAX)
-		return yaml_error(doc, at, error, "%s is longer than %d bytes", what,
+		return yaml_error(in->doc, at, in->error, "%s is longer than %d bytes", what,
 				  RULE_ID_MAX - 1);
 	*name = strdup(text);
-	return *name ? 0 : parse_no_memory(error);
+	return *name ? 0 : parse_no_memory(in->error);
 }

@@ -18,7 +18,7 @@ struct parse {
 };
 
 int parse_no_memory(struct error *error);
-int parse_name(const struct yaml_doc *doc, struct position at, const char *what, const char *text,
-	       char **name, struct error *error);
+int parse_name(const struct yaml_reader *in, struct position at, const char *what, const char *text,
+	       char **name);
 
 #endif /* SHRIKE_POLICY_PARSE_CONTEXT_H */

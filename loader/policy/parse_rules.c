@@ -43,8 +43,8 @@ int parse_sets(const struct yaml_doc *doc, const struct yaml_node *node, struct 
 			.index = policy->n_sets,
 		};
 		policy->n_sets++;
-		err = parse_name(doc, child->key_position, "set name", child->key, &set->name,
-				 error);
+		err = parse_name(&(struct yaml_reader){.doc = doc, .error = error},
+				 child->key_position, "set name", child->key, &set->name);
 		if (!err)
 			err = parse_prefixes(doc, child, set, error);
 		if (err)
@@ -59,7 +59,7 @@ static int parse_id(const struct yaml_reader *in, const struct yaml_node *node, 
 	int err;
 
 	err = yaml_expect(in->doc, node, YAML_SCALAR, "an id", in->error);
-	return err ? err : parse_name(in->doc, node->position, "id", node->text, to, in->error);
+	return err ? err : parse_name(in, node->position, "id", node->text, to);
 }
 
 static int parse_action(const struct yaml_reader *in, const struct yaml_node *node, void *to)

@@ -177,15 +177,17 @@ static int read_set(const struct yaml_node *set, struct prefix **prefixes, size_
 	return 0;
 }
 
-/* Merges two sorted lists by the operation. */
+/* Merge two sorted lists, the content and that of the change, by the operation. */
 static size_t merge(const struct prefix *old, size_t n_old, const struct sets_change *change,
-		    size_t n_given, struct prefix *merged, struct sets_result *result)
+		    struct prefix *merged, struct sets_result *result)
 {
 	size_t i = 0, j = 0, n = 0;
 
-	while (i < n_old || j < n_given) {
+	while (i < n_old || j < change->n_prefixes) {
 		const struct prefix *given = &change->prefixes[j];
-		int order = i == n_old ? 1 : j == n_given ? -1 : compare_prefixes(&old[i], given);
+		int order = i == n_old		      ? 1
+			    : j == change->n_prefixes ? -1
+						      : compare_prefixes(&old[i], given);
 
 		bool keeps = order < 0 ? change->operation != SETS_REPLACE
 				       : change->operation != SETS_DEL;
@@ -226,7 +228,8 @@ static int change_root(const struct yaml_node *root, const struct sets_change *c
 	const struct yaml_node *set = sets ? yaml_get(sets, change->name) : NULL;
 	struct sets_result done = {0};
 	struct prefix *old = NULL, *merged = NULL;
-	size_t n_old = 0, n_given;
+	struct sets_change sorted = *change;
+	size_t n_old = 0;
 	int err;
 
 	if (!set)
@@ -234,12 +237,12 @@ static int change_root(const struct yaml_node *root, const struct sets_change *c
 	err = read_set(set, &old, &n_old, error);
 	if (err)
 		return err;
-	n_given = sort_prefixes(change->prefixes, change->n_prefixes);
-	merged = calloc(n_old + n_given + 1, sizeof(*merged));
+	sorted.n_prefixes = sort_prefixes(change->prefixes, change->n_prefixes);
+	merged = calloc(n_old + sorted.n_prefixes + 1, sizeof(*merged));
 	if (!merged) {
 		err = error_no_memory(error);
 	} else {
-		done.n = merge(old, n_old, change, n_given, merged, &done);
+		done.n = merge(old, n_old, &sorted, merged, &done);
 		err = write_text(
 			&(struct writer){.set = set, .prefixes = merged, .n_prefixes = done.n},
 			root, &to->text, &to->len, error);
@@ -257,7 +260,7 @@ static int change_root(const struct yaml_node *root, const struct sets_change *c
  * @change: what to do; its prefixes are sorted
  * @to: its text becomes the policy with the change made; the caller frees it
  * @result: what the change came to; where nothing was added or removed, the policy means the same
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0; -EINVAL (invalid input) if there is no such set; -E2BIG; -ENOMEM.
  */

@@ -199,15 +199,21 @@ static int compare_points(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
+/* The other rules that still count, as numbers in search.others. */
+struct active {
+	const uint32_t *list;
+	size_t n;
+};
+
 /* Where in @range something begins: at its first value, and at the edges of what is active. */
-static size_t find_edges(const struct search *s, int dim, struct range range,
-			 const uint32_t *active, size_t n, point *edges)
+static size_t find_edges(const struct search *s, int dim, struct range range, struct active active,
+			 point *edges)
 {
 	size_t len = 0;
 
 	edges[len++] = range.first;
-	for (size_t i = 0; i < n; i++) {
-		const struct ranges *ranges = &s->others[active[i]]->dim[dim];
+	for (size_t i = 0; i < active.n; i++) {
+		const struct ranges *ranges = &s->others[active.list[i]]->dim[dim];
 
 		for (size_t j = 0; j < ranges->n; j++) {
 			if (ranges->list[j].first > range.first &&
@@ -239,7 +245,7 @@ static bool is_range_covered(struct search *s, int dim, struct range range, cons
 	if (!edges || !left || s->work > RULE_WORK) {
 		s->given_up = true;
 	} else {
-		n_edges = find_edges(s, dim, range, active, n, edges);
+		n_edges = find_edges(s, dim, range, (struct active){active, n}, edges);
 		for (size_t e = 0; e < n_edges && covered && !s->given_up; e++) {
 			size_t n_left = 0;
 
@@ -513,22 +519,20 @@ static int cover_acl(struct cover *c)
 
 /**
  * policy_cover() - Find rules that others together make useless, or override in part
- * @policy: the policy
- * @classifier: compiled from it, without overlay
- * @dead: rules that policy_check() has warned of; these are not looked at
+ * @input: the policy and what is known of it
  * @warn: called for each warning
  * @context: for @warn
  * @error: set where memory ran out
  *
  * Return: 0 or -ENOMEM, warnings or not.
  */
-int policy_cover(const struct policy *policy, const struct classifier *classifier, const bool *dead,
-		 policy_warn_fn warn, void *context, struct error *error)
+int policy_cover(const struct cover_input *input, policy_warn_fn warn, void *context,
+		 struct error *error)
 {
 	struct cover c = {
-		.policy = policy,
-		.classifier = classifier,
-		.dead = dead,
+		.policy = input->policy,
+		.classifier = input->classifier,
+		.dead = input->dead,
 		.warn = warn,
 		.context = context,
 		.random = 0x9e3779b97f4a7c15,
@@ -536,12 +540,11 @@ int policy_cover(const struct policy *policy, const struct classifier *classifie
 	int err;
 
 	for (c.acl = 0; c.acl < ACL_MAX; c.acl++) {
-		err = policy->acl[c.acl].n_rules ? cover_acl(&c) : 0;
+		err = input->policy->acl[c.acl].n_rules ? cover_acl(&c) : 0;
 		if (err == -E2BIG)
-			warn_at(&c, policy->acl[c.acl].rules[0].position,
+			warn_at(&c, input->policy->acl[c.acl].rules[0].position,
 				"the lists and sets of this ACL are too long to find out which "
-				"rules "
-				"override others together or in part");
+				"rules override others together or in part");
 		else if (err)
 			return error_set(error, -err, "policy check: %s", strerror(-err));
 	}

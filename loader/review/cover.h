@@ -14,8 +14,19 @@
 #include "policy/check.h"
 #include "policy/policy.h"
 
-int policy_cover(const struct policy *policy, const struct classifier *classifier, const bool *dead,
-		 policy_warn_fn warn, void *context, struct error *error);
+/*
+ * struct cover_input - what policy_cover() looks at
+ * @classifier: compiled from the policy, without overlay
+ * @dead: rules that policy_check() has warned of; these are not looked at
+ */
+struct cover_input {
+	const struct policy *policy;
+	const struct classifier *classifier;
+	const bool *dead;
+};
+
+int policy_cover(const struct cover_input *input, policy_warn_fn warn, void *context,
+		 struct error *error);
 void policy_check_local(const struct policy *policy, const struct interface_address *addresses,
 			size_t n, policy_warn_fn warn, void *context);
 

@@ -12,8 +12,6 @@
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
-typedef const char *(*name_fn)(unsigned int id);
-
 /* Read the expected verdict. */
 static int read_verdict(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
@@ -31,22 +29,23 @@ static int read_verdict(const struct yaml_reader *in, const struct yaml_node *no
 }
 
 /* One of the names of an enum whose list is too long to be quoted in a message. */
-static int read_name(const struct yaml_doc *doc, const struct yaml_node *node, const char *what,
-		     name_fn name, unsigned int n_names, unsigned int *id, struct error *error)
+static int read_name(const struct yaml_reader *in, const struct yaml_node *node,
+		     const struct name_list *names, unsigned int *id)
 {
 	unsigned int i;
 	int err;
 
-	err = yaml_expect(doc, node, YAML_SCALAR, what, error);
+	err = yaml_expect(in->doc, node, YAML_SCALAR, names->what, in->error);
 	if (err)
 		return err;
-	for (i = 0; i < n_names; i++) {
-		if (!strcmp(node->text, name(i))) {
+	for (i = 0; i < names->n; i++) {
+		if (!strcmp(node->text, names->name(i))) {
 			*id = i;
 			return 0;
 		}
 	}
-	return yaml_error(doc, node->position, error, "'%.80s' is not %s", node->text, what);
+	return yaml_error(in->doc, node->position, in->error, "'%.80s' is not %s", node->text,
+			  names->what);
 }
 
 static int read_reason(const struct yaml_reader *in, const struct yaml_node *node, void *to)
@@ -54,8 +53,9 @@ static int read_reason(const struct yaml_reader *in, const struct yaml_node *nod
 	struct expectation *expect = to;
 	int err;
 
-	err = read_name(in->doc, node, "the name of a reason", reason_name, REASON_MAX,
-			&expect->reason, in->error);
+	err = read_name(in, node,
+			&(struct name_list){"the name of a reason", reason_name, REASON_MAX},
+			&expect->reason);
 	expect->has_reason = !err;
 	return err;
 }
@@ -69,8 +69,10 @@ static int read_state(const struct yaml_reader *in, const struct yaml_node *node
 	if (yaml_is_null(node))
 		expect->state = FLOW_STATE_NONE;
 	else
-		err = read_name(in->doc, node, "the name of a connection state or null",
-				flow_state_name, FLOW_STATE_MAX, &expect->state, in->error);
+		err = read_name(in, node,
+				&(struct name_list){"the name of a connection state or null",
+						    flow_state_name, FLOW_STATE_MAX},
+				&expect->state);
 	expect->has_state = !err;
 	return err;
 }

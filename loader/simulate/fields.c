@@ -313,9 +313,8 @@ static int check_protocol_keys(const struct yaml_doc *doc, const struct yaml_nod
 }
 
 /* Build the packet that an entry's fields describe. */
-static int build_fields(const struct yaml_doc *doc, const struct yaml_node *node,
-			struct fields *fields, uint8_t *buf, size_t size, size_t *len,
-			struct error *error)
+static int build_fields(const struct yaml_reader *in, const struct yaml_node *node,
+			struct fields *fields, uint8_t buf[PACKET_MAX_LEN], size_t *len)
 {
 	static const char *const required[] = {"src", "dst", "protocol"};
 	struct packet_spec *spec = &fields->spec;
@@ -323,27 +322,27 @@ static int build_fields(const struct yaml_doc *doc, const struct yaml_node *node
 	int err;
 
 	for (i = 0; i < ARRAY_SIZE(required); i++) {
-		err = yaml_require(doc, node, required[i], error);
+		err = yaml_require(in->doc, node, required[i], in->error);
 		if (err)
 			return err;
 	}
 	if (fields->src_version != fields->dst_version)
-		return yaml_error(doc, yaml_get(node, "dst")->position, error,
+		return yaml_error(in->doc, yaml_get(node, "dst")->position, in->error,
 				  "src and dst are not of the same family");
 	spec->saddr = fields->src;
 	spec->daddr = fields->dst;
 	spec->ip_version = fields->src_version;
 	spec->l4_proto = fields->protocol == PROTOCOL_ICMP ? packet_icmp_proto(spec->ip_version)
 							   : (uint8_t)fields->protocol;
-	err = check_protocol_keys(doc, node, spec, error);
+	err = check_protocol_keys(in->doc, node, spec, in->error);
 	if (err)
 		return err;
 	if (yaml_get(node, "mss") && !spec->mss)
-		return yaml_error(doc, yaml_get(node, "mss")->position, error,
+		return yaml_error(in->doc, yaml_get(node, "mss")->position, in->error,
 				  "'%s' is not a number from 1 to 65535",
 				  yaml_get(node, "mss")->text);
-	if (packet_build(spec, buf, size, len, error))
-		return yaml_locate(doc, node->position, error);
+	if (packet_build(spec, buf, PACKET_MAX_LEN, len, in->error))
+		return yaml_locate(in->doc, node->position, in->error);
 	return 0;
 }
 
@@ -364,7 +363,8 @@ static int read_bytes(const struct yaml_doc *doc, const struct yaml_node *node,
 		if (!err)
 			err = read_hex(doc, hex, buf, &len, error);
 	} else {
-		err = build_fields(doc, node, fields, buf, sizeof(buf), &len, error);
+		err = build_fields(&(struct yaml_reader){.doc = doc, .error = error}, node, fields,
+				   buf, &len);
 	}
 	if (err)
 		return err;

@@ -37,7 +37,6 @@ struct simulation {
 	const struct scenario *scenario;
 	struct environment environment;
 	warn_fn warn;
-	void *warn_arg;
 	struct stand stand;
 	struct testrun testrun;
 	struct numbers *numbers;
@@ -71,7 +70,7 @@ static int decide_mode(const struct simulation *simulation, const struct policy 
 	};
 
 	return mode_decide(&(struct mode_question){policy, &simulation->environment, &facts,
-						   simulation->warn, simulation->warn_arg},
+						   simulation->warn, NULL},
 			   mode, error);
 }
 
@@ -209,16 +208,14 @@ static int apply(struct simulation *simulation, struct policy *policy, struct er
  * simulation_new() - Build what judges a scenario, with its first policy in force
  * @scenario: outlives the simulation; its policies are changed by environment_apply()
  * @environment: NetBird's variables
- * @warn: called for variables that contradict each other
- * @warn_arg: for @warn
+ * @warn: called for variables that contradict each other, with NULL as argument
  * @simulation: becomes the simulation, for simulation_free()
- * @error: why not
+ * @error: set on failure
  *
  * Return: 0; -EINVAL (invalid input) for a policy that cannot work; or another -errno.
  */
 int simulation_new(const struct scenario *scenario, const struct environment *environment,
-		   warn_fn warn, void *warn_arg, struct simulation **simulation,
-		   struct error *error)
+		   warn_fn warn, struct simulation **simulation, struct error *error)
 {
 	struct simulation *made = calloc(1, sizeof(*made));
 	int err;
@@ -228,7 +225,6 @@ int simulation_new(const struct scenario *scenario, const struct environment *en
 	made->scenario = scenario;
 	made->environment = *environment;
 	made->warn = warn;
-	made->warn_arg = warn_arg;
 	err = testrun_begin(&made->testrun, error);
 	if (!err)
 		err = numbers_new(&made->numbers, error);

@@ -36,8 +36,7 @@ struct simulation_result {
 };
 
 int simulation_new(const struct scenario *scenario, const struct environment *environment,
-		   warn_fn warn, void *warn_arg, struct simulation **simulation,
-		   struct error *error);
+		   warn_fn warn, struct simulation **simulation, struct error *error);
 int simulation_step(struct simulation *simulation, const struct scenario_step *step,
 		    struct simulation_result *result, struct error *error);
 int simulation_counters(const struct simulation *simulation, struct counters totals[DIR_MAX],

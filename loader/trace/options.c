@@ -17,15 +17,15 @@ void trace_options_init(struct trace_options *options)
 	options->verdict = options->reason = options->direction = TRACE_FILTER_ANY;
 }
 
-static int find_name(const char *what, const char *name, const char *(*name_of)(unsigned int),
-		     unsigned int n, uint8_t *value, struct error *error)
+static int find_name(const struct name_list *names, const char *name, uint8_t *value,
+		     struct error *error)
 {
-	for (unsigned int i = 0; i < n; i++)
-		if (!strcmp(name, name_of(i))) {
+	for (unsigned int i = 0; i < names->n; i++)
+		if (!strcmp(name, names->name(i))) {
 			*value = i;
 			return 0;
 		}
-	return error_input(error, "%s %.80s: there is none of this name", what, name);
+	return error_input(error, "%s %.80s: there is none of this name", names->what, name);
 }
 
 static int set_direction(struct trace_options *options, const char *name, struct error *error)
@@ -46,11 +46,11 @@ static int apply(struct trace_options *options, int option, const char *argument
 	case TRACE_PORT:
 		return filter_option(&options->either, FILTER_SPORT, argument, error);
 	case TRACE_VERDICT:
-		return find_name("verdict", argument, verdict_name, VERDICT_MAX, &options->verdict,
-				 error);
+		return find_name(&(struct name_list){"verdict", verdict_name, VERDICT_MAX},
+				 argument, &options->verdict, error);
 	case TRACE_REASON:
-		return find_name("reason", argument, reason_name, REASON_MAX, &options->reason,
-				 error);
+		return find_name(&(struct name_list){"reason", reason_name, REASON_MAX}, argument,
+				 &options->reason, error);
 	case TRACE_DIRECTION:
 		return set_direction(options, argument, error);
 	}

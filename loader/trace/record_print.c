@@ -200,12 +200,11 @@ static void add_letter(struct text *text, char letter, const struct trace_event 
  * @stage: which stage
  * @buf: where the sentence goes; RECORD_MESSAGE_MAX bytes hold each of them
  * @size: bytes of @buf, at least 1
- * @allowed: set to whether the packet was fine as far as this stage goes
  *
  * Return: true; false where the packet did not come by this stage, outputs untouched.
  */
 bool record_message(const struct trace_event *event, const char *rule_id, enum stage stage,
-		    char *buf, size_t size, bool *allowed)
+		    char *buf, size_t size)
 {
 	struct text text = {buf, size, 0};
 	const char *format;
@@ -221,8 +220,17 @@ bool record_message(const struct trace_event *event, const char *rule_id, enum s
 		else
 			text_add(&text, "%c", *format);
 	}
-	*allowed = messages[id].allowed;
 	return true;
+}
+
+/**
+ * record_allowed() - Whether a packet was fine as far as a stage goes
+ * @event: the record
+ * @stage: one for which record_message() has returned true
+ */
+bool record_allowed(const struct trace_event *event, enum stage stage)
+{
+	return messages[event->message[stage]].allowed;
 }
 
 static const char *way_name(const struct trace_event *event)
@@ -258,10 +266,9 @@ void record_write_stages(const struct trace_event *event, const char *rule_id, c
 			 FILE *out)
 {
 	char message[RECORD_MESSAGE_MAX];
-	bool allowed;
 
 	for (enum stage stage = 0; stage < STAGE_MAX; stage++)
-		if (record_message(event, rule_id, stage, message, sizeof(message), &allowed))
+		if (record_message(event, rule_id, stage, message, sizeof(message)))
 			fprintf(out, "%s%s: %s\n", indent, record_stage_title(stage), message);
 }
 
@@ -345,16 +352,15 @@ static json_t *stages_json(const struct trace_event *event, const char *rule_id)
 {
 	json_t *stages = json_array();
 	char message[RECORD_MESSAGE_MAX];
-	bool allowed;
 	int stage;
 
 	for (stage = 0; stages && stage < STAGE_MAX; stage++) {
 		json_t *entry;
 
-		if (!record_message(event, rule_id, stage, message, sizeof(message), &allowed))
+		if (!record_message(event, rule_id, stage, message, sizeof(message)))
 			continue;
 		entry = json_pack("{s:s, s:s, s:b}", "stage", record_stage_title(stage), "message",
-				  message, "allowed", allowed);
+				  message, "allowed", record_allowed(event, stage));
 		if (json_array_append_new(stages, entry)) {
 			json_decref(stages);
 			return NULL;

@@ -41,7 +41,8 @@ struct record_result {
 const char *record_stage_title(enum stage stage);
 
 bool record_message(const struct trace_event *event, const char *rule_id, enum stage stage,
-		    char *buf, size_t size, bool *allowed);
+		    char *buf, size_t size);
+bool record_allowed(const struct trace_event *event, enum stage stage);
 void record_write_stages(const struct trace_event *event, const char *rule_id, const char *indent,
 			 FILE *out);
 char *record_text(const struct trace_event *event, const char *rule_id);

@@ -46,9 +46,10 @@ static void measure(const struct policy *policy, enum hook hook, int ifindex)
 	struct samples samples = {};
 	struct error error = {};
 	int link_fd = -1;
+	const struct hook_place place = {
+		ifindex, hook == HOOK_XDP ? HOOK_POINT_XDP : HOOK_POINT_TC_INGRESS, false};
 
-	if (hook_attach(ifindex, hook == HOOK_XDP ? HOOK_POINT_XDP : HOOK_POINT_TC_INGRESS, false,
-			generations[0]->ingress_fd, &link_fd, &error))
+	if (hook_attach(&place, generations[0]->ingress_fd, &link_fd, &error))
 		die("%s", error.text);
 	for (unsigned int i = 0; i < rounds && link_fd >= 0; i++) {
 		double begin = wall_time_ns();

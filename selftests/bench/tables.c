@@ -184,18 +184,17 @@ static void measure_sweep(const struct conntrack *conntrack, const struct flow_c
 		die("sweep: %s", error.text);
 	sweep.fragments_fd = -1;
 	for (unsigned int i = 0; i < rounds; i++) {
-		uint64_t entries = sweep.entries, cost_ns = sweep.cost_ns, wait_ns, waited_ns = 0;
+		uint64_t entries = sweep.entries, cost_ns = sweep.cost_ns, waited_ns = 0;
 		double worst = 0;
 
 		while (sweep.entries - entries < FLOWS) {
 			double begin = cpu_time_ns(), cost;
 
-			if (sweep_step(&sweep, conntrack, clock, REMOVAL_STEP_ENTRIES, &wait_ns,
-				       &error))
+			if (sweep_step(&sweep, conntrack, clock, REMOVAL_STEP_ENTRIES, &error))
 				die("sweep: %s", error.text);
 			cost = cpu_time_ns() - begin;
 			worst = cost > worst ? cost : worst;
-			waited_ns += wait_ns;
+			waited_ns += sweep.wait_ns;
 		}
 		cost_ns = sweep.cost_ns - cost_ns;
 		samples_add(&share, 100.0 * cost_ns / (cost_ns + waited_ns));

@@ -239,7 +239,7 @@ int fuzz_run(const struct scenario *scenario, enum policy_hook hook,
 
 	set_hook(scenario, hook);
 	difference->found = false;
-	err = simulation_new(scenario, &environment, keep_silent, NULL, &simulation, error);
+	err = simulation_new(scenario, &environment, keep_silent, &simulation, error);
 	if (err)
 		return err;
 	model = model_new(scenario);

@@ -40,8 +40,8 @@ struct simulation *simulation_of(const struct scenario *scenario,
 	struct simulation *simulation;
 	struct error error;
 
-	if (simulation_new(scenario, environment ? environment : &none, ignore_warning, NULL,
-			   &simulation, &error))
+	if (simulation_new(scenario, environment ? environment : &none, ignore_warning, &simulation,
+			   &error))
 		fail_msg("%s: %s", scenario->path, error.text);
 	return simulation;
 }

@@ -75,9 +75,8 @@ static void expect_text(const struct trace_event *event, const char *rule_id, co
 static void expect_message(const struct trace_event *event, enum stage stage, const char *want)
 {
 	char message[RECORD_MESSAGE_MAX];
-	bool allowed;
 
-	assert_true(record_message(event, "web", stage, message, sizeof(message), &allowed));
+	assert_true(record_message(event, "web", stage, message, sizeof(message)));
 	assert_string_equal(message, want);
 }
 
@@ -329,7 +328,6 @@ static void test_hostile(void **state)
 	char rule_id[RECORD_MESSAGE_MAX * 2], message[16];
 	struct trace_event event;
 	char *text;
-	bool allowed;
 
 	(void)state;
 	memset(&event, 0xff, sizeof(event));
@@ -339,13 +337,12 @@ static void test_hostile(void **state)
 		"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff (protocol 255)\n\n\nFinal disposition: "
 		"DENIED\n");
 	assert_string_equal(record_stage_title(STAGE_MAX), "unknown");
-	assert_false(record_message(&event, NULL, STAGE_MAX, message, sizeof(message), &allowed));
+	assert_false(record_message(&event, NULL, STAGE_MAX, message, sizeof(message)));
 
 	event = routed_syn();
 	memset(rule_id, 'r', sizeof(rule_id) - 1);
 	rule_id[sizeof(rule_id) - 1] = '\0';
-	assert_true(record_message(&event, rule_id, STAGE_ROUTE_ACL, message, sizeof(message),
-				   &allowed));
+	assert_true(record_message(&event, rule_id, STAGE_ROUTE_ACL, message, sizeof(message)));
 	assert_string_equal(message, "Allowed by rout");
 	text = record_text(&event, rule_id);
 	assert_non_null(strstr(text, "Allowed by route ACLs (rrr"));

@@ -19,7 +19,6 @@ static struct {
 	unsigned int closed;
 	unsigned int expired;
 	uint64_t least_idle_ns[SOURCES]; /* of the evicted */
-	uint64_t wait_ns;		 /* after the last step */
 } t;
 
 static void note_deleted(void *arg, const struct flow_view *view, enum removal_reason reason)
@@ -110,11 +109,11 @@ static unsigned int relieve(uint32_t max_entries)
 	struct error error;
 
 	do {
-		assert_int_equal(relief_step(&t.relief, &t.f->conntrack, &t.f->clock, max_entries,
-					     &t.wait_ns, &error),
-				 0);
+		assert_int_equal(
+			relief_step(&t.relief, &t.f->conntrack, &t.f->clock, max_entries, &error),
+			0);
 		steps++;
-	} while (!t.wait_ns);
+	} while (!t.relief.wait_ns);
 	return steps;
 }
 
@@ -122,7 +121,7 @@ static void fill_and_relieve(uint8_t ip_version)
 {
 	relief_request(&t.relief, udp_table(ip_version), RELIEF_FULL, NOW_NS);
 	relieve(64);
-	assert_int_equal(t.wait_ns, RELIEF_IDLE);
+	assert_int_equal(t.relief.wait_ns, RELIEF_IDLE);
 }
 
 static void a_table_that_is_not_nearly_full_is_left_alone(void **state)
@@ -223,8 +222,7 @@ static void flows_that_have_been_used_since_they_were_read_stay(void **state)
 	add(IP_VERSION_4, 1, FLOW_STATE_UDP, 1000, NS_PER_S, 10 * NS_PER_MS);
 	relief_request(&t.relief, udp_table(IP_VERSION_4), RELIEF_FULL, NOW_NS);
 	while (!t.relief.evicting)
-		assert_int_equal(relief_step(&t.relief, &t.f->conntrack, &t.f->clock, 64,
-					     &t.wait_ns, &error),
+		assert_int_equal(relief_step(&t.relief, &t.f->conntrack, &t.f->clock, 64, &error),
 				 0);
 	key_of(IP_VERSION_4, 1, 999, &key); /* the first to go */
 	assert_int_equal(bpf_map_lookup_elem(fd, &key, &flow), 0);
@@ -244,7 +242,7 @@ static void pressure_gets_a_little_room_at_once_and_more_when_it_ends(void **sta
 	relief_request(&t.relief, table, RELIEF_PRESSED, 0);
 	relieve(4096);
 	assert_int_equal(t.relief.evicted, 30);
-	assert_int_equal(t.wait_ns, RELIEF_SETTLE_NS);
+	assert_int_equal(t.relief.wait_ns, RELIEF_SETTLE_NS);
 
 	/* again: the wait for more begins anew */
 	t.f->clock.now_ns += NS_PER_S / 2;
@@ -252,12 +250,12 @@ static void pressure_gets_a_little_room_at_once_and_more_when_it_ends(void **sta
 	relief_request(&t.relief, table, RELIEF_PRESSED, 0);
 	relieve(4096);
 	assert_int_equal(t.relief.evicted, 60);
-	assert_int_equal(t.wait_ns, RELIEF_SETTLE_NS);
+	assert_int_equal(t.relief.wait_ns, RELIEF_SETTLE_NS);
 
 	t.f->clock.now_ns += RELIEF_SETTLE_NS;
 	relieve(4096);
 	assert_int_equal(t.relief.evicted, 90);
-	assert_int_equal(t.wait_ns, RELIEF_IDLE);
+	assert_int_equal(t.relief.wait_ns, RELIEF_IDLE);
 	assert_false(relief_is_wanted(&t.relief));
 }
 
@@ -269,13 +267,12 @@ static void a_pass_under_pressure_pauses_the_next_for_as_long(void **state)
 	(void)state;
 	add(IP_VERSION_4, 1, FLOW_STATE_UDP, 1000, 0, 0);
 	relief_request(&t.relief, table, RELIEF_PRESSED, 0);
-	assert_int_equal(
-		relief_step(&t.relief, &t.f->conntrack, &t.f->clock, 64, &t.wait_ns, &error), 0);
+	assert_int_equal(relief_step(&t.relief, &t.f->conntrack, &t.f->clock, 64, &error), 0);
 	t.f->clock.now_ns += 100 * NS_PER_MS;
 	relief_request(&t.relief, table, RELIEF_PRESSED, 0);
 	relieve(64);
 	assert_int_equal(t.relief.evicted, 30);
-	assert_int_equal(t.wait_ns, 100 * NS_PER_MS);
+	assert_int_equal(t.relief.wait_ns, 100 * NS_PER_MS);
 	t.f->clock.now_ns += 100 * NS_PER_MS;
 	relieve(64);
 	assert_false(t.relief.tables[table].pressed);
@@ -290,8 +287,7 @@ static void a_table_that_cannot_be_read_is_given_up(void **state)
 	(void)state;
 	broken.tables[table].fd = -1;
 	relief_request(&t.relief, table, RELIEF_FULL, NOW_NS);
-	assert_int_equal(relief_step(&t.relief, &broken, &t.f->clock, 64, &t.wait_ns, &error),
-			 -EBADF);
+	assert_int_equal(relief_step(&t.relief, &broken, &t.f->clock, 64, &error), -EBADF);
 	assert_false(relief_is_wanted(&t.relief));
 }
 

@@ -54,11 +54,9 @@ static unsigned int sweep_pass(struct sweep *sweep, struct fixture *f, uint32_t 
 {
 	unsigned int steps = 0;
 	struct error error;
-	uint64_t wait_ns;
 
 	do {
-		assert_int_equal(sweep_step(sweep, &f->conntrack, &f->clock, max, &wait_ns, &error),
-				 0);
+		assert_int_equal(sweep_step(sweep, &f->conntrack, &f->clock, max, &error), 0);
 		steps++;
 	} while (sweep->at <= f->conntrack.n);
 	return steps;
@@ -270,12 +268,11 @@ static void an_empty_pass_is_one_step_every_five_seconds(void **state)
 	struct deletions deletions;
 	struct sweep *sweep = sweep_new(f, &deletions);
 	struct error error;
-	uint64_t wait_ns = 0;
 
 	(void)state;
-	assert_int_equal(sweep_step(sweep, &f->conntrack, &f->clock, 64, &wait_ns, &error), 0);
+	assert_int_equal(sweep_step(sweep, &f->conntrack, &f->clock, 64, &error), 0);
 	assert_int_equal(sweep->at, CONNTRACK_TABLES + 1);
-	assert_true(wait_ns >= SWEEP_PASS_NS);
+	assert_true(sweep->wait_ns >= SWEEP_PASS_NS);
 	sweep_delete(sweep);
 	fixture_free(f);
 }
@@ -286,7 +283,7 @@ static void steps_wait_for_fifty_times_their_cost(void **state)
 	struct fixture *f = fixture_new(16384);
 	struct deletions deletions;
 	struct sweep *sweep = sweep_new(f, &deletions);
-	uint64_t wait_ns, waited_ns = 0, cost_ns = 0;
+	uint64_t waited_ns = 0, cost_ns = 0;
 	struct error error;
 
 	(void)state;
@@ -294,12 +291,11 @@ static void steps_wait_for_fifty_times_their_cost(void **state)
 	sweep_pass(sweep, f, 1000);
 	cost_ns = sweep->cost_ns;
 	do {
-		assert_int_equal(
-			sweep_step(sweep, &f->conntrack, &f->clock, 1000, &wait_ns, &error), 0);
+		assert_int_equal(sweep_step(sweep, &f->conntrack, &f->clock, 1000, &error), 0);
 		/* At most 2 % of a core, whatever this step did cost. */
-		assert_true(wait_ns / 49 >= sweep->cost_ns - cost_ns);
+		assert_true(sweep->wait_ns / 49 >= sweep->cost_ns - cost_ns);
 		cost_ns = sweep->cost_ns;
-		waited_ns += wait_ns;
+		waited_ns += sweep->wait_ns;
 	} while (sweep->at <= f->conntrack.n);
 	assert_true(waited_ns >= SWEEP_PASS_NS * 99 / 100);
 	sweep_delete(sweep);
@@ -313,16 +309,15 @@ static void a_sweep_that_finds_mostly_dead_flows_hurries(void **state)
 	struct deletions deletions;
 	struct sweep *sweep = sweep_new(f, &deletions);
 	struct error error;
-	uint64_t wait_ns;
 
 	(void)state;
 	/* With so much to expect behind it, only its cost decides how long a step waits. */
 	f->conntrack.tables[CONNTRACK_TABLES - 1].max_entries = UINT32_MAX;
 	fixture_fill(f, 0, 1000, &flow, 100 * NS_PER_S);
-	assert_int_equal(sweep_step(sweep, &f->conntrack, &f->clock, 900, &wait_ns, &error), 0);
+	assert_int_equal(sweep_step(sweep, &f->conntrack, &f->clock, 900, &error), 0);
 	assert_true(deletions.expired > 800);
-	assert_true(wait_ns / 4 >= sweep->cost_ns);
-	assert_true(wait_ns / 49 < sweep->cost_ns);
+	assert_true(sweep->wait_ns / 4 >= sweep->cost_ns);
+	assert_true(sweep->wait_ns / 49 < sweep->cost_ns);
 	sweep_delete(sweep);
 	fixture_free(f);
 }
@@ -335,14 +330,14 @@ static void a_table_that_cannot_be_read_does_not_hold_up_the_others(void **state
 	struct deletions deletions;
 	struct sweep *sweep = sweep_new(f, &deletions);
 	struct error error;
-	uint64_t wait_ns = 42;
 
 	(void)state;
 	fixture_fill(f, 0, 1, &flow, 100 * NS_PER_S);
 	broken.tables[0].fd = -1;
-	assert_int_equal(sweep_step(sweep, &broken, &f->clock, 64, &wait_ns, &error), -EBADF);
-	assert_int_equal(wait_ns, 42);
-	assert_int_equal(sweep_step(sweep, &broken, &f->clock, 64, &wait_ns, &error), 0);
+	sweep->wait_ns = 42;
+	assert_int_equal(sweep_step(sweep, &broken, &f->clock, 64, &error), -EBADF);
+	assert_int_equal(sweep->wait_ns, 42);
+	assert_int_equal(sweep_step(sweep, &broken, &f->clock, 64, &error), 0);
 	assert_int_equal(deletions.expired, 1);
 	sweep_delete(sweep);
 	fixture_free(f);
@@ -373,13 +368,19 @@ static void an_entry_refreshed_while_it_is_taken_out_is_put_back(void **state)
 	(void)state;
 	fixture_fill(f, 0, 1, &flow, 0);
 	assert_int_equal(bpf_map_get_next_key(udp4_fd(f), NULL, &key), 0);
-	assert_int_equal(map_remove_if(udp4_fd(f), &key, &value, once, &asked, &error), 0);
+	assert_int_equal(map_remove_if(udp4_fd(f), &key, &value,
+				       &(struct map_condition){once, &asked}, &error),
+			 0);
 	assert_int_equal(asked, 2);
 	assert_int_equal(bpf_map_lookup_elem(udp4_fd(f), &key, &value), 0);
 	assert_int_equal(value.packets[1], 4);
 
-	assert_int_equal(map_remove_if(udp4_fd(f), &key, &value, always, &asked, &error), 1);
-	assert_int_equal(map_remove_if(udp4_fd(f), &key, &value, always, &asked, &error), 0);
+	assert_int_equal(map_remove_if(udp4_fd(f), &key, &value,
+				       &(struct map_condition){always, &asked}, &error),
+			 1);
+	assert_int_equal(map_remove_if(udp4_fd(f), &key, &value,
+				       &(struct map_condition){always, &asked}, &error),
+			 0);
 	assert_int_equal(udp4_entries(f), 0);
 	fixture_free(f);
 }
