@@ -358,6 +358,7 @@ format:
 
 check-format:
 	$(Q)clang-format --dry-run -Werror $(C_FILES)
+	$(Q)selftests/style
 
 clean:
 	rm -rf build shrike
