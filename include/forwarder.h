@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Map forwarder_v1 (ARRAY, one entry, mapped into the forwarder): what the forwarder does.
+ * Map forwarder_v2 (ARRAY, one entry, mapped into the forwarder): what the forwarder does.
  *
  * Written by the forwarder alone, with plain stores; `run` clears the gauges when it ends.  The
  * totals count since the interface was attached, over all forwarders that served it.
@@ -52,8 +52,9 @@ static inline __u32 forwarder_packet_max(__u8 l2_len)
 	TOTAL(bytes_down)      /* payload relayed to peers */                                      \
 	TOTAL(rx_packets)      /* taken from AF_XDP sockets */                                     \
 	TOTAL(rx_ignored)      /* of these: not understood, or not of a protocol forwarded */      \
-	TOTAL(tx_packets)      /* sent out of the interface; a GSO packet counts once */           \
-	TOTAL(tx_failed)       /* of these: refused by the kernel */
+	TOTAL(rx_corrupt) /* of these: with a wrong checksum; of a datagram in fragments: one */   \
+	TOTAL(tx_packets) /* sent out of the interface; a GSO packet counts once */                \
+	TOTAL(tx_failed)  /* of these: refused by the kernel */
 
 struct forwarder_status {
 #define GAUGE(name) __u32 name;
@@ -63,6 +64,6 @@ struct forwarder_status {
 	FORWARDER_TOTALS(TOTAL)
 #undef TOTAL
 };
-_Static_assert(sizeof(struct forwarder_status) == 152, "struct forwarder_status is ABI");
+_Static_assert(sizeof(struct forwarder_status) == 160, "struct forwarder_status is ABI");
 
 #endif /* SHRIKE_FORWARDER_H */

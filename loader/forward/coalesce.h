@@ -4,9 +4,9 @@
  * few large packets instead of many small ones.
  *
  * Packets stay where they are and are written as one by reference, so they must live until
- * coalesce_flush().  Checksums are not verified: each packet goes on with the sum of its pseudo
- * header, to be finished by the receiver, as AF_XDP shows packets of local senders with nothing
- * more than that.  Packets of one connection keep their order.
+ * coalesce_flush().  Their checksums must have been verified: each packet goes on with the sum of
+ * its pseudo header, to be finished by the receiver, which is all that packets of local senders come
+ * with.  Packets of one connection keep their order.
  */
 #ifndef SHRIKE_FORWARD_COALESCE_H
 #define SHRIKE_FORWARD_COALESCE_H

@@ -75,6 +75,18 @@ static void packet_input(struct worker *w, const struct ip_packet *p, const uint
 		w->status->rx_ignored++;
 }
 
+/*
+ * What goes on has a checksum of our own making, which would vouch for bytes that were damaged on
+ * their way here.
+ */
+static bool has_right_sums(struct worker *w, const struct ip_packet *p)
+{
+	if (ip_sums_are_right(p))
+		return true;
+	w->status->rx_corrupt++;
+	return false;
+}
+
 /**
  * frame_input() - A frame that the dataplane has allowed
  * @frame: lives until the end of its batch
@@ -90,6 +102,8 @@ void frame_input(struct worker *w, uint8_t *frame, size_t len)
 		w->status->rx_ignored++;
 		return;
 	}
+	if (!has_right_sums(w, &packet))
+		return;
 	if (!packet.is_fragment) {
 		packet_input(w, &packet, mac);
 		return;
@@ -97,7 +111,8 @@ void frame_input(struct worker *w, uint8_t *frame, size_t len)
 	if (!reassembly_add(w->reassembly, &packet, w->now_ns, w->order.config.fragment_timeout_ns,
 			    &whole))
 		return;
-	packet_input(w, &whole, mac);
+	if (has_right_sums(w, &whole))
+		packet_input(w, &whole, mac);
 	coalesce_flush(&w->coalescer);
 	udp_flush(w);
 }

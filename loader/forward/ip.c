@@ -8,6 +8,7 @@
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/ip_icmp.h>
+#include <netinet/udp.h>
 #include <string.h>
 
 #define EXTENSION_HEADERS_MAX 8 /* the dataplane accepts fewer */
@@ -169,16 +170,17 @@ int tcp_parse(const struct ip_packet *packet, struct tcphdr *header)
 uint64_t ip_sum(const void *data, size_t len, uint64_t sum)
 {
 	const uint8_t *bytes = data;
-	uint32_t word;
+	uint64_t word;
 
-	for (; len >= 4; len -= 4, bytes += 4) {
-		memcpy(&word, bytes, 4);
-		sum += word;
+	/* the two halves of a word are added apart, so that none of them carries out of the sum */
+	for (; len >= sizeof(word); len -= sizeof(word), bytes += sizeof(word)) {
+		memcpy(&word, bytes, sizeof(word));
+		sum += (uint32_t)word + (word >> 32);
 	}
 	if (len) {
 		word = 0;
 		memcpy(&word, bytes, len);
-		sum += word;
+		sum += (uint32_t)word + (word >> 32);
 	}
 	return sum;
 }
@@ -207,6 +209,64 @@ uint64_t ip_pseudo_sum(const struct ip_ends *ends, uint8_t l4_proto, uint32_t l4
 		return sum + ends->saddr.word[3] + ends->daddr.word[3];
 	sum = ip_sum(&ends->saddr, 16, sum);
 	return ip_sum(&ends->daddr, 16, sum);
+}
+
+/* Where the checksum of a transport header is; 0 where the protocol has none that is known. */
+static size_t sum_offset(uint8_t l4_proto)
+{
+	switch (l4_proto) {
+	case IPPROTO_TCP:
+		return offsetof(struct tcphdr, th_sum);
+	case IPPROTO_UDP:
+		return offsetof(struct udphdr, uh_sum);
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return offsetof(struct icmp6_hdr, icmp6_cksum);
+	default:
+		return 0;
+	}
+}
+
+static bool l4_sum_is_right(const struct ip_packet *p)
+{
+	size_t at = sum_offset(p->l4_proto), len = p->len - p->l4_off;
+	const uint8_t *l4 = p->data + p->l4_off;
+	uint64_t pseudo = 0;
+	uint16_t sum;
+
+	if (!at || len < at + sizeof(sum))
+		return true; /* its reader refuses what is too short */
+	memcpy(&sum, l4 + at, sizeof(sum));
+	if (p->l4_proto == IPPROTO_UDP) {
+		size_t said = read16(l4 + offsetof(struct udphdr, uh_ulen));
+
+		if (said < UDP_HEADER_LEN || said > len)
+			return true;
+		if (!sum)
+			return p->ends.version == IP_VERSION_4; /* RFC 768; RFC 8200, 8.1 */
+		len = said;
+	}
+	if (p->l4_proto != IPPROTO_ICMP) {
+		pseudo = ip_pseudo_sum(&p->ends, p->l4_proto, len);
+		if (sum == ip_fold(pseudo))
+			return true;
+	}
+	return ip_fold(ip_sum(l4, len, pseudo)) == 0xffff;
+}
+
+/**
+ * ip_sums_are_right() - Verify the checksums of a packet: IPv4 header, TCP, UDP, ICMP
+ * @packet: of a fragment only the IP header is looked at, as its datagram has the rest
+ *
+ * What a local sender hands to a virtual device has no checksum yet, but the folded sum of its
+ * pseudo header, which the device would start from (CHECKSUM_PARTIAL): that is right as well.
+ */
+bool ip_sums_are_right(const struct ip_packet *packet)
+{
+	if (packet->ends.version == IP_VERSION_4 &&
+	    ip_fold(ip_sum(packet->data, packet->l4_off, 0)) != 0xffff)
+		return false;
+	return packet->is_fragment || l4_sum_is_right(packet);
 }
 
 /**

@@ -68,6 +68,7 @@ int ip_parse(uint8_t *data, size_t len, struct ip_packet *packet);
 int tcp_parse(const struct ip_packet *packet, struct tcphdr *header);
 uint64_t ip_sum(const void *data, size_t len, uint64_t sum);
 uint16_t ip_fold(uint64_t sum);
+bool ip_sums_are_right(const struct ip_packet *packet);
 uint64_t ip_pseudo_sum(const struct ip_ends *ends, uint8_t l4_proto, uint32_t l4_len);
 size_t ip_header_len(uint8_t version);
 void ip_header_write(uint8_t *to, const struct ip_ends *ends, uint8_t l4_proto, uint8_t ttl,

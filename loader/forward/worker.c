@@ -80,7 +80,7 @@ static int map_status(struct worker *w, struct error *error)
 	w->status = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			 w->start.fds[FORWARD_FD_STATUS], 0);
 	if (w->status == MAP_FAILED)
-		return error_set(error, errno, "cannot map BPF map forwarder_v1: %s",
+		return error_set(error, errno, "cannot map BPF map forwarder_v2: %s",
 				 strerror(errno));
 	return 0;
 }

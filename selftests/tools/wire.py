@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""A peer that makes its packets by itself, for the tests of what the forwarder does to a packet.
+
+  wire.py sums DEVICE SRC DST PORT     what an echo server answers to packets with odd checksums
+
+SRC is an address that nobody else answers for; what comes for it is read from DEVICE, from which
+all is sent.  Prints which packets were answered, by protocol.
+"""
+import socket
+import struct
+import sys
+import time
+
+PATIENCE_S = 10
+SYN, RST, ACK = 2, 4, 16
+SPORT = 40000
+
+
+def fold(data):
+    """The sum of RFC 1071, not complemented."""
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return total
+
+
+def flip(data, at):
+    return data[:at] + bytes([data[at] ^ 1]) + data[at:][1:]
+
+
+class Wire:
+    """IP packets of one source, from and to a device."""
+
+    def __init__(self, device, src, dst):
+        self.version = 6 if ":" in src else 4
+        family = socket.AF_INET6 if self.version == 6 else socket.AF_INET
+        self.src, self.dst = socket.inet_pton(family, src), socket.inet_pton(family, dst)
+        ethertype = 0x86dd if self.version == 6 else 0x0800
+        self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ethertype))
+        self.sock.bind((device, ethertype))
+        # no address of a neighbour is asked for: everybody takes this one
+        self.to = (device, ethertype, 0, 0, b"\x33\x33\0\0\0\1")
+
+    def pseudo(self, protocol, length):
+        if self.version == 4:
+            return self.src + self.dst + struct.pack("!BBH", 0, protocol, length)
+        return self.src + self.dst + struct.pack("!IHBB", length, 0, 0, protocol)
+
+    def packet(self, protocol, data, ttl=64, tos=0, fragment=0, ident=0):
+        if self.version == 6:
+            if fragment or ident:
+                data = struct.pack("!BBHI", protocol, 0, (fragment & 0x1fff) * 8 |
+                                   fragment >> 13, ident) + data
+                protocol = 44
+            return struct.pack("!IHBB", 6 << 28 | tos << 20, len(data), protocol, ttl) + \
+                self.src + self.dst + data
+        header = struct.pack("!BBHHHBBH", 0x45, tos, 20 + len(data), ident, fragment, ttl,
+                             protocol, 0) + self.src + self.dst
+        return header[:10] + struct.pack("!H", ~fold(header) & 0xffff) + header[12:] + data
+
+    def summed(self, protocol, data, at, how="whole"):
+        """A transport packet with its checksum, or less than that."""
+        pseudo = b"" if protocol == socket.IPPROTO_ICMP else self.pseudo(protocol, len(data))
+        value = {"none": 0, "partial": fold(pseudo)}.get(how)
+        if value is None:
+            value = ~fold(pseudo + data) & 0xffff or 0xffff
+        return data[:at] + struct.pack("!H", value) + data[at + 2:]
+
+    def udp(self, port, payload, how="whole"):
+        return self.summed(17, struct.pack("!HHHH", SPORT, port, 8 + len(payload), 0) + payload, 6,
+                           how)
+
+    def echo(self, payload, seq):
+        is6 = self.version == 6
+        return self.summed(58 if is6 else 1,
+                           struct.pack("!BBHHH", 128 if is6 else 8, 0, 0, 7, seq) + payload, 2)
+
+    def tcp(self, port, flags, seq, ack, payload=b"", how="whole", urgent=0):
+        return self.summed(6, struct.pack("!HHIIBBHHH", SPORT, port, seq, ack, 0x50, flags, 64000, 0,
+                                          urgent) + payload, 16, how)
+
+    def send(self, packet):
+        self.sock.sendto(packet, self.to)
+
+    def receive(self, protocol):
+        """(ttl, tos, transport packet) of the next answer."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            self.sock.settimeout(max(deadline - time.monotonic(), 0.001))
+            packet, sender = self.sock.recvfrom(65535)
+            if sender[2] == socket.PACKET_OUTGOING:
+                continue
+            if self.version == 4:
+                fields = packet[9], packet[8], packet[1], packet[20:struct.unpack("!H", packet[2:4])[0]]
+                dst = packet[16:20]
+            else:
+                tos = struct.unpack("!H", packet[:2])[0] >> 4 & 0xff
+                fields = packet[6], packet[7], tos, packet[40:]
+                dst = packet[24:40]
+            if dst == self.src and fields[0] == protocol:
+                return fields[1:]
+
+
+def sums_of_udp(wire, port):
+    """All go by one flow, so that the last answer says that there are no more."""
+    whole = wire.packet(17, wire.udp(port, b"whole"))
+    wire.send(whole)
+    wire.send(wire.packet(17, wire.udp(port, b"none", "none")))
+    wire.send(wire.packet(17, wire.udp(port, b"partial", "partial")))
+    wire.send(wire.packet(17, wire.udp(port, b"long" * 400)[:1208]))  # cut by a middlebox
+    wire.send(flip(whole, len(whole) - 1))
+    if wire.version == 4:
+        wire.send(flip(whole, 4))  # its identification
+    for payload in b"fragment", b"damaged!":
+        datagram = wire.udp(port, payload)
+        wire.send(wire.packet(17, datagram[:8], fragment=0x2000, ident=payload[0]))
+        rest = datagram[8:] if payload == b"fragment" else flip(datagram[8:], 0)
+        wire.send(wire.packet(17, rest, fragment=1, ident=payload[0]))
+    wire.send(wire.packet(17, wire.udp(port, b"end")))
+    while (payload := wire.receive(17)[2][8:]) != b"end":
+        yield payload.decode()
+
+
+def sums_of_icmp(wire):
+    protocol = 58 if wire.version == 6 else 1
+    whole = wire.packet(protocol, wire.echo(b"whole", 1))
+    wire.send(whole)
+    wire.send(flip(whole, len(whole) - 1))
+    wire.send(wire.packet(protocol, wire.echo(b"end", 2)))
+    seen = []
+    while b"end" not in seen:
+        answer = wire.receive(protocol)[2]
+        if answer[0] in (0, 129):
+            seen.append(answer[8:])
+            yield answer[8:].decode()
+
+
+class Connection:
+    """What little of TCP it takes."""
+
+    def __init__(self, wire, port, tos=0):
+        self.wire, self.port, self.seq, self.tos = wire, port, 1000, tos
+        wire.send(wire.packet(6, wire.tcp(port, SYN, self.seq, 0), tos=tos))
+        self.seq += 1
+        while True:
+            answer = wire.receive(6)[2]
+            if answer[13] & SYN:
+                break
+        self.ack = struct.unpack("!I", answer[4:8])[0] + 1
+        self.send(b"")
+
+    def segment(self, payload, how="whole", flags=ACK, urgent=0):
+        return self.wire.packet(6, self.wire.tcp(self.port, flags, self.seq, self.ack, payload, how,
+                                                 urgent), tos=self.tos)
+
+    def send(self, payload, **options):
+        self.wire.send(self.segment(payload, **options))
+        self.seq += len(payload)
+
+    def receive(self):
+        """The next data, which is acknowledged, with its TTL and TOS."""
+        while True:
+            ttl, tos, answer = self.wire.receive(6)
+            data = answer[(answer[12] >> 4) * 4:]
+            if answer[13] & RST:
+                raise OSError("reset")
+            if data and struct.unpack("!I", answer[4:8])[0] == self.ack:
+                self.ack += len(data)
+                self.send(b"")
+                return ttl, tos, data
+
+    def end(self):
+        self.wire.send(self.segment(b"", flags=RST | ACK))
+
+
+def sums_of_tcp(wire, port):
+    """A segment that is damaged, then as it should have been, as a sender tries again."""
+    connection = Connection(wire, port)
+    for how in "whole", "partial":
+        connection.send(how.encode(), how=how)
+        yield connection.receive()[2].decode()
+    damaged = connection.segment(b"damaged")
+    wire.send(flip(damaged, len(damaged) - 1))
+    connection.send(b"again")
+    yield connection.receive()[2].decode()
+    connection.end()
+
+
+def sums(device, src, dst, port):
+    wire = Wire(device, src, dst)
+    print("udp", *sums_of_udp(wire, int(port)))
+    print("tcp", *sums_of_tcp(wire, int(port)))
+    print("icmp", *sums_of_icmp(wire))
+
+
+if __name__ == "__main__":
+    {"sums": sums}[sys.argv[1]](*sys.argv[2:])
