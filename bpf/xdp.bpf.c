@@ -7,11 +7,9 @@
 
 #include "forwarder.h"
 
-#define XSK_QUEUES 64
-
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
-	__uint(max_entries, XSK_QUEUES);
+	__uint(max_entries, FORWARDER_QUEUES);
 	__type(key, __u32);
 	__type(value, __u32);
 } xsks_v1 SEC(".maps");

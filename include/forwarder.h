@@ -16,6 +16,8 @@
  */
 #define FORWARDER_MARK 0x73687269
 
+#define FORWARDER_QUEUES 4096 /* slots of xsks_v1: receive queues that a device may have */
+
 /*
  * Bytes of the largest IP packet that AF_XDP delivers: a chunk of 4,096 without the headroom of XDP
  * and, behind a link header, what aligns the packet.  The kernel drops a larger one.

@@ -21,10 +21,11 @@
 #include "forward/udp.h"
 #include "forward/watch.h"
 
-#define QUEUES_MAX	 64 /* as xsks_v1 has slots */
 #define FRAMES		 4096
 #define FRAMES_MIN	 512
-#define FRAMES_TOTAL	 16384 /* of all queues */
+#define FRAMES_TOTAL	 16384 /* of all queues, where each has its minimum */
+#define FRAMES_MOST	 32768 /* else */
+#define FRAMES_LEAST	 128
 #define SMALL_FRAME	 2048
 #define LARGE_FRAME	 4096
 #define FRAME_OVERHEAD	 (256 + 2) /* XDP's headroom, and ours */
@@ -177,7 +178,7 @@ static int open_queue_in_time(struct worker *w, struct xsk *xsk, uint32_t queue,
  */
 int sockets_open(struct worker *w, struct error *error)
 {
-	uint32_t queues = w->start.queues > QUEUES_MAX ? QUEUES_MAX : w->start.queues;
+	uint32_t queues = w->start.queues > FORWARDER_QUEUES ? FORWARDER_QUEUES : w->start.queues;
 	uint32_t frame = w->order.mtu + w->order.config.l2_len + FRAME_OVERHEAD > SMALL_FRAME
 				 ? LARGE_FRAME
 				 : SMALL_FRAME;
@@ -185,6 +186,8 @@ int sockets_open(struct worker *w, struct error *error)
 	int err = 0;
 
 	while (frames * queues > FRAMES_TOTAL && frames > FRAMES_MIN)
+		frames /= 2;
+	while (frames * queues > FRAMES_MOST && frames > FRAMES_LEAST)
 		frames /= 2;
 	w->xsks = calloc(queues, sizeof(*w->xsks));
 	if (!w->xsks)

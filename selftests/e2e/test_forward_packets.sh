@@ -6,6 +6,8 @@
 
 tests "veth tun" \
 	a_packet_that_was_damaged_is_never_delivered
+tests "veth" \
+	an_interface_may_have_more_than_64_queues
 
 # wire COMMAND ARGUMENT...: a peer that nobody else is; WIRE_IP is its address
 wire() {
@@ -29,5 +31,31 @@ test_a_packet_that_was_damaged_is_never_delivered() {
 	is "what was answered" "udp whole partial fragment|tcp whole partial again|icmp whole end" \
 		"$(paste -sd'|' <<<"$OUT")"
 	is "damaged" 10 "$(forwarder rx_corrupt)"
+	counters_agree wt0
+}
+
+# pair as topology() makes them, with queues enough that some are beyond 64
+many_queues() {
+	pair() {
+		ip link add "$2" netns "$1" mtu "$5" numtxqueues 100 numrxqueues 100 type veth \
+			peer name "$4" netns "$3" mtu "$5" numtxqueues 100 numrxqueues 100 ||
+			die "cannot make the veth pair $2, $4"
+	}
+}
+
+test_an_interface_may_have_more_than_64_queues() {
+	local port
+	many_queues
+	forwarding_topology "$1"
+	in_ns "$ROUTER" ethtool -L wt0 rx 100 tx 100
+	in_ns "$PEER" ethtool -L p0 rx 100 tx 100
+	serve_all "$LAN" 8080
+	run_forwarder
+	is "queues" 100 "$(forwarder queues)"
+	use_family 4
+	# the queue depends on the ports
+	expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/burst.py" ports $LAN_IP 8080 400
+	is "answers" "400 of 400" "$OUT"
+	is "without a forwarder" 0 "$(dropped wt0 no_forwarder)"
 	counters_agree wt0
 }

@@ -4,6 +4,7 @@
 
   burst.py serve ADDR PORT          until killed; "ready" on stdout
   burst.py ask ADDR PORT SIZE...    a burst of datagrams of these sizes; prints how many came back
+  burst.py ports ADDR PORT COUNT    one datagram from each of COUNT ports, to an echo server
 
 The server waits until it has had a whole burst, and answers it in one piece that the kernel divides
 (UDP_SEGMENT).  Every byte is compared.
@@ -68,7 +69,17 @@ def ask(addr, port, sizes):
     print(f"{sum(a == b for a, b in zip(got, expected))} of {len(expected)}")
 
 
+def ports(addr, port, count):
+    socks = [open_socket(addr) for _ in range(count)]
+    for i, sock in enumerate(socks):
+        sock.sendto(b"%d" % i, (addr, port))
+    right = sum(sock.recv(100) == b"%d" % i for i, sock in enumerate(socks))
+    print(f"{right} of {count}")
+
+
 if sys.argv[1] == "serve":
     serve(sys.argv[2], int(sys.argv[3]))
+elif sys.argv[1] == "ports":
+    ports(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
 else:
     ask(sys.argv[2], int(sys.argv[3]), list(map(int, sys.argv[4:])))
