@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "flow.h"
+#include "forward/dial.h"
 
 #define PEER_SHARE_OF_4 3 /* quarters of all flows that one peer may have */
-#define DIAL_TIMEOUT_NS (10 * NS_PER_S)
 #define HANDSHAKE_NS	(60 * NS_PER_S)
 #define UDP_MARGIN_NS	NS_PER_S /* forget before the dataplane does */
 
@@ -236,7 +236,7 @@ void flows_expire(struct worker *w)
 {
 	const struct config *config = &w->order.config;
 
-	expire(w, &w->dialling, DIAL_TIMEOUT_NS);
+	dials_expire(w);
 	expire(w, &w->accepting, HANDSHAKE_NS);
 	expire(w, &w->connected, config->timeout_ns[FLOW_STATE_ESTABLISHED]);
 	expire(w, &w->udp, datagram_timeout(config->timeout_ns[FLOW_STATE_UDP]));

@@ -150,6 +150,7 @@ struct worker {
 	struct flow_list echo;
 	struct flow_list dead;
 	uint32_t n_dialling;
+	uint64_t dials_looked_ns; /* when it was looked which peers have given up */
 	struct refusal refusals[REFUSALS];
 
 	struct udp_flow *batch_flow; /* whose datagrams wait in @batch */

@@ -5,7 +5,8 @@
  * A connection has two sockets: the host's, connected to the destination, and the peer's, accepted
  * in the private network namespace.  Its states:
  *
- *	dialling	the peer's SYN is held.  Ends as connected, or with an answer to that SYN.
+ *	dialling	the peer's SYN is held.  Ends as connected, with an answer to that SYN, or
+ *			with its peer's patience.
  *	accepting	the SYN has gone to the TUN, and the kernel there shakes hands.  Ends with
  *			accept(), or after a minute.
  *	connected	the relay moves data.  Ends when both directions have been shut, or either
@@ -23,6 +24,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "forward/dial.h"
 #include "forward/flows.h"
 #include "forward/relay.h"
 #include "forward/route.h"
@@ -138,9 +140,9 @@ static enum refusal_kind refusal_for(struct worker *w, int err)
 	case ECONNRESET:
 		w->status->tcp_refused++;
 		return REFUSAL_RESET;
-	case ETIMEDOUT:
+	case ETIMEDOUT: /* nobody has said anything, and the peer hears nothing */
 		w->status->tcp_timed_out++;
-		return REFUSAL_HOST;
+		return REFUSAL_SILENT;
 	case ENETUNREACH:
 		w->status->tcp_unreachable++;
 		return REFUSAL_NO_ROUTE;
@@ -335,6 +337,7 @@ static void open_flow(struct worker *w, const struct flow_name *name, const stru
 	if (!flow)
 		return;
 	err = dial(w, flow, &to);
+	dial_asked(w, flow);
 	if (err)
 		dial_failed(w, flow, -err);
 }
@@ -364,6 +367,7 @@ void tcp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
 			return;
 		}
 		if (tcp_flow_of(entry)->state == TCP_DIALLING) {
+			dial_asked(w, tcp_flow_of(entry));
 			hold(tcp_flow_of(entry), p);
 			return;
 		}

@@ -27,8 +27,10 @@ struct tcp_flow {
 	int peer_fd;
 	enum tcp_state state;
 	uint32_t syn_len;
-	uint8_t *syn;	/* while dialling */
-	struct half up; /* from the peer to the destination */
+	uint8_t *syn;	     /* while dialling */
+	uint64_t syn_ns;     /* when the last SYN came */
+	uint64_t syn_gap_ns; /* and how long after the one before it */
+	struct half up;	     /* from the peer to the destination */
 	struct half down;
 };
 

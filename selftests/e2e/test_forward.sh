@@ -15,7 +15,6 @@ tests "veth tun" \
 	many_connections_are_forwarded_at_once \
 	a_slow_reader_slows_its_sender_down \
 	errors_of_the_network_reach_the_peer \
-	a_destination_that_says_nothing_is_given_up \
 	traceroute_shows_the_path \
 	curl_and_dns_work_through_the_forwarder \
 	what_leads_back_into_the_interface_is_refused \
@@ -473,23 +472,6 @@ handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory='$T'
 server = socketserver.TCPServer(('$3', 8000), handler)
 print('ready', flush=True)
 server.serve_forever()"
-}
-
-test_a_destination_that_says_nothing_is_given_up() {
-	forwarding_topology "$1"
-	serve_all "$LAN" 8080
-	ip -n "$LAN" route add blackhole 192.168.77.1/32
-	run_forwarder
-	start ask "$PEER" "$TOOLS/peer" ask tcp 192.168.77.2 8080 -t 20000
-	wait_for dials_are 1
-	wait_for -t 15 dials_are 0
-	await_end ask
-	is "outcome" unreachable "$(cat "$T/ask.out")"
-	is "timed out" 1 "$(forwarder tcp_timed_out)"
-}
-
-dials_are() {
-	[ "$(forwarder tcp_dials)" = "$1" ]
 }
 
 test_what_leads_back_into_the_interface_is_refused() {

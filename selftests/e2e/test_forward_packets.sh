@@ -5,7 +5,8 @@
 . "$SELFTESTS/lib/forward.sh"
 
 tests "veth tun" \
-	a_packet_that_was_damaged_is_never_delivered
+	a_packet_that_was_damaged_is_never_delivered \
+	a_dial_lasts_as_long_as_both_ends_have_patience
 tests "veth" \
 	an_interface_may_have_more_than_64_queues
 
@@ -31,6 +32,29 @@ test_a_packet_that_was_damaged_is_never_delivered() {
 	is "what was answered" "udp whole partial fragment|tcp whole partial again|icmp whole end" \
 		"$(paste -sd'|' <<<"$OUT")"
 	is "damaged" 10 "$(forwarder rx_corrupt)"
+	counters_agree wt0
+}
+
+dials_are() {
+	[ "$(forwarder tcp_dials)" = "$1" ]
+}
+
+# The host's TCP has patience for minutes; one peer has, too, and the other has not.
+test_a_dial_lasts_as_long_as_both_ends_have_patience() {
+	forwarding_topology "$1"
+	serve_all "$LAN" 8080
+	ip -n "$LAN" route add blackhole 192.168.77.1/32
+	run_forwarder
+	use_family 4
+	wire dial $LAN_IP 8080
+	start ask "$PEER" "$TOOLS/peer" ask tcp $LAN_IP 8080 -t 40000
+	wait_for dials_are 2
+	wait_for -t 15 dials_are 1
+	is "timed out" 1 "$(forwarder tcp_timed_out)"
+	kill -0 "${PROCESS[ask]}" || die "the other one was told: $(cat "$T/ask.out")"
+	ip -n "$LAN" route del blackhole 192.168.77.1/32
+	await_end ask 20
+	is "outcome" ok "$(cat "$T/ask.out")"
 	counters_agree wt0
 }
 

@@ -3,6 +3,7 @@
 """A peer that makes its packets by itself, for the tests of what the forwarder does to a packet.
 
   wire.py sums DEVICE SRC DST PORT     what an echo server answers to packets with odd checksums
+  wire.py dial DEVICE SRC DST PORT     one SYN, and nothing after it
 
 SRC is an address that nobody else answers for; what comes for it is read from DEVICE, from which
 all is sent.  Prints which packets were answered, by protocol.
@@ -195,5 +196,10 @@ def sums(device, src, dst, port):
     print("icmp", *sums_of_icmp(wire))
 
 
+def dial(device, src, dst, port):
+    wire = Wire(device, src, dst)
+    wire.send(wire.packet(6, wire.tcp(int(port), SYN, 1000, 0)))
+
+
 if __name__ == "__main__":
-    {"sums": sums}[sys.argv[1]](*sys.argv[2:])
+    {"sums": sums, "dial": dial}[sys.argv[1]](*sys.argv[2:])
