@@ -207,6 +207,13 @@ static void dial_done(struct worker *w, struct tcp_flow *flow)
 	flow_move(w, &flow->entry, &w->accepting);
 }
 
+/* What failed cannot be read any more, which a direction that is blocked does not try. */
+static void end_if_failed(struct worker *w, struct tcp_flow *flow, uint32_t events)
+{
+	if (events & EPOLLERR && !flow->entry.is_dead)
+		tcp_end(w, &flow->entry, END_BROKEN);
+}
+
 static void host_ready(struct worker *w, struct watch *watch, uint32_t events)
 {
 	struct tcp_flow *flow = container_of(watch, struct tcp_flow, host_watch);
@@ -221,6 +228,7 @@ static void host_ready(struct worker *w, struct watch *watch, uint32_t events)
 		flow->up.blocked = false;
 	if (flow->state == TCP_CONNECTED) {
 		relay_turn(w, flow);
+		end_if_failed(w, flow, events);
 	} else if (flow->state == TCP_DIALLING) {
 		getsockopt(flow->host_fd, SOL_SOCKET, SO_ERROR, &err, &len);
 		if (err)
@@ -241,6 +249,7 @@ static void peer_ready(struct worker *w, struct watch *watch, uint32_t events)
 	if (events & EPOLLOUT)
 		flow->down.blocked = false;
 	relay_turn(w, flow);
+	end_if_failed(w, flow, events);
 }
 
 /**

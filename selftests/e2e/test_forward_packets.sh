@@ -6,6 +6,7 @@
 
 tests "veth tun" \
 	a_packet_that_was_damaged_is_never_delivered \
+	a_reset_is_heard_while_a_direction_is_blocked \
 	a_dial_lasts_as_long_as_both_ends_have_patience
 tests "veth" \
 	an_interface_may_have_more_than_64_queues
@@ -32,6 +33,37 @@ test_a_packet_that_was_damaged_is_never_delivered() {
 	is "what was answered" "udp whole partial fragment|tcp whole partial again|icmp whole end" \
 		"$(paste -sd'|' <<<"$OUT")"
 	is "damaged" 10 "$(forwarder rx_corrupt)"
+	counters_agree wt0
+}
+
+# stalled NAME NETNS COMMAND...: of urgent.py, whose input is the pipe $T/NAME.go
+stalled() {
+	local in
+	mkfifo "$T/$1.go"
+	exec {in}<>"$T/$1.go"
+	SESSION_IN[$1]=$in
+	nsenter --net="/run/netns/$2" -- python3 "$SELFTESTS/tools/urgent.py" "${@:3}" \
+		<"$T/$1.go" >"$T/$1.out" 2>"$T/$1.err" &
+	PROCESS[$1]=$!
+}
+
+test_a_reset_is_heard_while_a_direction_is_blocked() {
+	local way sender hearer
+	forwarding_topology "$1"
+	run_forwarder
+	use_family 4
+	for way in up down; do
+		stalled serve-$way "$LAN" serve $LAN_IP 8080 stall-$way
+		wait_for grep -q ready "$T/serve-$way.out"
+		stalled ask-$way "$PEER" ask $LAN_IP 8080 stall-$way
+		sender=ask-$way hearer=serve-$way
+		[ $way = up ] || { sender=serve-$way hearer=ask-$way; }
+		wait_for grep -q full "$T/$sender.out"
+		echo >&"${SESSION_IN[$sender]}"
+		wait_for -t 2 grep -q reset "$T/$hearer.out"
+		stop serve-$way
+	done
+	is "connections" 0 "$(forwarder tcp_connections)"
 	counters_agree wt0
 }
 
