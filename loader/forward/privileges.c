@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/bpf.h>
+#include <linux/sockios.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <string.h>
@@ -47,6 +48,7 @@ static const struct {
 } bound_calls[] = {
 	{SCMP_SYS(socket), SCMP_A0_32(SCMP_CMP_EQ, AF_INET, 0)},
 	{SCMP_SYS(socket), SCMP_A0_32(SCMP_CMP_EQ, AF_INET6, 0)},
+	{SCMP_SYS(ioctl), SCMP_A1_32(SCMP_CMP_EQ, SIOCATMARK, 0)},
 	{SCMP_SYS(mmap), SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
 	{SCMP_SYS(bpf), SCMP_A0_32(SCMP_CMP_EQ, BPF_MAP_LOOKUP_ELEM, 0)},
 	{SCMP_SYS(bpf), SCMP_A0_32(SCMP_CMP_EQ, BPF_PROG_TEST_RUN, 0)},

@@ -40,7 +40,7 @@
 #define KEEPALIVE_S	   30
 #define KEEPALIVE_PROBES   5
 #define TUN_READS_PER_TURN 64
-#define EVENTS		   (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+#define EVENTS		   (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 
 static void set_option(int fd, int level, int name, int value)
 {
@@ -226,6 +226,8 @@ static void host_ready(struct worker *w, struct watch *watch, uint32_t events)
 		flow->down.ended = true;
 	if (events & EPOLLOUT)
 		flow->up.blocked = false;
+	if (events & EPOLLPRI)
+		flow->down.urgent = true;
 	if (flow->state == TCP_CONNECTED) {
 		relay_turn(w, flow);
 		end_if_failed(w, flow, events);
@@ -248,6 +250,8 @@ static void peer_ready(struct worker *w, struct watch *watch, uint32_t events)
 		flow->up.ended = true;
 	if (events & EPOLLOUT)
 		flow->down.blocked = false;
+	if (events & EPOLLPRI)
+		flow->up.urgent = true;
 	relay_turn(w, flow);
 	end_if_failed(w, flow, events);
 }
@@ -261,6 +265,7 @@ static void peer_ready(struct worker *w, struct watch *watch, uint32_t events)
 void tcp_set_options(int fd)
 {
 	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1); /* relay.c knows what is urgent */
 	set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_BYTES);
 	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);

@@ -17,6 +17,7 @@ struct half {
 	bool ended;	/* the reader's peer has sent its FIN, though perhaps not all is read */
 	bool shut;	/* and so has the writer */
 	bool blocked;
+	bool urgent; /* the reader has a byte that its peer has called urgent */
 };
 
 struct tcp_flow {

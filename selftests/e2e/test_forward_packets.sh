@@ -6,6 +6,7 @@
 
 tests "veth tun" \
 	a_packet_that_was_damaged_is_never_delivered \
+	urgent_data_stays_urgent \
 	a_reset_is_heard_while_a_direction_is_blocked \
 	a_dial_lasts_as_long_as_both_ends_have_patience
 tests "veth" \
@@ -33,6 +34,21 @@ test_a_packet_that_was_damaged_is_never_delivered() {
 	is "what was answered" "udp whole partial fragment|tcp whole partial again|icmp whole end" \
 		"$(paste -sd'|' <<<"$OUT")"
 	is "damaged" 10 "$(forwarder rx_corrupt)"
+	counters_agree wt0
+}
+
+test_urgent_data_stays_urgent() {
+	local family
+	forwarding_topology "$1"
+	run_forwarder
+	for family in 4 6; do
+		use_family $family
+		start serve$family "$LAN" python3 "$SELFTESTS/tools/urgent.py" serve $LAN_IP 8080 urgent
+		wait_for grep -q ready "$T/serve$family.out"
+		expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/urgent.py" ask $LAN_IP 8080 urgent
+		is "at the client" "! beforebehind" "$OUT"
+		is "at the server" "! beforebehind" "$(tail -n 1 "$T/serve$family.out")"
+	done
 	counters_agree wt0
 }
 
