@@ -124,8 +124,10 @@ static void run_begin(struct coalesce_run *run, const struct ip_packet *p, uint3
 /**
  * coalesce_add() - Add a TCP packet
  * @packet: not a fragment; tcp_parse() accepted it
+ *
+ * Return: whether a run begins with it, of which the others will have the same IP header.
  */
-void coalesce_add(struct coalescer *c, const struct ip_packet *packet)
+bool coalesce_add(struct coalescer *c, const struct ip_packet *packet)
 {
 	const struct tcphdr *tcp = tcp_of(packet);
 	uint32_t header_len = packet->l4_off + tcp->th_off * 4, seq = ntohl(tcp->th_seq);
@@ -143,7 +145,7 @@ void coalesce_add(struct coalescer *c, const struct ip_packet *packet)
 		run->next_seq += payload_len;
 		first->th_flags |= tcp->th_flags & TH_PUSH;
 		run->closed = payload_len < run->mss || (tcp->th_flags & TH_PUSH);
-		return;
+		return false;
 	}
 	if (run)
 		run_flush(c, run);
@@ -151,4 +153,5 @@ void coalesce_add(struct coalescer *c, const struct ip_packet *packet)
 	run_begin(run, packet, seq, header_len, !is_plain || (tcp->th_flags & TH_PUSH));
 	if (!is_plain)
 		run_flush(c, run);
+	return true;
 }

@@ -42,7 +42,7 @@ struct coalescer {
 };
 
 void coalesce_init(struct coalescer *c, coalesce_write write, void *arg);
-void coalesce_add(struct coalescer *c, const struct ip_packet *packet);
+bool coalesce_add(struct coalescer *c, const struct ip_packet *packet);
 void coalesce_flush(struct coalescer *c);
 
 #endif /* SHRIKE_FORWARD_COALESCE_H */

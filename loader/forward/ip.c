@@ -41,6 +41,7 @@ static int parse4(struct ip_packet *p, size_t len)
 	addr_from4(&p->ends.daddr, &header.daddr);
 	p->l4_proto = header.protocol;
 	p->ttl = header.ttl;
+	p->tos = header.tos;
 	frag = ntohs(header.frag_off);
 	p->dont_fragment = frag & IP_DF;
 	p->more_fragments = frag & IP_MF;
@@ -113,6 +114,7 @@ static int parse6(struct ip_packet *p, size_t len)
 	memcpy(&p->ends.daddr, &header.ip6_dst, 16);
 	p->l4_proto = header.ip6_nxt;
 	p->ttl = header.ip6_hlim;
+	p->tos = ntohl(header.ip6_flow) >> 20;
 	p->dont_fragment = true;
 	return parse_extensions(p);
 }
@@ -338,6 +340,46 @@ void ip_length_set(uint8_t *header, uint8_t version, uint32_t l4_off, uint32_t l
 		value = htons(len - sizeof(struct ip6_hdr));
 		memcpy(header + offsetof(struct ip6_hdr, ip6_plen), &value, 2);
 	}
+}
+
+/* Change a 16-bit word of an IPv4 header (RFC 1624). */
+static void word4_set(uint8_t *header, size_t off, const uint8_t word[2])
+{
+	size_t sum_off = offsetof(struct iphdr, check);
+	uint16_t old, new, sum;
+
+	memcpy(&old, header + off, 2);
+	memcpy(&new, word, 2);
+	memcpy(&sum, header + sum_off, 2);
+	sum = ~ip_fold((uint64_t)(uint16_t)~sum + (uint16_t)~old + new);
+	memcpy(header + off, &new, 2);
+	memcpy(header + sum_off, &sum, 2);
+}
+
+/**
+ * ip_tos_set() - Change DSCP and ECN in an IP header
+ */
+void ip_tos_set(uint8_t *header, uint8_t version, uint8_t tos)
+{
+	if (version == IP_VERSION_4) {
+		word4_set(header, 0, (const uint8_t[]){header[0], tos});
+	} else {
+		header[0] = (header[0] & 0xf0) | tos >> 4;
+		header[1] = (header[1] & 0x0f) | tos << 4;
+	}
+}
+
+/**
+ * ip_ttl_set() - Change the time to live in an IP header
+ */
+void ip_ttl_set(uint8_t *header, uint8_t version, uint8_t ttl)
+{
+	size_t off = offsetof(struct iphdr, ttl);
+
+	if (version == IP_VERSION_4)
+		word4_set(header, off, (const uint8_t[]){ttl, header[off + 1]});
+	else
+		header[offsetof(struct ip6_hdr, ip6_hlim)] = ttl;
 }
 
 /**

@@ -21,6 +21,7 @@
 #define ICMP_ERROR_MAX	1280 /* whole packet: the smallest MTU of IPv6 (RFC 4443, 2.4 c) */
 #define TCP_RESET_LEN	20
 #define IP_TTL_DEFAULT	64
+#define IP_DSCP_MASK	0xfc /* of the type of service; the rest is ECN (RFC 3168) */
 
 /* ICMP errors by meaning; icmp_error_build() knows the numbers of each family. */
 enum icmp_error {
@@ -42,6 +43,7 @@ struct ip_ends {
 /*
  * struct ip_packet - a packet that ip_parse() understood
  * @data: its IP header; the bytes belong to the caller and may be rewritten
+ * @tos: DSCP and ECN: type of service, or traffic class
  * @len: of the IP packet, without link padding
  * @l4_off: of the transport header, or of a fragment's data
  * @frag_off: of a fragment's data in its datagram, bytes
@@ -55,6 +57,7 @@ struct ip_packet {
 	struct ip_ends ends;
 	uint8_t l4_proto;
 	uint8_t ttl;
+	uint8_t tos;
 	bool dont_fragment; /* IPv6: always */
 	bool is_fragment;
 	bool more_fragments;
@@ -74,6 +77,8 @@ size_t ip_header_len(uint8_t version);
 void ip_header_write(uint8_t *to, const struct ip_ends *ends, uint8_t l4_proto, uint8_t ttl,
 		     size_t payload_len);
 void ip_length_set(uint8_t *header, uint8_t version, uint32_t l4_off, uint32_t len);
+void ip_tos_set(uint8_t *header, uint8_t version, uint8_t tos);
+void ip_ttl_set(uint8_t *header, uint8_t version, uint8_t ttl);
 void ip_ends_swap(const struct ip_ends *from, struct ip_ends *to);
 size_t tcp_reset_build(uint8_t to[IP_HEADER_MAX + TCP_RESET_LEN], const struct ip_packet *syn);
 void icmp_sum_set(uint8_t *icmp, size_t len, const struct ip_ends *ends);

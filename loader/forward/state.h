@@ -132,6 +132,9 @@ struct worker {
 	uint8_t *tun_packet;
 	uint8_t *buffer; /* of BUFFER_BYTES, for whoever needs one for a moment */
 
+	int answer_filter_fd;
+	const uint64_t *answer_notes; /* what the filter has noted, by socket cookie */
+
 	struct nl_sock *route_socket;
 	struct watch control_watch;
 

@@ -24,6 +24,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "forward/answer.h"
 #include "forward/dial.h"
 #include "forward/flows.h"
 #include "forward/relay.h"
@@ -274,8 +275,20 @@ void tcp_set_options(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "bbr", 3);
 }
 
+/* The host's socket speaks with the DSCP that the peer speaks with. */
+static void set_dscp(struct tcp_flow *flow, uint8_t tos)
+{
+	bool is4 = flow->entry.name.ends.version == IP_VERSION_4;
+
+	if (flow->dscp == (tos & IP_DSCP_MASK))
+		return;
+	flow->dscp = tos & IP_DSCP_MASK;
+	set_option(flow->host_fd, is4 ? IPPROTO_IP : IPPROTO_IPV6, is4 ? IP_TOS : IPV6_TCLASS,
+		   flow->dscp);
+}
+
 /* Open the host's socket and dial; -errno where that fails at once. */
-static int dial(struct worker *w, struct tcp_flow *flow, const union addr *to)
+static int dial(struct worker *w, struct tcp_flow *flow, const union addr *to, uint8_t tos)
 {
 	const struct flow_name *name = &flow->entry.name;
 	int family = name->ends.version == IP_VERSION_4 ? AF_INET : AF_INET6;
@@ -286,6 +299,9 @@ static int dial(struct worker *w, struct tcp_flow *flow, const union addr *to)
 	if (flow->host_fd < 0)
 		return -errno;
 	tcp_set_options(flow->host_fd);
+	set_dscp(flow, tos);
+	flow->cookie = answer_watch(w, flow->host_fd);
+	flow->is_local = route_is_local(w, &name->ends.daddr);
 	if (connect(flow->host_fd, (struct sockaddr *)&addr, len) && errno != EINPROGRESS)
 		return -errno;
 	flow->host_watch.ready = host_ready;
@@ -322,6 +338,7 @@ static struct tcp_flow *flow_new(struct worker *w, const struct flow_name *name,
 		return NULL;
 	}
 	flow->state = TCP_DIALLING;
+	dial_asked(w, flow);
 	flow->entry.peer->dials++;
 	w->status->tcp_dials = ++w->n_dialling;
 	flow_move(w, &flow->entry, &w->dialling);
@@ -350,8 +367,7 @@ static void open_flow(struct worker *w, const struct flow_name *name, const stru
 	flow = flow_new(w, name, p, mac);
 	if (!flow)
 		return;
-	err = dial(w, flow, &to);
-	dial_asked(w, flow);
+	err = dial(w, flow, &to, p->tos);
 	if (err)
 		dial_failed(w, flow, -err);
 }
@@ -373,8 +389,8 @@ void tcp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
 		return;
 	}
 	flags = tcp.th_flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN);
+	flow_name_set(&name, p, tcp.th_sport, tcp.th_dport);
 	if (flags == TH_SYN) {
-		flow_name_set(&name, p, tcp.th_sport, tcp.th_dport);
 		entry = flow_lookup(w, &name);
 		if (!entry) {
 			open_flow(w, &name, p, mac);
@@ -386,7 +402,12 @@ void tcp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
 			return;
 		}
 	}
-	coalesce_add(&w->coalescer, p);
+	/* a reset has the DSCP of no connection */
+	if (!coalesce_add(&w->coalescer, p) || flags & TH_RST)
+		return;
+	entry = flow_lookup(w, &name);
+	if (entry)
+		set_dscp(tcp_flow_of(entry), p->tos);
 }
 
 /**
@@ -465,6 +486,7 @@ static bool forward_down(struct worker *w, struct virtio_net_hdr *header, size_t
 	peer = peer_find(w, &packet.ends.daddr, packet.ends.version);
 	if (!peer)
 		return true;
+	answer_dress(w, &packet);
 	return transmit(w, peer->mac, header, &part, 1, packet.ends.version);
 }
 

@@ -31,6 +31,11 @@ struct tcp_flow {
 	uint8_t *syn;	     /* while dialling */
 	uint64_t syn_ns;     /* when the last SYN came */
 	uint64_t syn_gap_ns; /* and how long after the one before it */
+	uint64_t cookie;     /* of the host's socket, for answer.c */
+	uint8_t answer_tos;  /* of what has come in on it last */
+	uint8_t answer_ttl;  /* 0: nothing has */
+	uint8_t dscp;	     /* that it sends with: the peer's */
+	bool is_local;	     /* the destination is this host */
 	struct half up;	     /* from the peer to the destination */
 	struct half down;
 };

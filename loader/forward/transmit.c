@@ -150,6 +150,7 @@ static void transmit_fragments(struct worker *w, const struct peer *peer, const 
 
 		ip_header_write(headers, &whole.ends, is4 ? l4_proto : IPPROTO_FRAGMENT, whole.ttl,
 				fragment_header_len + size);
+		ip_tos_set(headers, peer->version, whole.tos);
 		if (is4) {
 			uint16_t field = htons(off / 8 | (more ? IP_MF : 0));
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "forward/answer.h"
 #include "forward/echo.h"
 #include "forward/flows.h"
 #include "forward/private.h"
@@ -125,6 +126,8 @@ static int open_all(struct worker *w, struct error *error)
 		err = transmit_open(w, error);
 	if (!err)
 		err = echo_open(w, error);
+	if (!err)
+		err = answer_open(w, error);
 	if (!err)
 		err = private_open(w, error);
 	if (!err)

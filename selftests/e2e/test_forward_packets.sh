@@ -6,6 +6,7 @@
 
 tests "veth tun" \
 	a_packet_that_was_damaged_is_never_delivered \
+	type_of_service_and_time_to_live_are_carried_through \
 	urgent_data_stays_urgent \
 	a_reset_is_heard_while_a_direction_is_blocked \
 	a_dial_lasts_as_long_as_both_ends_have_patience
@@ -34,6 +35,23 @@ test_a_packet_that_was_damaged_is_never_delivered() {
 	is "what was answered" "udp whole partial fragment|tcp whole partial again|icmp whole end" \
 		"$(paste -sd'|' <<<"$OUT")"
 	is "damaged" 10 "$(forwarder rx_corrupt)"
+	counters_agree wt0
+}
+
+test_type_of_service_and_time_to_live_are_carried_through() {
+	local family
+	forwarding_topology "$1"
+	in_ns "$LAN" sysctl -qw net.ipv4.ip_default_ttl=55 net.ipv6.conf.eth0.hop_limit=55
+	run_forwarder
+	for family in 4 6; do
+		use_family $family
+		start server$family "$LAN" python3 "$SELFTESTS/tools/wire.py" server eth0 $LAN_IP 8080
+		wait_for grep -q ready "$T/server$family.out"
+		wire marks $LAN_IP 8080 tcp
+		is "TCP" "b8>28/54 88>20/54" "$OUT"
+		wire marks $LAN_IP 8080 icmp
+		is "ICMP" "b9>b9/54 8b>8b/54" "$OUT"
+	done
 	counters_agree wt0
 }
 

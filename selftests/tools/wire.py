@@ -3,11 +3,15 @@
 """A peer that makes its packets by itself, for the tests of what the forwarder does to a packet.
 
   wire.py sums DEVICE SRC DST PORT     what an echo server answers to packets with odd checksums
+  wire.py marks DEVICE SRC DST PORT tcp|udp|icmp    what becomes of type of service and time to live
   wire.py dial DEVICE SRC DST PORT     one SYN, and nothing after it
+  wire.py server DEVICE ADDR PORT      for marks; "ready" on stdout, until killed
 
 SRC is an address that nobody else answers for; what comes for it is read from DEVICE, from which
-all is sent.  Prints which packets were answered, by protocol.
+all is sent.  Sums prints which packets were answered, by protocol; marks what the server has seen
+and what has come back, as TOS>TOS/TTL, numbers in hexadecimal but the last one.
 """
+import select
 import socket
 import struct
 import sys
@@ -16,6 +20,9 @@ import time
 PATIENCE_S = 10
 SYN, RST, ACK = 2, 4, 16
 SPORT = 40000
+EF, AF41, AF11, CS1 = 0xb8, 0x88, 0x28, 0x20  # DSCP (RFC 4594), where the type of service has it
+ECT1, ECT0, CE = 1, 2, 3  # ECN (RFC 3168)
+ANSWERS = {EF: AF11, AF41: CS1, EF | ECT1: AF11 | ECT0, AF41 | CE: CS1 | CE}
 
 
 def fold(data):
@@ -196,10 +203,88 @@ def sums(device, src, dst, port):
     print("icmp", *sums_of_icmp(wire))
 
 
+def marks_of_tcp(wire, port):
+    connection = Connection(wire, port, EF)
+    for tos in EF, AF41:
+        connection.tos = tos
+        connection.send(b"what")
+        yield connection.receive()
+    connection.end()
+
+
+def marks_of_udp(wire, port):
+    for tos in EF | ECT1, AF41 | CE:
+        wire.send(wire.packet(17, wire.udp(port, b"what"), tos=tos))
+        ttl, answered, answer = wire.receive(17)
+        yield ttl, answered, answer[8:]
+
+
+def marks_of_icmp(wire):
+    """Hosts answer with the type of service that they were asked with."""
+    protocol = 58 if wire.version == 6 else 1
+    for seq, tos in enumerate((EF | ECT1, AF41 | CE)):
+        wire.send(wire.packet(protocol, wire.echo(b"what", seq), tos=tos))
+        ttl, answered, _ = wire.receive(protocol)
+        yield ttl, answered, b"%02x" % tos
+
+
+def marks(device, src, dst, port, protocol):
+    wire = Wire(device, src, dst)
+    answers = {"tcp": lambda: marks_of_tcp(wire, int(port)), "icmp": lambda: marks_of_icmp(wire),
+               "udp": lambda: marks_of_udp(wire, int(port))}[protocol]()
+    print(*(f"{seen.decode()}>{tos:02x}/{ttl}" for ttl, tos, seen in answers))
+
+
 def dial(device, src, dst, port):
     wire = Wire(device, src, dst)
     wire.send(wire.packet(6, wire.tcp(int(port), SYN, 1000, 0)))
 
 
+def tos_of(packet, port):
+    """Type of service of a segment with data for PORT, or None."""
+    version = packet[0] >> 4
+    at = (packet[0] & 15) * 4 if version == 4 else 40
+    if packet[9 if version == 4 else 6] != 6 or len(packet) <= at + 20:
+        return None
+    dport, offset = struct.unpack("!H", packet[at + 2:at + 4])[0], packet[at + 12] >> 4
+    if dport != port or len(packet) <= at + offset * 4:
+        return None
+    return packet[1] if version == 4 else struct.unpack("!H", packet[:2])[0] >> 4 & 0xff
+
+
+def server(device, addr, port):
+    """Answers with what type of service it was asked, in one that is different each time."""
+    port, is6 = int(port), ":" in addr
+    family = socket.AF_INET6 if is6 else socket.AF_INET
+    level, option, wanted = (41, 67, 66) if is6 else (0, 1, 13)  # IP_TOS, IP_RECVTOS
+    ethertype = 0x86dd if is6 else 0x0800
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ethertype))
+    wire.bind((device, ethertype))
+    listener, udp = socket.socket(family), socket.socket(family, socket.SOCK_DGRAM)
+    for sock in listener, udp:
+        sock.bind((addr, port))
+    udp.setsockopt(level, wanted, 1)
+    listener.listen()
+    accepted, tos = None, 0
+    print("ready", flush=True)
+    while True:
+        watched = [wire, listener, udp] + ([accepted] if accepted else [])
+        ready = select.select(watched, [], [])[0]
+        if wire in ready:
+            seen = tos_of(wire.recv(65535), port)
+            tos = tos if seen is None else seen
+        elif listener in ready:
+            accepted = listener.accept()[0]
+        elif udp in ready:
+            data, control, _, sender = udp.recvmsg(2000, 100)
+            udp.setsockopt(level, option, ANSWERS[control[0][2][0]])
+            udp.sendto(b"%02x" % control[0][2][0], sender)
+        elif not accepted.recv(2000):
+            accepted = None
+        else:
+            accepted.setsockopt(level, option, ANSWERS[tos])
+            accepted.sendall(b"%02x" % tos)
+
+
 if __name__ == "__main__":
-    {"sums": sums, "dial": dial}[sys.argv[1]](*sys.argv[2:])
+    {"sums": sums, "marks": marks, "dial": dial, "server": server}[sys.argv[1]](*sys.argv[2:])
