@@ -73,7 +73,7 @@ static json_t *json_tables(const struct live *live, struct error *error)
 }
 
 /* What the forwarder tells of itself; null where packets have none to go to. */
-static json_t *json_forwarder(const struct live *live)
+static json_t *json_forwarder(const struct live *live, uint64_t forwarded)
 {
 	int fd = map_set_fd(&live->maps, MAP_FORWARDER);
 	struct forwarder_status status;
@@ -88,6 +88,13 @@ static json_t *json_forwarder(const struct live *live)
 	FORWARDER_GAUGES(FIELD)
 	FORWARDER_TOTALS(FIELD)
 #undef FIELD
+#define FIELD(name, help) json_object_set_new(object, #name, json_integer(status.name));
+	FORWARDER_WAY_LOSSES(FIELD)
+	FORWARDER_LOSSES(FIELD)
+#undef FIELD
+	json_object_set_new(object, "unreceived",
+			    json_integer(forwarder_unreceived(&status, forwarded)));
+	json_object_set_new(object, "unrelayed", json_integer(forwarder_unrelayed(&status)));
 	json_object_set_new(object, "packet_max",
 			    json_integer(forwarder_packet_max(live->instance.config.l2_len)));
 	json_object_set_new(object, "mtu", json_integer(live->instance.mtu));
@@ -106,21 +113,21 @@ static json_t *json_live(const struct live *live, const struct link_info *link, 
 	tables = json_tables(live, error);
 	if (!tables)
 		return NULL;
-	return json_pack("{s:o,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:o,s:s,s:{s:o,s:o},"
-			 "s:o,s:o}",
-			 "interface", output_json_text(link->name), "ifindex", link->ifindex,
-			 "attached", 1, "running", lock_is_held(LOCK_RUN, link->name), "version",
-			 instance->version, "hooks", json_hooks(live->hooks), "hook",
-			 hook_kind_name(live->hooks[live->ingress].kind), "hook_why",
-			 instance->hook_why, "routing", routing_name(instance->config.routing),
-			 "routing_why", instance->routing_why, "stateful",
-			 instance->config.stateful, "generation", instance->config.generation,
-			 "rules", instance->rules, "policy",
-			 output_json_text(instance->policy_path), "applied",
-			 output_time(time, instance->applied_ns), "counters", "ingress",
-			 counters_json(&counters[DIR_INGRESS]), "egress",
-			 counters_json(&counters[DIR_EGRESS]), "tables", tables, "forwarder",
-			 json_forwarder(live));
+	return json_pack(
+		"{s:o,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:o,s:s,s:{s:o,s:o},"
+		"s:o,s:o}",
+		"interface", output_json_text(link->name), "ifindex", link->ifindex, "attached", 1,
+		"running", lock_is_held(LOCK_RUN, link->name), "version", instance->version,
+		"hooks", json_hooks(live->hooks), "hook",
+		hook_kind_name(live->hooks[live->ingress].kind), "hook_why", instance->hook_why,
+		"routing", routing_name(instance->config.routing), "routing_why",
+		instance->routing_why, "stateful", instance->config.stateful, "generation",
+		instance->config.generation, "rules", instance->rules, "policy",
+		output_json_text(instance->policy_path), "applied",
+		output_time(time, instance->applied_ns), "counters", "ingress",
+		counters_json(&counters[DIR_INGRESS]), "egress",
+		counters_json(&counters[DIR_EGRESS]), "tables", tables, "forwarder",
+		json_forwarder(live, counters[DIR_INGRESS].verdict[VERDICT_FORWARD].packets));
 }
 
 /* What there is to say of one interface. */
@@ -208,6 +215,34 @@ static void print_tables(const json_t *tables)
 	printf("\n");
 }
 
+static void print_loss(const json_t *forwarder, const char *name, const char *help)
+{
+	if (number_of(forwarder, name))
+		printf("    lost  %-20s %12lld packets  %s\n", name, number_of(forwarder, name),
+		       help);
+}
+
+/* What became of the packets that the dataplane has forwarded. */
+static void print_packets(const json_t *forwarder)
+{
+	printf("    %lld received, residue %lld; %lld relayed, residue %lld\n",
+	       number_of(forwarder, "rx_packets"), number_of(forwarder, "unreceived"),
+	       number_of(forwarder, "rx_relayed"), number_of(forwarder, "unrelayed"));
+#define LOSS(name, help) print_loss(forwarder, #name, help);
+	FORWARDER_WAY_LOSSES(LOSS)
+	FORWARDER_LOSSES(LOSS)
+#undef LOSS
+	if (number_of(forwarder, "echo_overflow"))
+		printf("    %lld answers to pings found no room in a socket\n",
+		       number_of(forwarder, "echo_overflow"));
+	if (number_of(forwarder, "tx_failed") || number_of(forwarder, "tx_full"))
+		printf("    of %lld packets to peers %lld were refused by the kernel; for %lld "
+		       "more "
+		       "it had no room\n",
+		       number_of(forwarder, "tx_packets"), number_of(forwarder, "tx_failed"),
+		       number_of(forwarder, "tx_full"));
+}
+
 static void print_forwarder(const json_t *forwarder)
 {
 	if (!json_is_object(forwarder))
@@ -227,6 +262,7 @@ static void print_forwarder(const json_t *forwarder)
 	       number_of(forwarder, "tcp_opened"), number_of(forwarder, "tcp_refused"),
 	       number_of(forwarder, "tcp_unreachable"), number_of(forwarder, "tcp_timed_out"),
 	       number_of(forwarder, "revoked"));
+	print_packets(forwarder);
 	if (number_of(forwarder, "mtu") > number_of(forwarder, "packet_max"))
 		printf("    packets of peers above %lld bytes are lost, as the MTU is %lld\n",
 		       number_of(forwarder, "packet_max"), number_of(forwarder, "mtu"));

@@ -169,23 +169,18 @@ static void add_counter(struct counter *to, const struct counter *from)
 }
 
 /**
- * live_counters() - The counters, summed over all CPUs
- * @maps: of the generation
+ * live_counters_read() - The counters, summed over all CPUs
+ * @map_fd: counters_v2, of this version's layout
  * @totals: by enum direction
  * @error: why not
  *
  * Return: 0 or -errno.
  */
-int live_counters(const struct map_set *maps, struct counters totals[DIR_MAX], struct error *error)
+int live_counters_read(int map_fd, struct counters totals[DIR_MAX], struct error *error)
 {
 	int n_cpus = libbpf_num_possible_cpus();
-	const struct map_entry *map;
 	struct counters *cpus;
 
-	/* a version with another number of reasons has other counters */
-	map = map_set_require(maps, MAP_COUNTERS, sizeof(*cpus), error);
-	if (!map)
-		return -error->code;
 	if (n_cpus < 0)
 		return error_set(error, -n_cpus, "cannot count the CPUs: %s", strerror(-n_cpus));
 	cpus = calloc(n_cpus, sizeof(*cpus));
@@ -195,7 +190,7 @@ int live_counters(const struct map_set *maps, struct counters totals[DIR_MAX], s
 	for (uint32_t direction = 0; direction < DIR_MAX; direction++) {
 		struct counters *total = &totals[direction];
 
-		if (bpf_map_lookup_elem(map->fd, &direction, cpus)) {
+		if (bpf_map_lookup_elem(map_fd, &direction, cpus)) {
 			free(cpus);
 			return error_set(error, errno, "cannot read BPF map counters_v2: %s",
 					 strerror(errno));
@@ -211,4 +206,22 @@ int live_counters(const struct map_set *maps, struct counters totals[DIR_MAX], s
 	}
 	free(cpus);
 	return 0;
+}
+
+/**
+ * live_counters() - live_counters_read() of a generation
+ * @maps: of the generation
+ * @totals: by enum direction
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int live_counters(const struct map_set *maps, struct counters totals[DIR_MAX], struct error *error)
+{
+	/* a version with another number of reasons has other counters */
+	const struct map_entry *map = map_set_require(maps, MAP_COUNTERS, sizeof(*totals), error);
+
+	if (!map)
+		return -error->code;
+	return live_counters_read(map->fd, totals, error);
 }

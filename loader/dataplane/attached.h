@@ -27,6 +27,7 @@ int live_open(int ifindex, struct live *live, struct error *error);
 int live_read_text(const struct map_set *maps, const char *name, size_t want, char **text,
 		   struct error *error);
 int live_policy_text(const struct live *live, char **text, size_t *len, struct error *error);
+int live_counters_read(int map_fd, struct counters totals[DIR_MAX], struct error *error);
 int live_counters(const struct map_set *maps, struct counters totals[DIR_MAX], struct error *error);
 void live_close(struct live *live);
 

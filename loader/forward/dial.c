@@ -8,7 +8,7 @@
 #include "forward/dial.h"
 
 #define PATIENCE_MIN_NS (10 * NS_PER_S) /* before the pauses between its SYNs are known */
-#define PATIENCE_GAPS	4		 /* pauses double; and one SYN may have been lost */
+#define PATIENCE_GAPS	4		/* pauses double; and one SYN may have been lost */
 
 /**
  * dial_asked() - A SYN has come for a flow that is dialled

@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
@@ -306,6 +307,23 @@ int echo_open(struct worker *w, struct error *error)
 	return err ? err : open_raw(w, 1, error);
 }
 
+/**
+ * echo_count() - Count what the raw sockets had no room for
+ */
+void echo_count(struct worker *w)
+{
+	for (int i = 0; i < 2; i++) {
+		uint32_t values[SK_MEMINFO_VARS] = {};
+		socklen_t len = sizeof(values);
+
+		if (w->raw_fds[i] < 0 ||
+		    getsockopt(w->raw_fds[i], SOL_SOCKET, SO_MEMINFO, values, &len))
+			continue;
+		w->status->echo_overflow += values[SK_MEMINFO_DROPS] - w->raw_drops[i];
+		w->raw_drops[i] = values[SK_MEMINFO_DROPS];
+	}
+}
+
 static struct echo_flow *open_flow(struct worker *w, const struct flow_name *name,
 				   const struct ip_packet *p, const uint8_t *mac)
 {
@@ -393,8 +411,10 @@ static void send_request(struct worker *w, struct echo_flow *flow, const struct 
 	icmp_sum_set(p->data + p->l4_off, len, &p->ends);
 	if (sendmsg(w->raw_fds[!is4], &message, MSG_DONTWAIT) >= 0) {
 		w->status->bytes_up += len - ICMP_HEADER_LEN;
+		w->status->rx_relayed++;
 		return;
 	}
+	w->status->rx_unsent++;
 	take_waiting(flow, echo->seq);
 	echo->id = flow->entry.name.sport;
 	memcpy(p->data + p->l4_off, echo, sizeof(*echo));
@@ -423,8 +443,10 @@ void echo_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
 	flow_name_set(&name, p, echo.id, 0);
 	entry = flow_lookup(w, &name);
 	flow = entry ? flow_of(entry) : open_flow(w, &name, p, mac);
-	if (!flow)
+	if (!flow) {
+		w->status->rx_refused++;
 		return;
+	}
 	flow->waiting[ntohs(echo.seq) % WAITING_BITS / 64] |= 1ull << (ntohs(echo.seq) % 64);
 	flow_touch(w, &flow->entry);
 	send_request(w, flow, p, &echo);

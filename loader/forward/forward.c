@@ -29,6 +29,7 @@
 #include "conntrack/tables.h"
 #include "dataplane/generation.h"
 #include "dataplane/generation_build.h"
+#include "forward/account.h"
 #include "forward/order.h"
 #include "forward/privileges.h"
 #include "forward/worker.h"
@@ -57,6 +58,7 @@ struct forward {
 	uint64_t delay_ns;
 	uint32_t prog_id; /* of the ingress program that the forwarder knows */
 	uint32_t xsks_id;
+	int counters_fd;	   /* of the generation in force, for account.c */
 	struct worker_start start; /* for the next one, and what the present one knows */
 };
 
@@ -114,7 +116,7 @@ int forward_new(forward_log log, void *arg, struct forward **forward, struct err
 		return error_no_memory(error);
 	new->log = log;
 	new->arg = arg;
-	new->link_fd = new->control_fd = new->pid_fd = -1;
+	new->link_fd = new->control_fd = new->pid_fd = new->counters_fd = -1;
 	for (int i = 0; i < FORWARD_FDS; i++)
 		new->start.fds[i] = -1;
 	new->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -196,6 +198,7 @@ static void start(struct forward *forward)
 		return;
 	}
 	forward->start.control_fd = pair[1];
+	account_settle(forward->start.fds[FORWARD_FD_STATUS], forward->counters_fd);
 	pid = fork();
 	if (!pid)
 		become_worker(&forward->start, parent);
@@ -216,26 +219,13 @@ static void start(struct forward *forward)
 	set_timer(forward, LOOK_NS, LOOK_NS);
 }
 
-/* What a forwarder that is gone said of itself holds no more. */
-static void clear_gauges(struct forward *forward)
-{
-	int fd = forward->start.fds[FORWARD_FD_STATUS];
-	struct forwarder_status status;
-	uint32_t zero = 0;
-
-	if (fd < 0 || bpf_map_lookup_elem(fd, &zero, &status))
-		return;
-	memset(&status, 0, offsetof(struct forwarder_status, starts));
-	bpf_map_update_elem(fd, &zero, &status, BPF_ANY);
-}
-
 static void ended(struct forward *forward)
 {
 	waitpid(forward->pid, NULL, 0);
 	forward->pid = 0;
 	close_fd(&forward->control_fd);
 	close_fd(&forward->pid_fd);
-	clear_gauges(forward);
+	account_settle(forward->start.fds[FORWARD_FD_STATUS], forward->counters_fd);
 }
 
 /**
@@ -394,6 +384,13 @@ static void read_mac(const char *ifname, uint8_t mac[LINK_ADDR_LEN])
 	close(fd);
 }
 
+static int duplicate(const struct live *live, const char *name)
+{
+	int fd = fcntl(map_set_fd(&live->maps, name), F_DUPFD_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
 /* The descriptors of an order, duplicated; @fds is filled or nothing is open. */
 static int open_fds(const struct live *live, int fds[FORWARD_FDS])
 {
@@ -405,9 +402,9 @@ static int open_fds(const struct live *live, int fds[FORWARD_FDS])
 	int err = 0;
 
 	for (int i = 0; i < FORWARD_FDS; i++) {
-		fds[i] = fcntl(map_set_fd(&live->maps, names[i]), F_DUPFD_CLOEXEC, 0);
+		fds[i] = duplicate(live, names[i]);
 		if (fds[i] < 0 && !err)
-			err = -errno;
+			err = fds[i];
 	}
 	for (int i = 0; i < FORWARD_FDS && err; i++)
 		close_fd(&fds[i]);
@@ -498,6 +495,8 @@ static int prepare(struct forward *forward, const struct live *live, const struc
 	for (int i = 0; i < FORWARD_FDS; i++)
 		close_fd(&start->fds[i]);
 	memcpy(start->fds, fds, sizeof(fds));
+	close_fd(&forward->counters_fd);
+	forward->counters_fd = duplicate(live, MAP_COUNTERS);
 	follow_program(forward, live);
 	forward->xsks_id = map_set_find(&live->maps, MAP_XSKS)->id;
 	start->order.config = live->instance.config;
@@ -508,6 +507,17 @@ static int prepare(struct forward *forward, const struct live *live, const struc
 	start->queues = link->rx_queues;
 	read_mac(link->name, start->mac);
 	return 0;
+}
+
+/* What the kernel could not put into its sockets wakes nobody, so the forwarder is asked. */
+static void inquire(struct forward *forward)
+{
+	const struct forward_inquiry inquiry = {};
+
+	if (forward->is_ready &&
+	    account_is_open(forward->start.fds[FORWARD_FD_STATUS], forward->counters_fd) &&
+	    send(forward->control_fd, &inquiry, sizeof(inquiry), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		errno = 0; /* it will be asked again */
 }
 
 /* Whether the forwarder's sockets are still the right ones. */
@@ -550,6 +560,7 @@ void forward_follow(struct forward *forward, const struct live *live, const stru
 	if (is_told(forward, live)) {
 		if (forward->prog_id != live->hooks[live->ingress].prog_id)
 			follow_program(forward, live);
+		inquire(forward);
 		return;
 	}
 	err = prepare(forward, live, link);
@@ -577,6 +588,7 @@ void forward_free(struct forward *forward)
 	forward_stop(forward);
 	for (int i = 0; i < FORWARD_FDS; i++)
 		close_fd(&forward->start.fds[i]);
+	close_fd(&forward->counters_fd);
 	close_fd(&forward->timer_fd);
 	close_fd(&forward->epoll_fd);
 	free(forward);

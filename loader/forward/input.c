@@ -50,6 +50,7 @@ static bool is_out_of_time(struct worker *w, const struct ip_packet *p)
 	flow_name_set(&name, p, 0, 0);
 	if (route_find(w, &name, &to) == ROUTE_LOCAL)
 		return false;
+	w->status->rx_expired++;
 	transmit_error(w, p, ICMP_ERROR_TIME, 0);
 	return true;
 }
@@ -87,6 +88,15 @@ static bool has_right_sums(struct worker *w, const struct ip_packet *p)
 	return false;
 }
 
+static void count_fragments(struct worker *w)
+{
+	struct reassembly_counts counts = reassembly_count(w->reassembly);
+
+	w->status->fragments = counts.waiting;
+	w->status->rx_joined += counts.joined;
+	w->status->rx_fragments += counts.lost;
+}
+
 /**
  * frame_input() - A frame that the dataplane has allowed
  * @frame: lives until the end of its batch
@@ -96,6 +106,7 @@ void frame_input(struct worker *w, uint8_t *frame, size_t len)
 	uint8_t l2_len = w->order.config.l2_len;
 	const uint8_t *mac = l2_len ? frame + LINK_ADDR_LEN : NULL;
 	struct ip_packet packet, whole;
+	bool is_whole;
 
 	w->status->rx_packets++;
 	if (len <= l2_len || ip_parse(frame + l2_len, len - l2_len, &packet)) {
@@ -108,8 +119,10 @@ void frame_input(struct worker *w, uint8_t *frame, size_t len)
 		packet_input(w, &packet, mac);
 		return;
 	}
-	if (!reassembly_add(w->reassembly, &packet, w->now_ns, w->order.config.fragment_timeout_ns,
-			    &whole))
+	is_whole = reassembly_add(w->reassembly, &packet, w->now_ns,
+				  w->order.config.fragment_timeout_ns, &whole);
+	count_fragments(w);
+	if (!is_whole)
 		return;
 	if (has_right_sums(w, &whole))
 		packet_input(w, &whole, mac);

@@ -21,6 +21,11 @@ struct forward_order {
 	union addr own[2]; /* the interface's addresses, IPv4 and IPv6; zero: none */
 };
 
+/* Asks for what the kernel has counted on the sockets, where packets are missed. */
+struct forward_inquiry {
+	uint8_t nothing;
+};
+
 /* Descriptors that come with an order, in this order. */
 enum forward_fd {
 	FORWARD_FD_LOCAL_ADDR, /* local_addr_v1 */

@@ -35,6 +35,7 @@ struct reassembly {
 	struct datagrams list; /* oldest first */
 	size_t n;
 	size_t bytes;
+	struct reassembly_counts counts;
 	uint8_t whole[IP_HEADER_MAX + 256 + DATAGRAM_MAX];
 };
 
@@ -58,6 +59,8 @@ static void forget(struct reassembly *r, struct datagram *d)
 	free(d->header);
 	r->bytes -= d->received;
 	r->n--;
+	r->counts.waiting -= d->n;
+	r->counts.lost += d->n;
 	free(d);
 }
 
@@ -160,6 +163,7 @@ static bool keep(struct reassembly *r, struct datagram *d, const struct ip_packe
 	piece->off = p->frag_off;
 	piece->len = len;
 	d->n++;
+	r->counts.waiting++;
 	d->received += len;
 	r->bytes += len;
 	return true;
@@ -198,7 +202,7 @@ bool reassembly_add(struct reassembly *r, const struct ip_packet *fragment, uint
 		    uint64_t timeout_ns, struct ip_packet *whole)
 {
 	struct datagram *d;
-	bool done;
+	size_t n;
 
 	while ((d = TAILQ_FIRST(&r->list)) && now_ns - d->created_ns > timeout_ns)
 		forget(r, d);
@@ -207,15 +211,34 @@ bool reassembly_add(struct reassembly *r, const struct ip_packet *fragment, uint
 	d = find(r, fragment);
 	if (!d)
 		d = open_datagram(r, fragment, now_ns);
-	if (!d)
-		return false;
-	if (!keep(r, d, fragment)) {
-		forget(r, d);
+	if (!d || !keep(r, d, fragment)) {
+		r->counts.lost++;
+		if (d)
+			forget(r, d);
 		return false;
 	}
 	if (!d->header || !d->total || d->received != d->total)
 		return false;
-	done = put_together(r, d, whole);
+	n = d->n;
+	if (!put_together(r, d, whole)) {
+		forget(r, d);
+		return false;
+	}
 	forget(r, d);
-	return done;
+	r->counts.lost -= n;
+	r->counts.joined += n - 1;
+	return true;
+}
+
+/**
+ * reassembly_count() - What has become of the fragments
+ *
+ * Return: those that wait now, and of the others those since the last call.
+ */
+struct reassembly_counts reassembly_count(struct reassembly *r)
+{
+	struct reassembly_counts counts = r->counts;
+
+	r->counts.joined = r->counts.lost = 0;
+	return counts;
 }

@@ -13,11 +13,19 @@
 #define REASSEMBLE_DATAGRAMS 256
 #define REASSEMBLE_BYTES     (4 << 20)
 
+/* Fragments by what becomes of them; the last one of a datagram is what has become whole. */
+struct reassembly_counts {
+	uint32_t waiting;
+	uint64_t joined; /* others of datagrams that have become whole */
+	uint64_t lost;
+};
+
 struct reassembly;
 
 struct reassembly *reassembly_new(void);
 void reassembly_free(struct reassembly *r);
 bool reassembly_add(struct reassembly *r, const struct ip_packet *fragment, uint64_t now_ns,
 		    uint64_t timeout_ns, struct ip_packet *whole);
+struct reassembly_counts reassembly_count(struct reassembly *r);
 
 #endif /* SHRIKE_FORWARD_REASSEMBLE_H */

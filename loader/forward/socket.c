@@ -7,6 +7,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <linux/if_xdp.h>
 #include <net/if.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ struct xsk {
 	uint8_t *area;
 	uint32_t frame_size;
 	size_t bytes; /* of @area */
+	struct xdp_statistics counted;
 };
 
 static uint32_t take_batch(struct worker *w, struct xsk *xsk)
@@ -211,4 +213,29 @@ int sockets_open(struct worker *w, struct error *error)
 	if (!err)
 		w->status->queues = w->n_xsks = queues;
 	return err;
+}
+
+static void count(struct forwarder_status *status, struct xsk *xsk)
+{
+	const struct xdp_statistics before = xsk->counted;
+	struct xdp_statistics *now = &xsk->counted;
+	socklen_t len = sizeof(*now);
+	uint64_t no_frame;
+
+	if (getsockopt(xsk_socket__fd(xsk->socket), SOL_XDP, XDP_STATISTICS, now, &len))
+		return;
+	/* the kernel counts a packet for which there was no frame twice (__xsk_rcv()) */
+	no_frame = now->rx_fill_ring_empty_descs - before.rx_fill_ring_empty_descs;
+	status->rx_no_frame += no_frame;
+	status->rx_oversize += now->rx_dropped - before.rx_dropped - no_frame;
+	status->rx_ring_full += now->rx_ring_full - before.rx_ring_full;
+}
+
+/**
+ * sockets_count() - Count what the kernel could not put into the sockets
+ */
+void sockets_count(struct worker *w)
+{
+	for (uint32_t i = 0; i < w->n_xsks; i++)
+		count(w->status, &w->xsks[i]);
 }

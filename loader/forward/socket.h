@@ -8,5 +8,6 @@
 #include "forward/state.h"
 
 int sockets_open(struct worker *w, struct error *error);
+void sockets_count(struct worker *w);
 
 #endif /* SHRIKE_FORWARD_SOCKET_H */

@@ -118,6 +118,7 @@ struct worker {
 
 	struct xsk *xsks;
 	uint32_t n_xsks;
+	uint64_t counted_ns; /* when the kernel was asked what it has lost */
 	struct reassembly *reassembly;
 	struct coalescer coalescer;
 
@@ -164,6 +165,7 @@ struct worker {
 
 	int raw_fds[2];
 	struct watch raw_watches[2];
+	uint32_t raw_drops[2]; /* that have been counted */
 	struct echo_flow *echo_by_id[65536];
 	uint16_t next_echo_id;
 	uint32_t n_echo;

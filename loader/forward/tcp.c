@@ -164,6 +164,8 @@ static enum refusal_kind refusal_for(struct worker *w, int err)
 /* Close both sockets; @reset: abruptly. */
 static void remove_flow(struct worker *w, struct tcp_flow *flow, bool reset)
 {
+	if (flow->state == TCP_DIALLING)
+		w->status->rx_refused++;
 	leave_state(w, flow);
 	close_socket(flow->host_fd, reset);
 	close_socket(flow->peer_fd, reset);
@@ -356,17 +358,21 @@ static void open_flow(struct worker *w, const struct flow_name *name, const stru
 
 	if (!peer || w->n_dialling >= DIALS_MAX || peer->dials >= DIALS_OF_ONE_PEER) {
 		w->status->tcp_deferred++;
+		w->status->rx_refused++;
 		return;
 	}
 	if (kind == REFUSAL_NONE)
 		kind = route_admit(w, name, &to);
 	if (kind != REFUSAL_NONE) {
+		w->status->rx_refused++;
 		answer(w, p, kind == REFUSAL_PROHIBITED ? REFUSAL_RESET : kind);
 		return;
 	}
 	flow = flow_new(w, name, p, mac);
-	if (!flow)
+	if (!flow) {
+		w->status->rx_refused++;
 		return;
+	}
 	err = dial(w, flow, &to, p->tos);
 	if (err)
 		dial_failed(w, flow, -err);
@@ -397,6 +403,7 @@ void tcp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
 			return;
 		}
 		if (tcp_flow_of(entry)->state == TCP_DIALLING) {
+			w->status->rx_repeated++;
 			dial_asked(w, tcp_flow_of(entry));
 			hold(tcp_flow_of(entry), p);
 			return;
@@ -419,8 +426,11 @@ void tcp_write_tun(void *arg, const struct iovec *parts, int n)
 {
 	struct worker *w = arg;
 
+	/* the first part is no packet's */
 	if (writev(w->tun_fd, parts, n) < 0)
-		w->status->rx_ignored++;
+		w->status->rx_unwritten += n - 1;
+	else
+		w->status->rx_relayed += n - 1;
 }
 
 /* Bring the accepted socket together with the one that was dialled for it. */

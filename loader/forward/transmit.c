@@ -106,8 +106,10 @@ bool transmit(struct worker *w, const uint8_t *mac, struct virtio_net_hdr *heade
 	virtio.csum_start += l2_len;
 	virtio.hdr_len = virtio.gso_type ? virtio.hdr_len + l2_len : 0;
 	if (sendmsg(w->packet_fd, &message, MSG_DONTWAIT) < 0) {
-		if (errno == EAGAIN || errno == EWOULDBLOCK)
+		if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			w->status->tx_full++;
 			return false;
+		}
 		w->status->tx_failed++;
 	}
 	w->status->tx_packets++;

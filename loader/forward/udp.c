@@ -61,8 +61,10 @@ static void udp_end(struct worker *w, struct flow_entry *entry, enum end_reason 
 	struct udp_flow *flow = flow_of(entry);
 
 	(void)reason;
-	if (w->batch_flow == flow)
+	if (w->batch_flow == flow) {
+		w->status->rx_unsent += w->n_batch;
 		w->n_batch = 0;
+	}
 	if (flow->fd >= 0)
 		close(flow->fd);
 	w->status->udp_flows--;
@@ -396,6 +398,7 @@ static int account(struct worker *w, int at, const struct mmsghdr *messages, int
 		n += messages[i].msg_hdr.msg_iovlen;
 	for (int i = at; i < at + n; i++)
 		w->status->bytes_up += w->batch[i].iov_len;
+	w->status->rx_relayed += n;
 	return n;
 }
 
@@ -422,8 +425,10 @@ void udp_flush(struct worker *w)
 			at += account(w, at, messages, sent);
 			continue;
 		}
-		if (errno == EAGAIN)
+		if (errno == EAGAIN) {
+			w->status->rx_unsent += n - at;
 			return;
+		}
 		/* too large for the path, or the device cannot: one by one */
 		if (messages[0].msg_hdr.msg_iovlen > 1 &&
 		    (errno == EINVAL || errno == EIO || errno == EMSGSIZE)) {
@@ -434,8 +439,10 @@ void udp_flush(struct worker *w)
 			refuse(w, &w->batch_packets[at], errno);
 		read_errors(w, flow);
 		/* the first failure may be about an earlier datagram: try this one again */
-		if (failures++ || errno == EMSGSIZE)
+		if (failures++ || errno == EMSGSIZE) {
+			w->status->rx_unsent++;
 			at++;
+		}
 	}
 }
 
@@ -482,8 +489,10 @@ void udp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
 	flow_name_set(&name, p, udp.uh_sport, udp.uh_dport);
 	entry = flow_lookup(w, &name);
 	flow = entry ? flow_of(entry) : open_flow(w, &name, p, mac);
-	if (!flow)
+	if (!flow) {
+		w->status->rx_refused++;
 		return;
+	}
 	if (w->batch_flow != flow || w->n_batch == UDP_BATCH)
 		udp_flush(w);
 	set_like(w, flow, p);

@@ -44,6 +44,14 @@ static void take_order(struct worker *w, const struct forward_order *order, cons
 	close(fds[FORWARD_FD_JUDGE]);
 }
 
+/* What the kernel has counted on the sockets. */
+static void count_losses(struct worker *w)
+{
+	w->counted_ns = w->now_ns;
+	sockets_count(w);
+	echo_count(w);
+}
+
 static void control_ready(struct worker *w, struct watch *watch, uint32_t events)
 {
 	struct forward_order order;
@@ -65,6 +73,10 @@ static void control_ready(struct worker *w, struct watch *watch, uint32_t events
 	(void)events;
 	if (len < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
+	if (len == sizeof(struct forward_inquiry)) {
+		count_losses(w);
+		return;
+	}
 	if (len != sizeof(order) || message.msg_controllen < sizeof(control.header) ||
 	    control.header.cmsg_len != CMSG_LEN(sizeof(fds))) {
 		w->over = true; /* the parent has left */
@@ -149,6 +161,8 @@ static void round_of_events(struct worker *w)
 
 		watch->ready(w, watch, events[i].events);
 	}
+	if (w->now_ns - w->counted_ns >= NS_PER_S)
+		count_losses(w);
 	relay_continue(w);
 	flows_expire(w);
 	flows_bury(w);
@@ -226,6 +240,7 @@ int worker_main(const struct worker_start *start)
 	report(w, true, "");
 	while (!w->over)
 		round_of_events(w);
+	count_losses(w);
 	leave(w);
 	return 0;
 }

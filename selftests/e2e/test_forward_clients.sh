@@ -65,9 +65,15 @@ test_a_large_mtu_is_said_to_be_too_large() {
 		probe ok "$PEER" udp $LAN_IP 8080 -n 1400
 		probe timeout "$PEER" udp $LAN_IP 8080 -n 8000
 	done
+	wait_for counts_oversize 2
 	matches "status" "packets of peers above 38[0-9]* bytes are lost" "$(shrike status wt0)"
 	matches "doctor" "mtu +9000: " "$(shrike doctor wt0 -c "$T/forward.yaml")"
 	counters_agree wt0
+}
+
+# counts_oversize N: nothing but the kernel's own count tells of them
+counts_oversize() {
+	[ "$(forwarder rx_oversize)" -ge "$1" ]
 }
 
 # needs COMMAND...: or the test cannot be made

@@ -12,6 +12,8 @@ tests "veth tun" \
 	a_dial_lasts_as_long_as_both_ends_have_patience
 tests "veth" \
 	an_interface_may_have_more_than_64_queues
+alone "veth tun" \
+	every_packet_that_is_lost_has_a_name
 
 # wire COMMAND ARGUMENT...: a peer that nobody else is; WIRE_IP is its address
 wire() {
@@ -148,4 +150,51 @@ test_an_interface_may_have_more_than_64_queues() {
 	is "answers" "400 of 400" "$OUT"
 	is "without a forwarder" 0 "$(dropped wt0 no_forwarder)"
 	counters_agree wt0
+}
+
+# reaches FIELD N: the forwarder has counted so many
+reaches() {
+	[ "$(forwarder "$1")" -ge "$2" ]
+}
+
+# counters_agree proves that no packet is missing in them
+test_every_packet_that_is_lost_has_a_name() {
+	local starts
+	forwarding_topology "$1"
+	ip -n "$LAN" route add blackhole 192.168.77.1/32
+	ip -n "$ROUTER" route add unreachable 10.1.0.0/16
+	run_forwarder
+	use_family 4
+	wire odd $LAN_IP 8080
+	wait_for reaches rx_expired 1
+	is "not understood" 1 "$(forwarder rx_ignored)"
+	[ "$(forwarder rx_fragments)" -gt 0 ] || die "lost fragments were not counted"
+	probe unreachable "$PEER" tcp 10.1.2.3 80
+	is "refused" 1 "$(forwarder rx_refused)"
+	counters_agree wt0
+	matches "status" "lost +rx_expired +1 packets" "$(shrike status wt0)"
+	# more than fits into the sockets of a forwarder that does not look
+	kill -STOP "$(forwarder pid)"
+	wire flood $LAN_IP 8080 30000
+	# its sockets for pings see the answers to all programs of the host
+	expect 0 in_ns "$ROUTER" ping -q -f -c 2000 -s 1400 192.168.77.1
+	kill -CONT "$(forwarder pid)"
+	wait_for lost_on_the_way
+	wait_for reaches echo_overflow 1
+	counters_agree wt0
+	# in the sockets of one that ends, and in its hands
+	wire dial $LAN_IP 8080
+	wait_for reaches tcp_dials 1
+	starts=$(forwarder starts)
+	kill -STOP "$(forwarder pid)"
+	wire flood $LAN_IP 8080 10
+	kill -KILL "$(forwarder pid)"
+	wait_for reaches starts $((starts + 1))
+	is "unread" 10 "$(forwarder rx_unread)"
+	[ "$(forwarder rx_unfinished)" -gt 0 ] || die "the SYN of the dial is not counted"
+	counters_agree wt0
+}
+
+lost_on_the_way() {
+	[ $(($(forwarder rx_no_frame) + $(forwarder rx_ring_full))) -gt 0 ]
 }

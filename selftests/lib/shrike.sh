@@ -133,8 +133,9 @@ traffic_of_wt0() {
 		jq -c '.[0].stats64 | [.rx.packets, .tx.packets]'
 }
 
-# counters_agree IFACE: what came is what passed, was forwarded or dropped, exactly.  Packets may
-# be on their way while the counters are read, so it has to become true, not to be true at once.
+# counters_agree IFACE: what came is what passed, was forwarded or dropped, exactly, and what was
+# forwarded is received, relayed or in a loss that has a name.  Packets may be on their way while the
+# counters are read, so it has to become true, not to be true at once.
 counters_agree() {
 	wait_for counters_agree_now "$1"
 	echo "counters of $1: $(status_of "$1" "[.counters[] | .seen.packets] | join(\" in, \")") out"
@@ -149,5 +150,7 @@ counters_agree_now() {
 			([.drop_reasons[].bytes] | add // 0) and
 		.drop.packets == ([.drop_reasons[].packets] | add // 0) and
 		.pass.packets + .forward.packets == ([.pass_reasons[].packets] | add // 0)
-	) | all' | grep -qx true
+	) | all' | grep -qx true &&
+		status_of "$1" '.forwarder | (.unreceived // 0) == 0 and (.unrelayed // 0) == 0' |
+		grep -qx true
 }

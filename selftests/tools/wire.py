@@ -5,6 +5,9 @@
   wire.py sums DEVICE SRC DST PORT     what an echo server answers to packets with odd checksums
   wire.py marks DEVICE SRC DST PORT tcp|udp|icmp    what becomes of type of service and time to live
   wire.py dial DEVICE SRC DST PORT     one SYN, and nothing after it
+  wire.py flood DEVICE SRC DST PORT COUNT    COUNT datagrams
+  wire.py odd DEVICE SRC DST PORT      a packet of each kind that is not relayed: 300 first fragments,
+                                       one of a protocol that is not forwarded, one at its last hop
   wire.py server DEVICE ADDR PORT      for marks; "ready" on stdout, until killed
 
 SRC is an address that nobody else answers for; what comes for it is read from DEVICE, from which
@@ -240,6 +243,21 @@ def dial(device, src, dst, port):
     wire.send(wire.packet(6, wire.tcp(int(port), SYN, 1000, 0)))
 
 
+def flood(device, src, dst, port, count):
+    wire = Wire(device, src, dst)
+    datagram = wire.packet(17, wire.udp(int(port), b"flood"))
+    for _ in range(int(count)):
+        wire.send(datagram)
+
+
+def odd(device, src, dst, port):
+    wire = Wire(device, src, dst)
+    for i in range(300):
+        wire.send(wire.packet(17, wire.udp(int(port), b"8 bytes."), fragment=0x2000, ident=i + 1))
+    wire.send(wire.packet(47, b"tunnel"))
+    wire.send(wire.packet(17, wire.udp(int(port), b"late"), ttl=1))
+
+
 def tos_of(packet, port):
     """Type of service of a segment with data for PORT, or None."""
     version = packet[0] >> 4
@@ -287,4 +305,5 @@ def server(device, addr, port):
 
 
 if __name__ == "__main__":
-    {"sums": sums, "marks": marks, "dial": dial, "server": server}[sys.argv[1]](*sys.argv[2:])
+    {"sums": sums, "marks": marks, "dial": dial, "flood": flood, "odd": odd,
+     "server": server}[sys.argv[1]](*sys.argv[2:])
