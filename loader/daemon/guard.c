@@ -385,15 +385,12 @@ void guard_keep_up(struct guard *guard)
 }
 
 /**
- * guard_forward() - Hear the forwarder
+ * guard_look() - Look at the policy in force, as somebody says that it is a new one
  * @guard: the guard
- *
- * Its parent also sees new generations before anyone tells.
  */
-void guard_forward(struct guard *guard)
+void guard_look(struct guard *guard)
 {
-	if (forward_ready(guard->forward))
-		follow_link(guard);
+	follow_link(guard);
 }
 
 /**

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -13,6 +14,7 @@
 #include "base/clock.h"
 #include "dataplane/detach.h"
 #include "kernel/lock.h"
+#include "kernel/notice.h"
 
 /*
  * What is needed at any time, as an interface may come back and a policy may ask for a forwarder:
@@ -25,7 +27,8 @@
 	(CAPABILITY(SYS_ADMIN) | CAPABILITY(NET_ADMIN) | CAPABILITY(NET_RAW) |                     \
 	 CAPABILITY(IPC_LOCK) | CAPABILITY(SETUID) | CAPABILITY(SETGID))
 
-#define CHECK_PERIOD_NS NS_PER_S /* of what netlink does not tell, such as sysctls */
+#define CHECK_PERIOD_NS NS_PER_S	/* of what netlink does not tell, such as sysctls */
+#define NOTICE_PAUSE_NS (NS_PER_S / 10) /* before another notice is heard */
 
 struct run {
 	struct guard guard;
@@ -34,6 +37,8 @@ struct run {
 	int epoll_fd;
 	int signal_fd;
 	int check_fd;
+	int notice_fd; /* of policies that others apply; -errno: they are found by the check */
+	bool is_deaf;  /* to it, for a moment */
 };
 
 static int watch(struct run *run, int fd, struct error *error)
@@ -71,14 +76,48 @@ static void on_signal(struct run *run)
 		run->over = true;
 }
 
+static void hear(struct run *run, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.fd = run->notice_fd};
+
+	epoll_ctl(run->epoll_fd, EPOLL_CTL_MOD, run->notice_fd, &event);
+	run->is_deaf = !events;
+}
+
+/* Anybody can send notices, so they are heard only so often. */
+static void on_notice(struct run *run)
+{
+	notice_take(run->notice_fd);
+	guard_look(&run->guard);
+	hear(run, 0);
+	clock_arm(run->check_fd, NOTICE_PAUSE_NS);
+}
+
 static void on_check(struct run *run)
 {
 	uint64_t ticks;
 
 	if (read(run->check_fd, &ticks, sizeof(ticks)) != sizeof(ticks))
 		return;
+	if (run->is_deaf)
+		hear(run, EPOLLIN);
 	guard_check(&run->guard);
 	clock_arm(run->check_fd, CHECK_PERIOD_NS);
+}
+
+/* Without it, policies that others apply are followed with the next check. */
+static int hear_of_policies(struct run *run, struct error *error)
+{
+	char text[256];
+
+	run->notice_fd = notice_open(run->guard.ifname);
+	if (run->notice_fd >= 0)
+		return watch(run, run->notice_fd, error);
+	snprintf(text, sizeof(text),
+		 "%s: policies of other processes are followed only once a second: %s",
+		 run->guard.ifname, strerror(-run->notice_fd));
+	run->guard.log(text, true);
+	return 0;
 }
 
 static int prepare(struct run *run, struct error *error)
@@ -108,6 +147,8 @@ static int prepare(struct run *run, struct error *error)
 		err = watch(run, netlink_monitor_fd(run->monitor), error);
 	if (!err)
 		err = watch(run, forward_fd(run->guard.forward), error);
+	if (!err)
+		err = hear_of_policies(run, error);
 	return err;
 }
 
@@ -133,7 +174,9 @@ static int loop(struct run *run, struct error *error)
 			else if (fd == run->check_fd)
 				on_check(run);
 			else if (fd == forward_fd(run->guard.forward))
-				guard_forward(&run->guard);
+				forward_ready(run->guard.forward);
+			else if (fd == run->notice_fd)
+				on_notice(run);
 			else
 				err = on_monitor(run, error);
 		}
@@ -149,6 +192,8 @@ static void clean_up(struct run *run)
 	close(run->epoll_fd);
 	close(run->signal_fd);
 	close(run->check_fd);
+	if (run->notice_fd >= 0)
+		close(run->notice_fd);
 }
 
 /**
@@ -172,6 +217,7 @@ int run_forever(const char *ifname, const char *policy_path, warn_fn warn, guard
 		.guard.policy_path = policy_path,
 		.guard.warn = warn,
 		.guard.log = log,
+		.notice_fd = -1,
 	};
 	int lock, err;
 

@@ -17,6 +17,7 @@
 #include "dataplane/generation_state.h"
 #include "dataplane/plan.h"
 #include "kernel/lock.h"
+#include "kernel/notice.h"
 #include "kernel/pin_path.h"
 
 /* One application of a policy. */
@@ -225,6 +226,7 @@ int dataplane_apply(const struct dataplane_request *request, struct dataplane **
 		dataplane_free(a.to);
 		return err;
 	}
+	notice_send(request->ifname);
 	*dataplane = a.to;
 	return 0;
 }

@@ -36,7 +36,6 @@
 #include "forwarder.h"
 #include "maps.h"
 
-#define LOOK_NS	       (NS_PER_S / 10) /* how often another process's policy is looked for */
 #define DELAY_FIRST_NS (NS_PER_S / 10)
 #define DELAY_MAX_NS   (5 * NS_PER_S)
 #define STABLE_NS      NS_PER_S /* a forwarder that lived so long is started again at once */
@@ -46,8 +45,7 @@ struct forward {
 	forward_log log;
 	void *arg;
 	int epoll_fd;
-	int timer_fd; /* to look, or to start again */
-	int link_fd;  /* of the ingress program */
+	int timer_fd; /* to start again */
 	int control_fd;
 	int pid_fd;
 	pid_t pid; /* 0: none runs */
@@ -56,7 +54,6 @@ struct forward {
 	bool is_behind; /* its flows are to be judged by the generation in force, and were not */
 	uint64_t started_ns;
 	uint64_t delay_ns;
-	uint32_t prog_id; /* of the ingress program that the forwarder knows */
 	uint32_t xsks_id;
 	int counters_fd;	   /* of the generation in force, for account.c */
 	struct worker_start start; /* for the next one, and what the present one knows */
@@ -76,12 +73,10 @@ static void say(struct forward *forward, bool is_error, const char *format, ...)
 	forward->log(forward->arg, is_error, text);
 }
 
-static void set_timer(struct forward *forward, uint64_t first_ns, uint64_t period_ns)
+/* 0: never. */
+static void set_timer(struct forward *forward, uint64_t ns)
 {
-	struct itimerspec when = {
-		.it_value = {first_ns / NS_PER_S, first_ns % NS_PER_S},
-		.it_interval = {period_ns / NS_PER_S, period_ns % NS_PER_S},
-	};
+	struct itimerspec when = {.it_value = {ns / NS_PER_S, ns % NS_PER_S}};
 
 	timerfd_settime(forward->timer_fd, 0, &when, NULL);
 }
@@ -116,7 +111,7 @@ int forward_new(forward_log log, void *arg, struct forward **forward, struct err
 		return error_no_memory(error);
 	new->log = log;
 	new->arg = arg;
-	new->link_fd = new->control_fd = new->pid_fd = new->counters_fd = -1;
+	new->control_fd = new->pid_fd = new->counters_fd = -1;
 	for (int i = 0; i < FORWARD_FDS; i++)
 		new->start.fds[i] = -1;
 	new->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -184,7 +179,7 @@ static void start_again(struct forward *forward)
 	forward->delay_ns = forward->delay_ns ? forward->delay_ns * 2 : DELAY_FIRST_NS;
 	if (forward->delay_ns > DELAY_MAX_NS)
 		forward->delay_ns = DELAY_MAX_NS;
-	set_timer(forward, forward->delay_ns, 0);
+	set_timer(forward, forward->delay_ns);
 }
 
 static void start(struct forward *forward)
@@ -216,7 +211,6 @@ static void start(struct forward *forward)
 	forward->started_ns = clock_ns(CLOCK_MONOTONIC);
 	watch(forward, forward->pid_fd);
 	watch(forward, forward->control_fd);
-	set_timer(forward, LOOK_NS, LOOK_NS);
 }
 
 static void ended(struct forward *forward)
@@ -236,8 +230,7 @@ void forward_stop(struct forward *forward)
 	struct pollfd end = {.fd = forward->pid_fd, .events = POLLIN};
 
 	forward->is_wanted = false;
-	set_timer(forward, 0, 0);
-	close_fd(&forward->link_fd);
+	set_timer(forward, 0);
 	if (!forward->pid)
 		return;
 	close_fd(&forward->control_fd);
@@ -298,45 +291,28 @@ static void on_end(struct forward *forward)
 	}
 }
 
-/* Whether another program judges by now. */
-static bool has_changed(struct forward *forward)
-{
-	struct bpf_link_info info = {};
-	uint32_t len = sizeof(info);
-
-	return forward->link_fd >= 0 && !bpf_obj_get_info_by_fd(forward->link_fd, &info, &len) &&
-	       info.prog_id != forward->prog_id;
-}
-
-static bool on_timer(struct forward *forward)
+static void on_timer(struct forward *forward)
 {
 	uint64_t ticks;
 
-	if (read(forward->timer_fd, &ticks, sizeof(ticks)) != sizeof(ticks))
-		return false;
-	if (forward->pid)
-		return has_changed(forward);
-	if (forward->is_wanted)
+	if (read(forward->timer_fd, &ticks, sizeof(ticks)) == sizeof(ticks) && !forward->pid &&
+	    forward->is_wanted)
 		start(forward);
-	return false;
 }
 
 /**
  * forward_ready() - Do what there is to do
- *
- * Return: whether another generation has come into force, so that forward_follow() is due.
  */
-bool forward_ready(struct forward *forward)
+void forward_ready(struct forward *forward)
 {
 	struct epoll_event events[3];
 	int n = epoll_wait(forward->epoll_fd, events, 3, 0);
-	bool changed = false;
 
 	for (int i = 0; i < n; i++) {
 		int fd = events[i].data.fd;
 
 		if (fd == forward->timer_fd)
-			changed |= on_timer(forward);
+			on_timer(forward);
 		else if (fd == forward->control_fd)
 			on_report(forward);
 	}
@@ -346,7 +322,6 @@ bool forward_ready(struct forward *forward)
 			on_end(forward);
 			break;
 		}
-	return changed;
 }
 
 static void read_own_addresses(int ifindex, union addr own[2])
@@ -477,13 +452,6 @@ static void tell(struct forward *forward, const struct live *live)
 	generation_free(judge);
 }
 
-static void follow_program(struct forward *forward, const struct live *live)
-{
-	close_fd(&forward->link_fd);
-	forward->link_fd = hook_open_link(&live->hooks[live->ingress]);
-	forward->prog_id = live->hooks[live->ingress].prog_id;
-}
-
 /* What the forwarder is to know of the generation in force. */
 static int prepare(struct forward *forward, const struct live *live, const struct link_info *link)
 {
@@ -497,7 +465,6 @@ static int prepare(struct forward *forward, const struct live *live, const struc
 	memcpy(start->fds, fds, sizeof(fds));
 	close_fd(&forward->counters_fd);
 	forward->counters_fd = duplicate(live, MAP_COUNTERS);
-	follow_program(forward, live);
 	forward->xsks_id = map_set_find(&live->maps, MAP_XSKS)->id;
 	start->order.config = live->instance.config;
 	start->order.mtu = live->instance.mtu;
@@ -558,8 +525,6 @@ void forward_follow(struct forward *forward, const struct live *live, const stru
 	if (forward->is_wanted && is_elsewhere(forward, live, link))
 		forward_stop(forward);
 	if (is_told(forward, live)) {
-		if (forward->prog_id != live->hooks[live->ingress].prog_id)
-			follow_program(forward, live);
 		inquire(forward);
 		return;
 	}
