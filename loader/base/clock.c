@@ -80,8 +80,7 @@ void clock_arm(int timer_fd, uint64_t ns)
 		when.it_value.tv_nsec = 1;
 	if (ns >= (uint64_t)NS_PER_S) {
 		flags = TFD_TIMER_ABSTIME;
-		when.it_value.tv_sec = (clock_ns(CLOCK_MONOTONIC) + ns + NS_PER_S / 2) /
-				       NS_PER_S;
+		when.it_value.tv_sec = (clock_ns(CLOCK_MONOTONIC) + ns + NS_PER_S / 2) / NS_PER_S;
 		when.it_value.tv_nsec = 0;
 	}
 	timerfd_settime(timer_fd, flags, &when, NULL);

@@ -229,18 +229,56 @@ static uint64_t datagram_timeout(uint64_t timeout_ns)
 	return timeout_ns > 2 * UDP_MARGIN_NS ? timeout_ns - UDP_MARGIN_NS : timeout_ns / 2;
 }
 
+/* A list whose flows end when they have been silent for a while. */
+struct timeout {
+	struct flow_list *list;
+	uint64_t ns;
+};
+
+#define TIMEOUTS 4
+
+static void set_timeouts(struct worker *w, struct timeout timeouts[TIMEOUTS])
+{
+	const uint64_t *ns = (const uint64_t *)w->order.config.timeout_ns;
+
+	timeouts[0] = (struct timeout){&w->accepting, HANDSHAKE_NS};
+	timeouts[1] = (struct timeout){&w->connected, ns[FLOW_STATE_ESTABLISHED]};
+	timeouts[2] = (struct timeout){&w->udp, datagram_timeout(ns[FLOW_STATE_UDP])};
+	timeouts[3] = (struct timeout){&w->echo, datagram_timeout(ns[FLOW_STATE_ICMP])};
+}
+
 /**
  * flows_expire() - End the flows whose time is over
  */
 void flows_expire(struct worker *w)
 {
-	const struct config *config = &w->order.config;
+	struct timeout timeouts[TIMEOUTS];
 
+	set_timeouts(w, timeouts);
+	for (int i = 0; i < TIMEOUTS; i++)
+		expire(w, timeouts[i].list, timeouts[i].ns);
 	dials_expire(w);
-	expire(w, &w->accepting, HANDSHAKE_NS);
-	expire(w, &w->connected, config->timeout_ns[FLOW_STATE_ESTABLISHED]);
-	expire(w, &w->udp, datagram_timeout(config->timeout_ns[FLOW_STATE_UDP]));
-	expire(w, &w->echo, datagram_timeout(config->timeout_ns[FLOW_STATE_ICMP]));
+}
+
+/**
+ * flows_expire_in() - How long there is nothing for flows_expire() to do, ns; UINT64_MAX: for good
+ */
+uint64_t flows_expire_in(struct worker *w)
+{
+	uint64_t in_ns = TAILQ_EMPTY(&w->dialling) ? UINT64_MAX : NS_PER_S;
+	struct timeout timeouts[TIMEOUTS];
+
+	set_timeouts(w, timeouts);
+	for (int i = 0; i < TIMEOUTS; i++) {
+		const struct flow_entry *oldest = TAILQ_FIRST(timeouts[i].list);
+		uint64_t silent_ns = oldest ? w->now_ns - oldest->active_ns : 0;
+
+		if (oldest && silent_ns > timeouts[i].ns)
+			return 0;
+		if (oldest && timeouts[i].ns - silent_ns < in_ns)
+			in_ns = timeouts[i].ns - silent_ns;
+	}
+	return in_ns;
 }
 
 /**

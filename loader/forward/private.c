@@ -238,6 +238,8 @@ static int fill_namespace(struct worker *w, int netns, struct error *error)
 
 	write_sysctl("/proc/sys/net/ipv6/conf/all/disable_ipv6", "0");
 	write_sysctl("/proc/sys/net/ipv6/conf/default/disable_ipv6", "0");
+	/* nobody there routes, and to ask would wake us now and then */
+	write_sysctl("/proc/sys/net/ipv6/conf/default/router_solicitations", "0");
 	/* a slow reader's sender may fill 4 MB, no more */
 	write_sysctl("/proc/sys/net/ipv4/tcp_rmem", "4096 131072 4194304");
 	err = open_tun(w, error);

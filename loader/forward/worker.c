@@ -28,7 +28,8 @@
 #include "forward/watch.h"
 
 #define EVENTS_PER_ROUND 256
-#define TICK_MS		 250 /* how often timeouts are looked at while there are flows */
+#define TICK_MS		 250 /* how often timeouts are looked at, at most */
+#define SLEEP_MAX_MS	 (24 * 3600 * 1000)
 #define FILES_SPARE	 128 /* descriptors that are no flow's */
 #define FILES_PER_FLOW	 2
 #define RESETS_PER_DRAIN 500 /* the TUN queues more than that */
@@ -149,11 +150,23 @@ static int open_all(struct worker *w, struct error *error)
 	return err;
 }
 
+/* Until the next flow may have to end: connections without traffic wake nobody. */
+static int sleep_ms(struct worker *w)
+{
+	uint64_t ms;
+
+	if (!TAILQ_EMPTY(&w->unfinished))
+		return 0;
+	if (!w->n_flows)
+		return -1;
+	ms = flows_expire_in(w) / (NS_PER_S / 1000);
+	return ms < TICK_MS ? TICK_MS : ms > SLEEP_MAX_MS ? SLEEP_MAX_MS : ms;
+}
+
 static void round_of_events(struct worker *w)
 {
 	struct epoll_event events[EVENTS_PER_ROUND];
-	int timeout_ms = !TAILQ_EMPTY(&w->unfinished) ? 0 : w->n_flows ? TICK_MS : -1;
-	int n = epoll_wait(w->epoll_fd, events, EVENTS_PER_ROUND, timeout_ms);
+	int n = epoll_wait(w->epoll_fd, events, EVENTS_PER_ROUND, sleep_ms(w));
 
 	w->now_ns = clock_ns(CLOCK_MONOTONIC);
 	for (int i = 0; i < n; i++) {

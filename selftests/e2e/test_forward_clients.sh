@@ -14,6 +14,8 @@ tests "veth tun" \
 	idle_connections_cost_the_forwarder_little \
 	an_answer_opens_nothing_after_its_entry_was_flushed \
 	a_large_mtu_is_said_to_be_too_large
+alone "veth" \
+	an_idle_forwarder_lets_the_processor_sleep
 
 test_an_answer_opens_nothing_after_its_entry_was_flushed() {
 	local family
@@ -226,4 +228,37 @@ forwarder_is_idle() {
 # own_memory PID: kB
 own_memory() {
 	sed -n 's/^RssAnon:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$1/status"
+}
+
+# switches PID...: how often these processes have gone to sleep
+switches() {
+	local pid
+	for pid; do
+		cat "/proc/$pid/status"
+	done | awk '/^voluntary_ctxt/ { n += $2 } END { print n }'
+}
+
+# sleeps_well PID...: in five seconds they wake five times, and once more at their edge.  What else
+# the machine does can make them wait for locks, so that this has to become true.
+sleeps_well() {
+	local before after
+	before=$(switches "$@")
+	read -rt 5 <> <(:)
+	after=$(switches "$@")
+	echo "$((after - before)) in 5 s" >>"$T/woken"
+	[ $((after - before)) -le 6 ]
+}
+
+# Open connections need no attention either.
+test_an_idle_forwarder_lets_the_processor_sleep() {
+	forwarding_topology "$1"
+	serve_all "$LAN" 8080
+	run_forwarder
+	use_family 4
+	session idle "$PEER" tcp $LAN_IP 8080
+	session idle6 "$PEER" tcp fd77::2 8080
+	wait_for -t 60 sleeps_well "${PROCESS[run-wt0]}" "$(forwarder pid)"
+	cat "$T/woken"
+	talk idle ok
+	talk idle6 ok
 }
