@@ -48,14 +48,20 @@ static void set_option(int fd, int level, int name, int value)
 	setsockopt(fd, level, name, &value, sizeof(value));
 }
 
+/* A lingering of no time: close() resets the connection, and so does the end of the process. */
+static void linger(int fd, bool resets)
+{
+	struct linger linger = {.l_onoff = resets};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
 static void close_socket(int fd, bool reset)
 {
-	struct linger at_once = {.l_onoff = 1};
-
 	if (fd < 0)
 		return;
-	if (reset)
-		setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	if (!reset)
+		linger(fd, false);
 	close(fd);
 }
 
@@ -262,6 +268,9 @@ static void peer_ready(struct worker *w, struct watch *watch, uint32_t events)
 /**
  * tcp_set_options() - What the sockets of both sides have in common
  *
+ * Until the connection has ended in an orderly way, closing a socket of it is a reset: a process
+ * that is killed must not have its servers take what was cut for the end of a file.
+ *
  * BBR where it is to be had, as one lost packet in a hundred costs cubic most of its rate; an
  * unprivileged process gets it only where the administrator says so.
  */
@@ -275,6 +284,7 @@ void tcp_set_options(int fd)
 	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_S);
 	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
 	setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "bbr", 3);
+	linger(fd, true);
 }
 
 /* The host's socket speaks with the DSCP that the peer speaks with. */

@@ -92,10 +92,6 @@ drops_for_want_of_a_forwarder() {
 	[ "$(dropped wt0 no_forwarder)" -gt "$before" ]
 }
 
-starts_are() {
-	[ "$(forwarder starts)" = "$1" ]
-}
-
 test_a_killed_forwarder_leaves_nothing_open() {
 	forwarding_topology "$1"
 	serve_all "$LAN" 8080
@@ -361,10 +357,6 @@ test_many_connections_are_forwarded_at_once() {
 	end_transfer many
 	wait_for connections_are 0
 	is "opened" $count "$(forwarder tcp_opened)"
-}
-
-connections_are() {
-	[ "$(forwarder tcp_connections)" = "$1" ]
 }
 
 # The server has sent what buffers take, and no more; the forwarder has none of its own.

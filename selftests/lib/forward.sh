@@ -37,6 +37,16 @@ forwarder_runs() {
 	[ "$(forwarder "pid // 0")" -gt 0 ]
 }
 
+# starts_are N: forwarders that became ready
+starts_are() {
+	[ "$(forwarder starts)" = "$1" ]
+}
+
+# connections_are N: TCP connections that the forwarder has
+connections_are() {
+	[ "$(forwarder tcp_connections)" = "$1" ]
+}
+
 # host_settings: what the forwarder must leave alone; asking for BBR may load its module, which
 # lengthens the list of what there is
 host_settings() {

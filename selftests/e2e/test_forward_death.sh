@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# The forwarder's process comes to an end that it did not choose: what both ends of its connections
+# see, and how soon another one serves.
+
+. "$SELFTESTS/forward.sh"
+
+tests "veth tun" \
+	servers_see_a_reset_of_a_killed_forwarder
+
+# ending_server NAME: at port 7000 of $LAN_IP; says in $T/NAME.out how each connection ended
+ending_server() {
+	start "$1" "$LAN" python3 "$SELFTESTS/tools/ending.py" $LAN_IP 7000
+	wait_for grep -q ready "$T/$1.out"
+}
+
+# half_closed NAME: a connection of the peer that its server has half-closed
+half_closed() {
+	start "$1" "$PEER" python3 -c "
+import signal, socket
+c = socket.create_connection(('$LAN_IP', 7000))
+c.sendall(b'H')
+c.recv(1)
+c.sendall(b'upload')
+print('half-closed', flush=True)
+signal.pause()"
+	wait_for grep -q half-closed "$T/$1.out"
+}
+
+# endings_are NAME TEXT: of the server's connections, sorted
+endings_are() {
+	[ "$(grep -v ready "$T/$1.out" | sort | paste -sd,)" = "$2" ]
+}
+
+# An upload that was cut must not look whole to its server.
+test_servers_see_a_reset_of_a_killed_forwarder() {
+	local family
+	forwarding_topology "$1"
+	run_forwarder
+	for family in 4 6; do
+		use_family $family
+		ending_server ending$family
+		session idle$family "$PEER" tcp $LAN_IP 7000
+		talk idle$family ok
+		half_closed half$family
+	done
+	wait_for connections_are 4
+	kill -KILL "$(forwarder pid)"
+	for family in 4 6; do
+		wait_for endings_are ending$family reset,reset
+	done
+	# what ends as it should still does
+	wait_for starts_are 2
+	use_family 4
+	probe ok "$PEER" tcp $LAN_IP 7000
+	wait_for endings_are ending4 "end of file,reset,reset"
+	counters_agree wt0
+}
