@@ -361,7 +361,7 @@ static void open_flow(struct worker *w, const struct flow_name *name, const stru
 		      const uint8_t *mac)
 {
 	enum refusal_kind kind = refused_lately(w, name);
-	struct peer *peer = peer_learn(w, &name->ends.saddr, name->ends.version, mac);
+	struct peer *peer = peer_find(w, &name->ends.saddr, name->ends.version);
 	struct tcp_flow *flow;
 	union addr to;
 	int err;
@@ -404,6 +404,8 @@ void tcp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
 		w->status->rx_ignored++;
 		return;
 	}
+	/* whoever sends is answered, if only by a reset: of an earlier forwarder's connection, perhaps */
+	peer_learn(w, &p->ends.saddr, p->ends.version, mac);
 	flags = tcp.th_flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN);
 	flow_name_set(&name, p, tcp.th_sport, tcp.th_dport);
 	if (flags == TH_SYN) {

@@ -6,7 +6,8 @@
 . "$SELFTESTS/forward.sh"
 
 tests "veth tun" \
-	servers_see_a_reset_of_a_killed_forwarder
+	servers_see_a_reset_of_a_killed_forwarder \
+	peers_are_reset_by_the_next_forwarder_at_their_next_packet
 
 # ending_server NAME: at port 7000 of $LAN_IP; says in $T/NAME.out how each connection ended
 ending_server() {
@@ -54,5 +55,24 @@ test_servers_see_a_reset_of_a_killed_forwarder() {
 	use_family 4
 	probe ok "$PEER" tcp $LAN_IP 7000
 	wait_for endings_are ending4 "end of file,reset,reset"
+	counters_agree wt0
+}
+
+# The peer is idle when its forwarder dies, and opens nothing afterwards.
+test_peers_are_reset_by_the_next_forwarder_at_their_next_packet() {
+	local family
+	forwarding_topology "$1"
+	serve_all "$LAN" 8080
+	run_forwarder
+	for family in 4 6; do
+		use_family $family
+		session held$family "$PEER" tcp $LAN_IP 8080
+		talk held$family ok
+	done
+	kill -KILL "$(forwarder pid)"
+	wait_for starts_are 2
+	for family in 4 6; do
+		talk held$family reset
+	done
 	counters_agree wt0
 }
