@@ -362,6 +362,7 @@ void guard_follow(struct guard *guard)
  */
 void guard_check(struct guard *guard)
 {
+	forward_check(guard->forward);
 	follow_link(guard);
 	follow_confirmation(guard);
 	if (!guard->is_attached)

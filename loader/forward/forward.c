@@ -30,6 +30,7 @@
 #include "dataplane/generation.h"
 #include "dataplane/generation_build.h"
 #include "forward/account.h"
+#include "forward/heartbeat.h"
 #include "forward/order.h"
 #include "forward/privileges.h"
 #include "forward/worker.h"
@@ -39,22 +40,26 @@
 #define DELAY_FIRST_NS (NS_PER_S / 10)
 #define DELAY_MAX_NS   (5 * NS_PER_S)
 #define STABLE_NS      NS_PER_S /* a forwarder that lived so long is started again at once */
-#define LEAVE_MS       500	/* that it has to say goodbye */
+#define LOOK_AGAIN_NS  (NS_PER_S / 10)
+#define LEAVE_MS       500 /* that it has to say goodbye */
 
 struct forward {
 	forward_log log;
 	void *arg;
 	int epoll_fd;
 	int timer_fd; /* to start again */
+	int pulse_fd; /* to look at a heartbeat again that was missed */
 	int control_fd;
 	int pid_fd;
 	pid_t pid; /* 0: none runs */
 	bool is_wanted;
 	bool is_ready;
+	bool is_killed; /* by this process, which said why */
 	bool is_behind; /* its flows are to be judged by the generation in force, and were not */
 	uint64_t started_ns;
 	uint64_t delay_ns;
 	uint32_t xsks_id;
+	struct pulse pulse;
 	int counters_fd;	   /* of the generation in force, for account.c */
 	struct worker_start start; /* for the next one, and what the present one knows */
 };
@@ -116,8 +121,13 @@ int forward_new(forward_log log, void *arg, struct forward **forward, struct err
 		new->start.fds[i] = -1;
 	new->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	new->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (watch(new, new->timer_fd)) {
+	new->pulse_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (watch(new, new->timer_fd) || watch(new, new->pulse_fd))
 		error_set(error, errno, "cannot wait for events: %s", strerror(errno));
+	else
+		heartbeat_new(&new->pulse, error);
+	new->start.heartbeat = new->pulse.heartbeat;
+	if (!new->start.heartbeat) {
 		forward_free(new);
 		return -error->code;
 	}
@@ -194,6 +204,7 @@ static void start(struct forward *forward)
 	}
 	forward->start.control_fd = pair[1];
 	account_settle(forward->start.fds[FORWARD_FD_STATUS], forward->counters_fd);
+	heartbeat_reset(&forward->pulse);
 	pid = fork();
 	if (!pid)
 		become_worker(&forward->start, parent);
@@ -207,7 +218,8 @@ static void start(struct forward *forward)
 	forward->pid = pid;
 	forward->pid_fd = syscall(SYS_pidfd_open, pid, 0);
 	forward->control_fd = pair[0];
-	forward->is_ready = forward->is_behind = false; /* it has no flows */
+	forward->is_ready = forward->is_killed = false;
+	forward->is_behind = false; /* it has no flows */
 	forward->started_ns = clock_ns(CLOCK_MONOTONIC);
 	watch(forward, forward->pid_fd);
 	watch(forward, forward->control_fd);
@@ -281,7 +293,7 @@ static void on_end(struct forward *forward)
 	ended(forward);
 	if (!forward->is_wanted)
 		return;
-	if (forward->is_ready)
+	if (forward->is_ready && !forward->is_killed)
 		say(forward, true, "the forwarder has ended; starting it again");
 	if (was_stable) {
 		forward->delay_ns = 0;
@@ -301,18 +313,51 @@ static void on_timer(struct forward *forward)
 }
 
 /**
+ * forward_check() - Replace the forwarder if it hangs
+ *
+ * To be called every second.  Its connections end, which those that have them hear of as of any end
+ * of it.
+ */
+void forward_check(struct forward *forward)
+{
+	enum heartbeat_state state;
+
+	if (!forward->pid || forward->is_killed)
+		return;
+	state = heartbeat_look(&forward->pulse, forward->pid, forward->is_ready,
+			       clock_ns(CLOCK_MONOTONIC));
+	if (state == HEARTBEAT_SILENT)
+		clock_arm(forward->pulse_fd, LOOK_AGAIN_NS);
+	if (state != HEARTBEAT_HANGS)
+		return;
+	say(forward, true, "the forwarder hangs; starting another one");
+	forward->is_killed = true;
+	kill_worker(forward);
+}
+
+static void on_pulse(struct forward *forward)
+{
+	uint64_t ticks;
+
+	if (read(forward->pulse_fd, &ticks, sizeof(ticks)) == sizeof(ticks))
+		forward_check(forward);
+}
+
+/**
  * forward_ready() - Do what there is to do
  */
 void forward_ready(struct forward *forward)
 {
-	struct epoll_event events[3];
-	int n = epoll_wait(forward->epoll_fd, events, 3, 0);
+	struct epoll_event events[4];
+	int n = epoll_wait(forward->epoll_fd, events, 4, 0);
 
 	for (int i = 0; i < n; i++) {
 		int fd = events[i].data.fd;
 
 		if (fd == forward->timer_fd)
 			on_timer(forward);
+		else if (fd == forward->pulse_fd)
+			on_pulse(forward);
 		else if (fd == forward->control_fd)
 			on_report(forward);
 	}
@@ -419,7 +464,7 @@ static int send_order(struct forward *forward, int judge_fd)
 	memcpy(fds, forward->start.fds, sizeof(forward->start.fds));
 	fds[FORWARD_FD_JUDGE] = judge_fd;
 	memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
-	return sendmsg(forward->control_fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return sendmsg(forward->control_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
 /*
@@ -555,6 +600,8 @@ void forward_free(struct forward *forward)
 		close_fd(&forward->start.fds[i]);
 	close_fd(&forward->counters_fd);
 	close_fd(&forward->timer_fd);
+	close_fd(&forward->pulse_fd);
 	close_fd(&forward->epoll_fd);
+	heartbeat_free(&forward->pulse);
 	free(forward);
 }

@@ -48,6 +48,7 @@ struct worker_start {
 	struct forward_order order;
 	int fds[FORWARD_FDS];
 	int control_fd; /* the child's end of the pair */
+	struct heartbeat *heartbeat;
 	char ifname[16];
 	uint32_t queues; /* receive queues of the interface */
 	uint8_t mac[LINK_ADDR_LEN];

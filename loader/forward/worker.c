@@ -16,6 +16,7 @@
 #include "forward/answer.h"
 #include "forward/echo.h"
 #include "forward/flows.h"
+#include "forward/heartbeat.h"
 #include "forward/private.h"
 #include "forward/privileges.h"
 #include "forward/recheck.h"
@@ -159,14 +160,25 @@ static int sleep_ms(struct worker *w)
 		return 0;
 	if (!w->n_flows)
 		return -1;
-	ms = flows_expire_in(w) / (NS_PER_S / 1000);
+	ms = flows_expire_in(w) / NS_PER_MS;
 	return ms < TICK_MS ? TICK_MS : ms > SLEEP_MAX_MS ? SLEEP_MAX_MS : ms;
+}
+
+static int wait_for_events(struct worker *w, struct epoll_event *events)
+{
+	int timeout_ms = sleep_ms(w), n;
+
+	heartbeat_sleep(w->start.heartbeat,
+			timeout_ms < 0 ? UINT64_MAX : w->now_ns + timeout_ms * NS_PER_MS);
+	n = epoll_wait(w->epoll_fd, events, EVENTS_PER_ROUND, timeout_ms);
+	heartbeat_wake(w->start.heartbeat);
+	return n;
 }
 
 static void round_of_events(struct worker *w)
 {
 	struct epoll_event events[EVENTS_PER_ROUND];
-	int n = epoll_wait(w->epoll_fd, events, EVENTS_PER_ROUND, sleep_ms(w));
+	int n = wait_for_events(w, events);
 
 	w->now_ns = clock_ns(CLOCK_MONOTONIC);
 	for (int i = 0; i < n; i++) {
@@ -221,6 +233,7 @@ static void set_signals(void)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
+	signal(SIGTSTP, SIG_IGN); /* its Ctrl-Z, too: peers have connections here */
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -251,6 +264,7 @@ int worker_main(const struct worker_start *start)
 	w->status->pid = getpid();
 	w->status->starts++;
 	report(w, true, "");
+	heartbeat_wake(start->heartbeat);
 	while (!w->over)
 		round_of_events(w);
 	count_losses(w);

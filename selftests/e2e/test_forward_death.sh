@@ -3,11 +3,13 @@
 # The forwarder's process comes to an end that it did not choose: what both ends of its connections
 # see, and how soon another one serves.
 
-. "$SELFTESTS/forward.sh"
+. "$SELFTESTS/lib/forward.sh"
 
 tests "veth tun" \
 	servers_see_a_reset_of_a_killed_forwarder \
 	peers_are_reset_by_the_next_forwarder_at_their_next_packet
+alone "veth tun" \
+	a_forwarder_that_hangs_is_replaced
 
 # ending_server NAME: at port 7000 of $LAN_IP; says in $T/NAME.out how each connection ended
 ending_server() {
@@ -74,5 +76,33 @@ test_peers_are_reset_by_the_next_forwarder_at_their_next_packet() {
 	for family in 4 6; do
 		talk held$family reset
 	done
+	counters_agree wt0
+}
+
+test_a_forwarder_that_hangs_is_replaced() {
+	forwarding_topology "$1"
+	serve_all "$LAN" 8080
+	use_family 4
+	ending_server ending
+	run_forwarder
+	probe ok "$PEER" tcp $LAN_IP 8080
+	wait_for connections_are 0
+	# idle
+	kill -STOP "$(forwarder pid)"
+	wait_for -t 3 starts_are 2
+	probe ok "$PEER" tcp $LAN_IP 8080
+	# with a connection
+	session held "$PEER" tcp $LAN_IP 7000
+	talk held ok
+	kill -STOP "$(forwarder pid)"
+	wait_for -t 3 starts_are 3
+	wait_for endings_are ending reset
+	talk held reset
+	is "said" 2 "$(grep -c "forwarder hangs" "$T/run-wt0.err")"
+	# what stops for a moment only stays
+	kill -STOP "$(forwarder pid)"
+	kill -CONT "$(forwarder pid)"
+	probe ok "$PEER" tcp $LAN_IP 8080
+	is "forwarders" 3 "$(forwarder starts)"
 	counters_agree wt0
 }

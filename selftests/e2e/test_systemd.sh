@@ -160,6 +160,7 @@ test_the_unit_runs_and_confines_the_service() {
 	is "system calls of the forwarder" filtered "$(system_calls "${pids[1]}")"
 	is_pinned || die "not pinned"
 	is "pins for others" "" "$(in_systemd find /sys/fs/bpf/shrike -perm /077)"
+	is "when the kernel kills the forwarder for its memory" continue "$(service OOMPolicy)"
 	may_write /run/shrike/bpf || die "run may not pin"
 	may_write /run/shrike/cgroup && die "run may make cgroups"
 	is "temporary directories of this machine" "" "$(temporary_directories_outside)"
