@@ -4,12 +4,10 @@
  */
 #include "forward/forward.h"
 
-#include <net/if.h>
-#include <netinet/in.h>
-
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -31,7 +28,10 @@
 #include "dataplane/generation_build.h"
 #include "forward/account.h"
 #include "forward/heartbeat.h"
+#include "forward/interface.h"
 #include "forward/order.h"
+#include "forward/pass.h"
+#include "forward/private.h"
 #include "forward/privileges.h"
 #include "forward/worker.h"
 #include "forwarder.h"
@@ -50,6 +50,8 @@ struct forward {
 	int timer_fd; /* to start again */
 	int pulse_fd; /* to look at a heartbeat again that was missed */
 	int control_fd;
+	int private_fd;	      /* netlink of the private namespace */
+	uint32_t private_mtu; /* which that is set up for */
 	int pid_fd;
 	pid_t pid; /* 0: none runs */
 	bool is_wanted;
@@ -116,7 +118,7 @@ int forward_new(forward_log log, void *arg, struct forward **forward, struct err
 		return error_no_memory(error);
 	new->log = log;
 	new->arg = arg;
-	new->control_fd = new->pid_fd = new->counters_fd = -1;
+	new->control_fd = new->private_fd = new->pid_fd = new->counters_fd = -1;
 	for (int i = 0; i < FORWARD_FDS; i++)
 		new->start.fds[i] = -1;
 	new->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -218,6 +220,7 @@ static void start(struct forward *forward)
 	forward->pid = pid;
 	forward->pid_fd = syscall(SYS_pidfd_open, pid, 0);
 	forward->control_fd = pair[0];
+	forward->private_mtu = forward->start.order.mtu;
 	forward->is_ready = forward->is_killed = false;
 	forward->is_behind = false; /* it has no flows */
 	forward->started_ns = clock_ns(CLOCK_MONOTONIC);
@@ -230,6 +233,7 @@ static void ended(struct forward *forward)
 	waitpid(forward->pid, NULL, 0);
 	forward->pid = 0;
 	close_fd(&forward->control_fd);
+	close_fd(&forward->private_fd);
 	close_fd(&forward->pid_fd);
 	account_settle(forward->start.fds[FORWARD_FD_STATUS], forward->counters_fd);
 }
@@ -264,25 +268,47 @@ static void warn_of_mtu(struct forward *forward)
 		    most, order->mtu);
 }
 
+/* The forwarder may not change its private namespace, so this process does. */
+static int follow_mtu(struct forward *forward, struct error *error)
+{
+	const struct forward_order *order = &forward->start.order;
+	int err;
+
+	if (forward->private_fd < 0 || forward->private_mtu == order->mtu)
+		return 0;
+	err = private_follow(forward->private_fd, order, error);
+	if (err)
+		return err;
+	forward->private_mtu = order->mtu;
+	warn_of_mtu(forward);
+	return 0;
+}
+
 static void on_report(struct forward *forward)
 {
 	struct forward_report report;
-	ssize_t len = recv(forward->control_fd, &report, sizeof(report), MSG_DONTWAIT);
+	struct error error;
+	int fd = -1, n = 1;
+	ssize_t len = pass_receive(forward->control_fd, &report, sizeof(report), &fd, &n);
 
-	if (len != sizeof(report)) {
-		if (!len) /* the end of the process is told by its descriptor */
-			epoll_ctl(forward->epoll_fd, EPOLL_CTL_DEL, forward->control_fd, NULL);
+	if (!len) /* the end of the process is told by its descriptor */
+		epoll_ctl(forward->epoll_fd, EPOLL_CTL_DEL, forward->control_fd, NULL);
+	/* only what was sent before the first packet was read is to be trusted with a descriptor */
+	if (len != sizeof(report) || forward->is_ready) {
+		close_fd(&fd);
 		return;
 	}
+	forward->private_fd = fd;
 	report.text[sizeof(report.text) - 1] = '\0';
 	forward->is_ready = report.is_ready;
-	if (report.is_ready)
-		say(forward, false, "the forwarder is ready");
-	else
+	if (!report.is_ready) {
 		say(forward, true, "the forwarder cannot start, routed packets drop: %s",
 		    report.text);
-	if (report.is_ready)
-		warn_of_mtu(forward);
+		return;
+	}
+	say(forward, false, "the forwarder is ready");
+	warn_of_mtu(forward);
+	forward->is_behind |= follow_mtu(forward, &error) != 0;
 }
 
 static void on_end(struct forward *forward)
@@ -369,41 +395,6 @@ void forward_ready(struct forward *forward)
 		}
 }
 
-static void read_own_addresses(int ifindex, union addr own[2])
-{
-	struct interface_address *addresses;
-	struct error ignored;
-	size_t n;
-
-	memset(own, 0, 2 * sizeof(*own));
-	if (netlink_read_addresses(&addresses, &n, &ignored))
-		return;
-	for (size_t i = n; i--;) {
-		const struct interface_address *a = &addresses[i];
-		bool is6 = a->ip_version == IP_VERSION_6;
-
-		/* the first one, but no link-local one (fe80::/10) */
-		if (a->ifindex == ifindex &&
-		    !(is6 && a->addr.bytes[0] == 0xfe && (a->addr.bytes[1] & 0xc0) == 0x80))
-			own[is6] = a->addr;
-	}
-	free(addresses);
-}
-
-static void read_mac(const char *ifname, uint8_t mac[LINK_ADDR_LEN])
-{
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = {};
-
-	memset(mac, 0, LINK_ADDR_LEN);
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", ifname);
-	if (fd < 0)
-		return;
-	if (!ioctl(fd, SIOCGIFHWADDR, &request))
-		memcpy(mac, request.ifr_hwaddr.sa_data, LINK_ADDR_LEN);
-	close(fd);
-}
-
 static int duplicate(const struct live *live, const char *name)
 {
 	int fd = fcntl(map_set_fd(&live->maps, name), F_DUPFD_CLOEXEC, 0);
@@ -446,25 +437,11 @@ static uint32_t icmp_limit(const struct live *live)
 static int send_order(struct forward *forward, int judge_fd)
 {
 	int fds[FORWARD_FDS_NEW];
-	union {
-		struct cmsghdr header;
-		uint8_t bytes[CMSG_SPACE(sizeof(fds))];
-	} control = {};
-	struct iovec part = {&forward->start.order, sizeof(forward->start.order)};
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
 
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(sizeof(fds));
 	memcpy(fds, forward->start.fds, sizeof(forward->start.fds));
 	fds[FORWARD_FD_JUDGE] = judge_fd;
-	memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
-	return sendmsg(forward->control_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+	return pass_send(forward->control_fd, &forward->start.order, sizeof(forward->start.order),
+			 fds, FORWARD_FDS_NEW);
 }
 
 /*
@@ -485,7 +462,7 @@ static void tell(struct forward *forward, const struct live *live)
 	struct generation *judge;
 	struct error error;
 
-	forward->is_behind = generation_build(&spec, &judge, &error) != 0;
+	forward->is_behind = follow_mtu(forward, &error) || generation_build(&spec, &judge, &error);
 	if (forward->is_behind) {
 		if (!was_behind)
 			say(forward, true, "cannot tell the forwarder of the policy yet: %s",
@@ -514,10 +491,10 @@ static int prepare(struct forward *forward, const struct live *live, const struc
 	start->order.config = live->instance.config;
 	start->order.mtu = live->instance.mtu;
 	start->order.icmp_max = icmp_limit(live);
-	read_own_addresses(link->ifindex, start->order.own);
+	interface_addresses(link->ifindex, start->order.own);
 	snprintf(start->ifname, sizeof(start->ifname), "%s", link->name);
 	start->queues = link->rx_queues;
-	read_mac(link->name, start->mac);
+	interface_mac(link->name, start->mac);
 	return 0;
 }
 
@@ -539,8 +516,7 @@ static bool is_elsewhere(const struct forward *forward, const struct live *live,
 	const struct map_entry *xsks = map_set_find(&live->maps, MAP_XSKS);
 
 	return forward->start.order.config.ifindex != (uint32_t)link->ifindex || !xsks ||
-	       forward->xsks_id != xsks->id || forward->start.order.mtu != live->instance.mtu ||
-	       forward->start.queues != link->rx_queues;
+	       forward->xsks_id != xsks->id || forward->start.queues != link->rx_queues;
 }
 
 /* Whether the forwarder has been told; other programs of the same generation are a tracer's doing. */

@@ -37,7 +37,7 @@ enum forward_fd {
 	FORWARD_FDS_NEW,
 };
 
-/* What the child tells. */
+/* What the child tells, with a netlink socket of the private namespace when it is ready. */
 struct forward_report {
 	bool is_ready; /* else the text says what went wrong, and the child ends */
 	char text[MESSAGE_MAX];

@@ -92,10 +92,10 @@ static int add_rule(struct nl_sock *socket, int family, struct error *error)
 		rtnl_rule_set_action(rule, FR_ACT_TO_TBL);
 		rtnl_rule_set_table(rule, TABLE_LOCAL);
 		rtnl_rule_set_prio(rule, RULE_PRIORITY);
-		err = rtnl_rule_add(socket, rule, NLM_F_CREATE);
+		err = rtnl_rule_add(socket, rule, NLM_F_CREATE | NLM_F_EXCL);
 		rtnl_rule_put(rule);
 	}
-	return err ? netlink_failed(error, "ip rule", err) : 0;
+	return err && err != -NLE_EXIST ? netlink_failed(error, "ip rule", err) : 0;
 }
 
 static int add_default(struct nl_sock *socket, int family, uint32_t table, uint8_t type,
@@ -115,13 +115,13 @@ static int add_default(struct nl_sock *socket, int family, uint32_t table, uint8
 		rtnl_route_nh_set_ifindex(hop, ifindex);
 		rtnl_route_add_nexthop(route, hop);
 		hop = NULL;
-		err = rtnl_route_add(socket, route, NLM_F_CREATE);
+		err = rtnl_route_add(socket, route, NLM_F_CREATE | NLM_F_EXCL);
 	}
 	nl_addr_put(all);
 	if (hop)
 		rtnl_route_nh_free(hop);
 	rtnl_route_put(route);
-	return err ? netlink_failed(error, "ip route", err) : 0;
+	return err && err != -NLE_EXIST ? netlink_failed(error, "ip route", err) : 0;
 }
 
 static int open_tun(struct worker *w, struct error *error)
@@ -137,37 +137,82 @@ static int open_tun(struct worker *w, struct error *error)
 	return 0;
 }
 
-static int set_up_network(struct worker *w, struct error *error)
+static int set_up_family(struct nl_sock *socket, int family, int lo, int tun, struct error *error)
 {
-	static const int families[] = {AF_INET, AF_INET6};
-	struct nl_sock *socket = nl_socket_alloc();
-	uint32_t mtu = w->order.mtu, most = forwarder_packet_max(w->order.config.l2_len);
+	uint8_t scope = family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	int err = add_rule(socket, family, error);
+
+	if (!err)
+		err = add_default(socket, family, TABLE_LOCAL, RTN_LOCAL, RT_SCOPE_HOST, lo, error);
+	if (!err)
+		err = add_default(socket, family, RT_TABLE_MAIN, RTN_UNICAST, scope, tun, error);
+	return err;
+}
+
+/* What is there already stays; so it may be called again. */
+static int set_up_network(struct nl_sock *socket, const struct forward_order *order,
+			  struct error *error)
+{
+	uint32_t mtu = order->mtu, most = forwarder_packet_max(order->config.l2_len);
 	int err, lo = 0, tun = 0;
 
-	err = socket ? nl_connect(socket, NETLINK_ROUTE) : -NLE_NOMEM;
-	if (err) {
-		nl_socket_free(socket);
-		return netlink_failed(error, "netlink", err);
-	}
 	err = set_link(socket, "lo", 0, &lo, error);
 	if (!err)
 		/* by it peers learn how large their segments may be */
 		err = set_link(socket, TUN_NAME, mtu < most ? mtu : most, &tun, error);
-	for (int i = 0; i < 2 && !err; i++) {
-		/* a host without IPv6 has nothing to forward there */
-		if (families[i] == AF_INET6 && access("/proc/sys/net/ipv6", F_OK))
-			break;
-		err = add_rule(socket, families[i], error);
-		if (!err)
-			err = add_default(socket, families[i], TABLE_LOCAL, RTN_LOCAL,
-					  RT_SCOPE_HOST, lo, error);
-		if (!err)
-			err = add_default(socket, families[i], RT_TABLE_MAIN, RTN_UNICAST,
-					  families[i] == AF_INET ? RT_SCOPE_LINK
-								 : RT_SCOPE_UNIVERSE,
-					  tun, error);
-		if (err && families[i] == AF_INET6)
-			err = 0; /* and cannot dial there either */
+	if (!err)
+		err = set_up_family(socket, AF_INET, lo, tun, error);
+	/*
+	 * A host without IPv6 has nothing to forward there; one that does not let us set it up, as
+	 * with an MTU below 1,280, cannot dial there either.
+	 */
+	if (!err && !access("/proc/sys/net/ipv6", F_OK))
+		set_up_family(socket, AF_INET6, lo, tun, error);
+	return err;
+}
+
+/* Set up the network of the namespace that this process is in, and keep a socket for later. */
+static int open_network(struct worker *w, struct error *error)
+{
+	struct nl_sock *socket = nl_socket_alloc();
+	int err = socket ? nl_connect(socket, NETLINK_ROUTE) : -NLE_NOMEM;
+
+	if (err) {
+		nl_socket_free(socket);
+		return netlink_failed(error, "netlink", err);
+	}
+	err = set_up_network(socket, &w->order, error);
+	w->private_fd = fcntl(nl_socket_get_fd(socket), F_DUPFD_CLOEXEC, 0);
+	if (!err && w->private_fd < 0)
+		err = error_set(error, errno, "cannot keep a netlink socket: %s", strerror(errno));
+	nl_socket_free(socket);
+	return err;
+}
+
+/**
+ * private_follow() - Set the private network up for another MTU
+ * @netlink_fd: a netlink socket of that namespace
+ * @order: what is new
+ *
+ * For the parent, as it takes CAP_NET_ADMIN.  Connections stay: their segments become smaller.  An
+ * MTU below 1,280 takes IPv6 from the device, and what is routed there; a larger one brings it back.
+ *
+ * Return: 0 or -errno.
+ */
+int private_follow(int netlink_fd, const struct forward_order *order, struct error *error)
+{
+	int fd = fcntl(netlink_fd, F_DUPFD_CLOEXEC, 0), err;
+	struct nl_sock *socket;
+
+	if (fd < 0)
+		return error_set(error, errno, "private network namespace: %s", strerror(errno));
+	socket = nl_socket_alloc();
+	err = socket ? nl_socket_set_fd(socket, NETLINK_ROUTE, fd) : -NLE_NOMEM;
+	if (err) {
+		close(fd);
+		err = netlink_failed(error, "netlink", err);
+	} else {
+		err = set_up_network(socket, order, error);
 	}
 	nl_socket_free(socket);
 	return err;
@@ -244,7 +289,7 @@ static int fill_namespace(struct worker *w, int netns, struct error *error)
 	write_sysctl("/proc/sys/net/ipv4/tcp_rmem", "4096 131072 4194304");
 	err = open_tun(w, error);
 	if (!err)
-		err = set_up_network(w, error);
+		err = open_network(w, error);
 	for (int i = 0; i < 2 && !err; i++)
 		err = open_listener(w, i, error);
 	if (!err)

@@ -8,5 +8,6 @@
 #include "forward/state.h"
 
 int private_open(struct worker *w, struct error *error);
+int private_follow(int netlink_fd, const struct forward_order *order, struct error *error);
 
 #endif /* SHRIKE_FORWARD_PRIVATE_H */

@@ -27,9 +27,7 @@
 #define FRAMES_TOTAL	 16384 /* of all queues, where each has its minimum */
 #define FRAMES_MOST	 32768 /* else */
 #define FRAMES_LEAST	 128
-#define SMALL_FRAME	 2048
-#define LARGE_FRAME	 4096
-#define FRAME_OVERHEAD	 (256 + 2) /* XDP's headroom, and ours */
+#define FRAME_BYTES	 4096 /* the largest there is, so that no change of the MTU asks for others */
 #define BATCH		 256
 #define BATCHES_PER_CALL 4
 #define BUSY_MAX_NS	 (2 * NS_PER_S) /* that a queue is waited for */
@@ -43,7 +41,6 @@ struct xsk {
 	struct xsk_umem *umem;
 	struct xsk_socket *socket;
 	uint8_t *area;
-	uint32_t frame_size;
 	size_t bytes; /* of @area */
 	struct xdp_statistics counted;
 };
@@ -56,7 +53,7 @@ static uint32_t take_batch(struct worker *w, struct xsk *xsk)
 	for (uint32_t i = 0; i < n; i++) {
 		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&xsk->rx, index + i);
 
-		frames[i] = desc->addr & ~(uint64_t)(xsk->frame_size - 1);
+		frames[i] = desc->addr & ~(uint64_t)(FRAME_BYTES - 1);
 		frame_input(w, xsk->area + desc->addr, desc->len);
 	}
 	if (!n)
@@ -90,7 +87,7 @@ static void fill_ring(struct xsk *xsk, uint32_t frames)
 	if (xsk_ring_prod__reserve(&xsk->fill, frames, &index) != frames)
 		return;
 	for (uint32_t i = 0; i < frames; i++)
-		*xsk_ring_prod__fill_addr(&xsk->fill, index + i) = (uint64_t)i * xsk->frame_size;
+		*xsk_ring_prod__fill_addr(&xsk->fill, index + i) = (uint64_t)i * FRAME_BYTES;
 	xsk_ring_prod__submit(&xsk->fill, frames);
 }
 
@@ -100,7 +97,7 @@ static int open_queue(struct worker *w, struct xsk *xsk, uint32_t queue, uint32_
 	struct xsk_umem_config umem_config = {
 		.fill_size = frames,
 		.comp_size = 64,
-		.frame_size = xsk->frame_size,
+		.frame_size = FRAME_BYTES,
 		/* aligns the IP header */
 		.frame_headroom = w->order.config.l2_len ? 2 : 0,
 	};
@@ -111,7 +108,7 @@ static int open_queue(struct worker *w, struct xsk *xsk, uint32_t queue, uint32_
 	};
 	int err;
 
-	xsk->bytes = (size_t)frames * xsk->frame_size;
+	xsk->bytes = (size_t)frames * FRAME_BYTES;
 	xsk->area = mmap(NULL, xsk->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 			 0);
 	if (xsk->area == MAP_FAILED)
@@ -142,7 +139,7 @@ static void close_queue(struct xsk *xsk)
 		xsk_umem__delete(xsk->umem);
 	if (xsk->area && xsk->area != MAP_FAILED)
 		munmap(xsk->area, xsk->bytes);
-	*xsk = (struct xsk){.frame_size = xsk->frame_size};
+	*xsk = (struct xsk){};
 }
 
 /* Return: whether the parent wants none any more. */
@@ -181,9 +178,6 @@ static int open_queue_in_time(struct worker *w, struct xsk *xsk, uint32_t queue,
 int sockets_open(struct worker *w, struct error *error)
 {
 	uint32_t queues = w->start.queues > FORWARDER_QUEUES ? FORWARDER_QUEUES : w->start.queues;
-	uint32_t frame = w->order.mtu + w->order.config.l2_len + FRAME_OVERHEAD > SMALL_FRAME
-				 ? LARGE_FRAME
-				 : SMALL_FRAME;
 	uint32_t frames = FRAMES;
 	int err = 0;
 
@@ -195,7 +189,6 @@ int sockets_open(struct worker *w, struct error *error)
 	if (!w->xsks)
 		return error_no_memory(error);
 	for (uint32_t queue = 0; queue < queues && !err; queue++) {
-		w->xsks[queue].frame_size = frame;
 		err = open_queue_in_time(w, &w->xsks[queue], queue, frames, error);
 		if (err == -EINVAL && queue) {
 			close_queue(&w->xsks[queue]);

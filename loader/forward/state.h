@@ -127,6 +127,7 @@ struct worker {
 	struct watch packet_watch;
 
 	int tun_fd;
+	int private_fd; /* a netlink socket there, until the parent has it */
 	int listen_fds[2];
 	struct watch tun_watch;
 	struct watch listen_watches[2];

@@ -17,6 +17,7 @@
 #include "forward/echo.h"
 #include "forward/flows.h"
 #include "forward/heartbeat.h"
+#include "forward/pass.h"
 #include "forward/private.h"
 #include "forward/privileges.h"
 #include "forward/recheck.h"
@@ -57,34 +58,21 @@ static void count_losses(struct worker *w)
 static void control_ready(struct worker *w, struct watch *watch, uint32_t events)
 {
 	struct forward_order order;
-	int fds[FORWARD_FDS_NEW];
-	union {
-		struct cmsghdr header;
-		uint8_t bytes[CMSG_SPACE(sizeof(fds))];
-	} control;
-	struct iovec part = {&order, sizeof(order)};
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t len = recvmsg(w->start.control_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	int fds[FORWARD_FDS_NEW], n = FORWARD_FDS_NEW;
+	ssize_t len = pass_receive(w->start.control_fd, &order, sizeof(order), fds, &n);
 
 	(void)watch;
 	(void)events;
-	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+	if (len == -EAGAIN || len == -EINTR)
 		return;
 	if (len == sizeof(struct forward_inquiry)) {
 		count_losses(w);
 		return;
 	}
-	if (len != sizeof(order) || message.msg_controllen < sizeof(control.header) ||
-	    control.header.cmsg_len != CMSG_LEN(sizeof(fds))) {
+	if (len != sizeof(order) || n != FORWARD_FDS_NEW) {
 		w->over = true; /* the parent has left */
 		return;
 	}
-	memcpy(fds, CMSG_DATA(&control.header), sizeof(fds));
 	take_order(w, &order, fds);
 }
 
@@ -216,13 +204,15 @@ static void leave(struct worker *w)
 	end_list(w, &w->connected);
 }
 
-static void report(const struct worker *w, bool is_ready, const char *text)
+/* Where the parent is gone nobody is left to tell. */
+static void report(struct worker *w, bool is_ready, const char *text)
 {
 	struct forward_report report = {.is_ready = is_ready};
 
 	snprintf(report.text, sizeof(report.text), "%s", text);
-	if (send(w->start.control_fd, &report, sizeof(report), MSG_NOSIGNAL) < 0)
-		errno = 0; /* nobody is left to tell */
+	pass_send(w->start.control_fd, &report, sizeof(report), &w->private_fd, is_ready);
+	if (is_ready)
+		close(w->private_fd); /* of no use without rights */
 }
 
 static void set_signals(void)
