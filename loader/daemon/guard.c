@@ -207,7 +207,7 @@ static void follow_link(struct guard *guard)
 		if (was_attached)
 			say(guard, true, "%s: the interface is gone; waiting for it",
 			    guard->ifname);
-		forward_stop(guard->forward);
+		forward_pause(guard->forward);
 		guard->is_attached = false;
 		return;
 	}

@@ -29,6 +29,7 @@
 #include "forward/account.h"
 #include "forward/heartbeat.h"
 #include "forward/interface.h"
+#include "forward/move.h"
 #include "forward/order.h"
 #include "forward/pass.h"
 #include "forward/private.h"
@@ -57,6 +58,7 @@ struct forward {
 	bool is_wanted;
 	bool is_ready;
 	bool is_killed; /* by this process, which said why */
+	bool is_astray; /* its queues are those of a device that is gone */
 	bool is_behind; /* its flows are to be judged by the generation in force, and were not */
 	uint64_t started_ns;
 	uint64_t delay_ns;
@@ -169,23 +171,6 @@ static void become_worker(struct worker_start *start, pid_t parent)
 	_exit(worker_main(start));
 }
 
-/*
- * A forwarder that has become nobody may only be ended by nobody, or with a capability to end
- * whatever one likes, which is not kept for this.
- */
-static void kill_worker(struct forward *forward)
-{
-	pid_t pid;
-
-	if (!kill(forward->pid, SIGKILL) || errno != EPERM)
-		return;
-	pid = fork();
-	if (!pid)
-		_exit(privileges_become_nobody() || kill(forward->pid, SIGKILL));
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
-}
-
 static void start_again(struct forward *forward)
 {
 	forward->delay_ns = forward->delay_ns ? forward->delay_ns * 2 : DELAY_FIRST_NS;
@@ -222,7 +207,7 @@ static void start(struct forward *forward)
 	forward->control_fd = pair[0];
 	forward->private_mtu = forward->start.order.mtu;
 	forward->is_ready = forward->is_killed = false;
-	forward->is_behind = false; /* it has no flows */
+	forward->is_behind = forward->is_astray = false; /* it has no flows */
 	forward->started_ns = clock_ns(CLOCK_MONOTONIC);
 	watch(forward, forward->pid_fd);
 	watch(forward, forward->control_fd);
@@ -232,6 +217,7 @@ static void ended(struct forward *forward)
 {
 	waitpid(forward->pid, NULL, 0);
 	forward->pid = 0;
+	forward->is_ready = false;
 	close_fd(&forward->control_fd);
 	close_fd(&forward->private_fd);
 	close_fd(&forward->pid_fd);
@@ -251,8 +237,23 @@ void forward_stop(struct forward *forward)
 		return;
 	close_fd(&forward->control_fd);
 	if (forward->pid_fd < 0 || poll(&end, 1, LEAVE_MS) <= 0)
-		kill_worker(forward);
+		privileges_kill(forward->pid);
 	ended(forward);
+}
+
+/**
+ * forward_pause() - The interface is gone: keep what is forwarded until there is another one
+ *
+ * forward_follow() has it go on.  A forwarder that ends meanwhile is not replaced before that.
+ */
+void forward_pause(struct forward *forward)
+{
+	if (!forward->is_ready) {
+		forward_stop(forward);
+		return;
+	}
+	forward->is_wanted = false;
+	forward->is_astray = true;
 }
 
 /* What peers send may be larger than what the forwarder can receive. */
@@ -313,13 +314,13 @@ static void on_report(struct forward *forward)
 
 static void on_end(struct forward *forward)
 {
-	bool was_stable = forward->is_ready &&
-			  clock_ns(CLOCK_MONOTONIC) - forward->started_ns >= STABLE_NS;
+	bool was_ready = forward->is_ready;
+	bool was_stable = was_ready && clock_ns(CLOCK_MONOTONIC) - forward->started_ns >= STABLE_NS;
 
 	ended(forward);
 	if (!forward->is_wanted)
 		return;
-	if (forward->is_ready && !forward->is_killed)
+	if (was_ready && !forward->is_killed)
 		say(forward, true, "the forwarder has ended; starting it again");
 	if (was_stable) {
 		forward->delay_ns = 0;
@@ -358,7 +359,7 @@ void forward_check(struct forward *forward)
 		return;
 	say(forward, true, "the forwarder hangs; starting another one");
 	forward->is_killed = true;
-	kill_worker(forward);
+	privileges_kill(forward->pid);
 }
 
 static void on_pulse(struct forward *forward)
@@ -436,12 +437,15 @@ static uint32_t icmp_limit(const struct live *live)
 
 static int send_order(struct forward *forward, int judge_fd)
 {
+	struct forward_message message = {
+		.kind = FORWARD_MESSAGE_ORDER,
+		.order = forward->start.order,
+	};
 	int fds[FORWARD_FDS_NEW];
 
 	memcpy(fds, forward->start.fds, sizeof(forward->start.fds));
 	fds[FORWARD_FD_JUDGE] = judge_fd;
-	return pass_send(forward->control_fd, &forward->start.order, sizeof(forward->start.order),
-			 fds, FORWARD_FDS_NEW);
+	return pass_send(forward->control_fd, &message, sizeof(message), fds, FORWARD_FDS_NEW);
 }
 
 /*
@@ -461,6 +465,7 @@ static void tell(struct forward *forward, const struct live *live)
 	bool was_behind = forward->is_behind;
 	struct generation *judge;
 	struct error error;
+	int err;
 
 	forward->is_behind = follow_mtu(forward, &error) || generation_build(&spec, &judge, &error);
 	if (forward->is_behind) {
@@ -469,9 +474,18 @@ static void tell(struct forward *forward, const struct live *live)
 			    error.text);
 		return;
 	}
-	if (send_order(forward, judge->ingress_fd))
-		kill_worker(forward); /* it does not listen: the next one starts right */
+	err = send_order(forward, judge->ingress_fd);
 	generation_free(judge);
+	if (err) {
+		privileges_kill(forward->pid); /* it does not listen: the next one starts right */
+		return;
+	}
+	if (forward->is_astray)
+		forward->is_behind = move_send(forward->control_fd, &forward->start, &error) != 0;
+	if (!forward->is_behind)
+		forward->is_astray = false;
+	else if (!was_behind)
+		say(forward, true, "cannot move the forwarder: %s", error.text);
 }
 
 /* What the forwarder is to know of the generation in force. */
@@ -494,19 +508,19 @@ static int prepare(struct forward *forward, const struct live *live, const struc
 	interface_addresses(link->ifindex, start->order.own);
 	snprintf(start->ifname, sizeof(start->ifname), "%s", link->name);
 	start->queues = link->rx_queues;
-	interface_mac(link->name, start->mac);
+	interface_mac(link->name, start->order.mac);
 	return 0;
 }
 
 /* What the kernel could not put into its sockets wakes nobody, so the forwarder is asked. */
 static void inquire(struct forward *forward)
 {
-	const struct forward_inquiry inquiry = {};
+	const struct forward_message inquiry = {.kind = FORWARD_MESSAGE_INQUIRY};
 
+	/* where there is no room it will be asked again */
 	if (forward->is_ready &&
-	    account_is_open(forward->start.fds[FORWARD_FD_STATUS], forward->counters_fd) &&
-	    send(forward->control_fd, &inquiry, sizeof(inquiry), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		errno = 0; /* it will be asked again */
+	    account_is_open(forward->start.fds[FORWARD_FD_STATUS], forward->counters_fd))
+		pass_send(forward->control_fd, &inquiry, sizeof(inquiry), NULL, 0);
 }
 
 /* Whether the forwarder's sockets are still the right ones. */
@@ -522,7 +536,7 @@ static bool is_elsewhere(const struct forward *forward, const struct live *live,
 /* Whether the forwarder has been told; other programs of the same generation are a tracer's doing. */
 static bool is_told(const struct forward *forward, const struct live *live)
 {
-	return forward->is_wanted && !forward->is_behind &&
+	return forward->is_wanted && !forward->is_behind && !forward->is_astray &&
 	       forward->start.order.config.generation == live->instance.config.generation;
 }
 
@@ -543,8 +557,12 @@ void forward_follow(struct forward *forward, const struct live *live, const stru
 		forward_stop(forward);
 		return;
 	}
-	if (forward->is_wanted && is_elsewhere(forward, live, link))
-		forward_stop(forward);
+	if (is_elsewhere(forward, live, link)) {
+		if (forward->is_ready)
+			forward->is_astray = true;
+		else if (forward->is_wanted)
+			forward_stop(forward); /* it has no flows */
+	}
 	if (is_told(forward, live)) {
 		inquire(forward);
 		return;

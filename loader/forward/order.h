@@ -19,11 +19,27 @@ struct forward_order {
 	uint32_t mtu;
 	uint32_t icmp_max; /* echo identifiers */
 	union addr own[2]; /* the interface's addresses, IPv4 and IPv6; zero: none */
+	uint8_t mac[LINK_ADDR_LEN];
 };
 
-/* Asks for what the kernel has counted on the sockets, where packets are missed. */
-struct forward_inquiry {
-	uint8_t nothing;
+/* AF_XDP sockets of a device that has come, and the memory of their packets; in several messages. */
+struct forward_queues {
+	uint32_t first; /* of this message */
+	uint32_t total;
+	uint32_t frames; /* of each */
+};
+
+/* What the parent sends. */
+struct forward_message {
+	enum {
+		FORWARD_MESSAGE_ORDER,
+		FORWARD_MESSAGE_QUEUES,
+		FORWARD_MESSAGE_INQUIRY, /* what has the kernel counted on the sockets? packets are missed */
+	} kind;
+	union {
+		struct forward_order order;
+		struct forward_queues queues;
+	};
 };
 
 /* Descriptors that come with an order, in this order. */
@@ -51,7 +67,6 @@ struct worker_start {
 	struct heartbeat *heartbeat;
 	char ifname[16];
 	uint32_t queues; /* receive queues of the interface */
-	uint8_t mac[LINK_ADDR_LEN];
 };
 
 #endif /* SHRIKE_FORWARD_ORDER_H */

@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/capabilities.h"
@@ -82,6 +83,26 @@ int privileges_become_nobody(void)
 	    setresuid(NOBODY, NOBODY, NOBODY))
 		return -errno;
 	return 0;
+}
+
+/**
+ * privileges_kill() - Kill the forwarder
+ * @pid: a child of this process
+ *
+ * A forwarder that has become nobody may only be ended by nobody, or with a capability to end
+ * whatever one likes, which is not kept for this.
+ */
+void privileges_kill(pid_t pid)
+{
+	pid_t killer;
+
+	if (!kill(pid, SIGKILL) || errno != EPERM)
+		return;
+	killer = fork();
+	if (!killer)
+		_exit(privileges_become_nobody() || kill(pid, SIGKILL));
+	if (killer > 0)
+		waitpid(killer, NULL, 0);
 }
 
 static int add_calls(scmp_filter_ctx filter)

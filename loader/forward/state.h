@@ -105,6 +105,7 @@ struct refusal {
 };
 
 struct xsk;
+struct queue_fds;
 struct echo_flow;
 struct udp_flow;
 
@@ -118,6 +119,9 @@ struct worker {
 
 	struct xsk *xsks;
 	uint32_t n_xsks;
+	struct xsk *retired_xsks;
+	struct queue_fds *coming; /* of a device that has come, until all are there */
+	uint32_t n_coming;
 	uint64_t counted_ns; /* when the kernel was asked what it has lost */
 	struct reassembly *reassembly;
 	struct coalescer coalescer;

@@ -98,7 +98,7 @@ bool transmit(struct worker *w, const uint8_t *mac, struct virtio_net_hdr *heade
 	uint8_t link[ETHERNET_LEN];
 
 	memcpy(link, mac, LINK_ADDR_LEN);
-	memcpy(link + LINK_ADDR_LEN, w->start.mac, LINK_ADDR_LEN);
+	memcpy(link + LINK_ADDR_LEN, w->order.mac, LINK_ADDR_LEN);
 	memcpy(link + 2 * LINK_ADDR_LEN, &ethertype, 2);
 	all[1] = (struct iovec){link, l2_len};
 	memcpy(all + 2, parts, n * sizeof(*parts));

@@ -17,6 +17,7 @@
 #include "forward/echo.h"
 #include "forward/flows.h"
 #include "forward/heartbeat.h"
+#include "forward/move.h"
 #include "forward/pass.h"
 #include "forward/private.h"
 #include "forward/privileges.h"
@@ -57,23 +58,23 @@ static void count_losses(struct worker *w)
 
 static void control_ready(struct worker *w, struct watch *watch, uint32_t events)
 {
-	struct forward_order order;
-	int fds[FORWARD_FDS_NEW], n = FORWARD_FDS_NEW;
-	ssize_t len = pass_receive(w->start.control_fd, &order, sizeof(order), fds, &n);
+	struct forward_message message;
+	int fds[PASS_FDS_MAX], n = PASS_FDS_MAX;
+	ssize_t len = pass_receive(w->start.control_fd, &message, sizeof(message), fds, &n);
+	struct error error;
 
 	(void)watch;
 	(void)events;
 	if (len == -EAGAIN || len == -EINTR)
 		return;
-	if (len == sizeof(struct forward_inquiry)) {
+	if (len != sizeof(message)) /* the parent has left */
+		w->over = true;
+	else if (message.kind == FORWARD_MESSAGE_INQUIRY)
 		count_losses(w);
-		return;
-	}
-	if (len != sizeof(order) || n != FORWARD_FDS_NEW) {
-		w->over = true; /* the parent has left */
-		return;
-	}
-	take_order(w, &order, fds);
+	else if (message.kind == FORWARD_MESSAGE_ORDER)
+		take_order(w, &message.order, fds);
+	else if (move_take(w, &message.queues, fds, n, &error))
+		w->over = true; /* the next forwarder opens them itself */
 }
 
 static int map_status(struct worker *w, struct error *error)

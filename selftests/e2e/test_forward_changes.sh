@@ -5,7 +5,8 @@
 . "$SELFTESTS/lib/forward.sh"
 
 tests "veth tun" \
-	a_change_of_the_mtu_resets_nothing
+	a_change_of_the_mtu_resets_nothing \
+	a_device_that_is_created_again_resets_nothing
 
 # hold_sessions: one of TCP and one of UDP for each family, to port 8080
 hold_sessions() {
@@ -72,4 +73,39 @@ test_a_change_of_the_mtu_resets_nothing() {
 	sessions_go_on 4 6
 	probe ok "$PEER" tcp fd77::2 8080 -n 3000000
 	counters_agree wt0
+}
+
+# With a download on its way, and what peers and servers send meanwhile lost.
+test_a_device_that_is_created_again_resets_nothing() {
+	local i
+	forwarding_topology "$1"
+	run_forwarder
+	hold_sessions
+	transfer_server "$LAN" 192.168.77.2 9000
+	begin_transfer stall stall 192.168.77.2 9000 20000000
+	wait_for grep -q waiting "$T/stall.out"
+	for i in 1 2; do
+		remove_overlay "$1" 0
+		wait_for gone_was_said $i
+		add_overlay "$1" 0 "$PEER" $((1420 - 40 * i))
+		wait_for is_protected wt0
+		sessions_go_on 4 6
+	done
+	end_transfer stall
+	probe ok "$PEER" tcp 192.168.77.2 8080 -n 3000000
+	# one that is killed meanwhile is replaced when the device is there
+	remove_overlay "$1" 0
+	wait_for gone_was_said 3
+	pkill -KILL -P "${PROCESS[run-wt0]}"
+	wait_for not pgrep -P "${PROCESS[run-wt0]}"
+	add_overlay "$1" 0 "$PEER" 1420
+	wait_for starts_are 2
+	talk tcp4 reset
+	probe ok "$PEER" tcp 192.168.77.2 8080
+	is "said of the forwarder" "" "$(grep forwarder "$T/run-wt0.err")"
+	counters_agree wt0
+}
+
+gone_was_said() {
+	[ "$(grep -c "is gone" "$T/run-wt0.err")" = "$1" ]
 }
