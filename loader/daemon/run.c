@@ -12,6 +12,7 @@
 
 #include "base/capabilities.h"
 #include "base/clock.h"
+#include "daemon/service.h"
 #include "dataplane/detach.h"
 #include "kernel/lock.h"
 #include "kernel/notice.h"
@@ -34,12 +35,21 @@ struct run {
 	struct guard guard;
 	struct netlink_monitor *monitor;
 	bool over;
+	bool is_relieved; /* by another process: what is in force stays */
 	int epoll_fd;
 	int signal_fd;
 	int check_fd;
 	int notice_fd; /* of policies that others apply; -errno: they are found by the check */
 	bool is_deaf;  /* to it, for a moment */
 };
+
+static void say(const struct run *run, bool is_error, const char *what, const char *why)
+{
+	char text[1200];
+
+	snprintf(text, sizeof(text), "%s: %s%s", run->guard.ifname, what, why);
+	run->guard.log(text, is_error);
+}
 
 static int watch(struct run *run, int fd, struct error *error)
 {
@@ -70,10 +80,12 @@ static void on_signal(struct run *run)
 
 	if (read(run->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_signo == SIGHUP)
+	if (info.ssi_signo == SIGHUP) {
 		guard_reload(&run->guard);
-	else
-		run->over = true;
+		return;
+	}
+	run->over = true;
+	run->is_relieved = info.ssi_signo == SIGUSR2;
 }
 
 static void hear(struct run *run, uint32_t events)
@@ -108,15 +120,11 @@ static void on_check(struct run *run)
 /* Without it, policies that others apply are followed with the next check. */
 static int hear_of_policies(struct run *run, struct error *error)
 {
-	char text[256];
-
 	run->notice_fd = notice_open(run->guard.ifname);
 	if (run->notice_fd >= 0)
 		return watch(run, run->notice_fd, error);
-	snprintf(text, sizeof(text),
-		 "%s: policies of other processes are followed only once a second: %s",
-		 run->guard.ifname, strerror(-run->notice_fd));
-	run->guard.log(text, true);
+	say(run, true, "policies of other processes are followed only once a second: ",
+	    strerror(-run->notice_fd));
 	return 0;
 }
 
@@ -129,6 +137,7 @@ static int prepare(struct run *run, struct error *error)
 	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN); /* whoever reads our messages may go, we stay */
 	run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -184,6 +193,35 @@ static int loop(struct run *run, struct error *error)
 	return err;
 }
 
+/* Leave all as it is to the next process, with what is forwarded. */
+static void hand_over(struct run *run)
+{
+	int fd = forward_hand_over(run->guard.forward);
+	struct error error;
+
+	if (fd < 0 || service_store(fd, &error))
+		say(run, true, "forwarded connections end: ", fd < 0 ? strerror(-fd) : error.text);
+	else
+		say(run, false, "left to the next process", "");
+	if (fd >= 0)
+		close(fd);
+}
+
+/*
+ * A process that was relieved by this one has left the policy in force, be it of a version that this
+ * one cannot read.  Then that is taken away, as it would have been by any other end.
+ */
+static int apply_first(struct run *run, bool is_successor, struct error *error)
+{
+	int err = guard_apply(&run->guard, FROM_FILE, error);
+
+	if (err != -EPROTO || !is_successor)
+		return err;
+	say(run, true, "all begins anew: ", error->text);
+	err = dataplane_detach(run->guard.ifname, true, error);
+	return err ? err : guard_apply(&run->guard, FROM_FILE, error);
+}
+
 static void clean_up(struct run *run)
 {
 	if (run->monitor)
@@ -204,8 +242,9 @@ static void clean_up(struct run *run)
  * @log: hears what happens
  * @error: why not
  *
- * Takes over what an earlier process left in force.  SIGTERM and SIGINT detach everything.  Once
- * the policy is in force only the capabilities that are needed are kept.
+ * Takes over what an earlier process left in force.  SIGTERM and SIGINT detach everything, SIGUSR2
+ * leaves it to the next process.  Once the policy is in force only the capabilities that are needed
+ * are kept.
  *
  * Return: 0 after a signal, or -errno; -EBUSY where another process is in charge.
  */
@@ -219,6 +258,7 @@ int run_forever(const char *ifname, const char *policy_path, warn_fn warn, guard
 		.guard.log = log,
 		.notice_fd = -1,
 	};
+	int handover_fd = service_take();
 	int lock, err;
 
 	err = lock_try(LOCK_RUN, ifname, &lock, error);
@@ -230,14 +270,18 @@ int run_forever(const char *ifname, const char *policy_path, warn_fn warn, guard
 				 "first",
 				 ifname);
 	err = prepare(&run, error);
-	if (!err)
-		err = guard_apply(&run.guard, FROM_FILE, error);
+	if (!err) {
+		forward_inherit(run.guard.forward, handover_fd);
+		err = apply_first(&run, handover_fd >= 0, error);
+	}
 	if (!err)
 		err = capabilities_keep(CAPABILITIES, error);
 	if (!err)
 		err = loop(&run, error);
+	if (run.is_relieved && !err)
+		hand_over(&run);
 	guard_leave(&run.guard);
-	if (run.over)
+	if (run.over && !run.is_relieved)
 		err = dataplane_detach(ifname, true, error);
 	clean_up(&run);
 	close(lock);

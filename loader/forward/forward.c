@@ -7,7 +7,6 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -23,17 +22,17 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "conntrack/tables.h"
 #include "dataplane/generation.h"
 #include "dataplane/generation_build.h"
 #include "forward/account.h"
+#include "forward/handover.h"
 #include "forward/heartbeat.h"
-#include "forward/interface.h"
 #include "forward/move.h"
 #include "forward/order.h"
 #include "forward/pass.h"
 #include "forward/private.h"
 #include "forward/privileges.h"
+#include "forward/settings.h"
 #include "forward/worker.h"
 #include "forwarder.h"
 #include "maps.h"
@@ -42,7 +41,8 @@
 #define DELAY_MAX_NS   (5 * NS_PER_S)
 #define STABLE_NS      NS_PER_S /* a forwarder that lived so long is started again at once */
 #define LOOK_AGAIN_NS  (NS_PER_S / 10)
-#define LEAVE_MS       500 /* that it has to say goodbye */
+#define HAND_OVER_MS   5000 /* that it has to leave its connections to another one */
+#define LEAVE_MS       500  /* that it has to say goodbye */
 
 struct forward {
 	forward_log log;
@@ -123,6 +123,7 @@ int forward_new(forward_log log, void *arg, struct forward **forward, struct err
 	new->control_fd = new->private_fd = new->pid_fd = new->counters_fd = -1;
 	for (int i = 0; i < FORWARD_FDS; i++)
 		new->start.fds[i] = -1;
+	new->start.handover_fd = -1;
 	new->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	new->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	new->pulse_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -150,24 +151,28 @@ int forward_fd(const struct forward *forward)
 /* The child's first steps: nothing of the parent's but what it needs. */
 static void become_worker(struct worker_start *start, pid_t parent)
 {
-	int keep[FORWARD_FDS + 1], next = 3;
+	int *const inherited[] = {
+		&start->fds[FORWARD_FD_LOCAL_ADDR],
+		&start->fds[FORWARD_FD_XSKS],
+		&start->fds[FORWARD_FD_STATUS],
+		&start->control_fd,
+		&start->handover_fd, /* last, as there may be none */
+	};
+	size_t n = sizeof(inherited) / sizeof(*inherited) - (start->handover_fd < 0);
+	int next = 3;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
 	/* out of the way, then down to 3, 4, ... */
-	memcpy(keep, start->fds, sizeof(start->fds));
-	keep[FORWARD_FDS] = start->control_fd;
-	for (int i = 0; i <= FORWARD_FDS; i++)
-		keep[i] = fcntl(keep[i], F_DUPFD_CLOEXEC, 64);
-	for (int i = 0; i <= FORWARD_FDS; i++, next++)
-		if (keep[i] < 0 || dup3(keep[i], next, O_CLOEXEC) < 0)
+	for (size_t i = 0; i < n; i++)
+		*inherited[i] = fcntl(*inherited[i], F_DUPFD_CLOEXEC, 64);
+	for (size_t i = 0; i < n; i++, next++)
+		if (*inherited[i] < 0 || dup3(*inherited[i], next, O_CLOEXEC) < 0)
 			_exit(1);
 		else
-			keep[i] = next;
+			*inherited[i] = next;
 	syscall(SYS_close_range, next, ~0u, 0);
-	memcpy(start->fds, keep, sizeof(start->fds));
-	start->control_fd = keep[FORWARD_FDS];
 	_exit(worker_main(start));
 }
 
@@ -205,9 +210,11 @@ static void start(struct forward *forward)
 	forward->pid = pid;
 	forward->pid_fd = syscall(SYS_pidfd_open, pid, 0);
 	forward->control_fd = pair[0];
-	forward->private_mtu = forward->start.order.mtu;
-	forward->is_ready = forward->is_killed = false;
-	forward->is_behind = forward->is_astray = false; /* it has no flows */
+	forward->is_ready = forward->is_killed = forward->is_astray = false;
+	/* else it has no flows, and a namespace of its own */
+	forward->is_behind = forward->start.handover_fd >= 0;
+	forward->private_mtu = forward->is_behind ? 0 : forward->start.order.mtu;
+	close_fd(&forward->start.handover_fd);
 	forward->started_ns = clock_ns(CLOCK_MONOTONIC);
 	watch(forward, forward->pid_fd);
 	watch(forward, forward->control_fd);
@@ -233,12 +240,43 @@ void forward_stop(struct forward *forward)
 
 	forward->is_wanted = false;
 	set_timer(forward, 0);
+	close_fd(&forward->start.handover_fd);
 	if (!forward->pid)
 		return;
 	close_fd(&forward->control_fd);
 	if (forward->pid_fd < 0 || poll(&end, 1, LEAVE_MS) <= 0)
 		privileges_kill(forward->pid);
 	ended(forward);
+}
+
+/**
+ * forward_inherit() - Have the first forwarder go on with what an earlier one has left
+ * @handover_fd: from forward_hand_over() of another process, owned from here on
+ */
+void forward_inherit(struct forward *forward, int handover_fd)
+{
+	forward->start.handover_fd = handover_fd;
+}
+
+/**
+ * forward_hand_over() - End the forwarder, and have it leave its connections to another one
+ *
+ * Return: what keeps them for forward_inherit(), perhaps none; or -errno.
+ */
+int forward_hand_over(struct forward *forward)
+{
+	const struct forward_message message = {.kind = FORWARD_MESSAGE_HAND_OVER};
+	struct pollfd end = {.fd = forward->pid_fd, .events = POLLIN};
+	int reader, writer, err = handover_pair(&reader, &writer);
+
+	if (err)
+		return err;
+	if (forward->is_ready &&
+	    !pass_send(forward->control_fd, &message, sizeof(message), &writer, 1))
+		poll(&end, 1, HAND_OVER_MS);
+	close(writer);
+	forward_stop(forward);
+	return reader;
 }
 
 /**
@@ -396,45 +434,6 @@ void forward_ready(struct forward *forward)
 		}
 }
 
-static int duplicate(const struct live *live, const char *name)
-{
-	int fd = fcntl(map_set_fd(&live->maps, name), F_DUPFD_CLOEXEC, 0);
-
-	return fd < 0 ? -errno : fd;
-}
-
-/* The descriptors of an order, duplicated; @fds is filled or nothing is open. */
-static int open_fds(const struct live *live, int fds[FORWARD_FDS])
-{
-	static const char *const names[FORWARD_FDS] = {
-		[FORWARD_FD_LOCAL_ADDR] = MAP_LOCAL_ADDR,
-		[FORWARD_FD_XSKS] = MAP_XSKS,
-		[FORWARD_FD_STATUS] = MAP_FORWARDER,
-	};
-	int err = 0;
-
-	for (int i = 0; i < FORWARD_FDS; i++) {
-		fds[i] = duplicate(live, names[i]);
-		if (fds[i] < 0 && !err)
-			err = fds[i];
-	}
-	for (int i = 0; i < FORWARD_FDS && err; i++)
-		close_fd(&fds[i]);
-	return err;
-}
-
-static uint32_t icmp_limit(const struct live *live)
-{
-	struct conntrack conntrack;
-	struct error ignored;
-	size_t t;
-
-	if (conntrack_open(&live->maps, &conntrack, &ignored))
-		return 0;
-	t = conntrack_confirmed(&conntrack, IPPROTO_ICMP, IP_VERSION_4);
-	return t < conntrack.n ? conntrack.tables[t].max_entries : 0;
-}
-
 static int send_order(struct forward *forward, int judge_fd)
 {
 	struct forward_message message = {
@@ -491,24 +490,13 @@ static void tell(struct forward *forward, const struct live *live)
 /* What the forwarder is to know of the generation in force. */
 static int prepare(struct forward *forward, const struct live *live, const struct link_info *link)
 {
-	struct worker_start *start = &forward->start;
-	int fds[FORWARD_FDS], err = open_fds(live, fds);
+	int err = settings_read(&forward->start, live, link);
 
 	if (err)
 		return err;
-	for (int i = 0; i < FORWARD_FDS; i++)
-		close_fd(&start->fds[i]);
-	memcpy(start->fds, fds, sizeof(fds));
 	close_fd(&forward->counters_fd);
-	forward->counters_fd = duplicate(live, MAP_COUNTERS);
+	forward->counters_fd = fcntl(map_set_fd(&live->maps, MAP_COUNTERS), F_DUPFD_CLOEXEC, 0);
 	forward->xsks_id = map_set_find(&live->maps, MAP_XSKS)->id;
-	start->order.config = live->instance.config;
-	start->order.mtu = live->instance.mtu;
-	start->order.icmp_max = icmp_limit(live);
-	interface_addresses(link->ifindex, start->order.own);
-	snprintf(start->ifname, sizeof(start->ifname), "%s", link->name);
-	start->queues = link->rx_queues;
-	interface_mac(link->name, start->order.mac);
 	return 0;
 }
 

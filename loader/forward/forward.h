@@ -21,6 +21,8 @@ void forward_ready(struct forward *forward);
 void forward_check(struct forward *forward);
 void forward_follow(struct forward *forward, const struct live *live, const struct link_info *link);
 void forward_pause(struct forward *forward);
+void forward_inherit(struct forward *forward, int handover_fd);
+int forward_hand_over(struct forward *forward);
 void forward_stop(struct forward *forward);
 void forward_free(struct forward *forward);
 

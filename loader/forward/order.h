@@ -34,6 +34,7 @@ struct forward_message {
 	enum {
 		FORWARD_MESSAGE_ORDER,
 		FORWARD_MESSAGE_QUEUES,
+		FORWARD_MESSAGE_HAND_OVER, /* with the end of a pair to do it by */
 		FORWARD_MESSAGE_INQUIRY, /* what has the kernel counted on the sockets? packets are missed */
 	} kind;
 	union {
@@ -63,7 +64,8 @@ struct forward_report {
 struct worker_start {
 	struct forward_order order;
 	int fds[FORWARD_FDS];
-	int control_fd; /* the child's end of the pair */
+	int control_fd;	 /* the child's end of the pair */
+	int handover_fd; /* what an earlier forwarder has left, -1: nothing */
 	struct heartbeat *heartbeat;
 	char ifname[16];
 	uint32_t queues; /* receive queues of the interface */

@@ -189,6 +189,20 @@ static int open_network(struct worker *w, struct error *error)
 	return err;
 }
 
+/* Another forwarder may have handed the socket over, and it has read packets of peers. */
+static bool is_foreign(int netlink_fd)
+{
+	int own = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint64_t here = 0, there = 0;
+	socklen_t len = sizeof(here);
+	bool known = own >= 0 && !getsockopt(own, SOL_SOCKET, SO_NETNS_COOKIE, &here, &len) &&
+		     !getsockopt(netlink_fd, SOL_SOCKET, SO_NETNS_COOKIE, &there, &len);
+
+	if (own >= 0)
+		close(own);
+	return known && here != there;
+}
+
 /**
  * private_follow() - Set the private network up for another MTU
  * @netlink_fd: a netlink socket of that namespace
@@ -201,7 +215,7 @@ static int open_network(struct worker *w, struct error *error)
  */
 int private_follow(int netlink_fd, const struct forward_order *order, struct error *error)
 {
-	int fd = fcntl(netlink_fd, F_DUPFD_CLOEXEC, 0), err;
+	int fd = is_foreign(netlink_fd) ? fcntl(netlink_fd, F_DUPFD_CLOEXEC, 0) : -1, err;
 	struct nl_sock *socket;
 
 	if (fd < 0)
@@ -247,9 +261,6 @@ static int open_listener(struct worker *w, int index, struct error *error)
 	}
 	if (err || listen(fd, BACKLOG))
 		return error_set(error, errno, "cannot listen: %s", strerror(errno));
-	w->listen_watches[index].ready = tcp_listen_ready;
-	if (watch_add(w, fd, &w->listen_watches[index], EPOLLIN))
-		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
 	return 0;
 }
 
@@ -274,6 +285,7 @@ static int steer(struct worker *w, int netns, struct error *error)
 	if (!skeleton->links.shrike_steer)
 		return error_set(error, errno, "cannot attach the sk_lookup program: %s",
 				 strerror(errno));
+	w->steer_fd = bpf_link__fd(skeleton->links.shrike_steer);
 	return 0;
 }
 
@@ -295,6 +307,20 @@ static int fill_namespace(struct worker *w, int netns, struct error *error)
 	if (!err)
 		err = steer(w, netns, error);
 	return err;
+}
+
+static bool watch_all(struct worker *w)
+{
+	w->tun_watch.ready = tcp_tun_ready;
+	if (watch_add(w, w->tun_fd, &w->tun_watch, EPOLLIN))
+		return false;
+	for (int i = 0; i < 2; i++) {
+		w->listen_watches[i].ready = tcp_listen_ready;
+		if (w->listen_fds[i] >= 0 &&
+		    watch_add(w, w->listen_fds[i], &w->listen_watches[i], EPOLLIN))
+			return false;
+	}
+	return true;
 }
 
 /**
@@ -319,10 +345,41 @@ int private_open(struct worker *w, struct error *error)
 				strerror(errno));
 	close(netns);
 	close(host);
-	if (err)
-		return err;
-	w->tun_watch.ready = tcp_tun_ready;
-	if (watch_add(w, w->tun_fd, &w->tun_watch, EPOLLIN))
-		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
-	return 0;
+	if (!err && !watch_all(w))
+		err = error_set(error, errno, "cannot wait for events: %s", strerror(errno));
+	return err;
+}
+
+/**
+ * private_fds() - What keeps the namespace and lets another process use it
+ * @fds: become the descriptors
+ *
+ * Return: how many there are; without IPv6 it is one less.
+ */
+int private_fds(const struct worker *w, int fds[PRIVATE_FDS])
+{
+	const int all[PRIVATE_FDS] = {
+		w->tun_fd, w->private_fd, w->steer_fd, w->listen_fds[0], w->listen_fds[1],
+	};
+
+	memcpy(fds, all, sizeof(all));
+	return w->listen_fds[1] < 0 ? PRIVATE_FDS - 1 : PRIVATE_FDS;
+}
+
+/**
+ * private_take() - Use the namespace that another process has made
+ * @fds: of private_fds(), owned from here on if they are taken
+ *
+ * Return: whether they are.
+ */
+bool private_take(struct worker *w, const int *fds, int n)
+{
+	if (n != PRIVATE_FDS && n != PRIVATE_FDS - 1)
+		return false;
+	w->tun_fd = fds[0];
+	w->private_fd = fds[1];
+	w->steer_fd = fds[2];
+	w->listen_fds[0] = fds[3];
+	w->listen_fds[1] = n == PRIVATE_FDS ? fds[4] : -1;
+	return watch_all(w);
 }

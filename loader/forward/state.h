@@ -116,6 +116,7 @@ struct worker {
 	int epoll_fd;
 	uint64_t now_ns;
 	bool over;
+	bool is_handed_over;
 
 	struct xsk *xsks;
 	uint32_t n_xsks;
@@ -131,7 +132,8 @@ struct worker {
 	struct watch packet_watch;
 
 	int tun_fd;
-	int private_fd; /* a netlink socket there, until the parent has it */
+	int private_fd; /* a netlink socket there, for the parent */
+	int steer_fd;	/* the link of the sk_lookup program */
 	int listen_fds[2];
 	struct watch tun_watch;
 	struct watch listen_watches[2];

@@ -495,6 +495,65 @@ void tcp_listen_ready(struct worker *w, struct watch *watch, uint32_t events)
 	}
 }
 
+/**
+ * tcp_save() - What another forwarder has to know of a connection
+ * @flow: accepting or connected
+ * @handover: becomes it
+ * @fds: become its sockets, the host's and then the peer's
+ *
+ * Return: how many sockets there are.
+ */
+int tcp_save(const struct tcp_flow *flow, struct tcp_handover *handover, int fds[2])
+{
+	*handover = (struct tcp_handover){
+		.name = flow->entry.name,
+		.state = flow->state,
+		.up_shut = flow->up.shut,
+		.down_shut = flow->down.shut,
+		.dscp = flow->dscp,
+	};
+	memcpy(handover->mac, flow->entry.peer->mac, LINK_ADDR_LEN);
+	fds[0] = flow->host_fd;
+	fds[1] = flow->peer_fd;
+	return flow->state == TCP_CONNECTED ? 2 : 1;
+}
+
+/**
+ * tcp_resume() - Go on with a connection of another forwarder
+ * @handover: accepting or connected
+ * @host_fd, @peer_fd: its sockets, -1: none; owned from here on
+ *
+ * Nothing is known of what they are ready for, so both are told of it at once.
+ */
+void tcp_resume(struct worker *w, const struct tcp_handover *handover, int host_fd, int peer_fd)
+{
+	struct tcp_flow *flow = calloc(1, sizeof(*flow));
+
+	if (!flow || !flow_insert(w, &flow->entry, &handover->name, handover->mac)) {
+		close_socket(host_fd, true);
+		close_socket(peer_fd, true);
+		free(flow);
+		return;
+	}
+	flow->host_fd = host_fd;
+	flow->peer_fd = peer_fd;
+	flow->host_watch.ready = host_ready;
+	flow->peer_watch.ready = peer_ready;
+	flow->up = (struct half){.chunk = RELAY_CHUNK_MIN, .shut = handover->up_shut};
+	flow->down = (struct half){.chunk = RELAY_CHUNK_MIN, .shut = handover->down_shut};
+	flow->entry.end = tcp_end;
+	flow->state = handover->state;
+	flow->dscp = handover->dscp;
+	flow->cookie = answer_watch(w, host_fd);
+	flow->is_local = route_is_local(w, &handover->name.ends.daddr);
+	flow_move(w, &flow->entry, peer_fd < 0 ? &w->accepting : &w->connected);
+	if (flow->state == TCP_CONNECTED)
+		w->status->tcp_connections++;
+	if (watch_add(w, host_fd, &flow->host_watch, EVENTS) ||
+	    (peer_fd >= 0 && watch_add(w, peer_fd, &flow->peer_watch, EVENTS)))
+		tcp_end(w, &flow->entry, END_BROKEN);
+}
+
 /* Send one packet of the private namespace's to its peer; false where there is no room. */
 static bool forward_down(struct worker *w, struct virtio_net_hdr *header, size_t len)
 {

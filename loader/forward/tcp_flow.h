@@ -40,6 +40,16 @@ struct tcp_flow {
 	struct half down;
 };
 
+/* What another forwarder has to know of a connection to go on with it, besides its sockets. */
+struct tcp_handover {
+	struct flow_name name;
+	uint8_t mac[LINK_ADDR_LEN]; /* the peer's */
+	uint8_t state;		    /* enum tcp_state, but not dialling */
+	uint8_t dscp;
+	bool up_shut;
+	bool down_shut;
+};
+
 static inline struct tcp_flow *tcp_flow_of(struct flow_entry *entry)
 {
 	return container_of(entry, struct tcp_flow, entry);

@@ -16,6 +16,7 @@
 #include "forward/answer.h"
 #include "forward/echo.h"
 #include "forward/flows.h"
+#include "forward/handover.h"
 #include "forward/heartbeat.h"
 #include "forward/move.h"
 #include "forward/pass.h"
@@ -56,6 +57,12 @@ static void count_losses(struct worker *w)
 	echo_count(w);
 }
 
+static void hand_over(struct worker *w, int writer)
+{
+	handover_give(w, writer);
+	w->over = w->is_handed_over = true;
+}
+
 static void control_ready(struct worker *w, struct watch *watch, uint32_t events)
 {
 	struct forward_message message;
@@ -73,6 +80,8 @@ static void control_ready(struct worker *w, struct watch *watch, uint32_t events
 		count_losses(w);
 	else if (message.kind == FORWARD_MESSAGE_ORDER)
 		take_order(w, &message.order, fds);
+	else if (message.kind == FORWARD_MESSAGE_HAND_OVER)
+		hand_over(w, fds[0]);
 	else if (move_take(w, &message.queues, fds, n, &error))
 		w->over = true; /* the next forwarder opens them itself */
 }
@@ -121,8 +130,11 @@ static int prepare(struct worker *w, struct error *error)
 /* Everything that needs privileges; the AF_XDP sockets come last, as they open the way in. */
 static int open_all(struct worker *w, struct error *error)
 {
+	bool is_successor = false;
 	int err = prepare(w, error);
 
+	if (!err && w->start.handover_fd >= 0)
+		is_successor = handover_take_private(w, w->start.handover_fd);
 	if (!err)
 		err = route_open(w, error);
 	if (!err)
@@ -131,12 +143,15 @@ static int open_all(struct worker *w, struct error *error)
 		err = echo_open(w, error);
 	if (!err)
 		err = answer_open(w, error);
-	if (!err)
+	if (!err && !is_successor)
 		err = private_open(w, error);
 	if (!err)
 		err = sockets_open(w, error);
 	if (!err)
 		err = privileges_drop(error);
+	/* of a process that has read what peers send: without rights */
+	if (!err && is_successor)
+		handover_take_flows(w, w->start.handover_fd);
 	return err;
 }
 
@@ -210,10 +225,8 @@ static void report(struct worker *w, bool is_ready, const char *text)
 {
 	struct forward_report report = {.is_ready = is_ready};
 
-	snprintf(report.text, sizeof(report.text), "%s", text);
+	snprintf(report.text, sizeof(report.text), "%.*s", MESSAGE_MAX - 1, text);
 	pass_send(w->start.control_fd, &report, sizeof(report), &w->private_fd, is_ready);
-	if (is_ready)
-		close(w->private_fd); /* of no use without rights */
 }
 
 static void set_signals(void)
@@ -259,6 +272,7 @@ int worker_main(const struct worker_start *start)
 	while (!w->over)
 		round_of_events(w);
 	count_losses(w);
-	leave(w);
+	if (!w->is_handed_over)
+		leave(w);
 	return 0;
 }

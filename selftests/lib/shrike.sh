@@ -15,6 +15,23 @@ policy() {
 	} >"$T/$1.yaml"
 }
 
+# another_version NAME SED-SCRIPT: $T/NAME, which must be another binary
+another_version() {
+	LC_ALL=C sed "$2" "$SHRIKE" >"$T/$1"
+	chmod 755 "$T/$1"
+	cmp -s "$SHRIKE" "$T/$1" && die "this is no other version"
+	is "size" "$(stat -Lc %s "$SHRIKE")" "$(stat -c %s "$T/$1")"
+}
+
+# newer_version: $T/newer, which differs in its version alone
+newer_version() {
+	local version
+	version=$("$SHRIKE" version -j | jq -r .version)
+	# not among the versions of libraries: LIBBPF_0.1.0
+	another_version newer "s/\\([^_0-9.]\\)${version//./\\.}/\\19.9.9/g"
+	is "version" 9.9.9 "$("$T/newer" version -j | jq -r .version)"
+}
+
 # is_sanitized: built with SANITIZE=1, which takes more memory, and terabytes of addresses
 is_sanitized() {
 	grep -q __asan_init "$SHRIKE"
