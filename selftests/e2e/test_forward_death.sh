@@ -7,7 +7,8 @@
 
 tests "veth tun" \
 	servers_see_a_reset_of_a_killed_forwarder \
-	peers_are_reset_by_the_next_forwarder_at_their_next_packet
+	peers_are_reset_by_the_next_forwarder_at_their_next_packet \
+	what_run_leaves_to_nobody_is_reset
 alone "veth tun" \
 	a_forwarder_that_hangs_is_replaced
 
@@ -76,6 +77,25 @@ test_peers_are_reset_by_the_next_forwarder_at_their_next_packet() {
 	for family in 4 6; do
 		talk held$family reset
 	done
+	counters_agree wt0
+}
+
+# SIGUSR2 where no service manager keeps what is forwarded
+test_what_run_leaves_to_nobody_is_reset() {
+	forwarding_topology "$1"
+	use_family 4
+	ending_server ending
+	run_forwarder
+	session held "$PEER" tcp $LAN_IP 7000
+	talk held ok
+	stop run-wt0 USR2
+	is "exit status" 0 "$STATUS"
+	matches "said" "wt0: forwarded connections end: .*" "$(cat "$T/run-wt0.err")"
+	is_protected wt0 || die "not protected"
+	wait_for endings_are ending reset
+	run_forwarder
+	talk held reset
+	probe ok "$PEER" tcp $LAN_IP 7000
 	counters_agree wt0
 }
 
