@@ -8,9 +8,13 @@ tests "veth tun" \
 	a_change_of_the_mtu_resets_nothing \
 	a_device_that_is_created_again_resets_nothing
 
-# hold_sessions: one of TCP and one of UDP for each family, to port 8080
+# hold_sessions LINK: through a forwarder, one of TCP and one of UDP for each family, to port 8080;
+# none ends by itself, however long the test takes
 hold_sessions() {
 	local family protocol
+	forwarding_topology "$1"
+	echo "timeouts: {udp: 10m}" >>"$T/forward.yaml"
+	run_forwarder
 	serve_all "$LAN" 8080
 	for family in 4 6; do
 		use_family $family
@@ -51,9 +55,7 @@ mtu_is() {
 
 test_a_change_of_the_mtu_resets_nothing() {
 	local mtu
-	forwarding_topology "$1"
-	run_forwarder
-	hold_sessions
+	hold_sessions "$1"
 	transfer_server "$LAN" 192.168.77.2 9000
 	begin_transfer stall stall 192.168.77.2 9000 20000000
 	wait_for grep -q waiting "$T/stall.out"
@@ -78,9 +80,7 @@ test_a_change_of_the_mtu_resets_nothing() {
 # With a download on its way, and what peers and servers send meanwhile lost.
 test_a_device_that_is_created_again_resets_nothing() {
 	local i
-	forwarding_topology "$1"
-	run_forwarder
-	hold_sessions
+	hold_sessions "$1"
 	transfer_server "$LAN" 192.168.77.2 9000
 	begin_transfer stall stall 192.168.77.2 9000 20000000
 	wait_for grep -q waiting "$T/stall.out"
