@@ -59,7 +59,7 @@ struct config {
 	__u8 pad[3];
 };
 
-_Static_assert(sizeof(struct config) == 152, "struct config is ABI");
+_Static_assert(sizeof(struct config) == 160, "struct config is ABI");
 
 /* Whether the generation hands packets to the userspace forwarder at all. */
 static inline int config_has_forwarder(const volatile struct config *config)

@@ -59,6 +59,7 @@ enum policy_hook {
 	TIMEOUT(tcp_last_ack, 30, STATE(LAST_ACK))                                                 \
 	TIMEOUT(tcp_time_wait, 240, STATE(TIME_WAIT))                                              \
 	TIMEOUT(udp, 30, STATE(UDP))                                                               \
+	TIMEOUT(udp_stream, 120, STATE(UDP_STREAM))                                                \
 	TIMEOUT(icmp, 30, STATE(ICMP))                                                             \
 	TIMEOUT(other, 600, STATE(OTHER))                                                          \
 	TIMEOUT(fragment, 30, FRAGMENTS)

@@ -119,6 +119,7 @@ static void assert_defaults(const struct policy *policy)
 	assert_int_equal(policy->timeouts.tcp_last_ack, 30 * NS_PER_S);
 	assert_int_equal(policy->timeouts.tcp_time_wait, 240 * NS_PER_S);
 	assert_int_equal(policy->timeouts.udp, 30 * NS_PER_S);
+	assert_int_equal(policy->timeouts.udp_stream, 120 * NS_PER_S);
 	assert_int_equal(policy->timeouts.icmp, 30 * NS_PER_S);
 	assert_int_equal(policy->timeouts.fragment, 30 * NS_PER_S);
 	assert_true(policy->mss_clamp);
@@ -213,7 +214,7 @@ static void every_key_of_mode_limits_and_timeouts_is_read(void **state)
 		   "limits: {tcp: 1, udp: 2, icmp: 3, fragments: 16777216}\n"
 		   "timeouts: {tcp_established: 1h30m, tcp_handshake: 500ms, tcp_fin_wait: 1,\n"
 		   "  tcp_close_wait: 2s, tcp_last_ack: 3m, tcp_time_wait: 1ms, udp: 1h1m1s1ms,\n"
-		   "  icmp: 8784h, fragment: '7'}\n"
+		   "  udp_stream: 2h, icmp: 8784h, fragment: '7'}\n"
 		   "mss_clamp: false\n");
 
 	(void)state;
@@ -234,6 +235,7 @@ static void every_key_of_mode_limits_and_timeouts_is_read(void **state)
 	assert_int_equal(policy->timeouts.tcp_last_ack, 180 * NS_PER_S);
 	assert_int_equal(policy->timeouts.tcp_time_wait, NS_PER_S / 1000);
 	assert_int_equal(policy->timeouts.udp, 3661 * NS_PER_S + NS_PER_S / 1000);
+	assert_int_equal(policy->timeouts.udp_stream, 7200 * NS_PER_S);
 	assert_int_equal(policy->timeouts.icmp, 366 * 86400 * NS_PER_S);
 	assert_int_equal(policy->timeouts.fragment, 7 * NS_PER_S);
 	assert_false(policy->mss_clamp);
