@@ -2,15 +2,16 @@
 /*
  * Puts the fragments of datagrams together again (RFC 791, RFC 8200, RFC 5722).
  *
- * Bounded in datagrams and bytes; one too many displaces the oldest.  Fragments that overlap lose
- * their whole datagram.
+ * Each source may have a number of datagrams here, and all together a number of bytes.  One too many of
+ * a source displaces its oldest; a byte too many the oldest of the source that takes up most, so that a
+ * flood is at the cost of whoever sends it.  Fragments that overlap lose their whole datagram.
  */
 #ifndef SHRIKE_FORWARD_REASSEMBLE_H
 #define SHRIKE_FORWARD_REASSEMBLE_H
 
 #include "forward/ip.h"
 
-#define REASSEMBLE_DATAGRAMS 256
+#define REASSEMBLE_DATAGRAMS 256 /* of one source */
 #define REASSEMBLE_BYTES     (4 << 20)
 
 /* Fragments by what becomes of them; the last one of a datagram is what has become whole. */
