@@ -37,7 +37,9 @@ static inline __u32 forwarder_packet_max(__u8 l2_len)
 	GAUGE(tcp_connections) /* with both their sockets connected */                             \
 	GAUGE(tcp_dials)       /* in flight */                                                     \
 	GAUGE(udp_flows)                                                                           \
+	GAUGE(udp_endpoints) /* sockets for them: one for each address and port of a peer */       \
 	GAUGE(echo_flows)                                                                          \
+	GAUGE(peers)	 /* that it knows */                                                       \
 	GAUGE(fragments) /* that wait for the rest of their datagram */
 
 /* TOTAL(name) */
@@ -50,7 +52,10 @@ static inline __u32 forwarder_packet_max(__u8 l2_len)
 	TOTAL(tcp_deferred)    /* SYNs dropped, as too many dials were in flight */                \
 	TOTAL(refused_route)   /* openings whose way leads back into the interface */              \
 	TOTAL(refused_local)   /* openings whose destination is this host */                       \
-	TOTAL(refused_limit)   /* openings for want of flows, descriptors or ports */              \
+	TOTAL(refused_limit)   /* openings for want of flows or descriptors */                     \
+	TOTAL(refused_ports)   /* openings for want of a port of this host */                      \
+	TOTAL(udp_unasked)     /* datagrams from where the peer had sent none */                   \
+	TOTAL(udp_overflow)    /* answers that a socket had no room for */                         \
 	TOTAL(revoked)	       /* flows cut by a change of policy */                               \
 	TOTAL(bytes_up)	       /* payload relayed from peers */                                    \
 	TOTAL(bytes_down)      /* payload relayed to peers */                                      \
@@ -95,7 +100,7 @@ struct forwarder_status {
 	FORWARDER_LOSSES(LOSS)
 #undef LOSS
 };
-_Static_assert(sizeof(struct forwarder_status) == 296, "struct forwarder_status is ABI");
+_Static_assert(sizeof(struct forwarder_status) == 328, "struct forwarder_status is ABI");
 
 /*
  * What of the packets that the dataplane has forwarded is neither received nor in a named loss: 0,

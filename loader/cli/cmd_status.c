@@ -263,6 +263,13 @@ static void print_forwarder(const json_t *forwarder)
 	       number_of(forwarder, "tcp_unreachable"), number_of(forwarder, "tcp_timed_out"),
 	       number_of(forwarder, "revoked"));
 	print_packets(forwarder);
+	if (number_of(forwarder, "refused_ports"))
+		printf("    %lld openings were refused for want of a port of this host "
+		       "(ip_local_port_range)\n",
+		       number_of(forwarder, "refused_ports"));
+	if (number_of(forwarder, "udp_overflow"))
+		printf("    %lld answers were lost, as a socket had no room for them\n",
+		       number_of(forwarder, "udp_overflow"));
 	if (number_of(forwarder, "mtu") > number_of(forwarder, "packet_max"))
 		printf("    packets of peers above %lld bytes are lost, as the MTU is %lld\n",
 		       number_of(forwarder, "packet_max"), number_of(forwarder, "mtu"));

@@ -99,7 +99,7 @@ static void peer_forget(struct worker *w, struct peer *peer)
 		at = &(*at)->next;
 	*at = peer->next;
 	TAILQ_REMOVE(&w->idle_peers, peer, by_use);
-	w->n_peers--;
+	w->status->peers = --w->n_peers;
 	free(peer);
 }
 
@@ -120,7 +120,7 @@ static struct peer *peer_new(struct worker *w, const union addr *addr, uint8_t v
 	peer->next = *bucket;
 	*bucket = peer;
 	TAILQ_INSERT_TAIL(&w->idle_peers, peer, by_use);
-	w->n_peers++;
+	w->status->peers = ++w->n_peers;
 	return peer;
 }
 
@@ -235,7 +235,7 @@ struct timeout {
 	uint64_t ns;
 };
 
-#define TIMEOUTS 4
+#define TIMEOUTS 5
 
 static void set_timeouts(struct worker *w, struct timeout timeouts[TIMEOUTS])
 {
@@ -244,7 +244,9 @@ static void set_timeouts(struct worker *w, struct timeout timeouts[TIMEOUTS])
 	timeouts[0] = (struct timeout){&w->accepting, HANDSHAKE_NS};
 	timeouts[1] = (struct timeout){&w->connected, ns[FLOW_STATE_ESTABLISHED]};
 	timeouts[2] = (struct timeout){&w->udp, datagram_timeout(ns[FLOW_STATE_UDP])};
-	timeouts[3] = (struct timeout){&w->echo, datagram_timeout(ns[FLOW_STATE_ICMP])};
+	timeouts[3] = (struct timeout){&w->udp_streams,
+				       datagram_timeout(ns[FLOW_STATE_UDP_STREAM])};
+	timeouts[4] = (struct timeout){&w->echo, datagram_timeout(ns[FLOW_STATE_ICMP])};
 }
 
 /**

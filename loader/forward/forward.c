@@ -51,8 +51,9 @@ struct forward {
 	int timer_fd; /* to start again */
 	int pulse_fd; /* to look at a heartbeat again that was missed */
 	int control_fd;
-	int private_fd;	      /* netlink of the private namespace */
-	uint32_t private_mtu; /* which that is set up for */
+	struct udp_supply *supply; /* NULL: none */
+	int private_fd;		   /* netlink of the private namespace */
+	uint32_t private_mtu;	   /* which that is set up for */
 	int pid_fd;
 	pid_t pid; /* 0: none runs */
 	bool is_wanted;
@@ -156,9 +157,12 @@ static void become_worker(struct worker_start *start, pid_t parent)
 		&start->fds[FORWARD_FD_XSKS],
 		&start->fds[FORWARD_FD_STATUS],
 		&start->control_fd,
-		&start->handover_fd, /* last, as there may be none */
+		/* and what may be missing */
+		&start->handover_fd,
+		&start->supply_fds[0],
+		&start->supply_fds[1],
 	};
-	size_t n = sizeof(inherited) / sizeof(*inherited) - (start->handover_fd < 0);
+	size_t n = sizeof(inherited) / sizeof(*inherited), needed = n - 1 - UDP_SUPPLIES;
 	int next = 3;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -168,10 +172,10 @@ static void become_worker(struct worker_start *start, pid_t parent)
 	for (size_t i = 0; i < n; i++)
 		*inherited[i] = fcntl(*inherited[i], F_DUPFD_CLOEXEC, 64);
 	for (size_t i = 0; i < n; i++, next++)
-		if (*inherited[i] < 0 || dup3(*inherited[i], next, O_CLOEXEC) < 0)
-			_exit(1);
-		else
+		if (*inherited[i] >= 0 && dup3(*inherited[i], next, O_CLOEXEC) >= 0)
 			*inherited[i] = next;
+		else if (i < needed)
+			_exit(1);
 	syscall(SYS_close_range, next, ~0u, 0);
 	_exit(worker_main(start));
 }
@@ -182,6 +186,12 @@ static void start_again(struct forward *forward)
 	if (forward->delay_ns > DELAY_MAX_NS)
 		forward->delay_ns = DELAY_MAX_NS;
 	set_timer(forward, forward->delay_ns);
+}
+
+static void close_supply(struct forward *forward)
+{
+	udp_supply_close(forward->supply);
+	forward->supply = NULL;
 }
 
 static void start(struct forward *forward)
@@ -197,12 +207,16 @@ static void start(struct forward *forward)
 	forward->start.control_fd = pair[1];
 	account_settle(forward->start.fds[FORWARD_FD_STATUS], forward->counters_fd);
 	heartbeat_reset(&forward->pulse);
+	forward->supply = udp_supply_open(forward->start.supply_fds);
 	pid = fork();
 	if (!pid)
 		become_worker(&forward->start, parent);
 	close(pair[1]);
+	for (int i = 0; i < UDP_SUPPLIES; i++)
+		close_fd(&forward->start.supply_fds[i]);
 	if (pid < 0) {
 		close(pair[0]);
+		close_supply(forward);
 		say(forward, true, "cannot start the forwarder: %s", strerror(errno));
 		start_again(forward);
 		return;
@@ -218,6 +232,7 @@ static void start(struct forward *forward)
 	forward->started_ns = clock_ns(CLOCK_MONOTONIC);
 	watch(forward, forward->pid_fd);
 	watch(forward, forward->control_fd);
+	watch(forward, udp_supply_fd(forward->supply));
 }
 
 static void ended(struct forward *forward)
@@ -228,6 +243,7 @@ static void ended(struct forward *forward)
 	close_fd(&forward->control_fd);
 	close_fd(&forward->private_fd);
 	close_fd(&forward->pid_fd);
+	close_supply(forward);
 	account_settle(forward->start.fds[FORWARD_FD_STATUS], forward->counters_fd);
 }
 
@@ -413,8 +429,8 @@ static void on_pulse(struct forward *forward)
  */
 void forward_ready(struct forward *forward)
 {
-	struct epoll_event events[4];
-	int n = epoll_wait(forward->epoll_fd, events, 4, 0);
+	struct epoll_event events[5];
+	int n = epoll_wait(forward->epoll_fd, events, 5, 0);
 
 	for (int i = 0; i < n; i++) {
 		int fd = events[i].data.fd;
@@ -425,6 +441,8 @@ void forward_ready(struct forward *forward)
 			on_pulse(forward);
 		else if (fd == forward->control_fd)
 			on_report(forward);
+		else if (fd == udp_supply_fd(forward->supply))
+			udp_supply_fill(forward->supply);
 	}
 	/* last, as it closes the others */
 	for (int i = 0; i < n; i++)

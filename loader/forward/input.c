@@ -7,6 +7,7 @@
 
 #include "forward/echo.h"
 #include "forward/flows.h"
+#include "forward/path.h"
 #include "forward/route.h"
 #include "forward/tcp.h"
 #include "forward/transmit.h"
@@ -35,6 +36,8 @@ static void icmp_input(struct worker *w, const struct ip_packet *p, const uint8_
 
 	if (is_tcp_error(p))
 		tcp_write_tun(w, parts, 2);
+	else if (path_too_big(w, p))
+		w->status->rx_relayed++; /* to whoever sends answers to that peer */
 	else
 		echo_input(w, p, mac);
 }

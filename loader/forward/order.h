@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "forward/udp_supply.h"
 
 #define LINK_ADDR_LEN 6
 #define MESSAGE_MAX   256
@@ -66,6 +67,7 @@ struct worker_start {
 	int fds[FORWARD_FDS];
 	int control_fd;	 /* the child's end of the pair */
 	int handover_fd; /* what an earlier forwarder has left, -1: nothing */
+	int supply_fds[UDP_SUPPLIES];
 	struct heartbeat *heartbeat;
 	char ifname[16];
 	uint32_t queues; /* receive queues of the interface */

@@ -98,5 +98,6 @@ void recheck_flows(struct worker *w, int judge_fd)
 	recheck_list(w, judge_fd, &w->connected);
 	recheck_list(w, judge_fd, &w->unfinished);
 	recheck_list(w, judge_fd, &w->udp);
+	recheck_list(w, judge_fd, &w->udp_streams);
 	recheck_list(w, judge_fd, &w->echo);
 }

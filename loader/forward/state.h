@@ -25,6 +25,7 @@
 #define FLOW_BUCKETS   65536
 #define PEER_BUCKETS   4096
 #define PEERS_MAX      16384
+#define UDP_BUCKETS    16384
 #define REFUSALS       1024
 #define UDP_BATCH      64
 #define UDP_READS      16 /* answers read at a time, each of any size */
@@ -35,9 +36,13 @@
 
 struct worker;
 
+struct watch;
+
+typedef void (*watch_ready)(struct worker *w, struct watch *watch, uint32_t events);
+
 /* Something that epoll watches; the first member of what it belongs to. */
 struct watch {
-	void (*ready)(struct worker *w, struct watch *watch, uint32_t events);
+	watch_ready ready;
 };
 
 /* One peer: where its packets go, and what it takes up. */
@@ -49,6 +54,8 @@ struct peer {
 	uint8_t mac[LINK_ADDR_LEN];
 	uint32_t flows;
 	uint32_t dials;
+	uint32_t path_mtu; /* that a router has told of, until @path_mtu_until_ns */
+	uint64_t path_mtu_until_ns;
 };
 
 /* Names a flow: the ends of its first packet, ports in network order; echo: the identifier, 0. */
@@ -108,6 +115,7 @@ struct xsk;
 struct queue_fds;
 struct echo_flow;
 struct udp_flow;
+struct udp_endpoint;
 
 struct worker {
 	struct worker_start start;
@@ -149,6 +157,7 @@ struct worker {
 	struct flow_entry *flows[FLOW_BUCKETS];
 	uint64_t hash_key[2];
 	uint32_t n_flows;
+	uint64_t reserved_ports[65536 / 64]; /* that are nobody's to take: ports.h */
 	uint32_t flows_max;
 	struct peer *peers[PEER_BUCKETS];
 	TAILQ_HEAD(, peer) idle_peers; /* without flows, least recently used first */
@@ -158,12 +167,15 @@ struct worker {
 	struct flow_list connected;
 	struct flow_list unfinished; /* the relay has more to do at once */
 	struct flow_list udp;
+	struct flow_list udp_streams;
 	struct flow_list echo;
 	struct flow_list dead;
 	uint32_t n_dialling;
 	uint64_t dials_looked_ns; /* when it was looked which peers have given up */
 	struct refusal refusals[REFUSALS];
 
+	struct udp_endpoint *endpoints[UDP_BUCKETS];
+	TAILQ_HEAD(, udp_endpoint) dead_endpoints;
 	struct udp_flow *batch_flow; /* whose datagrams wait in @batch */
 	int n_batch;
 	bool udp_undivided; /* the kernel divides no datagrams on the way out to peers */

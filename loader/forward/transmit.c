@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "forward/flows.h"
+#include "forward/path.h"
 #include "forward/watch.h"
 
 #define SEND_BUFFER_BYTES (4 << 20)
@@ -133,7 +134,7 @@ static void transmit_fragments(struct worker *w, const struct peer *peer, const 
 	bool is4 = peer->version == IP_VERSION_4;
 	size_t header_len = ip_header_len(peer->version), payload_len = len - header_len;
 	size_t fragment_header_len = is4 ? 0 : sizeof(struct ip6_frag);
-	size_t step = (w->order.mtu - header_len - fragment_header_len) & ~7ul;
+	size_t step = (path_mtu(w, peer) - header_len - fragment_header_len) & ~7ul;
 	uint8_t l4_proto = is4 ? packet[9] : packet[6];
 	struct virtio_net_hdr none = {};
 	struct ip_packet whole;
@@ -189,7 +190,7 @@ void transmit_ip(struct worker *w, const struct peer *peer, uint8_t *packet, siz
 {
 	struct iovec part = {packet, len};
 
-	if (len <= w->order.mtu) {
+	if (len <= path_mtu(w, peer)) {
 		transmit(w, peer->mac, header, &part, 1, peer->version);
 		return;
 	}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * UDP: a connected socket of the host for each flow.
+ * UDP: one socket of the host for each address and port of a peer (udp_endpoint.h), and a flow for
+ * each destination that it has asked: only what comes from there goes to the peer (RFC 4787, address
+ * and port dependent filtering).
  *
  * What a router would do to a datagram is done to the socket: time to live, "don't fragment".
  * Errors that the network reports come back by the socket's error queue and go on to the peer,
@@ -21,9 +23,10 @@
 #include <unistd.h>
 
 #include "forward/flows.h"
+#include "forward/path.h"
 #include "forward/route.h"
 #include "forward/transmit.h"
-#include "forward/watch.h"
+#include "forward/udp_endpoint.h"
 
 #define READS_PER_TURN	8
 #define ERRORS_PER_TURN 16
@@ -36,19 +39,27 @@
 #define SEGMENTS_MAX  64    /* as old kernels divide */
 #define SEGMENTED_MAX 65000 /* bytes that are divided */
 
+#define STREAM_DATAGRAMS 3 /* the dataplane's rule (udp_state() in conntrack.bpf.c) */
+
 struct udp_flow {
 	struct flow_entry entry;
-	struct watch watch;
-	int fd;
-	int ttl;	   /* of the socket, 0: not set */
-	int dont_fragment; /* of the socket, -1: not set */
+	struct udp_endpoint *endpoint;
+	union addr to;	   /* what the destination is dialled as */
 	bool undivided;	   /* the kernel does not divide what goes there */
+	bool answered;	   /* the destination has sent something */
+	uint8_t datagrams; /* of both ends, STREAM_DATAGRAMS at most */
 };
 
-/* Room for the one control message that comes or goes: a segment's size. */
+/* Room for the one control message that goes: a segment's size. */
 union segment_control {
 	struct cmsghdr header;
 	uint8_t bytes[CMSG_SPACE(sizeof(int))];
+};
+
+/* Room for what comes: a segment's size, and how many datagrams there was no room for. */
+union answer_control {
+	struct cmsghdr header;
+	uint8_t bytes[2 * CMSG_SPACE(sizeof(int))];
 };
 
 static struct udp_flow *flow_of(struct flow_entry *entry)
@@ -65,8 +76,8 @@ static void udp_end(struct worker *w, struct flow_entry *entry, enum end_reason 
 		w->status->rx_unsent += w->n_batch;
 		w->n_batch = 0;
 	}
-	if (flow->fd >= 0)
-		close(flow->fd);
+	if (flow->endpoint)
+		udp_endpoint_put(w, flow->endpoint);
 	w->status->udp_flows--;
 	flow_remove(w, entry);
 }
@@ -138,7 +149,7 @@ static void answer_all(struct worker *w, struct udp_flow *flow, uint8_t *data, s
 		answer(w, flow, data, len, 0);
 		return;
 	}
-	if (!w->udp_undivided && header_len + segment <= w->order.mtu &&
+	if (!w->udp_undivided && header_len + segment <= path_mtu(w, flow->entry.peer) &&
 	    header_len + len <= SEGMENTED_MAX) {
 		if (answer(w, flow, data, len, segment))
 			return;
@@ -149,15 +160,47 @@ static void answer_all(struct worker *w, struct udp_flow *flow, uint8_t *data, s
 		answer(w, flow, data + at, len - at < segment ? len - at : segment, 0);
 }
 
-/* The size of the datagrams that a message holds, 0: it is one. */
-static size_t segment_of(struct msghdr *message)
+/* The size of the datagrams that a message holds, 0: it is one; and what was lost before it. */
+static size_t segment_of(struct worker *w, struct udp_endpoint *endpoint, struct msghdr *message)
 {
+	uint32_t lost;
 	int size = 0;
 
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c))
-		if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO)
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
 			memcpy(&size, CMSG_DATA(c), sizeof(size));
+		} else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
+			memcpy(&lost, CMSG_DATA(c), sizeof(lost));
+			udp_endpoint_overflow(w, endpoint, lost);
+		}
+	}
 	return size > 0 ? size : 0;
+}
+
+/* The flow of an endpoint that has that destination, as it is dialled; NULL: the peer has not asked it. */
+static struct udp_flow *flow_to(struct worker *w, const struct udp_endpoint *endpoint,
+				const struct sockaddr_storage *to)
+{
+	struct flow_name name = endpoint->name;
+	struct flow_entry *entry;
+	union addr addr;
+
+	route_addr(to, &addr, &name.dport);
+	if (!endpoint->is_translated)
+		name.ends.daddr = addr;
+	entry = flow_lookup(w, &name);
+	return entry && !memcmp(&flow_of(entry)->to, &addr, sizeof(addr)) ? flow_of(entry) : NULL;
+}
+
+/* A datagram has gone one way or the other. */
+static void note_datagram(struct worker *w, struct udp_flow *flow)
+{
+	if (flow->datagrams < STREAM_DATAGRAMS)
+		flow->datagrams++;
+	if (flow->datagrams == STREAM_DATAGRAMS && flow->answered && flow->entry.on == &w->udp)
+		flow_move(w, &flow->entry, &w->udp_streams);
+	else
+		flow_touch(w, &flow->entry);
 }
 
 /* Errors that routers and hosts report, as the peer would have got them. */
@@ -196,20 +239,27 @@ static void pass_error(struct worker *w, struct udp_flow *flow, const struct soc
 		    &none);
 }
 
-static bool read_error(struct worker *w, struct udp_flow *flow)
+static bool read_error(struct worker *w, struct udp_endpoint *endpoint)
 {
 	uint8_t data[QUOTED_BYTES], control[512];
 	struct iovec part = {data, sizeof(data)};
+	struct sockaddr_storage to = {};
 	struct msghdr message = {
+		.msg_name = &to,
+		.msg_namelen = sizeof(to),
 		.msg_iov = &part,
 		.msg_iovlen = 1,
 		.msg_control = control,
 		.msg_controllen = sizeof(control),
 	};
-	ssize_t len = recvmsg(flow->fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
+	ssize_t len = recvmsg(endpoint->fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
+	struct udp_flow *flow;
 
 	if (len < 0)
 		return false;
+	flow = flow_to(w, endpoint, &to);
+	if (!flow)
+		return true;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
 		struct sock_extended_err err;
 		struct sockaddr_storage from = {};
@@ -230,79 +280,87 @@ static bool read_error(struct worker *w, struct udp_flow *flow)
 	return true;
 }
 
-static void read_errors(struct worker *w, struct udp_flow *flow)
+/* How many there were. */
+static int read_errors(struct worker *w, struct udp_endpoint *endpoint)
 {
-	for (int i = 0; i < ERRORS_PER_TURN && read_error(w, flow); i++)
-		;
+	int n = 0;
+
+	while (n < ERRORS_PER_TURN && read_error(w, endpoint))
+		n++;
+	return n;
+}
+
+/* What has come goes to the peer if it has asked the sender. */
+static void take_answer(struct worker *w, struct udp_endpoint *endpoint, struct mmsghdr *message)
+{
+	const struct sockaddr_storage *from = message->msg_hdr.msg_name;
+	size_t segment = segment_of(w, endpoint, &message->msg_hdr);
+	struct udp_flow *flow = flow_to(w, endpoint, from);
+
+	if (message->msg_hdr.msg_flags & MSG_TRUNC)
+		return;
+	if (!flow) {
+		w->status->udp_unasked++;
+		return;
+	}
+	answer_all(w, flow, message->msg_hdr.msg_iov->iov_base, message->msg_len, segment);
+	flow->answered = true;
+	note_datagram(w, flow);
 }
 
 /* Read a handful of answers; false where there are no more. */
-static bool read_answers(struct worker *w, struct udp_flow *flow)
+static bool read_answers(struct worker *w, struct udp_endpoint *endpoint)
 {
 	static const size_t room = IP_HEADER_MAX + UDP_HEADER_LEN;
 	struct mmsghdr messages[UDP_READS] = {};
-	union segment_control controls[UDP_READS];
+	struct sockaddr_storage from[UDP_READS];
+	union answer_control controls[UDP_READS];
 	struct iovec parts[UDP_READS];
 	int n;
 
 	for (int i = 0; i < UDP_READS; i++) {
 		parts[i] = (struct iovec){w->buffer + i * UDP_READ_BYTES + room,
 					  UDP_READ_BYTES - room};
+		messages[i].msg_hdr.msg_name = &from[i];
+		messages[i].msg_hdr.msg_namelen = sizeof(from[i]);
 		messages[i].msg_hdr.msg_iov = &parts[i];
 		messages[i].msg_hdr.msg_iovlen = 1;
 		messages[i].msg_hdr.msg_control = &controls[i];
 		messages[i].msg_hdr.msg_controllen = sizeof(controls[i]);
 	}
-	n = recvmmsg(flow->fd, messages, UDP_READS, MSG_DONTWAIT, NULL);
+	n = recvmmsg(endpoint->fd, messages, UDP_READS, MSG_DONTWAIT, NULL);
 	if (n < 0 && errno != EAGAIN)
-		read_errors(w, flow);
+		read_errors(w, endpoint);
 	for (int i = 0; i < n; i++)
-		if (!(messages[i].msg_hdr.msg_flags & MSG_TRUNC))
-			answer_all(w, flow, parts[i].iov_base, messages[i].msg_len,
-				   segment_of(&messages[i].msg_hdr));
-	if (n > 0)
-		flow_touch(w, &flow->entry);
+		take_answer(w, endpoint, &messages[i]);
 	return n == UDP_READS;
 }
 
+/* An endpoint has answers, or errors. */
 static void udp_ready(struct worker *w, struct watch *watch, uint32_t events)
 {
-	struct udp_flow *flow = container_of(watch, struct udp_flow, watch);
+	struct udp_endpoint *endpoint = container_of(watch, struct udp_endpoint, watch);
 
-	if (flow->entry.is_dead)
+	if (!endpoint->flows)
 		return;
 	if (events & EPOLLERR)
-		read_errors(w, flow);
-	for (int i = 0; i < READS_PER_TURN; i++)
-		if (!read_answers(w, flow))
-			return;
-}
-
-static int open_socket(struct worker *w, struct udp_flow *flow, const union addr *to)
-{
-	const struct flow_name *name = &flow->entry.name;
-	uint8_t version = name->ends.version;
-	struct sockaddr_storage addr;
-	socklen_t len = route_sockaddr(&addr, version, to, name->dport);
-	int one = 1;
-
-	flow->fd = socket(version == IP_VERSION_4 ? AF_INET : AF_INET6,
-			  SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (flow->fd < 0)
-		return -errno;
-	set_option(flow->fd, version, IP_RECVERR, IPV6_RECVERR, 1);
-	setsockopt(flow->fd, SOL_UDP, UDP_GRO, &one, sizeof(one));
-	if (connect(flow->fd, (struct sockaddr *)&addr, len))
-		return -errno;
-	flow->watch.ready = udp_ready;
-	return watch_add(w, flow->fd, &flow->watch, EPOLLIN);
+		read_errors(w, endpoint);
+	for (int i = 0; i < READS_PER_TURN; i++) {
+		if (read_answers(w, endpoint))
+			continue;
+		if (i) /* there was a queue */
+			udp_endpoint_losses(w, endpoint);
+		return;
+	}
 }
 
 static void refuse(struct worker *w, const struct ip_packet *p, int err)
 {
+	if (err == EADDRNOTAVAIL)
+		w->status->refused_ports++;
 	if (err == ENETUNREACH)
 		transmit_error(w, p, ICMP_ERROR_NO_ROUTE, 0);
-	else if (err == EHOSTUNREACH)
+	else if (err == EHOSTUNREACH || err == EADDRNOTAVAIL)
 		transmit_error(w, p, ICMP_ERROR_HOST, 0);
 	else if (err == EACCES || err == EPERM)
 		transmit_error(w, p, ICMP_ERROR_PROHIBITED, 0);
@@ -331,8 +389,7 @@ static struct udp_flow *open_flow(struct worker *w, const struct flow_name *name
 	flow = calloc(1, sizeof(*flow));
 	if (!flow)
 		return NULL;
-	flow->fd = -1;
-	flow->dont_fragment = -1;
+	flow->to = to;
 	flow->entry.end = udp_end;
 	if (!flow_insert(w, &flow->entry, name, mac)) {
 		free(flow);
@@ -340,7 +397,7 @@ static struct udp_flow *open_flow(struct worker *w, const struct flow_name *name
 	}
 	w->status->udp_flows++;
 	flow_move(w, &flow->entry, &w->udp);
-	err = open_socket(w, flow, &to);
+	err = udp_endpoint_get(w, name, &to, udp_ready, &flow->endpoint);
 	if (err) {
 		refuse(w, p, -err);
 		udp_end(w, &flow->entry, END_BROKEN);
@@ -365,9 +422,11 @@ static int divisible(const struct worker *w, const struct udp_flow *flow, int at
 }
 
 /* The datagrams from @at on as messages; how many messages. */
-static int gather(struct worker *w, const struct udp_flow *flow, int at, int n,
-		  struct mmsghdr *messages, union segment_control *controls)
+static int gather(struct worker *w, const struct udp_flow *flow, struct sockaddr_storage *to,
+		  int at, int n, struct mmsghdr *messages, union segment_control *controls)
 {
+	const struct flow_name *name = &flow->entry.name;
+	socklen_t to_len = route_sockaddr(to, name->ends.version, &flow->to, name->dport);
 	int count = 0;
 
 	for (int len; at < n; at += len, count++) {
@@ -376,7 +435,12 @@ static int gather(struct worker *w, const struct udp_flow *flow, int at, int n,
 		uint16_t size = w->batch[at].iov_len;
 
 		len = divisible(w, flow, at, n);
-		*message = (struct msghdr){.msg_iov = &w->batch[at], .msg_iovlen = len};
+		*message = (struct msghdr){
+			.msg_name = to,
+			.msg_namelen = to_len,
+			.msg_iov = &w->batch[at],
+			.msg_iovlen = len,
+		};
 		if (len == 1)
 			continue;
 		control->header.cmsg_level = SOL_UDP;
@@ -402,11 +466,28 @@ static int account(struct worker *w, int at, const struct mmsghdr *messages, int
 	return n;
 }
 
+/*
+ * The first datagram of a batch was not sent.  An error that an earlier one has earned, perhaps to
+ * another destination, is taken off the socket and told to the peer, and this one is tried again.
+ *
+ * Return: whether it is lost.
+ */
+static bool is_lost(struct worker *w, struct udp_flow *flow, const struct ip_packet *p, int err,
+		    int *failures)
+{
+	bool was_pending = read_errors(w, flow->endpoint) > 0;
+
+	if (err == EMSGSIZE)
+		return true;
+	if (was_pending && !(*failures)++)
+		return false;
+	if (err == ENETUNREACH || err == EHOSTUNREACH || err == EACCES)
+		refuse(w, p, err);
+	return true;
+}
+
 /**
  * udp_flush() - Send the datagrams that wait
- *
- * An error that an earlier datagram has earned is taken off the socket and told to the peer, and
- * the rest goes on.
  */
 void udp_flush(struct worker *w)
 {
@@ -414,12 +495,14 @@ void udp_flush(struct worker *w)
 	struct mmsghdr messages[UDP_BATCH] = {};
 	struct udp_flow *flow = w->batch_flow;
 	int n = w->n_batch, failures = 0;
+	struct sockaddr_storage to;
 
 	w->batch_flow = NULL;
 	w->n_batch = 0;
 	for (int at = 0; at < n;) {
-		int count = gather(w, flow, at, n, messages, controls);
-		int sent = sendmmsg(flow->fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+		int count = gather(w, flow, &to, at, n, messages, controls);
+		int sent = sendmmsg(flow->endpoint->fd, messages, count,
+				    MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (sent > 0) {
 			at += account(w, at, messages, sent);
@@ -435,30 +518,26 @@ void udp_flush(struct worker *w)
 			flow->undivided = true;
 			continue;
 		}
-		if (errno == ENETUNREACH || errno == EHOSTUNREACH || errno == EACCES)
-			refuse(w, &w->batch_packets[at], errno);
-		read_errors(w, flow);
-		/* the first failure may be about an earlier datagram: try this one again */
-		if (failures++ || errno == EMSGSIZE) {
+		if (is_lost(w, flow, &w->batch_packets[at], errno, &failures)) {
 			w->status->rx_unsent++;
 			at++;
 		}
 	}
 }
 
-static void set_like(struct worker *w, struct udp_flow *flow, const struct ip_packet *p)
+static void set_like(struct worker *w, struct udp_endpoint *endpoint, const struct ip_packet *p)
 {
 	uint8_t version = p->ends.version;
 
-	if (flow->ttl != p->ttl - 1) {
+	if (endpoint->ttl != p->ttl - 1) {
 		udp_flush(w);
-		flow->ttl = p->ttl - 1;
-		set_option(flow->fd, version, IP_TTL, IPV6_UNICAST_HOPS, flow->ttl);
+		endpoint->ttl = p->ttl - 1;
+		set_option(endpoint->fd, version, IP_TTL, IPV6_UNICAST_HOPS, endpoint->ttl);
 	}
-	if (flow->dont_fragment != p->dont_fragment) {
+	if (endpoint->dont_fragment != p->dont_fragment) {
 		udp_flush(w);
-		flow->dont_fragment = p->dont_fragment;
-		set_option(flow->fd, version, IP_MTU_DISCOVER, IPV6_MTU_DISCOVER,
+		endpoint->dont_fragment = p->dont_fragment;
+		set_option(endpoint->fd, version, IP_MTU_DISCOVER, IPV6_MTU_DISCOVER,
 			   p->dont_fragment ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
 	}
 }
@@ -495,10 +574,10 @@ void udp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
 	}
 	if (w->batch_flow != flow || w->n_batch == UDP_BATCH)
 		udp_flush(w);
-	set_like(w, flow, p);
+	set_like(w, flow->endpoint, p);
 	w->batch_flow = flow;
 	w->batch_packets[w->n_batch] = *p;
 	w->batch[w->n_batch++] = (struct iovec){p->data + p->l4_off + sizeof(udp),
 						len - sizeof(udp)};
-	flow_touch(w, entry ? entry : &flow->entry);
+	note_datagram(w, flow);
 }

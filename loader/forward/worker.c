@@ -20,6 +20,7 @@
 #include "forward/heartbeat.h"
 #include "forward/move.h"
 #include "forward/pass.h"
+#include "forward/ports.h"
 #include "forward/private.h"
 #include "forward/privileges.h"
 #include "forward/recheck.h"
@@ -29,6 +30,7 @@
 #include "forward/state.h"
 #include "forward/tcp.h"
 #include "forward/transmit.h"
+#include "forward/udp_endpoint.h"
 #include "forward/watch.h"
 
 #define EVENTS_PER_ROUND 256
@@ -108,8 +110,11 @@ static int prepare(struct worker *w, struct error *error)
 	TAILQ_INIT(&w->connected);
 	TAILQ_INIT(&w->unfinished);
 	TAILQ_INIT(&w->udp);
+	TAILQ_INIT(&w->udp_streams);
+	TAILQ_INIT(&w->dead_endpoints);
 	TAILQ_INIT(&w->echo);
 	TAILQ_INIT(&w->dead);
+	ports_read(w);
 	w->flows_max = files > 2 * FILES_SPARE ? (files - FILES_SPARE) / FILES_PER_FLOW
 					       : FILES_SPARE / FILES_PER_FLOW;
 	if (getrandom(w->hash_key, sizeof(w->hash_key), 0) < 0)
@@ -195,6 +200,7 @@ static void round_of_events(struct worker *w)
 	relay_continue(w);
 	flows_expire(w);
 	flows_bury(w);
+	udp_endpoints_bury(w);
 }
 
 static void end_list(struct worker *w, struct flow_list *list)

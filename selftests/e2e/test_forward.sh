@@ -204,6 +204,7 @@ open_idle() {
 			session "udp$family-$i" "$PEER" udp $LAN_IP 8080
 			talk "tcp$family-$i" ok
 			talk "udp$family-$i" ok
+			talk "udp$family-$i" ok # a stream, which lives longer than this takes
 		done
 	done
 	wait_for flows_are $((2 * $1)) $((2 * $1))
