@@ -54,7 +54,9 @@ static inline __u32 forwarder_packet_max(__u8 l2_len)
 	TOTAL(refused_local)   /* openings whose destination is this host */                       \
 	TOTAL(refused_limit)   /* openings for want of flows or descriptors */                     \
 	TOTAL(refused_ports)   /* openings for want of a port of this host */                      \
+	TOTAL(displaced)       /* flows and dials, for those of a peer that had fewer */           \
 	TOTAL(udp_unasked)     /* datagrams from where the peer had sent none */                   \
+	TOTAL(errors_limited)  /* ICMP errors that were not sent, as there were many */            \
 	TOTAL(udp_overflow)    /* answers that a socket had no room for */                         \
 	TOTAL(revoked)	       /* flows cut by a change of policy */                               \
 	TOTAL(bytes_up)	       /* payload relayed from peers */                                    \
@@ -100,7 +102,7 @@ struct forwarder_status {
 	FORWARDER_LOSSES(LOSS)
 #undef LOSS
 };
-_Static_assert(sizeof(struct forwarder_status) == 328, "struct forwarder_status is ABI");
+_Static_assert(sizeof(struct forwarder_status) == 344, "struct forwarder_status is ABI");
 
 /*
  * What of the packets that the dataplane has forwarded is neither received nor in a named loss: 0,

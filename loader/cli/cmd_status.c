@@ -263,6 +263,9 @@ static void print_forwarder(const json_t *forwarder)
 	       number_of(forwarder, "tcp_unreachable"), number_of(forwarder, "tcp_timed_out"),
 	       number_of(forwarder, "revoked"));
 	print_packets(forwarder);
+	if (number_of(forwarder, "displaced"))
+		printf("    %lld flows and dials made room for those of peers that had fewer\n",
+		       number_of(forwarder, "displaced"));
 	if (number_of(forwarder, "refused_ports"))
 		printf("    %lld openings were refused for want of a port of this host "
 		       "(ip_local_port_range)\n",

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "forward/displace.h"
 #include "forward/flows.h"
 #include "forward/route.h"
 #include "forward/transmit.h"
@@ -327,11 +328,12 @@ void echo_count(struct worker *w)
 static struct echo_flow *open_flow(struct worker *w, const struct flow_name *name,
 				   const struct ip_packet *p, const uint8_t *mac)
 {
+	struct peer *peer = peer_learn(w, &name->ends.saddr, name->ends.version, mac);
+	bool is_full = w->n_echo >= w->order.icmp_max || w->n_echo >= UINT16_MAX;
 	struct echo_flow *flow;
 	union addr to;
 
-	peer_learn(w, &name->ends.saddr, name->ends.version, mac);
-	if (w->n_echo >= w->order.icmp_max || w->n_echo >= UINT16_MAX) {
+	if (!peer || (is_full && !displace_for(w, peer, SHARED_ECHOES))) {
 		w->status->refused_limit++;
 		return NULL;
 	}

@@ -33,6 +33,7 @@
 #include <unistd.h>
 
 #include "forward/tcp.h"
+#include "forward/tcp_socket.h"
 #include "forward/watch.h"
 #include "sk_lookup.skel.h"
 

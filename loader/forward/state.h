@@ -19,6 +19,7 @@
 #include "forward/ip.h"
 #include "forward/order.h"
 #include "forward/reassemble.h"
+#include "forward/share.h"
 #include "forwarder.h"
 
 #define ETHERNET_LEN   14
@@ -26,7 +27,7 @@
 #define PEER_BUCKETS   4096
 #define PEERS_MAX      16384
 #define UDP_BUCKETS    16384
-#define REFUSALS       1024
+#define REFUSALS       32 /* that a peer's dials have met lately */
 #define UDP_BATCH      64
 #define UDP_READS      16 /* answers read at a time, each of any size */
 #define UDP_READ_BYTES (65536 + 64)
@@ -45,16 +46,53 @@ struct watch {
 	watch_ready ready;
 };
 
-/* One peer: where its packets go, and what it takes up. */
+/* Kinds of flows, in the order in which they make room for others. */
+enum flow_kind {
+	FLOW_KIND_UDP,
+	FLOW_KIND_UDP_STREAM,
+	FLOW_KIND_ECHO,
+	FLOW_KIND_DIAL,
+	FLOW_KIND_TCP,
+	FLOW_KINDS,
+};
+
+/* What all peers share. */
+enum shared {
+	SHARED_FLOWS,
+	SHARED_DIALS,
+	SHARED_ECHOES,
+	SHARED_KINDS,
+};
+
+TAILQ_HEAD(flow_list, flow_entry);
+
+/* A token bucket in time: what is allowed once every so often, and some at once. */
+struct bucket {
+	uint64_t credit_ns;
+	uint64_t filled_ns; /* when */
+};
+
+struct refusal;
+
+/*
+ * struct peer - where its packets go, and what it takes up
+ * @by_use: while it has no flows
+ * @flows: of each kind, the one that has been idle for longest first
+ * @refusals: REFUSALS of them, NULL until there is one
+ * @errors: ICMP errors that it may be sent
+ * @path_mtu: that a router has told of, until @path_mtu_until_ns
+ */
 struct peer {
 	struct peer *next;
-	TAILQ_ENTRY(peer) by_use; /* while @flows is 0 */
+	TAILQ_ENTRY(peer) by_use;
 	union addr addr;
 	uint8_t version;
 	uint8_t mac[LINK_ADDR_LEN];
-	uint32_t flows;
-	uint32_t dials;
-	uint32_t path_mtu; /* that a router has told of, until @path_mtu_until_ns */
+	struct share shares[SHARED_KINDS];
+	struct flow_list flows[FLOW_KINDS];
+	struct refusal *refusals;
+	struct bucket errors;
+	uint32_t path_mtu;
 	uint64_t path_mtu_until_ns;
 };
 
@@ -67,25 +105,27 @@ struct flow_name {
 	uint16_t dport;
 };
 
-TAILQ_HEAD(flow_list, flow_entry);
-
 /* Why a flow ends. */
 enum end_reason {
 	END_CLOSED,    /* both ends are done: without a reset */
 	END_BROKEN,    /* a socket has failed */
 	END_TIMED_OUT, /* its list's time is over; a dial: nobody has answered */
 	END_REVOKED,   /* the policy in force does not forward it */
+	END_DISPLACED, /* for another one, as there is no room for both */
 	END_LEAVING,   /* the forwarder ends */
 };
 
 /*
  * struct flow_entry - what flows of all protocols have in common
+ * @of_peer: among those of its peer and its kind
  * @on: the list it is on: all flows on a list have the same time to live, the oldest comes first
  * @end: closes its sockets and takes it out of all tables
  */
 struct flow_entry {
 	struct flow_entry *next;
 	TAILQ_ENTRY(flow_entry) link;
+	TAILQ_ENTRY(flow_entry) of_peer;
+	enum flow_kind kind;
 	struct flow_list *on;
 	struct flow_name name;
 	struct peer *peer;
@@ -156,7 +196,6 @@ struct worker {
 
 	struct flow_entry *flows[FLOW_BUCKETS];
 	uint64_t hash_key[2];
-	uint32_t n_flows;
 	uint64_t reserved_ports[65536 / 64]; /* that are nobody's to take: ports.h */
 	uint32_t flows_max;
 	struct peer *peers[PEER_BUCKETS];
@@ -172,7 +211,8 @@ struct worker {
 	struct flow_list dead;
 	uint32_t n_dialling;
 	uint64_t dials_looked_ns; /* when it was looked which peers have given up */
-	struct refusal refusals[REFUSALS];
+	struct shares shares[SHARED_KINDS];
+	struct bucket errors; /* ICMP errors that all peers together may be sent */
 
 	struct udp_endpoint *endpoints[UDP_BUCKETS];
 	TAILQ_HEAD(, udp_endpoint) dead_endpoints;

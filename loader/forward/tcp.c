@@ -25,51 +25,25 @@
 #include <unistd.h>
 
 #include "forward/answer.h"
+#include "forward/connect.h"
 #include "forward/dial.h"
+#include "forward/displace.h"
 #include "forward/flows.h"
 #include "forward/relay.h"
 #include "forward/route.h"
-#include "forward/tcp_flow.h"
+#include "forward/tcp_socket.h"
 #include "forward/transmit.h"
 #include "forward/watch.h"
 
 #define DIALS_MAX	   1024
 #define DIALS_OF_ONE_PEER  256
 #define REFUSED_NS	   NS_PER_S
-#define NOTSENT_BYTES	   (256 << 10)
-#define KEEPALIVE_IDLE_S   120
-#define KEEPALIVE_S	   30
-#define KEEPALIVE_PROBES   5
 #define TUN_READS_PER_TURN 64
-#define EVENTS		   (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET)
-
-static void set_option(int fd, int level, int name, int value)
-{
-	setsockopt(fd, level, name, &value, sizeof(value));
-}
-
-/* A lingering of no time: close() resets the connection, and so does the end of the process. */
-static void linger(int fd, bool resets)
-{
-	struct linger linger = {.l_onoff = resets};
-
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-}
-
-static void close_socket(int fd, bool reset)
-{
-	if (fd < 0)
-		return;
-	if (!reset)
-		linger(fd, false);
-	close(fd);
-}
 
 static void leave_state(struct worker *w, struct tcp_flow *flow)
 {
 	if (flow->state == TCP_DIALLING) {
 		w->status->tcp_dials = --w->n_dialling;
-		flow->entry.peer->dials--;
 		free(flow->syn);
 		flow->syn = NULL;
 	} else if (flow->state == TCP_CONNECTED) {
@@ -112,27 +86,38 @@ static void answer_held(struct worker *w, struct tcp_flow *flow, enum refusal_ki
 		answer(w, &syn, kind);
 }
 
-static struct refusal *refusal_of(struct worker *w, const struct flow_name *name)
+/* Where a peer's memory of a destination is; NULL where it has none at all. */
+static struct refusal *refusal_of(struct worker *w, const struct peer *peer,
+				  const struct flow_name *name)
 {
 	struct flow_name to = {.ends.daddr = name->ends.daddr, .dport = name->dport};
 
-	return &w->refusals[flow_hash(w, &to) % REFUSALS];
+	return peer->refusals ? &peer->refusals[flow_hash(w, &to) % REFUSALS] : NULL;
 }
 
-static enum refusal_kind refused_lately(struct worker *w, const struct flow_name *name)
+static enum refusal_kind refused_lately(struct worker *w, const struct peer *peer,
+					const struct flow_name *name)
 {
-	const struct refusal *refusal = refusal_of(w, name);
+	const struct refusal *refusal = refusal_of(w, peer, name);
 
-	if (w->now_ns >= refusal->until_ns || refusal->port != name->dport ||
+	if (!refusal || w->now_ns >= refusal->until_ns || refusal->port != name->dport ||
 	    memcmp(&refusal->addr, &name->ends.daddr, 16))
 		return REFUSAL_NONE;
 	return refusal->kind;
 }
 
-static void remember_refusal(struct worker *w, const struct flow_name *name, enum refusal_kind kind)
+/* For its own peer alone: another one's luck is its own. */
+static void remember_refusal(struct worker *w, const struct tcp_flow *flow, enum refusal_kind kind)
 {
-	struct refusal *refusal = refusal_of(w, name);
+	const struct flow_name *name = &flow->entry.name;
+	struct peer *peer = flow->entry.peer;
+	struct refusal *refusal;
 
+	if (!peer->refusals)
+		peer->refusals = calloc(REFUSALS, sizeof(*peer->refusals));
+	refusal = refusal_of(w, peer, name);
+	if (!refusal)
+		return;
 	refusal->addr = name->ends.daddr;
 	refusal->port = name->dport;
 	refusal->kind = kind;
@@ -144,7 +129,6 @@ static enum refusal_kind refusal_for(struct worker *w, int err)
 {
 	switch (err) {
 	case ECONNREFUSED:
-	case ECONNRESET:
 		w->status->tcp_refused++;
 		return REFUSAL_RESET;
 	case ETIMEDOUT: /* nobody has said anything, and the peer hears nothing */
@@ -161,7 +145,10 @@ static enum refusal_kind refusal_for(struct worker *w, int err)
 	case EPERM:
 		w->status->tcp_unreachable++;
 		return REFUSAL_PROHIBITED;
-	default: /* out of descriptors, ports or memory: ours, not the destination's */
+	case EADDRNOTAVAIL:
+		w->status->refused_ports++;
+		return REFUSAL_RESET;
+	default: /* out of descriptors or memory: ours, not the destination's */
 		w->status->refused_limit++;
 		return REFUSAL_SILENT;
 	}
@@ -173,8 +160,8 @@ static void remove_flow(struct worker *w, struct tcp_flow *flow, bool reset)
 	if (flow->state == TCP_DIALLING)
 		w->status->rx_refused++;
 	leave_state(w, flow);
-	close_socket(flow->host_fd, reset);
-	close_socket(flow->peer_fd, reset);
+	tcp_close(flow->host_fd, reset);
+	tcp_close(flow->peer_fd, reset);
 	flow_remove(w, &flow->entry);
 }
 
@@ -183,12 +170,13 @@ static void dial_failed(struct worker *w, struct tcp_flow *flow, int err)
 	enum refusal_kind kind = refusal_for(w, err);
 
 	answer_held(w, flow, kind);
-	if (kind != REFUSAL_SILENT)
-		remember_refusal(w, &flow->entry.name, kind);
+	/* what this host is short of says nothing of the destination */
+	if (kind != REFUSAL_SILENT && err != EADDRNOTAVAIL)
+		remember_refusal(w, flow, kind);
 	remove_flow(w, flow, false);
 }
 
-/* Whoever waits for a dial gets an answer. */
+/* Whoever waits for a dial gets an answer, unless others need the room: the SYN comes again. */
 static void tcp_end(struct worker *w, struct flow_entry *entry, enum end_reason reason)
 {
 	struct tcp_flow *flow = tcp_flow_of(entry);
@@ -197,7 +185,7 @@ static void tcp_end(struct worker *w, struct flow_entry *entry, enum end_reason 
 		dial_failed(w, flow, ETIMEDOUT);
 		return;
 	}
-	if (flow->state == TCP_DIALLING && reason != END_CLOSED)
+	if (flow->state == TCP_DIALLING && reason != END_CLOSED && reason != END_DISPLACED)
 		answer_held(w, flow, REFUSAL_RESET);
 	remove_flow(w, flow, reason != END_CLOSED);
 }
@@ -242,9 +230,11 @@ static void host_ready(struct worker *w, struct watch *watch, uint32_t events)
 		end_if_failed(w, flow, events);
 	} else if (flow->state == TCP_DIALLING) {
 		getsockopt(flow->host_fd, SOL_SOCKET, SO_ERROR, &err, &len);
-		if (err)
+		/* a reset is no refusal: there was a connection, and the peer is to have one too */
+		flow->was_reset = err == ECONNRESET || err == EPIPE;
+		if (err && !flow->was_reset)
 			dial_failed(w, flow, err);
-		else if (events & EPOLLOUT)
+		else if (err || events & EPOLLOUT)
 			dial_done(w, flow);
 	}
 }
@@ -263,61 +253,6 @@ static void peer_ready(struct worker *w, struct watch *watch, uint32_t events)
 		flow->up.urgent = true;
 	relay_turn(w, flow);
 	end_if_failed(w, flow, events);
-}
-
-/**
- * tcp_set_options() - What the sockets of both sides have in common
- *
- * Until the connection has ended in an orderly way, closing a socket of it is a reset: a process
- * that is killed must not have its servers take what was cut for the end of a file.
- *
- * BBR where it is to be had, as one lost packet in a hundred costs cubic most of its rate; an
- * unprivileged process gets it only where the administrator says so.
- */
-void tcp_set_options(int fd)
-{
-	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1); /* relay.c knows what is urgent */
-	set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_BYTES);
-	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_S);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-	setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "bbr", 3);
-	linger(fd, true);
-}
-
-/* The host's socket speaks with the DSCP that the peer speaks with. */
-static void set_dscp(struct tcp_flow *flow, uint8_t tos)
-{
-	bool is4 = flow->entry.name.ends.version == IP_VERSION_4;
-
-	if (flow->dscp == (tos & IP_DSCP_MASK))
-		return;
-	flow->dscp = tos & IP_DSCP_MASK;
-	set_option(flow->host_fd, is4 ? IPPROTO_IP : IPPROTO_IPV6, is4 ? IP_TOS : IPV6_TCLASS,
-		   flow->dscp);
-}
-
-/* Open the host's socket and dial; -errno where that fails at once. */
-static int dial(struct worker *w, struct tcp_flow *flow, const union addr *to, uint8_t tos)
-{
-	const struct flow_name *name = &flow->entry.name;
-	int family = name->ends.version == IP_VERSION_4 ? AF_INET : AF_INET6;
-	struct sockaddr_storage addr;
-	socklen_t len = route_sockaddr(&addr, name->ends.version, to, name->dport);
-
-	flow->host_fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (flow->host_fd < 0)
-		return -errno;
-	tcp_set_options(flow->host_fd);
-	set_dscp(flow, tos);
-	flow->cookie = answer_watch(w, flow->host_fd);
-	flow->is_local = route_is_local(w, &name->ends.daddr);
-	if (connect(flow->host_fd, (struct sockaddr *)&addr, len) && errno != EINPROGRESS)
-		return -errno;
-	flow->host_watch.ready = host_ready;
-	return watch_add(w, flow->host_fd, &flow->host_watch, EVENTS);
 }
 
 /* Keep the newest SYN: a peer may have given up and come again from the same port. */
@@ -351,26 +286,34 @@ static struct tcp_flow *flow_new(struct worker *w, const struct flow_name *name,
 	}
 	flow->state = TCP_DIALLING;
 	dial_asked(w, flow);
-	flow->entry.peer->dials++;
 	w->status->tcp_dials = ++w->n_dialling;
 	flow_move(w, &flow->entry, &w->dialling);
 	return flow;
 }
 
+/* Whether one more dial of that peer has room, which may be another one's. */
+static bool may_dial(struct worker *w, const struct peer *peer)
+{
+	if (peer->shares[SHARED_DIALS].count >= DIALS_OF_ONE_PEER)
+		return false;
+	return w->n_dialling < DIALS_MAX || displace_for(w, peer, SHARED_DIALS);
+}
+
 static void open_flow(struct worker *w, const struct flow_name *name, const struct ip_packet *p,
 		      const uint8_t *mac)
 {
-	enum refusal_kind kind = refused_lately(w, name);
 	struct peer *peer = peer_find(w, &name->ends.saddr, name->ends.version);
+	enum refusal_kind kind;
 	struct tcp_flow *flow;
 	union addr to;
 	int err;
 
-	if (!peer || w->n_dialling >= DIALS_MAX || peer->dials >= DIALS_OF_ONE_PEER) {
+	if (!peer || !may_dial(w, peer)) {
 		w->status->tcp_deferred++;
 		w->status->rx_refused++;
 		return;
 	}
+	kind = refused_lately(w, peer, name);
 	if (kind == REFUSAL_NONE)
 		kind = route_admit(w, name, &to);
 	if (kind != REFUSAL_NONE) {
@@ -383,7 +326,8 @@ static void open_flow(struct worker *w, const struct flow_name *name, const stru
 		w->status->rx_refused++;
 		return;
 	}
-	err = dial(w, flow, &to, p->tos);
+	flow->host_watch.ready = host_ready;
+	err = connect_host(w, flow, &to, p->tos);
 	if (err)
 		dial_failed(w, flow, -err);
 }
@@ -426,7 +370,7 @@ void tcp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
 		return;
 	entry = flow_lookup(w, &name);
 	if (entry)
-		set_dscp(tcp_flow_of(entry), p->tos);
+		tcp_set_dscp(tcp_flow_of(entry), p->tos);
 }
 
 /**
@@ -469,7 +413,7 @@ static bool join(struct worker *w, int fd, const struct sockaddr_storage *peer)
 	flow_move(w, entry, &w->connected);
 	w->status->tcp_connections++;
 	w->status->tcp_opened++;
-	if (watch_add(w, fd, &flow->peer_watch, EVENTS))
+	if (flow->was_reset || watch_add(w, fd, &flow->peer_watch, TCP_EVENTS))
 		tcp_end(w, entry, END_BROKEN);
 	return true;
 }
@@ -491,7 +435,7 @@ void tcp_listen_ready(struct worker *w, struct watch *watch, uint32_t events)
 		if (fd < 0)
 			return;
 		if (!join(w, fd, &peer))
-			close_socket(fd, true);
+			tcp_close(fd, true);
 	}
 }
 
@@ -530,8 +474,8 @@ void tcp_resume(struct worker *w, const struct tcp_handover *handover, int host_
 	struct tcp_flow *flow = calloc(1, sizeof(*flow));
 
 	if (!flow || !flow_insert(w, &flow->entry, &handover->name, handover->mac)) {
-		close_socket(host_fd, true);
-		close_socket(peer_fd, true);
+		tcp_close(host_fd, true);
+		tcp_close(peer_fd, true);
 		free(flow);
 		return;
 	}
@@ -549,8 +493,8 @@ void tcp_resume(struct worker *w, const struct tcp_handover *handover, int host_
 	flow_move(w, &flow->entry, peer_fd < 0 ? &w->accepting : &w->connected);
 	if (flow->state == TCP_CONNECTED)
 		w->status->tcp_connections++;
-	if (watch_add(w, host_fd, &flow->host_watch, EVENTS) ||
-	    (peer_fd >= 0 && watch_add(w, peer_fd, &flow->peer_watch, EVENTS)))
+	if (watch_add(w, host_fd, &flow->host_watch, TCP_EVENTS) ||
+	    (peer_fd >= 0 && watch_add(w, peer_fd, &flow->peer_watch, TCP_EVENTS)))
 		tcp_end(w, &flow->entry, END_BROKEN);
 }
 

@@ -7,7 +7,6 @@
 
 #include "forward/tcp_flow.h"
 
-void tcp_set_options(int fd);
 void tcp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac);
 void tcp_listen_ready(struct worker *w, struct watch *watch, uint32_t events);
 void tcp_tun_ready(struct worker *w, struct watch *watch, uint32_t events);

@@ -27,6 +27,7 @@ struct tcp_flow {
 	int host_fd;
 	int peer_fd;
 	enum tcp_state state;
+	bool was_reset; /* by the destination, before the peer's handshake */
 	uint32_t syn_len;
 	uint8_t *syn;	     /* while dialling */
 	uint64_t syn_ns;     /* when the last SYN came */
@@ -39,6 +40,8 @@ struct tcp_flow {
 	struct half up;	     /* from the peer to the destination */
 	struct half down;
 };
+
+#define TCP_EVENTS (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 
 /* What another forwarder has to know of a connection to go on with it, besides its sockets. */
 struct tcp_handover {

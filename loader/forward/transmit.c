@@ -23,6 +23,10 @@
 
 #define SEND_BUFFER_BYTES (4 << 20)
 #define PARTS_MAX	  4
+#define ERROR_OF_PEER_NS  NS_PER_S /* one for each peer, after a burst */
+#define ERRORS_OF_PEER	  6
+#define ERROR_NS	  (NS_PER_S / 1000)
+#define ERRORS		  50
 
 static void tun_events(struct worker *w, uint32_t events)
 {
@@ -207,6 +211,33 @@ static bool is_icmp_error(const struct ip_packet *p)
 	return p->l4_proto == IPPROTO_ICMPV6 && type < 128;
 }
 
+static bool bucket_has(struct bucket *bucket, uint64_t now_ns, uint64_t cost_ns, unsigned int burst)
+{
+	bucket->credit_ns += now_ns - bucket->filled_ns;
+	bucket->filled_ns = now_ns;
+	if (bucket->credit_ns > burst * cost_ns)
+		bucket->credit_ns = burst * cost_ns;
+	return bucket->credit_ns >= cost_ns;
+}
+
+/*
+ * The limits that the kernel has by default (icmp_ratelimit, icmp_msgs_per_sec).  "Too big" is not
+ * limited: without it nothing larger would ever arrive.
+ */
+static bool may_report(struct worker *w, struct peer *peer, enum icmp_error kind)
+{
+	if (kind == ICMP_ERROR_TOO_BIG)
+		return true;
+	if (!bucket_has(&peer->errors, w->now_ns, ERROR_OF_PEER_NS, ERRORS_OF_PEER) ||
+	    !bucket_has(&w->errors, w->now_ns, ERROR_NS, ERRORS)) {
+		w->status->errors_limited++;
+		return false;
+	}
+	peer->errors.credit_ns -= ERROR_OF_PEER_NS;
+	w->errors.credit_ns -= ERROR_NS;
+	return true;
+}
+
 /**
  * transmit_error() - Tell a peer that its packet could not be delivered
  * @about: the packet, as it came
@@ -225,7 +256,8 @@ void transmit_error(struct worker *w, const struct ip_packet *about, enum icmp_e
 	struct ip_ends ends;
 	size_t len;
 
-	if (!peer || is_icmp_error(about) || (about->is_fragment && about->frag_off))
+	if (!peer || is_icmp_error(about) || (about->is_fragment && about->frag_off) ||
+	    !may_report(w, peer, kind))
 		return;
 	ip_ends_swap(&about->ends, &ends);
 	if (own->half[0] || own->half[1])

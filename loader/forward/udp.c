@@ -177,7 +177,7 @@ static size_t segment_of(struct worker *w, struct udp_endpoint *endpoint, struct
 	return size > 0 ? size : 0;
 }
 
-/* The flow of an endpoint that has that destination, as it is dialled; NULL: the peer has not asked it. */
+/* The flow to a destination, as that is dialled; NULL: the peer has not asked it. */
 static struct udp_flow *flow_to(struct worker *w, const struct udp_endpoint *endpoint,
 				const struct sockaddr_storage *to)
 {

@@ -104,6 +104,8 @@ static int prepare(struct worker *w, struct error *error)
 {
 	uint32_t files = privileges_raise_files();
 
+	for (int i = 0; i < SHARED_KINDS; i++)
+		shares_init(&w->shares[i]);
 	TAILQ_INIT(&w->idle_peers);
 	TAILQ_INIT(&w->dialling);
 	TAILQ_INIT(&w->accepting);
@@ -167,7 +169,7 @@ static int sleep_ms(struct worker *w)
 
 	if (!TAILQ_EMPTY(&w->unfinished))
 		return 0;
-	if (!w->n_flows)
+	if (!flows_count(w))
 		return -1;
 	ms = flows_expire_in(w) / NS_PER_MS;
 	return ms < TICK_MS ? TICK_MS : ms > SLEEP_MAX_MS ? SLEEP_MAX_MS : ms;
