@@ -4,7 +4,8 @@
  * each destination that it has asked: only what comes from there goes to the peer (RFC 4787, address
  * and port dependent filtering).
  *
- * What a router would do to a datagram is done to the socket: time to live, "don't fragment".
+ * What a router would do to a datagram is done to the socket: time to live, type of service, "don't
+ * fragment".
  * Errors that the network reports come back by the socket's error queue and go on to the peer,
  * from whoever reported them.  Datagrams of one flow that arrive together are sent together, those
  * of one size as one packet that the kernel divides (UDP_SEGMENT); answers are read many at a time,
@@ -23,32 +24,17 @@
 #include <unistd.h>
 
 #include "forward/flows.h"
-#include "forward/path.h"
 #include "forward/route.h"
 #include "forward/transmit.h"
+#include "forward/udp_answer.h"
 #include "forward/udp_endpoint.h"
+#include "forward/udp_flow.h"
 
 #define READS_PER_TURN	8
 #define ERRORS_PER_TURN 16
 #define QUOTED_BYTES	512
 
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4 /* younger than Debian 12's headers */
-#define VIRTIO_NET_HDR_GSO_UDP_L4 5
-#endif
-
-#define SEGMENTS_MAX  64    /* as old kernels divide */
-#define SEGMENTED_MAX 65000 /* bytes that are divided */
-
-#define STREAM_DATAGRAMS 3 /* the dataplane's rule (udp_state() in conntrack.bpf.c) */
-
-struct udp_flow {
-	struct flow_entry entry;
-	struct udp_endpoint *endpoint;
-	union addr to;	   /* what the destination is dialled as */
-	bool undivided;	   /* the kernel does not divide what goes there */
-	bool answered;	   /* the destination has sent something */
-	uint8_t datagrams; /* of both ends, STREAM_DATAGRAMS at most */
-};
+#define SEGMENTS_MAX 64 /* as old kernels divide */
 
 /* Room for the one control message that goes: a segment's size. */
 union segment_control {
@@ -56,20 +42,18 @@ union segment_control {
 	uint8_t bytes[CMSG_SPACE(sizeof(int))];
 };
 
-/* Room for what comes: a segment's size, and how many datagrams there was no room for. */
+/*
+ * Room for what comes: a segment's size, type of service, time to live, and how many datagrams there
+ * was no room for.
+ */
 union answer_control {
 	struct cmsghdr header;
-	uint8_t bytes[2 * CMSG_SPACE(sizeof(int))];
+	uint8_t bytes[4 * CMSG_SPACE(sizeof(int))];
 };
-
-static struct udp_flow *flow_of(struct flow_entry *entry)
-{
-	return container_of(entry, struct udp_flow, entry);
-}
 
 static void udp_end(struct worker *w, struct flow_entry *entry, enum end_reason reason)
 {
-	struct udp_flow *flow = flow_of(entry);
+	struct udp_flow *flow = udp_flow_of(entry);
 
 	(void)reason;
 	if (w->batch_flow == flow) {
@@ -89,92 +73,32 @@ static void set_option(int fd, uint8_t version, int name4, int name6, int value)
 	setsockopt(fd, is4 ? IPPROTO_IP : IPPROTO_IPV6, is4 ? name4 : name6, &value, sizeof(value));
 }
 
-/*
- * An answer to the peer, from the flow's destination.
- * @segment: where it is not 0, @data is datagrams of that size, the last perhaps smaller
- *
- * Return: false where the kernel does not divide packets on that way out.
- */
-static bool answer(struct worker *w, struct udp_flow *flow, uint8_t *data, size_t len,
-		   size_t segment)
+static struct udp_answer read_answer(struct worker *w, struct udp_endpoint *endpoint,
+				     struct mmsghdr *message)
 {
-	uint8_t version = flow->entry.name.ends.version;
-	size_t header_len = ip_header_len(version) + UDP_HEADER_LEN;
-	uint8_t *packet = data - header_len; /* the caller has left room */
-	struct udphdr udp = {
-		.uh_sport = flow->entry.name.dport,
-		.uh_dport = flow->entry.name.sport,
-		.uh_ulen = htons(UDP_HEADER_LEN + len),
+	struct udp_answer answer = {
+		.data = message->msg_hdr.msg_iov->iov_base,
+		.len = message->msg_len,
+		.ttl = IP_TTL_DEFAULT,
 	};
-	struct virtio_net_hdr header = {
-		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		.csum_start = ip_header_len(version),
-		.csum_offset = offsetof(struct udphdr, uh_sum),
-	};
-	uint64_t failed = w->status->tx_failed;
-	struct iovec part = {packet, header_len + len};
-	struct ip_ends ends;
+	struct msghdr *header = &message->msg_hdr;
 
-	ip_ends_swap(&flow->entry.name.ends, &ends);
-	udp.uh_sum = ip_fold(ip_pseudo_sum(&ends, IPPROTO_UDP, UDP_HEADER_LEN + len));
-	ip_header_write(packet, &ends, IPPROTO_UDP, IP_TTL_DEFAULT, UDP_HEADER_LEN + len);
-	memcpy(packet + ip_header_len(version), &udp, sizeof(udp));
-	if (segment) {
-		header.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
-		header.gso_size = segment;
-		header.hdr_len = header_len;
-		transmit(w, flow->entry.peer->mac, &header, &part, 1, version);
-		/* a full queue and a device that is down lose it as any wire does */
-		if (w->status->tx_failed != failed && errno != ENOBUFS && errno != ENETDOWN &&
-		    errno != ENXIO) {
-			/* it is about to be sent one by one */
-			w->status->tx_failed = failed;
-			w->status->tx_packets--;
-			return false;
-		}
-	} else {
-		transmit_ip(w, flow->entry.peer, packet, header_len + len, &header);
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
+		bool is_ip = c->cmsg_level == IPPROTO_IP || c->cmsg_level == IPPROTO_IPV6;
+		int value = *CMSG_DATA(c); /* IPv4 has a byte for the type of service */
+
+		if (c->cmsg_len >= CMSG_LEN(sizeof(value)))
+			memcpy(&value, CMSG_DATA(c), sizeof(value));
+		if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO)
+			answer.segment = value > 0 ? value : 0;
+		else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL)
+			udp_endpoint_overflow(w, endpoint, value);
+		else if (is_ip && (c->cmsg_type == IP_TTL || c->cmsg_type == IPV6_HOPLIMIT))
+			answer.ttl = value;
+		else if (is_ip && (c->cmsg_type == IP_TOS || c->cmsg_type == IPV6_TCLASS))
+			answer.tos = value;
 	}
-	w->status->bytes_down += len;
-	return true;
-}
-
-/* Answers that the kernel has put together: whole where that is possible, else one by one. */
-static void answer_all(struct worker *w, struct udp_flow *flow, uint8_t *data, size_t len,
-		       size_t segment)
-{
-	size_t header_len = ip_header_len(flow->entry.name.ends.version) + UDP_HEADER_LEN;
-
-	if (!segment || segment >= len) {
-		answer(w, flow, data, len, 0);
-		return;
-	}
-	if (!w->udp_undivided && header_len + segment <= path_mtu(w, flow->entry.peer) &&
-	    header_len + len <= SEGMENTED_MAX) {
-		if (answer(w, flow, data, len, segment))
-			return;
-		w->udp_undivided = true; /* before Linux 6.12 */
-	}
-	/* each header takes the place of bytes that have been sent */
-	for (size_t at = 0; at < len; at += segment)
-		answer(w, flow, data + at, len - at < segment ? len - at : segment, 0);
-}
-
-/* The size of the datagrams that a message holds, 0: it is one; and what was lost before it. */
-static size_t segment_of(struct worker *w, struct udp_endpoint *endpoint, struct msghdr *message)
-{
-	uint32_t lost;
-	int size = 0;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-		if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
-			memcpy(&size, CMSG_DATA(c), sizeof(size));
-		} else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
-			memcpy(&lost, CMSG_DATA(c), sizeof(lost));
-			udp_endpoint_overflow(w, endpoint, lost);
-		}
-	}
-	return size > 0 ? size : 0;
+	return answer;
 }
 
 /* The flow to a destination, as that is dialled; NULL: the peer has not asked it. */
@@ -189,7 +113,8 @@ static struct udp_flow *flow_to(struct worker *w, const struct udp_endpoint *end
 	if (!endpoint->is_translated)
 		name.ends.daddr = addr;
 	entry = flow_lookup(w, &name);
-	return entry && !memcmp(&flow_of(entry)->to, &addr, sizeof(addr)) ? flow_of(entry) : NULL;
+	return entry && !memcmp(&udp_flow_of(entry)->to, &addr, sizeof(addr)) ? udp_flow_of(entry)
+									      : NULL;
 }
 
 /* A datagram has gone one way or the other. */
@@ -294,7 +219,7 @@ static int read_errors(struct worker *w, struct udp_endpoint *endpoint)
 static void take_answer(struct worker *w, struct udp_endpoint *endpoint, struct mmsghdr *message)
 {
 	const struct sockaddr_storage *from = message->msg_hdr.msg_name;
-	size_t segment = segment_of(w, endpoint, &message->msg_hdr);
+	struct udp_answer answer = read_answer(w, endpoint, message);
 	struct udp_flow *flow = flow_to(w, endpoint, from);
 
 	if (message->msg_hdr.msg_flags & MSG_TRUNC)
@@ -303,7 +228,7 @@ static void take_answer(struct worker *w, struct udp_endpoint *endpoint, struct 
 		w->status->udp_unasked++;
 		return;
 	}
-	answer_all(w, flow, message->msg_hdr.msg_iov->iov_base, message->msg_len, segment);
+	udp_answer_send(w, flow, &answer);
 	flow->answered = true;
 	note_datagram(w, flow);
 }
@@ -390,6 +315,7 @@ static struct udp_flow *open_flow(struct worker *w, const struct flow_name *name
 	if (!flow)
 		return NULL;
 	flow->to = to;
+	flow->is_local = route_is_local(w, &name->ends.daddr);
 	flow->entry.end = udp_end;
 	if (!flow_insert(w, &flow->entry, name, mac)) {
 		free(flow);
@@ -534,6 +460,11 @@ static void set_like(struct worker *w, struct udp_endpoint *endpoint, const stru
 		endpoint->ttl = p->ttl - 1;
 		set_option(endpoint->fd, version, IP_TTL, IPV6_UNICAST_HOPS, endpoint->ttl);
 	}
+	if (endpoint->tos != p->tos) {
+		udp_flush(w);
+		endpoint->tos = p->tos;
+		set_option(endpoint->fd, version, IP_TOS, IPV6_TCLASS, endpoint->tos);
+	}
 	if (endpoint->dont_fragment != p->dont_fragment) {
 		udp_flush(w);
 		endpoint->dont_fragment = p->dont_fragment;
@@ -567,7 +498,7 @@ void udp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
 	}
 	flow_name_set(&name, p, udp.uh_sport, udp.uh_dport);
 	entry = flow_lookup(w, &name);
-	flow = entry ? flow_of(entry) : open_flow(w, &name, p, mac);
+	flow = entry ? udp_flow_of(entry) : open_flow(w, &name, p, mac);
 	if (!flow) {
 		w->status->rx_refused++;
 		return;

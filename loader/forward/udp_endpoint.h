@@ -16,6 +16,7 @@
  * @is_translated: that destination is an address of the overlay and dialled as localhost
  * @flows: that use it; the last one closes it
  * @ttl: of the socket, 0: not set
+ * @tos: type of service, or traffic class, of the socket
  * @dont_fragment: of the socket, -1: not set
  * @overflows: datagrams that the kernel had no room for, as it has said until now
  */
@@ -28,6 +29,7 @@ struct udp_endpoint {
 	int fd;
 	uint32_t flows;
 	int ttl;
+	int tos;
 	int dont_fragment;
 	uint32_t overflows;
 };

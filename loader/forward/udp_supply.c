@@ -42,8 +42,12 @@ static int open_socket(bool is4)
 	set(fd, SOL_UDP, UDP_GRO, 1);
 	if (is4) {
 		set(fd, IPPROTO_IP, IP_RECVERR, 1);
+		set(fd, IPPROTO_IP, IP_RECVTOS, 1);
+		set(fd, IPPROTO_IP, IP_RECVTTL, 1);
 	} else {
 		set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+		set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+		set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
 		set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1); /* the port over IPv4 is another one */
 	}
 	return fd;

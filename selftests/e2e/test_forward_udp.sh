@@ -9,7 +9,8 @@ tests "veth tun" \
 	only_what_was_asked_comes_in \
 	a_question_lives_shorter_than_a_stream \
 	what_overflows_a_socket_is_counted \
-	a_narrow_path_to_the_peer_is_honoured
+	a_narrow_path_to_the_peer_is_honoured \
+	datagrams_keep_their_type_of_service
 
 alone "veth tun" \
 	a_burst_of_answers_is_not_lost
@@ -183,5 +184,20 @@ test_a_narrow_path_to_the_peer_is_honoured() {
 	run_forwarder
 	expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/toobig.py" $PEER_OTHER_IP $LAN_IP 5001 1360 1300
 	is "packets" "1408; 1296 168" "$OUT"
+	counters_agree wt0
+}
+
+# DSCP and ECN as they are, the time to live one less: a congestion mark of the path is not lost.
+test_datagrams_keep_their_type_of_service() {
+	local family
+	forwarding_topology "$1"
+	run_forwarder
+	for family in 4 6; do
+		use_family $family
+		start marks$family "$LAN" python3 "$SELFTESTS/tools/marks.py" serve $LAN_IP 5000
+		wait_for grep -q ready "$T/marks$family.out"
+		expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/marks.py" ask $LAN_IP 5000 8a 00 8b
+		is "what came and was answered" "8a/63>b9/49 00/63>b9/49 8b/63>b9/49" "${OUT//$'\n'/ }"
+	done
 	counters_agree wt0
 }
