@@ -256,7 +256,7 @@ FUZZ := $(B)/tests/fuzz/programs
 PARSERS := $(wildcard loader/yaml/*.c loader/policy/*.c) $(addprefix loader/,\
 	   $(addprefix base/,error.c address.c value.c keyed.c names.c) packet/build.c \
 	   $(addprefix simulate/,scenario.c fields.c expectation.c render.c numbers.c) \
-	   $(addprefix forward/,ip.c reassemble.c coalesce.c))
+	   $(addprefix forward/,ip.c reassemble.c coalesce.c split.c))
 
 $(FUZZ)/fuzz: $(FUZZ)/fuzz.o $(TEST_PARTS) $(B)/libshrike.a
 	$(call say,LD,$@) $(CC) $(LINK_FLAGS) $^ -o $@ $(LIBS) -lcmocka

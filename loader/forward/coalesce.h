@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Puts consecutive TCP segments together, as GRO does, so that the private network namespace sees
- * few large packets instead of many small ones.
+ * few large packets instead of many small ones.  Packets that hold several segments already are
+ * taken as they are.
  *
  * Packets stay where they are and are written as one by reference, so they must live until
  * coalesce_flush().  Their checksums must have been verified: each packet goes on with the sum of

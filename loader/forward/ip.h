@@ -45,6 +45,8 @@ struct ip_ends {
  * @data: its IP header; the bytes belong to the caller and may be rewritten
  * @tos: DSCP and ECN: type of service, or traffic class
  * @len: of the IP packet, without link padding
+ * @segment_len: of a packet that holds several: data of each but the last, bytes; 0: it is one.
+ *	ip_parse() cannot tell
  * @l4_off: of the transport header, or of a fragment's data
  * @frag_off: of a fragment's data in its datagram, bytes
  * @frag_header_off: IPv6: of the fragment header
@@ -54,6 +56,7 @@ struct ip_packet {
 	uint8_t *data;
 	uint32_t len;
 	uint32_t l4_off;
+	uint16_t segment_len;
 	struct ip_ends ends;
 	uint8_t l4_proto;
 	uint8_t ttl;
