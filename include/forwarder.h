@@ -13,7 +13,8 @@
 
 /*
  * Mark of the packets that the forwarder sends out of the interface.  They follow the peer's
- * connection; where its entry is gone they open none, as this host's own packets do.
+ * connection; where its entry is gone they open none, as this host's own packets do.  Packets on
+ * their way into its TUN device have it as well.
  */
 #define FORWARDER_MARK 0x73687269
 
@@ -30,10 +31,20 @@ static inline __u32 forwarder_packet_max(__u8 l2_len)
 	return FORWARDER_PACKET_MAX - (l2_len ? l2_len + 2 : 0);
 }
 
+/*
+ * Map forward_tun_v1 (ARRAY, one entry): the forwarder's device to which TC redirects.  Written by
+ * the forwarder when the device is ready; `run` clears it when the forwarder ends.
+ */
+struct forward_tun {
+	__u32 ifindex;		 /* 0: there is none */
+	__u32 protected_ifindex; /* of the interface whose packets it takes */
+};
+_Static_assert(sizeof(struct forward_tun) == 8, "struct forward_tun is ABI");
+
 /* GAUGE(name): all zero while no forwarder runs */
 #define FORWARDER_GAUGES(GAUGE)                                                                    \
 	GAUGE(pid)                                                                                 \
-	GAUGE(queues)	       /* AF_XDP sockets */                                                \
+	GAUGE(queues)	       /* AF_XDP sockets, or its TUN device */                             \
 	GAUGE(tcp_connections) /* with both their sockets connected */                             \
 	GAUGE(tcp_dials)       /* in flight */                                                     \
 	GAUGE(udp_flows)                                                                           \
@@ -61,7 +72,8 @@ static inline __u32 forwarder_packet_max(__u8 l2_len)
 	TOTAL(revoked)	       /* flows cut by a change of policy */                               \
 	TOTAL(bytes_up)	       /* payload relayed from peers */                                    \
 	TOTAL(bytes_down)      /* payload relayed to peers */                                      \
-	TOTAL(rx_packets)      /* received */                                                      \
+	TOTAL(rx_packets)      /* received; a GSO packet counts once */                            \
+	TOTAL(rx_divided)      /* datagrams of GSO packets, but the first of each */               \
 	TOTAL(rx_relayed)      /* given on: to the private namespace's TCP, or to the host */      \
 	TOTAL(rx_joined)       /* fragments that have become part of a datagram before them */     \
 	TOTAL(rx_before)       /* forwarded before this map was there */                           \
@@ -75,6 +87,7 @@ static inline __u32 forwarder_packet_max(__u8 l2_len)
 	LOSS(rx_oversize, "larger than a frame of AF_XDP")                                         \
 	LOSS(rx_no_frame, "no frame of AF_XDP was free")                                           \
 	LOSS(rx_ring_full, "no room in a receive ring of AF_XDP")                                  \
+	LOSS(rx_queue_full, "no room in the queue of the TUN device")                              \
 	LOSS(rx_unread, "waited for a forwarder that ended")
 
 /* LOSS(name, help): packets that a forwarder has received and not relayed */
@@ -102,7 +115,7 @@ struct forwarder_status {
 	FORWARDER_LOSSES(LOSS)
 #undef LOSS
 };
-_Static_assert(sizeof(struct forwarder_status) == 344, "struct forwarder_status is ABI");
+_Static_assert(sizeof(struct forwarder_status) == 360, "struct forwarder_status is ABI");
 
 /*
  * What of the packets that the dataplane has forwarded is neither received nor in a named loss: 0,
@@ -121,7 +134,8 @@ static inline __s64 forwarder_unreceived(const struct forwarder_status *status, 
 /* What of the packets received is neither relayed nor waiting nor in a named loss: 0 at rest. */
 static inline __s64 forwarder_unrelayed(const struct forwarder_status *status)
 {
-	__s64 rest = status->rx_packets - status->rx_relayed - status->rx_joined;
+	__s64 rest = status->rx_packets + status->rx_divided - status->rx_relayed -
+		     status->rx_joined;
 
 	rest -= status->tcp_dials + status->fragments; /* each dial holds a SYN */
 #define LOSS(name, help) rest -= status->name;

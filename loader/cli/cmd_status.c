@@ -72,16 +72,31 @@ static json_t *json_tables(const struct live *live, struct error *error)
 	return object;
 }
 
+/* The way into the forwarder. */
+static void add_input(json_t *object, const struct live *live)
+{
+	const struct config *config = &live->instance.config;
+	bool is_tun = config->forwarder_input == FORWARDER_INPUT_TUN;
+	uint32_t most = is_tun ? UINT16_MAX : forwarder_packet_max(config->l2_len);
+	struct link_info device;
+	bool found = live_forwarder_device(live, &device);
+
+	json_object_set_new(object, "input",
+			    json_string(forwarder_input_name(config->forwarder_input)));
+	json_object_set_new(object, "device", found ? json_string(device.name) : json_null());
+	json_object_set_new(object, "packet_max", json_integer(most));
+}
+
 /* What the forwarder tells of itself; null where packets have none to go to. */
 static json_t *json_forwarder(const struct live *live, uint64_t forwarded)
 {
 	int fd = map_set_fd(&live->maps, MAP_FORWARDER);
+	const struct config *config = &live->instance.config;
 	struct forwarder_status status;
 	uint32_t zero = 0;
 	json_t *object;
 
-	if (!config_has_forwarder(&live->instance.config) || fd < 0 ||
-	    bpf_map_lookup_elem(fd, &zero, &status))
+	if (!config_has_forwarder(config) || fd < 0 || bpf_map_lookup_elem(fd, &zero, &status))
 		return json_null();
 	object = json_object();
 #define FIELD(name) json_object_set_new(object, #name, json_integer(status.name));
@@ -95,8 +110,7 @@ static json_t *json_forwarder(const struct live *live, uint64_t forwarded)
 	json_object_set_new(object, "unreceived",
 			    json_integer(forwarder_unreceived(&status, forwarded)));
 	json_object_set_new(object, "unrelayed", json_integer(forwarder_unrelayed(&status)));
-	json_object_set_new(object, "packet_max",
-			    json_integer(forwarder_packet_max(live->instance.config.l2_len)));
+	add_input(object, live);
 	json_object_set_new(object, "mtu", json_integer(live->instance.mtu));
 	return object;
 }
@@ -225,7 +239,10 @@ static void print_loss(const json_t *forwarder, const char *name, const char *he
 /* What became of the packets that the dataplane has forwarded. */
 static void print_packets(const json_t *forwarder)
 {
-	printf("    %lld received, residue %lld; %lld relayed, residue %lld\n",
+	const char *device = text_of(forwarder, "device");
+
+	printf("    input %s%s%s: %lld received, residue %lld; %lld relayed, residue %lld\n",
+	       text_of(forwarder, "input"), device ? ", device " : "", device ? device : "",
 	       number_of(forwarder, "rx_packets"), number_of(forwarder, "unreceived"),
 	       number_of(forwarder, "rx_relayed"), number_of(forwarder, "unrelayed"));
 #define LOSS(name, help) print_loss(forwarder, #name, help);

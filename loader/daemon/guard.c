@@ -180,11 +180,13 @@ static bool is_outdated(struct guard *guard, const struct link_info *link)
 	struct basis basis = {
 		.prog_id = guard->live.hooks[guard->live.ingress].prog_id,
 		.mtu = link->mtu,
+		.vnet_hdr = link->vnet_hdr,
 	};
 	struct error ignored;
 	bool known = !mode_read_facts(&basis.facts, &ignored);
 
 	if (known && basis.prog_id == guard->basis.prog_id && basis.mtu == guard->basis.mtu &&
+	    basis.vnet_hdr == guard->basis.vnet_hdr &&
 	    basis.facts.ip_forward4 == guard->basis.facts.ip_forward4 &&
 	    basis.facts.ip_forward6 == guard->basis.facts.ip_forward6)
 		return false;

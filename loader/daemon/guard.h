@@ -24,6 +24,7 @@ struct basis {
 	struct mode_facts facts;
 	uint32_t prog_id;
 	uint32_t mtu;
+	bool vnet_hdr;
 };
 
 /*

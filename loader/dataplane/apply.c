@@ -147,6 +147,20 @@ static void tell_lost_state(const struct application *a)
 	a->plan.request->warn(text, a->plan.request->warn_arg);
 }
 
+/* The user has asked for it, and should know what it costs. */
+static void tell_lack(const struct application *a)
+{
+	char text[512];
+
+	if (!a->plan.mode.input_lack[0])
+		return;
+	snprintf(text, sizeof(text),
+		 "%s: forwarder_input is af_xdp, but %s: these are lost or come out merged; "
+		 "'auto' would take tun",
+		 a->to->link.name, a->plan.mode.input_lack);
+	a->plan.request->warn(text, a->plan.request->warn_arg);
+}
+
 static int apply(struct application *a, struct error *error)
 {
 	int err;
@@ -165,6 +179,7 @@ static int apply(struct application *a, struct error *error)
 		return err;
 	}
 	tell_lost_state(a);
+	tell_lack(a);
 	err = attachment_pin(&a->attachment, error);
 	if (!err && a->plan.has_previous)
 		err = carry_over(a, error);

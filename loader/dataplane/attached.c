@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "forwarder.h"
 #include "maps.h"
 
 /* How often live_open() looks again where the generation is replaced while it looks. */
@@ -95,6 +96,23 @@ int live_open(int ifindex, struct live *live, struct error *error)
 	for (int attempt = 0; attempt < OPEN_ATTEMPTS && err == -ESTALE; attempt++)
 		err = open_once(ifindex, live, error);
 	return err;
+}
+
+/**
+ * live_forwarder_device() - The device by which TC hands packets to the forwarder
+ * @device: is filled
+ *
+ * Return: whether there is one.
+ */
+bool live_forwarder_device(const struct live *live, struct link_info *device)
+{
+	int fd = map_set_fd(&live->maps, MAP_FORWARD_TUN);
+	struct forward_tun tun;
+	struct error ignored;
+	uint32_t zero = 0;
+
+	return fd >= 0 && !bpf_map_lookup_elem(fd, &zero, &tun) && tun.ifindex &&
+	       !netlink_link_by_index(tun.ifindex, device, &ignored);
 }
 
 /**

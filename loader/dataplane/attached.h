@@ -13,6 +13,7 @@
 #include "dataplane/generation_rules.h"
 #include "kernel/hooks.h"
 #include "kernel/map_set.h"
+#include "kernel/netlink.h"
 
 struct live {
 	int ifindex;
@@ -29,6 +30,7 @@ int live_read_text(const struct map_set *maps, const char *name, size_t want, ch
 int live_policy_text(const struct live *live, char **text, size_t *len, struct error *error);
 int live_counters_read(int map_fd, struct counters totals[DIR_MAX], struct error *error);
 int live_counters(const struct map_set *maps, struct counters totals[DIR_MAX], struct error *error);
+bool live_forwarder_device(const struct live *live, struct link_info *device);
 void live_close(struct live *live);
 
 #endif /* SHRIKE_DATAPLANE_ATTACHED_H */

@@ -156,6 +156,7 @@ static void become_worker(struct worker_start *start, pid_t parent)
 		&start->fds[FORWARD_FD_LOCAL_ADDR],
 		&start->fds[FORWARD_FD_XSKS],
 		&start->fds[FORWARD_FD_STATUS],
+		&start->fds[FORWARD_FD_TUN],
 		&start->control_fd,
 		/* and what may be missing */
 		&start->handover_fd,
@@ -237,6 +238,9 @@ static void start(struct forward *forward)
 
 static void ended(struct forward *forward)
 {
+	const struct forward_tun no_tun = {};
+	uint32_t zero = 0;
+
 	waitpid(forward->pid, NULL, 0);
 	forward->pid = 0;
 	forward->is_ready = false;
@@ -244,6 +248,7 @@ static void ended(struct forward *forward)
 	close_fd(&forward->private_fd);
 	close_fd(&forward->pid_fd);
 	close_supply(forward);
+	bpf_map_update_elem(forward->start.fds[FORWARD_FD_TUN], &zero, &no_tun, BPF_ANY);
 	account_settle(forward->start.fds[FORWARD_FD_STATUS], forward->counters_fd);
 }
 
@@ -310,19 +315,6 @@ void forward_pause(struct forward *forward)
 	forward->is_astray = true;
 }
 
-/* What peers send may be larger than what the forwarder can receive. */
-static void warn_of_mtu(struct forward *forward)
-{
-	const struct forward_order *order = &forward->start.order;
-	uint32_t most = forwarder_packet_max(order->config.l2_len);
-
-	if (order->mtu > most)
-		say(forward, true,
-		    "the forwarder receives packets of at most %u bytes, and the MTU is %u: "
-		    "larger datagrams and pings of peers are lost (TCP keeps below)",
-		    most, order->mtu);
-}
-
 /* The forwarder may not change its private namespace, so this process does. */
 static int follow_mtu(struct forward *forward, struct error *error)
 {
@@ -335,7 +327,6 @@ static int follow_mtu(struct forward *forward, struct error *error)
 	if (err)
 		return err;
 	forward->private_mtu = order->mtu;
-	warn_of_mtu(forward);
 	return 0;
 }
 
@@ -362,7 +353,6 @@ static void on_report(struct forward *forward)
 		return;
 	}
 	say(forward, false, "the forwarder is ready");
-	warn_of_mtu(forward);
 	forward->is_behind |= follow_mtu(forward, &error) != 0;
 }
 
@@ -536,7 +526,21 @@ static bool is_elsewhere(const struct forward *forward, const struct live *live,
 	const struct map_entry *xsks = map_set_find(&live->maps, MAP_XSKS);
 
 	return forward->start.order.config.ifindex != (uint32_t)link->ifindex || !xsks ||
+	       forward->start.order.config.forwarder_input !=
+		       live->instance.config.forwarder_input ||
 	       forward->xsks_id != xsks->id || forward->start.queues != link->rx_queues;
+}
+
+/* Whether it can go on where it is elsewhere; its TUN device has a map and a link header for good. */
+static bool can_move(const struct forward *forward, const struct live *live)
+{
+	const struct config *is = &live->instance.config, *was = &forward->start.order.config;
+	const struct map_entry *xsks = map_set_find(&live->maps, MAP_XSKS);
+
+	if (!forward->is_ready || is->forwarder_input != was->forwarder_input)
+		return false;
+	return is->forwarder_input != FORWARDER_INPUT_TUN ||
+	       (xsks && xsks->id == forward->xsks_id && is->l2_len == was->l2_len);
 }
 
 /* Whether the forwarder has been told; other programs of the same generation are a tracer's doing. */
@@ -555,8 +559,7 @@ static bool is_told(const struct forward *forward, const struct live *live)
  */
 void forward_follow(struct forward *forward, const struct live *live, const struct link_info *link)
 {
-	bool is_wanted = config_has_forwarder(&live->instance.config) &&
-			 live->ingress == HOOK_POINT_XDP;
+	bool is_wanted = config_has_forwarder(&live->instance.config);
 	int err;
 
 	if (!is_wanted) {
@@ -564,10 +567,10 @@ void forward_follow(struct forward *forward, const struct live *live, const stru
 		return;
 	}
 	if (is_elsewhere(forward, live, link)) {
-		if (forward->is_ready)
+		if (can_move(forward, live))
 			forward->is_astray = true;
-		else if (forward->is_wanted)
-			forward_stop(forward); /* it has no flows */
+		else if (forward->is_wanted || forward->is_ready)
+			forward_stop(forward);
 	}
 	if (is_told(forward, live)) {
 		inquire(forward);

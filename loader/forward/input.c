@@ -100,11 +100,49 @@ static void count_fragments(struct worker *w)
 	w->status->rx_fragments += counts.lost;
 }
 
+/* Datagrams that have come as one packet, one by one. */
+static void datagrams_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
+{
+	struct ip_packet datagram;
+	uint32_t at = 0, n = 0;
+
+	for (;; n++) {
+		if (!split_has_room(&w->splitter, p)) {
+			udp_flush(w);
+			splitter_reset(&w->splitter);
+		}
+		if (!split_next(&w->splitter, p, &at, &datagram))
+			break;
+		packet_input(w, &datagram, mac);
+	}
+	if (n)
+		w->status->rx_divided += n - 1;
+	else
+		w->status->rx_ignored++;
+}
+
+/* Whether the packet is what its virtio header says; then it knows its segments. */
+static bool set_segments(struct ip_packet *p, const struct virtio_net_hdr *header)
+{
+	uint8_t kind = header ? header->gso_type & ~VIRTIO_NET_HDR_GSO_ECN
+			      : VIRTIO_NET_HDR_GSO_NONE;
+
+	if (kind == VIRTIO_NET_HDR_GSO_NONE)
+		return true;
+	p->segment_len = header->gso_size;
+	if (!p->segment_len || p->is_fragment)
+		return false;
+	return kind == VIRTIO_NET_HDR_GSO_UDP_L4
+		       ? p->l4_proto == IPPROTO_UDP
+		       : p->l4_proto == IPPROTO_TCP && kind != VIRTIO_NET_HDR_GSO_UDP;
+}
+
 /**
  * frame_input() - A frame that the dataplane has allowed
- * @frame: lives until the end of its batch
+ * @frame: lives until frame_input_end()
+ * @header: says whether it holds several segments; NULL: it does not
  */
-void frame_input(struct worker *w, uint8_t *frame, size_t len)
+void frame_input(struct worker *w, uint8_t *frame, size_t len, const struct virtio_net_hdr *header)
 {
 	uint8_t l2_len = w->order.config.l2_len;
 	const uint8_t *mac = l2_len ? frame + LINK_ADDR_LEN : NULL;
@@ -112,12 +150,17 @@ void frame_input(struct worker *w, uint8_t *frame, size_t len)
 	bool is_whole;
 
 	w->status->rx_packets++;
-	if (len <= l2_len || ip_parse(frame + l2_len, len - l2_len, &packet)) {
+	if (len <= l2_len || ip_parse(frame + l2_len, len - l2_len, &packet) ||
+	    !set_segments(&packet, header)) {
 		w->status->rx_ignored++;
 		return;
 	}
 	if (!has_right_sums(w, &packet))
 		return;
+	if (packet.segment_len && packet.l4_proto == IPPROTO_UDP) {
+		datagrams_input(w, &packet, mac);
+		return;
+	}
 	if (!packet.is_fragment) {
 		packet_input(w, &packet, mac);
 		return;
@@ -131,4 +174,14 @@ void frame_input(struct worker *w, uint8_t *frame, size_t len)
 		packet_input(w, &whole, mac);
 	coalesce_flush(&w->coalescer);
 	udp_flush(w);
+}
+
+/**
+ * frame_input_end() - The frames so far have been a batch: let go of them
+ */
+void frame_input_end(struct worker *w)
+{
+	coalesce_flush(&w->coalescer);
+	udp_flush(w);
+	splitter_reset(&w->splitter);
 }

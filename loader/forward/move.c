@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "forward/move.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "forward/input_device.h"
 #include "forward/pass.h"
 #include "forward/socket.h"
 
@@ -30,6 +32,21 @@ static int send_queues(int control_fd, const struct queue_fds *fds, uint32_t tot
 	return err;
 }
 
+/* The TUN device of the forwarder stays; it is to take packets of another interface. */
+static int enter_device(const struct worker_start *start, struct error *error)
+{
+	int map_fd = start->fds[FORWARD_FD_TUN];
+	struct input_device device = {};
+	struct forward_tun tun;
+	uint32_t zero = 0;
+
+	if (bpf_map_lookup_elem(map_fd, &zero, &tun))
+		return error_set(error, errno, "cannot read BPF map forward_tun_v1: %s",
+				 strerror(errno));
+	device.ifindex = tun.ifindex;
+	return input_device_enter(map_fd, &device, start->order.config.ifindex, error);
+}
+
 /**
  * move_send() - Open the queues of the interface and send them to a forwarder that runs
  * @control_fd: the parent's end
@@ -50,6 +67,10 @@ int move_send(int control_fd, const struct worker_start *start, struct error *er
 	struct queue_fds *fds = queues_alloc(most);
 	int err;
 
+	if (start->order.config.forwarder_input == FORWARDER_INPUT_TUN) {
+		queues_free(fds, most);
+		return enter_device(start, error);
+	}
 	if (!fds)
 		return error_no_memory(error);
 	err = queues_open(&device, fds, &n, error);

@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fib_rules.h>
-#include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <netlink/errno.h>
@@ -29,11 +28,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "forward/tcp.h"
 #include "forward/tcp_socket.h"
+#include "forward/tun_device.h"
 #include "forward/watch.h"
 #include "sk_lookup.skel.h"
 
@@ -125,19 +124,6 @@ static int add_default(struct nl_sock *socket, int family, uint32_t table, uint8
 	return err && err != -NLE_EXIST ? netlink_failed(error, "ip route", err) : 0;
 }
 
-static int open_tun(struct worker *w, struct error *error)
-{
-	struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR};
-	unsigned int offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
-
-	strcpy(request.ifr_name, TUN_NAME);
-	w->tun_fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (w->tun_fd < 0 || ioctl(w->tun_fd, TUNSETIFF, &request) ||
-	    ioctl(w->tun_fd, TUNSETOFFLOAD, offloads))
-		return error_set(error, errno, "/dev/net/tun: %s", strerror(errno));
-	return 0;
-}
-
 static int set_up_family(struct nl_sock *socket, int family, int lo, int tun, struct error *error)
 {
 	uint8_t scope = family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
@@ -154,7 +140,9 @@ static int set_up_family(struct nl_sock *socket, int family, int lo, int tun, st
 static int set_up_network(struct nl_sock *socket, const struct forward_order *order,
 			  struct error *error)
 {
-	uint32_t mtu = order->mtu, most = forwarder_packet_max(order->config.l2_len);
+	bool is_tun = order->config.forwarder_input == FORWARDER_INPUT_TUN;
+	uint32_t most = is_tun ? UINT16_MAX : forwarder_packet_max(order->config.l2_len);
+	uint32_t mtu = order->mtu;
 	int err, lo = 0, tun = 0;
 
 	err = set_link(socket, "lo", 0, &lo, error);
@@ -292,6 +280,7 @@ static int steer(struct worker *w, int netns, struct error *error)
 
 static int fill_namespace(struct worker *w, int netns, struct error *error)
 {
+	char tun_name[TUN_NAME_SIZE] = TUN_NAME;
 	int err;
 
 	write_sysctl("/proc/sys/net/ipv6/conf/all/disable_ipv6", "0");
@@ -300,7 +289,7 @@ static int fill_namespace(struct worker *w, int netns, struct error *error)
 	write_sysctl("/proc/sys/net/ipv6/conf/default/router_solicitations", "0");
 	/* a slow reader's sender may fill 4 MB, no more */
 	write_sysctl("/proc/sys/net/ipv4/tcp_rmem", "4096 131072 4194304");
-	err = open_tun(w, error);
+	err = tun_device_open(tun_name, false, false, &w->tun_fd, error);
 	if (!err)
 		err = open_network(w, error);
 	for (int i = 0; i < 2 && !err; i++)

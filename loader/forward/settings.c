@@ -58,6 +58,7 @@ static int open_fds(const struct live *live, int fds[FORWARD_FDS])
 		[FORWARD_FD_LOCAL_ADDR] = MAP_LOCAL_ADDR,
 		[FORWARD_FD_XSKS] = MAP_XSKS,
 		[FORWARD_FD_STATUS] = MAP_FORWARDER,
+		[FORWARD_FD_TUN] = MAP_FORWARD_TUN,
 	};
 	int err = 0;
 

@@ -14,7 +14,6 @@
 #include "base/clock.h"
 #include "forward/input.h"
 #include "forward/queue.h"
-#include "forward/udp.h"
 #include "forward/watch.h"
 
 #define BATCH		 256
@@ -38,12 +37,11 @@ static uint32_t take_batch(struct worker *w, struct xsk *xsk)
 		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&xsk->map.rx, index + i);
 
 		frames[i] = desc->addr & ~(uint64_t)(FRAME_BYTES - 1);
-		frame_input(w, xsk->map.frames + desc->addr, desc->len);
+		frame_input(w, xsk->map.frames + desc->addr, desc->len, NULL);
 	}
 	if (!n)
 		return 0;
-	coalesce_flush(&w->coalescer);
-	udp_flush(w);
+	frame_input_end(w);
 	xsk_ring_cons__release(&xsk->map.rx, n);
 	/* never short of room: no more frames exist than the ring has slots */
 	if (xsk_ring_prod__reserve(&xsk->map.fill, n, &index) == n) {

@@ -20,6 +20,7 @@
 #include "forward/order.h"
 #include "forward/reassemble.h"
 #include "forward/share.h"
+#include "forward/split.h"
 #include "forwarder.h"
 
 #define ETHERNET_LEN   14
@@ -34,6 +35,10 @@
 #define RELAY_BUFFER   (64 << 10) /* stays in the CPU's caches between two copies */
 #define BUFFER_BYTES   (UDP_READS * UDP_READ_BYTES)
 #define TUN_PACKET_MAX (65536 + 64)
+
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4 /* younger than Debian 12's headers */
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
 
 struct worker;
 
@@ -153,6 +158,7 @@ struct refusal {
 
 struct xsk;
 struct queue_fds;
+struct tun_input;
 struct echo_flow;
 struct udp_flow;
 struct udp_endpoint;
@@ -171,9 +177,11 @@ struct worker {
 	struct xsk *retired_xsks;
 	struct queue_fds *coming; /* of a device that has come, until all are there */
 	uint32_t n_coming;
-	uint64_t counted_ns; /* when the kernel was asked what it has lost */
+	struct tun_input *tun_input; /* NULL: the sockets above */
+	uint64_t counted_ns;	     /* when the kernel was asked what it has lost */
 	struct reassembly *reassembly;
 	struct coalescer coalescer;
+	struct splitter splitter;
 
 	int packet_fd;
 	bool tx_blocked; /* the packet socket has no room: the TUN waits */

@@ -11,10 +11,6 @@
 #include "forward/route.h"
 #include "forward/transmit.h"
 
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4 /* younger than Debian 12's headers */
-#define VIRTIO_NET_HDR_GSO_UDP_L4 5
-#endif
-
 /*
  * An answer to the peer, from the flow's destination.
  * @segment: where it is not 0, the answer is datagrams of that size, the last perhaps smaller

@@ -30,6 +30,7 @@
 #include "forward/state.h"
 #include "forward/tcp.h"
 #include "forward/transmit.h"
+#include "forward/tun_input.h"
 #include "forward/udp_endpoint.h"
 #include "forward/watch.h"
 
@@ -55,7 +56,10 @@ static void take_order(struct worker *w, const struct forward_order *order, cons
 static void count_losses(struct worker *w)
 {
 	w->counted_ns = w->now_ns;
-	sockets_count(w);
+	if (w->tun_input)
+		tun_input_count(w);
+	else
+		sockets_count(w);
 	echo_count(w);
 }
 
@@ -125,7 +129,8 @@ static int prepare(struct worker *w, struct error *error)
 	w->reassembly = reassembly_new();
 	w->buffer = malloc(BUFFER_BYTES);
 	w->tun_packet = malloc(TUN_PACKET_MAX);
-	if (w->epoll_fd < 0 || !w->reassembly || !w->buffer || !w->tun_packet)
+	if (splitter_init(&w->splitter) || w->epoll_fd < 0 || !w->reassembly || !w->buffer ||
+	    !w->tun_packet)
 		return error_no_memory(error);
 	coalesce_init(&w->coalescer, tcp_write_tun, w);
 	w->control_watch.ready = control_ready;
@@ -134,7 +139,7 @@ static int prepare(struct worker *w, struct error *error)
 	return map_status(w, error);
 }
 
-/* Everything that needs privileges; the AF_XDP sockets come last, as they open the way in. */
+/* Everything that needs privileges; what opens the way in comes last. */
 static int open_all(struct worker *w, struct error *error)
 {
 	bool is_successor = false;
@@ -153,7 +158,9 @@ static int open_all(struct worker *w, struct error *error)
 	if (!err && !is_successor)
 		err = private_open(w, error);
 	if (!err)
-		err = sockets_open(w, error);
+		err = w->order.config.forwarder_input == FORWARDER_INPUT_TUN
+			      ? tun_input_open(w, error)
+			      : sockets_open(w, error);
 	if (!err)
 		err = privileges_drop(error);
 	/* of a process that has read what peers send: without rights */

@@ -138,6 +138,32 @@ static int fill_link(struct rtnl_link *from, struct link_info *link, struct erro
 	return 0;
 }
 
+static int on_tun(struct nl_msg *message, void *arg)
+{
+	struct nlattr *info = nlmsg_find_attr(nlmsg_hdr(message), sizeof(struct ifinfomsg),
+					      IFLA_LINKINFO);
+	struct nlattr *data = info ? nla_find(nla_data(info), nla_len(info), IFLA_INFO_DATA) : NULL;
+	struct nlattr *flag = data ? nla_find(nla_data(data), nla_len(data), IFLA_TUN_VNET_HDR)
+				   : NULL;
+	struct link_info *link = arg;
+
+	link->vnet_hdr = flag && nla_get_u8(flag);
+	return NL_OK;
+}
+
+/* What libnl does not know about TUN devices. */
+static int read_tun(struct nl_sock *socket, struct link_info *link, struct error *error)
+{
+	struct ifinfomsg ask = {.ifi_index = link->ifindex};
+	int err = nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, on_tun, link);
+
+	if (!err)
+		err = nl_send_simple(socket, RTM_GETLINK, 0, &ask, sizeof(ask));
+	if (err >= 0)
+		err = nl_recvmsgs_default(socket);
+	return err < 0 ? netlink_error(error, link->name, err) : 0;
+}
+
 /* By name, or where that is NULL by index; @what names the link in errors. */
 static int read_link(const char *name, int ifindex, const char *what, struct link_info *link,
 		     struct error *error)
@@ -157,6 +183,8 @@ static int read_link(const char *name, int ifindex, const char *what, struct lin
 		err = netlink_error(error, what, err);
 	else
 		err = fill_link(from, link, error);
+	if (!err && !strcmp(link->kind, "tun"))
+		err = read_tun(socket, link, error);
 	rtnl_link_put(from);
 	nl_socket_free(socket);
 	return err;

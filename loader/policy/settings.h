@@ -25,6 +25,12 @@ enum policy_hook {
 	POLICY_HOOK_TC,
 };
 
+enum policy_forwarder_input {
+	POLICY_FORWARDER_INPUT_AUTO,
+	POLICY_FORWARDER_INPUT_AF_XDP,
+	POLICY_FORWARDER_INPUT_TUN,
+};
+
 /* clang-format off */
 
 /*
@@ -37,6 +43,8 @@ enum policy_hook {
 	MODE(native_acl, bool, native_acl, true) /* enforce */                                     \
 	MODE(netstack, bool, flag, false)                                                          \
 	MODE(local_forwarding, bool, flag, false)                                                  \
+	MODE(forwarder_input, enum policy_forwarder_input, forwarder_input,                        \
+	     POLICY_FORWARDER_INPUT_AUTO)                                                          \
 	MODE(hook, enum policy_hook, hook, POLICY_HOOK_AUTO)
 
 /* LIMIT(name, default): keys of "limits", entries of a table, at least 1 */

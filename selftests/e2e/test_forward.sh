@@ -7,11 +7,13 @@
 . "$SELFTESTS/lib/trace.sh"
 
 tests "veth tun" \
+	a_queue_that_somebody_has_is_said
+tests "veth tun gso veth-9000" \
 	tcp_udp_and_ping_are_forwarded_without_the_kernels_router \
-	a_queue_that_somebody_has_is_said \
+	streams_arrive_whole_both_ways_and_half_closed
+tests "veth tun gso" \
 	packets_that_nobody_sent_are_neither_counted_nor_traced \
 	what_a_new_policy_denies_ends_with_the_peers_next_packet \
-	streams_arrive_whole_both_ways_and_half_closed \
 	many_connections_are_forwarded_at_once \
 	a_slow_reader_slows_its_sender_down \
 	errors_of_the_network_reach_the_peer \
@@ -20,9 +22,10 @@ tests "veth tun" \
 	what_leads_back_into_the_interface_is_refused \
 	local_forwarding_dials_localhost
 alone "veth tun" \
+	a_queue_that_is_busy_is_waited_for
+alone "veth tun gso" \
 	without_a_forwarder_packets_drop_and_a_new_one_comes_at_once \
 	a_killed_forwarder_leaves_nothing_open \
-	a_queue_that_is_busy_is_waited_for \
 	a_revoked_rule_cuts_connections_at_once
 
 test_tcp_udp_and_ping_are_forwarded_without_the_kernels_router() {

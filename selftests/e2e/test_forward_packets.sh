@@ -4,7 +4,7 @@
 
 . "$SELFTESTS/lib/forward.sh"
 
-tests "veth tun" \
+tests "veth tun gso" \
 	a_packet_that_was_damaged_is_never_delivered \
 	type_of_service_and_time_to_live_are_carried_through \
 	urgent_data_stays_urgent \
