@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -25,6 +24,7 @@
 #include "dataplane/generation.h"
 #include "dataplane/generation_build.h"
 #include "forward/account.h"
+#include "forward/child.h"
 #include "forward/handover.h"
 #include "forward/heartbeat.h"
 #include "forward/move.h"
@@ -33,7 +33,6 @@
 #include "forward/private.h"
 #include "forward/privileges.h"
 #include "forward/settings.h"
-#include "forward/worker.h"
 #include "forwarder.h"
 #include "maps.h"
 
@@ -149,38 +148,6 @@ int forward_fd(const struct forward *forward)
 	return forward->epoll_fd;
 }
 
-/* The child's first steps: nothing of the parent's but what it needs. */
-static void become_worker(struct worker_start *start, pid_t parent)
-{
-	int *const inherited[] = {
-		&start->fds[FORWARD_FD_LOCAL_ADDR],
-		&start->fds[FORWARD_FD_XSKS],
-		&start->fds[FORWARD_FD_STATUS],
-		&start->fds[FORWARD_FD_TUN],
-		&start->control_fd,
-		/* and what may be missing */
-		&start->handover_fd,
-		&start->supply_fds[0],
-		&start->supply_fds[1],
-	};
-	size_t n = sizeof(inherited) / sizeof(*inherited), needed = n - 1 - UDP_SUPPLIES;
-	int next = 3;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(1);
-	/* out of the way, then down to 3, 4, ... */
-	for (size_t i = 0; i < n; i++)
-		*inherited[i] = fcntl(*inherited[i], F_DUPFD_CLOEXEC, 64);
-	for (size_t i = 0; i < n; i++, next++)
-		if (*inherited[i] >= 0 && dup3(*inherited[i], next, O_CLOEXEC) >= 0)
-			*inherited[i] = next;
-		else if (i < needed)
-			_exit(1);
-	syscall(SYS_close_range, next, ~0u, 0);
-	_exit(worker_main(start));
-}
-
 static void start_again(struct forward *forward)
 {
 	forward->delay_ns = forward->delay_ns ? forward->delay_ns * 2 : DELAY_FIRST_NS;
@@ -211,7 +178,7 @@ static void start(struct forward *forward)
 	forward->supply = udp_supply_open(forward->start.supply_fds);
 	pid = fork();
 	if (!pid)
-		become_worker(&forward->start, parent);
+		child_begin(&forward->start, parent);
 	close(pair[1]);
 	for (int i = 0; i < UDP_SUPPLIES; i++)
 		close_fd(&forward->start.supply_fds[i]);
