@@ -80,12 +80,17 @@ static void on_signal(struct run *run)
 
 	if (read(run->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_signo == SIGHUP) {
+	switch (info.ssi_signo) {
+	case SIGCHLD: /* the forwarder has been stopped, perhaps */
+		forward_check(run->guard.forward);
+		break;
+	case SIGHUP:
 		guard_reload(&run->guard);
-		return;
+		break;
+	default:
+		run->over = true;
+		run->is_relieved = info.ssi_signo == SIGUSR2;
 	}
-	run->over = true;
-	run->is_relieved = info.ssi_signo == SIGUSR2;
 }
 
 static void hear(struct run *run, uint32_t events)
@@ -134,6 +139,7 @@ static int prepare(struct run *run, struct error *error)
 	int err;
 
 	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);

@@ -353,8 +353,8 @@ static void on_timer(struct forward *forward)
 /**
  * forward_check() - Replace the forwarder if it hangs
  *
- * To be called every second.  Its connections end, which those that have them hear of as of any end
- * of it.
+ * To be called every second, and when it may have been stopped.  Its connections end, which those
+ * that have them hear of as of any end of it.
  */
 void forward_check(struct forward *forward)
 {
