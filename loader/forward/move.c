@@ -57,7 +57,7 @@ static int enter_device(const struct worker_start *start, struct error *error)
  */
 int move_send(int control_fd, const struct worker_start *start, struct error *error)
 {
-	uint32_t most = sockets_max(start->queues), n = most;
+	uint32_t most = sockets_max(start->queues), n = 0;
 	struct queue_device device = {
 		.ifname = start->ifname,
 		.ifindex = start->order.config.ifindex,
@@ -73,7 +73,7 @@ int move_send(int control_fd, const struct worker_start *start, struct error *er
 	}
 	if (!fds)
 		return error_no_memory(error);
-	err = queues_open(&device, fds, &n, error);
+	err = queues_open(&device, fds, &n, most, error);
 	if (!err) {
 		err = send_queues(control_fd, fds, n, device.frames);
 		if (err)

@@ -221,8 +221,20 @@ static int open_socket(const struct queue_device *device, struct queue_fds *fds,
 		   : 0;
 }
 
-static int open_queue(const struct queue_device *device, uint32_t queue, struct queue_fds *fds,
-		      struct error *error)
+static int open_queue(const struct queue_device *device, struct queue_fds *fds, struct error *error)
+{
+	int err = open_socket(device, fds, error);
+
+	if (!err)
+		err = fill(fds, device->frames, error);
+	if (err)
+		close_queue(fds);
+	return err;
+}
+
+/* What is open stays so, to be tried again. */
+static int bind_queue(const struct queue_device *device, uint32_t queue,
+		      const struct queue_fds *fds, struct error *error)
 {
 	struct sockaddr_xdp addr = {
 		.sxdp_family = AF_XDP,
@@ -230,16 +242,11 @@ static int open_queue(const struct queue_device *device, uint32_t queue, struct 
 		.sxdp_ifindex = device->ifindex,
 		.sxdp_queue_id = queue,
 	};
-	int err = open_socket(device, fds, error);
 
-	if (!err)
-		err = fill(fds, device->frames, error);
-	if (!err && bind(fds->socket, (struct sockaddr *)&addr, sizeof(addr)))
-		err = error_set(error, errno, "cannot open an AF_XDP socket on queue %u of %s: %s",
-				queue, device->ifname, strerror(errno));
-	if (err)
-		close_queue(fds);
-	return err;
+	if (bind(fds->socket, (struct sockaddr *)&addr, sizeof(addr)))
+		return error_set(error, errno, "cannot open an AF_XDP socket on queue %u of %s: %s",
+				 queue, device->ifname, strerror(errno));
+	return 0;
 }
 
 /**
@@ -257,10 +264,11 @@ struct queue_fds *queues_alloc(uint32_t n)
 }
 
 /**
- * queues_open() - Open the receive queues of an interface, all that are closed
+ * queues_open() - Open the receive queues of an interface
  * @device: the interface
- * @fds: become what is open; what was open before a failure stays so
- * @n: how many there may be; becomes how many are in use
+ * @fds: become what is open
+ * @n: how many are open; begins as 0, and where it failed it goes on
+ * @most: how many there may be
  * @error: why not
  *
  * Takes CAP_NET_RAW, and CAP_IPC_LOCK for the memory.
@@ -268,15 +276,16 @@ struct queue_fds *queues_alloc(uint32_t n)
  * Return: 0 or -errno; -EBUSY where somebody has one of them.
  */
 int queues_open(const struct queue_device *device, struct queue_fds *fds, uint32_t *n,
-		struct error *error)
+		uint32_t most, struct error *error)
 {
-	for (uint32_t i = 0; i < *n; i++) {
-		int err = fds[i].socket < 0 ? open_queue(device, i, &fds[i], error) : 0;
+	for (; *n < most; ++*n) {
+		struct queue_fds *queue = &fds[*n];
+		int err = queue->socket < 0 ? open_queue(device, queue, error) : 0;
 
-		if (err == -EINVAL && i) {
-			*n = i; /* the others exist, but are not in use */
-			return 0;
-		}
+		if (!err)
+			err = bind_queue(device, *n, queue, error);
+		if (err == -EINVAL && *n)
+			return 0; /* the others exist, but are not in use */
 		if (err)
 			return err;
 	}

@@ -46,7 +46,7 @@ struct queue_map {
 uint32_t queue_frames(uint32_t queues);
 struct queue_fds *queues_alloc(uint32_t n);
 int queues_open(const struct queue_device *device, struct queue_fds *fds, uint32_t *n,
-		struct error *error);
+		uint32_t most, struct error *error);
 int queues_enter(int xsks_fd, const struct queue_fds *fds, uint32_t n, struct error *error);
 void queues_free(struct queue_fds *fds, uint32_t n);
 int queue_map(const struct queue_fds *fds, uint32_t frames, struct queue_map *map,

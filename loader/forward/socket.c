@@ -162,10 +162,11 @@ static int open_in_time(struct worker *w, const struct queue_device *device, str
 			uint32_t *n, struct error *error)
 {
 	uint64_t deadline_ns = clock_ns(CLOCK_MONOTONIC) + BUSY_MAX_NS;
-	int err = queues_open(device, fds, n, error);
+	uint32_t most = sockets_max(w->start.queues);
+	int err = queues_open(device, fds, n, most, error);
 
 	while (err == -EBUSY && clock_ns(CLOCK_MONOTONIC) < deadline_ns && !wait_for_queue(w))
-		err = queues_open(device, fds, n, error);
+		err = queues_open(device, fds, n, most, error);
 	return err;
 }
 
@@ -187,7 +188,7 @@ uint32_t sockets_max(uint32_t queues)
  */
 int sockets_open(struct worker *w, struct error *error)
 {
-	uint32_t queues = sockets_max(w->start.queues), n = queues;
+	uint32_t queues = sockets_max(w->start.queues), n = 0;
 	struct queue_device device = {
 		.ifname = w->start.ifname,
 		.ifindex = w->order.config.ifindex,
