@@ -47,15 +47,7 @@ static int enter_device(const struct worker_start *start, struct error *error)
 	return input_device_enter(map_fd, &device, start->order.config.ifindex, error);
 }
 
-/**
- * move_send() - Open the queues of the interface and send them to a forwarder that runs
- * @control_fd: the parent's end
- * @start: with the interface as it is now
- * @error: why not
- *
- * Return: 0 or -errno.
- */
-int move_send(int control_fd, const struct worker_start *start, struct error *error)
+static int open_queues(int control_fd, const struct worker_start *start, struct error *error)
 {
 	uint32_t most = sockets_max(start->queues), n = 0;
 	struct queue_device device = {
@@ -67,10 +59,6 @@ int move_send(int control_fd, const struct worker_start *start, struct error *er
 	struct queue_fds *fds = queues_alloc(most);
 	int err;
 
-	if (start->order.config.forwarder_input == FORWARDER_INPUT_TUN) {
-		queues_free(fds, most);
-		return enter_device(start, error);
-	}
 	if (!fds)
 		return error_no_memory(error);
 	err = queues_open(&device, fds, &n, most, error);
@@ -83,6 +71,23 @@ int move_send(int control_fd, const struct worker_start *start, struct error *er
 		err = queues_enter(start->fds[FORWARD_FD_XSKS], fds, n, error);
 	queues_free(fds, most);
 	return err;
+}
+
+/**
+ * move_send() - Have a forwarder that runs take the packets of the interface as it is now
+ * @control_fd: the parent's end
+ * @start: with that interface
+ * @error: why not
+ *
+ * Its queues are opened and sent, or its TUN device is entered for it.
+ *
+ * Return: 0 or -errno.
+ */
+int move_send(int control_fd, const struct worker_start *start, struct error *error)
+{
+	if (start->order.config.forwarder_input == FORWARDER_INPUT_TUN)
+		return enter_device(start, error);
+	return open_queues(control_fd, start, error);
 }
 
 /**

@@ -4,7 +4,7 @@
 
 . "$SELFTESTS/lib/forward.sh"
 
-tests "veth tun" \
+tests "veth tun gso" \
 	a_change_of_the_mtu_resets_nothing \
 	a_device_that_is_created_again_resets_nothing
 
