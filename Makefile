@@ -131,9 +131,11 @@ $(B)/shrike.bpf.o: $(BPF_OBJS)
 $(B)/shrike.skel.h: $(B)/shrike.bpf.o
 	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name shrike_bpf >$@
 
-# of the forwarder's private network namespace: a program by itself
-$(B)/sk_lookup.skel.h: $(B)/bpf/forward/sk_lookup.o
-	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name sk_lookup_bpf >$@
+# of the forwarder's private network namespace and of its TUN device: programs by themselves
+FORWARD_SKELS := $(patsubst bpf/forward/%.bpf.c,$(B)/%.skel.h,$(wildcard bpf/forward/*.bpf.c))
+
+$(FORWARD_SKELS): $(B)/%.skel.h: $(B)/bpf/forward/%.o
+	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name $*_bpf >$@
 
 # --- the command ------------------------------------------------------------------------------
 
@@ -141,7 +143,7 @@ $(B)/%.o: %.c | check-tools
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(C_FLAGS) $(DEPENDENCIES) -c $< -o $@
 
-$(OBJS) $(CMD_OBJS): | $(B)/shrike.skel.h $(B)/sk_lookup.skel.h
+$(OBJS) $(CMD_OBJS): | $(B)/shrike.skel.h $(FORWARD_SKELS)
 
 $(B)/libshrike.a: $(OBJS)
 	@rm -f $@
@@ -254,7 +256,7 @@ FUZZ := $(B)/tests/fuzz/programs
 PARSERS := $(wildcard loader/yaml/*.c loader/policy/*.c) $(addprefix loader/,\
 	   $(addprefix base/,error.c address.c value.c keyed.c names.c) packet/build.c \
 	   $(addprefix simulate/,scenario.c fields.c expectation.c render.c numbers.c) \
-	   $(addprefix forward/,ip.c reassemble.c coalesce.c))
+	   $(addprefix forward/,ip.c reassemble.c coalesce.c split.c))
 
 $(FUZZ)/fuzz: $(FUZZ)/fuzz.o $(TEST_PARTS) $(B)/libshrike.a
 	$(call say,LD,$@) $(CC) $(LINK_FLAGS) $^ -o $@ $(LIBS) -lcmocka

@@ -200,6 +200,21 @@ static __always_inline bool is_confirmed_by(const struct packet *p, __u8 flags, 
 	       state != FLOW_STATE_CLOSED;
 }
 
+/*
+ * The state of a flow of UDP after a packet.  A forwarded flow that is more than one question and its
+ * answer lives longer.  Fragments after the first belong to a datagram that was looked at.
+ */
+static __always_inline enum flow_state udp_state(const struct packet *p, const struct flow *flow,
+						 __u8 flags)
+{
+	if (!(flags & FLOW_FORWARD))
+		return FLOW_STATE_UDP;
+	if (flags & FLOW_ANSWERED && flow->packets[0] + flow->packets[1] >= 2 &&
+	    p->frag != FRAGMENT_LATER)
+		return FLOW_STATE_UDP_STREAM;
+	return flow->state;
+}
+
 /* Count an accepted packet, take its flow to the next state, and confirm it. */
 static __always_inline void advance(struct packet *p, const struct flow_key *key, struct flow *flow,
 				    bool from_opener)
@@ -210,6 +225,8 @@ static __always_inline void advance(struct packet *p, const struct flow_key *key
 
 	if (p->l4_proto == IPPROTO_TCP)
 		counts = tcp_advance(p, flow, side, &state);
+	else if (p->l4_proto == IPPROTO_UDP)
+		state = udp_state(p, flow, flags);
 	p->flow_state = state;
 	if (config.dry_run)
 		return;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Hooks: TC ingress and TC egress (TCX, or clsact before Linux 6.6).
+ * Hooks: TC ingress and TC egress (TCX, or clsact before Linux 6.6).  Owns forward_tun_v1
+ * (forwarder.h), the device by which the userspace forwarder gets GSO packets whole.
  */
 #include "packet.h"
 
-#include "forwarder.h"
+#include "forward_tun.h"
 
-#define TC_ACT_UNSPEC (-1) /* TCX: TCX_NEXT; the verdict is left to the next program */
-#define TC_ACT_SHOT   2
+#define TC_ACT_UNSPEC	(-1) /* TCX: TCX_NEXT; the verdict is left to the next program */
+#define TC_ACT_SHOT	2
+#define TC_ACT_REDIRECT 7
 
 #define PACKET_LOOPBACK 5 /* linux/if_packet.h */
 
@@ -46,11 +48,49 @@ static __always_inline void frame_set(struct frame *f, struct __sk_buff *skb)
 	f->ctx = skb;
 }
 
+/* The forwarder's device, 0: there is none (any more). */
+static __always_inline __u32 forwarder_device(struct __sk_buff *skb)
+{
+	__u32 zero = 0, mtu = 0;
+	const struct forward_tun *tun;
+
+	if (config.forwarder_input != FORWARDER_INPUT_TUN)
+		return 0;
+	tun = bpf_map_lookup_elem(&forward_tun_v1, &zero);
+	/* whether the packet fits does not matter to a TUN, but a device that is gone is an error */
+	if (!tun || !tun->ifindex || bpf_check_mtu(skb, tun->ifindex, &mtu, 0, 0) < 0)
+		return 0;
+	return tun->ifindex;
+}
+
+/*
+ * An allowed packet and its forwarder.  A redirect to a device that is gone drops, too, but nobody
+ * would hear of it.  A dry run only says where the packet would go.
+ */
+static __always_inline int hand_over(struct packet *p, struct __sk_buff *skb, enum verdict *verdict)
+{
+	__u32 ifindex;
+
+	if (config.virtual_clock)
+		return TC_ACT_SHOT;
+	ifindex = forwarder_device(skb);
+	if (!ifindex) {
+		trace_note(p, STAGE_FORWARDING, MESSAGE_FORWARD_NONE);
+		*verdict = drop(p, REASON_NO_FORWARDER);
+		return TC_ACT_SHOT;
+	}
+	if (config.dry_run)
+		return TC_ACT_REDIRECT;
+	skb->mark = FORWARDER_MARK;
+	return bpf_redirect(ifindex, 0);
+}
+
 SEC("tc")
 int shrike_ingress(struct __sk_buff *skb)
 {
 	struct packet p = {.avail_len = frame_behind_link(skb->len)};
 	struct counters *counters;
+	int action = TC_ACT_SHOT;
 	enum verdict verdict;
 	struct frame f;
 
@@ -61,12 +101,12 @@ int shrike_ingress(struct __sk_buff *skb)
 		verdict = pass(&p, REASON_LINK_HOUSEKEEPING);
 	else
 		verdict = pipeline_in(&f, &p, frame_ethertype(skb));
-	if (verdict == VERDICT_FORWARD && !config.virtual_clock) {
-		trace_note(&p, STAGE_FORWARDING, MESSAGE_FORWARD_NONE);
-		verdict = drop(&p, REASON_NO_FORWARDER); /* TC cannot reach AF_XDP sockets */
-	}
+	if (verdict == VERDICT_FORWARD)
+		action = hand_over(&p, skb, &verdict);
+	else if (verdict == VERDICT_PASS)
+		action = TC_ACT_UNSPEC;
 	pipeline_end(&f, &p, counters, verdict);
-	return verdict == VERDICT_PASS ? TC_ACT_UNSPEC : TC_ACT_SHOT;
+	return action;
 }
 
 SEC("tc")

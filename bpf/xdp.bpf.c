@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Hook: XDP ingress.  Owns xsks_v1, the AF_XDP sockets of the userspace forwarder by RX queue, and
- * forwarder_v1 (forwarder.h), which no program reads, but which lives as long as they do.
+ * forwarder_v2 (forwarder.h), which no program reads, but which lives as long as they do.
  */
 #include "packet.h"
 
 #include "forwarder.h"
 
-#define XSK_QUEUES 64
-
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
-	__uint(max_entries, XSK_QUEUES);
+	__uint(max_entries, FORWARDER_QUEUES);
 	__type(key, __u32);
 	__type(value, __u32);
 } xsks_v1 SEC(".maps");
@@ -22,7 +20,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct forwarder_status);
-} forwarder_v1 SEC(".maps");
+} forwarder_v2 SEC(".maps");
 
 /* Ethertype of the frame; 0, which is none, where there is not even a link header. */
 static __always_inline __u16 frame_ethertype(struct xdp_md *ctx)

@@ -35,6 +35,19 @@ enum routing {
 		ROUTING_MAX,
 };
 
+/* FORWARDER_INPUT(id, name): how packets reach the userspace forwarder */
+#define FORWARDER_INPUTS(FORWARDER_INPUT)                                                          \
+	FORWARDER_INPUT(AF_XDP, "af_xdp")                                                          \
+	FORWARDER_INPUT(TUN, "tun") /* TC redirects to a device of the forwarder's */
+
+enum forwarder_input {
+	FORWARDER_INPUT_NONE, /* there is no forwarder */
+#define FORWARDER_INPUT(id, name) FORWARDER_INPUT_##id,
+	FORWARDER_INPUTS(FORWARDER_INPUT)
+#undef FORWARDER_INPUT
+		FORWARDER_INPUT_MAX,
+};
+
 struct config {
 	__u64 timeout_ns[FLOW_STATE_MAX];
 	__u64 fragment_timeout_ns;
@@ -50,16 +63,17 @@ struct config {
 	__u8 native_acl; /* route_acl is enforced under native routing too */
 	__u8 netstack;
 	__u8 local_forwarding;
-	__u8 nat_port;	     /* the policy has port translations */
-	__u8 nat_one_to_one; /* the policy has 1:1 translations */
-	__u8 dry_run;	     /* judge, but write no state and count nothing */
-	__u8 trace;	     /* write a record per packet into the map of trace_event.h */
-	__u8 virtual_clock;  /* time and frame length are variables instead of the kernel's */
-	__u8 peer_groups;    /* a rule of peer_acl names broadcast or multicast */
-	__u8 pad[3];
+	__u8 nat_port;	      /* the policy has port translations */
+	__u8 nat_one_to_one;  /* the policy has 1:1 translations */
+	__u8 dry_run;	      /* judge, but write no state and count nothing */
+	__u8 trace;	      /* write a record per packet into the map of trace_event.h */
+	__u8 virtual_clock;   /* time and frame length are variables instead of the kernel's */
+	__u8 peer_groups;     /* a rule of peer_acl names broadcast or multicast */
+	__u8 forwarder_input; /* enum forwarder_input */
+	__u8 pad[2];
 };
 
-_Static_assert(sizeof(struct config) == 152, "struct config is ABI");
+_Static_assert(sizeof(struct config) == 160, "struct config is ABI");
 
 /* Whether the generation hands packets to the userspace forwarder at all. */
 static inline int config_has_forwarder(const volatile struct config *config)

@@ -107,7 +107,8 @@ _Static_assert(sizeof(struct flow_key6) == 40, "struct flow_key6 is ABI");
 	STATE(CLOSED, "closed") /* over: the entry stays FLOW_CLOSED_NS for what is late */        \
 	STATE(UDP, "udp")                                                                          \
 	STATE(ICMP, "icmp")                                                                        \
-	STATE(OTHER, "other") /* any other protocol: no ports, nor states */
+	STATE(OTHER, "other")		/* any other protocol: no ports, nor states */             \
+	STATE(UDP_STREAM, "udp_stream") /* forwarded, more than a question and its answer */
 
 enum flow_state {
 #define STATE(id, name) FLOW_STATE_##id,

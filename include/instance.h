@@ -22,7 +22,7 @@ struct instance {
 	char hook_why[128];    /* what decided the hook */
 	char environment[512]; /* NetBird's variables that it was built with, NAME=VALUE lines */
 };
-_Static_assert(sizeof(struct instance) == 1232, "struct instance is ABI");
+_Static_assert(sizeof(struct instance) == 1240, "struct instance is ABI");
 
 /*
  * Map numbers_v1 (ARRAY, one entry): what comes after the highest numbers that were ever in force.

@@ -35,7 +35,8 @@
 	MAP(CT_SERVED, ct_served_v1)                                                               \
 	MAP(FLOW_GATE, flow_gate_v1)                                                               \
 	MAP(FLOW_RINGS, flow_rings_v1)                                                             \
-	MAP(FORWARDER, forwarder_v1)                                                               \
+	MAP(FORWARDER, forwarder_v2)                                                               \
+	MAP(FORWARD_TUN, forward_tun_v1)                                                           \
 	MAP(FRAGMENTS, fragments_v2)                                                               \
 	MAP(INSTANCE, instance_v2)                                                                 \
 	MAP(LOCAL4, local4_v1)                                                                     \

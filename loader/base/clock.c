@@ -63,16 +63,25 @@ uint64_t clock_kernel_ns(clockid_t id)
 
 /**
  * clock_arm() - Have a timer go off once
- * @timer_fd: of timerfd_create()
+ * @timer_fd: of timerfd_create(), by CLOCK_MONOTONIC
  * @ns: from now; 0: at once
+ *
+ * From a second on it goes off at the nearest whole second of the clock, so that all timers of a
+ * process that has little to do wake it at once.
  */
 void clock_arm(int timer_fd, uint64_t ns)
 {
 	struct itimerspec when = {
 		.it_value = {.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S},
 	};
+	int flags = 0;
 
 	if (!ns)
 		when.it_value.tv_nsec = 1;
-	timerfd_settime(timer_fd, 0, &when, NULL);
+	if (ns >= (uint64_t)NS_PER_S) {
+		flags = TFD_TIMER_ABSTIME;
+		when.it_value.tv_sec = (clock_ns(CLOCK_MONOTONIC) + ns + NS_PER_S / 2) / NS_PER_S;
+		when.it_value.tv_nsec = 0;
+	}
+	timerfd_settime(timer_fd, flags, &when, NULL);
 }

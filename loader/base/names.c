@@ -24,6 +24,10 @@ NAMES(reason_names, REASONS, REASON_MAX);
 NAMES(routing_names, ROUTINGS, ROUTING_MAX);
 NAMES(verdict_names, VERDICTS, VERDICT_MAX);
 
+static const char *const input_names[] = {"none", FORWARDER_INPUTS(NAME)};
+_Static_assert(sizeof(input_names) / sizeof(*input_names) == FORWARDER_INPUT_MAX,
+	       "each value has a name");
+
 static const char *const reason_helps[] = {REASONS(HELP)};
 
 static const char *name_of(const char *const *names, size_t n, unsigned int id)
@@ -96,6 +100,15 @@ const char *flow_protocol_name(uint8_t l4_proto, uint8_t ip_version,
 const char *flow_state_name(unsigned int state)
 {
 	return name_of(flow_state_names, FLOW_STATE_MAX, state);
+}
+
+/**
+ * forwarder_input_name() - How packets reach the userspace forwarder, as policies name it
+ * @input: enum forwarder_input
+ */
+const char *forwarder_input_name(unsigned int input)
+{
+	return name_of(input_names, FORWARDER_INPUT_MAX, input);
 }
 
 /**

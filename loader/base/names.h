@@ -24,6 +24,7 @@ const char *direction_name(unsigned int direction);
 const char *flow_protocol_name(uint8_t l4_proto, uint8_t ip_version,
 			       char number[FLOW_PROTOCOL_NUMBER]);
 const char *flow_state_name(unsigned int state);
+const char *forwarder_input_name(unsigned int input);
 const char *hook_name(unsigned int hook);
 const char *native_acl_name(unsigned int enforced);
 const char *port_protocol_name(unsigned int l4_proto);

@@ -226,6 +226,26 @@ static void check_free(struct report *report, const struct link_info *link, cons
 		find(report, FINDING_OK, "hook points", "free; XDP is left to others");
 }
 
+/* How packets would reach the forwarder, and which device it has now. */
+static void check_input(struct report *report, const struct link_info *link,
+			const struct mode *mode)
+{
+	struct link_info device = {};
+	struct error ignored;
+	struct attached live;
+
+	if (mode->forwarder_input == FORWARDER_INPUT_NONE)
+		return;
+	if (!attached_open(link->ifindex, &live, &ignored)) {
+		attached_forwarder_device(&live, &device);
+		attached_close(&live);
+	}
+	find(report, mode->input_lack[0] ? FINDING_NOTE : FINDING_OK, "forwarder input",
+	     "%s: %s%s%s%s%s", forwarder_input_name(mode->forwarder_input), mode->input_why,
+	     mode->input_lack[0] ? ", but " : "", mode->input_lack,
+	     device.name[0] ? "; device " : "", device.name);
+}
+
 /* Can the policy be put into force on this link, and in which mode? */
 static void check_link(struct report *report, const char *ifname, const char *policy_path)
 {
@@ -254,7 +274,9 @@ static void check_link(struct report *report, const char *ifname, const char *po
 		return;
 	}
 	find(report, FINDING_OK, "routing", "%s: %s", routing_name(mode.routing), mode.routing_why);
-	if (mode.routing == ROUTING_USERSPACE && link.mtu > forwarder_packet_max(link.l2_len))
+	check_input(report, &link, &mode);
+	if (mode.forwarder_input == FORWARDER_INPUT_AF_XDP &&
+	    link.mtu > forwarder_packet_max(link.l2_len))
 		find(report, FINDING_NOTE, "mtu",
 		     "%u: datagrams and pings above %u bytes do not reach the forwarder", link.mtu,
 		     forwarder_packet_max(link.l2_len));

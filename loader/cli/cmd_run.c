@@ -20,7 +20,8 @@ const struct command command_run = {
 		"\n"
 		"Follows address and link changes and expires connections. SIGHUP reads the\n"
 		"policy again, SIGTERM and SIGINT detach. When it is killed, policy and\n"
-		"connections stay in force in the kernel, and the next run takes them over.\n",
+		"connections stay in force in the kernel, and the next run takes them over;\n"
+		"SIGUSR2 ends it so on purpose, and leaves forwarded connections to systemd.\n",
 	/* clang-format on */
 	.run = run_run,
 };

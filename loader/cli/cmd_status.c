@@ -76,24 +76,45 @@ static json_t *json_tables(const struct attached *attached, struct error *error)
 	return object;
 }
 
-/* The forwarder's own counters; null where there is no forwarder. */
-static json_t *json_forwarder(const struct attached *attached)
+/* The way into the forwarder. */
+static void add_input(json_t *object, const struct attached *attached)
+{
+	const struct config *config = &attached->instance.config;
+	bool is_tun = config->forwarder_input == FORWARDER_INPUT_TUN;
+	uint32_t most = is_tun ? UINT16_MAX : forwarder_packet_max(config->l2_len);
+	struct link_info device;
+	bool found = attached_forwarder_device(attached, &device);
+
+	json_object_set_new(object, "input",
+			    json_string(forwarder_input_name(config->forwarder_input)));
+	json_object_set_new(object, "device", found ? json_string(device.name) : json_null());
+	json_object_set_new(object, "packet_max", json_integer(most));
+}
+
+/* What the forwarder tells of itself; null where packets have none to go to. */
+static json_t *json_forwarder(const struct attached *attached, uint64_t forwarded)
 {
 	int fd = map_set_fd(&attached->maps, MAP_FORWARDER);
+	const struct config *config = &attached->instance.config;
 	struct forwarder_status status;
 	uint32_t zero = 0;
 	json_t *object;
 
-	if (!config_has_forwarder(&attached->instance.config) || fd < 0 ||
-	    bpf_map_lookup_elem(fd, &zero, &status))
+	if (!config_has_forwarder(config) || fd < 0 || bpf_map_lookup_elem(fd, &zero, &status))
 		return json_null();
 	object = json_object();
 #define FIELD(name) json_object_set_new(object, #name, json_integer(status.name));
 	FORWARDER_GAUGES(FIELD)
 	FORWARDER_TOTALS(FIELD)
 #undef FIELD
-	json_object_set_new(object, "packet_max",
-			    json_integer(forwarder_packet_max(attached->instance.config.l2_len)));
+#define FIELD(name, help) json_object_set_new(object, #name, json_integer(status.name));
+	FORWARDER_WAY_LOSSES(FIELD)
+	FORWARDER_LOSSES(FIELD)
+#undef FIELD
+	json_object_set_new(object, "unreceived",
+			    json_integer(forwarder_unreceived(&status, forwarded)));
+	json_object_set_new(object, "unrelayed", json_integer(forwarder_unrelayed(&status)));
+	add_input(object, attached);
 	json_object_set_new(object, "mtu", json_integer(attached->instance.mtu));
 	return object;
 }
@@ -112,21 +133,21 @@ static json_t *json_live(const struct attached *attached, const struct link_info
 	tables = json_tables(attached, error);
 	if (!tables)
 		return NULL;
-	return json_pack("{s:o,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:o,s:s,s:{s:o,s:o},"
-			 "s:o,s:o}",
-			 "interface", output_json_text(link->name), "ifindex", link->ifindex,
-			 "attached", 1, "running", lock_is_held(LOCK_RUN, link->name), "version",
-			 instance->version, "hooks", json_hooks(attached->hooks), "hook",
-			 hook_kind_name(attached->hooks[attached->ingress].kind), "hook_why",
-			 instance->hook_why, "routing", routing_name(instance->config.routing),
-			 "routing_why", instance->routing_why, "stateful",
-			 instance->config.stateful, "generation", instance->config.generation,
-			 "rules", instance->rules, "policy",
-			 output_json_text(instance->policy_path), "applied",
-			 output_time(time, instance->applied_ns), "counters", "ingress",
-			 counters_json(&counters[DIR_INGRESS]), "egress",
-			 counters_json(&counters[DIR_EGRESS]), "tables", tables, "forwarder",
-			 json_forwarder(attached));
+	return json_pack(
+		"{s:o,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:o,s:s,s:{s:o,s:o},"
+		"s:o,s:o}",
+		"interface", output_json_text(link->name), "ifindex", link->ifindex, "attached", 1,
+		"running", lock_is_held(LOCK_RUN, link->name), "version", instance->version,
+		"hooks", json_hooks(attached->hooks), "hook",
+		hook_kind_name(attached->hooks[attached->ingress].kind), "hook_why",
+		instance->hook_why, "routing", routing_name(instance->config.routing),
+		"routing_why", instance->routing_why, "stateful", instance->config.stateful,
+		"generation", instance->config.generation, "rules", instance->rules, "policy",
+		output_json_text(instance->policy_path), "applied",
+		output_time(time, instance->applied_ns), "counters", "ingress",
+		counters_json(&counters[DIR_INGRESS]), "egress",
+		counters_json(&counters[DIR_EGRESS]), "tables", tables, "forwarder",
+		json_forwarder(attached, counters[DIR_INGRESS].verdict[VERDICT_FORWARD].packets));
 }
 
 /* What there is to say of one interface. */
@@ -216,6 +237,37 @@ static void print_tables(const json_t *tables)
 	printf("\n");
 }
 
+static void print_loss(const json_t *forwarder, const char *name, const char *help)
+{
+	if (number_of(forwarder, name))
+		printf("    lost  %-20s %12lld packets  %s\n", name, number_of(forwarder, name),
+		       help);
+}
+
+/* What became of the packets that the dataplane has forwarded. */
+static void print_packets(const json_t *forwarder)
+{
+	const char *device = text_of(forwarder, "device");
+
+	printf("    input %s%s%s: %lld received, residue %lld; %lld relayed, residue %lld\n",
+	       text_of(forwarder, "input"), device ? ", device " : "", device ? device : "",
+	       number_of(forwarder, "rx_packets"), number_of(forwarder, "unreceived"),
+	       number_of(forwarder, "rx_relayed"), number_of(forwarder, "unrelayed"));
+#define LOSS(name, help) print_loss(forwarder, #name, help);
+	FORWARDER_WAY_LOSSES(LOSS)
+	FORWARDER_LOSSES(LOSS)
+#undef LOSS
+	if (number_of(forwarder, "echo_overflow"))
+		printf("    %lld answers to pings found no room in a socket\n",
+		       number_of(forwarder, "echo_overflow"));
+	if (number_of(forwarder, "tx_failed") || number_of(forwarder, "tx_full"))
+		printf("    of %lld packets to peers %lld were refused by the kernel; for %lld "
+		       "more "
+		       "it had no room\n",
+		       number_of(forwarder, "tx_packets"), number_of(forwarder, "tx_failed"),
+		       number_of(forwarder, "tx_full"));
+}
+
 /* Print the state of the forwarder, if the mode needs one. */
 static void print_forwarder(const json_t *forwarder)
 {
@@ -236,6 +288,17 @@ static void print_forwarder(const json_t *forwarder)
 	       number_of(forwarder, "tcp_opened"), number_of(forwarder, "tcp_refused"),
 	       number_of(forwarder, "tcp_unreachable"), number_of(forwarder, "tcp_timed_out"),
 	       number_of(forwarder, "revoked"));
+	print_packets(forwarder);
+	if (number_of(forwarder, "displaced"))
+		printf("    %lld flows and dials made room for those of peers that had fewer\n",
+		       number_of(forwarder, "displaced"));
+	if (number_of(forwarder, "refused_ports"))
+		printf("    %lld openings were refused for want of a port of this host "
+		       "(ip_local_port_range)\n",
+		       number_of(forwarder, "refused_ports"));
+	if (number_of(forwarder, "udp_overflow"))
+		printf("    %lld answers were lost, as a socket had no room for them\n",
+		       number_of(forwarder, "udp_overflow"));
 	if (number_of(forwarder, "mtu") > number_of(forwarder, "packet_max"))
 		printf("    packets of peers above %lld bytes are lost, as the MTU is %lld\n",
 		       number_of(forwarder, "packet_max"), number_of(forwarder, "mtu"));

@@ -188,12 +188,13 @@ static bool is_outdated(struct guard *guard, const struct link_info *link)
 	struct rebuild_inputs inputs = {
 		.prog_id = guard->attached.hooks[guard->attached.ingress].prog_id,
 		.mtu = link->mtu,
+		.vnet_hdr = link->vnet_hdr,
 	};
 	struct error ignored;
 	bool known = !mode_read_facts(&inputs.facts, &ignored);
 
 	if (known && inputs.prog_id == guard->built_from.prog_id &&
-	    inputs.mtu == guard->built_from.mtu &&
+	    inputs.mtu == guard->built_from.mtu && inputs.vnet_hdr == guard->built_from.vnet_hdr &&
 	    inputs.facts.ip_forward4 == guard->built_from.facts.ip_forward4 &&
 	    inputs.facts.ip_forward6 == guard->built_from.facts.ip_forward6)
 		return false;
@@ -216,7 +217,7 @@ static void follow_link(struct guard *guard)
 		if (was_attached)
 			log_line(guard, true, "%s: the interface is gone; waiting for it",
 				 guard->ifname);
-		forward_stop(guard->forward);
+		forward_pause(guard->forward);
 		guard->is_attached = false;
 		return;
 	}
@@ -374,6 +375,7 @@ void guard_follow(struct guard *guard)
  */
 void guard_check(struct guard *guard)
 {
+	forward_check(guard->forward);
 	follow_link(guard);
 	follow_confirmation(guard);
 	if (!guard->is_attached)
@@ -397,15 +399,12 @@ void guard_keep_up(struct guard *guard)
 }
 
 /**
- * guard_forward() - Read what the forwarder has sent
+ * guard_look() - Look at the policy in force, as somebody says that it is a new one
  * @guard: the guard
- *
- * The forwarder's parent may see a new generation before the link event comes.
  */
-void guard_forward(struct guard *guard)
+void guard_look(struct guard *guard)
 {
-	if (forward_ready(guard->forward))
-		follow_link(guard);
+	follow_link(guard);
 }
 
 /**

@@ -24,6 +24,7 @@ struct rebuild_inputs {
 	struct mode_facts facts;
 	uint32_t prog_id;
 	uint32_t mtu;
+	bool vnet_hdr;
 };
 
 /*
@@ -68,7 +69,7 @@ void guard_note(struct guard *guard, const struct netlink_event *event);
 void guard_follow(struct guard *guard);
 void guard_check(struct guard *guard);
 void guard_keep_up(struct guard *guard);
-void guard_forward(struct guard *guard);
+void guard_look(struct guard *guard);
 void guard_leave(struct guard *guard);
 void guard_free(struct guard *guard);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -11,8 +12,10 @@
 
 #include "base/capabilities.h"
 #include "base/clock.h"
+#include "daemon/service.h"
 #include "dataplane/detach.h"
 #include "kernel/lock.h"
+#include "kernel/notice.h"
 
 /*
  * What is needed at any time, as an interface may come back and a policy may ask for a forwarder:
@@ -25,16 +28,28 @@
 	(CAPABILITY(SYS_ADMIN) | CAPABILITY(NET_ADMIN) | CAPABILITY(NET_RAW) |                     \
 	 CAPABILITY(IPC_LOCK) | CAPABILITY(SETUID) | CAPABILITY(SETGID))
 
-#define CHECK_PERIOD_NS NS_PER_S /* of what netlink does not report, such as sysctls */
+#define CHECK_PERIOD_NS NS_PER_S	/* of what netlink does not report, such as sysctls */
+#define NOTICE_PAUSE_NS (NS_PER_S / 10) /* before another notice is read */
 
 struct run {
 	struct guard guard;
 	struct netlink_monitor *monitor;
 	bool over;
+	bool is_relieved; /* by another process: what is in force stays */
 	int epoll_fd;
 	int signal_fd;
 	int check_fd;
+	int notice_fd; /* of policies that others apply; -errno: they are found by the check */
+	bool is_deaf;  /* to it, for a moment */
 };
+
+static void say(const struct run *run, bool is_error, const char *what, const char *why)
+{
+	char text[1200];
+
+	snprintf(text, sizeof(text), "%s: %s%s", run->guard.ifname, what, why);
+	run->guard.log(text, is_error);
+}
 
 static int watch(struct run *run, int fd, struct error *error)
 {
@@ -65,10 +80,34 @@ static void on_signal(struct run *run)
 
 	if (read(run->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_signo == SIGHUP)
+	switch (info.ssi_signo) {
+	case SIGCHLD: /* the forwarder has been stopped, perhaps */
+		forward_check(run->guard.forward);
+		break;
+	case SIGHUP:
 		guard_reload(&run->guard);
-	else
+		break;
+	default:
 		run->over = true;
+		run->is_relieved = info.ssi_signo == SIGUSR2;
+	}
+}
+
+static void hear(struct run *run, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.fd = run->notice_fd};
+
+	epoll_ctl(run->epoll_fd, EPOLL_CTL_MOD, run->notice_fd, &event);
+	run->is_deaf = !events;
+}
+
+/* Anybody can send notices, so they are heard only so often. */
+static void on_notice(struct run *run)
+{
+	notice_take(run->notice_fd);
+	guard_look(&run->guard);
+	hear(run, 0);
+	clock_arm(run->check_fd, NOTICE_PAUSE_NS);
 }
 
 static void on_check(struct run *run)
@@ -77,8 +116,21 @@ static void on_check(struct run *run)
 
 	if (read(run->check_fd, &ticks, sizeof(ticks)) != sizeof(ticks))
 		return;
+	if (run->is_deaf)
+		hear(run, EPOLLIN);
 	guard_check(&run->guard);
 	clock_arm(run->check_fd, CHECK_PERIOD_NS);
+}
+
+/* Without it, policies that others apply are followed with the next check. */
+static int hear_of_policies(struct run *run, struct error *error)
+{
+	run->notice_fd = notice_open(run->guard.ifname);
+	if (run->notice_fd >= 0)
+		return watch(run, run->notice_fd, error);
+	say(run, true, "policies of other processes are followed only once a second: ",
+	    strerror(-run->notice_fd));
+	return 0;
 }
 
 /* Open signals, timers and netlink, and watch them. */
@@ -88,9 +140,11 @@ static int prepare(struct run *run, struct error *error)
 	int err;
 
 	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN); /* whoever reads our messages may go, we stay */
 	run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -109,6 +163,8 @@ static int prepare(struct run *run, struct error *error)
 		err = watch(run, netlink_monitor_fd(run->monitor), error);
 	if (!err)
 		err = watch(run, forward_fd(run->guard.forward), error);
+	if (!err)
+		err = hear_of_policies(run, error);
 	return err;
 }
 
@@ -135,12 +191,43 @@ static int loop(struct run *run, struct error *error)
 			else if (fd == run->check_fd)
 				on_check(run);
 			else if (fd == forward_fd(run->guard.forward))
-				guard_forward(&run->guard);
+				forward_ready(run->guard.forward);
+			else if (fd == run->notice_fd)
+				on_notice(run);
 			else
 				err = on_monitor(run, error);
 		}
 	}
 	return err;
+}
+
+/* Leave all as it is to the next process, with what is forwarded. */
+static void hand_over(struct run *run)
+{
+	int fd = forward_hand_over(run->guard.forward);
+	struct error error;
+
+	if (fd < 0 || service_store(fd, &error))
+		say(run, true, "forwarded connections end: ", fd < 0 ? strerror(-fd) : error.text);
+	else
+		say(run, false, "left to the next process", "");
+	if (fd >= 0)
+		close(fd);
+}
+
+/*
+ * A process that was relieved by this one has left the policy in force, be it of a version that this
+ * one cannot read.  Then that is taken away, as it would have been by any other end.
+ */
+static int apply_first(struct run *run, bool is_successor, struct error *error)
+{
+	int err = guard_apply(&run->guard, POLICY_FROM_FILE, error);
+
+	if (err != -EPROTO || !is_successor)
+		return err;
+	say(run, true, "all begins anew: ", error->text);
+	err = dataplane_detach(run->guard.ifname, true, error);
+	return err ? err : guard_apply(&run->guard, POLICY_FROM_FILE, error);
 }
 
 static void clean_up(struct run *run)
@@ -151,6 +238,8 @@ static void clean_up(struct run *run)
 	close(run->epoll_fd);
 	close(run->signal_fd);
 	close(run->check_fd);
+	if (run->notice_fd >= 0)
+		close(run->notice_fd);
 }
 
 /**
@@ -161,8 +250,9 @@ static void clean_up(struct run *run)
  * @log: called with each line for the log
  * @error: set on failure
  *
- * Takes over what an earlier process left in force.  SIGTERM and SIGINT detach everything.  Once
- * the policy is in force only the capabilities that are needed are kept.
+ * Takes over what an earlier process left in force.  SIGTERM and SIGINT detach everything, SIGUSR2
+ * leaves it to the next process.  Once the policy is in force only the capabilities that are needed
+ * are kept.
  *
  * Return: 0 after a signal, or -errno; -EBUSY where another process is in charge.
  */
@@ -174,7 +264,9 @@ int run_forever(const char *ifname, const char *policy_path, warn_fn warn, guard
 		.guard.policy_path = policy_path,
 		.guard.warn = warn,
 		.guard.log = log,
+		.notice_fd = -1,
 	};
+	int handover_fd = service_take();
 	int lock, err;
 
 	err = lock_try(LOCK_RUN, ifname, &lock, error);
@@ -186,14 +278,18 @@ int run_forever(const char *ifname, const char *policy_path, warn_fn warn, guard
 				 "first",
 				 ifname);
 	err = prepare(&run, error);
-	if (!err)
-		err = guard_apply(&run.guard, POLICY_FROM_FILE, error);
+	if (!err) {
+		forward_inherit(run.guard.forward, handover_fd);
+		err = apply_first(&run, handover_fd >= 0, error);
+	}
 	if (!err)
 		err = capabilities_keep(CAPABILITIES, error);
 	if (!err)
 		err = loop(&run, error);
+	if (run.is_relieved && !err)
+		hand_over(&run);
 	guard_leave(&run.guard);
-	if (run.over)
+	if (run.over && !run.is_relieved)
 		err = dataplane_detach(ifname, true, error);
 	clean_up(&run);
 	close(lock);

@@ -17,6 +17,7 @@
 #include "dataplane/generation_state.h"
 #include "dataplane/plan.h"
 #include "kernel/lock.h"
+#include "kernel/notice.h"
 #include "kernel/pin_path.h"
 
 /* One application of a policy. */
@@ -147,6 +148,20 @@ static void warn_lost_state(const struct application *a)
 	a->plan.request->warn(text, a->plan.request->warn_arg);
 }
 
+/* The user has asked for it, and should know what it costs. */
+static void warn_lack(const struct application *a)
+{
+	char text[512];
+
+	if (!a->plan.mode.input_lack[0])
+		return;
+	snprintf(text, sizeof(text),
+		 "%s: forwarder_input is af_xdp, but %s: these are lost or come out merged; "
+		 "'auto' would take tun",
+		 a->to->link.name, a->plan.mode.input_lack);
+	a->plan.request->warn(text, a->plan.request->warn_arg);
+}
+
 /* Put the policy into force, with the lock held. */
 static int apply(struct application *a, struct error *error)
 {
@@ -166,6 +181,7 @@ static int apply(struct application *a, struct error *error)
 		return err;
 	}
 	warn_lost_state(a);
+	warn_lack(a);
 	err = attachment_pin(&a->attachment, error);
 	if (!err && a->plan.has_previous)
 		err = carry_over(a, error);
@@ -227,6 +243,7 @@ int dataplane_apply(const struct dataplane_request *request, struct dataplane **
 		dataplane_free(a.to);
 		return err;
 	}
+	notice_send(request->ifname);
 	*dataplane = a.to;
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "forwarder.h"
 #include "maps.h"
 
 /* How often attached_open() looks again where the generation is replaced while it looks. */
@@ -100,6 +101,23 @@ int attached_open(int ifindex, struct attached *attached, struct error *error)
 }
 
 /**
+ * attached_forwarder_device() - The device by which TC hands packets to the forwarder
+ * @device: is filled
+ *
+ * Return: whether there is one.
+ */
+bool attached_forwarder_device(const struct attached *attached, struct link_info *device)
+{
+	int fd = map_set_fd(&attached->maps, MAP_FORWARD_TUN);
+	struct forward_tun tun;
+	struct error ignored;
+	uint32_t zero = 0;
+
+	return fd >= 0 && !bpf_map_lookup_elem(fd, &zero, &tun) && tun.ifindex &&
+	       !netlink_link_by_index(tun.ifindex, device, &ignored);
+}
+
+/**
  * attached_close() - Close the maps of a generation in force
  */
 void attached_close(struct attached *attached)
@@ -172,24 +190,18 @@ static void add_counter(struct counter *to, const struct counter *from)
 }
 
 /**
- * attached_counters() - The counters, summed over all CPUs
- * @maps: of the generation
+ * attached_counters_read() - The counters, summed over all CPUs
+ * @map_fd: counters_v2, of this version's layout
  * @totals: by enum direction
  * @error: set on failure
  *
  * Return: 0 or -errno.
  */
-int attached_counters(const struct map_set *maps, struct counters totals[DIR_MAX],
-		      struct error *error)
+int attached_counters_read(int map_fd, struct counters totals[DIR_MAX], struct error *error)
 {
 	int n_cpus = libbpf_num_possible_cpus();
-	const struct map_entry *map;
 	struct counters *cpus;
 
-	/* a version with another number of reasons has other counters */
-	map = map_set_require(maps, MAP_COUNTERS, sizeof(*cpus), error);
-	if (!map)
-		return -error->code;
 	if (n_cpus < 0)
 		return error_set(error, -n_cpus, "cannot count the CPUs: %s", strerror(-n_cpus));
 	cpus = calloc(n_cpus, sizeof(*cpus));
@@ -199,7 +211,7 @@ int attached_counters(const struct map_set *maps, struct counters totals[DIR_MAX
 	for (uint32_t direction = 0; direction < DIR_MAX; direction++) {
 		struct counters *total = &totals[direction];
 
-		if (bpf_map_lookup_elem(map->fd, &direction, cpus)) {
+		if (bpf_map_lookup_elem(map_fd, &direction, cpus)) {
 			free(cpus);
 			return error_set(error, errno, "cannot read BPF map counters_v2: %s",
 					 strerror(errno));
@@ -215,4 +227,23 @@ int attached_counters(const struct map_set *maps, struct counters totals[DIR_MAX
 	}
 	free(cpus);
 	return 0;
+}
+
+/**
+ * attached_counters() - attached_counters_read() of a generation
+ * @maps: of the generation
+ * @totals: by enum direction
+ * @error: why not
+ *
+ * Return: 0 or -errno.
+ */
+int attached_counters(const struct map_set *maps, struct counters totals[DIR_MAX],
+		      struct error *error)
+{
+	/* a version with another number of reasons has other counters */
+	const struct map_entry *map = map_set_require(maps, MAP_COUNTERS, sizeof(*totals), error);
+
+	if (!map)
+		return -error->code;
+	return attached_counters_read(map->fd, totals, error);
 }

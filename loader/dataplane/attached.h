@@ -13,6 +13,7 @@
 #include "dataplane/generation_rules.h"
 #include "kernel/hooks.h"
 #include "kernel/map_set.h"
+#include "kernel/netlink.h"
 
 struct attached {
 	int ifindex;
@@ -28,8 +29,10 @@ int attached_read_text(const struct map_set *maps, const char *name, size_t want
 		       struct error *error);
 int attached_policy_text(const struct attached *attached, char **text, size_t *len,
 			 struct error *error);
+int attached_counters_read(int map_fd, struct counters totals[DIR_MAX], struct error *error);
 int attached_counters(const struct map_set *maps, struct counters totals[DIR_MAX],
 		      struct error *error);
+bool attached_forwarder_device(const struct attached *attached, struct link_info *device);
 void attached_close(struct attached *attached);
 
 #endif /* SHRIKE_DATAPLANE_ATTACHED_H */

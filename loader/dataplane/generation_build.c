@@ -103,9 +103,9 @@ static int share_state(struct bpf_object *object, const struct generation_spec *
 {
 	static const char *const addresses[] = {MAP_LOCAL4, MAP_LOCAL_ADDR, MAP_LOCAL_PREFIX,
 						MAP_CT_EPOCH};
-	static const char *const others[] = {MAP_CT_SERVED, MAP_CT_PRESSURE, MAP_NUMBERS,
-					     MAP_COUNTERS,  MAP_XSKS,	     MAP_FORWARDER,
-					     MAP_FLOW_GATE, MAP_FLOW_RINGS};
+	static const char *const others[] = {MAP_CT_SERVED,   MAP_CT_PRESSURE, MAP_NUMBERS,
+					     MAP_COUNTERS,    MAP_XSKS,	       MAP_FORWARDER,
+					     MAP_FORWARD_TUN, MAP_FLOW_GATE,   MAP_FLOW_RINGS};
 	const struct policy_limits *limits = &spec->policy->limits;
 	int err = 0;
 
@@ -151,10 +151,11 @@ _Static_assert(0 POLICY_TIMEOUTS(TIMEOUT) + (1 << FLOW_STATE_NONE) + (1 << FLOW_
 #undef STATE
 
 /* What becomes of each kind of settings.h in struct config. */
-#define CONFIG_flag(name)	policy->mode.name
-#define CONFIG_native_acl(name) policy->mode.name
-#define CONFIG_routing(name)	spec->mode->name
-#define CONFIG_hook(name)	spec->mode->name
+#define CONFIG_flag(name)	     policy->mode.name
+#define CONFIG_native_acl(name)	     policy->mode.name
+#define CONFIG_routing(name)	     spec->mode->name
+#define CONFIG_forwarder_input(name) spec->mode->name
+#define CONFIG_hook(name)	     spec->mode->name
 
 /**
  * generation_config() - The read-only settings of a generation's programs

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "forwarder.h"
+
 #define SYSCTL4 "net.ipv4.ip_forward"
 #define SYSCTL6 "net.ipv6.conf.all.forwarding"
 
@@ -75,9 +77,6 @@ static void decide_auto_routing(const struct policy *policy, const struct mode_f
 		set_routing(mode, ROUTING_NATIVE, "the kernel forwards (" SYSCTL4 " = 1)");
 	else if (facts->ip_forward6)
 		set_routing(mode, ROUTING_NATIVE, "the kernel forwards (" SYSCTL6 " = 1)");
-	else if (policy->mode.hook == POLICY_HOOK_TC && !facts->simulate)
-		set_routing(mode, ROUTING_DISABLED,
-			    "the kernel does not forward, and hook tc cannot reach a forwarder");
 	else
 		set_routing(mode, ROUTING_USERSPACE, "the kernel does not forward");
 }
@@ -134,35 +133,113 @@ static int decide_routing(const struct mode_question *question, struct mode *mod
 	return 0;
 }
 
+/* What of the link's packets AF_XDP cannot carry; NULL: it carries all. */
+static const char *af_xdp_lack(const struct mode_facts *facts)
+{
+	if (facts->vnet_hdr)
+		return "the device brings GSO packets (IFF_VNET_HDR)";
+	if (facts->mtu > forwarder_packet_max(facts->l2_len))
+		return "packets of its MTU exceed what AF_XDP carries";
+	if (facts->merges && !facts->native_xdp)
+		return "generic XDP sees GSO packets there";
+	return NULL;
+}
+
+static enum forwarder_input auto_input(const struct policy *policy, const struct mode_facts *facts,
+				       const char **why)
+{
+	const char *lack = af_xdp_lack(facts);
+
+	if (policy->mode.hook == POLICY_HOOK_XDP) {
+		*why = "mode.hook is xdp";
+		return FORWARDER_INPUT_AF_XDP;
+	}
+	if (policy->mode.hook == POLICY_HOOK_TC)
+		lack = "mode.hook is tc";
+	else if (policy->n_one_to_one && !facts->l2_len)
+		lack = "nat.one_to_one needs TC on a link without Ethernet header";
+	*why = lack ? lack : "every frame is a single packet";
+	return lack ? FORWARDER_INPUT_TUN : FORWARDER_INPUT_AF_XDP;
+}
+
+static void decide_input(const struct policy *policy, const struct mode_facts *facts,
+			 struct mode *mode)
+{
+	const char *why = "policy file", *lack = NULL;
+
+	switch (policy->mode.forwarder_input) {
+	case POLICY_FORWARDER_INPUT_AF_XDP:
+		mode->forwarder_input = FORWARDER_INPUT_AF_XDP;
+		break;
+	case POLICY_FORWARDER_INPUT_TUN:
+		mode->forwarder_input = FORWARDER_INPUT_TUN;
+		break;
+	case POLICY_FORWARDER_INPUT_AUTO:
+		mode->forwarder_input = auto_input(policy, facts, &why);
+		break;
+	}
+	if (mode->forwarder_input == FORWARDER_INPUT_AF_XDP)
+		lack = af_xdp_lack(facts);
+	snprintf(mode->input_why, sizeof(mode->input_why), "%s", why);
+	snprintf(mode->input_lack, sizeof(mode->input_lack), "%s", lack ? lack : "");
+}
+
 /*
  * A sender on the same machine leaves checksums unfinished, which XDP cannot see: translating in
  * TC gets them right.
  */
 static void decide_auto_hook(const struct policy *policy, const struct mode_facts *facts,
-			     bool has_forwarder, struct mode *mode)
+			     struct mode *mode)
 {
 	bool translates = policy->n_one_to_one || policy->n_nat_port;
+	bool has_forwarder = mode->forwarder_input != FORWARDER_INPUT_NONE;
+	char why[sizeof(mode->hook_why)];
 
-	if (translates && !has_forwarder)
+	if (mode->forwarder_input == FORWARDER_INPUT_TUN) {
+		snprintf(why, sizeof(why), "forwarder_input tun: %s", mode->input_why);
+		set_hook(mode, HOOK_TC, false, why);
+	} else if (translates && !has_forwarder) {
 		set_hook(mode, HOOK_TC, false, "translation needs the kernel's checksum helpers");
-	else if (facts->native_xdp)
+	} else if (facts->native_xdp) {
 		set_hook(mode, HOOK_XDP, false, "the driver supports native XDP");
-	else if (has_forwarder)
-		set_hook(mode, HOOK_XDP, true, "only XDP can hand packets to the forwarder");
-	else if (facts->tcx)
+	} else if (has_forwarder) {
+		set_hook(mode, HOOK_XDP, true, "only XDP can hand packets to AF_XDP sockets");
+	} else if (facts->tcx) {
 		set_hook(mode, HOOK_TC, false, "generic XDP would switch GRO off (TC by TCX)");
-	else
+	} else {
 		set_hook(mode, HOOK_TC, false, "generic XDP would switch GRO off (TC by clsact)");
+	}
+}
+
+static int check_hook(const struct policy *policy, const struct mode_facts *facts,
+		      const struct mode *mode, struct error *error)
+{
+	if (facts->simulate)
+		return 0;
+	if (mode->hook == HOOK_TC && mode->forwarder_input == FORWARDER_INPUT_AF_XDP)
+		return error_input(
+			error, "mode.hook is tc, but only XDP can hand packets to AF_XDP sockets "
+			       "(mode.forwarder_input: af_xdp): set one of them to auto");
+	if (mode->hook == HOOK_XDP && !facts->l2_len && policy->n_one_to_one)
+		return error_input(
+			error,
+			"nat.one_to_one needs TC on a link without Ethernet header (generic "
+			"XDP breaks packets whose source is rewritten), but the hook is XDP "
+			"(%s): remove nat.one_to_one or set %s",
+			mode->hook_why,
+			policy->mode.hook == POLICY_HOOK_XDP ? "mode.hook to tc"
+							     : "mode.forwarder_input to auto");
+	return 0;
 }
 
 /* Choose the hook, and refuse what cannot work there. */
 static int decide_hook(const struct policy *policy, const struct mode_facts *facts,
 		       struct mode *mode, struct error *error)
 {
-	bool in_userspace = mode->routing == ROUTING_USERSPACE;
 	bool netstack_forwards = policy->mode.netstack && policy->mode.local_forwarding;
-	bool has_forwarder = in_userspace || netstack_forwards;
 
+	if (mode->routing == ROUTING_USERSPACE || netstack_forwards)
+		decide_input(policy, facts, mode);
 	switch (policy->mode.hook) {
 	case POLICY_HOOK_XDP:
 		set_hook(mode, HOOK_XDP, !facts->native_xdp, "policy file");
@@ -171,33 +248,14 @@ static int decide_hook(const struct policy *policy, const struct mode_facts *fac
 		set_hook(mode, HOOK_TC, false, "policy file");
 		break;
 	case POLICY_HOOK_AUTO:
-		decide_auto_hook(policy, facts, has_forwarder, mode);
+		decide_auto_hook(policy, facts, mode);
 		break;
 	}
-	if (facts->simulate)
-		return 0;
-	if (mode->hook == HOOK_TC && has_forwarder)
-		return error_input(
-			error,
-			"mode.hook is tc, but only XDP can hand packets to the userspace "
-			"forwarder (%s): set mode.hook to auto or xdp, or %s",
-			in_userspace ? mode->routing_why : "netstack, local forwarding",
-			in_userspace ? "route natively (mode.routing: native)"
-				     : "mode.local_forwarding to false");
-	if (mode->hook == HOOK_XDP && !facts->l2_len && policy->n_one_to_one)
-		return error_input(
-			error,
-			"nat.one_to_one needs TC on a link without Ethernet header (generic "
-			"XDP breaks packets whose source is rewritten), but the hook is XDP "
-			"(%s): remove nat.one_to_one or %s",
-			mode->hook_why,
-			has_forwarder ? "do without the userspace forwarder"
-				      : "set mode.hook to tc");
-	return 0;
+	return check_hook(policy, facts, mode, error);
 }
 
 /**
- * mode_decide() - Decide who routes and where the ingress program sits
+ * mode_decide() - Decide who routes, where the ingress program sits, and how the forwarder is reached
  * @question: with the policy after environment_apply(); who is warned hears of variables that
  *	contradict each other
  * @mode: is filled on success, with short phrases that say why
@@ -205,9 +263,10 @@ static int decide_hook(const struct policy *policy, const struct mode_facts *fac
  *
  * Routing, first that applies: NB_DISABLE_USERSPACE_ROUTING, NB_FORCE_USERSPACE_ROUTER,
  * NB_FORCE_NATIVE_ROUTER, the policy file, and for its "auto": native where the kernel forwards
- * either family and netstack is off, else userspace, or disabled where `hook: tc` rules that out.
- * Hook: the policy file, and for its "auto": XDP where the driver runs it or the forwarder needs
- * it, else TC, which leaves GRO on and translates.
+ * either family and netstack is off, else userspace.  Input of the forwarder: the policy file, and
+ * for its "auto": the TUN, which TC reaches, where AF_XDP cannot carry what the link brings.
+ * Hook: the policy file, and for its "auto": TC for that TUN, XDP where the driver runs it or AF_XDP
+ * needs it, else TC, which leaves GRO on and translates.
  *
  * Return: 0; -EINVAL (invalid input): settings that cannot work together.
  */

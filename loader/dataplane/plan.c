@@ -154,8 +154,17 @@ void plan_add_environment(struct plan *plan)
 	environment_apply(&plan->environment, plan->to->policy);
 }
 
+/*
+ * Whether frames of the link may be GSO packets though XDP is there: generic XDP keeps what a device
+ * receives from being put together, but not what another device below or beside it has.
+ */
+static bool may_merge(const struct link_info *link)
+{
+	return link->kind[0] && strcmp(link->kind, "tun") && strcmp(link->kind, "wireguard");
+}
+
 /**
- * plan_decide() - Decide who routes, and at which hook
+ * plan_decide() - Decide who routes, at which hook, and how the forwarder is reached
  * @plan: after plan_add_environment()
  * @native_xdp: the driver may run XDP itself
  * @error: set on failure
@@ -170,7 +179,10 @@ int plan_decide(struct plan *plan, bool native_xdp, struct error *error)
 		return err;
 	plan->facts.native_xdp = native_xdp;
 	plan->facts.tcx = hooks_have_tcx();
+	plan->facts.vnet_hdr = plan->to->link.vnet_hdr;
+	plan->facts.merges = may_merge(&plan->to->link);
 	plan->facts.l2_len = plan->to->link.l2_len;
+	plan->facts.mtu = plan->to->link.mtu;
 	err = mode_decide(&(struct mode_question){plan->to->policy, &plan->environment,
 						  &plan->facts, plan->request->warn,
 						  plan->request->warn_arg},

@@ -106,7 +106,8 @@ int dataplane_choose(const struct dataplane_request *request, const struct link_
  * @attached: the generation in force
  * @link: its interface as it is now
  *
- * `routing: auto` follows the kernel's forwarding, and the MSS follows the interface's MTU.
+ * `routing: auto` follows the kernel's forwarding, the MSS follows the interface's MTU, and a TUN
+ * device that somebody opens anew may bring GSO packets from then on.
  */
 bool dataplane_is_outdated(const struct attached *attached, const struct link_info *link)
 {
@@ -127,7 +128,9 @@ bool dataplane_is_outdated(const struct attached *attached, const struct link_in
 		return false;
 	request.policy_text = text;
 	outdated = !dataplane_choose(&request, link, &mode, &ignored) &&
-		   mode.routing != attached->instance.config.routing;
+		   (mode.routing != attached->instance.config.routing ||
+		    (mode.forwarder_input == FORWARDER_INPUT_TUN &&
+		     attached->instance.config.forwarder_input == FORWARDER_INPUT_AF_XDP));
 	free(text);
 	return outdated;
 }

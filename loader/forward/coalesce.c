@@ -36,7 +36,7 @@ static void run_flush(struct coalescer *c, struct coalesce_run *run)
 
 	if (!run->n)
 		return;
-	if (run->n > 1) {
+	if (run->len > run->header_len + run->mss) {
 		header.gso_type = is4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6;
 		header.gso_size = run->mss;
 		header.hdr_len = run->header_len;
@@ -81,13 +81,28 @@ static bool same_headers(const struct ip_packet *a, const struct ip_packet *b, u
 	       !memcmp(x + 1, y + 1, header_len - a->l4_off - sizeof(*x));
 }
 
+/* Data of each segment of a packet but the last. */
+static uint32_t segment_of(const struct ip_packet *p, uint32_t payload_len)
+{
+	return p->segment_len && p->segment_len < payload_len ? p->segment_len : payload_len;
+}
+
+/* Only the last segment of a packet may be a small one. */
+static bool fits_segments(const struct coalesce_run *run, const struct ip_packet *p,
+			  uint32_t payload_len)
+{
+	uint32_t segment = segment_of(p, payload_len);
+
+	return segment < payload_len ? segment == run->mss : segment <= run->mss;
+}
+
 static bool run_takes(const struct coalesce_run *run, const struct ip_packet *p, uint32_t seq,
 		      uint32_t header_len, uint32_t payload_len)
 {
-	return run->n && !run->closed && run->next_seq == seq && payload_len <= run->mss &&
-	       run->header_len == header_len && run->first.l4_off == p->l4_off &&
-	       run->n < COALESCE_SEGMENTS && run->len + payload_len <= PACKET_MAX &&
-	       same_headers(&run->first, p, header_len);
+	return run->n && !run->closed && run->next_seq == seq &&
+	       fits_segments(run, p, payload_len) && run->header_len == header_len &&
+	       run->first.l4_off == p->l4_off && run->n < COALESCE_SEGMENTS &&
+	       run->len + payload_len <= PACKET_MAX && same_headers(&run->first, p, header_len);
 }
 
 static struct coalesce_run *run_of(struct coalescer *c, const struct ip_packet *p)
@@ -111,21 +126,25 @@ static struct coalesce_run *free_run(struct coalescer *c)
 static void run_begin(struct coalesce_run *run, const struct ip_packet *p, uint32_t seq,
 		      uint32_t header_len, bool closed)
 {
+	uint32_t payload_len = p->len - header_len;
+
 	run->first = *p;
 	run->header_len = header_len;
-	run->mss = p->len - header_len;
-	run->next_seq = seq + run->mss;
+	run->mss = segment_of(p, payload_len);
+	run->next_seq = seq + payload_len;
 	run->len = p->len;
 	run->n = 1;
-	run->closed = closed;
+	run->closed = closed || payload_len % run->mss;
 	run->parts[1] = (struct iovec){p->data, p->len};
 }
 
 /**
  * coalesce_add() - Add a TCP packet
  * @packet: not a fragment; tcp_parse() accepted it
+ *
+ * Return: whether a run begins with it, of which the others will have the same IP header.
  */
-void coalesce_add(struct coalescer *c, const struct ip_packet *packet)
+bool coalesce_add(struct coalescer *c, const struct ip_packet *packet)
 {
 	const struct tcphdr *tcp = tcp_of(packet);
 	uint32_t header_len = packet->l4_off + tcp->th_off * 4, seq = ntohl(tcp->th_seq);
@@ -142,8 +161,8 @@ void coalesce_add(struct coalescer *c, const struct ip_packet *packet)
 		run->len += payload_len;
 		run->next_seq += payload_len;
 		first->th_flags |= tcp->th_flags & TH_PUSH;
-		run->closed = payload_len < run->mss || (tcp->th_flags & TH_PUSH);
-		return;
+		run->closed = payload_len % run->mss || (tcp->th_flags & TH_PUSH);
+		return false;
 	}
 	if (run)
 		run_flush(c, run);
@@ -151,4 +170,5 @@ void coalesce_add(struct coalescer *c, const struct ip_packet *packet)
 	run_begin(run, packet, seq, header_len, !is_plain || (tcp->th_flags & TH_PUSH));
 	if (!is_plain)
 		run_flush(c, run);
+	return true;
 }

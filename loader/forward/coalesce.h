@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Puts consecutive TCP segments together, as GRO does, so that the private network namespace sees
- * few large packets instead of many small ones.
+ * few large packets instead of many small ones.  Packets that hold several segments already are
+ * taken as they are.
  *
  * Packets stay where they are and are written as one by reference, so they must live until
- * coalesce_flush().  Checksums are not verified: each packet goes on with the sum of its pseudo
- * header, to be finished by the receiver, as AF_XDP shows packets of local senders with nothing
- * more than that.  Packets of one connection keep their order.
+ * coalesce_flush().  Their checksums must have been verified: each packet goes on with the sum of
+ * its pseudo header, to be finished by the receiver, which is all that packets of local senders come
+ * with.  Packets of one connection keep their order.
  */
 #ifndef SHRIKE_FORWARD_COALESCE_H
 #define SHRIKE_FORWARD_COALESCE_H
@@ -42,7 +43,7 @@ struct coalescer {
 };
 
 void coalesce_init(struct coalescer *c, coalesce_write write, void *arg);
-void coalesce_add(struct coalescer *c, const struct ip_packet *packet);
+bool coalesce_add(struct coalescer *c, const struct ip_packet *packet);
 void coalesce_flush(struct coalescer *c);
 
 #endif /* SHRIKE_FORWARD_COALESCE_H */

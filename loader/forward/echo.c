@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
@@ -18,6 +19,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "forward/displace.h"
 #include "forward/flows.h"
 #include "forward/route.h"
 #include "forward/transmit.h"
@@ -30,8 +32,25 @@
 struct echo_flow {
 	struct flow_entry entry;
 	union addr to; /* what is really pinged */
+	bool is_local; /* this host is */
 	uint16_t id;   /* ours, host order */
 	uint64_t waiting[WAITING_BITS / 64];
+};
+
+/* What came on a raw socket. */
+struct raw_message {
+	uint8_t version;
+	uint8_t tos;
+	uint8_t ttl;
+	union addr from;
+	uint8_t *icmp; /* with room for an IP header before it */
+	size_t len;
+};
+
+/* Room for the type of service and the time to live of a message that comes or goes. */
+union header_control {
+	struct cmsghdr header;
+	uint8_t bytes[2 * CMSG_SPACE(sizeof(int))];
 };
 
 /* The parts of an echo message that matter, and of errors. */
@@ -97,18 +116,17 @@ static bool take_waiting(struct echo_flow *flow, uint16_t seq)
 	return waits;
 }
 
-/* @icmp: the reply, with room for an IP header before it */
-static void pass_reply(struct worker *w, uint8_t version, const union addr *from, uint8_t *icmp,
-		       size_t len)
+static void pass_reply(struct worker *w, const struct raw_message *message)
 {
-	size_t header_len = ip_header_len(version);
+	uint8_t version = message->version, *icmp = message->icmp;
+	size_t header_len = ip_header_len(version), len = message->len;
 	struct virtio_net_hdr none = {};
 	struct echo_header echo;
 	struct echo_flow *flow;
 	struct ip_ends ends;
 
 	memcpy(&echo, icmp, sizeof(echo));
-	flow = flow_by_id(w, &echo, version, from);
+	flow = flow_by_id(w, &echo, version, &message->from);
 	if (!flow || !take_waiting(flow, echo.seq))
 		return;
 	ip_ends_swap(&flow->entry.name.ends, &ends);
@@ -116,8 +134,9 @@ static void pass_reply(struct worker *w, uint8_t version, const union addr *from
 	memcpy(icmp, &echo, sizeof(echo));
 	icmp_sum_set(icmp, len, &ends);
 	ip_header_write(icmp - header_len, &ends,
-			version == IP_VERSION_4 ? IPPROTO_ICMP : IPPROTO_ICMPV6, IP_TTL_DEFAULT,
-			len);
+			version == IP_VERSION_4 ? IPPROTO_ICMP : IPPROTO_ICMPV6,
+			route_ttl(message->ttl, flow->is_local), len);
+	ip_tos_set(icmp - header_len, version, message->tos);
 	transmit_ip(w, flow->entry.peer, icmp - header_len, header_len + len, &none);
 	w->status->bytes_down += len - ICMP_HEADER_LEN;
 	flow_touch(w, &flow->entry);
@@ -163,44 +182,89 @@ static void pass_error(struct worker *w, const union addr *from, const uint8_t *
 	transmit_ip(w, flow->entry.peer, packet, len, &none);
 }
 
-static void raw_message(struct worker *w, uint8_t version, const union addr *from, uint8_t *icmp,
-			size_t len)
+static void pass(struct worker *w, const struct raw_message *message)
 {
-	if (len < ICMP_HEADER_LEN)
+	uint8_t *icmp = message->icmp;
+
+	if (message->len < ICMP_HEADER_LEN)
 		return;
-	if (icmp[0] == reply_type(version))
-		pass_reply(w, version, from, icmp, len);
-	else if (is_error(version, icmp[0]))
-		pass_error(w, from, icmp, icmp + ICMP_HEADER_LEN, len - ICMP_HEADER_LEN, version);
+	if (icmp[0] == reply_type(message->version))
+		pass_reply(w, message);
+	else if (is_error(message->version, icmp[0]))
+		pass_error(w, &message->from, icmp, icmp + ICMP_HEADER_LEN,
+			   message->len - ICMP_HEADER_LEN, message->version);
+}
+
+/* What IPv6 says beside a message, IPv4's raw sockets hand over with it. */
+static void read_header(struct msghdr *from, struct raw_message *message)
+{
+	uint8_t *data = from->msg_iov->iov_base;
+	size_t skip;
+
+	message->icmp = data;
+	message->ttl = IP_TTL_DEFAULT;
+	if (message->version == IP_VERSION_4) {
+		skip = (data[0] & 15) * 4;
+		message->tos = data[1];
+		message->ttl = data[8];
+		message->icmp += skip;
+		message->len = message->len < skip ? 0 : message->len - skip;
+		return;
+	}
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(from); c; c = CMSG_NXTHDR(from, c)) {
+		int value;
+
+		memcpy(&value, CMSG_DATA(c), sizeof(value));
+		if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS)
+			message->tos = value;
+		else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT)
+			message->ttl = value;
+	}
+}
+
+/* Read one message into @data; false where there is none. */
+static bool read_message(const struct worker *w, bool is4, uint8_t *data,
+			 struct raw_message *message)
+{
+	union header_control control;
+	struct sockaddr_storage from;
+	struct iovec part = {data, 65536};
+	struct msghdr header = {
+		.msg_name = &from,
+		.msg_namelen = sizeof(from),
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t len = recvmsg(w->raw_fds[!is4], &header, MSG_DONTWAIT);
+	uint16_t port;
+
+	if (len < 0)
+		return false;
+	*message = (struct raw_message){
+		.version = is4 ? IP_VERSION_4 : IP_VERSION_6,
+		.len = len,
+	};
+	route_addr(&from, &message->from, &port);
+	read_header(&header, message);
+	return true;
 }
 
 static void raw_ready(struct worker *w, struct watch *watch, uint32_t events)
 {
-	bool is4 = watch == &w->raw_watches[0];
 	uint8_t *buffer = w->buffer + 64; /* room for the header of the answer */
+	bool is4 = watch == &w->raw_watches[0];
+	struct raw_message message;
 
 	(void)events;
-	for (int i = 0; i < READS_PER_TURN; i++) {
-		struct sockaddr_storage from;
-		socklen_t from_len = sizeof(from);
-		ssize_t len = recvfrom(w->raw_fds[!is4], buffer, 65536, MSG_DONTWAIT,
-				       (struct sockaddr *)&from, &from_len);
-		size_t skip = is4 ? (buffer[0] & 15) * 4 : 0;
-		union addr addr;
-		uint16_t port;
-
-		if (len < 0)
-			return;
-		if ((size_t)len < skip)
-			continue;
-		route_addr(&from, &addr, &port);
-		raw_message(w, is4 ? IP_VERSION_4 : IP_VERSION_6, &addr, buffer + skip, len - skip);
-	}
+	for (int i = 0; i < READS_PER_TURN && read_message(w, is4, buffer, &message); i++)
+		pass(w, &message);
 }
 
 static int open_raw(struct worker *w, int index, struct error *error)
 {
-	int bytes = RECEIVE_BYTES;
+	int bytes = RECEIVE_BYTES, one = 1;
 	struct icmp6_filter filter6;
 	struct icmp_filter {
 		uint32_t blocked; /* ICMP_FILTER of linux/icmp.h, a bit for each type */
@@ -218,10 +282,13 @@ static int open_raw(struct worker *w, int index, struct error *error)
 	ICMP6_FILTER_SETPASS(ICMP6_DST_UNREACH, &filter6);
 	ICMP6_FILTER_SETPASS(ICMP6_PACKET_TOO_BIG, &filter6);
 	ICMP6_FILTER_SETPASS(ICMP6_TIME_EXCEEDED, &filter6);
-	if (index)
+	if (index) {
 		setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &filter6, sizeof(filter6));
-	else
+		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &one, sizeof(one));
+		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &one, sizeof(one));
+	} else {
 		setsockopt(fd, SOL_RAW, 1, &filter4, sizeof(filter4));
+	}
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 	w->raw_watches[index].ready = raw_ready;
 	if (watch_add(w, fd, &w->raw_watches[index], EPOLLIN))
@@ -241,14 +308,32 @@ int echo_open(struct worker *w, struct error *error)
 	return err ? err : open_raw(w, 1, error);
 }
 
+/**
+ * echo_count() - Count what the raw sockets had no room for
+ */
+void echo_count(struct worker *w)
+{
+	for (int i = 0; i < 2; i++) {
+		uint32_t values[SK_MEMINFO_VARS] = {};
+		socklen_t len = sizeof(values);
+
+		if (w->raw_fds[i] < 0 ||
+		    getsockopt(w->raw_fds[i], SOL_SOCKET, SO_MEMINFO, values, &len))
+			continue;
+		w->status->echo_overflow += values[SK_MEMINFO_DROPS] - w->raw_drops[i];
+		w->raw_drops[i] = values[SK_MEMINFO_DROPS];
+	}
+}
+
 static struct echo_flow *open_flow(struct worker *w, const struct flow_name *name,
 				   const struct ip_packet *p, const uint8_t *mac)
 {
+	struct peer *peer = peer_learn(w, &name->ends.saddr, name->ends.version, mac);
+	bool is_full = w->n_echo >= w->order.icmp_max || w->n_echo >= UINT16_MAX;
 	struct echo_flow *flow;
 	union addr to;
 
-	peer_learn(w, &name->ends.saddr, name->ends.version, mac);
-	if (w->n_echo >= w->order.icmp_max || w->n_echo >= UINT16_MAX) {
+	if (!peer || (is_full && !displace_for(w, peer, SHARED_ECHOES))) {
 		w->status->refused_limit++;
 		return NULL;
 	}
@@ -267,6 +352,7 @@ static struct echo_flow *open_flow(struct worker *w, const struct flow_name *nam
 		return NULL;
 	flow->entry.end = echo_end;
 	flow->to = to;
+	flow->is_local = route_is_local(w, &name->ends.daddr);
 	if (!flow_insert(w, &flow->entry, name, mac)) {
 		free(flow);
 		return NULL;
@@ -290,15 +376,25 @@ static void refuse(struct worker *w, const struct ip_packet *p, int err)
 		transmit_error(w, p, ICMP_ERROR_PROHIBITED, 0);
 }
 
+/* Append a control message that is one number. */
+static void add_number(struct msghdr *message, int level, int type, int value)
+{
+	struct cmsghdr *at = (void *)((uint8_t *)message->msg_control + message->msg_controllen);
+
+	at->cmsg_len = CMSG_LEN(sizeof(value));
+	at->cmsg_level = level;
+	at->cmsg_type = type;
+	memcpy(CMSG_DATA(at), &value, sizeof(value));
+	message->msg_controllen += CMSG_SPACE(sizeof(value));
+}
+
 static void send_request(struct worker *w, struct echo_flow *flow, const struct ip_packet *p,
 			 struct echo_header *echo)
 {
 	bool is4 = p->ends.version == IP_VERSION_4;
+	int level = is4 ? IPPROTO_IP : IPPROTO_IPV6;
 	size_t len = p->len - p->l4_off;
-	union {
-		struct cmsghdr header;
-		uint8_t bytes[CMSG_SPACE(sizeof(int))];
-	} control = {};
+	union header_control control = {};
 	struct sockaddr_storage to;
 	struct iovec part = {p->data + p->l4_off, len};
 	struct msghdr message = {
@@ -307,22 +403,20 @@ static void send_request(struct worker *w, struct echo_flow *flow, const struct 
 		.msg_iov = &part,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = sizeof(control),
 	};
-	int ttl = p->ttl > 1 ? p->ttl - 1 : 1; /* what is delivered here has arrived */
 
-	control.header.cmsg_len = CMSG_LEN(sizeof(ttl));
-	control.header.cmsg_level = is4 ? IPPROTO_IP : IPPROTO_IPV6;
-	control.header.cmsg_type = is4 ? IP_TTL : IPV6_HOPLIMIT;
-	memcpy(CMSG_DATA(&control.header), &ttl, sizeof(ttl));
+	add_number(&message, level, is4 ? IP_TTL : IPV6_HOPLIMIT, p->ttl > 1 ? p->ttl - 1 : 1);
+	add_number(&message, level, is4 ? IP_TOS : IPV6_TCLASS, p->tos);
 	echo->id = htons(flow->id);
 	memcpy(p->data + p->l4_off, echo, sizeof(*echo));
 	/* the kernel writes ICMPv6 checksums itself, with the source that it chooses */
 	icmp_sum_set(p->data + p->l4_off, len, &p->ends);
 	if (sendmsg(w->raw_fds[!is4], &message, MSG_DONTWAIT) >= 0) {
 		w->status->bytes_up += len - ICMP_HEADER_LEN;
+		w->status->rx_relayed++;
 		return;
 	}
+	w->status->rx_unsent++;
 	take_waiting(flow, echo->seq);
 	echo->id = flow->entry.name.sport;
 	memcpy(p->data + p->l4_off, echo, sizeof(*echo));
@@ -351,8 +445,10 @@ void echo_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
 	flow_name_set(&name, p, echo.id, 0);
 	entry = flow_lookup(w, &name);
 	flow = entry ? flow_of(entry) : open_flow(w, &name, p, mac);
-	if (!flow)
+	if (!flow) {
+		w->status->rx_refused++;
 		return;
+	}
 	flow->waiting[ntohs(echo.seq) % WAITING_BITS / 64] |= 1ull << (ntohs(echo.seq) % 64);
 	flow_touch(w, &flow->entry);
 	send_request(w, flow, p, &echo);

@@ -8,6 +8,7 @@
 #include "forward/state.h"
 
 int echo_open(struct worker *w, struct error *error);
+void echo_count(struct worker *w);
 void echo_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac);
 
 #endif /* SHRIKE_FORWARD_ECHO_H */

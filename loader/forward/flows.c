@@ -11,11 +11,11 @@
 #include <string.h>
 
 #include "flow.h"
+#include "forward/dial.h"
+#include "forward/displace.h"
 
-#define PEER_SHARE_OF_4 3 /* quarters of all flows that one peer may have */
-#define DIAL_TIMEOUT_NS (10 * NS_PER_S)
-#define HANDSHAKE_NS	(60 * NS_PER_S)
-#define UDP_MARGIN_NS	NS_PER_S /* forget before the dataplane does */
+#define HANDSHAKE_NS  (60 * NS_PER_S)
+#define UDP_MARGIN_NS NS_PER_S /* forget before the dataplane does */
 
 static uint64_t mix(uint64_t a, uint64_t b)
 {
@@ -99,7 +99,8 @@ static void peer_forget(struct worker *w, struct peer *peer)
 		at = &(*at)->next;
 	*at = peer->next;
 	TAILQ_REMOVE(&w->idle_peers, peer, by_use);
-	w->n_peers--;
+	w->status->peers = --w->n_peers;
+	free(peer->refusals);
 	free(peer);
 }
 
@@ -117,10 +118,12 @@ static struct peer *peer_new(struct worker *w, const union addr *addr, uint8_t v
 		return NULL;
 	peer->addr = *addr;
 	peer->version = version;
+	for (int i = 0; i < FLOW_KINDS; i++)
+		TAILQ_INIT(&peer->flows[i]);
 	peer->next = *bucket;
 	*bucket = peer;
 	TAILQ_INSERT_TAIL(&w->idle_peers, peer, by_use);
-	w->n_peers++;
+	w->status->peers = ++w->n_peers;
 	return peer;
 }
 
@@ -141,7 +144,7 @@ struct peer *peer_learn(struct worker *w, const union addr *addr, uint8_t versio
 		return NULL;
 	if (mac)
 		memcpy(peer->mac, mac, LINK_ADDR_LEN);
-	if (!peer->flows) {
+	if (!peer->shares[SHARED_FLOWS].count) {
 		TAILQ_REMOVE(&w->idle_peers, peer, by_use);
 		TAILQ_INSERT_TAIL(&w->idle_peers, peer, by_use);
 	}
@@ -149,9 +152,19 @@ struct peer *peer_learn(struct worker *w, const union addr *addr, uint8_t versio
 }
 
 /**
+ * flows_count() - How many there are
+ */
+uint32_t flows_count(const struct worker *w)
+{
+	return w->shares[SHARED_FLOWS].total;
+}
+
+/**
  * flow_insert() - Enter a new flow under its name
  * @flow: with its end() set; it is on no list yet
  * @mac: as for peer_learn()
+ *
+ * Where all are taken, a flow of the peer that has most ends.
  *
  * Return: whether there was room for it.
  */
@@ -161,19 +174,18 @@ bool flow_insert(struct worker *w, struct flow_entry *flow, const struct flow_na
 	struct flow_entry **bucket = flow_bucket(w, name);
 	struct peer *peer = peer_learn(w, &name->ends.saddr, name->ends.version, mac);
 
-	if (!peer || w->n_flows >= w->flows_max ||
-	    peer->flows >= w->flows_max / 4 * PEER_SHARE_OF_4) {
+	if (!peer || (flows_count(w) >= w->flows_max && !displace_for(w, peer, SHARED_FLOWS))) {
 		w->status->refused_limit++;
 		return false;
 	}
-	if (!peer->flows++)
+	if (!peer->shares[SHARED_FLOWS].count)
 		TAILQ_REMOVE(&w->idle_peers, peer, by_use);
+	share_add(&w->shares[SHARED_FLOWS], &peer->shares[SHARED_FLOWS], 1);
 	flow->name = *name;
 	flow->peer = peer;
 	flow->active_ns = w->now_ns;
 	flow->next = *bucket;
 	*bucket = flow;
-	w->n_flows++;
 	return true;
 }
 
@@ -183,15 +195,49 @@ bool flow_insert(struct worker *w, struct flow_entry *flow, const struct flow_na
 void flow_remove(struct worker *w, struct flow_entry *flow)
 {
 	struct flow_entry **at = flow_bucket(w, &flow->name);
+	struct peer *peer = flow->peer;
 
 	while (*at != flow)
 		at = &(*at)->next;
 	*at = flow->next;
-	if (!--flow->peer->flows)
-		TAILQ_INSERT_TAIL(&w->idle_peers, flow->peer, by_use);
-	w->n_flows--;
 	flow->is_dead = true;
 	flow_move(w, flow, &w->dead);
+	share_take(&w->shares[SHARED_FLOWS], &peer->shares[SHARED_FLOWS], 1);
+	if (!peer->shares[SHARED_FLOWS].count)
+		TAILQ_INSERT_TAIL(&w->idle_peers, peer, by_use);
+}
+
+/* FLOW_KINDS: none any more. */
+static enum flow_kind kind_on(const struct worker *w, const struct flow_list *list)
+{
+	if (list == &w->udp)
+		return FLOW_KIND_UDP;
+	if (list == &w->udp_streams)
+		return FLOW_KIND_UDP_STREAM;
+	if (list == &w->echo)
+		return FLOW_KIND_ECHO;
+	if (list == &w->dialling)
+		return FLOW_KIND_DIAL;
+	return list == &w->dead ? FLOW_KINDS : FLOW_KIND_TCP;
+}
+
+/* What a flow of that kind takes up beside being one; SHARED_FLOWS: nothing. */
+static enum shared shared_by(enum flow_kind kind)
+{
+	if (kind == FLOW_KIND_DIAL)
+		return SHARED_DIALS;
+	return kind == FLOW_KIND_ECHO ? SHARED_ECHOES : SHARED_FLOWS;
+}
+
+static void leave_list(struct worker *w, struct flow_entry *flow)
+{
+	enum shared shared = shared_by(flow->kind);
+	struct peer *peer = flow->peer;
+
+	TAILQ_REMOVE(flow->on, flow, link);
+	TAILQ_REMOVE(&peer->flows[flow->kind], flow, of_peer);
+	if (shared != SHARED_FLOWS)
+		share_take(&w->shares[shared], &peer->shares[shared], 1);
 }
 
 /**
@@ -199,11 +245,20 @@ void flow_remove(struct worker *w, struct flow_entry *flow)
  */
 void flow_move(struct worker *w, struct flow_entry *flow, struct flow_list *to)
 {
+	enum shared shared;
+
 	if (flow->on)
-		TAILQ_REMOVE(flow->on, flow, link);
+		leave_list(w, flow);
 	flow->on = to;
 	flow->active_ns = w->now_ns;
 	TAILQ_INSERT_TAIL(to, flow, link);
+	flow->kind = kind_on(w, to);
+	if (flow->kind == FLOW_KINDS)
+		return;
+	TAILQ_INSERT_TAIL(&flow->peer->flows[flow->kind], flow, of_peer);
+	shared = shared_by(flow->kind);
+	if (shared != SHARED_FLOWS)
+		share_add(&w->shares[shared], &flow->peer->shares[shared], 1);
 }
 
 /**
@@ -229,18 +284,58 @@ static uint64_t datagram_timeout(uint64_t timeout_ns)
 	return timeout_ns > 2 * UDP_MARGIN_NS ? timeout_ns - UDP_MARGIN_NS : timeout_ns / 2;
 }
 
+/* A list whose flows end when they have been silent for a while. */
+struct timeout {
+	struct flow_list *list;
+	uint64_t ns;
+};
+
+#define TIMEOUTS 5
+
+static void set_timeouts(struct worker *w, struct timeout timeouts[TIMEOUTS])
+{
+	const uint64_t *ns = (const uint64_t *)w->order.config.timeout_ns;
+
+	timeouts[0] = (struct timeout){&w->accepting, HANDSHAKE_NS};
+	timeouts[1] = (struct timeout){&w->connected, ns[FLOW_STATE_ESTABLISHED]};
+	timeouts[2] = (struct timeout){&w->udp, datagram_timeout(ns[FLOW_STATE_UDP])};
+	timeouts[3] = (struct timeout){&w->udp_streams,
+				       datagram_timeout(ns[FLOW_STATE_UDP_STREAM])};
+	timeouts[4] = (struct timeout){&w->echo, datagram_timeout(ns[FLOW_STATE_ICMP])};
+}
+
 /**
  * flows_expire() - End the flows whose time is over
  */
 void flows_expire(struct worker *w)
 {
-	const struct config *config = &w->order.config;
+	struct timeout timeouts[TIMEOUTS];
 
-	expire(w, &w->dialling, DIAL_TIMEOUT_NS);
-	expire(w, &w->accepting, HANDSHAKE_NS);
-	expire(w, &w->connected, config->timeout_ns[FLOW_STATE_ESTABLISHED]);
-	expire(w, &w->udp, datagram_timeout(config->timeout_ns[FLOW_STATE_UDP]));
-	expire(w, &w->echo, datagram_timeout(config->timeout_ns[FLOW_STATE_ICMP]));
+	set_timeouts(w, timeouts);
+	for (int i = 0; i < TIMEOUTS; i++)
+		expire(w, timeouts[i].list, timeouts[i].ns);
+	dials_expire(w);
+}
+
+/**
+ * flows_expire_in() - How long there is nothing for flows_expire() to do, ns; UINT64_MAX: for good
+ */
+uint64_t flows_expire_in(struct worker *w)
+{
+	uint64_t in_ns = TAILQ_EMPTY(&w->dialling) ? UINT64_MAX : NS_PER_S;
+	struct timeout timeouts[TIMEOUTS];
+
+	set_timeouts(w, timeouts);
+	for (int i = 0; i < TIMEOUTS; i++) {
+		const struct flow_entry *oldest = TAILQ_FIRST(timeouts[i].list);
+		uint64_t silent_ns = oldest ? w->now_ns - oldest->active_ns : 0;
+
+		if (oldest && silent_ns > timeouts[i].ns)
+			return 0;
+		if (oldest && timeouts[i].ns - silent_ns < in_ns)
+			in_ns = timeouts[i].ns - silent_ns;
+	}
+	return in_ns;
 }
 
 /**

@@ -4,9 +4,6 @@
  */
 #include "forward/forward.h"
 
-#include <net/if.h>
-#include <netinet/in.h>
-
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -26,37 +21,50 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "conntrack/tables.h"
 #include "dataplane/generation.h"
 #include "dataplane/generation_build.h"
+#include "forward/account.h"
+#include "forward/child.h"
+#include "forward/handover.h"
+#include "forward/heartbeat.h"
+#include "forward/move.h"
 #include "forward/order.h"
+#include "forward/pass.h"
+#include "forward/private.h"
 #include "forward/privileges.h"
-#include "forward/worker.h"
+#include "forward/settings.h"
 #include "forwarder.h"
 #include "maps.h"
 
-#define LOOK_NS	       (NS_PER_S / 10) /* how often another process's policy is looked for */
 #define DELAY_FIRST_NS (NS_PER_S / 10)
 #define DELAY_MAX_NS   (5 * NS_PER_S)
 #define STABLE_NS      NS_PER_S /* a forwarder that lived so long is started again at once */
-#define LEAVE_MS       500	/* that it has to say goodbye */
+#define LOOK_AGAIN_NS  (NS_PER_S / 10)
+#define HAND_OVER_MS   5000 /* that it has to leave its connections to another one */
+#define LEAVE_MS       500  /* that it has to say goodbye */
 
 struct forward {
 	forward_log log;
 	void *arg;
 	int epoll_fd;
-	int timer_fd; /* to look, or to start again */
-	int link_fd;  /* of the ingress program */
+	int timer_fd; /* to start again */
+	int pulse_fd; /* to look at a heartbeat again that was missed */
 	int control_fd;
+	struct udp_supply *supply; /* NULL: none */
+	int private_fd;		   /* netlink of the private namespace */
+	uint32_t private_mtu;	   /* which that is set up for */
 	int pid_fd;
 	pid_t pid; /* 0: none runs */
 	bool is_wanted;
 	bool is_ready;
+	bool is_killed; /* by this process, which said why */
+	bool is_astray; /* its queues are those of a device that is gone */
 	bool is_behind; /* its flows are to be judged by the generation in force, and were not */
 	uint64_t started_ns;
 	uint64_t delay_ns;
-	uint32_t prog_id; /* of the ingress program that the forwarder knows */
 	uint32_t xsks_id;
+	struct pulse pulse;
+	int counters_fd;	   /* of the generation in force, for account.c */
 	struct worker_start start; /* for the next one, and what the present one knows */
 };
 
@@ -74,12 +82,10 @@ static void say(struct forward *forward, bool is_error, const char *format, ...)
 	forward->log(forward->arg, is_error, text);
 }
 
-static void set_timer(struct forward *forward, uint64_t first_ns, uint64_t period_ns)
+/* 0: never. */
+static void set_timer(struct forward *forward, uint64_t ns)
 {
-	struct itimerspec when = {
-		.it_value = {first_ns / NS_PER_S, first_ns % NS_PER_S},
-		.it_interval = {period_ns / NS_PER_S, period_ns % NS_PER_S},
-	};
+	struct itimerspec when = {.it_value = {ns / NS_PER_S, ns % NS_PER_S}};
 
 	timerfd_settime(forward->timer_fd, 0, &when, NULL);
 }
@@ -114,13 +120,19 @@ int forward_new(forward_log log, void *arg, struct forward **forward, struct err
 		return error_no_memory(error);
 	new->log = log;
 	new->arg = arg;
-	new->link_fd = new->control_fd = new->pid_fd = -1;
+	new->control_fd = new->private_fd = new->pid_fd = new->counters_fd = -1;
 	for (int i = 0; i < FORWARD_FDS; i++)
 		new->start.fds[i] = -1;
+	new->start.handover_fd = -1;
 	new->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	new->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (watch(new, new->timer_fd)) {
+	new->pulse_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (watch(new, new->timer_fd) || watch(new, new->pulse_fd))
 		error_set(error, errno, "cannot wait for events: %s", strerror(errno));
+	else
+		heartbeat_new(&new->pulse, error);
+	new->start.heartbeat = new->pulse.heartbeat;
+	if (!new->start.heartbeat) {
 		forward_free(new);
 		return -error->code;
 	}
@@ -136,53 +148,18 @@ int forward_fd(const struct forward *forward)
 	return forward->epoll_fd;
 }
 
-/* The child's first steps: nothing of the parent's but what it needs. */
-static void become_worker(struct worker_start *start, pid_t parent)
-{
-	int keep[FORWARD_FDS + 1], next = 3;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(1);
-	/* out of the way, then down to 3, 4, ... */
-	memcpy(keep, start->fds, sizeof(start->fds));
-	keep[FORWARD_FDS] = start->control_fd;
-	for (int i = 0; i <= FORWARD_FDS; i++)
-		keep[i] = fcntl(keep[i], F_DUPFD_CLOEXEC, 64);
-	for (int i = 0; i <= FORWARD_FDS; i++, next++)
-		if (keep[i] < 0 || dup3(keep[i], next, O_CLOEXEC) < 0)
-			_exit(1);
-		else
-			keep[i] = next;
-	syscall(SYS_close_range, next, ~0u, 0);
-	memcpy(start->fds, keep, sizeof(start->fds));
-	start->control_fd = keep[FORWARD_FDS];
-	_exit(worker_main(start));
-}
-
-/*
- * A forwarder that has become nobody may only be ended by nobody, or with a capability to end
- * whatever one likes, which is not kept for this.
- */
-static void kill_worker(struct forward *forward)
-{
-	pid_t pid;
-
-	if (!kill(forward->pid, SIGKILL) || errno != EPERM)
-		return;
-	pid = fork();
-	if (!pid)
-		_exit(privileges_become_nobody() || kill(forward->pid, SIGKILL));
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
-}
-
 static void start_again(struct forward *forward)
 {
 	forward->delay_ns = forward->delay_ns ? forward->delay_ns * 2 : DELAY_FIRST_NS;
 	if (forward->delay_ns > DELAY_MAX_NS)
 		forward->delay_ns = DELAY_MAX_NS;
-	set_timer(forward, forward->delay_ns, 0);
+	set_timer(forward, forward->delay_ns);
+}
+
+static void close_supply(struct forward *forward)
+{
+	udp_supply_close(forward->supply);
+	forward->supply = NULL;
 }
 
 static void start(struct forward *forward)
@@ -196,12 +173,18 @@ static void start(struct forward *forward)
 		return;
 	}
 	forward->start.control_fd = pair[1];
+	account_settle(forward->start.fds[FORWARD_FD_STATUS], forward->counters_fd);
+	heartbeat_reset(&forward->pulse);
+	forward->supply = udp_supply_open(forward->start.supply_fds);
 	pid = fork();
 	if (!pid)
-		become_worker(&forward->start, parent);
+		child_begin(&forward->start, parent);
 	close(pair[1]);
+	for (int i = 0; i < UDP_SUPPLIES; i++)
+		close_fd(&forward->start.supply_fds[i]);
 	if (pid < 0) {
 		close(pair[0]);
+		close_supply(forward);
 		say(forward, true, "cannot start the forwarder: %s", strerror(errno));
 		start_again(forward);
 		return;
@@ -209,33 +192,31 @@ static void start(struct forward *forward)
 	forward->pid = pid;
 	forward->pid_fd = syscall(SYS_pidfd_open, pid, 0);
 	forward->control_fd = pair[0];
-	forward->is_ready = forward->is_behind = false; /* it has no flows */
+	forward->is_ready = forward->is_killed = forward->is_astray = false;
+	/* else it has no flows, and a namespace of its own */
+	forward->is_behind = forward->start.handover_fd >= 0;
+	forward->private_mtu = forward->is_behind ? 0 : forward->start.order.mtu;
+	close_fd(&forward->start.handover_fd);
 	forward->started_ns = clock_ns(CLOCK_MONOTONIC);
 	watch(forward, forward->pid_fd);
 	watch(forward, forward->control_fd);
-	set_timer(forward, LOOK_NS, LOOK_NS);
-}
-
-/* What a forwarder that is gone said of itself holds no more. */
-static void clear_gauges(struct forward *forward)
-{
-	int fd = forward->start.fds[FORWARD_FD_STATUS];
-	struct forwarder_status status;
-	uint32_t zero = 0;
-
-	if (fd < 0 || bpf_map_lookup_elem(fd, &zero, &status))
-		return;
-	memset(&status, 0, offsetof(struct forwarder_status, starts));
-	bpf_map_update_elem(fd, &zero, &status, BPF_ANY);
+	watch(forward, udp_supply_fd(forward->supply));
 }
 
 static void ended(struct forward *forward)
 {
+	const struct forward_tun no_tun = {};
+	uint32_t zero = 0;
+
 	waitpid(forward->pid, NULL, 0);
 	forward->pid = 0;
+	forward->is_ready = false;
 	close_fd(&forward->control_fd);
+	close_fd(&forward->private_fd);
 	close_fd(&forward->pid_fd);
-	clear_gauges(forward);
+	close_supply(forward);
+	bpf_map_update_elem(forward->start.fds[FORWARD_FD_TUN], &zero, &no_tun, BPF_ANY);
+	account_settle(forward->start.fds[FORWARD_FD_STATUS], forward->counters_fd);
 }
 
 /**
@@ -246,59 +227,111 @@ void forward_stop(struct forward *forward)
 	struct pollfd end = {.fd = forward->pid_fd, .events = POLLIN};
 
 	forward->is_wanted = false;
-	set_timer(forward, 0, 0);
-	close_fd(&forward->link_fd);
+	set_timer(forward, 0);
+	close_fd(&forward->start.handover_fd);
 	if (!forward->pid)
 		return;
 	close_fd(&forward->control_fd);
 	if (forward->pid_fd < 0 || poll(&end, 1, LEAVE_MS) <= 0)
-		kill_worker(forward);
+		privileges_kill(forward->pid);
 	ended(forward);
 }
 
-/* What peers send may be larger than what the forwarder can receive. */
-static void warn_of_mtu(struct forward *forward)
+/**
+ * forward_inherit() - Have the first forwarder go on with what an earlier one has left
+ * @handover_fd: from forward_hand_over() of another process, owned from here on
+ */
+void forward_inherit(struct forward *forward, int handover_fd)
+{
+	forward->start.handover_fd = handover_fd;
+}
+
+/**
+ * forward_hand_over() - End the forwarder, and have it leave its connections to another one
+ *
+ * Return: what keeps them for forward_inherit(), perhaps none; or -errno.
+ */
+int forward_hand_over(struct forward *forward)
+{
+	const struct forward_message message = {.kind = FORWARD_MESSAGE_HAND_OVER};
+	struct pollfd end = {.fd = forward->pid_fd, .events = POLLIN};
+	int reader, writer, err = handover_pair(&reader, &writer);
+
+	if (err)
+		return err;
+	if (forward->is_ready &&
+	    !pass_send(forward->control_fd, &message, sizeof(message), &writer, 1))
+		poll(&end, 1, HAND_OVER_MS);
+	close(writer);
+	forward_stop(forward);
+	return reader;
+}
+
+/**
+ * forward_pause() - The interface is gone: keep what is forwarded until there is another one
+ *
+ * forward_follow() has it go on.  A forwarder that ends meanwhile is not replaced before that.
+ */
+void forward_pause(struct forward *forward)
+{
+	if (!forward->is_ready) {
+		forward_stop(forward);
+		return;
+	}
+	forward->is_wanted = false;
+	forward->is_astray = true;
+}
+
+/* The forwarder may not change its private namespace, so this process does. */
+static int follow_mtu(struct forward *forward, struct error *error)
 {
 	const struct forward_order *order = &forward->start.order;
-	uint32_t most = forwarder_packet_max(order->config.l2_len);
+	int err;
 
-	if (order->mtu > most)
-		say(forward, true,
-		    "the forwarder receives packets of at most %u bytes, and the MTU is %u: "
-		    "larger datagrams and pings of peers are lost (TCP keeps below)",
-		    most, order->mtu);
+	if (forward->private_fd < 0 || forward->private_mtu == order->mtu)
+		return 0;
+	err = private_follow(forward->private_fd, order, error);
+	if (err)
+		return err;
+	forward->private_mtu = order->mtu;
+	return 0;
 }
 
 static void on_report(struct forward *forward)
 {
 	struct forward_report report;
-	ssize_t len = recv(forward->control_fd, &report, sizeof(report), MSG_DONTWAIT);
+	struct error error;
+	int fd = -1, n = 1;
+	ssize_t len = pass_receive(forward->control_fd, &report, sizeof(report), &fd, &n);
 
-	if (len != sizeof(report)) {
-		if (!len) /* the end of the process is told by its descriptor */
-			epoll_ctl(forward->epoll_fd, EPOLL_CTL_DEL, forward->control_fd, NULL);
+	if (!len) /* the end of the process is told by its descriptor */
+		epoll_ctl(forward->epoll_fd, EPOLL_CTL_DEL, forward->control_fd, NULL);
+	/* only what was sent before the first packet was read is to be trusted with a descriptor */
+	if (len != sizeof(report) || forward->is_ready) {
+		close_fd(&fd);
 		return;
 	}
+	forward->private_fd = fd;
 	report.text[sizeof(report.text) - 1] = '\0';
 	forward->is_ready = report.is_ready;
-	if (report.is_ready)
-		say(forward, false, "the forwarder is ready");
-	else
+	if (!report.is_ready) {
 		say(forward, true, "the forwarder cannot start, routed packets drop: %s",
 		    report.text);
-	if (report.is_ready)
-		warn_of_mtu(forward);
+		return;
+	}
+	say(forward, false, "the forwarder is ready");
+	forward->is_behind |= follow_mtu(forward, &error) != 0;
 }
 
 static void on_end(struct forward *forward)
 {
-	bool was_stable = forward->is_ready &&
-			  clock_ns(CLOCK_MONOTONIC) - forward->started_ns >= STABLE_NS;
+	bool was_ready = forward->is_ready;
+	bool was_stable = was_ready && clock_ns(CLOCK_MONOTONIC) - forward->started_ns >= STABLE_NS;
 
 	ended(forward);
 	if (!forward->is_wanted)
 		return;
-	if (forward->is_ready)
+	if (was_ready && !forward->is_killed)
 		say(forward, true, "the forwarder has ended; starting it again");
 	if (was_stable) {
 		forward->delay_ns = 0;
@@ -308,47 +341,65 @@ static void on_end(struct forward *forward)
 	}
 }
 
-/* Whether another program judges by now. */
-static bool has_changed(struct forward *forward)
-{
-	struct bpf_link_info info = {};
-	uint32_t len = sizeof(info);
-
-	return forward->link_fd >= 0 && !bpf_obj_get_info_by_fd(forward->link_fd, &info, &len) &&
-	       info.prog_id != forward->prog_id;
-}
-
-static bool on_timer(struct forward *forward)
+static void on_timer(struct forward *forward)
 {
 	uint64_t ticks;
 
-	if (read(forward->timer_fd, &ticks, sizeof(ticks)) != sizeof(ticks))
-		return false;
-	if (forward->pid)
-		return has_changed(forward);
-	if (forward->is_wanted)
+	if (read(forward->timer_fd, &ticks, sizeof(ticks)) == sizeof(ticks) && !forward->pid &&
+	    forward->is_wanted)
 		start(forward);
-	return false;
+}
+
+/**
+ * forward_check() - Replace the forwarder if it hangs
+ *
+ * To be called every second, and when it may have been stopped.  Its connections end, which those
+ * that have them hear of as of any end of it.
+ */
+void forward_check(struct forward *forward)
+{
+	enum heartbeat_state state;
+
+	if (!forward->pid || forward->is_killed)
+		return;
+	state = heartbeat_look(&forward->pulse, forward->pid, forward->is_ready,
+			       clock_ns(CLOCK_MONOTONIC));
+	if (state == HEARTBEAT_SILENT)
+		clock_arm(forward->pulse_fd, LOOK_AGAIN_NS);
+	if (state != HEARTBEAT_HANGS)
+		return;
+	say(forward, true, "the forwarder hangs; starting another one");
+	forward->is_killed = true;
+	privileges_kill(forward->pid);
+}
+
+static void on_pulse(struct forward *forward)
+{
+	uint64_t ticks;
+
+	if (read(forward->pulse_fd, &ticks, sizeof(ticks)) == sizeof(ticks))
+		forward_check(forward);
 }
 
 /**
  * forward_ready() - Do what there is to do
- *
- * Return: whether another generation has come into force, so that forward_follow() is due.
  */
-bool forward_ready(struct forward *forward)
+void forward_ready(struct forward *forward)
 {
-	struct epoll_event events[3];
-	int n = epoll_wait(forward->epoll_fd, events, 3, 0);
-	bool changed = false;
+	struct epoll_event events[5];
+	int n = epoll_wait(forward->epoll_fd, events, 5, 0);
 
 	for (int i = 0; i < n; i++) {
 		int fd = events[i].data.fd;
 
 		if (fd == forward->timer_fd)
-			changed |= on_timer(forward);
+			on_timer(forward);
+		else if (fd == forward->pulse_fd)
+			on_pulse(forward);
 		else if (fd == forward->control_fd)
 			on_report(forward);
+		else if (fd == udp_supply_fd(forward->supply))
+			udp_supply_fill(forward->supply);
 	}
 	/* last, as it closes the others */
 	for (int i = 0; i < n; i++)
@@ -356,98 +407,19 @@ bool forward_ready(struct forward *forward)
 			on_end(forward);
 			break;
 		}
-	return changed;
-}
-
-static void read_own_addresses(int ifindex, union addr own[2])
-{
-	struct interface_address *addresses;
-	struct error ignored;
-	size_t n;
-
-	memset(own, 0, 2 * sizeof(*own));
-	if (netlink_read_addresses(&addresses, &n, &ignored))
-		return;
-	for (size_t i = n; i--;) {
-		const struct interface_address *a = &addresses[i];
-		bool is6 = a->ip_version == IP_VERSION_6;
-
-		/* the first one, but no link-local one (fe80::/10) */
-		if (a->ifindex == ifindex &&
-		    !(is6 && a->addr.bytes[0] == 0xfe && (a->addr.bytes[1] & 0xc0) == 0x80))
-			own[is6] = a->addr;
-	}
-	free(addresses);
-}
-
-static void read_mac(const char *ifname, uint8_t mac[LINK_ADDR_LEN])
-{
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = {};
-
-	memset(mac, 0, LINK_ADDR_LEN);
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", ifname);
-	if (fd < 0)
-		return;
-	if (!ioctl(fd, SIOCGIFHWADDR, &request))
-		memcpy(mac, request.ifr_hwaddr.sa_data, LINK_ADDR_LEN);
-	close(fd);
-}
-
-/* The descriptors of an order, duplicated; @fds is filled or nothing is open. */
-static int open_fds(const struct attached *live, int fds[FORWARD_FDS])
-{
-	static const char *const names[FORWARD_FDS] = {
-		[FORWARD_FD_LOCAL_ADDR] = MAP_LOCAL_ADDR,
-		[FORWARD_FD_XSKS] = MAP_XSKS,
-		[FORWARD_FD_STATUS] = MAP_FORWARDER,
-	};
-	int err = 0;
-
-	for (int i = 0; i < FORWARD_FDS; i++) {
-		fds[i] = fcntl(map_set_fd(&live->maps, names[i]), F_DUPFD_CLOEXEC, 0);
-		if (fds[i] < 0 && !err)
-			err = -errno;
-	}
-	for (int i = 0; i < FORWARD_FDS && err; i++)
-		close_fd(&fds[i]);
-	return err;
-}
-
-static uint32_t icmp_limit(const struct attached *live)
-{
-	struct conntrack conntrack;
-	struct error ignored;
-	size_t t;
-
-	if (conntrack_open(&live->maps, &conntrack, &ignored))
-		return 0;
-	t = conntrack_confirmed(&conntrack, IPPROTO_ICMP, IP_VERSION_4);
-	return t < conntrack.n ? conntrack.tables[t].max_entries : 0;
 }
 
 static int send_order(struct forward *forward, int judge_fd)
 {
-	int fds[FORWARD_FDS_NEW];
-	union {
-		struct cmsghdr header;
-		uint8_t bytes[CMSG_SPACE(sizeof(fds))];
-	} control = {};
-	struct iovec part = {&forward->start.order, sizeof(forward->start.order)};
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
+	struct forward_message message = {
+		.kind = FORWARD_MESSAGE_ORDER,
+		.order = forward->start.order,
 	};
+	int fds[FORWARD_FDS_NEW];
 
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(sizeof(fds));
 	memcpy(fds, forward->start.fds, sizeof(forward->start.fds));
 	fds[FORWARD_FD_JUDGE] = judge_fd;
-	memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
-	return sendmsg(forward->control_fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return pass_send(forward->control_fd, &message, sizeof(message), fds, FORWARD_FDS_NEW);
 }
 
 /*
@@ -467,48 +439,52 @@ static void tell(struct forward *forward, const struct attached *live)
 	bool was_behind = forward->is_behind;
 	struct generation *judge;
 	struct error error;
+	int err;
 
-	forward->is_behind = generation_build(&spec, &judge, &error) != 0;
+	forward->is_behind = follow_mtu(forward, &error) || generation_build(&spec, &judge, &error);
 	if (forward->is_behind) {
 		if (!was_behind)
 			say(forward, true, "cannot tell the forwarder of the policy yet: %s",
 			    error.text);
 		return;
 	}
-	if (send_order(forward, judge->ingress_fd))
-		kill_worker(forward); /* it does not listen: the next one starts right */
+	err = send_order(forward, judge->ingress_fd);
 	generation_free(judge);
-}
-
-static void follow_program(struct forward *forward, const struct attached *live)
-{
-	close_fd(&forward->link_fd);
-	forward->link_fd = hook_open_link(&live->hooks[live->ingress]);
-	forward->prog_id = live->hooks[live->ingress].prog_id;
+	if (err) {
+		privileges_kill(forward->pid); /* it does not listen: the next one starts right */
+		return;
+	}
+	if (forward->is_astray)
+		forward->is_behind = move_send(forward->control_fd, &forward->start, &error) != 0;
+	if (!forward->is_behind)
+		forward->is_astray = false;
+	else if (!was_behind)
+		say(forward, true, "cannot move the forwarder: %s", error.text);
 }
 
 /* What the forwarder is to know of the generation in force. */
 static int prepare(struct forward *forward, const struct attached *live,
 		   const struct link_info *link)
 {
-	struct worker_start *start = &forward->start;
-	int fds[FORWARD_FDS], err = open_fds(live, fds);
+	int err = settings_read(&forward->start, live, link);
 
 	if (err)
 		return err;
-	for (int i = 0; i < FORWARD_FDS; i++)
-		close_fd(&start->fds[i]);
-	memcpy(start->fds, fds, sizeof(fds));
-	follow_program(forward, live);
+	close_fd(&forward->counters_fd);
+	forward->counters_fd = fcntl(map_set_fd(&live->maps, MAP_COUNTERS), F_DUPFD_CLOEXEC, 0);
 	forward->xsks_id = map_set_find(&live->maps, MAP_XSKS)->id;
-	start->order.config = live->instance.config;
-	start->order.mtu = live->instance.mtu;
-	start->order.icmp_max = icmp_limit(live);
-	read_own_addresses(link->ifindex, start->order.own);
-	snprintf(start->ifname, sizeof(start->ifname), "%s", link->name);
-	start->queues = link->rx_queues;
-	read_mac(link->name, start->mac);
 	return 0;
+}
+
+/* What the kernel could not put into its sockets wakes nobody, so the forwarder is asked. */
+static void inquire(struct forward *forward)
+{
+	const struct forward_message inquiry = {.kind = FORWARD_MESSAGE_INQUIRY};
+
+	/* where there is no room it will be asked again */
+	if (forward->is_ready &&
+	    account_is_open(forward->start.fds[FORWARD_FD_STATUS], forward->counters_fd))
+		pass_send(forward->control_fd, &inquiry, sizeof(inquiry), NULL, 0);
 }
 
 /* Whether the forwarder's sockets are still the right ones. */
@@ -518,14 +494,27 @@ static bool is_elsewhere(const struct forward *forward, const struct attached *l
 	const struct map_entry *xsks = map_set_find(&live->maps, MAP_XSKS);
 
 	return forward->start.order.config.ifindex != (uint32_t)link->ifindex || !xsks ||
-	       forward->xsks_id != xsks->id || forward->start.order.mtu != live->instance.mtu ||
-	       forward->start.queues != link->rx_queues;
+	       forward->start.order.config.forwarder_input !=
+		       live->instance.config.forwarder_input ||
+	       forward->xsks_id != xsks->id || forward->start.queues != link->rx_queues;
+}
+
+/* Whether it can go on where it is elsewhere; its TUN device has a map and a link header for good. */
+static bool can_move(const struct forward *forward, const struct attached *live)
+{
+	const struct config *is = &live->instance.config, *was = &forward->start.order.config;
+	const struct map_entry *xsks = map_set_find(&live->maps, MAP_XSKS);
+
+	if (!forward->is_ready || is->forwarder_input != was->forwarder_input)
+		return false;
+	return is->forwarder_input != FORWARDER_INPUT_TUN ||
+	       (xsks && xsks->id == forward->xsks_id && is->l2_len == was->l2_len);
 }
 
 /* Whether the forwarder has been told; other programs of the same generation are a tracer's doing. */
 static bool is_told(const struct forward *forward, const struct attached *live)
 {
-	return forward->is_wanted && !forward->is_behind &&
+	return forward->is_wanted && !forward->is_behind && !forward->is_astray &&
 	       forward->start.order.config.generation == live->instance.config.generation;
 }
 
@@ -539,19 +528,21 @@ static bool is_told(const struct forward *forward, const struct attached *live)
 void forward_follow(struct forward *forward, const struct attached *live,
 		    const struct link_info *link)
 {
-	bool is_wanted = config_has_forwarder(&live->instance.config) &&
-			 live->ingress == HOOK_POINT_XDP;
+	bool is_wanted = config_has_forwarder(&live->instance.config);
 	int err;
 
 	if (!is_wanted) {
 		forward_stop(forward);
 		return;
 	}
-	if (forward->is_wanted && is_elsewhere(forward, live, link))
-		forward_stop(forward);
+	if (is_elsewhere(forward, live, link)) {
+		if (can_move(forward, live))
+			forward->is_astray = true;
+		else if (forward->is_wanted || forward->is_ready)
+			forward_stop(forward);
+	}
 	if (is_told(forward, live)) {
-		if (forward->prog_id != live->hooks[live->ingress].prog_id)
-			follow_program(forward, live);
+		inquire(forward);
 		return;
 	}
 	err = prepare(forward, live, link);
@@ -579,7 +570,10 @@ void forward_free(struct forward *forward)
 	forward_stop(forward);
 	for (int i = 0; i < FORWARD_FDS; i++)
 		close_fd(&forward->start.fds[i]);
+	close_fd(&forward->counters_fd);
 	close_fd(&forward->timer_fd);
+	close_fd(&forward->pulse_fd);
 	close_fd(&forward->epoll_fd);
+	heartbeat_free(&forward->pulse);
 	free(forward);
 }

@@ -17,9 +17,13 @@ typedef void (*forward_log)(void *arg, bool is_error, const char *text);
 
 int forward_new(forward_log log, void *arg, struct forward **forward, struct error *error);
 int forward_fd(const struct forward *forward);
-bool forward_ready(struct forward *forward);
+void forward_ready(struct forward *forward);
+void forward_check(struct forward *forward);
 void forward_follow(struct forward *forward, const struct attached *live,
 		    const struct link_info *link);
+void forward_pause(struct forward *forward);
+void forward_inherit(struct forward *forward, int handover_fd);
+int forward_hand_over(struct forward *forward);
 void forward_stop(struct forward *forward);
 void forward_free(struct forward *forward);
 

@@ -7,6 +7,7 @@
 
 #include "forward/state.h"
 
-void frame_input(struct worker *w, uint8_t *frame, size_t len);
+void frame_input(struct worker *w, uint8_t *frame, size_t len, const struct virtio_net_hdr *header);
+void frame_input_end(struct worker *w);
 
 #endif /* SHRIKE_FORWARD_INPUT_H */

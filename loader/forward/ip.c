@@ -8,6 +8,7 @@
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/ip_icmp.h>
+#include <netinet/udp.h>
 #include <string.h>
 
 #define EXTENSION_HEADERS_MAX 8 /* the dataplane accepts fewer */
@@ -40,6 +41,7 @@ static int parse4(struct ip_packet *p, size_t len)
 	addr_from4(&p->ends.daddr, &header.daddr);
 	p->l4_proto = header.protocol;
 	p->ttl = header.ttl;
+	p->tos = header.tos;
 	frag = ntohs(header.frag_off);
 	p->dont_fragment = frag & IP_DF;
 	p->more_fragments = frag & IP_MF;
@@ -112,6 +114,7 @@ static int parse6(struct ip_packet *p, size_t len)
 	memcpy(&p->ends.daddr, &header.ip6_dst, 16);
 	p->l4_proto = header.ip6_nxt;
 	p->ttl = header.ip6_hlim;
+	p->tos = ntohl(header.ip6_flow) >> 20;
 	p->dont_fragment = true;
 	return parse_extensions(p);
 }
@@ -169,16 +172,17 @@ int tcp_parse(const struct ip_packet *packet, struct tcphdr *header)
 uint64_t ip_sum(const void *data, size_t len, uint64_t sum)
 {
 	const uint8_t *bytes = data;
-	uint32_t word;
+	uint64_t word;
 
-	for (; len >= 4; len -= 4, bytes += 4) {
-		memcpy(&word, bytes, 4);
-		sum += word;
+	/* the two halves of a word are added apart, so that none of them carries out of the sum */
+	for (; len >= sizeof(word); len -= sizeof(word), bytes += sizeof(word)) {
+		memcpy(&word, bytes, sizeof(word));
+		sum += (uint32_t)word + (word >> 32);
 	}
 	if (len) {
 		word = 0;
 		memcpy(&word, bytes, len);
-		sum += word;
+		sum += (uint32_t)word + (word >> 32);
 	}
 	return sum;
 }
@@ -207,6 +211,64 @@ uint64_t ip_pseudo_sum(const struct ip_ends *ends, uint8_t l4_proto, uint32_t l4
 		return sum + ends->saddr.word[3] + ends->daddr.word[3];
 	sum = ip_sum(&ends->saddr, 16, sum);
 	return ip_sum(&ends->daddr, 16, sum);
+}
+
+/* Where the checksum of a transport header is; 0 where the protocol has none that is known. */
+static size_t sum_offset(uint8_t l4_proto)
+{
+	switch (l4_proto) {
+	case IPPROTO_TCP:
+		return offsetof(struct tcphdr, th_sum);
+	case IPPROTO_UDP:
+		return offsetof(struct udphdr, uh_sum);
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return offsetof(struct icmp6_hdr, icmp6_cksum);
+	default:
+		return 0;
+	}
+}
+
+static bool l4_sum_is_right(const struct ip_packet *p)
+{
+	size_t at = sum_offset(p->l4_proto), len = p->len - p->l4_off;
+	const uint8_t *l4 = p->data + p->l4_off;
+	uint64_t pseudo = 0;
+	uint16_t sum;
+
+	if (!at || len < at + sizeof(sum))
+		return true; /* its reader refuses what is too short */
+	memcpy(&sum, l4 + at, sizeof(sum));
+	if (p->l4_proto == IPPROTO_UDP) {
+		size_t said = read16(l4 + offsetof(struct udphdr, uh_ulen));
+
+		if (said < UDP_HEADER_LEN || said > len)
+			return true;
+		if (!sum)
+			return p->ends.version == IP_VERSION_4; /* RFC 768; RFC 8200, 8.1 */
+		len = said;
+	}
+	if (p->l4_proto != IPPROTO_ICMP) {
+		pseudo = ip_pseudo_sum(&p->ends, p->l4_proto, len);
+		if (sum == ip_fold(pseudo))
+			return true;
+	}
+	return ip_fold(ip_sum(l4, len, pseudo)) == 0xffff;
+}
+
+/**
+ * ip_sums_are_right() - Verify the checksums of a packet: IPv4 header, TCP, UDP, ICMP
+ * @packet: of a fragment only the IP header is looked at, as its datagram has the rest
+ *
+ * What a local sender hands to a virtual device has no checksum yet, but the folded sum of its
+ * pseudo header, which the device would start from (CHECKSUM_PARTIAL): that is right as well.
+ */
+bool ip_sums_are_right(const struct ip_packet *packet)
+{
+	if (packet->ends.version == IP_VERSION_4 &&
+	    ip_fold(ip_sum(packet->data, packet->l4_off, 0)) != 0xffff)
+		return false;
+	return packet->is_fragment || l4_sum_is_right(packet);
 }
 
 /**
@@ -278,6 +340,46 @@ void ip_length_set(uint8_t *header, uint8_t version, uint32_t l4_off, uint32_t l
 		value = htons(len - sizeof(struct ip6_hdr));
 		memcpy(header + offsetof(struct ip6_hdr, ip6_plen), &value, 2);
 	}
+}
+
+/* Change a 16-bit word of an IPv4 header (RFC 1624). */
+static void word4_set(uint8_t *header, size_t off, const uint8_t word[2])
+{
+	size_t sum_off = offsetof(struct iphdr, check);
+	uint16_t old, new, sum;
+
+	memcpy(&old, header + off, 2);
+	memcpy(&new, word, 2);
+	memcpy(&sum, header + sum_off, 2);
+	sum = ~ip_fold((uint64_t)(uint16_t)~sum + (uint16_t)~old + new);
+	memcpy(header + off, &new, 2);
+	memcpy(header + sum_off, &sum, 2);
+}
+
+/**
+ * ip_tos_set() - Change DSCP and ECN in an IP header
+ */
+void ip_tos_set(uint8_t *header, uint8_t version, uint8_t tos)
+{
+	if (version == IP_VERSION_4) {
+		word4_set(header, 0, (const uint8_t[]){header[0], tos});
+	} else {
+		header[0] = (header[0] & 0xf0) | tos >> 4;
+		header[1] = (header[1] & 0x0f) | tos << 4;
+	}
+}
+
+/**
+ * ip_ttl_set() - Change the time to live in an IP header
+ */
+void ip_ttl_set(uint8_t *header, uint8_t version, uint8_t ttl)
+{
+	size_t off = offsetof(struct iphdr, ttl);
+
+	if (version == IP_VERSION_4)
+		word4_set(header, off, (const uint8_t[]){ttl, header[off + 1]});
+	else
+		header[offsetof(struct ip6_hdr, ip6_hlim)] = ttl;
 }
 
 /**

@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fib_rules.h>
-#include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <netlink/errno.h>
@@ -29,10 +28,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "forward/tcp.h"
+#include "forward/tcp_socket.h"
+#include "forward/tun_device.h"
 #include "forward/watch.h"
 #include "sk_lookup.skel.h"
 
@@ -92,10 +92,10 @@ static int add_rule(struct nl_sock *socket, int family, struct error *error)
 		rtnl_rule_set_action(rule, FR_ACT_TO_TBL);
 		rtnl_rule_set_table(rule, TABLE_LOCAL);
 		rtnl_rule_set_prio(rule, RULE_PRIORITY);
-		err = rtnl_rule_add(socket, rule, NLM_F_CREATE);
+		err = rtnl_rule_add(socket, rule, NLM_F_CREATE | NLM_F_EXCL);
 		rtnl_rule_put(rule);
 	}
-	return err ? netlink_failed(error, "ip rule", err) : 0;
+	return err && err != -NLE_EXIST ? netlink_failed(error, "ip rule", err) : 0;
 }
 
 static int add_default(struct nl_sock *socket, int family, uint32_t table, uint8_t type,
@@ -115,59 +115,107 @@ static int add_default(struct nl_sock *socket, int family, uint32_t table, uint8
 		rtnl_route_nh_set_ifindex(hop, ifindex);
 		rtnl_route_add_nexthop(route, hop);
 		hop = NULL;
-		err = rtnl_route_add(socket, route, NLM_F_CREATE);
+		err = rtnl_route_add(socket, route, NLM_F_CREATE | NLM_F_EXCL);
 	}
 	nl_addr_put(all);
 	if (hop)
 		rtnl_route_nh_free(hop);
 	rtnl_route_put(route);
-	return err ? netlink_failed(error, "ip route", err) : 0;
+	return err && err != -NLE_EXIST ? netlink_failed(error, "ip route", err) : 0;
 }
 
-static int open_tun(struct worker *w, struct error *error)
+static int set_up_family(struct nl_sock *socket, int family, int lo, int tun, struct error *error)
 {
-	struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR};
-	unsigned int offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+	uint8_t scope = family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	int err = add_rule(socket, family, error);
 
-	strcpy(request.ifr_name, TUN_NAME);
-	w->tun_fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (w->tun_fd < 0 || ioctl(w->tun_fd, TUNSETIFF, &request) ||
-	    ioctl(w->tun_fd, TUNSETOFFLOAD, offloads))
-		return error_set(error, errno, "/dev/net/tun: %s", strerror(errno));
-	return 0;
+	if (!err)
+		err = add_default(socket, family, TABLE_LOCAL, RTN_LOCAL, RT_SCOPE_HOST, lo, error);
+	if (!err)
+		err = add_default(socket, family, RT_TABLE_MAIN, RTN_UNICAST, scope, tun, error);
+	return err;
 }
 
-static int set_up_network(struct worker *w, struct error *error)
+/* What is there already stays; so it may be called again. */
+static int set_up_network(struct nl_sock *socket, const struct forward_order *order,
+			  struct error *error)
 {
-	static const int families[] = {AF_INET, AF_INET6};
-	struct nl_sock *socket = nl_socket_alloc();
-	uint32_t mtu = w->order.mtu, most = forwarder_packet_max(w->order.config.l2_len);
+	bool is_tun = order->config.forwarder_input == FORWARDER_INPUT_TUN;
+	uint32_t most = is_tun ? UINT16_MAX : forwarder_packet_max(order->config.l2_len);
+	uint32_t mtu = order->mtu;
 	int err, lo = 0, tun = 0;
 
-	err = socket ? nl_connect(socket, NETLINK_ROUTE) : -NLE_NOMEM;
-	if (err) {
-		nl_socket_free(socket);
-		return netlink_failed(error, "netlink", err);
-	}
 	err = set_link(socket, "lo", 0, &lo, error);
 	if (!err)
 		/* by it peers learn how large their segments may be */
 		err = set_link(socket, TUN_NAME, mtu < most ? mtu : most, &tun, error);
-	for (int i = 0; i < 2 && !err; i++) {
-		/* a host without IPv6 has nothing to forward there */
-		if (families[i] == AF_INET6 && access("/proc/sys/net/ipv6", F_OK))
-			break;
-		err = add_rule(socket, families[i], error);
-		if (!err)
-			err = add_default(socket, families[i], TABLE_LOCAL, RTN_LOCAL,
-					  RT_SCOPE_HOST, lo, error);
-		if (!err)
-			err = add_default(socket, families[i], RT_TABLE_MAIN, RTN_UNICAST,
-					  families[i] == AF_INET ? RT_SCOPE_LINK
-								 : RT_SCOPE_UNIVERSE,
-					  tun, error);
-		if (err && families[i] == AF_INET6)
-			err = 0; /* and cannot dial there either */
+	if (!err)
+		err = set_up_family(socket, AF_INET, lo, tun, error);
+	/*
+	 * A host without IPv6 has nothing to forward there; one that does not let us set it up, as
+	 * with an MTU below 1,280, cannot dial there either.
+	 */
+	if (!err && !access("/proc/sys/net/ipv6", F_OK))
+		set_up_family(socket, AF_INET6, lo, tun, error);
+	return err;
+}
+
+/* Set up the network of the namespace that this process is in, and keep a socket for later. */
+static int open_network(struct worker *w, struct error *error)
+{
+	struct nl_sock *socket = nl_socket_alloc();
+	int err = socket ? nl_connect(socket, NETLINK_ROUTE) : -NLE_NOMEM;
+
+	if (err) {
+		nl_socket_free(socket);
+		return netlink_failed(error, "netlink", err);
+	}
+	err = set_up_network(socket, &w->order, error);
+	w->private_fd = fcntl(nl_socket_get_fd(socket), F_DUPFD_CLOEXEC, 0);
+	if (!err && w->private_fd < 0)
+		err = error_set(error, errno, "cannot keep a netlink socket: %s", strerror(errno));
+	nl_socket_free(socket);
+	return err;
+}
+
+/* Another forwarder may have handed the socket over, and it has read packets of peers. */
+static bool is_foreign(int netlink_fd)
+{
+	int own = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint64_t here = 0, there = 0;
+	socklen_t len = sizeof(here);
+	bool known = own >= 0 && !getsockopt(own, SOL_SOCKET, SO_NETNS_COOKIE, &here, &len) &&
+		     !getsockopt(netlink_fd, SOL_SOCKET, SO_NETNS_COOKIE, &there, &len);
+
+	if (own >= 0)
+		close(own);
+	return known && here != there;
+}
+
+/**
+ * private_follow() - Set the private network up for another MTU
+ * @netlink_fd: a netlink socket of that namespace
+ * @order: what is new
+ *
+ * For the parent, as it takes CAP_NET_ADMIN.  Connections stay: their segments become smaller.  An
+ * MTU below 1,280 takes IPv6 from the device, and what is routed there; a larger one brings it back.
+ *
+ * Return: 0 or -errno.
+ */
+int private_follow(int netlink_fd, const struct forward_order *order, struct error *error)
+{
+	int fd = is_foreign(netlink_fd) ? fcntl(netlink_fd, F_DUPFD_CLOEXEC, 0) : -1, err;
+	struct nl_sock *socket;
+
+	if (fd < 0)
+		return error_set(error, errno, "private network namespace: %s", strerror(errno));
+	socket = nl_socket_alloc();
+	err = socket ? nl_socket_set_fd(socket, NETLINK_ROUTE, fd) : -NLE_NOMEM;
+	if (err) {
+		close(fd);
+		err = netlink_failed(error, "netlink", err);
+	} else {
+		err = set_up_network(socket, order, error);
 	}
 	nl_socket_free(socket);
 	return err;
@@ -202,9 +250,6 @@ static int open_listener(struct worker *w, int index, struct error *error)
 	}
 	if (err || listen(fd, BACKLOG))
 		return error_set(error, errno, "cannot listen: %s", strerror(errno));
-	w->listen_watches[index].ready = tcp_listen_ready;
-	if (watch_add(w, fd, &w->listen_watches[index], EPOLLIN))
-		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
 	return 0;
 }
 
@@ -229,25 +274,43 @@ static int steer(struct worker *w, int netns, struct error *error)
 	if (!skeleton->links.shrike_steer)
 		return error_set(error, errno, "cannot attach the sk_lookup program: %s",
 				 strerror(errno));
+	w->steer_fd = bpf_link__fd(skeleton->links.shrike_steer);
 	return 0;
 }
 
 static int fill_namespace(struct worker *w, int netns, struct error *error)
 {
+	char tun_name[TUN_NAME_SIZE] = TUN_NAME;
 	int err;
 
 	write_sysctl("/proc/sys/net/ipv6/conf/all/disable_ipv6", "0");
 	write_sysctl("/proc/sys/net/ipv6/conf/default/disable_ipv6", "0");
+	/* nobody there routes, and to ask would wake us now and then */
+	write_sysctl("/proc/sys/net/ipv6/conf/default/router_solicitations", "0");
 	/* a slow reader's sender may fill 4 MB, no more */
 	write_sysctl("/proc/sys/net/ipv4/tcp_rmem", "4096 131072 4194304");
-	err = open_tun(w, error);
+	err = tun_device_open(tun_name, false, false, &w->tun_fd, error);
 	if (!err)
-		err = set_up_network(w, error);
+		err = open_network(w, error);
 	for (int i = 0; i < 2 && !err; i++)
 		err = open_listener(w, i, error);
 	if (!err)
 		err = steer(w, netns, error);
 	return err;
+}
+
+static bool watch_all(struct worker *w)
+{
+	w->tun_watch.ready = tcp_tun_ready;
+	if (watch_add(w, w->tun_fd, &w->tun_watch, EPOLLIN))
+		return false;
+	for (int i = 0; i < 2; i++) {
+		w->listen_watches[i].ready = tcp_listen_ready;
+		if (w->listen_fds[i] >= 0 &&
+		    watch_add(w, w->listen_fds[i], &w->listen_watches[i], EPOLLIN))
+			return false;
+	}
+	return true;
 }
 
 /**
@@ -272,10 +335,41 @@ int private_open(struct worker *w, struct error *error)
 				strerror(errno));
 	close(netns);
 	close(host);
-	if (err)
-		return err;
-	w->tun_watch.ready = tcp_tun_ready;
-	if (watch_add(w, w->tun_fd, &w->tun_watch, EPOLLIN))
-		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
-	return 0;
+	if (!err && !watch_all(w))
+		err = error_set(error, errno, "cannot wait for events: %s", strerror(errno));
+	return err;
+}
+
+/**
+ * private_fds() - What keeps the namespace and lets another process use it
+ * @fds: become the descriptors
+ *
+ * Return: how many there are; without IPv6 it is one less.
+ */
+int private_fds(const struct worker *w, int fds[PRIVATE_FDS])
+{
+	const int all[PRIVATE_FDS] = {
+		w->tun_fd, w->private_fd, w->steer_fd, w->listen_fds[0], w->listen_fds[1],
+	};
+
+	memcpy(fds, all, sizeof(all));
+	return w->listen_fds[1] < 0 ? PRIVATE_FDS - 1 : PRIVATE_FDS;
+}
+
+/**
+ * private_take() - Use the namespace that another process has made
+ * @fds: of private_fds(), owned from here on if they are taken
+ *
+ * Return: whether they are.
+ */
+bool private_take(struct worker *w, const int *fds, int n)
+{
+	if (n != PRIVATE_FDS && n != PRIVATE_FDS - 1)
+		return false;
+	w->tun_fd = fds[0];
+	w->private_fd = fds[1];
+	w->steer_fd = fds[2];
+	w->listen_fds[0] = fds[3];
+	w->listen_fds[1] = n == PRIVATE_FDS ? fds[4] : -1;
+	return watch_all(w);
 }

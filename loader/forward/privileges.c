@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/bpf.h>
+#include <linux/sockios.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/capabilities.h"
@@ -47,6 +49,7 @@ static const struct {
 } bound_calls[] = {
 	{SCMP_SYS(socket), SCMP_A0_32(SCMP_CMP_EQ, AF_INET, 0)},
 	{SCMP_SYS(socket), SCMP_A0_32(SCMP_CMP_EQ, AF_INET6, 0)},
+	{SCMP_SYS(ioctl), SCMP_A1_32(SCMP_CMP_EQ, SIOCATMARK, 0)},
 	{SCMP_SYS(mmap), SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
 	{SCMP_SYS(bpf), SCMP_A0_32(SCMP_CMP_EQ, BPF_MAP_LOOKUP_ELEM, 0)},
 	{SCMP_SYS(bpf), SCMP_A0_32(SCMP_CMP_EQ, BPF_PROG_TEST_RUN, 0)},
@@ -80,6 +83,26 @@ int privileges_become_nobody(void)
 	    setresuid(NOBODY, NOBODY, NOBODY))
 		return -errno;
 	return 0;
+}
+
+/**
+ * privileges_kill() - Kill the forwarder
+ * @pid: a child of this process
+ *
+ * A forwarder that has become nobody may only be ended by nobody, or with a capability to end
+ * whatever one likes, which is not kept for this.
+ */
+void privileges_kill(pid_t pid)
+{
+	pid_t killer;
+
+	if (!kill(pid, SIGKILL) || errno != EPERM)
+		return;
+	killer = fork();
+	if (!killer)
+		_exit(privileges_become_nobody() || kill(pid, SIGKILL));
+	if (killer > 0)
+		waitpid(killer, NULL, 0);
 }
 
 static int add_calls(scmp_filter_ctx filter)

@@ -6,10 +6,12 @@
 #define SHRIKE_FORWARD_PRIVILEGES_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 
 int privileges_become_nobody(void);
+void privileges_kill(pid_t pid);
 int privileges_drop(struct error *error);
 uint32_t privileges_raise_files(void);
 

@@ -5,9 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/random.h>
 
-#define PIECES_MAX   64 /* of one datagram: 65,535 bytes in pieces of 1,024 */
-#define DATAGRAM_MAX 65535
+#include "forward/share.h"
+
+#define PIECES_MAX     64 /* of one datagram: 65,535 bytes in pieces of 1,024 */
+#define DATAGRAM_MAX   65535
+#define SOURCE_BUCKETS 256
 
 struct piece {
 	uint32_t off;
@@ -15,8 +19,12 @@ struct piece {
 	uint8_t *data;
 };
 
+struct source;
+
 struct datagram {
 	TAILQ_ENTRY(datagram) by_age;
+	TAILQ_ENTRY(datagram) of_source;
+	struct source *source;
 	struct ip_ends ends;
 	uint32_t id;
 	uint8_t l4_proto;
@@ -31,10 +39,22 @@ struct datagram {
 
 TAILQ_HEAD(datagrams, datagram);
 
-struct reassembly {
+/* Who sends fragments; it is there as long as it has some here. */
+struct source {
+	struct source *next;
+	union addr addr;
+	uint8_t version;
+	struct share bytes;    /* what its datagrams take up, not only their data */
 	struct datagrams list; /* oldest first */
 	size_t n;
-	size_t bytes;
+};
+
+struct reassembly {
+	struct datagrams list; /* of all sources, oldest first */
+	struct source *sources[SOURCE_BUCKETS];
+	struct shares bytes;
+	uint64_t hash_key; /* peers choose the addresses that they send from */
+	struct reassembly_counts counts;
 	uint8_t whole[IP_HEADER_MAX + 256 + DATAGRAM_MAX];
 };
 
@@ -45,20 +65,79 @@ struct reassembly *reassembly_new(void)
 {
 	struct reassembly *r = calloc(1, sizeof(*r));
 
-	if (r)
-		TAILQ_INIT(&r->list);
+	if (!r)
+		return NULL;
+	if (getrandom(&r->hash_key, sizeof(r->hash_key), 0) < 0) {
+		free(r);
+		return NULL;
+	}
+	TAILQ_INIT(&r->list);
+	shares_init(&r->bytes);
 	return r;
+}
+
+static struct source **bucket_of(struct reassembly *r, const union addr *addr)
+{
+	uint64_t hash = (addr->half[0] ^ r->hash_key) * 0x9e3779b97f4a7c15ull;
+
+	hash = (hash ^ (hash >> 32) ^ addr->half[1] ^ r->hash_key) * 0x9e3779b97f4a7c15ull;
+	return &r->sources[(hash >> 32) % SOURCE_BUCKETS];
+}
+
+static struct source *source_find(struct reassembly *r, const struct ip_ends *ends)
+{
+	struct source *source = *bucket_of(r, &ends->saddr);
+
+	while (source && (source->version != ends->version ||
+			  memcmp(&source->addr, &ends->saddr, sizeof(source->addr))))
+		source = source->next;
+	return source;
+}
+
+static struct source *source_get(struct reassembly *r, const struct ip_ends *ends)
+{
+	struct source **bucket = bucket_of(r, &ends->saddr), *source = source_find(r, ends);
+
+	if (source)
+		return source;
+	source = calloc(1, sizeof(*source));
+	if (!source)
+		return NULL;
+	source->addr = ends->saddr;
+	source->version = ends->version;
+	TAILQ_INIT(&source->list);
+	source->next = *bucket;
+	*bucket = source;
+	return source;
+}
+
+static void source_put(struct reassembly *r, struct source *source)
+{
+	struct source **at = bucket_of(r, &source->addr);
+
+	if (source->n)
+		return;
+	while (*at != source)
+		at = &(*at)->next;
+	*at = source->next;
+	free(source);
 }
 
 static void forget(struct reassembly *r, struct datagram *d)
 {
+	struct source *source = d->source;
+
 	TAILQ_REMOVE(&r->list, d, by_age);
+	TAILQ_REMOVE(&source->list, d, of_source);
+	share_take(&r->bytes, &source->bytes, sizeof(*d) + d->received);
+	source->n--;
 	for (size_t i = 0; i < d->n; i++)
 		free(d->pieces[i].data);
 	free(d->header);
-	r->bytes -= d->received;
-	r->n--;
+	r->counts.waiting -= d->n;
+	r->counts.lost += d->n;
 	free(d);
+	source_put(r, source);
 }
 
 /**
@@ -75,34 +154,55 @@ void reassembly_free(struct reassembly *r)
 
 static struct datagram *find(struct reassembly *r, const struct ip_packet *p)
 {
+	struct source *source = source_find(r, &p->ends);
 	struct datagram *d;
 
+	if (!source)
+		return NULL;
 	/* IPv6 later fragments may name another protocol: RFC 8200 leaves it out of the key */
-	TAILQ_FOREACH(d, &r->list, by_age)
-	if (d->id == p->frag_id && d->ends.version == p->ends.version &&
-	    (d->l4_proto == p->l4_proto || p->ends.version == IP_VERSION_6) &&
-	    !memcmp(&d->ends.saddr, &p->ends.saddr, 16) &&
-	    !memcmp(&d->ends.daddr, &p->ends.daddr, 16))
-		return d;
-	return NULL;
+	TAILQ_FOREACH(d, &source->list, of_source)
+	{
+		if (d->id == p->frag_id &&
+		    (d->l4_proto == p->l4_proto || p->ends.version == IP_VERSION_6) &&
+		    !memcmp(&d->ends.daddr, &p->ends.daddr, 16))
+			break;
+	}
+	return d;
+}
+
+/* Make room at the cost of the source that takes up most. */
+static void displace(struct reassembly *r)
+{
+	struct share *greediest = shares_greediest(&r->bytes);
+	char *source = (char *)greediest - offsetof(struct source, bytes);
+
+	forget(r, TAILQ_FIRST(&((struct source *)source)->list));
 }
 
 static struct datagram *open_datagram(struct reassembly *r, const struct ip_packet *p,
 				      uint64_t now_ns)
 {
+	struct source *source = source_find(r, &p->ends);
 	struct datagram *d;
 
-	if (r->n >= REASSEMBLE_DATAGRAMS)
-		forget(r, TAILQ_FIRST(&r->list));
+	if (source && source->n >= REASSEMBLE_DATAGRAMS)
+		forget(r, TAILQ_FIRST(&source->list));
 	d = calloc(1, sizeof(*d));
 	if (!d)
 		return NULL;
+	d->source = source_get(r, &p->ends);
+	if (!d->source) {
+		free(d);
+		return NULL;
+	}
 	d->ends = p->ends;
 	d->id = p->frag_id;
 	d->l4_proto = p->l4_proto;
 	d->created_ns = now_ns;
 	TAILQ_INSERT_TAIL(&r->list, d, by_age);
-	r->n++;
+	TAILQ_INSERT_TAIL(&d->source->list, d, of_source);
+	d->source->n++;
+	share_add(&r->bytes, &d->source->bytes, sizeof(*d));
 	return d;
 }
 
@@ -160,8 +260,9 @@ static bool keep(struct reassembly *r, struct datagram *d, const struct ip_packe
 	piece->off = p->frag_off;
 	piece->len = len;
 	d->n++;
+	r->counts.waiting++;
 	d->received += len;
-	r->bytes += len;
+	share_add(&r->bytes, &d->source->bytes, len);
 	return true;
 }
 
@@ -198,24 +299,43 @@ bool reassembly_add(struct reassembly *r, const struct ip_packet *fragment, uint
 		    uint64_t timeout_ns, struct ip_packet *whole)
 {
 	struct datagram *d;
-	bool done;
+	size_t n;
 
 	while ((d = TAILQ_FIRST(&r->list)) && now_ns - d->created_ns > timeout_ns)
 		forget(r, d);
-	while (r->bytes >= REASSEMBLE_BYTES)
-		forget(r, TAILQ_FIRST(&r->list));
+	while (r->bytes.total >= REASSEMBLE_BYTES)
+		displace(r);
 	d = find(r, fragment);
 	if (!d)
 		d = open_datagram(r, fragment, now_ns);
-	if (!d)
-		return false;
-	if (!keep(r, d, fragment)) {
-		forget(r, d);
+	if (!d || !keep(r, d, fragment)) {
+		r->counts.lost++;
+		if (d)
+			forget(r, d);
 		return false;
 	}
 	if (!d->header || !d->total || d->received != d->total)
 		return false;
-	done = put_together(r, d, whole);
+	n = d->n;
+	if (!put_together(r, d, whole)) {
+		forget(r, d);
+		return false;
+	}
 	forget(r, d);
-	return done;
+	r->counts.lost -= n;
+	r->counts.joined += n - 1;
+	return true;
+}
+
+/**
+ * reassembly_count() - What has become of the fragments
+ *
+ * Return: those that wait now, and of the others those since the last call.
+ */
+struct reassembly_counts reassembly_count(struct reassembly *r)
+{
+	struct reassembly_counts counts = r->counts;
+
+	r->counts.joined = r->counts.lost = 0;
+	return counts;
 }

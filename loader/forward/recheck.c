@@ -20,7 +20,9 @@
 #include <netinet/udp.h>
 #include <string.h>
 
-#define FRAME_MAX (ETHERNET_LEN + IP_HEADER_MAX + sizeof(struct tcphdr))
+#define FRAME_MAX	(ETHERNET_LEN + IP_HEADER_MAX + sizeof(struct tcphdr))
+#define FRAME_MIN	64 /* the kernel refuses some IPv4 packets below 34 bytes */
+#define TC_ACT_REDIRECT 7
 
 _Static_assert(PORT_PROTOCOL_MAX == 2, "each protocol with ports has a header here");
 
@@ -61,6 +63,7 @@ static bool is_allowed(const struct worker *w, int judge_fd, const struct flow_e
 	uint8_t version = flow->name.ends.version, l2_len = w->order.config.l2_len;
 	uint16_t ethertype = htons(version == IP_VERSION_4 ? ETH_P_IP : ETH_P_IPV6);
 	uint8_t frame[FRAME_MAX] = {}, *ip = frame + l2_len;
+	uint32_t redirect = w->order.config.hook == HOOK_XDP ? XDP_REDIRECT : TC_ACT_REDIRECT;
 	size_t header_len = ip_header_len(version);
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame);
 	size_t l4_len;
@@ -70,8 +73,10 @@ static bool is_allowed(const struct worker *w, int judge_fd, const struct flow_e
 	l4_len = write_transport(ip + header_len, flow, flow->on == &w->dialling);
 	ip_header_write(ip, &flow->name.ends, flow->name.l4_proto, IP_TTL_DEFAULT, l4_len);
 	options.data_size_in = l2_len + header_len + l4_len;
+	if (options.data_size_in < FRAME_MIN)
+		options.data_size_in = FRAME_MIN;
 	/* a program that cannot be asked has not said no: each packet is still judged */
-	return bpf_prog_test_run_opts(judge_fd, &options) || options.retval == XDP_REDIRECT;
+	return bpf_prog_test_run_opts(judge_fd, &options) || options.retval == redirect;
 }
 
 static void recheck_list(struct worker *w, int judge_fd, struct flow_list *list)
@@ -98,5 +103,6 @@ void recheck_flows(struct worker *w, int judge_fd)
 	recheck_list(w, judge_fd, &w->connected);
 	recheck_list(w, judge_fd, &w->unfinished);
 	recheck_list(w, judge_fd, &w->udp);
+	recheck_list(w, judge_fd, &w->udp_streams);
 	recheck_list(w, judge_fd, &w->echo);
 }

@@ -5,10 +5,14 @@
  * It peeks at one socket, sends to the other and discards what was sent, so it buffers nothing: a
  * slow reader fills the kernel's buffers, whose window then stops the sender.  A direction that
  * could not send everything is blocked until its writer has room.
+ *
+ * A byte that is urgent (RFC 6093) stays in its place and goes on as urgent: reading stops before it.
  */
 #include "forward/relay.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "forward/flows.h"
@@ -21,6 +25,13 @@ static bool is_harmless(int err)
 	return err == EAGAIN || err == EWOULDBLOCK || err == EINTR;
 }
 
+static bool is_at_urgent_byte(int fd)
+{
+	int is_there = 0;
+
+	return !ioctl(fd, SIOCATMARK, &is_there) && is_there;
+}
+
 /*
  * Move data in one direction until there is none, the writer is full, or the turn is over.
  *
@@ -31,19 +42,23 @@ static ssize_t pump(struct worker *w, int from, int to, struct half *half, bool 
 	ssize_t moved = 0;
 
 	for (int i = 0; i < CHUNKS_PER_TURN; i++) {
+		bool urgent = half->urgent && is_at_urgent_byte(from);
 		ssize_t read, sent;
 
 		if (half->blocked || half->shut)
 			return moved;
-		read = recv(from, w->buffer, half->chunk, MSG_PEEK | MSG_DONTWAIT);
-		if (read < 0)
+		read = recv(from, w->buffer, urgent ? 1 : half->chunk, MSG_PEEK | MSG_DONTWAIT);
+		if (read < 0) {
+			half->urgent = false; /* what was, has been read */
 			return is_harmless(errno) ? moved : -errno;
+		}
 		if (!read) {
 			half->shut = true;
 			shutdown(to, SHUT_WR);
 			return moved;
 		}
-		sent = send(to, w->buffer, read, MSG_NOSIGNAL | MSG_DONTWAIT);
+		sent = send(to, w->buffer, read,
+			    MSG_NOSIGNAL | MSG_DONTWAIT | (urgent ? MSG_OOB : 0));
 		if (sent < 0 && !is_harmless(errno))
 			return -errno;
 		half->blocked = sent < read;
@@ -57,8 +72,9 @@ static ssize_t pump(struct worker *w, int from, int to, struct half *half, bool 
 		else if (half->blocked)
 			half->chunk = sent > RELAY_CHUNK_MIN ? sent : RELAY_CHUNK_MIN;
 		/* all was read, and the kernel will say when there is more */
-		else if (read < (ssize_t)half->chunk && !half->ended)
+		else if (read < (ssize_t)half->chunk && !half->ended && !half->urgent)
 			return moved;
+		half->urgent &= !urgent;
 	}
 	*more = true;
 	return moved;

@@ -124,6 +124,28 @@ enum route route_find(struct worker *w, const struct flow_name *name, union addr
 }
 
 /**
+ * route_is_local() - Is it an address of this host, which delivers and does not route?
+ */
+bool route_is_local(const struct worker *w, const union addr *addr)
+{
+	struct local_addr local;
+
+	return !bpf_map_lookup_elem(w->start.fds[FORWARD_FD_LOCAL_ADDR], addr, &local);
+}
+
+/**
+ * route_ttl() - The time to live of an answer, as it goes on to the peer
+ * @ttl: that it came with
+ * @is_local: this host has given it
+ *
+ * Return: one less where this host has routed it, but never nothing, as it is here.
+ */
+uint8_t route_ttl(uint8_t ttl, bool is_local)
+{
+	return is_local || ttl <= 1 ? ttl : ttl - 1;
+}
+
+/**
  * route_admit() - route_find() for openings: counts what is refused
  *
  * Return: REFUSAL_NONE, or what to answer.

@@ -1,33 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * AF_XDP sockets: what the dataplane has allowed, one socket for each receive queue, in copy mode,
- * which is all that WireGuard and TUN devices have.  They only receive.
+ * AF_XDP sockets: what the dataplane has allowed, one socket for each receive queue.
  */
 #include "forward/socket.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
-#include <net/if.h>
+#include <linux/if_xdp.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <unistd.h>
-#include <xdp/xsk.h>
 
 #include "base/clock.h"
 #include "forward/input.h"
-#include "forward/udp.h"
+#include "forward/queue.h"
 #include "forward/watch.h"
 
-#define QUEUES_MAX	 64 /* as xsks_v1 has slots */
-#define FRAMES		 4096
-#define FRAMES_MIN	 512
-#define FRAMES_TOTAL	 16384 /* of all queues */
-#define SMALL_FRAME	 2048
-#define LARGE_FRAME	 4096
-#define FRAME_OVERHEAD	 (256 + 2) /* XDP's headroom, and ours */
 #define BATCH		 256
 #define BATCHES_PER_CALL 4
 #define BUSY_MAX_NS	 (2 * NS_PER_S) /* that a queue is waited for */
@@ -35,37 +23,31 @@
 
 struct xsk {
 	struct watch watch;
-	struct xsk_ring_cons rx;
-	struct xsk_ring_prod fill;
-	struct xsk_ring_cons completion; /* never used, but there is no umem without */
-	struct xsk_umem *umem;
-	struct xsk_socket *socket;
-	uint8_t *area;
-	uint32_t frame_size;
-	size_t bytes; /* of @area */
+	struct queue_map map;
+	int fd;
+	struct xdp_statistics counted;
 };
 
 static uint32_t take_batch(struct worker *w, struct xsk *xsk)
 {
 	uint64_t frames[BATCH];
-	uint32_t index, n = xsk_ring_cons__peek(&xsk->rx, BATCH, &index);
+	uint32_t index, n = xsk_ring_cons__peek(&xsk->map.rx, BATCH, &index);
 
 	for (uint32_t i = 0; i < n; i++) {
-		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&xsk->rx, index + i);
+		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&xsk->map.rx, index + i);
 
-		frames[i] = desc->addr & ~(uint64_t)(xsk->frame_size - 1);
-		frame_input(w, xsk->area + desc->addr, desc->len);
+		frames[i] = desc->addr & ~(uint64_t)(FRAME_BYTES - 1);
+		frame_input(w, xsk->map.frames + desc->addr, desc->len, NULL);
 	}
 	if (!n)
 		return 0;
-	coalesce_flush(&w->coalescer);
-	udp_flush(w);
-	xsk_ring_cons__release(&xsk->rx, n);
+	frame_input_end(w);
+	xsk_ring_cons__release(&xsk->map.rx, n);
 	/* never short of room: no more frames exist than the ring has slots */
-	if (xsk_ring_prod__reserve(&xsk->fill, n, &index) == n) {
+	if (xsk_ring_prod__reserve(&xsk->map.fill, n, &index) == n) {
 		for (uint32_t i = 0; i < n; i++)
-			*xsk_ring_prod__fill_addr(&xsk->fill, index + i) = frames[i];
-		xsk_ring_prod__submit(&xsk->fill, n);
+			*xsk_ring_prod__fill_addr(&xsk->map.fill, index + i) = frames[i];
+		xsk_ring_prod__submit(&xsk->map.fill, n);
 	}
 	return n;
 }
@@ -80,66 +62,87 @@ static void xsk_ready(struct worker *w, struct watch *watch, uint32_t events)
 			return;
 }
 
-static void fill_ring(struct xsk *xsk, uint32_t frames)
+static void retired_ready(struct worker *w, struct watch *watch, uint32_t events)
 {
-	uint32_t index;
+	(void)w;
+	(void)watch;
+	(void)events;
+}
 
-	if (xsk_ring_prod__reserve(&xsk->fill, frames, &index) != frames)
+static void count(struct forwarder_status *status, struct xsk *xsk)
+{
+	const struct xdp_statistics before = xsk->counted;
+	struct xdp_statistics *now = &xsk->counted;
+	socklen_t len = sizeof(*now);
+	uint64_t no_frame;
+
+	if (getsockopt(xsk->fd, SOL_XDP, XDP_STATISTICS, now, &len))
 		return;
-	for (uint32_t i = 0; i < frames; i++)
-		*xsk_ring_prod__fill_addr(&xsk->fill, index + i) = (uint64_t)i * xsk->frame_size;
-	xsk_ring_prod__submit(&xsk->fill, frames);
+	/* the kernel counts a packet for which there was no frame twice (__xsk_rcv()) */
+	no_frame = now->rx_fill_ring_empty_descs - before.rx_fill_ring_empty_descs;
+	status->rx_no_frame += no_frame;
+	status->rx_oversize += now->rx_dropped - before.rx_dropped - no_frame;
+	status->rx_ring_full += now->rx_ring_full - before.rx_ring_full;
 }
 
-static int open_queue(struct worker *w, struct xsk *xsk, uint32_t queue, uint32_t frames,
-		      struct error *error)
+/**
+ * sockets_count() - Count what the kernel could not put into the sockets
+ */
+void sockets_count(struct worker *w)
 {
-	struct xsk_umem_config umem_config = {
-		.fill_size = frames,
-		.comp_size = 64,
-		.frame_size = xsk->frame_size,
-		/* aligns the IP header */
-		.frame_headroom = w->order.config.l2_len ? 2 : 0,
-	};
-	struct xsk_socket_config socket_config = {
-		.rx_size = frames,
-		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
-		.bind_flags = XDP_COPY,
-	};
-	int err;
-
-	xsk->bytes = (size_t)frames * xsk->frame_size;
-	xsk->area = mmap(NULL, xsk->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			 0);
-	if (xsk->area == MAP_FAILED)
-		return error_set(error, errno, "no memory for the packets of queue %u", queue);
-	err = xsk_umem__create(&xsk->umem, xsk->area, xsk->bytes, &xsk->fill, &xsk->completion,
-			       &umem_config);
-	if (err)
-		return error_set(error, -err, "cannot register memory for AF_XDP: %s%s",
-				 strerror(-err),
-				 err == -ENOBUFS ? " (RLIMIT_MEMLOCK is too low)" : "");
-	fill_ring(xsk, frames);
-	err = xsk_socket__create(&xsk->socket, w->start.ifname, queue, xsk->umem, &xsk->rx, NULL,
-				 &socket_config);
-	if (err)
-		return error_set(error, -err, "cannot open an AF_XDP socket on queue %u of %s: %s",
-				 queue, w->start.ifname, strerror(-err));
-	xsk->watch.ready = xsk_ready;
-	if (watch_add(w, xsk_socket__fd(xsk->socket), &xsk->watch, EPOLLIN))
-		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
-	return 0;
+	for (uint32_t i = 0; i < w->n_xsks; i++)
+		count(w->status, &w->xsks[i]);
 }
 
-static void close_queue(struct xsk *xsk)
+/* The sockets of a device that is gone.  Events of this round may still name them. */
+static void retire_sockets(struct worker *w)
 {
-	if (xsk->socket)
-		xsk_socket__delete(xsk->socket);
-	if (xsk->umem)
-		xsk_umem__delete(xsk->umem);
-	if (xsk->area && xsk->area != MAP_FAILED)
-		munmap(xsk->area, xsk->bytes);
-	*xsk = (struct xsk){.frame_size = xsk->frame_size};
+	for (uint32_t i = 0; i < w->n_xsks; i++) {
+		struct xsk *xsk = &w->xsks[i];
+
+		count(w->status, xsk);
+		xsk->watch.ready = retired_ready;
+		queue_unmap(&xsk->map);
+		close(xsk->fd);
+	}
+	free(w->retired_xsks);
+	w->retired_xsks = w->xsks;
+	w->xsks = NULL;
+	w->status->queues = w->n_xsks = 0;
+}
+
+/**
+ * sockets_take() - Read these queues, and no others any more
+ * @fds: their sockets are the worker's from here on, whatever happens; their memory is not
+ * @n: how many
+ * @frames: of each
+ *
+ * Return: 0 or -errno.
+ */
+int sockets_take(struct worker *w, const struct queue_fds *fds, uint32_t n, uint32_t frames,
+		 struct error *error)
+{
+	int err = 0;
+
+	retire_sockets(w);
+	w->xsks = calloc(n, sizeof(*w->xsks));
+	if (!w->xsks)
+		err = error_no_memory(error);
+	for (uint32_t i = 0; i < n; i++) {
+		if (!err)
+			err = queue_map(&fds[i], frames, &w->xsks[i].map, error);
+		if (err) {
+			close(fds[i].socket);
+			continue;
+		}
+		w->xsks[i].fd = fds[i].socket;
+		w->xsks[i].watch.ready = xsk_ready;
+		w->status->queues = w->n_xsks = i + 1;
+		if (watch_add(w, fds[i].socket, &w->xsks[i].watch, EPOLLIN))
+			err = error_set(error, errno, "cannot wait for events: %s",
+					strerror(errno));
+	}
+	return err;
 }
 
 /* Return: whether the parent wants none any more. */
@@ -155,17 +158,25 @@ static bool wait_for_queue(const struct worker *w)
  * kernel worker gives it back, under the rtnl lock (net/xdp/xsk_buff_pool.c, xp_put_pool()).  A
  * queue that is busy for longer belongs to somebody else.
  */
-static int open_queue_in_time(struct worker *w, struct xsk *xsk, uint32_t queue, uint32_t frames,
-			      struct error *error)
+static int open_in_time(struct worker *w, const struct queue_device *device, struct queue_fds *fds,
+			uint32_t *n, struct error *error)
 {
 	uint64_t deadline_ns = clock_ns(CLOCK_MONOTONIC) + BUSY_MAX_NS;
-	int err = open_queue(w, xsk, queue, frames, error);
+	uint32_t most = sockets_max(w->start.queues);
+	int err = queues_open(device, fds, n, most, error);
 
-	while (err == -EBUSY && clock_ns(CLOCK_MONOTONIC) < deadline_ns && !wait_for_queue(w)) {
-		close_queue(xsk);
-		err = open_queue(w, xsk, queue, frames, error);
-	}
+	while (err == -EBUSY && clock_ns(CLOCK_MONOTONIC) < deadline_ns && !wait_for_queue(w))
+		err = queues_open(device, fds, n, most, error);
 	return err;
+}
+
+/**
+ * sockets_max() - How many queues are read
+ * @queues: that the interface has
+ */
+uint32_t sockets_max(uint32_t queues)
+{
+	return queues > FORWARDER_QUEUES ? FORWARDER_QUEUES : queues;
 }
 
 /**
@@ -177,35 +188,26 @@ static int open_queue_in_time(struct worker *w, struct xsk *xsk, uint32_t queue,
  */
 int sockets_open(struct worker *w, struct error *error)
 {
-	uint32_t queues = w->start.queues > QUEUES_MAX ? QUEUES_MAX : w->start.queues;
-	uint32_t frame = w->order.mtu + w->order.config.l2_len + FRAME_OVERHEAD > SMALL_FRAME
-				 ? LARGE_FRAME
-				 : SMALL_FRAME;
-	uint32_t frames = FRAMES;
-	int err = 0;
+	uint32_t queues = sockets_max(w->start.queues), n = 0;
+	struct queue_device device = {
+		.ifname = w->start.ifname,
+		.ifindex = w->order.config.ifindex,
+		.l2_len = w->order.config.l2_len,
+		.frames = queue_frames(queues),
+	};
+	struct queue_fds *fds = queues_alloc(queues);
+	int err;
 
-	while (frames * queues > FRAMES_TOTAL && frames > FRAMES_MIN)
-		frames /= 2;
-	w->xsks = calloc(queues, sizeof(*w->xsks));
-	if (!w->xsks)
+	if (!fds)
 		return error_no_memory(error);
-	for (uint32_t queue = 0; queue < queues && !err; queue++) {
-		w->xsks[queue].frame_size = frame;
-		err = open_queue_in_time(w, &w->xsks[queue], queue, frames, error);
-		if (err == -EINVAL && queue) {
-			close_queue(&w->xsks[queue]);
-			queues = queue; /* the others exist, but are not in use */
-			err = 0;
-		}
-	}
-	for (uint32_t queue = 0; queue < queues && !err; queue++) {
-		int fd = xsk_socket__fd(w->xsks[queue].socket);
-
-		if (bpf_map_update_elem(w->start.fds[FORWARD_FD_XSKS], &queue, &fd, BPF_ANY))
-			err = error_set(error, errno, "cannot fill BPF map xsks_v1: %s",
-					strerror(errno));
-	}
+	err = open_in_time(w, &device, fds, &n, error);
 	if (!err)
-		w->status->queues = w->n_xsks = queues;
+		err = queues_enter(w->start.fds[FORWARD_FD_XSKS], fds, n, error);
+	if (!err) {
+		err = sockets_take(w, fds, n, device.frames, error);
+		for (uint32_t i = 0; i < n; i++)
+			fds[i].socket = -1;
+	}
+	queues_free(fds, queues);
 	return err;
 }

@@ -7,6 +7,10 @@
 
 #include "forward/state.h"
 
+uint32_t sockets_max(uint32_t queues);
 int sockets_open(struct worker *w, struct error *error);
+int sockets_take(struct worker *w, const struct queue_fds *fds, uint32_t n, uint32_t frames,
+		 struct error *error);
+void sockets_count(struct worker *w);
 
 #endif /* SHRIKE_FORWARD_SOCKET_H */

@@ -5,7 +5,8 @@
  * A connection has two sockets: the host's, connected to the destination, and the peer's, accepted
  * in the private network namespace.  Its states:
  *
- *	dialling	the peer's SYN is held.  Ends as connected, or with an answer to that SYN.
+ *	dialling	the peer's SYN is held.  Ends as connected, with an answer to that SYN, or
+ *			with its peer's patience.
  *	accepting	the SYN has gone to the TUN, and the kernel there shakes hands.  Ends with
  *			accept(), or after a minute.
  *	connected	the relay moves data.  Ends when both directions have been shut, or either
@@ -23,44 +24,26 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "forward/answer.h"
+#include "forward/connect.h"
+#include "forward/dial.h"
+#include "forward/displace.h"
 #include "forward/flows.h"
 #include "forward/relay.h"
 #include "forward/route.h"
-#include "forward/tcp_flow.h"
+#include "forward/tcp_socket.h"
 #include "forward/transmit.h"
 #include "forward/watch.h"
 
 #define DIALS_MAX	   1024
 #define DIALS_OF_ONE_PEER  256
 #define REFUSED_NS	   NS_PER_S
-#define NOTSENT_BYTES	   (256 << 10)
-#define KEEPALIVE_IDLE_S   120
-#define KEEPALIVE_S	   30
-#define KEEPALIVE_PROBES   5
 #define TUN_READS_PER_TURN 64
-#define EVENTS		   (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
-
-static void set_option(int fd, int level, int name, int value)
-{
-	setsockopt(fd, level, name, &value, sizeof(value));
-}
-
-static void close_socket(int fd, bool reset)
-{
-	struct linger at_once = {.l_onoff = 1};
-
-	if (fd < 0)
-		return;
-	if (reset)
-		setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-	close(fd);
-}
 
 static void leave_state(struct worker *w, struct tcp_flow *flow)
 {
 	if (flow->state == TCP_DIALLING) {
 		w->status->tcp_dials = --w->n_dialling;
-		flow->entry.peer->dials--;
 		free(flow->syn);
 		flow->syn = NULL;
 	} else if (flow->state == TCP_CONNECTED) {
@@ -103,27 +86,38 @@ static void answer_held(struct worker *w, struct tcp_flow *flow, enum refusal_ki
 		answer(w, &syn, kind);
 }
 
-static struct refusal *refusal_of(struct worker *w, const struct flow_name *name)
+/* Where a peer's memory of a destination is; NULL where it has none at all. */
+static struct refusal *refusal_of(struct worker *w, const struct peer *peer,
+				  const struct flow_name *name)
 {
 	struct flow_name to = {.ends.daddr = name->ends.daddr, .dport = name->dport};
 
-	return &w->refusals[flow_hash(w, &to) % REFUSALS];
+	return peer->refusals ? &peer->refusals[flow_hash(w, &to) % REFUSALS] : NULL;
 }
 
-static enum refusal_kind refused_lately(struct worker *w, const struct flow_name *name)
+static enum refusal_kind refused_lately(struct worker *w, const struct peer *peer,
+					const struct flow_name *name)
 {
-	const struct refusal *refusal = refusal_of(w, name);
+	const struct refusal *refusal = refusal_of(w, peer, name);
 
-	if (w->now_ns >= refusal->until_ns || refusal->port != name->dport ||
+	if (!refusal || w->now_ns >= refusal->until_ns || refusal->port != name->dport ||
 	    memcmp(&refusal->addr, &name->ends.daddr, 16))
 		return REFUSAL_NONE;
 	return refusal->kind;
 }
 
-static void remember_refusal(struct worker *w, const struct flow_name *name, enum refusal_kind kind)
+/* For its own peer alone: another one's luck is its own. */
+static void remember_refusal(struct worker *w, const struct tcp_flow *flow, enum refusal_kind kind)
 {
-	struct refusal *refusal = refusal_of(w, name);
+	const struct flow_name *name = &flow->entry.name;
+	struct peer *peer = flow->entry.peer;
+	struct refusal *refusal;
 
+	if (!peer->refusals)
+		peer->refusals = calloc(REFUSALS, sizeof(*peer->refusals));
+	refusal = refusal_of(w, peer, name);
+	if (!refusal)
+		return;
 	refusal->addr = name->ends.daddr;
 	refusal->port = name->dport;
 	refusal->kind = kind;
@@ -135,12 +129,11 @@ static enum refusal_kind refusal_for(struct worker *w, int err)
 {
 	switch (err) {
 	case ECONNREFUSED:
-	case ECONNRESET:
 		w->status->tcp_refused++;
 		return REFUSAL_RESET;
-	case ETIMEDOUT:
+	case ETIMEDOUT: /* nobody has said anything, and the peer hears nothing */
 		w->status->tcp_timed_out++;
-		return REFUSAL_HOST;
+		return REFUSAL_SILENT;
 	case ENETUNREACH:
 		w->status->tcp_unreachable++;
 		return REFUSAL_NO_ROUTE;
@@ -152,7 +145,10 @@ static enum refusal_kind refusal_for(struct worker *w, int err)
 	case EPERM:
 		w->status->tcp_unreachable++;
 		return REFUSAL_PROHIBITED;
-	default: /* out of descriptors, ports or memory: ours, not the destination's */
+	case EADDRNOTAVAIL:
+		w->status->refused_ports++;
+		return REFUSAL_RESET;
+	default: /* out of descriptors or memory: ours, not the destination's */
 		w->status->refused_limit++;
 		return REFUSAL_SILENT;
 	}
@@ -161,9 +157,11 @@ static enum refusal_kind refusal_for(struct worker *w, int err)
 /* Close both sockets; @reset: abruptly. */
 static void remove_flow(struct worker *w, struct tcp_flow *flow, bool reset)
 {
+	if (flow->state == TCP_DIALLING)
+		w->status->rx_refused++;
 	leave_state(w, flow);
-	close_socket(flow->host_fd, reset);
-	close_socket(flow->peer_fd, reset);
+	tcp_close(flow->host_fd, reset);
+	tcp_close(flow->peer_fd, reset);
 	flow_remove(w, &flow->entry);
 }
 
@@ -172,12 +170,13 @@ static void dial_failed(struct worker *w, struct tcp_flow *flow, int err)
 	enum refusal_kind kind = refusal_for(w, err);
 
 	answer_held(w, flow, kind);
-	if (kind != REFUSAL_SILENT)
-		remember_refusal(w, &flow->entry.name, kind);
+	/* what this host is short of says nothing of the destination */
+	if (kind != REFUSAL_SILENT && err != EADDRNOTAVAIL)
+		remember_refusal(w, flow, kind);
 	remove_flow(w, flow, false);
 }
 
-/* Whoever waits for a dial gets an answer. */
+/* Whoever waits for a dial gets an answer, unless others need the room: the SYN comes again. */
 static void tcp_end(struct worker *w, struct flow_entry *entry, enum end_reason reason)
 {
 	struct tcp_flow *flow = tcp_flow_of(entry);
@@ -186,7 +185,7 @@ static void tcp_end(struct worker *w, struct flow_entry *entry, enum end_reason 
 		dial_failed(w, flow, ETIMEDOUT);
 		return;
 	}
-	if (flow->state == TCP_DIALLING && reason != END_CLOSED)
+	if (flow->state == TCP_DIALLING && reason != END_CLOSED && reason != END_DISPLACED)
 		answer_held(w, flow, REFUSAL_RESET);
 	remove_flow(w, flow, reason != END_CLOSED);
 }
@@ -205,6 +204,13 @@ static void dial_done(struct worker *w, struct tcp_flow *flow)
 	flow_move(w, &flow->entry, &w->accepting);
 }
 
+/* What failed cannot be read any more, which a direction that is blocked does not try. */
+static void end_if_failed(struct worker *w, struct tcp_flow *flow, uint32_t events)
+{
+	if (events & EPOLLERR && !flow->entry.is_dead)
+		tcp_end(w, &flow->entry, END_BROKEN);
+}
+
 static void host_ready(struct worker *w, struct watch *watch, uint32_t events)
 {
 	struct tcp_flow *flow = container_of(watch, struct tcp_flow, host_watch);
@@ -217,13 +223,18 @@ static void host_ready(struct worker *w, struct watch *watch, uint32_t events)
 		flow->down.ended = true;
 	if (events & EPOLLOUT)
 		flow->up.blocked = false;
+	if (events & EPOLLPRI)
+		flow->down.urgent = true;
 	if (flow->state == TCP_CONNECTED) {
 		relay_turn(w, flow);
+		end_if_failed(w, flow, events);
 	} else if (flow->state == TCP_DIALLING) {
 		getsockopt(flow->host_fd, SOL_SOCKET, SO_ERROR, &err, &len);
-		if (err)
+		/* a reset is no refusal: there was a connection, and the peer is to have one too */
+		flow->was_reset = err == ECONNRESET || err == EPIPE;
+		if (err && !flow->was_reset)
 			dial_failed(w, flow, err);
-		else if (events & EPOLLOUT)
+		else if (err || events & EPOLLOUT)
 			dial_done(w, flow);
 	}
 }
@@ -238,42 +249,10 @@ static void peer_ready(struct worker *w, struct watch *watch, uint32_t events)
 		flow->up.ended = true;
 	if (events & EPOLLOUT)
 		flow->down.blocked = false;
+	if (events & EPOLLPRI)
+		flow->up.urgent = true;
 	relay_turn(w, flow);
-}
-
-/**
- * tcp_set_options() - What the sockets of both sides have in common
- *
- * BBR where it is to be had, as one lost packet in a hundred costs cubic most of its rate; an
- * unprivileged process gets it only where the administrator says so.
- */
-void tcp_set_options(int fd)
-{
-	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_BYTES);
-	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_S);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-	setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "bbr", 3);
-}
-
-/* Open the host's socket and dial; -errno where that fails at once. */
-static int dial(struct worker *w, struct tcp_flow *flow, const union addr *to)
-{
-	const struct flow_name *name = &flow->entry.name;
-	int family = name->ends.version == IP_VERSION_4 ? AF_INET : AF_INET6;
-	struct sockaddr_storage addr;
-	socklen_t len = route_sockaddr(&addr, name->ends.version, to, name->dport);
-
-	flow->host_fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (flow->host_fd < 0)
-		return -errno;
-	tcp_set_options(flow->host_fd);
-	if (connect(flow->host_fd, (struct sockaddr *)&addr, len) && errno != EINPROGRESS)
-		return -errno;
-	flow->host_watch.ready = host_ready;
-	return watch_add(w, flow->host_fd, &flow->host_watch, EVENTS);
+	end_if_failed(w, flow, events);
 }
 
 /* Keep the newest SYN: a peer may have given up and come again from the same port. */
@@ -306,35 +285,49 @@ static struct tcp_flow *flow_new(struct worker *w, const struct flow_name *name,
 		return NULL;
 	}
 	flow->state = TCP_DIALLING;
-	flow->entry.peer->dials++;
+	dial_asked(w, flow);
 	w->status->tcp_dials = ++w->n_dialling;
 	flow_move(w, &flow->entry, &w->dialling);
 	return flow;
 }
 
+/* Whether one more dial of that peer has room, which may be another one's. */
+static bool may_dial(struct worker *w, const struct peer *peer)
+{
+	if (peer->shares[SHARED_DIALS].count >= DIALS_OF_ONE_PEER)
+		return false;
+	return w->n_dialling < DIALS_MAX || displace_for(w, peer, SHARED_DIALS);
+}
+
 static void open_flow(struct worker *w, const struct flow_name *name, const struct ip_packet *p,
 		      const uint8_t *mac)
 {
-	enum refusal_kind kind = refused_lately(w, name);
-	struct peer *peer = peer_learn(w, &name->ends.saddr, name->ends.version, mac);
+	struct peer *peer = peer_find(w, &name->ends.saddr, name->ends.version);
+	enum refusal_kind kind;
 	struct tcp_flow *flow;
 	union addr to;
 	int err;
 
-	if (!peer || w->n_dialling >= DIALS_MAX || peer->dials >= DIALS_OF_ONE_PEER) {
+	if (!peer || !may_dial(w, peer)) {
 		w->status->tcp_deferred++;
+		w->status->rx_refused++;
 		return;
 	}
+	kind = refused_lately(w, peer, name);
 	if (kind == REFUSAL_NONE)
 		kind = route_admit(w, name, &to);
 	if (kind != REFUSAL_NONE) {
+		w->status->rx_refused++;
 		answer(w, p, kind == REFUSAL_PROHIBITED ? REFUSAL_RESET : kind);
 		return;
 	}
 	flow = flow_new(w, name, p, mac);
-	if (!flow)
+	if (!flow) {
+		w->status->rx_refused++;
 		return;
-	err = dial(w, flow, &to);
+	}
+	flow->host_watch.ready = host_ready;
+	err = connect_host(w, flow, &to, p->tos);
 	if (err)
 		dial_failed(w, flow, -err);
 }
@@ -355,20 +348,29 @@ void tcp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
 		w->status->rx_ignored++;
 		return;
 	}
+	/* whoever sends is answered, if only by a reset: of an earlier forwarder's connection, perhaps */
+	peer_learn(w, &p->ends.saddr, p->ends.version, mac);
 	flags = tcp.th_flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN);
+	flow_name_set(&name, p, tcp.th_sport, tcp.th_dport);
 	if (flags == TH_SYN) {
-		flow_name_set(&name, p, tcp.th_sport, tcp.th_dport);
 		entry = flow_lookup(w, &name);
 		if (!entry) {
 			open_flow(w, &name, p, mac);
 			return;
 		}
 		if (tcp_flow_of(entry)->state == TCP_DIALLING) {
+			w->status->rx_repeated++;
+			dial_asked(w, tcp_flow_of(entry));
 			hold(tcp_flow_of(entry), p);
 			return;
 		}
 	}
-	coalesce_add(&w->coalescer, p);
+	/* a reset has the DSCP of no connection */
+	if (!coalesce_add(&w->coalescer, p) || flags & TH_RST)
+		return;
+	entry = flow_lookup(w, &name);
+	if (entry)
+		tcp_set_dscp(tcp_flow_of(entry), p->tos);
 }
 
 /**
@@ -380,8 +382,11 @@ void tcp_write_tun(void *arg, const struct iovec *parts, int n)
 {
 	struct worker *w = arg;
 
+	/* the first part is no packet's */
 	if (writev(w->tun_fd, parts, n) < 0)
-		w->status->rx_ignored++;
+		w->status->rx_unwritten += n - 1;
+	else
+		w->status->rx_relayed += n - 1;
 }
 
 /* Bring the accepted socket together with the one that was dialled for it. */
@@ -408,7 +413,7 @@ static bool join(struct worker *w, int fd, const struct sockaddr_storage *peer)
 	flow_move(w, entry, &w->connected);
 	w->status->tcp_connections++;
 	w->status->tcp_opened++;
-	if (watch_add(w, fd, &flow->peer_watch, EVENTS))
+	if (flow->was_reset || watch_add(w, fd, &flow->peer_watch, TCP_EVENTS))
 		tcp_end(w, entry, END_BROKEN);
 	return true;
 }
@@ -430,8 +435,67 @@ void tcp_listen_ready(struct worker *w, struct watch *watch, uint32_t events)
 		if (fd < 0)
 			return;
 		if (!join(w, fd, &peer))
-			close_socket(fd, true);
+			tcp_close(fd, true);
 	}
+}
+
+/**
+ * tcp_save() - What another forwarder has to know of a connection
+ * @flow: accepting or connected
+ * @handover: becomes it
+ * @fds: become its sockets, the host's and then the peer's
+ *
+ * Return: how many sockets there are.
+ */
+int tcp_save(const struct tcp_flow *flow, struct tcp_handover *handover, int fds[2])
+{
+	*handover = (struct tcp_handover){
+		.name = flow->entry.name,
+		.state = flow->state,
+		.up_shut = flow->up.shut,
+		.down_shut = flow->down.shut,
+		.dscp = flow->dscp,
+	};
+	memcpy(handover->mac, flow->entry.peer->mac, LINK_ADDR_LEN);
+	fds[0] = flow->host_fd;
+	fds[1] = flow->peer_fd;
+	return flow->state == TCP_CONNECTED ? 2 : 1;
+}
+
+/**
+ * tcp_resume() - Go on with a connection of another forwarder
+ * @handover: accepting or connected
+ * @host_fd, @peer_fd: its sockets, -1: none; owned from here on
+ *
+ * Nothing is known of what they are ready for, so both are told of it at once.
+ */
+void tcp_resume(struct worker *w, const struct tcp_handover *handover, int host_fd, int peer_fd)
+{
+	struct tcp_flow *flow = calloc(1, sizeof(*flow));
+
+	if (!flow || !flow_insert(w, &flow->entry, &handover->name, handover->mac)) {
+		tcp_close(host_fd, true);
+		tcp_close(peer_fd, true);
+		free(flow);
+		return;
+	}
+	flow->host_fd = host_fd;
+	flow->peer_fd = peer_fd;
+	flow->host_watch.ready = host_ready;
+	flow->peer_watch.ready = peer_ready;
+	flow->up = (struct half){.chunk = RELAY_CHUNK_MIN, .shut = handover->up_shut};
+	flow->down = (struct half){.chunk = RELAY_CHUNK_MIN, .shut = handover->down_shut};
+	flow->entry.end = tcp_end;
+	flow->state = handover->state;
+	flow->dscp = handover->dscp;
+	flow->cookie = answer_watch(w, host_fd);
+	flow->is_local = route_is_local(w, &handover->name.ends.daddr);
+	flow_move(w, &flow->entry, peer_fd < 0 ? &w->accepting : &w->connected);
+	if (flow->state == TCP_CONNECTED)
+		w->status->tcp_connections++;
+	if (watch_add(w, host_fd, &flow->host_watch, TCP_EVENTS) ||
+	    (peer_fd >= 0 && watch_add(w, peer_fd, &flow->peer_watch, TCP_EVENTS)))
+		tcp_end(w, &flow->entry, END_BROKEN);
 }
 
 /* Send one packet of the private namespace's to its peer; false where there is no room. */
@@ -447,6 +511,7 @@ static bool forward_down(struct worker *w, struct virtio_net_hdr *header, size_t
 	peer = peer_find(w, &packet.ends.daddr, packet.ends.version);
 	if (!peer)
 		return true;
+	answer_dress(w, &packet);
 	return transmit(w, peer->mac, header, &part, 1, packet.ends.version);
 }
 

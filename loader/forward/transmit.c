@@ -18,10 +18,15 @@
 #include <unistd.h>
 
 #include "forward/flows.h"
+#include "forward/path.h"
 #include "forward/watch.h"
 
 #define SEND_BUFFER_BYTES (4 << 20)
 #define PARTS_MAX	  4
+#define ERROR_OF_PEER_NS  NS_PER_S /* one for each peer, after a burst */
+#define ERRORS_OF_PEER	  6
+#define ERROR_NS	  (NS_PER_S / 1000)
+#define ERRORS		  50
 
 static void tun_events(struct worker *w, uint32_t events)
 {
@@ -98,7 +103,7 @@ bool transmit(struct worker *w, const uint8_t *mac, struct virtio_net_hdr *heade
 	uint8_t link[ETHERNET_LEN];
 
 	memcpy(link, mac, LINK_ADDR_LEN);
-	memcpy(link + LINK_ADDR_LEN, w->start.mac, LINK_ADDR_LEN);
+	memcpy(link + LINK_ADDR_LEN, w->order.mac, LINK_ADDR_LEN);
 	memcpy(link + 2 * LINK_ADDR_LEN, &ethertype, 2);
 	all[1] = (struct iovec){link, l2_len};
 	memcpy(all + 2, parts, n * sizeof(*parts));
@@ -106,8 +111,10 @@ bool transmit(struct worker *w, const uint8_t *mac, struct virtio_net_hdr *heade
 	virtio.csum_start += l2_len;
 	virtio.hdr_len = virtio.gso_type ? virtio.hdr_len + l2_len : 0;
 	if (sendmsg(w->packet_fd, &message, MSG_DONTWAIT) < 0) {
-		if (errno == EAGAIN || errno == EWOULDBLOCK)
+		if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			w->status->tx_full++;
 			return false;
+		}
 		w->status->tx_failed++;
 	}
 	w->status->tx_packets++;
@@ -131,7 +138,7 @@ static void transmit_fragments(struct worker *w, const struct peer *peer, const 
 	bool is4 = peer->version == IP_VERSION_4;
 	size_t header_len = ip_header_len(peer->version), payload_len = len - header_len;
 	size_t fragment_header_len = is4 ? 0 : sizeof(struct ip6_frag);
-	size_t step = (w->order.mtu - header_len - fragment_header_len) & ~7ul;
+	size_t step = (path_mtu(w, peer) - header_len - fragment_header_len) & ~7ul;
 	uint8_t l4_proto = is4 ? packet[9] : packet[6];
 	struct virtio_net_hdr none = {};
 	struct ip_packet whole;
@@ -150,6 +157,7 @@ static void transmit_fragments(struct worker *w, const struct peer *peer, const 
 
 		ip_header_write(headers, &whole.ends, is4 ? l4_proto : IPPROTO_FRAGMENT, whole.ttl,
 				fragment_header_len + size);
+		ip_tos_set(headers, peer->version, whole.tos);
 		if (is4) {
 			uint16_t field = htons(off / 8 | (more ? IP_MF : 0));
 
@@ -186,7 +194,7 @@ void transmit_ip(struct worker *w, const struct peer *peer, uint8_t *packet, siz
 {
 	struct iovec part = {packet, len};
 
-	if (len <= w->order.mtu) {
+	if (len <= path_mtu(w, peer)) {
 		transmit(w, peer->mac, header, &part, 1, peer->version);
 		return;
 	}
@@ -201,6 +209,33 @@ static bool is_icmp_error(const struct ip_packet *p)
 	if (p->l4_proto == IPPROTO_ICMP)
 		return type != 8 && type != 0;
 	return p->l4_proto == IPPROTO_ICMPV6 && type < 128;
+}
+
+static bool bucket_has(struct bucket *bucket, uint64_t now_ns, uint64_t cost_ns, unsigned int burst)
+{
+	bucket->credit_ns += now_ns - bucket->filled_ns;
+	bucket->filled_ns = now_ns;
+	if (bucket->credit_ns > burst * cost_ns)
+		bucket->credit_ns = burst * cost_ns;
+	return bucket->credit_ns >= cost_ns;
+}
+
+/*
+ * The limits that the kernel has by default (icmp_ratelimit, icmp_msgs_per_sec).  "Too big" is not
+ * limited: without it nothing larger would ever arrive.
+ */
+static bool may_report(struct worker *w, struct peer *peer, enum icmp_error kind)
+{
+	if (kind == ICMP_ERROR_TOO_BIG)
+		return true;
+	if (!bucket_has(&peer->errors, w->now_ns, ERROR_OF_PEER_NS, ERRORS_OF_PEER) ||
+	    !bucket_has(&w->errors, w->now_ns, ERROR_NS, ERRORS)) {
+		w->status->errors_limited++;
+		return false;
+	}
+	peer->errors.credit_ns -= ERROR_OF_PEER_NS;
+	w->errors.credit_ns -= ERROR_NS;
+	return true;
 }
 
 /**
@@ -221,7 +256,8 @@ void transmit_error(struct worker *w, const struct ip_packet *about, enum icmp_e
 	struct ip_ends ends;
 	size_t len;
 
-	if (!peer || is_icmp_error(about) || (about->is_fragment && about->frag_off))
+	if (!peer || is_icmp_error(about) || (about->is_fragment && about->frag_off) ||
+	    !may_report(w, peer, kind))
 		return;
 	ip_ends_swap(&about->ends, &ends);
 	if (own->half[0] || own->half[1])

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * UDP: a connected socket of the host for each flow.
+ * UDP: one socket of the host for each address and port of a peer (udp_endpoint.h), and a flow for
+ * each destination that it has asked: only what comes from there goes to the peer (RFC 4787, address
+ * and port dependent filtering).
  *
- * What a router would do to a datagram is done to the socket: time to live, "don't fragment".
+ * What a router would do to a datagram is done to the socket: time to live, type of service, "don't
+ * fragment".
  * Errors that the network reports come back by the socket's error queue and go on to the peer,
  * from whoever reported them.  Datagrams of one flow that arrive together are sent together, those
  * of one size as one packet that the kernel divides (UDP_SEGMENT); answers are read many at a time,
@@ -23,48 +26,42 @@
 #include "forward/flows.h"
 #include "forward/route.h"
 #include "forward/transmit.h"
-#include "forward/watch.h"
+#include "forward/udp_answer.h"
+#include "forward/udp_endpoint.h"
+#include "forward/udp_flow.h"
 
 #define READS_PER_TURN	8
 #define ERRORS_PER_TURN 16
 #define QUOTED_BYTES	512
 
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4 /* younger than Debian 12's headers */
-#define VIRTIO_NET_HDR_GSO_UDP_L4 5
-#endif
+#define SEGMENTS_MAX 64 /* as old kernels divide */
 
-#define SEGMENTS_MAX  64    /* as old kernels divide */
-#define SEGMENTED_MAX 65000 /* bytes that are divided */
-
-struct udp_flow {
-	struct flow_entry entry;
-	struct watch watch;
-	int fd;
-	int ttl;	   /* of the socket, 0: not set */
-	int dont_fragment; /* of the socket, -1: not set */
-	bool undivided;	   /* the kernel does not divide what goes there */
-};
-
-/* Room for the one control message that comes or goes: a segment's size. */
+/* Room for the one control message that goes: a segment's size. */
 union segment_control {
 	struct cmsghdr header;
 	uint8_t bytes[CMSG_SPACE(sizeof(int))];
 };
 
-static struct udp_flow *flow_of(struct flow_entry *entry)
-{
-	return container_of(entry, struct udp_flow, entry);
-}
+/*
+ * Room for what comes: a segment's size, type of service, time to live, and how many datagrams there
+ * was no room for.
+ */
+union answer_control {
+	struct cmsghdr header;
+	uint8_t bytes[4 * CMSG_SPACE(sizeof(int))];
+};
 
 static void udp_end(struct worker *w, struct flow_entry *entry, enum end_reason reason)
 {
-	struct udp_flow *flow = flow_of(entry);
+	struct udp_flow *flow = udp_flow_of(entry);
 
 	(void)reason;
-	if (w->batch_flow == flow)
+	if (w->batch_flow == flow) {
+		w->status->rx_unsent += w->n_batch;
 		w->n_batch = 0;
-	if (flow->fd >= 0)
-		close(flow->fd);
+	}
+	if (flow->endpoint)
+		udp_endpoint_put(w, flow->endpoint);
 	w->status->udp_flows--;
 	flow_remove(w, entry);
 }
@@ -76,86 +73,59 @@ static void set_option(int fd, uint8_t version, int name4, int name6, int value)
 	setsockopt(fd, is4 ? IPPROTO_IP : IPPROTO_IPV6, is4 ? name4 : name6, &value, sizeof(value));
 }
 
-/*
- * An answer to the peer, from the flow's destination.
- * @segment: where it is not 0, @data is datagrams of that size, the last perhaps smaller
- *
- * Return: false where the kernel does not divide packets on that way out.
- */
-static bool answer(struct worker *w, struct udp_flow *flow, uint8_t *data, size_t len,
-		   size_t segment)
+static struct udp_answer read_answer(struct worker *w, struct udp_endpoint *endpoint,
+				     struct mmsghdr *message)
 {
-	uint8_t version = flow->entry.name.ends.version;
-	size_t header_len = ip_header_len(version) + UDP_HEADER_LEN;
-	uint8_t *packet = data - header_len; /* the caller has left room */
-	struct udphdr udp = {
-		.uh_sport = flow->entry.name.dport,
-		.uh_dport = flow->entry.name.sport,
-		.uh_ulen = htons(UDP_HEADER_LEN + len),
+	struct udp_answer answer = {
+		.data = message->msg_hdr.msg_iov->iov_base,
+		.len = message->msg_len,
+		.ttl = IP_TTL_DEFAULT,
 	};
-	struct virtio_net_hdr header = {
-		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		.csum_start = ip_header_len(version),
-		.csum_offset = offsetof(struct udphdr, uh_sum),
-	};
-	uint64_t failed = w->status->tx_failed;
-	struct iovec part = {packet, header_len + len};
-	struct ip_ends ends;
+	struct msghdr *header = &message->msg_hdr;
 
-	ip_ends_swap(&flow->entry.name.ends, &ends);
-	udp.uh_sum = ip_fold(ip_pseudo_sum(&ends, IPPROTO_UDP, UDP_HEADER_LEN + len));
-	ip_header_write(packet, &ends, IPPROTO_UDP, IP_TTL_DEFAULT, UDP_HEADER_LEN + len);
-	memcpy(packet + ip_header_len(version), &udp, sizeof(udp));
-	if (segment) {
-		header.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
-		header.gso_size = segment;
-		header.hdr_len = header_len;
-		transmit(w, flow->entry.peer->mac, &header, &part, 1, version);
-		/* a full queue and a device that is down lose it as any wire does */
-		if (w->status->tx_failed != failed && errno != ENOBUFS && errno != ENETDOWN &&
-		    errno != ENXIO) {
-			/* it is about to be sent one by one */
-			w->status->tx_failed = failed;
-			w->status->tx_packets--;
-			return false;
-		}
-	} else {
-		transmit_ip(w, flow->entry.peer, packet, header_len + len, &header);
-	}
-	w->status->bytes_down += len;
-	return true;
-}
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
+		bool is_ip = c->cmsg_level == IPPROTO_IP || c->cmsg_level == IPPROTO_IPV6;
+		int value = *CMSG_DATA(c); /* IPv4 has a byte for the type of service */
 
-/* Answers that the kernel has put together: whole where that is possible, else one by one. */
-static void answer_all(struct worker *w, struct udp_flow *flow, uint8_t *data, size_t len,
-		       size_t segment)
-{
-	size_t header_len = ip_header_len(flow->entry.name.ends.version) + UDP_HEADER_LEN;
-
-	if (!segment || segment >= len) {
-		answer(w, flow, data, len, 0);
-		return;
-	}
-	if (!w->udp_undivided && header_len + segment <= w->order.mtu &&
-	    header_len + len <= SEGMENTED_MAX) {
-		if (answer(w, flow, data, len, segment))
-			return;
-		w->udp_undivided = true; /* before Linux 6.12 */
-	}
-	/* each header takes the place of bytes that have been sent */
-	for (size_t at = 0; at < len; at += segment)
-		answer(w, flow, data + at, len - at < segment ? len - at : segment, 0);
-}
-
-/* The size of the datagrams that a message holds, 0: it is one. */
-static size_t segment_of(struct msghdr *message)
-{
-	int size = 0;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c))
+		if (c->cmsg_len >= CMSG_LEN(sizeof(value)))
+			memcpy(&value, CMSG_DATA(c), sizeof(value));
 		if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO)
-			memcpy(&size, CMSG_DATA(c), sizeof(size));
-	return size > 0 ? size : 0;
+			answer.segment = value > 0 ? value : 0;
+		else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL)
+			udp_endpoint_overflow(w, endpoint, value);
+		else if (is_ip && (c->cmsg_type == IP_TTL || c->cmsg_type == IPV6_HOPLIMIT))
+			answer.ttl = value;
+		else if (is_ip && (c->cmsg_type == IP_TOS || c->cmsg_type == IPV6_TCLASS))
+			answer.tos = value;
+	}
+	return answer;
+}
+
+/* The flow to a destination, as that is dialled; NULL: the peer has not asked it. */
+static struct udp_flow *flow_to(struct worker *w, const struct udp_endpoint *endpoint,
+				const struct sockaddr_storage *to)
+{
+	struct flow_name name = endpoint->name;
+	struct flow_entry *entry;
+	union addr addr;
+
+	route_addr(to, &addr, &name.dport);
+	if (!endpoint->is_translated)
+		name.ends.daddr = addr;
+	entry = flow_lookup(w, &name);
+	return entry && !memcmp(&udp_flow_of(entry)->to, &addr, sizeof(addr)) ? udp_flow_of(entry)
+									      : NULL;
+}
+
+/* A datagram has gone one way or the other. */
+static void note_datagram(struct worker *w, struct udp_flow *flow)
+{
+	if (flow->datagrams < STREAM_DATAGRAMS)
+		flow->datagrams++;
+	if (flow->datagrams == STREAM_DATAGRAMS && flow->answered && flow->entry.on == &w->udp)
+		flow_move(w, &flow->entry, &w->udp_streams);
+	else
+		flow_touch(w, &flow->entry);
 }
 
 /* Errors that routers and hosts report, as the peer would have got them. */
@@ -194,20 +164,27 @@ static void pass_error(struct worker *w, struct udp_flow *flow, const struct soc
 		    &none);
 }
 
-static bool read_error(struct worker *w, struct udp_flow *flow)
+static bool read_error(struct worker *w, struct udp_endpoint *endpoint)
 {
 	uint8_t data[QUOTED_BYTES], control[512];
 	struct iovec part = {data, sizeof(data)};
+	struct sockaddr_storage to = {};
 	struct msghdr message = {
+		.msg_name = &to,
+		.msg_namelen = sizeof(to),
 		.msg_iov = &part,
 		.msg_iovlen = 1,
 		.msg_control = control,
 		.msg_controllen = sizeof(control),
 	};
-	ssize_t len = recvmsg(flow->fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
+	ssize_t len = recvmsg(endpoint->fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
+	struct udp_flow *flow;
 
 	if (len < 0)
 		return false;
+	flow = flow_to(w, endpoint, &to);
+	if (!flow)
+		return true;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
 		struct sock_extended_err err;
 		struct sockaddr_storage from = {};
@@ -228,79 +205,87 @@ static bool read_error(struct worker *w, struct udp_flow *flow)
 	return true;
 }
 
-static void read_errors(struct worker *w, struct udp_flow *flow)
+/* How many there were. */
+static int read_errors(struct worker *w, struct udp_endpoint *endpoint)
 {
-	for (int i = 0; i < ERRORS_PER_TURN && read_error(w, flow); i++)
-		;
+	int n = 0;
+
+	while (n < ERRORS_PER_TURN && read_error(w, endpoint))
+		n++;
+	return n;
+}
+
+/* What has come goes to the peer if it has asked the sender. */
+static void take_answer(struct worker *w, struct udp_endpoint *endpoint, struct mmsghdr *message)
+{
+	const struct sockaddr_storage *from = message->msg_hdr.msg_name;
+	struct udp_answer answer = read_answer(w, endpoint, message);
+	struct udp_flow *flow = flow_to(w, endpoint, from);
+
+	if (message->msg_hdr.msg_flags & MSG_TRUNC)
+		return;
+	if (!flow) {
+		w->status->udp_unasked++;
+		return;
+	}
+	udp_answer_send(w, flow, &answer);
+	flow->answered = true;
+	note_datagram(w, flow);
 }
 
 /* Read a handful of answers; false where there are no more. */
-static bool read_answers(struct worker *w, struct udp_flow *flow)
+static bool read_answers(struct worker *w, struct udp_endpoint *endpoint)
 {
 	static const size_t room = IP_HEADER_MAX + UDP_HEADER_LEN;
 	struct mmsghdr messages[UDP_READS] = {};
-	union segment_control controls[UDP_READS];
+	struct sockaddr_storage from[UDP_READS];
+	union answer_control controls[UDP_READS];
 	struct iovec parts[UDP_READS];
 	int n;
 
 	for (int i = 0; i < UDP_READS; i++) {
 		parts[i] = (struct iovec){w->buffer + i * UDP_READ_BYTES + room,
 					  UDP_READ_BYTES - room};
+		messages[i].msg_hdr.msg_name = &from[i];
+		messages[i].msg_hdr.msg_namelen = sizeof(from[i]);
 		messages[i].msg_hdr.msg_iov = &parts[i];
 		messages[i].msg_hdr.msg_iovlen = 1;
 		messages[i].msg_hdr.msg_control = &controls[i];
 		messages[i].msg_hdr.msg_controllen = sizeof(controls[i]);
 	}
-	n = recvmmsg(flow->fd, messages, UDP_READS, MSG_DONTWAIT, NULL);
+	n = recvmmsg(endpoint->fd, messages, UDP_READS, MSG_DONTWAIT, NULL);
 	if (n < 0 && errno != EAGAIN)
-		read_errors(w, flow);
+		read_errors(w, endpoint);
 	for (int i = 0; i < n; i++)
-		if (!(messages[i].msg_hdr.msg_flags & MSG_TRUNC))
-			answer_all(w, flow, parts[i].iov_base, messages[i].msg_len,
-				   segment_of(&messages[i].msg_hdr));
-	if (n > 0)
-		flow_touch(w, &flow->entry);
+		take_answer(w, endpoint, &messages[i]);
 	return n == UDP_READS;
 }
 
+/* An endpoint has answers, or errors. */
 static void udp_ready(struct worker *w, struct watch *watch, uint32_t events)
 {
-	struct udp_flow *flow = container_of(watch, struct udp_flow, watch);
+	struct udp_endpoint *endpoint = container_of(watch, struct udp_endpoint, watch);
 
-	if (flow->entry.is_dead)
+	if (!endpoint->flows)
 		return;
 	if (events & EPOLLERR)
-		read_errors(w, flow);
-	for (int i = 0; i < READS_PER_TURN; i++)
-		if (!read_answers(w, flow))
-			return;
-}
-
-static int open_socket(struct worker *w, struct udp_flow *flow, const union addr *to)
-{
-	const struct flow_name *name = &flow->entry.name;
-	uint8_t version = name->ends.version;
-	struct sockaddr_storage addr;
-	socklen_t len = route_sockaddr(&addr, version, to, name->dport);
-	int one = 1;
-
-	flow->fd = socket(version == IP_VERSION_4 ? AF_INET : AF_INET6,
-			  SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (flow->fd < 0)
-		return -errno;
-	set_option(flow->fd, version, IP_RECVERR, IPV6_RECVERR, 1);
-	setsockopt(flow->fd, SOL_UDP, UDP_GRO, &one, sizeof(one));
-	if (connect(flow->fd, (struct sockaddr *)&addr, len))
-		return -errno;
-	flow->watch.ready = udp_ready;
-	return watch_add(w, flow->fd, &flow->watch, EPOLLIN);
+		read_errors(w, endpoint);
+	for (int i = 0; i < READS_PER_TURN; i++) {
+		if (read_answers(w, endpoint))
+			continue;
+		if (i) /* there was a queue */
+			udp_endpoint_losses(w, endpoint);
+		return;
+	}
 }
 
 static void refuse(struct worker *w, const struct ip_packet *p, int err)
 {
+	if (err == EADDRNOTAVAIL)
+		w->status->refused_ports++;
 	if (err == ENETUNREACH)
 		transmit_error(w, p, ICMP_ERROR_NO_ROUTE, 0);
-	else if (err == EHOSTUNREACH)
+	else if (err == EHOSTUNREACH || err == EADDRNOTAVAIL)
 		transmit_error(w, p, ICMP_ERROR_HOST, 0);
 	else if (err == EACCES || err == EPERM)
 		transmit_error(w, p, ICMP_ERROR_PROHIBITED, 0);
@@ -329,8 +314,8 @@ static struct udp_flow *open_flow(struct worker *w, const struct flow_name *name
 	flow = calloc(1, sizeof(*flow));
 	if (!flow)
 		return NULL;
-	flow->fd = -1;
-	flow->dont_fragment = -1;
+	flow->to = to;
+	flow->is_local = route_is_local(w, &name->ends.daddr);
 	flow->entry.end = udp_end;
 	if (!flow_insert(w, &flow->entry, name, mac)) {
 		free(flow);
@@ -338,7 +323,7 @@ static struct udp_flow *open_flow(struct worker *w, const struct flow_name *name
 	}
 	w->status->udp_flows++;
 	flow_move(w, &flow->entry, &w->udp);
-	err = open_socket(w, flow, &to);
+	err = udp_endpoint_get(w, name, &to, udp_ready, &flow->endpoint);
 	if (err) {
 		refuse(w, p, -err);
 		udp_end(w, &flow->entry, END_BROKEN);
@@ -363,9 +348,11 @@ static int divisible(const struct worker *w, const struct udp_flow *flow, int at
 }
 
 /* The datagrams from @at on as messages; how many messages. */
-static int gather(struct worker *w, const struct udp_flow *flow, int at, int n,
-		  struct mmsghdr *messages, union segment_control *controls)
+static int gather(struct worker *w, const struct udp_flow *flow, struct sockaddr_storage *to,
+		  int at, int n, struct mmsghdr *messages, union segment_control *controls)
 {
+	const struct flow_name *name = &flow->entry.name;
+	socklen_t to_len = route_sockaddr(to, name->ends.version, &flow->to, name->dport);
 	int count = 0;
 
 	for (int len; at < n; at += len, count++) {
@@ -374,7 +361,12 @@ static int gather(struct worker *w, const struct udp_flow *flow, int at, int n,
 		uint16_t size = w->batch[at].iov_len;
 
 		len = divisible(w, flow, at, n);
-		*message = (struct msghdr){.msg_iov = &w->batch[at], .msg_iovlen = len};
+		*message = (struct msghdr){
+			.msg_name = to,
+			.msg_namelen = to_len,
+			.msg_iov = &w->batch[at],
+			.msg_iovlen = len,
+		};
 		if (len == 1)
 			continue;
 		control->header.cmsg_level = SOL_UDP;
@@ -396,14 +388,32 @@ static int account(struct worker *w, int at, const struct mmsghdr *messages, int
 		n += messages[i].msg_hdr.msg_iovlen;
 	for (int i = at; i < at + n; i++)
 		w->status->bytes_up += w->batch[i].iov_len;
+	w->status->rx_relayed += n;
 	return n;
+}
+
+/*
+ * The first datagram of a batch was not sent.  An error that an earlier one has earned, perhaps to
+ * another destination, is taken off the socket and told to the peer, and this one is tried again.
+ *
+ * Return: whether it is lost.
+ */
+static bool is_lost(struct worker *w, struct udp_flow *flow, const struct ip_packet *p, int err,
+		    int *failures)
+{
+	bool was_pending = read_errors(w, flow->endpoint) > 0;
+
+	if (err == EMSGSIZE)
+		return true;
+	if (was_pending && !(*failures)++)
+		return false;
+	if (err == ENETUNREACH || err == EHOSTUNREACH || err == EACCES)
+		refuse(w, p, err);
+	return true;
 }
 
 /**
  * udp_flush() - Send the datagrams that wait
- *
- * An error that an earlier datagram has earned is taken off the socket and told to the peer, and
- * the rest goes on.
  */
 void udp_flush(struct worker *w)
 {
@@ -411,47 +421,54 @@ void udp_flush(struct worker *w)
 	struct mmsghdr messages[UDP_BATCH] = {};
 	struct udp_flow *flow = w->batch_flow;
 	int n = w->n_batch, failures = 0;
+	struct sockaddr_storage to;
 
 	w->batch_flow = NULL;
 	w->n_batch = 0;
 	for (int at = 0; at < n;) {
-		int count = gather(w, flow, at, n, messages, controls);
-		int sent = sendmmsg(flow->fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+		int count = gather(w, flow, &to, at, n, messages, controls);
+		int sent = sendmmsg(flow->endpoint->fd, messages, count,
+				    MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (sent > 0) {
 			at += account(w, at, messages, sent);
 			continue;
 		}
-		if (errno == EAGAIN)
+		if (errno == EAGAIN) {
+			w->status->rx_unsent += n - at;
 			return;
+		}
 		/* too large for the path, or the device cannot: one by one */
 		if (messages[0].msg_hdr.msg_iovlen > 1 &&
 		    (errno == EINVAL || errno == EIO || errno == EMSGSIZE)) {
 			flow->undivided = true;
 			continue;
 		}
-		if (errno == ENETUNREACH || errno == EHOSTUNREACH || errno == EACCES)
-			refuse(w, &w->batch_packets[at], errno);
-		read_errors(w, flow);
-		/* the first failure may be about an earlier datagram: try this one again */
-		if (failures++ || errno == EMSGSIZE)
+		if (is_lost(w, flow, &w->batch_packets[at], errno, &failures)) {
+			w->status->rx_unsent++;
 			at++;
+		}
 	}
 }
 
-static void set_like(struct worker *w, struct udp_flow *flow, const struct ip_packet *p)
+static void set_like(struct worker *w, struct udp_endpoint *endpoint, const struct ip_packet *p)
 {
 	uint8_t version = p->ends.version;
 
-	if (flow->ttl != p->ttl - 1) {
+	if (endpoint->ttl != p->ttl - 1) {
 		udp_flush(w);
-		flow->ttl = p->ttl - 1;
-		set_option(flow->fd, version, IP_TTL, IPV6_UNICAST_HOPS, flow->ttl);
+		endpoint->ttl = p->ttl - 1;
+		set_option(endpoint->fd, version, IP_TTL, IPV6_UNICAST_HOPS, endpoint->ttl);
 	}
-	if (flow->dont_fragment != p->dont_fragment) {
+	if (endpoint->tos != p->tos) {
 		udp_flush(w);
-		flow->dont_fragment = p->dont_fragment;
-		set_option(flow->fd, version, IP_MTU_DISCOVER, IPV6_MTU_DISCOVER,
+		endpoint->tos = p->tos;
+		set_option(endpoint->fd, version, IP_TOS, IPV6_TCLASS, endpoint->tos);
+	}
+	if (endpoint->dont_fragment != p->dont_fragment) {
+		udp_flush(w);
+		endpoint->dont_fragment = p->dont_fragment;
+		set_option(endpoint->fd, version, IP_MTU_DISCOVER, IPV6_MTU_DISCOVER,
 			   p->dont_fragment ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
 	}
 }
@@ -481,15 +498,17 @@ void udp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
 	}
 	flow_name_set(&name, p, udp.uh_sport, udp.uh_dport);
 	entry = flow_lookup(w, &name);
-	flow = entry ? flow_of(entry) : open_flow(w, &name, p, mac);
-	if (!flow)
+	flow = entry ? udp_flow_of(entry) : open_flow(w, &name, p, mac);
+	if (!flow) {
+		w->status->rx_refused++;
 		return;
+	}
 	if (w->batch_flow != flow || w->n_batch == UDP_BATCH)
 		udp_flush(w);
-	set_like(w, flow, p);
+	set_like(w, flow->endpoint, p);
 	w->batch_flow = flow;
 	w->batch_packets[w->n_batch] = *p;
 	w->batch[w->n_batch++] = (struct iovec){p->data + p->l4_off + sizeof(udp),
 						len - sizeof(udp)};
-	flow_touch(w, entry ? entry : &flow->entry);
+	note_datagram(w, flow);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * UDP: a connected socket of the host for each flow.
+ * UDP: datagrams of peers, and what answers them.
  */
 #ifndef SHRIKE_FORWARD_UDP_H
 #define SHRIKE_FORWARD_UDP_H

@@ -13,8 +13,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "forward/answer.h"
 #include "forward/echo.h"
 #include "forward/flows.h"
+#include "forward/handover.h"
+#include "forward/heartbeat.h"
+#include "forward/move.h"
+#include "forward/pass.h"
+#include "forward/ports.h"
 #include "forward/private.h"
 #include "forward/privileges.h"
 #include "forward/recheck.h"
@@ -24,10 +30,13 @@
 #include "forward/state.h"
 #include "forward/tcp.h"
 #include "forward/transmit.h"
+#include "forward/tun_input.h"
+#include "forward/udp_endpoint.h"
 #include "forward/watch.h"
 
 #define EVENTS_PER_ROUND 256
-#define TICK_MS		 250 /* how often timeouts are looked at while there are flows */
+#define TICK_MS		 250 /* how often timeouts are looked at, at most */
+#define SLEEP_MAX_MS	 (24 * 3600 * 1000)
 #define FILES_SPARE	 128 /* descriptors that are no flow's */
 #define FILES_PER_FLOW	 2
 #define RESETS_PER_DRAIN 500 /* the TUN queues more than that */
@@ -43,34 +52,44 @@ static void take_order(struct worker *w, const struct forward_order *order, cons
 	close(fds[FORWARD_FD_JUDGE]);
 }
 
+/* What the kernel has counted on the sockets. */
+static void count_losses(struct worker *w)
+{
+	w->counted_ns = w->now_ns;
+	if (w->tun_input)
+		tun_input_count(w);
+	else
+		sockets_count(w);
+	echo_count(w);
+}
+
+static void hand_over(struct worker *w, int writer)
+{
+	handover_give(w, writer);
+	w->over = w->is_handed_over = true;
+}
+
 static void control_ready(struct worker *w, struct watch *watch, uint32_t events)
 {
-	struct forward_order order;
-	int fds[FORWARD_FDS_NEW];
-	union {
-		struct cmsghdr header;
-		uint8_t bytes[CMSG_SPACE(sizeof(fds))];
-	} control;
-	struct iovec part = {&order, sizeof(order)};
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t len = recvmsg(w->start.control_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct forward_message message;
+	int fds[PASS_FDS_MAX], n = PASS_FDS_MAX;
+	ssize_t len = pass_receive(w->start.control_fd, &message, sizeof(message), fds, &n);
+	struct error error;
 
 	(void)watch;
 	(void)events;
-	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+	if (len == -EAGAIN || len == -EINTR)
 		return;
-	if (len != sizeof(order) || message.msg_controllen < sizeof(control.header) ||
-	    control.header.cmsg_len != CMSG_LEN(sizeof(fds))) {
-		w->over = true; /* the parent has left */
-		return;
-	}
-	memcpy(fds, CMSG_DATA(&control.header), sizeof(fds));
-	take_order(w, &order, fds);
+	if (len != sizeof(message)) /* the parent has left */
+		w->over = true;
+	else if (message.kind == FORWARD_MESSAGE_INQUIRY)
+		count_losses(w);
+	else if (message.kind == FORWARD_MESSAGE_ORDER)
+		take_order(w, &message.order, fds);
+	else if (message.kind == FORWARD_MESSAGE_HAND_OVER)
+		hand_over(w, fds[0]);
+	else if (move_take(w, &message.queues, fds, n, &error))
+		w->over = true; /* the next forwarder opens them itself */
 }
 
 static int map_status(struct worker *w, struct error *error)
@@ -80,7 +99,7 @@ static int map_status(struct worker *w, struct error *error)
 	w->status = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			 w->start.fds[FORWARD_FD_STATUS], 0);
 	if (w->status == MAP_FAILED)
-		return error_set(error, errno, "cannot map BPF map forwarder_v1: %s",
+		return error_set(error, errno, "cannot map BPF map forwarder_v2: %s",
 				 strerror(errno));
 	return 0;
 }
@@ -89,14 +108,19 @@ static int prepare(struct worker *w, struct error *error)
 {
 	uint32_t files = privileges_raise_files();
 
+	for (int i = 0; i < SHARED_KINDS; i++)
+		shares_init(&w->shares[i]);
 	TAILQ_INIT(&w->idle_peers);
 	TAILQ_INIT(&w->dialling);
 	TAILQ_INIT(&w->accepting);
 	TAILQ_INIT(&w->connected);
 	TAILQ_INIT(&w->unfinished);
 	TAILQ_INIT(&w->udp);
+	TAILQ_INIT(&w->udp_streams);
+	TAILQ_INIT(&w->dead_endpoints);
 	TAILQ_INIT(&w->echo);
 	TAILQ_INIT(&w->dead);
+	ports_read(w);
 	w->flows_max = files > 2 * FILES_SPARE ? (files - FILES_SPARE) / FILES_PER_FLOW
 					       : FILES_SPARE / FILES_PER_FLOW;
 	if (getrandom(w->hash_key, sizeof(w->hash_key), 0) < 0)
@@ -105,7 +129,8 @@ static int prepare(struct worker *w, struct error *error)
 	w->reassembly = reassembly_new();
 	w->buffer = malloc(BUFFER_BYTES);
 	w->tun_packet = malloc(TUN_PACKET_MAX);
-	if (w->epoll_fd < 0 || !w->reassembly || !w->buffer || !w->tun_packet)
+	if (splitter_init(&w->splitter) || w->epoll_fd < 0 || !w->reassembly || !w->buffer ||
+	    !w->tun_packet)
 		return error_no_memory(error);
 	coalesce_init(&w->coalescer, tcp_write_tun, w);
 	w->control_watch.ready = control_ready;
@@ -114,11 +139,14 @@ static int prepare(struct worker *w, struct error *error)
 	return map_status(w, error);
 }
 
-/* Everything that needs privileges; the AF_XDP sockets come last, as they open the way in. */
+/* Everything that needs privileges; what opens the way in comes last. */
 static int open_all(struct worker *w, struct error *error)
 {
+	bool is_successor = false;
 	int err = prepare(w, error);
 
+	if (!err && w->start.handover_fd >= 0)
+		is_successor = handover_take_private(w, w->start.handover_fd);
 	if (!err)
 		err = route_open(w, error);
 	if (!err)
@@ -126,19 +154,49 @@ static int open_all(struct worker *w, struct error *error)
 	if (!err)
 		err = echo_open(w, error);
 	if (!err)
+		err = answer_open(w, error);
+	if (!err && !is_successor)
 		err = private_open(w, error);
 	if (!err)
-		err = sockets_open(w, error);
+		err = w->order.config.forwarder_input == FORWARDER_INPUT_TUN
+			      ? tun_input_open(w, error)
+			      : sockets_open(w, error);
 	if (!err)
 		err = privileges_drop(error);
+	/* of a process that has read what peers send: without rights */
+	if (!err && is_successor)
+		handover_take_flows(w, w->start.handover_fd);
 	return err;
+}
+
+/* Until the next flow may have to end: connections without traffic wake nobody. */
+static int sleep_ms(struct worker *w)
+{
+	uint64_t ms;
+
+	if (!TAILQ_EMPTY(&w->unfinished))
+		return 0;
+	if (!flows_count(w))
+		return -1;
+	ms = flows_expire_in(w) / NS_PER_MS;
+	return ms < TICK_MS ? TICK_MS : ms > SLEEP_MAX_MS ? SLEEP_MAX_MS : ms;
+}
+
+static int wait_for_events(struct worker *w, struct epoll_event *events)
+{
+	int timeout_ms = sleep_ms(w), n;
+
+	heartbeat_sleep(w->start.heartbeat,
+			timeout_ms < 0 ? UINT64_MAX : w->now_ns + timeout_ms * NS_PER_MS);
+	n = epoll_wait(w->epoll_fd, events, EVENTS_PER_ROUND, timeout_ms);
+	heartbeat_wake(w->start.heartbeat);
+	return n;
 }
 
 static void round_of_events(struct worker *w)
 {
 	struct epoll_event events[EVENTS_PER_ROUND];
-	int timeout_ms = !TAILQ_EMPTY(&w->unfinished) ? 0 : w->n_flows ? TICK_MS : -1;
-	int n = epoll_wait(w->epoll_fd, events, EVENTS_PER_ROUND, timeout_ms);
+	int n = wait_for_events(w, events);
 
 	w->now_ns = clock_ns(CLOCK_MONOTONIC);
 	for (int i = 0; i < n; i++) {
@@ -146,9 +204,12 @@ static void round_of_events(struct worker *w)
 
 		watch->ready(w, watch, events[i].events);
 	}
+	if (w->now_ns - w->counted_ns >= NS_PER_S)
+		count_losses(w);
 	relay_continue(w);
 	flows_expire(w);
 	flows_bury(w);
+	udp_endpoints_bury(w);
 }
 
 static void end_list(struct worker *w, struct flow_list *list)
@@ -174,13 +235,13 @@ static void leave(struct worker *w)
 	end_list(w, &w->connected);
 }
 
-static void report(const struct worker *w, bool is_ready, const char *text)
+/* Where the parent is gone nobody is left to tell. */
+static void report(struct worker *w, bool is_ready, const char *text)
 {
 	struct forward_report report = {.is_ready = is_ready};
 
-	snprintf(report.text, sizeof(report.text), "%s", text);
-	if (send(w->start.control_fd, &report, sizeof(report), MSG_NOSIGNAL) < 0)
-		errno = 0; /* nobody is left to tell */
+	snprintf(report.text, sizeof(report.text), "%.*s", MESSAGE_MAX - 1, text);
+	pass_send(w->start.control_fd, &report, sizeof(report), &w->private_fd, is_ready);
 }
 
 static void set_signals(void)
@@ -191,6 +252,7 @@ static void set_signals(void)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
+	signal(SIGTSTP, SIG_IGN); /* its Ctrl-Z, too: peers have connections here */
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -221,8 +283,11 @@ int worker_main(const struct worker_start *start)
 	w->status->pid = getpid();
 	w->status->starts++;
 	report(w, true, "");
+	heartbeat_wake(start->heartbeat);
 	while (!w->over)
 		round_of_events(w);
-	leave(w);
+	count_losses(w);
+	if (!w->is_handed_over)
+		leave(w);
 	return 0;
 }

@@ -5,7 +5,6 @@
 #include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/rtnetlink.h>
-#include <netlink/attr.h>
 #include <netlink/cache.h>
 #include <netlink/errno.h>
 #include <netlink/msg.h>
@@ -17,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include "kernel/tun_link.h"
 
 _Static_assert(LINK_NAME_SIZE == IFNAMSIZ, "names fit");
 
@@ -159,6 +160,11 @@ static int read_link(const char *name, int ifindex, const char *what, struct lin
 		err = netlink_error(error, what, err);
 	else
 		err = fill_link(from, link, error);
+	if (!err && !strcmp(link->kind, "tun")) {
+		err = tun_link_read(socket, link->ifindex, &link->vnet_hdr);
+		if (err)
+			err = netlink_error(error, what, err);
+	}
 	rtnl_link_put(from);
 	nl_socket_free(socket);
 	return err;

@@ -30,6 +30,7 @@ struct link_info {
 	uint16_t hardware_type; /* ARPHRD_* */
 	uint8_t l2_len;		/* bytes of link header before the IP header: 14 or 0 */
 	bool up;
+	bool vnet_hdr; /* a TUN or TAP device with IFF_VNET_HDR: its packets may be GSO packets */
 };
 
 /* One address of one interface; IPv4 is v4-mapped. */

@@ -79,6 +79,22 @@ static int read_hook(const struct yaml_reader *in, const struct yaml_node *node,
 	return err;
 }
 
+static int read_forwarder_input(const struct yaml_reader *in, const struct yaml_node *node,
+				void *to)
+{
+	static const char *const names[] = {
+		[POLICY_FORWARDER_INPUT_AUTO] = "auto",
+#define FORWARDER_INPUT(id, name) [POLICY_FORWARDER_INPUT_##id] = name,
+		FORWARDER_INPUTS(FORWARDER_INPUT)
+#undef FORWARDER_INPUT
+			[FORWARDER_INPUT_MAX] = NULL,
+	};
+	_Static_assert(sizeof(enum policy_forwarder_input) == sizeof(unsigned int),
+		       "a choice is read into it");
+
+	return yaml_read_choice(in->doc, node, names, to, in->error);
+}
+
 static int read_native_acl(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	const char *const names[] = {native_acl_name(false), native_acl_name(true), NULL};
@@ -170,6 +186,12 @@ static int check_whole(const struct yaml_doc *doc, const struct yaml_node *root,
 		return yaml_error(doc, yaml_get(yaml_get(root, "nat"), "port")->key_position, error,
 				  "port translation needs mode.stateful, or replies could not be "
 				  "translated back");
+	if (policy->mode.forwarder_input == POLICY_FORWARDER_INPUT_TUN &&
+	    policy->mode.hook == POLICY_HOOK_XDP)
+		return yaml_error(
+			doc, yaml_get(yaml_get(root, "mode"), "forwarder_input")->position, error,
+			"forwarder_input: tun uses the TC hook, but mode.hook is xdp: set one of "
+			"them to auto");
 	return parse_unique_ids(doc, root, policy, error);
 }
 

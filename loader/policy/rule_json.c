@@ -121,6 +121,11 @@ static json_t *json_native_acl(unsigned int enforced)
 	return json_string(native_acl_name(enforced));
 }
 
+static json_t *json_forwarder_input(unsigned int input)
+{
+	return json_string(forwarder_input_name(input));
+}
+
 static json_t *json_hook(unsigned int hook)
 {
 	return json_string(hook_name(hook));

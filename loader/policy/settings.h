@@ -25,6 +25,12 @@ enum policy_hook {
 	POLICY_HOOK_TC,
 };
 
+enum policy_forwarder_input {
+	POLICY_FORWARDER_INPUT_AUTO,
+	POLICY_FORWARDER_INPUT_AF_XDP,
+	POLICY_FORWARDER_INPUT_TUN,
+};
+
 /* clang-format off */
 
 /*
@@ -37,6 +43,8 @@ enum policy_hook {
 	MODE(native_acl, bool, native_acl, true) /* enforce */                                     \
 	MODE(netstack, bool, flag, false)                                                          \
 	MODE(local_forwarding, bool, flag, false)                                                  \
+	MODE(forwarder_input, enum policy_forwarder_input, forwarder_input,                        \
+	     POLICY_FORWARDER_INPUT_AUTO)                                                          \
 	MODE(hook, enum policy_hook, hook, POLICY_HOOK_AUTO)
 
 /* LIMIT(name, default): keys of "limits", entries of a table, at least 1 */
@@ -59,6 +67,7 @@ enum policy_hook {
 	TIMEOUT(tcp_last_ack, 30, STATE(LAST_ACK))                                                 \
 	TIMEOUT(tcp_time_wait, 240, STATE(TIME_WAIT))                                              \
 	TIMEOUT(udp, 30, STATE(UDP))                                                               \
+	TIMEOUT(udp_stream, 120, STATE(UDP_STREAM))                                                \
 	TIMEOUT(icmp, 30, STATE(ICMP))                                                             \
 	TIMEOUT(other, 600, STATE(OTHER))                                                          \
 	TIMEOUT(fragment, 30, FRAGMENTS)

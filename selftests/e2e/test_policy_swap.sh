@@ -23,7 +23,7 @@ swap_policies() {
 	EOF
 	policy wrong <<<"peer_acl: [{id: odd, action: perhaps}]"
 	policy impossible <<-EOF
-		mode: {hook: tc, routing: userspace}
+		mode: {hook: tc, routing: userspace, forwarder_input: af_xdp}
 		peer_acl: [{id: odd, action: deny, source: [any]}]
 	EOF
 }

@@ -5,7 +5,9 @@
 # that those name; what it would change of this machine is read-only or its own.
 
 tests "veth tun" \
-	the_unit_runs_and_confines_the_service
+	the_unit_runs_and_confines_the_service \
+	a_restart_keeps_forwarded_connections \
+	a_restart_is_all_that_an_upgrade_takes
 tests "unit" \
 	the_unit_is_rated_below_three
 
@@ -160,6 +162,7 @@ test_the_unit_runs_and_confines_the_service() {
 	is "system calls of the forwarder" filtered "$(system_calls "${pids[1]}")"
 	is_pinned || die "not pinned"
 	is "pins for others" "" "$(in_systemd find /sys/fs/bpf/shrike -perm /077)"
+	is "when the kernel kills the forwarder for its memory" continue "$(service OOMPolicy)"
 	may_write /run/shrike/bpf || die "run may not pin"
 	may_write /run/shrike/cgroup && die "run may make cgroups"
 	is "temporary directories of this machine" "" "$(temporary_directories_outside)"
@@ -185,6 +188,96 @@ test_the_unit_runs_and_confines_the_service() {
 	nothing_of_the_service_is_left
 	expect 0 in_systemd systemctl start shrike@wt0
 	wait_for forwarders_were 3
+	expect 0 in_systemd systemctl stop shrike@wt0
+	nothing_of_the_service_is_left
+	stop systemd KILL
+}
+
+# install BINARY: for the next start
+install() {
+	in_systemd sh -c 'cat >/run/sbin/new && chmod 755 /run/sbin/new && mv /run/sbin/new /run/sbin/shrike' \
+		<"$1"
+}
+
+# restart N: until the forwarder is ready for the Nth time; the interface is protected throughout
+restart() {
+	expect 0 in_systemd systemctl restart shrike@wt0
+	is_protected wt0 || die "not protected"
+	wait_for forwarders_were "$1"
+	is "left to the next process" $(($1 - 1)) \
+		"$(in_systemd grep -c "left to the next process" /run/shrike.out)"
+	is "said" "" "$(in_systemd cat /run/shrike.err)"
+}
+
+# sessions OUTCOME NAME...: one more exchange on each
+sessions() {
+	local name
+	for name in "${@:2}"; do
+		talk "$name" "$1"
+	done
+}
+
+# What is handed over is what a rule still allows.
+test_a_restart_keeps_forwarded_connections() {
+	local family
+	forwarding_topology "$1"
+	serve_all "$LAN" 8080
+	serve_all "$LAN" 9090
+	boot_systemd forward
+	expect 0 in_systemd systemctl start shrike@wt0
+	wait_for forwarders_were 1
+	for family in 4 6; do
+		use_family $family
+		session kept$family "$PEER" tcp $LAN_IP 8080
+		session cut$family "$PEER" tcp $LAN_IP 9090
+		session datagrams$family "$PEER" udp $LAN_IP 8080
+	done
+	sessions ok kept4 kept6 cut4 cut6 datagrams4 datagrams6
+	transfer_server "$LAN" 192.168.77.2 9000
+	begin_transfer stall stall 192.168.77.2 9000 20000000
+	wait_for grep -q waiting "$T/stall.out"
+	begin_transfer many many 192.168.77.2 9000 300
+	wait_for -t 60 grep -q "open after" "$T/many.out"
+
+	restart 2
+	sessions ok kept4 kept6 cut4 cut6 datagrams4 datagrams6
+	end_transfer stall
+	end_transfer many
+	probe ok "$PEER" tcp 192.168.77.2 8080 -n 3000000
+
+	forward_policy without 9090
+	in_systemd cp /dev/stdin /run/etc/shrike/wt0.yaml <"$T/without.yaml" # below /etc
+	restart 3
+	sessions reset cut4 cut6
+	sessions ok kept4 kept6
+	forwards_for_peers
+	expect 0 in_systemd systemctl stop shrike@wt0
+	sessions reset kept4 kept6
+	nothing_of_the_service_is_left
+	stop systemd KILL
+}
+
+test_a_restart_is_all_that_an_upgrade_takes() {
+	newer_version
+	another_version foreign "s/instance_v2/instance_v9/g"
+	forwarding_topology "$1"
+	serve_all "$LAN" 8080
+	boot_systemd forward
+	expect 0 in_systemd systemctl start shrike@wt0
+	wait_for forwarders_were 1
+	session held "$PEER" tcp 192.168.77.2 8080
+	talk held ok
+	install "$T/newer"
+	restart 2
+	talk held ok
+
+	# what it finds it cannot read
+	install "$T/foreign"
+	expect 0 in_systemd systemctl restart shrike@wt0
+	wait_for forwarders_were 3
+	matches "said" "^shrike: wt0: all begins anew: .*another version of shrike" \
+		"$(in_systemd cat /run/shrike.err)"
+	forwards_for_peers
 	expect 0 in_systemd systemctl stop shrike@wt0
 	nothing_of_the_service_is_left
 	stop systemd KILL

@@ -177,7 +177,12 @@ static int note_costs(const struct generation *generation, const char *variant, 
 
 static int try_variant(const struct variant *variant, const struct policy *policy)
 {
-	struct mode mode = {.routing = variant->routing, .hook = variant->hook};
+	struct mode mode = {
+		.routing = variant->routing,
+		.hook = variant->hook,
+		.forwarder_input = variant->hook == HOOK_TC ? FORWARDER_INPUT_TUN
+							    : FORWARDER_INPUT_AF_XDP,
+	};
 	struct generation_spec spec = {
 		.policy = policy,
 		.mode = &mode,

@@ -15,9 +15,11 @@ forward_policy() {
 	EOF
 }
 
-# forwarding_topology LINK: with the policy "forward"
+# forwarding_topology LINK[-MTU]: with the policy "forward"
 forwarding_topology() {
-	topology "$1"
+	topology "${1%-*}" "$([[ $1 == *-* ]] && echo "${1#*-}")"
+	[[ $1 == *-* ]] && ip -n "$ROUTER" link set lan0 mtu "${1#*-}" &&
+		ip -n "$LAN" link set eth0 mtu "${1#*-}"
 	forward_policy forward
 }
 
@@ -37,15 +39,25 @@ forwarder_runs() {
 	[ "$(forwarder "pid // 0")" -gt 0 ]
 }
 
+# starts_are N: forwarders that became ready
+starts_are() {
+	[ "$(forwarder starts)" = "$1" ]
+}
+
+# connections_are N: TCP connections that the forwarder has
+connections_are() {
+	[ "$(forwarder tcp_connections)" = "$1" ]
+}
+
 # host_settings: what the forwarder must leave alone; asking for BBR may load its module, which
-# lengthens the list of what there is
+# lengthens the list of what there is; its own device comes and goes with it
 host_settings() {
 	in_ns "$ROUTER" sysctl net.ipv4 net.ipv6 2>/dev/null |
-		grep -Ev 'nf_|_count|(available|allowed)_congestion|tcp_mem|udp_mem|file|\.wt0\.|gc_|fib_|entries|dst_'
+		grep -Ev 'nf_|_count|(available|allowed)_congestion|tcp_mem|udp_mem|file|\.(wt0|shrike[0-9]+)\.|gc_|fib_|entries|dst_'
 	ip -n "$ROUTER" rule
 	ip -n "$ROUTER" -6 rule
-	ip -n "$ROUTER" route show table all
-	ip -n "$ROUTER" -br link | cut -d' ' -f1
+	ip -n "$ROUTER" route show table all | grep -v "dev shrike[0-9]"
+	ip -n "$ROUTER" -br link | cut -d' ' -f1 | grep -v "^shrike[0-9]"
 }
 
 # transfer_server NETNS ADDR PORT

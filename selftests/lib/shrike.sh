@@ -15,6 +15,23 @@ policy() {
 	} >"$T/$1.yaml"
 }
 
+# another_version NAME SED-SCRIPT: $T/NAME, which must be another binary
+another_version() {
+	LC_ALL=C sed "$2" "$SHRIKE" >"$T/$1"
+	chmod 755 "$T/$1"
+	cmp -s "$SHRIKE" "$T/$1" && die "this is no other version"
+	is "size" "$(stat -Lc %s "$SHRIKE")" "$(stat -c %s "$T/$1")"
+}
+
+# newer_version: $T/newer, which differs in its version alone
+newer_version() {
+	local version
+	version=$("$SHRIKE" version -j | jq -r .version)
+	# not among the versions of libraries: LIBBPF_0.1.0
+	another_version newer "s/\\([^_0-9.]\\)${version//./\\.}/\\19.9.9/g"
+	is "version" 9.9.9 "$("$T/newer" version -j | jq -r .version)"
+}
+
 # is_sanitized: built with SANITIZE=1, which takes more memory, and terabytes of addresses
 is_sanitized() {
 	grep -q __asan_init "$SHRIKE"
@@ -133,8 +150,9 @@ traffic_of_wt0() {
 		jq -c '.[0].stats64 | [.rx.packets, .tx.packets]'
 }
 
-# counters_agree IFACE: what came is what passed, was forwarded or dropped, exactly.  Packets may
-# be on their way while the counters are read, so it has to become true, not to be true at once.
+# counters_agree IFACE: what came is what passed, was forwarded or dropped, exactly, and what was
+# forwarded is received, relayed or in a loss that has a name.  Packets may be on their way while the
+# counters are read, so it has to become true, not to be true at once.
 counters_agree() {
 	wait_for counters_agree_now "$1"
 	echo "counters of $1: $(status_of "$1" "[.counters[] | .seen.packets] | join(\" in, \")") out"
@@ -149,5 +167,7 @@ counters_agree_now() {
 			([.drop_reasons[].bytes] | add // 0) and
 		.drop.packets == ([.drop_reasons[].packets] | add // 0) and
 		.pass.packets + .forward.packets == ([.pass_reasons[].packets] | add // 0)
-	) | all' | grep -qx true
+	) | all' | grep -qx true &&
+		status_of "$1" '.forwarder | (.unreceived // 0) == 0 and (.unrelayed // 0) == 0' |
+		grep -qx true
 }

@@ -9,9 +9,11 @@
 #	   fd64::3                     fd77::1/64                      fd77::2/64
 #
 # shrike protects wt0 of the router.  The link between peer and router is a veth pair (Ethernet),
-# two TUN devices with a pump between them (IP without a link header, as WireGuard), or WireGuard
+# two TUN devices with a pump between them (IP without a link header, as WireGuard; "gso": which
+# carry GSO packets, as those of wireguard-go since 2023), or WireGuard
 # itself where the kernel has it, over a veth pair of its own (u0, under0; 10.90.0.0/30).  With
-# PUMP_OPTIONS the link of veth pairs or TUN devices is a slow line: see tools/tunpump.c.  A second
+# PUMP_OPTIONS the link of veth pairs or TUN devices is a slow line: see tools/tunpump.c.  With
+# PERSISTENT TUN devices outlive their pump.  A second
 # overlay, wt1 to peer2 on 100.65.0.0/16 and fd65::/64, comes with add_overlay.
 
 NAMESPACES=()
@@ -63,10 +65,12 @@ plug() {
 			pair "$2" "$3" "$ROUTER" "$4" "$5"
 		fi
 		;;
-	tun)
-		# shellcheck disable=SC2086
-		start "pump-$4" "$ROUTER" "$TOOLS/tunpump" ${PUMP_OPTIONS:-} "$2" "$3" "$ROUTER" "$4"
-		wait_for grep -q ready "$T/pump-$4.out"
+	tun | gso)
+		if [ -n "${PERSISTENT:-}" ]; then
+			ip -n "$2" tuntap add mode tun name "$3"
+			ip -n "$ROUTER" tuntap add mode tun name "$4"
+		fi
+		start_pump "$@"
 		ip -n "$2" link set "$3" mtu "$5"
 		ip -n "$ROUTER" link set "$4" mtu "$5"
 		;;
@@ -77,6 +81,14 @@ plug() {
 		;;
 	*) die "no such link: $1" ;;
 	esac
+}
+
+# start_pump LINK PEER_NETNS PEER_DEVICE ROUTER_DEVICE: the cable between two TUN devices
+start_pump() {
+	# shellcheck disable=SC2046,SC2086
+	start "pump-$4" "$ROUTER" "$TOOLS/tunpump" $([ "$1" = gso ] && echo -g) \
+		${PUMP_OPTIONS:-} "$2" "$3" "$ROUTER" "$4"
+	wait_for grep -q ready "$T/pump-$4.out"
 }
 
 # lay_under PEER_NETNS NUMBER: what the tunnel's own packets take, and keys for both ends

@@ -4,9 +4,11 @@
 
   burst.py serve ADDR PORT          until killed; "ready" on stdout
   burst.py ask ADDR PORT SIZE...    a burst of datagrams of these sizes; prints how many came back
+  burst.py ports ADDR PORT COUNT    one datagram from each of COUNT ports, to an echo server
+  burst.py whole ADDR PORT SIZE...  the same, sent in pieces that the kernel divides
 
-The server waits until it has had a whole burst, and answers it in one piece that the kernel divides
-(UDP_SEGMENT).  Every byte is compared.
+The server waits until it has had a whole burst, and answers it in pieces that the kernel divides
+(UDP_SEGMENT), or that the device hands on as they are (USO).  Every byte is compared.
 """
 import random
 import socket
@@ -32,7 +34,7 @@ def open_socket(addr):
     return sock
 
 
-def answer(sock, burst, peer):
+def send_whole(sock, burst, peer=None):
     """Runs of one size go at once."""
     while burst:
         n = 1
@@ -40,7 +42,7 @@ def answer(sock, burst, peer):
             n += 1
         sock.sendmsg([b"".join(burst[:n])],
                      [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("H", len(burst[0])))]
-                     if n > 1 else [], 0, peer)
+                     if n > 1 else [], 0, *([peer] if peer else []))
         burst = burst[n:]
 
 
@@ -54,21 +56,38 @@ def serve(addr, port):
         data, peer = sock.recvfrom(65536)
         burst.append(data)
         if len(burst) == data[0]:
-            answer(sock, burst, peer)
+            send_whole(sock, burst, peer)
             burst = []
 
 
-def ask(addr, port, sizes):
+def ask(addr, port, sizes, whole):
     sock = open_socket(addr)
     sock.connect((addr, port))
     expected = datagrams(sizes)
-    for data in expected:
-        sock.send(data)
+    if whole:
+        send_whole(sock, expected)
+    else:
+        for data in expected:
+            sock.send(data)
     got = [sock.recv(65536) for _ in expected]
     print(f"{sum(a == b for a, b in zip(got, expected))} of {len(expected)}")
 
 
+def ports(addr, port, count):
+    """A few at a time, as the server's socket has only so much room."""
+    socks = [open_socket(addr) for _ in range(count)]
+    right = 0
+    for start in range(0, count, 20):
+        some = list(enumerate(socks))[start:start + 20]
+        for i, sock in some:
+            sock.sendto(b"%d" % i, (addr, port))
+        right += sum(sock.recv(100) == b"%d" % i for i, sock in some)
+    print(f"{right} of {count}")
+
+
 if sys.argv[1] == "serve":
     serve(sys.argv[2], int(sys.argv[3]))
+elif sys.argv[1] == "ports":
+    ports(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
 else:
-    ask(sys.argv[2], int(sys.argv[3]), list(map(int, sys.argv[4:])))
+    ask(sys.argv[2], int(sys.argv[3]), list(map(int, sys.argv[4:])), sys.argv[1] == "whole")

@@ -2,7 +2,7 @@
 /*
  * A cable between two TUN devices in two network namespaces, until it is killed.
  *
- *	tunpump [-e] [-d MS] [-l PERCENT] [-r MBIT] NETNS_A NAME_A NETNS_B NAME_B
+ *	tunpump [-e | -g] [-d MS] [-l PERCENT] [-r MBIT] NETNS_A NAME_A NETNS_B NAME_B
  *
  * Each way takes MS to pass, loses PERCENT of the packets, always the same ones, and takes MBIT/s:
  * what is faster waits, at most for as long as twice the delay and 20 ms more.
@@ -14,6 +14,9 @@
  *
  * With -e the devices exist, are up and of Ethernet: the cable's own ends of two veth pairs.  The
  * other ends of these must not offload anything.
+ *
+ * With -g the devices carry what wireguard-go opens since 2023: packets with a virtio header, many
+ * segments or datagrams in one (TSO, and USO from Linux 6.2).
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,13 +37,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PACKET_MAX 65536
-#define BATCH	   64 /* packets of one side before the other has its turn */
+#define PACKET_MAX 66000 /* with a virtio header */
+#define BATCH	   64	 /* packets of one side before the other has its turn */
 #define QUEUE	   16384
 #define QUEUED_MAX 2048 /* bytes of a packet on a slow line */
 #define SLACK_NS   20000000
 #define NS_PER_MS  1000000
 #define BYTE_NS	   8000 /* a byte at one Mbit/s */
+
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
 
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
@@ -101,9 +109,10 @@ static int open_ethernet(const char *name)
 	return fd;
 }
 
-static int open_tun(const char *name)
+static int open_tun(const char *name, bool gso)
 {
-	struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+	struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI | (gso ? IFF_VNET_HDR : 0)};
+	unsigned int tso = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
 	int fd;
 
 	fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -111,6 +120,9 @@ static int open_tun(const char *name)
 		die("/dev/net/tun");
 	strncpy(request.ifr_name, name, IFNAMSIZ - 1);
 	if (ioctl(fd, TUNSETIFF, &request))
+		die(name);
+	if (gso && ioctl(fd, TUNSETOFFLOAD, tso | TUN_F_USO4 | TUN_F_USO6) &&
+	    ioctl(fd, TUNSETOFFLOAD, tso))
 		die(name);
 	return fd;
 }
@@ -225,13 +237,16 @@ static void run_cable(struct pollfd *tun)
 int main(int argc, char **argv)
 {
 	struct pollfd tun[2] = {{.events = POLLIN}, {.events = POLLIN}};
-	bool ethernet = false;
+	bool ethernet = false, gso = false;
 	int option;
 
-	while ((option = getopt(argc, argv, "ed:l:r:")) != -1) {
+	while ((option = getopt(argc, argv, "egd:l:r:")) != -1) {
 		switch (option) {
 		case 'e':
 			ethernet = true;
+			break;
+		case 'g':
+			gso = true;
 			break;
 		case 'd':
 			line.delay_ns = atof(optarg) * NS_PER_MS;
@@ -247,7 +262,7 @@ int main(int argc, char **argv)
 		}
 	}
 	if (argc - optind != 4) {
-		fputs("usage: tunpump [-e] [-d MS] [-l PERCENT] [-r MBIT] "
+		fputs("usage: tunpump [-e | -g] [-d MS] [-l PERCENT] [-r MBIT] "
 		      "NETNS_A NAME_A NETNS_B NAME_B\n",
 		      stderr);
 		return 2;
@@ -255,7 +270,8 @@ int main(int argc, char **argv)
 	argv += optind;
 	for (int i = 0; i < 2; i++) {
 		enter(argv[2 * i]);
-		tun[i].fd = ethernet ? open_ethernet(argv[2 * i + 1]) : open_tun(argv[2 * i + 1]);
+		tun[i].fd = ethernet ? open_ethernet(argv[2 * i + 1])
+				     : open_tun(argv[2 * i + 1], gso);
 	}
 	puts("ready");
 	fflush(stdout);

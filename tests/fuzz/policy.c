@@ -204,7 +204,8 @@ static void write_mode(FILE *out, struct fuzz_random *random, bool stateful)
 #define WORD_native_acl	      fuzz_chance(random, 25) ? "skip" : "enforce"
 #define WORD_netstack	      boolean(random, 15)
 #define WORD_local_forwarding boolean(random, 30)
-#define WORD_hook	      "xdp" /* the runs replace it, see fuzz/case.c */
+#define WORD_forwarder_input  "auto" /* "tun" and "xdp" are not allowed together */
+#define WORD_hook	      "xdp"  /* the runs replace it, see fuzz/case.c */
 	fputs(", mode: {", out);
 #define MODE(name, type, kind, value) fprintf(out, #name ": %s, ", WORD_##name);
 	POLICY_MODES(MODE)

@@ -26,6 +26,8 @@ static uint64_t timeout_ns(const struct policy_timeouts *limits, enum flow_state
 		return limits->tcp_last_ack;
 	case FLOW_STATE_UDP:
 		return limits->udp;
+	case FLOW_STATE_UDP_STREAM:
+		return limits->udp_stream;
 	case FLOW_STATE_ICMP:
 		return limits->icmp;
 	case FLOW_STATE_OTHER:

@@ -37,6 +37,7 @@ struct model_tuple {
  * @seen_ns: last packet that belongs to it
  * @judged_by: number of the policy that judged it last
  * @rule: that allowed it, empty: none
+ * @packets: of both ends together, and @answered: whether there is one of the other end's; UDP
  * @tcp: of a TCP connection, whose state @state is
  * @asked_port: that the peer asked for, where another one serves; 0: the same
  */
@@ -51,6 +52,8 @@ struct model_flow {
 	unsigned int judged_by;
 	char rule[RULE_ID_MAX];
 	uint16_t asked_port;
+	bool answered;
+	uint64_t packets;
 	struct model_tcp tcp;
 };
 

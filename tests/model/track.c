@@ -99,6 +99,7 @@ static void open_flow(struct model_way *way, bool by_peer)
 		.seen_ns = way->now_ns,
 		.judged_by = way->model->policy_number,
 		.asked_port = way->asked_port,
+		.packets = 1,
 	};
 
 	if (p->proto == TCP) {
@@ -173,6 +174,8 @@ static void open_again(struct model_way *way, struct model_served *served)
 		.state = FLOW_STATE_UDP,
 		.seen_ns = way->now_ns,
 		.judged_by = served->judged_by,
+		.answered = true,
+		.packets = 1,
 	};
 
 	served->seen_ns = way->now_ns;
@@ -197,6 +200,17 @@ static enum model_effect weigh(const struct model_way *way, const struct model_f
 	return model_tcp_take(next, &way->p->tcp, from_opener ? 0 : 1);
 }
 
+/* UDP that the forwarder relays lives longer once it is more than a question and its answer. */
+static void advance_udp(const struct model_way *way, struct model_flow *flow, bool from_opener)
+{
+	flow->answered |= !from_opener;
+	flow->packets++;
+	if (!flow->forwarded)
+		flow->state = FLOW_STATE_UDP;
+	else if (flow->answered && flow->packets > 2 && !way->p->later_fragment)
+		flow->state = FLOW_STATE_UDP_STREAM;
+}
+
 /* A packet of the flow: refresh it and take it to its next state, which may be its end. */
 static void advance(struct model_way *way, struct model_flow *flow, bool from_opener)
 {
@@ -206,6 +220,8 @@ static void advance(struct model_way *way, struct model_flow *flow, bool from_op
 	flow->tcp = next;
 	if (way->p->proto == TCP)
 		flow->state = next.state;
+	else if (way->p->proto == UDP)
+		advance_udp(way, flow, from_opener);
 	way->result->state = flow->state;
 	if (effect == EFFECT_OUTSIDE || effect == EFFECT_REFUSED)
 		way->result->out_of_window = true;

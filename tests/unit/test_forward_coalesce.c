@@ -27,7 +27,7 @@ struct written {
 
 static struct written written[PACKETS_MAX];
 static int n_written;
-static uint8_t kept[PACKETS_MAX][2000]; /* packets stay where they are until the flush */
+static uint8_t kept[PACKETS_MAX][70000]; /* packets stay where they are until the flush */
 static int n_kept;
 static struct coalescer coalescer;
 
@@ -53,7 +53,9 @@ static int begin(void **state)
 	return 0;
 }
 
-static uint8_t *add(bool is6, uint32_t seq, size_t payload_len, uint8_t flags)
+/* @segment_len: of a packet that holds several segments, 0: it is one */
+static uint8_t *add_segments(bool is6, uint32_t seq, size_t payload_len, uint8_t flags,
+			     uint16_t segment_len)
 {
 	uint8_t *copy = kept[n_kept++];
 	struct ip_packet p;
@@ -61,8 +63,14 @@ static uint8_t *add(bool is6, uint32_t seq, size_t payload_len, uint8_t flags)
 
 	memcpy(copy, made, len);
 	assert_int_equal(ip_parse(copy, len, &p), 0);
+	p.segment_len = segment_len;
 	coalesce_add(&coalescer, &p);
 	return copy;
+}
+
+static uint8_t *add(bool is6, uint32_t seq, size_t payload_len, uint8_t flags)
+{
+	return add_segments(is6, seq, payload_len, flags, 0);
 }
 
 static void consecutive_segments_become_one_packet(void **state)
@@ -181,6 +189,52 @@ static void connections_do_not_mix_and_a_packet_keeps_its_bounds(void **state)
 			 2 * 40 + 2 * 60 + 180 * MSS);
 }
 
+static void a_packet_of_many_segments_stays_one(void **state)
+{
+	(void)state;
+	for (int is6 = 0; is6 < 2; is6++) {
+		const struct written *w = &written[0];
+
+		begin(NULL);
+		add_segments(is6, 0, 20 * MSS + 7, PACKET_TCP_ACK, MSS);
+		coalesce_flush(&coalescer);
+		assert_int_equal(n_written, 1);
+		assert_int_equal(w->len, (is6 ? 60 : 40) + 20 * MSS + 7);
+		assert_int_equal(w->header.gso_size, MSS);
+		assert_int_equal(w->header.gso_type,
+				 is6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4);
+	}
+}
+
+static void packets_of_many_segments_go_together_while_their_segments_are_whole(void **state)
+{
+	(void)state;
+	add_segments(false, 0, 10 * MSS, PACKET_TCP_ACK, MSS);
+	add_segments(false, 10 * MSS, 10 * MSS, PACKET_TCP_ACK, MSS);
+	add(false, 20 * MSS, MSS, PACKET_TCP_ACK);
+	add_segments(false, 21 * MSS, 2 * MSS + 1, PACKET_TCP_ACK, MSS); /* ends the run */
+	add_segments(false, 23 * MSS + 1, 2 * MSS, PACKET_TCP_ACK, MSS);
+	add_segments(false, 25 * MSS + 1, 800, PACKET_TCP_ACK, 100); /* of another size */
+	coalesce_flush(&coalescer);
+	assert_int_equal(n_written, 3);
+	assert_int_equal(written[0].len, 40 + 23 * MSS + 1);
+	assert_int_equal(written[0].header.gso_size, MSS);
+	assert_int_equal(written[1].len, 40 + 2 * MSS);
+	assert_int_equal(written[2].len, 40 + 800);
+	assert_int_equal(written[2].header.gso_size, 100);
+}
+
+static void a_packet_of_many_segments_that_holds_one_is_no_gso_packet(void **state)
+{
+	(void)state;
+	add_segments(false, 0, MSS, PACKET_TCP_ACK, MSS);
+	add_segments(true, 0, 10, PACKET_TCP_ACK, MSS);
+	coalesce_flush(&coalescer);
+	assert_int_equal(n_written, 2);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(written[i].header.gso_type, VIRTIO_NET_HDR_GSO_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,6 +243,11 @@ int main(void)
 		cmocka_unit_test_setup(a_gap_or_a_push_or_a_short_segment_ends_a_run, begin),
 		cmocka_unit_test_setup(a_fin_waits_for_what_came_before_it, begin),
 		cmocka_unit_test_setup(a_congestion_mark_is_not_lost, begin),
+		cmocka_unit_test_setup(a_packet_of_many_segments_stays_one, begin),
+		cmocka_unit_test_setup(
+			packets_of_many_segments_go_together_while_their_segments_are_whole, begin),
+		cmocka_unit_test_setup(a_packet_of_many_segments_that_holds_one_is_no_gso_packet,
+				       begin),
 		cmocka_unit_test_setup(connections_do_not_mix_and_a_packet_keeps_its_bounds, begin),
 	};
 

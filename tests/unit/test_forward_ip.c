@@ -147,6 +147,98 @@ static void errors_quote_and_keep_to_their_size(void **state)
 		}
 }
 
+/* Of each protocol and family, with payloads of even and odd lengths. */
+static void every_bit_that_is_wrong_is_found(void **state)
+{
+	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP};
+
+	(void)state;
+	for (int i = 0; i < 3 * 2 * 18; i++) {
+		bool is6 = i % 2;
+		struct packet_spec spec;
+		struct ip_packet p;
+		size_t len;
+
+		packet_spec_init(&spec);
+		spec.payload_len = i / 6;
+		spec.l4_proto = protocols[i / 2 % 3];
+		if (spec.l4_proto == IPPROTO_ICMP)
+			spec.l4_proto = packet_icmp_proto(is6 ? IP_VERSION_6 : IP_VERSION_4);
+		len = make_packet(is6, &spec);
+		assert_int_equal(ip_parse(made, len, &p), 0);
+		assert_true(ip_sums_are_right(&p));
+		for (size_t bit = 0; bit < 8 * len; bit++) {
+			size_t at = bit / 8;
+
+			/* not in IPv6's sum; and a length that lies is for UDP to find */
+			if ((is6 && at < 8) || (spec.l4_proto == IPPROTO_UDP &&
+						at >= p.l4_off + 4u && at < p.l4_off + 6u))
+				continue;
+			made[at] ^= 1 << bit % 8;
+			if (!ip_parse(made, len, &p) && !p.is_fragment)
+				assert_false(ip_sums_are_right(&p));
+			made[at] ^= 1 << bit % 8;
+			assert_int_equal(ip_parse(made, len, &p), 0);
+		}
+	}
+}
+
+static void a_sum_that_its_sender_has_not_finished_is_right(void **state)
+{
+	(void)state;
+	for (int is6 = 0; is6 < 2; is6++) {
+		size_t len = make_tcp(is6, 1, 100, PACKET_TCP_ACK);
+		struct ip_packet p;
+		uint16_t sum;
+
+		assert_int_equal(ip_parse(made, len, &p), 0);
+		assert_false(ip_sums_are_right(&p)); /* as make_tcp() says */
+		sum = ip_fold(ip_pseudo_sum(&p.ends, IPPROTO_TCP, p.len - p.l4_off));
+		memcpy(made + p.l4_off + 16, &sum, 2);
+		assert_true(ip_sums_are_right(&p));
+		sum++;
+		memcpy(made + p.l4_off + 16, &sum, 2);
+		assert_false(ip_sums_are_right(&p));
+	}
+}
+
+static void only_ipv4_can_do_without_the_checksum_of_udp(void **state)
+{
+	(void)state;
+	for (int is6 = 0; is6 < 2; is6++) {
+		struct packet_spec spec;
+		struct ip_packet p;
+		size_t len;
+
+		packet_spec_init(&spec);
+		spec.l4_proto = IPPROTO_UDP;
+		spec.payload_len = 33;
+		len = make_packet(is6, &spec);
+		assert_int_equal(ip_parse(made, len, &p), 0);
+		memset(made + p.l4_off + 6, 0, 2);
+		assert_int_equal(ip_sums_are_right(&p), !is6);
+	}
+}
+
+static void sums_are_those_of_rfc_1071_at_any_length(void **state)
+{
+	uint8_t bytes[100];
+
+	(void)state;
+	srand(2);
+	for (size_t len = 0; len <= sizeof(bytes); len++) {
+		uint32_t sum = 0;
+
+		for (size_t i = 0; i < len; i++) {
+			bytes[i] = len % 3 ? rand() : 0xff;
+			sum += i % 2 ? bytes[i] : bytes[i] << 8;
+		}
+		while (sum >> 16)
+			sum = (sum & 0xffff) + (sum >> 16);
+		assert_int_equal(ntohs(ip_fold(ip_sum(bytes, len, 0))), sum);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +247,10 @@ int main(void)
 		cmocka_unit_test(packets_that_are_cut_short_are_refused),
 		cmocka_unit_test(random_bytes_are_read_within_their_bounds),
 		cmocka_unit_test(a_reset_answers_a_syn),
+		cmocka_unit_test(every_bit_that_is_wrong_is_found),
+		cmocka_unit_test(a_sum_that_its_sender_has_not_finished_is_right),
+		cmocka_unit_test(only_ipv4_can_do_without_the_checksum_of_udp),
+		cmocka_unit_test(sums_are_those_of_rfc_1071_at_any_length),
 		cmocka_unit_test(errors_quote_and_keep_to_their_size),
 	};
 

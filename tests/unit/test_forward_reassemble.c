@@ -195,6 +195,25 @@ static void a_flood_stays_within_its_memory(void **state)
 	assert_true(add(false, 5000, 1008, 5, false, 0));
 }
 
+/* A fragment of a neighbour's of the one that all others are from. */
+static bool add_of_another(size_t off, size_t len, bool more)
+{
+	size_t packet_len = make_fragment(true, 1, off, len, more);
+
+	made[23] ^= 1; /* the last byte of the source */
+	return add_made(packet_len, 0);
+}
+
+static void a_flood_displaces_nothing_of_others(void **state)
+{
+	(void)state;
+	assert_false(add_of_another(0, 1000, true));
+	for (uint32_t id = 0; id < 1000; id++)
+		for (size_t off = 1008; off < 64000; off += 8000)
+			assert_false(add(true, id, off, 8000, true, 0));
+	assert_true(add_of_another(1008, 5, false));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +234,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(too_many_datagrams_displace_the_oldest, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_flood_stays_within_its_memory, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_flood_displaces_nothing_of_others, set_up,
+						tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,8 @@ static void test_the_words_of_users(void **state)
 	assert_string_equal(acl_name(ACL_ROUTE), "route_acl");
 	assert_string_equal(direction_name(DIR_INGRESS), "ingress");
 	assert_string_equal(flow_state_name(FLOW_STATE_SYN_SENT), "syn_sent");
+	assert_string_equal(forwarder_input_name(FORWARDER_INPUT_NONE), "none");
+	assert_string_equal(forwarder_input_name(FORWARDER_INPUT_TUN), "tun");
 	assert_string_equal(hook_name(HOOK_TC), "tc");
 	assert_string_equal(native_acl_name(0), "skip");
 	assert_string_equal(native_acl_name(1), "enforce");

@@ -30,6 +30,7 @@ static const char full_yaml[] =
 	"  native_acl: enforce\n"
 	"  netstack: false\n"
 	"  local_forwarding: false\n"
+	"  forwarder_input: auto\n"
 	"  hook: auto\n"
 	"peer_acl:\n"
 	"  - id: ssh-from-ops\n"
@@ -59,7 +60,7 @@ static const char full_yaml[] =
 static const char full_json[] =
 	"{\n\t\"version\": 1, \"mode\": {\"stateful\": true, \"routing\": \"auto\",\n"
 	"\t\"native_acl\": \"enforce\", \"netstack\": false, \"local_forwarding\": false,\n"
-	"\t\"hook\": \"auto\"},\n"
+	"\t\"forwarder_input\": \"auto\", \"hook\": \"auto\"},\n"
 	"\"peer_acl\": [{\"id\": \"ssh-from-ops\", \"action\": \"allow\",\n"
 	"  \"source\": [\"100.64.31.206\", \"100.64.40.0/24\"], \"protocol\": \"tcp\",\n"
 	"  \"source_ports\": [\"1024-65535\"], \"destination_ports\": [22, \"8000-8999\"]}],\n"
@@ -107,6 +108,7 @@ static void assert_defaults(const struct policy *policy)
 	assert_true(policy->mode.native_acl);
 	assert_false(policy->mode.netstack);
 	assert_false(policy->mode.local_forwarding);
+	assert_int_equal(policy->mode.forwarder_input, POLICY_FORWARDER_INPUT_AUTO);
 	assert_int_equal(policy->mode.hook, POLICY_HOOK_AUTO);
 	assert_int_equal(policy->limits.tcp, 65536);
 	assert_int_equal(policy->limits.udp, 16384);
@@ -119,6 +121,7 @@ static void assert_defaults(const struct policy *policy)
 	assert_int_equal(policy->timeouts.tcp_last_ack, 30 * NS_PER_S);
 	assert_int_equal(policy->timeouts.tcp_time_wait, 240 * NS_PER_S);
 	assert_int_equal(policy->timeouts.udp, 30 * NS_PER_S);
+	assert_int_equal(policy->timeouts.udp_stream, 120 * NS_PER_S);
 	assert_int_equal(policy->timeouts.icmp, 30 * NS_PER_S);
 	assert_int_equal(policy->timeouts.fragment, 30 * NS_PER_S);
 	assert_true(policy->mss_clamp);
@@ -196,7 +199,7 @@ static void yaml_and_json_say_the_same(void **state)
 	(void)state;
 	assert_full(yaml);
 	assert_full(json);
-	assert_int_equal(yaml->acl[ACL_PEER].rules[0].position.line, 10);
+	assert_int_equal(yaml->acl[ACL_PEER].rules[0].position.line, 11);
 	assert_int_equal(yaml->acl[ACL_PEER].rules[0].position.column, 5);
 	assert_string_equal(yaml->text, full_yaml);
 	assert_int_equal(yaml->text_len, strlen(full_yaml));
@@ -209,11 +212,11 @@ static void every_key_of_mode_limits_and_timeouts_is_read(void **state)
 {
 	struct policy *policy = parse_ok(
 		V1 "mode: {stateful: false, routing: userspace, native_acl: skip, netstack: TRUE,\n"
-		   "  local_forwarding: True, hook: 'tc'}\n"
+		   "  local_forwarding: True, forwarder_input: af_xdp, hook: 'tc'}\n"
 		   "limits: {tcp: 1, udp: 2, icmp: 3, fragments: 16777216}\n"
 		   "timeouts: {tcp_established: 1h30m, tcp_handshake: 500ms, tcp_fin_wait: 1,\n"
 		   "  tcp_close_wait: 2s, tcp_last_ack: 3m, tcp_time_wait: 1ms, udp: 1h1m1s1ms,\n"
-		   "  icmp: 8784h, fragment: '7'}\n"
+		   "  udp_stream: 2h, icmp: 8784h, fragment: '7'}\n"
 		   "mss_clamp: false\n");
 
 	(void)state;
@@ -222,6 +225,7 @@ static void every_key_of_mode_limits_and_timeouts_is_read(void **state)
 	assert_false(policy->mode.native_acl);
 	assert_true(policy->mode.netstack);
 	assert_true(policy->mode.local_forwarding);
+	assert_int_equal(policy->mode.forwarder_input, POLICY_FORWARDER_INPUT_AF_XDP);
 	assert_int_equal(policy->mode.hook, POLICY_HOOK_TC);
 	assert_int_equal(policy->limits.tcp, 1);
 	assert_int_equal(policy->limits.udp, 2);
@@ -234,6 +238,7 @@ static void every_key_of_mode_limits_and_timeouts_is_read(void **state)
 	assert_int_equal(policy->timeouts.tcp_last_ack, 180 * NS_PER_S);
 	assert_int_equal(policy->timeouts.tcp_time_wait, NS_PER_S / 1000);
 	assert_int_equal(policy->timeouts.udp, 3661 * NS_PER_S + NS_PER_S / 1000);
+	assert_int_equal(policy->timeouts.udp_stream, 7200 * NS_PER_S);
 	assert_int_equal(policy->timeouts.icmp, 366 * 86400 * NS_PER_S);
 	assert_int_equal(policy->timeouts.fragment, 7 * NS_PER_S);
 	assert_false(policy->mss_clamp);

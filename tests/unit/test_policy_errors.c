@@ -48,6 +48,10 @@ static const struct bad_policy bad_policies[] = {
 	{V1 "mode:\n", "2:1: value missing, expected a mapping of keys to values"},
 	{V1 "mode: {routing: kernel}\n",
 	 "2:17: expected auto, native, userspace or disabled, not 'kernel'"},
+	{V1 "mode: {forwarder_input: pcap}\n", "2:25: expected auto, af_xdp or tun, not 'pcap'"},
+	{V1 "mode: {hook: xdp, forwarder_input: tun}\n",
+	 "2:36: forwarder_input: tun uses the TC hook, but mode.hook is xdp: set one of them to "
+	 "auto"},
 	{V1 "mode: {native_acl: true}\n", "2:20: expected skip or enforce, not 'true'"},
 	{V1 "mode: {hook: [tc]}\n", "2:14: expected auto, xdp or tc, not a list"},
 	{V1 "mode: {hook: }\n", "2:8: value missing, expected auto, xdp or tc"},

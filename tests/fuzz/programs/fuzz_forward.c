@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Coverage-guided fuzzing of what the forwarder reads packets of peers with (libFuzzer): headers,
- * fragments, TCP segments to be put together.  An input is a batch of frames; each begins with its
- * length, two bytes, low one first.
+ * fragments, TCP segments to be put together, datagrams to be taken apart.  An input is a batch of
+ * frames; each begins with its length, two bytes, low one first.
  */
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "forward/coalesce.h"
 #include "forward/ip.h"
 #include "forward/reassemble.h"
+#include "forward/split.h"
 
 #define FRAMES_MAX 256
 #define TIMEOUT_NS 1000
@@ -26,12 +27,30 @@ static void read_all(void *arg, const struct iovec *parts, int n)
 		*sum += ip_sum(parts[i].iov_base, parts[i].iov_len, 0);
 }
 
+/* The datagrams of a packet have all of its data. */
+static void split(const struct ip_packet *p)
+{
+	struct splitter splitter;
+	struct ip_packet one;
+	uint32_t sum = 0;
+
+	if (splitter_init(&splitter))
+		abort();
+	for (uint32_t at = 0; split_next(&splitter, p, &at, &one); splitter_reset(&splitter))
+		sum += one.len - one.l4_off - UDP_HEADER_LEN;
+	if (p->len > p->l4_off + UDP_HEADER_LEN && sum != p->len - p->l4_off - UDP_HEADER_LEN)
+		abort();
+	free(splitter.buffer);
+}
+
 static void packet_input(struct coalescer *coalescer, const struct ip_packet *p)
 {
 	uint8_t reset[IP_HEADER_MAX + TCP_RESET_LEN], error[ICMP_ERROR_MAX];
 	struct tcphdr tcp;
 
 	icmp_error_build(error, &p->ends, 3, 0, 0, p->data, p->len);
+	if (p->l4_proto == IPPROTO_UDP && p->segment_len)
+		split(p);
 	if (p->l4_proto != IPPROTO_TCP || tcp_parse(p, &tcp))
 		return;
 	if (p->l4_off + tcp.th_off * 4u > p->len)
@@ -47,6 +66,8 @@ static void frame_input(struct coalescer *coalescer, struct reassembly *reassemb
 
 	if (ip_parse(frame, len, &p))
 		return;
+	/* what a virtio header says of a packet goes with it */
+	p.segment_len = p.ttl * 8;
 	if (p.len > len || p.l4_off > p.len)
 		abort();
 	if (!p.is_fragment) {

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The service manager that keeps a descriptor from one process of a service to the next, as systemd
+ * does (FileDescriptorStoreMax=, sd_notify(3), sd_listen_fds(3)).
+ */
+#ifndef SHRIKE_DAEMON_SERVICE_H
+#define SHRIKE_DAEMON_SERVICE_H
+
+struct error;
+
+int service_store(int fd, struct error *error);
+int service_take(void);
+
+#endif /* SHRIKE_DAEMON_SERVICE_H */
