@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Type of service and time to live of what arrives on TCP sockets, which sockets do not tell of
+ * Type of service and time to live of what arrives on TCP sockets, which these do not report
  * TCP: answer.bpf.c notes them in a map that is mapped here, so that reading takes no system call.
  */
 #include "forward/answer.h"
@@ -69,13 +69,13 @@ static void read_note(const struct worker *w, uint64_t cookie, uint8_t *tos, uin
 }
 
 /**
- * answer_dress() - Have a TCP packet for a peer look as if a router had brought it
+ * answer_set_tos_ttl() - Have a TCP packet for a peer look as if a router had brought it
  * @packet: of the private namespace, which is rewritten
  *
  * It gets the DSCP and, but for one hop, the time to live of what its sender has sent last.  ECN is
  * a matter of each of the two connections, whose TCPs answer to it.
  */
-void answer_dress(struct worker *w, const struct ip_packet *packet)
+void answer_set_tos_ttl(struct worker *w, const struct ip_packet *packet)
 {
 	uint8_t version = packet->ends.version;
 	struct flow_name name = {.l4_proto = IPPROTO_TCP};

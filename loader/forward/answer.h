@@ -9,6 +9,6 @@
 
 int answer_open(struct worker *w, struct error *error);
 uint64_t answer_watch(const struct worker *w, int fd);
-void answer_dress(struct worker *w, const struct ip_packet *packet);
+void answer_set_tos_ttl(struct worker *w, const struct ip_packet *packet);
 
 #endif /* SHRIKE_FORWARD_ANSWER_H */

@@ -3,7 +3,7 @@
  * How long a dial may take.
  *
  * As long as the host's TCP has patience with the destination and the peer's TCP has with us: both
- * count their own SYNs.  That a peer has given up shows in that it asks no more.
+ * count their own SYNs.  A peer that sends no more SYNs has given up.
  */
 #include "forward/dial.h"
 

@@ -339,9 +339,9 @@ uint64_t flows_expire_in(struct worker *w)
 }
 
 /**
- * flows_bury() - Free the flows that have ended in this round
+ * flows_reap() - Free the flows that have ended in this round
  */
-void flows_bury(struct worker *w)
+void flows_reap(struct worker *w)
 {
 	struct flow_entry *flow;
 

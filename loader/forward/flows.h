@@ -18,7 +18,7 @@ void flow_move(struct worker *w, struct flow_entry *flow, struct flow_list *to);
 void flow_touch(struct worker *w, struct flow_entry *flow);
 void flows_expire(struct worker *w);
 uint64_t flows_expire_in(struct worker *w);
-void flows_bury(struct worker *w);
+void flows_reap(struct worker *w);
 uint32_t flows_count(const struct worker *w);
 struct peer *peer_find(struct worker *w, const union addr *addr, uint8_t version);
 struct peer *peer_learn(struct worker *w, const union addr *addr, uint8_t version,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The forwarder's parent: starts the process, tells it of changes, starts it again.
+ * The forwarder's parent: starts the process, sends it changes, starts it again.
  */
 #include "forward/forward.h"
 
@@ -41,7 +41,7 @@
 #define STABLE_NS      NS_PER_S /* a forwarder that lived so long is started again at once */
 #define LOOK_AGAIN_NS  (NS_PER_S / 10)
 #define HAND_OVER_MS   5000 /* that it has to leave its connections to another one */
-#define LEAVE_MS       500  /* that it has to say goodbye */
+#define LEAVE_MS       500  /* that it has to end its connections */
 
 struct forward {
 	forward_log log;
@@ -57,9 +57,9 @@ struct forward {
 	pid_t pid; /* 0: none runs */
 	bool is_wanted;
 	bool is_ready;
-	bool is_killed; /* by this process, which said why */
-	bool is_astray; /* its queues are those of a device that is gone */
-	bool is_behind; /* its flows are to be judged by the generation in force, and were not */
+	bool is_killed;	   /* by this process, which said why */
+	bool lacks_queues; /* its queues are those of a device that is gone */
+	bool lacks_policy; /* its flows are to be judged by the generation in force, and were not */
 	uint64_t started_ns;
 	uint64_t delay_ns;
 	uint32_t xsks_id;
@@ -68,10 +68,10 @@ struct forward {
 	struct worker_start start; /* for the next one, and what the present one knows */
 };
 
-static void say(struct forward *forward, bool is_error, const char *format, ...)
+static void log_line(struct forward *forward, bool is_error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-static void say(struct forward *forward, bool is_error, const char *format, ...)
+static void log_line(struct forward *forward, bool is_error, const char *format, ...)
 {
 	char text[MESSAGE_MAX + 128];
 	va_list args;
@@ -106,7 +106,7 @@ static void close_fd(int *fd)
 
 /**
  * forward_new() - Prepare for a forwarder; none is started yet
- * @log: hears what happens to it
+ * @log: is called with a line for each thing that happens to it
  * @forward: becomes it
  * @error: why not
  *
@@ -168,7 +168,7 @@ static void start(struct forward *forward)
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
-		say(forward, true, "cannot start the forwarder: %s", strerror(errno));
+		log_line(forward, true, "cannot start the forwarder: %s", strerror(errno));
 		start_again(forward);
 		return;
 	}
@@ -185,17 +185,17 @@ static void start(struct forward *forward)
 	if (pid < 0) {
 		close(pair[0]);
 		close_supply(forward);
-		say(forward, true, "cannot start the forwarder: %s", strerror(errno));
+		log_line(forward, true, "cannot start the forwarder: %s", strerror(errno));
 		start_again(forward);
 		return;
 	}
 	forward->pid = pid;
 	forward->pid_fd = syscall(SYS_pidfd_open, pid, 0);
 	forward->control_fd = pair[0];
-	forward->is_ready = forward->is_killed = forward->is_astray = false;
+	forward->is_ready = forward->is_killed = forward->lacks_queues = false;
 	/* else it has no flows, and a namespace of its own */
-	forward->is_behind = forward->start.handover_fd >= 0;
-	forward->private_mtu = forward->is_behind ? 0 : forward->start.order.mtu;
+	forward->lacks_policy = forward->start.handover_fd >= 0;
+	forward->private_mtu = forward->lacks_policy ? 0 : forward->start.order.mtu;
 	close_fd(&forward->start.handover_fd);
 	forward->started_ns = clock_ns(CLOCK_MONOTONIC);
 	watch(forward, forward->pid_fd);
@@ -279,7 +279,7 @@ void forward_pause(struct forward *forward)
 		return;
 	}
 	forward->is_wanted = false;
-	forward->is_astray = true;
+	forward->lacks_queues = true;
 }
 
 /* The forwarder may not change its private namespace, so this process does. */
@@ -304,7 +304,7 @@ static void on_report(struct forward *forward)
 	int fd = -1, n = 1;
 	ssize_t len = pass_receive(forward->control_fd, &report, sizeof(report), &fd, &n);
 
-	if (!len) /* the end of the process is told by its descriptor */
+	if (!len) /* its descriptor reports the end of the process */
 		epoll_ctl(forward->epoll_fd, EPOLL_CTL_DEL, forward->control_fd, NULL);
 	/* only what was sent before the first packet was read is to be trusted with a descriptor */
 	if (len != sizeof(report) || forward->is_ready) {
@@ -315,12 +315,12 @@ static void on_report(struct forward *forward)
 	report.text[sizeof(report.text) - 1] = '\0';
 	forward->is_ready = report.is_ready;
 	if (!report.is_ready) {
-		say(forward, true, "the forwarder cannot start, routed packets drop: %s",
-		    report.text);
+		log_line(forward, true, "the forwarder cannot start, routed packets drop: %s",
+			 report.text);
 		return;
 	}
-	say(forward, false, "the forwarder is ready");
-	forward->is_behind |= follow_mtu(forward, &error) != 0;
+	log_line(forward, false, "the forwarder is ready");
+	forward->lacks_policy |= follow_mtu(forward, &error) != 0;
 }
 
 static void on_end(struct forward *forward)
@@ -332,7 +332,7 @@ static void on_end(struct forward *forward)
 	if (!forward->is_wanted)
 		return;
 	if (was_ready && !forward->is_killed)
-		say(forward, true, "the forwarder has ended; starting it again");
+		log_line(forward, true, "the forwarder has ended; starting it again");
 	if (was_stable) {
 		forward->delay_ns = 0;
 		start(forward);
@@ -354,7 +354,7 @@ static void on_timer(struct forward *forward)
  * forward_check() - Replace the forwarder if it hangs
  *
  * To be called every second, and when it may have been stopped.  Its connections end, which those
- * that have them hear of as of any end of it.
+ * that have them see as at any end of it.
  */
 void forward_check(struct forward *forward)
 {
@@ -368,7 +368,7 @@ void forward_check(struct forward *forward)
 		clock_arm(forward->pulse_fd, LOOK_AGAIN_NS);
 	if (state != HEARTBEAT_HANGS)
 		return;
-	say(forward, true, "the forwarder hangs; starting another one");
+	log_line(forward, true, "the forwarder hangs; starting another one");
 	forward->is_killed = true;
 	privileges_kill(forward->pid);
 }
@@ -427,25 +427,26 @@ static int send_order(struct forward *forward, int judge_fd)
  * count, time and trace packets that nobody has sent; so a clone of it is loaded for this.  What it
  * is asked is whether a rule would let the flow in, not what is remembered of the flow.
  */
-static void tell(struct forward *forward, const struct attached *live)
+static void update_policy(struct forward *forward, const struct attached *attached)
 {
 	const struct generation_spec spec = {
-		.previous = &live->maps,
-		.instance_previous = &live->instance,
+		.previous = &attached->maps,
+		.instance_previous = &attached->instance,
 		.dry_run = true,
 		.clone = true,
 		.rules_only = true,
 	};
-	bool was_behind = forward->is_behind;
+	bool lacked_policy = forward->lacks_policy;
 	struct generation *judge;
 	struct error error;
 	int err;
 
-	forward->is_behind = follow_mtu(forward, &error) || generation_build(&spec, &judge, &error);
-	if (forward->is_behind) {
-		if (!was_behind)
-			say(forward, true, "cannot tell the forwarder of the policy yet: %s",
-			    error.text);
+	forward->lacks_policy = follow_mtu(forward, &error) ||
+				generation_build(&spec, &judge, &error);
+	if (forward->lacks_policy) {
+		if (!lacked_policy)
+			log_line(forward, true, "cannot update the policy of the forwarder yet: %s",
+				 error.text);
 		return;
 	}
 	err = send_order(forward, judge->ingress_fd);
@@ -454,29 +455,30 @@ static void tell(struct forward *forward, const struct attached *live)
 		privileges_kill(forward->pid); /* it does not listen: the next one starts right */
 		return;
 	}
-	if (forward->is_astray)
-		forward->is_behind = move_send(forward->control_fd, &forward->start, &error) != 0;
-	if (!forward->is_behind)
-		forward->is_astray = false;
-	else if (!was_behind)
-		say(forward, true, "cannot move the forwarder: %s", error.text);
+	if (forward->lacks_queues)
+		forward->lacks_policy = move_send(forward->control_fd, &forward->start, &error) !=
+					0;
+	if (!forward->lacks_policy)
+		forward->lacks_queues = false;
+	else if (!lacked_policy)
+		log_line(forward, true, "cannot move the forwarder: %s", error.text);
 }
 
 /* What the forwarder is to know of the generation in force. */
-static int prepare(struct forward *forward, const struct attached *live,
+static int prepare(struct forward *forward, const struct attached *attached,
 		   const struct link_info *link)
 {
-	int err = settings_read(&forward->start, live, link);
+	int err = settings_read(&forward->start, attached, link);
 
 	if (err)
 		return err;
 	close_fd(&forward->counters_fd);
-	forward->counters_fd = fcntl(map_set_fd(&live->maps, MAP_COUNTERS), F_DUPFD_CLOEXEC, 0);
-	forward->xsks_id = map_set_find(&live->maps, MAP_XSKS)->id;
+	forward->counters_fd = fcntl(map_set_fd(&attached->maps, MAP_COUNTERS), F_DUPFD_CLOEXEC, 0);
+	forward->xsks_id = map_set_find(&attached->maps, MAP_XSKS)->id;
 	return 0;
 }
 
-/* What the kernel could not put into its sockets wakes nobody, so the forwarder is asked. */
+/* What the kernel could not put into its sockets wakes nobody, so the forwarder is asked for it. */
 static void inquire(struct forward *forward)
 {
 	const struct forward_message inquiry = {.kind = FORWARD_MESSAGE_INQUIRY};
@@ -488,22 +490,22 @@ static void inquire(struct forward *forward)
 }
 
 /* Whether the forwarder's sockets are still the right ones. */
-static bool is_elsewhere(const struct forward *forward, const struct attached *live,
+static bool is_elsewhere(const struct forward *forward, const struct attached *attached,
 			 const struct link_info *link)
 {
-	const struct map_entry *xsks = map_set_find(&live->maps, MAP_XSKS);
+	const struct map_entry *xsks = map_set_find(&attached->maps, MAP_XSKS);
 
 	return forward->start.order.config.ifindex != (uint32_t)link->ifindex || !xsks ||
 	       forward->start.order.config.forwarder_input !=
-		       live->instance.config.forwarder_input ||
+		       attached->instance.config.forwarder_input ||
 	       forward->xsks_id != xsks->id || forward->start.queues != link->rx_queues;
 }
 
 /* Whether it can go on where it is elsewhere; its TUN device has a map and a link header for good. */
-static bool can_move(const struct forward *forward, const struct attached *live)
+static bool can_move(const struct forward *forward, const struct attached *attached)
 {
-	const struct config *is = &live->instance.config, *was = &forward->start.order.config;
-	const struct map_entry *xsks = map_set_find(&live->maps, MAP_XSKS);
+	const struct config *is = &attached->instance.config, *was = &forward->start.order.config;
+	const struct map_entry *xsks = map_set_find(&attached->maps, MAP_XSKS);
 
 	if (!forward->is_ready || is->forwarder_input != was->forwarder_input)
 		return false;
@@ -511,43 +513,44 @@ static bool can_move(const struct forward *forward, const struct attached *live)
 	       (xsks && xsks->id == forward->xsks_id && is->l2_len == was->l2_len);
 }
 
-/* Whether the forwarder has been told; other programs of the same generation are a tracer's doing. */
-static bool is_told(const struct forward *forward, const struct attached *live)
+/* Whether the forwarder knows the policy; other programs of the same generation are a tracer's doing. */
+static bool is_up_to_date(const struct forward *forward, const struct attached *attached)
 {
-	return forward->is_wanted && !forward->is_behind && !forward->is_astray &&
-	       forward->start.order.config.generation == live->instance.config.generation;
+	return forward->is_wanted && !forward->lacks_policy && !forward->lacks_queues &&
+	       forward->start.order.config.generation == attached->instance.config.generation;
 }
 
 /**
  * forward_follow() - Have what the generation in force needs: a forwarder that knows it, or none
- * @live: the generation
+ * @attached: the generation
  * @link: its interface
  *
- * To be called again every second, as there may be too little memory to tell the forwarder.
+ * To be called again every second, as there may be too little memory to update the forwarder.
  */
-void forward_follow(struct forward *forward, const struct attached *live,
+void forward_follow(struct forward *forward, const struct attached *attached,
 		    const struct link_info *link)
 {
-	bool is_wanted = config_has_forwarder(&live->instance.config);
+	bool is_wanted = config_has_forwarder(&attached->instance.config);
 	int err;
 
 	if (!is_wanted) {
 		forward_stop(forward);
 		return;
 	}
-	if (is_elsewhere(forward, live, link)) {
-		if (can_move(forward, live))
-			forward->is_astray = true;
+	if (is_elsewhere(forward, attached, link)) {
+		if (can_move(forward, attached))
+			forward->lacks_queues = true;
 		else if (forward->is_wanted || forward->is_ready)
 			forward_stop(forward);
 	}
-	if (is_told(forward, live)) {
+	if (is_up_to_date(forward, attached)) {
 		inquire(forward);
 		return;
 	}
-	err = prepare(forward, live, link);
+	err = prepare(forward, attached, link);
 	if (err) {
-		say(forward, true, "cannot tell the forwarder of the policy: %s", strerror(-err));
+		log_line(forward, true, "cannot update the policy of the forwarder: %s",
+			 strerror(-err));
 		forward_stop(forward);
 		return;
 	}
@@ -556,7 +559,7 @@ void forward_follow(struct forward *forward, const struct attached *live,
 		forward->delay_ns = 0;
 		start(forward);
 	} else {
-		tell(forward, live);
+		update_policy(forward, attached);
 	}
 }
 

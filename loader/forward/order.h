@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the forwarder's parent and its child tell each other.
+ * The messages between the forwarder's parent and its child.
  */
 #ifndef SHRIKE_FORWARD_ORDER_H
 #define SHRIKE_FORWARD_ORDER_H
@@ -14,7 +14,7 @@
 #define LINK_ADDR_LEN 6
 #define MESSAGE_MAX   256
 
-/* What the parent tells: with a new generation, and first of all. */
+/* What the parent sends: with a new generation, and first of all. */
 struct forward_order {
 	struct config config;
 	uint32_t mtu;
@@ -56,9 +56,9 @@ enum forward_fd {
 	FORWARD_FDS_NEW,
 };
 
-/* What the child tells, with a netlink socket of the private namespace when it is ready. */
+/* What the child sends, with a netlink socket of the private namespace when it is ready. */
 struct forward_report {
-	bool is_ready; /* else the text says what went wrong, and the child ends */
+	bool is_ready; /* else the text is what went wrong, and the child ends */
 	char text[MESSAGE_MAX];
 };
 

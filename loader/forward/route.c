@@ -61,7 +61,8 @@ int route_open(struct worker *w, struct error *error)
 }
 
 /* Ask the kernel; @answer stays as it is where there is no route. */
-static void ask(struct worker *w, uint8_t version, const union addr *to, struct answer *answer)
+static void request_route(struct worker *w, uint8_t version, const union addr *to,
+			  struct answer *answer)
 {
 	bool is4 = version == IP_VERSION_4;
 	struct rtmsg route = {
@@ -88,7 +89,7 @@ static void set_loopback(uint8_t version, union addr *to)
 		memcpy(to, &in6addr_loopback, 16);
 }
 
-/* The dataplane's own rule (deliver_local() in judge.bpf.c), asked again. */
+/* The rule of deliver_local() in judge.bpf.c, applied again. */
 static enum route find_local(struct worker *w, const struct flow_name *name,
 			     const struct local_addr *local, union addr *to)
 {
@@ -114,7 +115,7 @@ enum route route_find(struct worker *w, const struct flow_name *name, union addr
 	*to = name->ends.daddr;
 	if (!bpf_map_lookup_elem(w->start.fds[FORWARD_FD_LOCAL_ADDR], to, &local))
 		return find_local(w, name, &local, to);
-	ask(w, name->ends.version, to, &answer);
+	request_route(w, name->ends.version, to, &answer);
 	if (answer.type == RTN_LOCAL || answer.type == RTN_BROADCAST ||
 	    answer.type == RTN_MULTICAST || answer.type == RTN_ANYCAST)
 		return ROUTE_REFUSED_LOCAL;

@@ -52,7 +52,7 @@ static void read_mac(const char *ifname, uint8_t mac[LINK_ADDR_LEN])
 }
 
 /* The descriptors of an order, duplicated; @fds is filled or nothing is open. */
-static int open_fds(const struct attached *live, int fds[FORWARD_FDS])
+static int open_fds(const struct attached *attached, int fds[FORWARD_FDS])
 {
 	static const char *const names[FORWARD_FDS] = {
 		[FORWARD_FD_LOCAL_ADDR] = MAP_LOCAL_ADDR,
@@ -63,7 +63,7 @@ static int open_fds(const struct attached *live, int fds[FORWARD_FDS])
 	int err = 0;
 
 	for (int i = 0; i < FORWARD_FDS; i++) {
-		fds[i] = fcntl(map_set_fd(&live->maps, names[i]), F_DUPFD_CLOEXEC, 0);
+		fds[i] = fcntl(map_set_fd(&attached->maps, names[i]), F_DUPFD_CLOEXEC, 0);
 		if (fds[i] < 0 && !err)
 			err = -errno;
 	}
@@ -73,13 +73,13 @@ static int open_fds(const struct attached *live, int fds[FORWARD_FDS])
 	return err;
 }
 
-static uint32_t icmp_limit(const struct attached *live)
+static uint32_t icmp_limit(const struct attached *attached)
 {
 	struct conntrack conntrack;
 	struct error ignored;
 	size_t t;
 
-	if (conntrack_open(&live->maps, &conntrack, &ignored))
+	if (conntrack_open(&attached->maps, &conntrack, &ignored))
 		return 0;
 	t = conntrack_confirmed(&conntrack, IPPROTO_ICMP, IP_VERSION_4);
 	return t < conntrack.n ? conntrack.tables[t].max_entries : 0;
@@ -88,15 +88,15 @@ static uint32_t icmp_limit(const struct attached *live)
 /**
  * settings_read() - What a forwarder is to know of the generation in force and of its interface
  * @start: becomes it; its descriptors take the place of those that were open there
- * @live: the generation
+ * @attached: the generation
  * @link: the interface
  *
  * Return: 0 or -errno.
  */
-int settings_read(struct worker_start *start, const struct attached *live,
+int settings_read(struct worker_start *start, const struct attached *attached,
 		  const struct link_info *link)
 {
-	int fds[FORWARD_FDS], err = open_fds(live, fds);
+	int fds[FORWARD_FDS], err = open_fds(attached, fds);
 
 	if (err)
 		return err;
@@ -104,9 +104,9 @@ int settings_read(struct worker_start *start, const struct attached *live,
 		if (start->fds[i] >= 0)
 			close(start->fds[i]);
 	memcpy(start->fds, fds, sizeof(fds));
-	start->order.config = live->instance.config;
-	start->order.mtu = live->instance.mtu;
-	start->order.icmp_max = icmp_limit(live);
+	start->order.config = attached->instance.config;
+	start->order.mtu = attached->instance.mtu;
+	start->order.icmp_max = icmp_limit(attached);
 	read_own_addresses(link->ifindex, start->order.own);
 	snprintf(start->ifname, sizeof(start->ifname), "%s", link->name);
 	start->queues = link->rx_queues;

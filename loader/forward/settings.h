@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the parent tells the forwarder, read from the generation in force and its interface.
+ * What the parent sends the forwarder, read from the generation in force and its interface.
  */
 #ifndef SHRIKE_FORWARD_SETTINGS_H
 #define SHRIKE_FORWARD_SETTINGS_H
@@ -9,7 +9,7 @@
 #include "forward/order.h"
 #include "kernel/netlink.h"
 
-int settings_read(struct worker_start *start, const struct attached *live,
+int settings_read(struct worker_start *start, const struct attached *attached,
 		  const struct link_info *link);
 
 #endif /* SHRIKE_FORWARD_SETTINGS_H */

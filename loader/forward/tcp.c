@@ -131,7 +131,7 @@ static enum refusal_kind refusal_for(struct worker *w, int err)
 	case ECONNREFUSED:
 		w->status->tcp_refused++;
 		return REFUSAL_RESET;
-	case ETIMEDOUT: /* nobody has said anything, and the peer hears nothing */
+	case ETIMEDOUT: /* nobody has answered, and the peer gets no answer */
 		w->status->tcp_timed_out++;
 		return REFUSAL_SILENT;
 	case ENETUNREACH:
@@ -467,7 +467,7 @@ int tcp_save(const struct tcp_flow *flow, struct tcp_handover *handover, int fds
  * @handover: accepting or connected
  * @host_fd, @peer_fd: its sockets, -1: none; owned from here on
  *
- * Nothing is known of what they are ready for, so both are told of it at once.
+ * Nothing is known of what they are ready for, so both are tried at once.
  */
 void tcp_resume(struct worker *w, const struct tcp_handover *handover, int host_fd, int peer_fd)
 {
@@ -511,7 +511,7 @@ static bool forward_down(struct worker *w, struct virtio_net_hdr *header, size_t
 	peer = peer_find(w, &packet.ends.daddr, packet.ends.version);
 	if (!peer)
 		return true;
-	answer_dress(w, &packet);
+	answer_set_tos_ttl(w, &packet);
 	return transmit(w, peer->mac, header, &part, 1, packet.ends.version);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Reads the device to which TC redirects.  Unlike AF_XDP it tells of GSO packets what they hold.
+ * Reads the device to which TC redirects.  Unlike AF_XDP it says how GSO packets are divided.
  *
  * It is only read: what is written into it would be a packet that arrives at this host.
  */

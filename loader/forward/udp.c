@@ -394,7 +394,7 @@ static int account(struct worker *w, int at, const struct mmsghdr *messages, int
 
 /*
  * The first datagram of a batch was not sent.  An error that an earlier one has earned, perhaps to
- * another destination, is taken off the socket and told to the peer, and this one is tried again.
+ * another destination, is taken off the socket and sent to the peer, and this one is tried again.
  *
  * Return: whether it is lost.
  */

@@ -134,7 +134,7 @@ void udp_endpoint_overflow(struct worker *w, struct udp_endpoint *endpoint, uint
 /**
  * udp_endpoint_losses() - Count what a socket had no room for up to now
  *
- * By itself the kernel tells of losses with the next datagram, and there may be none any more.
+ * By itself the kernel reports losses with the next datagram, and there may be none any more.
  */
 void udp_endpoint_losses(struct worker *w, struct udp_endpoint *endpoint)
 {
@@ -167,9 +167,9 @@ void udp_endpoint_put(struct worker *w, struct udp_endpoint *endpoint)
 }
 
 /**
- * udp_endpoints_bury() - Free the endpoints that were closed in this round
+ * udp_endpoints_reap() - Free the endpoints that were closed in this round
  */
-void udp_endpoints_bury(struct worker *w)
+void udp_endpoints_reap(struct worker *w)
 {
 	struct udp_endpoint *endpoint;
 

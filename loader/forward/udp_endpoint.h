@@ -39,6 +39,6 @@ int udp_endpoint_get(struct worker *w, const struct flow_name *name, const union
 void udp_endpoint_put(struct worker *w, struct udp_endpoint *endpoint);
 void udp_endpoint_overflow(struct worker *w, struct udp_endpoint *endpoint, uint32_t total);
 void udp_endpoint_losses(struct worker *w, struct udp_endpoint *endpoint);
-void udp_endpoints_bury(struct worker *w);
+void udp_endpoints_reap(struct worker *w);
 
 #endif /* SHRIKE_FORWARD_UDP_ENDPOINT_H */

@@ -208,8 +208,8 @@ static void round_of_events(struct worker *w)
 		count_losses(w);
 	relay_continue(w);
 	flows_expire(w);
-	flows_bury(w);
-	udp_endpoints_bury(w);
+	flows_reap(w);
+	udp_endpoints_reap(w);
 }
 
 static void end_list(struct worker *w, struct flow_list *list)
