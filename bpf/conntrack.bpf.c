@@ -65,14 +65,6 @@ static __always_inline void remove(const struct packet *p, const struct flow_key
 		flow_end(key, flow, FLOW_CAUSE_CLOSED, p->now_ns);
 }
 
-/* A RST that its receiver would not even look at; conntrack does not vouch for it. */
-static __always_inline bool is_stray_rst(const struct packet *p, const struct flow *flow,
-					 bool from_opener)
-{
-	return p->tcp_flags & TCP_RST && tcp_is_legal(p->tcp_flags) &&
-	       tcp_fit(p, flow, !from_opener) == TCP_OUTSIDE;
-}
-
 /*
  * Which addresses of this host flows are judged by; read before the ACLs look at these, so that it
  * is never newer than what they see.
@@ -108,7 +100,8 @@ static __always_inline enum flow_match match_in(struct packet *p, const struct f
 		return FLOW_MATCH_OTHER;
 	if (!from_opener && p->l4_proto == IPPROTO_TCP && !tcp_accepts_reply(p, flow))
 		return FLOW_MATCH_OTHER;
-	if (is_stray_rst(p, flow, from_opener)) {
+	/* conntrack does not vouch for a RST that its receiver would not even look at */
+	if (p->tcp_flags & TCP_RST && tcp_is_stray_rst(p, flow, !from_opener)) {
 		p->out_of_window = true;
 		return FLOW_MATCH_OTHER;
 	}

@@ -219,15 +219,15 @@ static __always_inline enum flow_state udp_state(const struct packet *p, const s
 static __always_inline void advance(struct packet *p, const struct flow_key *key, struct flow *flow,
 				    bool from_opener)
 {
-	enum flow_state state = flow->state;
 	bool side = !from_opener, counts = true;
 	__u8 flags = flow->flags | (side ? FLOW_ANSWERED : 0);
+	__u8 state;
 
 	if (p->l4_proto == IPPROTO_TCP)
-		counts = tcp_advance(p, flow, side, &state);
-	else if (p->l4_proto == IPPROTO_UDP)
-		state = udp_state(p, flow, flags);
-	p->flow_state = state;
+		counts = tcp_advance(p, flow, side);
+	else
+		p->flow_state = p->l4_proto == IPPROTO_UDP ? udp_state(p, flow, flags)
+							   : flow->state;
 	if (config.dry_run)
 		return;
 	__sync_fetch_and_add(&flow->packets[side], 1);
@@ -236,6 +236,7 @@ static __always_inline void advance(struct packet *p, const struct flow_key *key
 		return;
 	if (flow->last_seen_ns != p->now_ns)
 		flow->last_seen_ns = p->now_ns;
+	state = p->flow_state;
 	if (flow->state != state) {
 		if (flow_is_over(state))
 			flow_report_end(key, flow,

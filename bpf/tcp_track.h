@@ -422,32 +422,41 @@ static __always_inline bool is_plain(const struct packet *p, const struct flow *
 	       (p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK;
 }
 
+/*
+ * The rest is rare, so it stands in functions of its own, which leave the way of plain segments as
+ * few registers and as little stack to save as that needs.
+ */
+
 /**
- * tcp_advance() - Take a connection to where a legal segment leads it
- * @p: the segment; out_of_window becomes whether it does not fit
- * @flow: the connection; what it knows of the sender is set, but nothing in a dry run
+ * tcp_is_stray_rst() - Whether a RST is one that its receiver would not even look at
+ * @p: the RST
+ * @flow: its connection
  * @side: the end that sent it, 0: the opener
- * @state: set to the state after the segment
+ */
+__noinline int tcp_is_stray_rst(const struct packet *p, const struct flow *flow, int side)
+{
+	return p && flow && tcp_is_legal(p->tcp_flags) && tcp_fit(p, flow, side) == TCP_OUTSIDE;
+}
+
+/**
+ * tcp_advance_rare() - tcp_advance() for segments that may change the state of a connection
+ * @p: the segment; its flow_state is set to the state after it
+ * @flow: the connection, whose state the caller sets
+ * @sender: the end that sent it, 0: the opener
  *
  * Return: whether the segment counts.
  */
-static __always_inline bool tcp_advance(struct packet *p, struct flow *flow, bool side,
-					enum flow_state *state)
+__noinline int tcp_advance_rare(struct packet *p, struct flow *flow, int sender)
 {
+	bool side = sender; /* the verifier has to see that it is one of two */
 	enum tcp_fit fit;
 
-	if (is_plain(p, flow)) {
-		if (!in_window(p, flow, side)) {
-			p->out_of_window = true;
-			return false;
-		}
-		if (!config.dry_run)
-			count(p, flow, side);
-		return true;
-	}
+	if (!p || !flow)
+		return false;
+	p->flow_state = flow->state;
 	fit = tcp_fit(p, flow, side);
 	if (fit == TCP_FITS) {
-		*state = next_state(p, flow, side);
+		p->flow_state = next_state(p, flow, side);
 		if (!config.dry_run && !(p->tcp_flags & TCP_RST))
 			follow(p, flow, side);
 		return true;
@@ -457,6 +466,29 @@ static __always_inline bool tcp_advance(struct packet *p, struct flow *flow, boo
 	else if (!config.dry_run && !side && tcp_is_opening(p->tcp_flags))
 		note_syn(p, flow);
 	return false;
+}
+
+/**
+ * tcp_advance() - Take a connection to where a legal segment leads it
+ * @p: the segment; its flow_state is set to the state after it, out_of_window to whether it does
+ *	not fit
+ * @flow: the connection; what it knows of the sender is set, but nothing in a dry run
+ * @side: the end that sent it, 0: the opener
+ *
+ * Return: whether the segment counts.
+ */
+static __always_inline bool tcp_advance(struct packet *p, struct flow *flow, bool side)
+{
+	if (!is_plain(p, flow))
+		return tcp_advance_rare(p, flow, side);
+	p->flow_state = FLOW_STATE_ESTABLISHED;
+	if (!in_window(p, flow, side)) {
+		p->out_of_window = true;
+		return false;
+	}
+	if (!config.dry_run)
+		count(p, flow, side);
+	return true;
 }
 
 #endif /* SHRIKE_TCP_TRACK_H */
