@@ -6,12 +6,11 @@
 #include "addr.h"
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, LOCAL4_MAX_PAGES);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LOCAL_FILTER_PREFIXES + 1);
 	__type(key, __u32);
-	__type(value, struct local4_page);
-} local4_v1 SEC(".maps");
+	__type(value, struct local_filter);
+} local_filter_v1 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -29,25 +28,38 @@ struct {
 	__type(value, struct local_addr);
 } local_prefix_v1 SEC(".maps");
 
-static __always_inline bool in_bitmap(__u32 addr)
+/* Whether it may be a single address of this host. */
+static __always_inline bool passes_filter(const union addr *addr)
 {
-	__u32 key = addr >> LOCAL4_PAGE_SHIFT;
-	struct local4_page *page = bpf_map_lookup_elem(&local4_v1, &key);
+	__u32 bit = local_filter_bit(addr), key = bit / LOCAL_FILTER_PAGE;
+	struct local_filter *page = bpf_map_lookup_elem(&local_filter_v1, &key);
 
-	if (!page)
-		return false;
-	return page->bits[addr / 64 % LOCAL4_PAGE_WORDS] >> (addr % 64) & 1;
+	return page && page->bits[bit / 64 % LOCAL_FILTER_WORDS] >> (bit % 64) & 1;
+}
+
+static __always_inline bool has_prefixes(void)
+{
+	__u32 key = LOCAL_FILTER_PREFIXES;
+	struct local_filter *page = bpf_map_lookup_elem(&local_filter_v1, &key);
+
+	return page && page->bits[0];
 }
 
 /* Of a single address. */
-static __always_inline struct local_addr *find_exact(const union addr *addr, __u8 ip_version)
+static __always_inline struct local_addr *find_exact(const union addr *addr)
 {
 	union addr key =
 		*addr; /* Linux 6.1: "R2 type=mem expected=fp, pkt, pkt_meta, map_key, map_value" */
 
-	if (ip_version == IP_VERSION_4 && !in_bitmap(addr_ipv4(addr)))
-		return NULL;
 	return bpf_map_lookup_elem(&local_addr_v1, &key);
+}
+
+static __always_inline struct local_addr *find_prefix(const union addr *addr)
+{
+	struct local_prefix_key key = {.prefix_len = 128};
+
+	__builtin_memcpy(key.addr, addr, sizeof(key.addr));
+	return bpf_map_lookup_elem(&local_prefix_v1, &key);
 }
 
 /**
@@ -61,21 +73,21 @@ static __always_inline struct local_addr *find_exact(const union addr *addr, __u
  */
 int local_lookup(const union addr *addr, __u8 ip_version)
 {
-	struct local_prefix_key key = {.prefix_len = 128};
-	struct local_addr *local;
+	struct local_addr *local = NULL;
 
 	if (!addr)
 		return LOCAL_NONE;
 	if (addr_is_loopback(addr, ip_version))
 		return LOCAL_HOST;
-	local = find_exact(addr, ip_version);
+	if (passes_filter(addr))
+		local = find_exact(addr);
 	if (local)
 		return local->kind;
 	if (addr_is_multicast(addr, ip_version))
 		return LOCAL_MULTICAST;
 	if (ip_version == IP_VERSION_4 && addr_ipv4(addr) == 0xffffffff)
 		return LOCAL_BROADCAST;
-	__builtin_memcpy(key.addr, addr, sizeof(key.addr));
-	local = bpf_map_lookup_elem(&local_prefix_v1, &key);
+	if (has_prefixes())
+		local = find_prefix(addr);
 	return local ? local->kind : LOCAL_NONE;
 }

@@ -2,28 +2,40 @@
 /*
  * Local addresses: what is "this host" to the peer ACL, which is what the kernel delivers here.
  *
- * Map local4_v1 (HASH): one bit per IPv4 address, in pages of 4,096 addresses (key: address >>
- * 12).  127.0.0.0/8 and ::1 are local by definition and have no entries.
  * Map local_addr_v1 (HASH): every single local address of either family (IPv4 v4-mapped) with its
- * kind.  IPv6 has no bitmap and asks this map alone.
+ * kind.  127.0.0.0/8 and ::1 are local by definition and have no entries.
  * Map local_prefix_v1 (LPM_TRIE): struct local_prefix_key -> struct local_addr, shorter prefixes
  * that are local (AnyIP: `ip route add local 10.5.0.0/16 dev lo`).
+ * Map local_filter_v1 (ARRAY of struct local_filter): which of the two need not be asked, as nearly
+ * all addresses of packets are nobody's here.  A bit for each local_filter_bit() of the addresses in
+ * local_addr_v1 (a Bloom filter with one hash), in pages; and a last page, whose first word says
+ * whether local_prefix_v1 has entries.
  */
 #ifndef SHRIKE_LOCAL_H
 #define SHRIKE_LOCAL_H
 
 #include "abi.h"
 
-#define LOCAL4_PAGE_SHIFT 12
-#define LOCAL4_PAGE_WORDS ((1 << LOCAL4_PAGE_SHIFT) / 64)
-#define LOCAL4_MAX_PAGES  4096
-#define LOCAL_ADDR_MAX	  16384
-#define LOCAL_PREFIX_MAX  1024
+#define LOCAL_FILTER_SHIFT    17 /* one address in eight finds a bit where the table is full */
+#define LOCAL_FILTER_PAGE     4096
+#define LOCAL_FILTER_PREFIXES ((1 << LOCAL_FILTER_SHIFT) / LOCAL_FILTER_PAGE) /* the last page */
+#define LOCAL_FILTER_WORDS    (LOCAL_FILTER_PAGE / 64)
 
-struct local4_page {
-	__u64 bits[LOCAL4_PAGE_WORDS]; /* bit (address & 63) of word (address & 4095) / 64 */
+#define LOCAL_ADDR_MAX	 16384
+#define LOCAL_PREFIX_MAX 1024
+
+struct local_filter {
+	__u64 bits[LOCAL_FILTER_WORDS]; /* bit (number % 64) of word (number % 4096) / 64 */
 };
-_Static_assert(sizeof(struct local4_page) == 512, "struct local4_page is ABI");
+_Static_assert(sizeof(struct local_filter) == 512, "struct local_filter is ABI");
+
+/* The number of an address's bit (Knuth, TAOCP vol. 3, 6.4: multiplicative hashing). */
+static inline __u32 local_filter_bit(const union addr *addr)
+{
+	const __u64 golden = 0x9e3779b97f4a7c15;
+
+	return (addr->half[1] ^ addr->half[0] * golden) * golden >> (64 - LOCAL_FILTER_SHIFT);
+}
 
 enum local_kind {
 	LOCAL_NONE = 0,

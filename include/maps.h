@@ -39,7 +39,7 @@
 	MAP(FORWARD_TUN, forward_tun_v1)                                                           \
 	MAP(FRAGMENTS, fragments_v2)                                                               \
 	MAP(INSTANCE, instance_v2)                                                                 \
-	MAP(LOCAL4, local4_v1)                                                                     \
+	MAP(LOCAL_FILTER, local_filter_v1)                                                               \
 	MAP(LOCAL_ADDR, local_addr_v1)                                                             \
 	MAP(LOCAL_PREFIX, local_prefix_v1)                                                         \
 	MAP(NAT_ORIG, nat_orig_v1)                                                                 \

@@ -38,7 +38,7 @@ void generation_verbose(bool on)
 int generation_sync_addresses(const struct map_set *maps, int ifindex, struct error *error)
 {
 	struct local_maps local = {
-		.bitmap_fd = map_set_fd(maps, MAP_LOCAL4),
+		.filter_fd = map_set_fd(maps, MAP_LOCAL_FILTER),
 		.addr_fd = map_set_fd(maps, MAP_LOCAL_ADDR),
 		.prefix_fd = map_set_fd(maps, MAP_LOCAL_PREFIX),
 		.epoch_fd = map_set_fd(maps, MAP_CT_EPOCH),

@@ -101,7 +101,7 @@ static int share_undo(struct bpf_object *object, const struct map_set *previous,
 static int share_state(struct bpf_object *object, const struct generation_spec *spec,
 		       struct error *error)
 {
-	static const char *const addresses[] = {MAP_LOCAL4, MAP_LOCAL_ADDR, MAP_LOCAL_PREFIX,
+	static const char *const addresses[] = {MAP_LOCAL_FILTER, MAP_LOCAL_ADDR, MAP_LOCAL_PREFIX,
 						MAP_CT_EPOCH};
 	static const char *const others[] = {MAP_CT_SERVED,   MAP_CT_PRESSURE, MAP_NUMBERS,
 					     MAP_COUNTERS,    MAP_XSKS,	       MAP_FORWARDER,

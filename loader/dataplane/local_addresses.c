@@ -33,7 +33,7 @@ struct map_sync {
 /* The maps in the order of the invariant: added to in this order, removed from in the other. */
 enum {
 	SYNC_ADDR,
-	SYNC_PAGE,
+	SYNC_FILTER,
 	SYNC_PREFIX,
 	SYNC_MAX,
 };
@@ -45,7 +45,7 @@ struct addr_entry {
 
 struct page_entry {
 	uint32_t page;
-	struct local4_page value;
+	struct local_filter value;
 } __attribute__((packed));
 
 struct prefix_entry {
@@ -54,7 +54,8 @@ struct prefix_entry {
 } __attribute__((packed));
 
 _Static_assert(sizeof(struct addr_entry) == sizeof(union addr) + sizeof(struct local_addr) &&
-		       sizeof(struct page_entry) == sizeof(uint32_t) + sizeof(struct local4_page) &&
+		       sizeof(struct page_entry) ==
+			       sizeof(uint32_t) + sizeof(struct local_filter) &&
 		       sizeof(struct prefix_entry) ==
 			       sizeof(struct local_prefix_key) + sizeof(struct local_addr),
 	       "a table's entry is its key followed by its value");
@@ -235,35 +236,28 @@ static int want_addresses(struct map_sync *syncs, const struct local_address *li
 	return 0;
 }
 
-static bool is_mapped4(const union addr *addr)
+/* The filter of what is wanted in the other two maps. */
+static int want_filter(struct map_sync *syncs, struct error *error)
 {
-	return !addr->word[0] && !addr->word[1] && addr->word[2] == htonl(0xffff);
-}
-
-/* The pages of the IPv4 addresses in @addrs, which is sorted, so that pages come in one piece. */
-static int want_pages(struct table *pages, const struct table *addrs, struct error *error)
-{
+	const struct table *addrs = &syncs[SYNC_ADDR].wanted;
+	struct table *pages = &syncs[SYNC_FILTER].wanted;
 	const struct addr_entry *entries = (const struct addr_entry *)addrs->entries;
-	struct page_entry *page = NULL;
-	uint32_t address, bit;
-	size_t i, n = 0;
+	struct page_entry *page;
+	uint32_t bit;
 
-	for (i = 0; i < addrs->count; i++)
-		n += is_mapped4(&entries[i].addr);
-	pages->entries = calloc(n + 1, sizeof(struct page_entry));
+	pages->count = LOCAL_FILTER_PREFIXES + 1;
+	pages->entries = calloc(pages->count, sizeof(struct page_entry));
 	if (!pages->entries)
 		return out_of_memory(error);
-	for (i = 0; i < addrs->count; i++) {
-		if (!is_mapped4(&entries[i].addr))
-			continue;
-		address = ntohl(entries[i].addr.word[3]);
-		if (!page || page->page != address >> LOCAL4_PAGE_SHIFT) {
-			page = (struct page_entry *)entry_at(pages, pages->count++);
-			page->page = address >> LOCAL4_PAGE_SHIFT;
-		}
-		bit = address & ((1 << LOCAL4_PAGE_SHIFT) - 1);
-		page->value.bits[bit / 64] |= 1ULL << (bit % 64);
+	page = (struct page_entry *)pages->entries;
+	for (size_t i = 0; i < pages->count; i++)
+		page[i].page = i;
+	for (size_t i = 0; i < addrs->count; i++) {
+		bit = local_filter_bit(&entries[i].addr);
+		page[bit / LOCAL_FILTER_PAGE].value.bits[bit % LOCAL_FILTER_PAGE / 64] |=
+			1ULL << (bit % 64);
 	}
+	page[LOCAL_FILTER_PREFIXES].value.bits[0] = syncs[SYNC_PREFIX].wanted.count != 0;
 	table_sort(pages);
 	return 0;
 }
@@ -348,12 +342,14 @@ static int map_sync_remove(const struct map_sync *sync, size_t *changes, struct 
 	return 0;
 }
 
+/* The filter follows from the other two maps, so its changes do not count. */
 static int syncs_change(const struct map_sync *syncs, size_t *changes, struct error *error)
 {
+	size_t pages = 0;
 	int s, err = 0;
 
 	for (s = 0; s < SYNC_MAX && !err; s++)
-		err = map_sync_add(&syncs[s], changes, error);
+		err = map_sync_add(&syncs[s], s == SYNC_FILTER ? &pages : changes, error);
 	for (s = SYNC_MAX - 1; s >= 0 && !err; s--)
 		err = map_sync_remove(&syncs[s], changes, error);
 	return err;
@@ -362,7 +358,7 @@ static int syncs_change(const struct map_sync *syncs, size_t *changes, struct er
 /* Open and read all maps. */
 static int syncs_open(struct map_sync *syncs, const struct local_maps *maps, struct error *error)
 {
-	const int fds[SYNC_MAX] = {maps->addr_fd, maps->bitmap_fd, maps->prefix_fd};
+	const int fds[SYNC_MAX] = {maps->addr_fd, maps->filter_fd, maps->prefix_fd};
 	int err = 0;
 
 	for (int s = 0; s < SYNC_MAX && !err; s++)
@@ -412,8 +408,8 @@ static int sync_pass(struct sync_request *request, struct error *error)
 	struct map_sync syncs[SYNC_MAX] = {
 		[SYNC_ADDR] = {.what = "local addresses",
 			       .wanted = {sizeof(union addr), sizeof(struct local_addr)}},
-		[SYNC_PAGE] = {.what = "pages of local IPv4 addresses",
-			       .wanted = {sizeof(uint32_t), sizeof(struct local4_page)}},
+		[SYNC_FILTER] = {.what = "filter of local addresses",
+				 .wanted = {sizeof(uint32_t), sizeof(struct local_filter)}},
 		[SYNC_PREFIX] = {.what = "local prefixes",
 				 .wanted = {sizeof(struct local_prefix_key),
 					    sizeof(struct local_addr)}},
@@ -430,7 +426,7 @@ static int sync_pass(struct sync_request *request, struct error *error)
 		keep_held(&syncs[SYNC_ADDR]);
 		keep_held(&syncs[SYNC_PREFIX]);
 	}
-	err = want_pages(&syncs[SYNC_PAGE].wanted, &syncs[SYNC_ADDR].wanted, error);
+	err = want_filter(syncs, error);
 	if (!err)
 		err = check_room(syncs, error);
 	if (err)
@@ -467,7 +463,8 @@ static int advance_epoch(int fd, struct error *error)
  * @error: set on failure
  *
  * Only differences are written.  New entries go in before old ones go out, unless the tables are
- * too full for both.  Pages of the bitmap are replaced whole, which a HASH does atomically.
+ * too full for both.  A page of the filter is replaced in one go; a bit that is set before and
+ * after that is set all the time.
  * The epoch is advanced after a change, so that peers' flows are judged again.
  *
  * Return: 0; -E2BIG: more than a table takes, nothing was changed; another -errno: the maps could

@@ -3,9 +3,8 @@
  * Keeps the local address maps of include/local.h equal to what the kernel delivers on this host:
  * its addresses, and the routes of type local, broadcast and anycast of every routing table.
  *
- * Invariant, at every moment and even where a change fails half-way: an address whose bit is set
- * in local4_v1 has its entry in local_addr_v1, and an address that is local before and after a
- * change is local all the time.
+ * Invariant, at every moment and even where a change fails half-way: an address that is local
+ * before and after a change is local all the time.
  */
 #ifndef SHRIKE_DATAPLANE_LOCAL_ADDRESSES_H
 #define SHRIKE_DATAPLANE_LOCAL_ADDRESSES_H
@@ -18,7 +17,7 @@
 #include "policy/policy.h"
 
 struct local_maps {
-	int bitmap_fd; /* local4_v1 */
+	int filter_fd; /* local_filter_v1 */
 	int addr_fd;   /* local_addr_v1 */
 	int prefix_fd; /* local_prefix_v1 */
 	int epoch_fd;  /* ct_epoch_v1; negative: there is none */

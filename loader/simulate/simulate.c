@@ -120,7 +120,7 @@ static int fill_addresses(const struct scenario *scenario, const struct map_set 
 			  struct error *error)
 {
 	const struct local_maps local = {
-		.bitmap_fd = map_set_fd(maps, MAP_LOCAL4),
+		.filter_fd = map_set_fd(maps, MAP_LOCAL_FILTER),
 		.addr_fd = map_set_fd(maps, MAP_LOCAL_ADDR),
 		.prefix_fd = map_set_fd(maps, MAP_LOCAL_PREFIX),
 		.epoch_fd = map_set_fd(maps, MAP_CT_EPOCH),

@@ -75,7 +75,7 @@ static struct generation *build(const struct policy *policy, enum hook hook,
 static void fill_addresses(const struct generation *generation)
 {
 	const struct local_maps maps = {
-		.bitmap_fd = map_set_fd(&generation->maps, MAP_LOCAL4),
+		.filter_fd = map_set_fd(&generation->maps, MAP_LOCAL_FILTER),
 		.addr_fd = map_set_fd(&generation->maps, MAP_LOCAL_ADDR),
 		.prefix_fd = map_set_fd(&generation->maps, MAP_LOCAL_PREFIX),
 		.epoch_fd = map_set_fd(&generation->maps, MAP_CT_EPOCH),
