@@ -267,6 +267,9 @@ static void the_anycast_address_of_a_router_is_local(void **state)
 	run("ip link set wt0 up");
 	run("sysctl -qw net.ipv6.conf.all.forwarding=1");
 	run("ip addr add fd00:64::5/64 dev wt0 nodad");
+	/* the kernel joins the group of anycast in a work item */
+	run("for try in $(seq 2000); do "
+	    "ip -6 route show table local | grep -q '^anycast fd00:64:: ' && exit; done; exit 1");
 	sync_namespace();
 	ASSERT_MAPS_HOLD({"fd00:64::5", LOCAL_OVERLAY}, {"fd00:64::", LOCAL_HOST});
 }
