@@ -14,8 +14,11 @@ static __always_inline bool is_asking_for_address(const struct packet *p)
 }
 
 /**
- * judge_is_martian() - Whether a source is one that no peer can have: reserved, or of this host
+ * judge_is_martian() - Whether a source is one that no peer can have
  * @p: packet
+ *
+ * It is reserved, of this host, or the destination (land attack), whose answer would be the packet
+ * itself.
  */
 int judge_is_martian(struct packet *p)
 {
@@ -23,7 +26,8 @@ int judge_is_martian(struct packet *p)
 		return true;
 	if (addr_is_reserved(&p->saddr, p->ip_version))
 		return !is_asking_for_address(p);
-	return local_lookup(&p->saddr, p->ip_version) != LOCAL_NONE;
+	return addr_equal(&p->saddr, &p->daddr) ||
+	       local_lookup(&p->saddr, p->ip_version) != LOCAL_NONE;
 }
 
 /* Allowed traffic to this host: to the kernel's stack, or to the forwarder that dials localhost. */

@@ -206,6 +206,7 @@ bool model_is_martian(const struct model_way *way)
 	const struct model_packet *p = way->p;
 
 	return is_reserved(&p->src, p->version) || is_loopback(&p->src, p->version) ||
+	       !memcmp(&p->src, &p->dst, sizeof(p->src)) ||
 	       model_local_kind(way->model, &p->src, p->version) != LOCAL_NONE;
 }
 
