@@ -96,6 +96,8 @@ static __always_inline bool quoted_l4(const struct frame *f, const struct packet
 	__u32 off = quote->l4_off;
 	const __be16 *l4;
 
+	if (off > p->ip_len) /* what is behind the packet is padding */
+		return false;
 	if (!l4_has_ports(quoted->l4_proto) && quoted->l4_proto != p->l4_proto)
 		return true;
 	if (off > QUOTE_OFF_MAX + 128 || off + QUOTED_L4_LEN > p->ip_len)
