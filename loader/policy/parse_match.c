@@ -12,6 +12,8 @@
 #include "policy/icmp_type.h"
 
 #define SET_REFERENCE "set:"
+#define WHAT_STANDS   "an address, a prefix, any or set:NAME"
+#define WITH_GROUPS   "an address, a prefix, any, set:NAME, broadcast or multicast"
 
 static int expect_word(const struct yaml_doc *doc, const struct yaml_node *node, const char *what,
 		       struct error *error)
@@ -47,6 +49,23 @@ static uint8_t group_of(const char *word)
 	return strcmp(word, "multicast") == 0 ? GROUP_MULTICAST : 0;
 }
 
+/*
+ * Read the prefix that stands in a list of addresses.  Who has mistyped broadcast or multicast is
+ * told these words; what looks like an address is told what is wrong with it.
+ */
+static int prefix_read(const struct yaml_reader *in, const struct yaml_node *item,
+		       struct prefix *prefix)
+{
+	const struct parse *parse = in->context;
+
+	if (parse->groups && !strpbrk(item->text, ".:/"))
+		return yaml_error(in->doc, item->position, in->error, "'%.80s' is not " WITH_GROUPS,
+				  item->text);
+	if (prefix_parse(item->text, prefix, in->error))
+		return yaml_locate(in->doc, item->position, in->error);
+	return 0;
+}
+
 /* Add an item of a list of addresses; the arrays have room. */
 static int match_add(const struct yaml_reader *in, const struct yaml_node *item,
 		     struct address_match *match, size_t room)
@@ -54,7 +73,7 @@ static int match_add(const struct yaml_reader *in, const struct yaml_node *item,
 	const struct parse *parse = in->context;
 	int err;
 
-	err = expect_word(in->doc, item, "an address, a prefix, any or set:NAME", in->error);
+	err = expect_word(in->doc, item, parse->groups ? WITH_GROUPS : WHAT_STANDS, in->error);
 	if (err)
 		return err;
 	if (strcmp(item->text, "any") == 0) {
@@ -74,8 +93,9 @@ static int match_add(const struct yaml_reader *in, const struct yaml_node *item,
 		if (!match->prefixes)
 			return parse_no_memory(in->error);
 	}
-	if (prefix_parse(item->text, &match->prefixes[match->n_prefixes], in->error))
-		return yaml_locate(in->doc, item->position, in->error);
+	err = prefix_read(in, item, &match->prefixes[match->n_prefixes]);
+	if (err)
+		return err;
 	match->n_prefixes++;
 	return 0;
 }
