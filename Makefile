@@ -7,6 +7,7 @@
 # make test-kernels  the same on Debian's kernels with WireGuard, booted in QEMU; ALL=1: all of them
 # make test-build    do two folders give one binary, is it hardened, does it cross build and install?
 # make test-rules N=1000000        random packets: the rule engine against an oracle (as root)
+# make compare OLD=main NEW=HEAD   what the command of two commits prints and does (as root)
 # make soak       the fault, flood and forwarder tests in their long form, over an hour (as root)
 # make demo       see it work in a lab of network namespaces (as root)
 # make bench      measure (as root); ONLY=PART for one part; make bench-report writes it down
@@ -72,7 +73,7 @@ TEST_PARTS := $(patsubst %.c,$(B)/%.o,$(filter-out tests/unit/test_%,\
 	      $(wildcard $(addprefix tests/,unit/*.c model/*.c fuzz/*.c))))
 
 .PHONY: all help shrike check-tools deps cross-arm64 test test-all test-build test-kernels unit e2e soak \
-	demo install uninstall dist clean format check-format tools bench bench-report
+	compare demo install uninstall dist clean format check-format tools bench bench-report
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -217,6 +218,13 @@ test-all:
 test-build:
 	$(Q)$(MAKE) --no-print-directory deps TEST_DEPS="$(CROSS_DEPS)"
 	$(Q)selftests/build/run
+
+OLD ?= main
+NEW ?= HEAD
+
+# KNOWN: a file that lists what is to differ, and why
+compare:
+	$(Q)selftests/compare $(if $(KNOWN),--known $(KNOWN)) $(OLD) $(NEW)
 
 # one after the other: each is to have the machine for itself
 soak:
