@@ -136,9 +136,10 @@ int attachment_attach(struct attachment *a, struct error *error)
 	if (!err)
 		err = leave_other_ingress(a, error);
 	if (err) {
+		hooks_close(
+			a->to->link_fds); /* to undo takes a descriptor, and these may be the last */
 		undo_attach(a, ingress);
 		undo_attach(a, HOOK_POINT_TC_EGRESS);
-		hooks_close(a->to->link_fds);
 		hooks_close(a->replaced_fds);
 	}
 	return err;
