@@ -48,7 +48,7 @@ static __always_inline void frame_set(struct frame *f, struct __sk_buff *skb)
 	f->ctx = skb;
 }
 
-/* The forwarder's device, 0: there is none (any more). */
+/* The forwarder's device, 0: there is none (any more), or it is to take another interface's packets. */
 static __always_inline __u32 forwarder_device(struct __sk_buff *skb)
 {
 	__u32 zero = 0, mtu = 0;
@@ -57,15 +57,18 @@ static __always_inline __u32 forwarder_device(struct __sk_buff *skb)
 	if (config.forwarder_input != FORWARDER_INPUT_TUN)
 		return 0;
 	tun = bpf_map_lookup_elem(&forward_tun_v1, &zero);
+	if (!tun || !tun->ifindex || (!config.dry_run && tun->protected_ifindex != skb->ifindex))
+		return 0;
 	/* whether the packet fits does not matter to a TUN, but a device that is gone is an error */
-	if (!tun || !tun->ifindex || bpf_check_mtu(skb, tun->ifindex, &mtu, 0, 0) < 0)
+	if (bpf_check_mtu(skb, tun->ifindex, &mtu, 0, 0) < 0)
 		return 0;
 	return tun->ifindex;
 }
 
 /*
  * An allowed packet and its forwarder.  A redirect to a device that is gone drops, too, but nobody
- * would hear of it.  A dry run only says where the packet would go.
+ * would hear of it.  A dry run only says where the packet would go; one without a trace is asked for
+ * the rules, which do not depend on who is there.
  */
 static __always_inline int hand_over(struct packet *p, struct __sk_buff *skb, enum verdict *verdict)
 {
@@ -73,6 +76,8 @@ static __always_inline int hand_over(struct packet *p, struct __sk_buff *skb, en
 
 	if (config.virtual_clock)
 		return TC_ACT_SHOT;
+	if (config.dry_run && !config.trace)
+		return TC_ACT_REDIRECT;
 	ifindex = forwarder_device(skb);
 	if (!ifindex) {
 		trace_note(p, STAGE_FORWARDING, MESSAGE_FORWARD_NONE);

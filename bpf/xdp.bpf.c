@@ -37,7 +37,8 @@ static __always_inline __u16 frame_ethertype(struct xdp_md *ctx)
 
 /*
  * An allowed packet and its forwarder.  An empty slot of the map drops: a dead forwarder must
- * never open the way through the kernel's stack.  A dry run only says where the packet would go.
+ * never open the way through the kernel's stack.  A dry run only says where the packet would go; one
+ * without a trace is asked for the rules, which do not depend on who is there.
  */
 static __always_inline int hand_over(struct packet *p, struct xdp_md *ctx, enum verdict *verdict)
 {
@@ -45,7 +46,7 @@ static __always_inline int hand_over(struct packet *p, struct xdp_md *ctx, enum 
 
 	if (config.virtual_clock)
 		return XDP_DROP;
-	if (bpf_map_lookup_elem(&xsks_v1, &queue))
+	if ((config.dry_run && !config.trace) || bpf_map_lookup_elem(&xsks_v1, &queue))
 		return config.dry_run ? XDP_REDIRECT : bpf_redirect_map(&xsks_v1, queue, XDP_DROP);
 	trace_note(p, STAGE_FORWARDING, MESSAGE_FORWARD_NONE);
 	*verdict = drop(p, REASON_NO_FORWARDER);

@@ -221,9 +221,12 @@ static void follow_link(struct guard *guard)
 		guard->is_attached = false;
 		return;
 	}
-	if (!err)
-		err = link.ifindex == guard->dataplane->link.ifindex ? refresh(guard, &error)
-								     : -ENOENT;
+	if (!err && link.ifindex != guard->dataplane->link.ifindex) {
+		forward_pause(guard->forward);
+		err = -ENOENT;
+	} else if (!err) {
+		err = refresh(guard, &error);
+	}
 	if (err && err != -ENOENT && err != -ENODEV) {
 		log_once(guard, &error); /* unknown for now: the policy in force stays */
 		return;

@@ -33,6 +33,7 @@
 #include "forward/private.h"
 #include "forward/privileges.h"
 #include "forward/settings.h"
+#include "forward/socket.h"
 #include "forwarder.h"
 #include "maps.h"
 
@@ -267,9 +268,20 @@ int forward_hand_over(struct forward *forward)
 	return reader;
 }
 
+/*
+ * What is redirected to the socket of a device that is gone is lost, and nobody counts it.  An empty
+ * slot says that there is no forwarder.
+ */
+static void leave_queues(struct forward *forward)
+{
+	for (uint32_t i = 0; i < sockets_max(forward->start.queues); i++)
+		bpf_map_delete_elem(forward->start.fds[FORWARD_FD_XSKS], &i);
+}
+
 /**
  * forward_pause() - The interface is gone: keep what is forwarded until there is another one
  *
+ * To be called before a device that has come in its place gets programs, too.
  * forward_follow() has it go on.  A forwarder that ends meanwhile is not replaced before that.
  */
 void forward_pause(struct forward *forward)
@@ -279,6 +291,8 @@ void forward_pause(struct forward *forward)
 		return;
 	}
 	forward->is_wanted = false;
+	if (!forward->lacks_queues)
+		leave_queues(forward);
 	forward->lacks_queues = true;
 }
 

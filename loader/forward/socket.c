@@ -94,12 +94,29 @@ void sockets_count(struct worker *w)
 		count(w->status, &w->xsks[i]);
 }
 
-/* The sockets of a device that is gone.  Events of this round may still name them. */
+/* What has come in until now, and no more: others may still come. */
+static void take_rest(struct worker *w, struct xsk *xsk)
+{
+	uint32_t n = 0;
+
+	while (n < xsk->map.rx.size) {
+		uint32_t taken = take_batch(w, xsk);
+
+		if (!taken)
+			return;
+		n += taken;
+	}
+}
+
+/*
+ * The sockets of a device that is gone, which wake nobody.  Events of this round may still name them.
+ */
 static void retire_sockets(struct worker *w)
 {
 	for (uint32_t i = 0; i < w->n_xsks; i++) {
 		struct xsk *xsk = &w->xsks[i];
 
+		take_rest(w, xsk);
 		count(w->status, xsk);
 		xsk->watch.ready = retired_ready;
 		queue_unmap(&xsk->map);

@@ -6,7 +6,8 @@
 
 tests "veth tun gso" \
 	a_change_of_the_mtu_resets_nothing \
-	a_device_that_is_created_again_resets_nothing
+	a_device_that_is_created_again_resets_nothing \
+	what_comes_before_the_forwarder_is_back_has_a_name
 
 # hold_sessions LINK: through a forwarder, one of TCP and one of UDP for each family, to port 8080;
 # none ends by itself, however long the test takes
@@ -108,4 +109,24 @@ test_a_device_that_is_created_again_resets_nothing() {
 
 gone_was_said() {
 	[ "$(grep -c "is gone" "$T/run-wt0.err")" = "$1" ]
+}
+
+# Packets come as soon as the peer has its route, which is long before the forwarder has the new device.
+test_what_comes_before_the_forwarder_is_back_has_a_name() {
+	local i
+	forwarding_topology "$1"
+	serve_all "$LAN" 8080
+	run_forwarder
+	start flood "$PEER" python3 "$SELFTESTS/tools/datagrams.py" flood 192.168.77.2 8080
+	for i in 1 2 3; do
+		wait_for in_ns "$PEER" "$TOOLS/peer" ask udp 192.168.77.2 8080 -t 200
+		remove_overlay "$1" 0
+		wait_for gone_was_said $i
+		add_overlay "$1" 0 "$PEER" 1420
+	done
+	wait_for in_ns "$PEER" "$TOOLS/peer" ask udp 192.168.77.2 8080 -t 200
+	stop flood
+	[ "$(dropped wt0 no_forwarder)" -gt 0 ] || die "nothing came in between"
+	is "forwarders" 1 "$(forwarder starts)"
+	counters_agree wt0
 }

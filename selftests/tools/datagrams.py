@@ -7,6 +7,7 @@
   datagrams.py ask PORT ADDR DPORT...        one to each DPORT from one socket, bound to PORT, then one
                                              to each again; prints how many came back
   datagrams.py send PORT ADDR DPORT          one, from PORT, that nobody answers
+  datagrams.py flood ADDR DPORT              one each millisecond, whether there is a way or not, until killed
   datagrams.py burst ADDR DPORT COUNT BYTES [FIFO]
                                              asks for so many at once, once FIFO is closed; prints how
                                              many came, and how many of them in their order
@@ -16,6 +17,7 @@ A server answers "burst COUNT BYTES FIFO" with as many, then prints "sent"; and 
 import select
 import socket
 import sys
+import time
 
 SO_RCVBUFFORCE = 33
 PATIENCE_S = 2
@@ -77,6 +79,16 @@ def send(port, addr, dport):
     open_socket(addr, port).sendto(b"unasked", (addr, dport))
 
 
+def flood(addr, dport):
+    sock = open_socket(addr)
+    while True:
+        try:
+            sock.sendto(b"flood", (addr, dport))
+        except OSError:
+            pass  # the device is gone
+        time.sleep(0.001)
+
+
 def burst(addr, dport, count, size, fifo=""):
     sock, numbers = open_socket(addr, receive_bytes=64 << 20), []
     sock.sendto(f"burst {count} {size} {fifo}".encode(), (addr, dport))
@@ -98,5 +110,7 @@ elif command == "ask":
     ask(int(args[0]), args[1], list(map(int, args[2:])))
 elif command == "send":
     send(int(args[0]), args[1], int(args[2]))
+elif command == "flood":
+    flood(args[0], int(args[1]))
 else:
     burst(args[0], *map(int, args[1:4]), *args[4:])
