@@ -80,8 +80,9 @@ test_without_a_forwarder_packets_drop_and_a_new_one_comes_at_once() {
 	done
 	[ "$(dropped wt0 route_acl_default)$(dropped wt0 route_acl_denied)" != 00 ] ||
 		die "the ACL was not asked"
+	begin_replacement
 	kill -CONT "${PROCESS[run-wt0]}"
-	wait_for -t 1 starts_are 2
+	replaced_within 1000 2
 	use_family 4
 	probe ok "$PEER" tcp $LAN_IP 8080
 	counters_agree wt0
@@ -105,8 +106,9 @@ test_a_killed_forwarder_leaves_nothing_open() {
 	talk held ok
 	begin_transfer cut both $LAN_IP 9000 10000000000 0
 	wait_for connections_are 2
+	begin_replacement
 	kill -KILL "$(forwarder pid)"
-	wait_for -t 1 starts_are 2
+	replaced_within 1000 2
 	probe ok "$PEER" tcp $LAN_IP 8080
 	# nothing of the host's side is left, and the peer hears of it with its next packet
 	wait_for lan_has_no_connection

@@ -108,14 +108,16 @@ test_a_forwarder_that_hangs_is_replaced() {
 	probe ok "$PEER" tcp $LAN_IP 8080
 	wait_for connections_are 0
 	# idle
+	begin_replacement
 	kill -STOP "$(forwarder pid)"
-	wait_for -t 3 starts_are 2
+	replaced_within 3000 2
 	probe ok "$PEER" tcp $LAN_IP 8080
 	# with a connection
 	session held "$PEER" tcp $LAN_IP 7000
 	talk held ok
+	begin_replacement
 	kill -STOP "$(forwarder pid)"
-	wait_for -t 3 starts_are 3
+	replaced_within 3000 3
 	wait_for endings_are ending reset
 	talk held reset
 	is "said" 2 "$(grep -c "forwarder hangs" "$T/run-wt0.err")"

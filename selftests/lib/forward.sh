@@ -44,6 +44,35 @@ starts_are() {
 	[ "$(forwarder starts)" = "$1" ]
 }
 
+# begin_replacement: the present forwarder is about to be brought to its end
+begin_replacement() {
+	BEGAN=$(date +%s%N)
+	WAITED=$(waited_for_processor "${PROCESS[run-wt0]}")
+}
+
+# is_ready N: run has said so N times
+is_ready() {
+	[ "$(grep -c "forwarder is ready" "$T/run-wt0.out")" = "$1" ]
+}
+
+# replaced_within MS N: since begin_replacement, by the Nth forwarder.  The time is that of run's
+# line, and what run and that forwarder have waited for a processor is not theirs.
+replaced_within() {
+	local ms waited
+	wait_for is_ready "$2"
+	waited=$(($(waited_for_processor "${PROCESS[run-wt0]}") - WAITED +
+		$(waited_for_processor "$(forwarder pid)")))
+	ms=$((($(date -r "$T/run-wt0.out" +%s%N) - BEGAN - waited) / 1000000))
+	echo "another forwarder after $ms ms, and $((waited / 1000000)) ms without a processor"
+	[ "$ms" -lt $(($1 * ${SLOWNESS:-1})) ] || die "another forwarder only after $ms ms"
+	is "forwarders" "$2" "$(forwarder starts)"
+}
+
+# waited_for_processor PID: ns
+waited_for_processor() {
+	cut -d' ' -f2 "/proc/$1/schedstat"
+}
+
 # connections_are N: TCP connections that the forwarder has
 connections_are() {
 	[ "$(forwarder tcp_connections)" = "$1" ]
