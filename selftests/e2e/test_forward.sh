@@ -395,11 +395,6 @@ bytes_down_rest() {
 	[ $RESTED -ge 5 ]
 }
 
-# resident PID: kB
-resident() {
-	sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$1/status"
-}
-
 test_errors_of_the_network_reach_the_peer() {
 	local family
 	forwarding_topology "$1"

@@ -94,10 +94,6 @@ test_real_clients_reach_real_servers() {
 	counters_agree wt0
 }
 
-listens() {
-	[ -n "$(in_ns "$1" ss -Hltn "sport = $2")" ]
-}
-
 test_iperf3_reaches_its_server_both_ways() {
 	local family way
 	needs iperf3
@@ -135,26 +131,6 @@ datagrams_are_lost_by_others_alone() {
 	is "lost by shrike" "$shrike" "$(lost_by_shrike)"
 	echo "$lost of $(jq .end.sum.packets <<<"$OUT") datagrams were lost, $others by others"
 	[ "$lost" -le "$others" ] || die "$lost datagrams were lost, but only $others by others"
-}
-
-# lost_by_shrike: all losses that the forwarder names
-lost_by_shrike() {
-	status_of wt0 '[.forwarder | .tx_full, .tx_failed, .udp_overflow, (to_entries[] | select(.key |
-		IN("rx_packets", "rx_divided", "rx_relayed", "rx_joined", "rx_before") | not) |
-		select(.key | startswith("rx_")).value)] | add'
-}
-
-# lost_by_others: datagrams that found no room in their socket at the LAN, and packets in a device
-lost_by_others() {
-	{
-		# RcvbufErrors
-		in_ns "$LAN" awk '$1 == "Udp:" && $6 ~ /^[0-9]+$/ { print $6 }' /proc/net/snmp
-		in_ns "$LAN" awk '$1 == "Udp6RcvbufErrors" { print $2 }' /proc/net/snmp6
-		for device in "$PEER p0" "$ROUTER wt0" "$ROUTER lan0" "$LAN eth0"; do
-			ip -n "${device% *}" -s -j link show dev "${device#* }" |
-				jq '.[0].stats64 | .rx.dropped, .tx.dropped'
-		done
-	} | awk '{ n += $1 } END { print n }'
 }
 
 test_http2_carries_a_file() {

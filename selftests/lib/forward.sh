@@ -73,6 +73,36 @@ waited_for_processor() {
 	cut -d' ' -f2 "/proc/$1/schedstat"
 }
 
+# lost_by_shrike: all losses that the forwarder names
+lost_by_shrike() {
+	status_of wt0 '[.forwarder | .tx_full, .tx_failed, .udp_overflow, (to_entries[] | select(.key |
+		IN("rx_packets", "rx_divided", "rx_relayed", "rx_joined", "rx_before") | not) |
+		select(.key | startswith("rx_")).value)] | add'
+}
+
+# lost_by_others: datagrams that found no room in their socket at the LAN, and packets in a device
+lost_by_others() {
+	{
+		# RcvbufErrors
+		in_ns "$LAN" awk '$1 == "Udp:" && $6 ~ /^[0-9]+$/ { print $6 }' /proc/net/snmp
+		in_ns "$LAN" awk '$1 == "Udp6RcvbufErrors" { print $2 }' /proc/net/snmp6
+		for device in "$PEER p0" "$ROUTER wt0" "$ROUTER lan0" "$LAN eth0"; do
+			ip -n "${device% *}" -s -j link show dev "${device#* }" |
+				jq '.[0].stats64 | .rx.dropped, .tx.dropped'
+		done
+	} | awk '{ n += $1 } END { print n }'
+}
+
+# listens NETNS PORT: somebody does, by TCP
+listens() {
+	[ -n "$(in_ns "$1" ss -Hltn "sport = $2")" ]
+}
+
+# resident PID: kB
+resident() {
+	sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$1/status"
+}
+
 # connections_are N: TCP connections that the forwarder has
 connections_are() {
 	[ "$(forwarder tcp_connections)" = "$1" ]
