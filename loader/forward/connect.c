@@ -20,6 +20,7 @@ static int open_socket(struct worker *w, struct tcp_flow *flow, uint8_t tos)
 	if (flow->host_fd < 0)
 		return -errno;
 	tcp_set_options(flow->host_fd);
+	tcp_bound_buffers(flow->host_fd, flow->entry.peer->tcp_flows);
 	flow->dscp = 0;
 	tcp_set_dscp(flow, tos);
 	flow->cookie = answer_watch(w, flow->host_fd);

@@ -7,6 +7,7 @@
  */
 #include "forward/flows.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,6 +182,7 @@ bool flow_insert(struct worker *w, struct flow_entry *flow, const struct flow_na
 	if (!peer->shares[SHARED_FLOWS].count)
 		TAILQ_REMOVE(&w->idle_peers, peer, by_use);
 	share_add(&w->shares[SHARED_FLOWS], &peer->shares[SHARED_FLOWS], 1);
+	peer->tcp_flows += name->l4_proto == IPPROTO_TCP;
 	flow->name = *name;
 	flow->peer = peer;
 	flow->active_ns = w->now_ns;
@@ -203,6 +205,7 @@ void flow_remove(struct worker *w, struct flow_entry *flow)
 	flow->is_dead = true;
 	flow_move(w, flow, &w->dead);
 	share_take(&w->shares[SHARED_FLOWS], &peer->shares[SHARED_FLOWS], 1);
+	peer->tcp_flows -= flow->name.l4_proto == IPPROTO_TCP;
 	if (!peer->shares[SHARED_FLOWS].count)
 		TAILQ_INSERT_TAIL(&w->idle_peers, peer, by_use);
 }

@@ -84,6 +84,7 @@ struct refusal;
  * @by_use: while it has no flows
  * @flows: of each kind, the one that has been idle for longest first
  * @refusals: REFUSALS of them, NULL until there is one
+ * @tcp_flows: of its flows those of TCP
  * @errors: ICMP errors that it may be sent
  * @path_mtu: that a router has told of, until @path_mtu_until_ns
  */
@@ -95,6 +96,7 @@ struct peer {
 	uint8_t mac[LINK_ADDR_LEN];
 	struct share shares[SHARED_KINDS];
 	struct flow_list flows[FLOW_KINDS];
+	uint32_t tcp_flows;
 	struct refusal *refusals;
 	struct bucket errors;
 	uint32_t path_mtu;

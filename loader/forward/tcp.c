@@ -407,6 +407,7 @@ static bool join(struct worker *w, int fd, const struct sockaddr_storage *peer)
 	if (!entry || tcp_flow_of(entry)->state != TCP_ACCEPTING)
 		return false;
 	flow = tcp_flow_of(entry);
+	tcp_bound_buffers(fd, entry->peer->tcp_flows);
 	flow->peer_fd = fd;
 	flow->peer_watch.ready = peer_ready;
 	flow->state = TCP_CONNECTED;

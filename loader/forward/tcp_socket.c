@@ -6,6 +6,9 @@
 #include <unistd.h>
 
 #define NOTSENT_BYTES	 (256 << 10)
+#define UNBOUNDED	 16 /* connections of a peer whose buffers grow as the host's settings say */
+#define BUFFERS_BYTES	 (8 << 20)
+#define BUFFER_BYTES_MIN (8 << 10)
 #define KEEPALIVE_IDLE_S 120
 #define KEEPALIVE_S	 30
 #define KEEPALIVE_PROBES 5
@@ -46,6 +49,27 @@ void tcp_set_options(int fd)
 	tcp_set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
 	setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "bbr", 3);
 	linger(fd, true);
+}
+
+/**
+ * tcp_bound_buffers() - Bound what the kernel keeps on a socket of a peer that has many connections
+ * @connections: of the peer, with this one
+ *
+ * A peer that opens connections and does not read, or writes to who does not, would else take up the
+ * memory that all TCP of the host shares (tcp_mem).  The more a peer has, the smaller are the buffers
+ * of its next one, so that those of all grow with the logarithm of their number.
+ */
+void tcp_bound_buffers(int fd, uint32_t connections)
+{
+	uint32_t bytes;
+
+	if (connections <= UNBOUNDED)
+		return;
+	bytes = BUFFERS_BYTES / connections;
+	if (bytes < BUFFER_BYTES_MIN)
+		bytes = BUFFER_BYTES_MIN;
+	tcp_set_option(fd, SOL_SOCKET, SO_RCVBUF, bytes);
+	tcp_set_option(fd, SOL_SOCKET, SO_SNDBUF, bytes);
 }
 
 /**

@@ -9,6 +9,7 @@
 
 void tcp_set_option(int fd, int level, int name, int value);
 void tcp_set_options(int fd);
+void tcp_bound_buffers(int fd, uint32_t connections);
 void tcp_set_dscp(struct tcp_flow *flow, uint8_t tos);
 void tcp_close(int fd, bool reset);
 

@@ -12,7 +12,8 @@ tests "veth tun" \
 	a_refusal_is_remembered_for_one_peer_alone \
 	icmp_errors_are_limited_for_each_peer \
 	connections_go_beyond_the_kernels_range_of_ports \
-	want_of_ports_is_said
+	want_of_ports_is_said \
+	buffers_of_a_peer_are_the_smaller_the_more_it_has
 
 GREEDY=100.64.0.2 OTHER=100.64.0.3
 
@@ -160,5 +161,31 @@ test_want_of_ports_is_said() {
 	probe timeout "$PEER" udp $LAN_IP 8080 # UDP hears, but does not say
 	[ "$(forwarder refused_ports)" -ge 2 ] || die "refused_ports was not counted"
 	matches "status" "openings were refused for want of a port" "$(shrike status wt0)"
+	counters_agree wt0
+}
+
+# buffers_beyond N: kB that the receive buffers of the host's sockets may take, but for the N largest
+buffers_beyond() {
+	in_ns "$ROUTER" ss -Htnm state established | grep -o ',rb[0-9]*' | tr -d ,rb | sort -rn |
+		awk -v n="$1" 'NR > n { sum += $1 } END { printf "%d", sum / 1024 }'
+}
+
+# A peer reads for a while, so that the buffers grow, and then no more.
+test_buffers_of_a_peer_are_the_smaller_the_more_it_has() {
+	local kb
+	forwarding_topology "$1"
+	use_family 4
+	start endless "$LAN" python3 "$SELFTESTS/tools/greedy.py" endless $LAN_IP 8080
+	wait_for grep -q ready "$T/endless.out"
+	run_forwarder
+	start stall "$PEER" python3 "$SELFTESTS/tools/greedy.py" stall 100 4000000 $LAN_IP 8080
+	wait_for -t 60 grep -q ready "$T/stall.out"
+	is "connections" 100 "$(forwarder tcp_connections)"
+	# the Nth has 8 MB / N, which the kernel doubles
+	kb=$(buffers_beyond 16)
+	[ "$kb" -le $((16 * 1024 * 181 / 100)) ] || die "buffers take $kb kB"
+	echo "buffers beyond those of 16 connections: $kb kB"
+	stop stall
+	wait_for connections_are 0
 	counters_agree wt0
 }
