@@ -133,8 +133,16 @@ static int decide_routing(const struct mode_question *question, struct mode *mod
 	return 0;
 }
 
-/* What of the link's packets AF_XDP cannot carry; NULL: it carries all. */
-static const char *af_xdp_lack(const struct mode_facts *facts)
+static bool has_translation(const struct policy *policy)
+{
+	return policy->n_one_to_one || policy->n_nat_port;
+}
+
+/*
+ * What of the link's packets AF_XDP cannot carry; NULL: it carries all.  A sender on the same machine
+ * leaves checksums unfinished, which XDP cannot see: translating in TC gets them right.
+ */
+static const char *af_xdp_lack(const struct policy *policy, const struct mode_facts *facts)
 {
 	if (facts->vnet_hdr)
 		return "the device brings GSO packets (IFF_VNET_HDR)";
@@ -142,13 +150,15 @@ static const char *af_xdp_lack(const struct mode_facts *facts)
 		return "packets of its MTU exceed what AF_XDP carries";
 	if (facts->merges && !facts->native_xdp)
 		return "generic XDP sees GSO packets there";
+	if (has_translation(policy) && facts->l2_len && !facts->simulate)
+		return "XDP translates unfinished checksums of local senders wrongly";
 	return NULL;
 }
 
 static enum forwarder_input auto_input(const struct policy *policy, const struct mode_facts *facts,
 				       const char **why)
 {
-	const char *lack = af_xdp_lack(facts);
+	const char *lack = af_xdp_lack(policy, facts);
 
 	if (policy->mode.hook == POLICY_HOOK_XDP) {
 		*why = "mode.hook is xdp";
@@ -179,26 +189,22 @@ static void decide_input(const struct policy *policy, const struct mode_facts *f
 		break;
 	}
 	if (mode->forwarder_input == FORWARDER_INPUT_AF_XDP)
-		lack = af_xdp_lack(facts);
+		lack = af_xdp_lack(policy, facts);
 	snprintf(mode->input_why, sizeof(mode->input_why), "%s", why);
 	snprintf(mode->input_lack, sizeof(mode->input_lack), "%s", lack ? lack : "");
 }
 
-/*
- * A sender on the same machine leaves checksums unfinished, which XDP cannot see: translating in
- * TC gets them right.
- */
+/* What "hook: auto" comes to. */
 static void decide_auto_hook(const struct policy *policy, const struct mode_facts *facts,
 			     struct mode *mode)
 {
-	bool translates = policy->n_one_to_one || policy->n_nat_port;
 	bool has_forwarder = mode->forwarder_input != FORWARDER_INPUT_NONE;
 	char why[sizeof(mode->hook_why)];
 
 	if (mode->forwarder_input == FORWARDER_INPUT_TUN) {
 		snprintf(why, sizeof(why), "forwarder_input tun: %s", mode->input_why);
 		set_hook(mode, HOOK_TC, false, why);
-	} else if (translates && !has_forwarder) {
+	} else if (has_translation(policy) && !has_forwarder) {
 		set_hook(mode, HOOK_TC, false, "translation needs the kernel's checksum helpers");
 	} else if (facts->native_xdp) {
 		set_hook(mode, HOOK_XDP, false, "the driver supports native XDP");

@@ -268,11 +268,22 @@ static const struct row rows[] = {
 			 "translation needs the kernel's checksum helpers"},
 	},
 	{
-		.name = "1:1 NAT works in XDP on Ethernet",
-		.policy = {.mode.routing = POLICY_ROUTING_USERSPACE, .n_one_to_one = 1},
-		.facts.l2_len = 14,
-		.mode = {ROUTING_USERSPACE, HOOK_XDP, true, FORWARDER_INPUT_AF_XDP, "policy file",
-			 "only XDP can hand packets to AF_XDP sockets"},
+		.name = "translation on Ethernet takes the TUN, as it needs TC",
+		.policy = {.mode.routing = POLICY_ROUTING_USERSPACE, .n_nat_port = 1},
+		.facts = NATIVE_VETH,
+		.mode = {ROUTING_USERSPACE, HOOK_TC, false, FORWARDER_INPUT_TUN, "policy file",
+			 "forwarder_input tun: XDP translates unfinished checksums of local "
+			 "senders wrongly",
+			 "XDP translates unfinished checksums of local senders wrongly"},
+	},
+	{
+		.name = "translation in XDP on Ethernet is to be had, and heard of",
+		.policy = {.mode = {.routing = POLICY_ROUTING_USERSPACE, .hook = POLICY_HOOK_XDP},
+			   .n_one_to_one = 1},
+		.facts = NATIVE_VETH,
+		.mode = {ROUTING_USERSPACE, HOOK_XDP, false, FORWARDER_INPUT_AF_XDP, "policy file",
+			 "policy file", "mode.hook is xdp",
+			 "XDP translates unfinished checksums of local senders wrongly"},
 	},
 	{
 		.name = "simulate runs userspace routing in TC",
