@@ -145,7 +145,7 @@ device_is_ready() {
 # remove_overlay LINK NUMBER: the devices vanish
 remove_overlay() {
 	ip -n "$ROUTER" link del "wt$2"
-	[ "$1" = tun ] && await_end "pump-wt$2"
+	[[ $1 == @(tun|gso) ]] && await_end "pump-wt$2"
 	if [ "$1" = wireguard ]; then # whose other end would stay
 		ip -n "$ROUTER" link del "under$2"
 		ip -n "$([ "$2" = 0 ] && echo "$PEER" || echo "$PEER2")" link del "p$2"
