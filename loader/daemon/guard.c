@@ -214,13 +214,15 @@ static void follow_link(struct guard *guard)
 	int err = netlink_link_by_name(guard->ifname, &link, &error);
 
 	if (err == -ENODEV) {
-		if (was_attached)
+		if (!guard->is_gone)
 			log_line(guard, true, "%s: the interface is gone; waiting for it",
 				 guard->ifname);
+		guard->is_gone = true;
 		forward_pause(guard->forward);
 		guard->is_attached = false;
 		return;
 	}
+	guard->is_gone &= err != 0;
 	if (!err && link.ifindex != guard->dataplane->link.ifindex) {
 		forward_pause(guard->forward);
 		err = -ENOENT;

@@ -46,6 +46,7 @@ struct guard {
 	struct dataplane *dataplane; /* holds the links */
 	struct attached attached;    /* the generation in force, whoever applied it */
 	bool is_attached;
+	bool is_gone; /* which may be seen after its programs have gone */
 	bool addresses_changed;
 	bool link_changed;
 	bool overlay_changed;
