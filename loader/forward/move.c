@@ -102,6 +102,7 @@ int move_send(int control_fd, const struct worker_start *start, struct error *er
 int move_take(struct worker *w, const struct forward_queues *queues, const int *fds, int n,
 	      struct error *error)
 {
+	const struct queue_device device = {.frames = queues->frames};
 	uint32_t end = queues->first + n / 2;
 	int err = 0;
 
@@ -115,7 +116,7 @@ int move_take(struct worker *w, const struct forward_queues *queues, const int *
 	memcpy(&w->coming[queues->first], fds, (end - queues->first) * sizeof(*w->coming));
 	if (end < w->n_coming)
 		return 0;
-	err = sockets_take(w, w->coming, w->n_coming, queues->frames, error);
+	err = sockets_take(w, w->coming, w->n_coming, &device, error);
 	for (uint32_t i = 0; i < w->n_coming; i++)
 		w->coming[i].socket = -1;
 	queues_free(w->coming, w->n_coming);

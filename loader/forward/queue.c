@@ -171,10 +171,11 @@ void queue_unmap(struct queue_map *map)
 }
 
 /* All frames are the kernel's, to put packets into. */
-static int fill(const struct queue_fds *fds, uint32_t frames, struct error *error)
+static int fill(const struct queue_device *device, uint32_t queue, const struct queue_fds *fds,
+		struct error *error)
 {
+	uint32_t index, frames = device->frames;
 	struct queue_map map;
-	uint32_t index;
 	int err = queue_map(fds, frames, &map, error);
 
 	if (err)
@@ -184,7 +185,10 @@ static int fill(const struct queue_fds *fds, uint32_t frames, struct error *erro
 			*xsk_ring_prod__fill_addr(&map.fill, index + i) = (uint64_t)i * FRAME_BYTES;
 		xsk_ring_prod__submit(&map.fill, frames);
 	}
-	queue_unmap(&map);
+	if (device->maps)
+		device->maps[queue] = map;
+	else
+		queue_unmap(&map);
 	return 0;
 }
 
@@ -221,12 +225,13 @@ static int open_socket(const struct queue_device *device, struct queue_fds *fds,
 		   : 0;
 }
 
-static int open_queue(const struct queue_device *device, struct queue_fds *fds, struct error *error)
+static int open_queue(const struct queue_device *device, uint32_t queue, struct queue_fds *fds,
+		      struct error *error)
 {
 	int err = open_socket(device, fds, error);
 
 	if (!err)
-		err = fill(fds, device->frames, error);
+		err = fill(device, queue, fds, error);
 	if (err)
 		close_queue(fds);
 	return err;
@@ -280,7 +285,7 @@ int queues_open(const struct queue_device *device, struct queue_fds *fds, uint32
 {
 	for (; *n < most; ++*n) {
 		struct queue_fds *queue = &fds[*n];
-		int err = queue->socket < 0 ? open_queue(device, queue, error) : 0;
+		int err = queue->socket < 0 ? open_queue(device, *n, queue, error) : 0;
 
 		if (!err)
 			err = bind_queue(device, *n, queue, error);

@@ -17,12 +17,18 @@
 
 struct error;
 
-/* What has queues. */
+struct queue_map;
+
+/*
+ * What has queues.  Before Linux 6.4 a socket cannot be mapped once it is bound, so who reads them keeps
+ * the maps by which they were filled.
+ */
 struct queue_device {
 	const char *ifname;
 	int ifindex;
-	uint8_t l2_len;	 /* bytes of its link header */
-	uint32_t frames; /* of each queue: queue_frames() */
+	uint8_t l2_len;		/* bytes of its link header */
+	uint32_t frames;	/* of each queue: queue_frames() */
+	struct queue_map *maps; /* become those of open queues; NULL: they are not kept */
 };
 
 /* An open queue, -1 where it is closed; @memory is as large as its frames. */

@@ -128,16 +128,27 @@ static void retire_sockets(struct worker *w)
 	w->status->queues = w->n_xsks = 0;
 }
 
+/* What is mapped of a queue already is taken, else it is mapped. */
+static int take_map(const struct queue_device *device, uint32_t queue, const struct queue_fds *fds,
+		    struct queue_map *map, struct error *error)
+{
+	if (!device->maps)
+		return queue_map(fds, device->frames, map, error);
+	*map = device->maps[queue];
+	device->maps[queue] = (struct queue_map){};
+	return 0;
+}
+
 /**
  * sockets_take() - Read these queues, and no others any more
  * @fds: their sockets are the worker's from here on, whatever happens; their memory is not
  * @n: how many
- * @frames: of each
+ * @device: their frames, and their maps if there are any, which are taken
  *
  * Return: 0 or -errno.
  */
-int sockets_take(struct worker *w, const struct queue_fds *fds, uint32_t n, uint32_t frames,
-		 struct error *error)
+int sockets_take(struct worker *w, const struct queue_fds *fds, uint32_t n,
+		 const struct queue_device *device, struct error *error)
 {
 	int err = 0;
 
@@ -147,7 +158,7 @@ int sockets_take(struct worker *w, const struct queue_fds *fds, uint32_t n, uint
 		err = error_no_memory(error);
 	for (uint32_t i = 0; i < n; i++) {
 		if (!err)
-			err = queue_map(&fds[i], frames, &w->xsks[i].map, error);
+			err = take_map(device, i, &fds[i], &w->xsks[i].map, error);
 		if (err) {
 			close(fds[i].socket);
 			continue;
@@ -211,20 +222,25 @@ int sockets_open(struct worker *w, struct error *error)
 		.ifindex = w->order.config.ifindex,
 		.l2_len = w->order.config.l2_len,
 		.frames = queue_frames(queues),
+		.maps = calloc(queues, sizeof(*device.maps)),
 	};
 	struct queue_fds *fds = queues_alloc(queues);
 	int err;
 
-	if (!fds)
-		return error_no_memory(error);
-	err = open_in_time(w, &device, fds, &n, error);
+	if (!fds || !device.maps)
+		err = error_no_memory(error);
+	else
+		err = open_in_time(w, &device, fds, &n, error);
 	if (!err)
 		err = queues_enter(w->start.fds[FORWARD_FD_XSKS], fds, n, error);
 	if (!err) {
-		err = sockets_take(w, fds, n, device.frames, error);
+		err = sockets_take(w, fds, n, &device, error);
 		for (uint32_t i = 0; i < n; i++)
 			fds[i].socket = -1;
 	}
+	for (uint32_t i = 0; device.maps && i < queues; i++)
+		queue_unmap(&device.maps[i]);
+	free(device.maps);
 	queues_free(fds, queues);
 	return err;
 }

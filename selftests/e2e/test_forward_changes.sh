@@ -78,9 +78,15 @@ test_a_change_of_the_mtu_resets_nothing() {
 	counters_agree wt0
 }
 
+# queues_change_hands LINK: its forwarder can be given the queues of another device
+queues_change_hands() {
+	[ "$1" = gso ] || is_linux 6.4
+}
+
 # With a download on its way, and what peers and servers send meanwhile lost.
 test_a_device_that_is_created_again_resets_nothing() {
 	local i
+	queues_change_hands "$1" || skip "before Linux 6.4 sockets of AF_XDP do not change hands"
 	hold_sessions "$1"
 	transfer_server "$LAN" 192.168.77.2 9000
 	begin_transfer stall stall 192.168.77.2 9000 20000000
@@ -126,6 +132,6 @@ test_what_comes_before_the_forwarder_is_back_has_a_name() {
 	wait_for in_ns "$PEER" "$TOOLS/peer" ask udp 192.168.77.2 8080 -t 200
 	stop flood
 	[ "$(dropped wt0 no_forwarder)" -gt 0 ] || die "nothing came in between"
-	is "forwarders" 1 "$(forwarder starts)"
+	! queues_change_hands "$1" || is "forwarders" 1 "$(forwarder starts)"
 	counters_agree wt0
 }

@@ -47,9 +47,14 @@ programs() {
 	done
 }
 
+# is_linux VERSION: or later
+is_linux() {
+	[ "$(printf '%s\n%s\n' "$1" "$(uname -r)" | sort -V | head -n 1)" = "$1" ]
+}
+
 # has_tcx: Linux 6.6 or later
 has_tcx() {
-	[ "$(printf '6.6\n%s\n' "$(uname -r)" | sort -V | head -n 1)" = 6.6 ]
+	is_linux 6.6
 }
 
 # is_protected IFACE: both directions have a program
