@@ -36,14 +36,15 @@ static __always_inline bool is_icmp_error(const struct packet *p)
 }
 
 /* The extension header of a quoted IPv6 packet: its length in bytes, -1 for one not understood. */
-static __always_inline int quoted_ext(const struct frame *f, __u32 off, struct tuple *quoted)
+static __always_inline int quoted_ext(const struct frame *f, __u32 ip_len, __u32 off,
+				      struct tuple *quoted)
 {
 	const struct frag_hdr *ext = f->data + off; /* hop-by-hop begins alike */
 	__u32 len = sizeof(*ext);
 
 	if (quoted->l4_proto != IPPROTO_HOPOPTS && quoted->l4_proto != IPPROTO_FRAGMENT)
 		return 0;
-	if ((void *)(ext + 1) > f->data_end)
+	if ((void *)(ext + 1) > f->data_end || off + sizeof(*ext) > ip_len)
 		return -1;
 	if (quoted->l4_proto == IPPROTO_HOPOPTS)
 		len = (ext->reserved + 1) * 8;
@@ -53,8 +54,11 @@ static __always_inline int quoted_ext(const struct frame *f, __u32 off, struct t
 	return len <= HOPOPTS_MAX ? len : -1;
 }
 
-/* The quoted IP header; false where it is not there, or is of a later fragment. */
-static __always_inline bool quoted_ip(const struct frame *f, struct quote *quote)
+/*
+ * The quoted IP header; false where it is not there, or is of a later fragment.  What stands behind
+ * the @ip_len bytes of the error is padding.
+ */
+static __always_inline bool quoted_ip(const struct frame *f, __u32 ip_len, struct quote *quote)
 {
 	struct tuple *quoted = &quote->tuple;
 	__u32 off = quote->ip_off;
@@ -62,8 +66,8 @@ static __always_inline bool quoted_ip(const struct frame *f, struct quote *quote
 	if (quoted->ip_version == IP_VERSION_4) {
 		struct iphdr *ip = f->data + off;
 
-		if ((void *)(ip + 1) > f->data_end || ip->version != 4 || ip->ihl < 5 ||
-		    ip->frag_off & bpf_htons(0x1fff))
+		if ((void *)(ip + 1) > f->data_end || off + sizeof(*ip) > ip_len ||
+		    ip->version != 4 || ip->ihl < 5 || ip->frag_off & bpf_htons(0x1fff))
 			return false;
 		quoted->saddr.word[2] = quoted->daddr.word[2] = bpf_htonl(0xffff);
 		quoted->saddr.word[3] = ip->saddr;
@@ -74,12 +78,13 @@ static __always_inline bool quoted_ip(const struct frame *f, struct quote *quote
 		struct ipv6hdr *ip = f->data + off;
 		int ext_len;
 
-		if ((void *)(ip + 1) > f->data_end || ip->version != 6)
+		if ((void *)(ip + 1) > f->data_end || off + sizeof(*ip) > ip_len ||
+		    ip->version != 6)
 			return false;
 		__builtin_memcpy(&quoted->saddr, &ip->addrs.saddr, sizeof(quoted->saddr));
 		__builtin_memcpy(&quoted->daddr, &ip->addrs.daddr, sizeof(quoted->daddr));
 		quoted->l4_proto = ip->nexthdr;
-		ext_len = quoted_ext(f, off + sizeof(*ip), quoted);
+		ext_len = quoted_ext(f, ip_len, off + sizeof(*ip), quoted);
 		if (ext_len < 0)
 			return false;
 		quote->l4_off = off + sizeof(*ip) + ext_len;
@@ -96,8 +101,6 @@ static __always_inline bool quoted_l4(const struct frame *f, const struct packet
 	__u32 off = quote->l4_off;
 	const __be16 *l4;
 
-	if (off > p->ip_len) /* what is behind the packet is padding */
-		return false;
 	if (!l4_has_ports(quoted->l4_proto) && quoted->l4_proto != p->l4_proto)
 		return true;
 	if (off > QUOTE_OFF_MAX + 128 || off + QUOTED_L4_LEN > p->ip_len)
@@ -124,7 +127,7 @@ static __always_inline bool read_quote(const struct frame *f, const struct packe
 		return false;
 	quote->tuple.ip_version = p->ip_version;
 	quote->ip_off = p->l4_off + ICMP_QUOTE_OFF;
-	return quoted_ip(f, quote) && quoted_l4(f, p, quote);
+	return quoted_ip(f, p->ip_len, quote) && quoted_l4(f, p, quote);
 }
 
 /**
