@@ -23,7 +23,10 @@ enum verdict model_decide(struct model_way *way, enum verdict verdict, enum reas
 	return verdict;
 }
 
-static bool is_loopback(const union addr *addr, uint8_t version)
+/**
+ * model_is_loopback() - Whether an address never leaves a host
+ */
+bool model_is_loopback(const union addr *addr, uint8_t version)
 {
 	static const uint8_t one[16] = {[15] = 1};
 
@@ -205,8 +208,8 @@ bool model_is_martian(const struct model_way *way)
 {
 	const struct model_packet *p = way->p;
 
-	return is_reserved(&p->src, p->version) || is_loopback(&p->src, p->version) ||
-	       !memcmp(&p->src, &p->dst, sizeof(p->src)) ||
+	return is_reserved(&p->src, p->version) || model_is_loopback(&p->src, p->version) ||
+	       model_addr_same(&p->src, &p->dst) ||
 	       model_local_kind(way->model, &p->src, p->version) != LOCAL_NONE;
 }
 
@@ -243,7 +246,7 @@ enum verdict model_judge(struct model_way *way)
 		kind = LOCAL_NONE; /* nobody listens there */
 	if (model_is_martian(way))
 		return model_decide(way, VERDICT_DROP, REASON_MARTIAN_SOURCE, NULL);
-	if (is_loopback(&p->dst, p->version))
+	if (model_is_loopback(&p->dst, p->version))
 		return model_decide(way, VERDICT_DROP, REASON_MARTIAN_DEST, NULL);
 	return kind == LOCAL_NONE ? judge_routed(way) : judge_local(way, kind);
 }

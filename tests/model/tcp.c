@@ -292,8 +292,9 @@ static enum model_effect take_half_open(struct model_tcp *tcp, const struct mode
 	if ((has_to_prove && !acknowledges) || (!own->has_opened && !(segment->flags & SYN)))
 		return EFFECT_OUTSIDE;
 	if (segment->flags & SYN) {
-		if (own->has_acked && !has_to_prove)
-			acknowledges = segment->ack == own->acked;
+		/* where the other's SYN ended is not known any more once this end has sent its own */
+		if (own->seen && !has_to_prove)
+			acknowledges = own->has_acked && segment->ack == own->acked;
 		if ((!other->seen || segment->ack != other->end) && !acknowledges)
 			return EFFECT_OUTSIDE;
 		move_syn(tcp, segment, side);

@@ -134,6 +134,28 @@ static void note_served(struct model_way *way)
 		model_served_note(flows, &served);
 }
 
+/*
+ * This side answers a peer by a flow that the policy in force has not judged, or has ended: what is
+ * known of its service lasts as long as it does so.
+ */
+static void note_answered(struct model_way *way, const struct model_flow *flow)
+{
+	struct model_served served = {
+		.peer = flow->opener,
+		.seen_ns = way->now_ns,
+		.judged_by = flow->judged_by,
+		.forwarded = flow->forwarded,
+	};
+	struct model_served *known = model_served_find(&way->model->flows, &served.peer);
+
+	if (known) {
+		known->seen_ns = way->now_ns;
+		return;
+	}
+	strcpy(served.rule, flow->rule);
+	model_served_note(&way->model->flows, &served);
+}
+
 /* The peer whose datagrams this one of no flow answers; NULL: it begins something. */
 static struct model_served *find_served(struct model_way *way)
 {
@@ -454,8 +476,13 @@ void model_track_out(struct model_way *way)
 	way->result->state = flow->state;
 	if (!from_opener)
 		way->asked_port = flow->asked_port;
-	if (flow->by_peer && from_opener)
+	if (flow->by_peer && from_opener) {
 		flow->hairpin = true;
-	else if (!flow->hairpin && flow->by_peer != from_opener)
-		advance(way, flow, from_opener);
+		return;
+	}
+	if (flow->hairpin || flow->by_peer == from_opener)
+		return;
+	if (!from_opener && flow->judged_by != way->model->policy_number && is_datagram(p))
+		note_answered(way, flow);
+	advance(way, flow, from_opener);
 }

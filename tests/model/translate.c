@@ -11,7 +11,7 @@ static uint16_t serving_port(const struct model *model, const union addr *dst, u
 	const struct policy *policy = model->policy;
 	uint16_t to = 0;
 
-	if (model_local_kind(model, dst, version) == LOCAL_NONE)
+	if (!model_is_loopback(dst, version) && model_local_kind(model, dst, version) == LOCAL_NONE)
 		return 0;
 	for (size_t i = 0; i < policy->n_nat_port; i++) {
 		const struct nat_port_rule *rule = &policy->nat_port[i];

@@ -80,6 +80,7 @@ enum verdict model_decide(struct model_way *way, enum verdict verdict, enum reas
 			  const char *rule);
 enum local_kind model_local_kind(const struct model *model, const union addr *addr,
 				 uint8_t version);
+bool model_is_loopback(const union addr *addr, uint8_t version);
 bool model_is_link_local(const union addr *addr, uint8_t version);
 bool model_is_nobodys(const struct model_way *way, const union addr *addr);
 bool model_is_martian(const struct model_way *way);
