@@ -5,12 +5,15 @@
  *	dial serve ADDR PORT			echo until killed; "ready" on stdout
  *	dial rate ADDR PORT MS CONCURRENT	connect, exchange a byte, reset, and again; prints
  *						connections per second and how many failed
+ *	dial trips ADDR PORT MS			exchange bytes on one connection, one at a time; prints
+ *						how many per second
  *	dial hold ADDR PORT COUNT		COUNT connections after an exchange on each; "open"
  *						on stdout; they stay until stdin ends
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,6 +143,23 @@ static void rate(double seconds, int concurrent)
 	printf("%.0f %ld\n", done / (now_s() - start), failed);
 }
 
+static void trips(double seconds)
+{
+	int one = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+	double start, end;
+	long done = 0;
+	char byte = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		die("connect");
+	start = now_s();
+	for (end = start + seconds; now_s() < end; done++)
+		if (send(fd, &byte, 1, MSG_NOSIGNAL) != 1 || recv(fd, &byte, 1, 0) != 1)
+			die("an exchange");
+	printf("%.0f\n", done / (now_s() - start));
+}
+
 static void hold(int count)
 {
 	struct epoll_event events[EVENTS];
@@ -181,7 +201,7 @@ int main(int argc, char **argv)
 	setrlimit(RLIMIT_NOFILE, &files);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (argc < 4 || inet_pton(AF_INET, argv[2], &addr.sin_addr) != 1) {
-		fputs("usage: dial serve|rate|hold ADDR PORT ...\n", stderr);
+		fputs("usage: dial serve|rate|trips|hold ADDR PORT ...\n", stderr);
 		return 2;
 	}
 	addr.sin_family = AF_INET;
@@ -190,6 +210,8 @@ int main(int argc, char **argv)
 		serve();
 	else if (!strcmp(argv[1], "rate") && argc == 6)
 		rate(atof(argv[4]) / 1000, atoi(argv[5]));
+	else if (!strcmp(argv[1], "trips") && argc == 5)
+		trips(atof(argv[4]) / 1000);
 	else if (!strcmp(argv[1], "hold") && argc == 5)
 		hold(atoi(argv[4]));
 	else
