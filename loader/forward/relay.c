@@ -4,7 +4,8 @@
  *
  * It peeks at one socket, sends to the other and discards what was sent, so it buffers nothing: a
  * slow reader fills the kernel's buffers, whose window then stops the sender.  A direction that
- * could not send everything is blocked until its writer has room.
+ * could not send everything is blocked until its writer has room; one whose reader has been read
+ * empty is left alone until an event says that there is more.
  *
  * A byte that is urgent (RFC 6093) stays in its place and goes on as urgent: reading stops before it.
  */
@@ -45,11 +46,11 @@ static ssize_t pump(struct worker *w, int from, int to, struct half *half, bool 
 		bool urgent = half->urgent && is_at_urgent_byte(from);
 		ssize_t read, sent;
 
-		if (half->blocked || half->shut)
+		if (half->blocked || half->shut || !half->readable)
 			return moved;
 		read = recv(from, w->buffer, urgent ? 1 : half->chunk, MSG_PEEK | MSG_DONTWAIT);
 		if (read < 0) {
-			half->urgent = false; /* what was, has been read */
+			half->readable = half->urgent = false; /* what was, has been read */
 			return is_harmless(errno) ? moved : -errno;
 		}
 		if (!read) {
@@ -71,9 +72,10 @@ static ssize_t pump(struct worker *w, int from, int to, struct half *half, bool 
 			half->chunk *= 2;
 		else if (half->blocked)
 			half->chunk = sent > RELAY_CHUNK_MIN ? sent : RELAY_CHUNK_MIN;
-		/* all was read, and the kernel will say when there is more */
-		else if (read < (ssize_t)half->chunk && !half->ended && !half->urgent)
+		else if (read < (ssize_t)half->chunk && !half->ended && !half->urgent) {
+			half->readable = false; /* the kernel will say when there is more */
 			return moved;
+		}
 		half->urgent &= !urgent;
 	}
 	*more = true;

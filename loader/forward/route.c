@@ -55,6 +55,7 @@ int route_open(struct worker *w, struct error *error)
 		return error_set(error, EIO, "cannot open a netlink socket");
 	nl_socket_disable_auto_ack(w->route_socket);
 	nl_socket_disable_seq_check(w->route_socket);
+	nl_socket_disable_msg_peek(w->route_socket); /* an answer fits a page */
 	setsockopt(nl_socket_get_fd(w->route_socket), SOL_SOCKET, SO_RCVTIMEO, &patience,
 		   sizeof(patience));
 	return 0;

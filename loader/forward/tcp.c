@@ -204,6 +204,17 @@ static void dial_done(struct worker *w, struct tcp_flow *flow)
 	flow_move(w, &flow->entry, &w->accepting);
 }
 
+/* Take note of events on the socket that @from reads and @to writes. */
+static void note_events(struct half *from, struct half *to, uint32_t events)
+{
+	/* that there is room comes with every event, and says nothing of what is to be read */
+	from->readable |= (events & ~EPOLLOUT) != 0;
+	from->ended |= (events & (EPOLLRDHUP | EPOLLHUP)) != 0;
+	from->urgent |= (events & EPOLLPRI) != 0;
+	if (events & EPOLLOUT)
+		to->blocked = false;
+}
+
 /* What failed cannot be read any more, which a direction that is blocked does not try. */
 static void end_if_failed(struct worker *w, struct tcp_flow *flow, uint32_t events)
 {
@@ -219,12 +230,7 @@ static void host_ready(struct worker *w, struct watch *watch, uint32_t events)
 
 	if (flow->entry.is_dead)
 		return;
-	if (events & (EPOLLRDHUP | EPOLLHUP))
-		flow->down.ended = true;
-	if (events & EPOLLOUT)
-		flow->up.blocked = false;
-	if (events & EPOLLPRI)
-		flow->down.urgent = true;
+	note_events(&flow->down, &flow->up, events);
 	if (flow->state == TCP_CONNECTED) {
 		relay_turn(w, flow);
 		end_if_failed(w, flow, events);
@@ -245,12 +251,7 @@ static void peer_ready(struct worker *w, struct watch *watch, uint32_t events)
 
 	if (flow->entry.is_dead)
 		return;
-	if (events & (EPOLLRDHUP | EPOLLHUP))
-		flow->up.ended = true;
-	if (events & EPOLLOUT)
-		flow->down.blocked = false;
-	if (events & EPOLLPRI)
-		flow->up.urgent = true;
+	note_events(&flow->up, &flow->down, events);
 	relay_turn(w, flow);
 	end_if_failed(w, flow, events);
 }
@@ -484,8 +485,16 @@ void tcp_resume(struct worker *w, const struct tcp_handover *handover, int host_
 	flow->peer_fd = peer_fd;
 	flow->host_watch.ready = host_ready;
 	flow->peer_watch.ready = peer_ready;
-	flow->up = (struct half){.chunk = RELAY_CHUNK_MIN, .shut = handover->up_shut};
-	flow->down = (struct half){.chunk = RELAY_CHUNK_MIN, .shut = handover->down_shut};
+	flow->up = (struct half){
+		.chunk = RELAY_CHUNK_MIN,
+		.readable = true,
+		.shut = handover->up_shut,
+	};
+	flow->down = (struct half){
+		.chunk = RELAY_CHUNK_MIN,
+		.readable = true,
+		.shut = handover->down_shut,
+	};
 	flow->entry.end = tcp_end;
 	flow->state = handover->state;
 	flow->dscp = handover->dscp;

@@ -14,6 +14,7 @@ enum tcp_state { TCP_DIALLING, TCP_ACCEPTING, TCP_CONNECTED };
 /* One direction of the relay. */
 struct half {
 	uint32_t chunk; /* bytes to try at a time: what the writer takes */
+	bool readable;	/* the reader may have something: an event said so, and not all was read */
 	bool ended;	/* the reader's peer has sent its FIN, though perhaps not all is read */
 	bool shut;	/* and so has the writer */
 	bool blocked;

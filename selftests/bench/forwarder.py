@@ -54,7 +54,9 @@ class Lab:
         if not word:
             raise RuntimeError(f"the network of {name} did not come about")
         self.forwarder = int(word[1])
-        self.iperf = self.start(f"{name}-lan", "iperf3", "-s")
+        self.iperf = self.start(f"{name}-lan", "iperf3", "-s", "--forceflush")
+        while "listening" not in self.iperf.stdout.readline():
+            pass
         self.dial = self.start(f"{name}-lan", TOOLS / "dial", "serve", LAN, "7000")
         self.dial.stdout.readline()
 
