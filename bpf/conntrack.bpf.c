@@ -235,7 +235,7 @@ int flow_in(struct packet *p, const struct flow_key *key, struct flow *flow)
 		return VERDICT_CONTINUE;
 	verdict = accept(p, flow, REASON_ESTABLISHED);
 	if (is_legal(p))
-		advance(p, key, flow, from_opener);
+		advance(p, key, flow, flow->flags, from_opener);
 	return verdict;
 }
 
@@ -294,14 +294,16 @@ static __always_inline __u8 flags_judged(__u8 flags, const struct packet *p, enu
 static __always_inline void renew(struct packet *p, const struct flow_key *key, struct flow *flow,
 				  enum verdict verdict)
 {
+	__u8 flags = flags_judged(flow->flags, p, verdict);
+
 	if (!config.dry_run) {
 		flow->generation = config.generation;
 		flow->epoch = p->epoch;
 		flow->rule = p->rule;
-		flow->flags = flags_judged(flow->flags, p, verdict);
+		flow->flags = flags;
 	}
 	if (is_legal(p))
-		advance(p, key, flow, p->flow_match == FLOW_MATCH_STALE);
+		advance(p, key, flow, flags, p->flow_match == FLOW_MATCH_STALE);
 }
 
 /**
@@ -453,7 +455,7 @@ int flow_out(struct packet *p, const struct flow_key *key, struct flow *flow)
 	if (!from_opener && flow->generation != config.generation && is_datagram(p))
 		served_answered(p, flow);
 	if (is_legal(p))
-		advance(p, key, flow, from_opener);
+		advance(p, key, flow, flow->flags, from_opener);
 	return false;
 }
 

@@ -215,14 +215,18 @@ static __always_inline enum flow_state udp_state(const struct packet *p, const s
 	return flow->state;
 }
 
-/* Count an accepted packet, take its flow to the next state, and confirm it. */
+/*
+ * Count an accepted packet, take its flow to the next state, and confirm it.  @flags are the flow's,
+ * as the ACLs have judged it.
+ */
 static __always_inline void advance(struct packet *p, const struct flow_key *key, struct flow *flow,
-				    bool from_opener)
+				    __u8 flags, bool from_opener)
 {
 	bool side = !from_opener, counts = true;
-	__u8 flags = flow->flags | (side ? FLOW_ANSWERED : 0);
 	__u8 state;
 
+	if (side)
+		flags |= FLOW_ANSWERED;
 	if (p->l4_proto == IPPROTO_TCP)
 		counts = tcp_advance(p, flow, side);
 	else
