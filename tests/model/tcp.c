@@ -222,8 +222,11 @@ static enum model_effect take_opening(struct model_tcp *tcp, const struct model_
 	switch (tcp->state) {
 	case FLOW_STATE_SYN_SENT:
 	case FLOW_STATE_SYN_RECEIVED:
-		if (is_repeated(&tcp->side[0], segment))
+		if (is_repeated(&tcp->side[0], segment)) {
+			if (!tcp->by_peer) /* what a peer has to acknowledge is this host's newest */
+				tcp->side[0].syn_end = segment->seq + 1;
 			return EFFECT_MOVES;
+		}
 		tcp->side[1] = (struct model_side){};
 		tcp->side[0] = side_of_syn(segment);
 		tcp->fragmented = false;
