@@ -18,6 +18,7 @@ void child_begin(struct worker_start *start, pid_t parent)
 {
 	int *const inherited[] = {
 		&start->fds[FORWARD_FD_LOCAL_ADDR],
+		&start->fds[FORWARD_FD_LOCAL_PREFIX],
 		&start->fds[FORWARD_FD_XSKS],
 		&start->fds[FORWARD_FD_STATUS],
 		&start->fds[FORWARD_FD_TUN],

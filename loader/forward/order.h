@@ -46,10 +46,11 @@ struct forward_message {
 
 /* Descriptors that come with an order, in this order. */
 enum forward_fd {
-	FORWARD_FD_LOCAL_ADDR, /* local_addr_v1 */
-	FORWARD_FD_XSKS,       /* xsks_v1 */
-	FORWARD_FD_STATUS,     /* forwarder_v2 */
-	FORWARD_FD_TUN,	       /* forward_tun_v1 */
+	FORWARD_FD_LOCAL_ADDR,	 /* local_addr_v1 */
+	FORWARD_FD_LOCAL_PREFIX, /* local_prefix_v1 */
+	FORWARD_FD_XSKS,	 /* xsks_v1 */
+	FORWARD_FD_STATUS,	 /* forwarder_v2 */
+	FORWARD_FD_TUN,		 /* forward_tun_v1 */
 	FORWARD_FDS,
 	/* and behind them, with a new generation: its ingress program as a dry run */
 	FORWARD_FD_JUDGE = FORWARD_FDS,

@@ -90,6 +90,23 @@ static void set_loopback(uint8_t version, union addr *to)
 		memcpy(to, &in6addr_loopback, 16);
 }
 
+/* What the dataplane takes it for; false: for no address of this host. */
+static bool is_known(const struct worker *w, const union addr *addr, struct local_addr *local)
+{
+	struct local_prefix_key key = {.prefix_len = 128};
+
+	if (!bpf_map_lookup_elem(w->start.fds[FORWARD_FD_LOCAL_ADDR], addr, local))
+		return true;
+	memcpy(key.addr, addr, sizeof(key.addr));
+	return !bpf_map_lookup_elem(w->start.fds[FORWARD_FD_LOCAL_PREFIX], &key, local);
+}
+
+static bool is_delivered_here(const struct answer *answer)
+{
+	return answer->type == RTN_LOCAL || answer->type == RTN_BROADCAST ||
+	       answer->type == RTN_MULTICAST || answer->type == RTN_ANYCAST;
+}
+
 /* The rule of deliver_local() in judge.bpf.c, applied again. */
 static enum route find_local(struct worker *w, const struct flow_name *name,
 			     const struct local_addr *local, union addr *to)
@@ -117,9 +134,10 @@ enum route route_find(struct worker *w, const struct flow_name *name, union addr
 	if (!bpf_map_lookup_elem(w->start.fds[FORWARD_FD_LOCAL_ADDR], to, &local))
 		return find_local(w, name, &local, to);
 	request_route(w, name->ends.version, to, &answer);
-	if (answer.type == RTN_LOCAL || answer.type == RTN_BROADCAST ||
-	    answer.type == RTN_MULTICAST || answer.type == RTN_ANYCAST)
-		return ROUTE_REFUSED_LOCAL;
+	/* of a prefix that is local, some may be routed all the same: the kernel knows */
+	if (is_delivered_here(&answer))
+		return is_known(w, to, &local) ? find_local(w, name, &local, to)
+					       : ROUTE_REFUSED_LOCAL;
 	if (answer.ifindex && answer.ifindex == (int)w->order.config.ifindex)
 		return ROUTE_REFUSED_BACK;
 	return ROUTE_OUT;
@@ -132,7 +150,7 @@ bool route_is_local(const struct worker *w, const union addr *addr)
 {
 	struct local_addr local;
 
-	return !bpf_map_lookup_elem(w->start.fds[FORWARD_FD_LOCAL_ADDR], addr, &local);
+	return is_known(w, addr, &local);
 }
 
 /**

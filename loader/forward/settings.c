@@ -56,6 +56,7 @@ static int open_fds(const struct attached *attached, int fds[FORWARD_FDS])
 {
 	static const char *const names[FORWARD_FDS] = {
 		[FORWARD_FD_LOCAL_ADDR] = MAP_LOCAL_ADDR,
+		[FORWARD_FD_LOCAL_PREFIX] = MAP_LOCAL_PREFIX,
 		[FORWARD_FD_XSKS] = MAP_XSKS,
 		[FORWARD_FD_STATUS] = MAP_FORWARDER,
 		[FORWARD_FD_TUN] = MAP_FORWARD_TUN,

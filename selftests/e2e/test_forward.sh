@@ -20,7 +20,8 @@ tests "veth tun gso" \
 	traceroute_shows_the_path \
 	curl_and_dns_work_through_the_forwarder \
 	what_leads_back_into_the_interface_is_refused \
-	local_forwarding_dials_localhost
+	local_forwarding_dials_localhost \
+	local_forwarding_reaches_local_prefixes
 alone "veth tun" \
 	a_queue_that_is_busy_is_waited_for
 alone "veth tun gso" \
@@ -482,6 +483,23 @@ test_what_leads_back_into_the_interface_is_refused() {
 	ip -n "$PEER" route add 100.64.0.77/32 via 100.64.0.1
 	probe timeout "$PEER" tcp 100.64.0.77 8080
 	[ "$(dropped wt0 overlay_blocked)" -ge 1 ] || die "overlay_blocked was not counted"
+}
+
+test_local_forwarding_reaches_local_prefixes() {
+	topology "$1"
+	ip -n "$ROUTER" route add local 10.5.0.0/16 dev lo
+	ip -n "$ROUTER" route add local fd05::/64 dev lo
+	serve any4 "$ROUTER" tcp 0.0.0.0 8080
+	serve any6 "$ROUTER" tcp :: 8080
+	policy forward <<-EOF2
+		mode: {netstack: true, local_forwarding: true}
+		peer_acl: [{id: all, action: allow, source: [any], protocol: all}]
+	EOF2
+	run_forwarder
+	probe ok "$PEER" tcp 192.168.77.1 8080
+	probe ok "$PEER" tcp 10.5.1.2 8080
+	probe ok "$PEER" tcp fd05::7 8080
+	pings ok "$PEER" 10.5.1.2 -t 1 # it has arrived
 }
 
 test_local_forwarding_dials_localhost() {
