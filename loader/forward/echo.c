@@ -444,6 +444,10 @@ void echo_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
 	memcpy(&echo, p->data + p->l4_off, sizeof(echo));
 	flow_name_set(&name, p, echo.id, 0);
 	entry = flow_lookup(w, &name);
+	if (entry && route_has_moved(w, entry, &flow_of(entry)->to)) {
+		echo_end(w, entry, END_BROKEN);
+		entry = NULL;
+	}
 	flow = entry ? flow_of(entry) : open_flow(w, &name, p, mac);
 	if (!flow) {
 		w->status->rx_refused++;

@@ -186,6 +186,7 @@ bool flow_insert(struct worker *w, struct flow_entry *flow, const struct flow_na
 	flow->name = *name;
 	flow->peer = peer;
 	flow->active_ns = w->now_ns;
+	flow->routes = w->routes;
 	flow->next = *bucket;
 	*bucket = flow;
 	return true;

@@ -15,9 +15,13 @@
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/time.h>
 
+#include "forward/watch.h"
 #include "local.h"
+
+#define NEWS_PER_TURN 64
 
 /* What the kernel answered. */
 struct answer {
@@ -40,8 +44,36 @@ static int on_route(struct nl_msg *message, void *arg)
 	return NL_STOP;
 }
 
+/* Something has changed, and what it is does not matter; nor does it where news were lost. */
+static void news_ready(struct worker *w, struct watch *watch, uint32_t events)
+{
+	int fd = nl_socket_get_fd(w->route_news);
+	char byte;
+
+	(void)watch;
+	(void)events;
+	w->routes++;
+	for (int i = 0; i < NEWS_PER_TURN; i++)
+		if (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) < 0)
+			return;
+}
+
+/* Hear of all that may change an answer: routes, and the rules that choose tables. */
+static int open_news(struct worker *w, struct error *error)
+{
+	w->route_news = nl_socket_alloc();
+	if (!w->route_news || nl_connect(w->route_news, NETLINK_ROUTE) ||
+	    nl_socket_add_memberships(w->route_news, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
+				      RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_NONE))
+		return error_set(error, EIO, "cannot open a netlink socket for changes of routes");
+	w->route_watch.ready = news_ready;
+	if (watch_add(w, nl_socket_get_fd(w->route_news), &w->route_watch, EPOLLIN))
+		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
+	return 0;
+}
+
 /**
- * route_open() - Open the socket for questions
+ * route_open() - Open the sockets for questions, and for changes of the answers
  *
  * Return: 0 or -errno.
  */
@@ -58,7 +90,7 @@ int route_open(struct worker *w, struct error *error)
 	nl_socket_disable_msg_peek(w->route_socket); /* an answer fits a page */
 	setsockopt(nl_socket_get_fd(w->route_socket), SOL_SOCKET, SO_RCVTIMEO, &patience,
 		   sizeof(patience));
-	return 0;
+	return open_news(w, error);
 }
 
 /* Ask the kernel; @answer stays as it is where there is no route. */
@@ -182,6 +214,27 @@ enum refusal_kind route_admit(struct worker *w, const struct flow_name *name, un
 	default:
 		return REFUSAL_NONE;
 	}
+}
+
+/**
+ * route_has_moved() - Is the destination of a flow to be dialled in another way now, or not at all?
+ * @flow: of datagrams
+ * @to: what the destination was dialled as
+ *
+ * Asks once for each change of the host's routes.  A socket of datagrams takes the way, and the
+ * source address, that hold for each of them.  A connection keeps its source address: what it sends
+ * into the overlay opens nothing there.
+ */
+bool route_has_moved(struct worker *w, struct flow_entry *flow, const union addr *to)
+{
+	enum route route;
+	union addr now;
+
+	if (flow->routes == w->routes)
+		return false;
+	flow->routes = w->routes;
+	route = route_find(w, &flow->name, &now);
+	return (route != ROUTE_OUT && route != ROUTE_LOCAL) || memcmp(&now, to, sizeof(now));
 }
 
 /**

@@ -23,5 +23,6 @@ void route_addr(const struct sockaddr_storage *from, union addr *addr, uint16_t 
 bool route_is_local(const struct worker *w, const union addr *addr);
 uint8_t route_ttl(uint8_t ttl, bool is_local);
 enum refusal_kind route_admit(struct worker *w, const struct flow_name *name, union addr *to);
+bool route_has_moved(struct worker *w, struct flow_entry *flow, const union addr *to);
 
 #endif /* SHRIKE_FORWARD_ROUTE_H */

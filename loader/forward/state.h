@@ -126,6 +126,7 @@ enum end_reason {
  * struct flow_entry - what flows of all protocols have in common
  * @of_peer: among those of its peer and its kind
  * @on: the list it is on: all flows on a list have the same time to live, the oldest comes first
+ * @routes: worker.routes when it was last asked where its destination leads
  * @end: closes its sockets and takes it out of all tables
  */
 struct flow_entry {
@@ -137,6 +138,7 @@ struct flow_entry {
 	struct flow_name name;
 	struct peer *peer;
 	uint64_t active_ns;
+	uint32_t routes;
 	void (*end)(struct worker *w, struct flow_entry *flow, enum end_reason reason);
 	bool is_dead;
 };
@@ -202,6 +204,9 @@ struct worker {
 	const uint64_t *answer_notes; /* what the filter has noted, by socket cookie */
 
 	struct nl_sock *route_socket;
+	struct nl_sock *route_news; /* says that routes, or the rules that choose them, change */
+	struct watch route_watch;
+	uint32_t routes; /* how often they have */
 	struct watch control_watch;
 
 	struct flow_entry *flows[FLOW_BUCKETS];

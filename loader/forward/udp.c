@@ -498,6 +498,10 @@ void udp_input(struct worker *w, const struct ip_packet *p, const uint8_t *mac)
 	}
 	flow_name_set(&name, p, udp.uh_sport, udp.uh_dport);
 	entry = flow_lookup(w, &name);
+	if (entry && route_has_moved(w, entry, &udp_flow_of(entry)->to)) {
+		udp_end(w, entry, END_BROKEN);
+		entry = NULL;
+	}
 	flow = entry ? udp_flow_of(entry) : open_flow(w, &name, p, mac);
 	if (!flow) {
 		w->status->rx_refused++;

@@ -20,6 +20,7 @@ tests "veth tun gso" \
 	traceroute_shows_the_path \
 	curl_and_dns_work_through_the_forwarder \
 	what_leads_back_into_the_interface_is_refused \
+	what_comes_to_lead_back_is_refused_from_then_on \
 	local_forwarding_dials_localhost \
 	local_forwarding_reaches_local_prefixes
 alone "veth tun" \
@@ -483,6 +484,33 @@ test_what_leads_back_into_the_interface_is_refused() {
 	ip -n "$PEER" route add 100.64.0.77/32 via 100.64.0.1
 	probe timeout "$PEER" tcp 100.64.0.77 8080
 	[ "$(dropped wt0 overlay_blocked)" -ge 1 ] || die "overlay_blocked was not counted"
+}
+
+# A datagram socket is asked its way for each datagram, and one that goes into the overlay is this
+# host's: it would open the overlay's other hosts to the peer.
+test_what_comes_to_lead_back_is_refused_from_then_on() {
+	local family to via
+	forwarding_topology "$1"
+	serve_all "$LAN" 8080
+	run_forwarder
+	for family in 4 6; do
+		use_family $family
+		to=10.2.0.1/32 via=100.64.0.3
+		[ $family = 4 ] || to=fd02::1/128 via=fd64::3
+		ip -n "$LAN" address add $to dev lo
+		ip -n "$ROUTER" route add $to via $LAN_IP
+		session held$family "$PEER" udp ${to%/*} 8080
+		talk held$family ok
+		pings ok "$PEER" ${to%/*}
+		ip -n "$ROUTER" route replace $to via $via
+		talk held$family timeout
+		pings lost "$PEER" ${to%/*}
+		is "flows of this host" "" "$(shrike conntrack list wt0 | grep "src=$ROUTER_IP ")"
+		ip -n "$ROUTER" route replace $to via $LAN_IP
+		talk held$family ok
+	done
+	[ "$(forwarder refused_route)" -ge 4 ] || die "refused_route was not counted"
+	counters_agree wt0
 }
 
 test_local_forwarding_reaches_local_prefixes() {
