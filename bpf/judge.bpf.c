@@ -69,6 +69,9 @@ static __always_inline enum verdict judge_routed(struct packet *p)
 	if (addr_is_reserved(&p->daddr, p->ip_version) ||
 	    addr_is_link_local(&p->daddr, p->ip_version))
 		return drop(p, REASON_MARTIAN_DEST);
+	/* RFC 3927, section 7; RFC 4291, section 2.5.6: the answer would find no way back */
+	if (addr_is_link_local(&p->saddr, p->ip_version))
+		return drop(p, REASON_MARTIAN_SOURCE);
 	if (config.routing == ROUTING_NATIVE && !config.native_acl) {
 		trace_note(p, STAGE_ROUTE_ACL, MESSAGE_ROUTE_NATIVE);
 		trace_note(p, STAGE_FORWARDING, MESSAGE_FORWARD_NATIVE);

@@ -192,6 +192,8 @@ static enum verdict judge_routed(struct model_way *way)
 		return model_decide(way, VERDICT_DROP, REASON_ROUTING_DISABLED, NULL);
 	if (is_reserved(&p->dst, p->version) || model_is_link_local(&p->dst, p->version))
 		return model_decide(way, VERDICT_DROP, REASON_MARTIAN_DEST, NULL);
+	if (model_is_link_local(&p->src, p->version))
+		return model_decide(way, VERDICT_DROP, REASON_MARTIAN_SOURCE, NULL);
 	if (how == POLICY_ROUTING_NATIVE && !way->model->policy->mode.native_acl)
 		return model_decide(way, VERDICT_PASS, REASON_NATIVE_ROUTER, NULL);
 	if (ask_acl(way, ACL_ROUTE) == VERDICT_DROP)
