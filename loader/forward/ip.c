@@ -370,6 +370,15 @@ void ip_tos_set(uint8_t *header, uint8_t version, uint8_t tos)
 }
 
 /**
+ * ip_id_set() - Change the identification in an IPv4 header
+ * @id: host order
+ */
+void ip_id_set(uint8_t *header, uint16_t id)
+{
+	word4_set(header, offsetof(struct iphdr, id), (const uint8_t[]){id >> 8, id});
+}
+
+/**
  * ip_ttl_set() - Change the time to live in an IP header
  */
 void ip_ttl_set(uint8_t *header, uint8_t version, uint8_t ttl)

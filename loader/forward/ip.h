@@ -81,6 +81,7 @@ void ip_header_write(uint8_t *to, const struct ip_ends *ends, uint8_t l4_proto, 
 		     size_t payload_len);
 void ip_length_set(uint8_t *header, uint8_t version, uint32_t l4_off, uint32_t len);
 void ip_tos_set(uint8_t *header, uint8_t version, uint8_t tos);
+void ip_id_set(uint8_t *header, uint16_t id);
 void ip_ttl_set(uint8_t *header, uint8_t version, uint8_t ttl);
 void ip_ends_swap(const struct ip_ends *from, struct ip_ends *to);
 size_t tcp_reset_build(uint8_t to[IP_HEADER_MAX + TCP_RESET_LEN], const struct ip_packet *syn);

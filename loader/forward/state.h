@@ -188,7 +188,8 @@ struct worker {
 	struct splitter splitter;
 
 	int packet_fd;
-	bool tx_blocked; /* the packet socket has no room: the TUN waits */
+	uint16_t next_ip_id; /* of the IPv4 packets that are made here */
+	bool tx_blocked;     /* the packet socket has no room: the TUN waits */
 	struct watch packet_watch;
 
 	int tun_fd;

@@ -185,6 +185,21 @@ static void finish_sum(uint8_t *packet, size_t len, struct virtio_net_hdr *heade
 }
 
 /**
+ * transmit_identify() - Give a packet that we made its identification
+ * @packet: of either family, without "don't fragment"
+ * @n: packets that the kernel divides it into, which count on from there
+ *
+ * A router behind the interface may fragment it, and fragments of several packets with one
+ * identification would be taken for those of one (RFC 6864, section 4.1).
+ */
+void transmit_identify(struct worker *w, uint8_t *packet, uint8_t version, size_t n)
+{
+	if (version == IP_VERSION_4)
+		ip_id_set(packet, w->next_ip_id);
+	w->next_ip_id += n;
+}
+
+/**
  * transmit_ip() - Send a packet that we made, in fragments where it exceeds the MTU
  * @packet: without options or extension headers
  * @header: its virtio header
@@ -195,6 +210,7 @@ void transmit_ip(struct worker *w, const struct peer *peer, uint8_t *packet, siz
 	struct iovec part = {packet, len};
 
 	if (len <= path_mtu(w, peer)) {
+		transmit_identify(w, packet, peer->version, 1);
 		transmit(w, peer->mac, header, &part, 1, peer->version);
 		return;
 	}

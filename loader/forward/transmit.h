@@ -11,6 +11,7 @@ int transmit_open(struct worker *w, struct error *error);
 bool transmit(struct worker *w, const uint8_t *mac, struct virtio_net_hdr *header,
 	      const struct iovec *parts, int n, uint8_t version);
 void transmit_wait(struct worker *w);
+void transmit_identify(struct worker *w, uint8_t *packet, uint8_t version, size_t n);
 void transmit_ip(struct worker *w, const struct peer *peer, uint8_t *packet, size_t len,
 		 struct virtio_net_hdr *header);
 void transmit_error(struct worker *w, const struct ip_packet *about, enum icmp_error kind,

@@ -47,6 +47,7 @@ static bool send_one(struct worker *w, const struct udp_flow *flow, const struct
 		header.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
 		header.gso_size = segment;
 		header.hdr_len = header_len;
+		transmit_identify(w, packet, version, (len + segment - 1) / segment);
 		transmit(w, flow->entry.peer->mac, &header, &part, 1, version);
 		/* a full queue and a device that is down lose it as any wire does */
 		if (w->status->tx_failed != failed && errno != ENOBUFS && errno != ENETDOWN &&

@@ -7,6 +7,7 @@
 tests "veth tun gso" \
 	a_packet_that_was_damaged_is_never_delivered \
 	type_of_service_and_time_to_live_are_carried_through \
+	answers_may_be_fragmented_further_on \
 	urgent_data_stays_urgent \
 	a_reset_is_heard_while_a_direction_is_blocked \
 	a_dial_lasts_as_long_as_both_ends_have_patience
@@ -54,6 +55,17 @@ test_type_of_service_and_time_to_live_are_carried_through() {
 		wire marks $LAN_IP 8080 icmp
 		is "ICMP" "b9>b9/54 8b>8b/54" "$OUT"
 	done
+	counters_agree wt0
+}
+
+# By a router behind the peer, say: the identification tells fragments of several answers apart.
+test_answers_may_be_fragmented_further_on() {
+	forwarding_topology "$1"
+	serve_all "$LAN" 8080
+	run_forwarder
+	use_family 4
+	wire ids $LAN_IP 8080
+	is "identifications of 8 answers" 8 "$OUT"
 	counters_agree wt0
 }
 

@@ -4,6 +4,7 @@
 
   wire.py sums DEVICE SRC DST PORT     what an echo server answers to packets with odd checksums
   wire.py marks DEVICE SRC DST PORT tcp|udp|icmp    what becomes of type of service and time to live
+  wire.py ids DEVICE SRC DST PORT      how many identifications four answers of UDP and of ICMP have
   wire.py dial DEVICE SRC DST PORT     one SYN, and nothing after it
   wire.py flood DEVICE SRC DST PORT COUNT    COUNT datagrams
   wire.py odd DEVICE SRC DST PORT      a packet of each kind that is not relayed: 300 first fragments,
@@ -104,6 +105,7 @@ class Wire:
             if sender[2] == socket.PACKET_OUTGOING:
                 continue
             if self.version == 4:
+                self.ident = packet[4:6]
                 fields = packet[9], packet[8], packet[1], packet[20:struct.unpack("!H", packet[2:4])[0]]
                 dst = packet[16:20]
             else:
@@ -238,6 +240,17 @@ def marks(device, src, dst, port, protocol):
     print(*(f"{seen.decode()}>{tos:02x}/{ttl}" for ttl, tos, seen in answers))
 
 
+def ids(device, src, dst, port):
+    wire = Wire(device, src, dst)
+    seen = set()
+    for seq in range(4):
+        for protocol, data in (17, wire.udp(int(port), b"what")), (1, wire.echo(b"what", seq)):
+            wire.send(wire.packet(protocol, data))
+            wire.receive(protocol)
+            seen.add(wire.ident)
+    print(len(seen))
+
+
 def dial(device, src, dst, port):
     wire = Wire(device, src, dst)
     wire.send(wire.packet(6, wire.tcp(int(port), SYN, 1000, 0)))
@@ -305,5 +318,5 @@ def server(device, addr, port):
 
 
 if __name__ == "__main__":
-    {"sums": sums, "marks": marks, "dial": dial, "flood": flood, "odd": odd,
+    {"sums": sums, "marks": marks, "ids": ids, "dial": dial, "flood": flood, "odd": odd,
      "server": server}[sys.argv[1]](*sys.argv[2:])
