@@ -218,12 +218,12 @@ enum refusal_kind route_admit(struct worker *w, const struct flow_name *name, un
 
 /**
  * route_has_moved() - Is the destination of a flow to be dialled in another way now, or not at all?
- * @flow: of datagrams
- * @to: what the destination was dialled as
+ * @flow: of datagrams, or a dial
+ * @to: what the destination was dialled as; NULL: that does not matter any more
  *
  * Asks once for each change of the host's routes.  A socket of datagrams takes the way, and the
- * source address, that hold for each of them.  A connection keeps its source address: what it sends
- * into the overlay opens nothing there.
+ * source address, that hold for each of them.  What a connection sends into the overlay opens nothing
+ * there, but a SYN that is sent again does.
  */
 bool route_has_moved(struct worker *w, struct flow_entry *flow, const union addr *to)
 {
@@ -234,7 +234,8 @@ bool route_has_moved(struct worker *w, struct flow_entry *flow, const union addr
 		return false;
 	flow->routes = w->routes;
 	route = route_find(w, &flow->name, &now);
-	return (route != ROUTE_OUT && route != ROUTE_LOCAL) || memcmp(&now, to, sizeof(now));
+	return (route != ROUTE_OUT && route != ROUTE_LOCAL) ||
+	       (to && memcmp(&now, to, sizeof(now)));
 }
 
 /**

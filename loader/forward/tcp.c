@@ -238,6 +238,8 @@ static void host_ready(struct worker *w, struct watch *watch, uint32_t events)
 		getsockopt(flow->host_fd, SOL_SOCKET, SO_ERROR, &err, &len);
 		/* a reset is no refusal: there was a connection, and the peer is to have one too */
 		flow->was_reset = err == ECONNRESET || err == EPIPE;
+		if (!err && route_has_moved(w, &flow->entry, NULL))
+			err = ENETUNREACH;
 		if (err && !flow->was_reset)
 			dial_failed(w, flow, err);
 		else if (err || events & EPOLLOUT)

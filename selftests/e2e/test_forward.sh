@@ -21,6 +21,7 @@ tests "veth tun gso" \
 	curl_and_dns_work_through_the_forwarder \
 	what_leads_back_into_the_interface_is_refused \
 	what_comes_to_lead_back_is_refused_from_then_on \
+	a_dial_that_comes_to_lead_back_is_refused \
 	local_forwarding_dials_localhost \
 	local_forwarding_reaches_local_prefixes
 alone "veth tun" \
@@ -511,6 +512,25 @@ test_what_comes_to_lead_back_is_refused_from_then_on() {
 	done
 	[ "$(forwarder refused_route)" -ge 4 ] || die "refused_route was not counted"
 	counters_agree wt0
+}
+
+# The LAN keeps silent, so that the SYN is sent again, into the overlay, where somebody answers.
+test_a_dial_that_comes_to_lead_back_is_refused() {
+	forwarding_topology "$1"
+	serve_all "$PEER" 8080
+	ip -n "$ROUTER" route add 10.2.0.1 via 192.168.77.2
+	ip -n "$PEER" address add 10.2.0.1/32 dev lo
+	run_forwarder
+	expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/wire.py" dial p0 100.64.0.7 10.2.0.1 8080
+	wait_for dials_are 1
+	ip -n "$ROUTER" route replace 10.2.0.1 via 100.64.0.3
+	wait_for dials_are 0
+	is "accepted, unreachable" "0 1" "$(forwarder tcp_opened) $(forwarder tcp_unreachable)"
+	counters_agree wt0
+}
+
+dials_are() {
+	[ "$(forwarder tcp_dials)" = "$1" ]
 }
 
 test_local_forwarding_reaches_local_prefixes() {
