@@ -91,7 +91,7 @@ static __always_inline enum verdict judge_routed(struct packet *p)
 
 /**
  * judge() - Judge an inbound packet
- * @p: packet for which conntrack_in() returned VERDICT_CONTINUE
+ * @p: packet for which conntrack_in() returned VERDICT_CONTINUE, with local_kind set
  *
  * Return: enum verdict, never VERDICT_CONTINUE; the reason, the deciding rule and whether the
  * packet is for this host are in @p.
@@ -106,8 +106,7 @@ int judge(struct packet *p)
 		return drop(p, REASON_MARTIAN_SOURCE);
 	if (addr_is_loopback(&p->daddr, p->ip_version))
 		return drop(p, REASON_MARTIAN_DEST);
-	kind = local_lookup(&p->daddr, p->ip_version);
-	p->local_kind = kind;
+	kind = p->local_kind;
 	if (kind == LOCAL_NONE ||
 	    (!config.peer_groups && addr_is_reserved(&p->daddr, p->ip_version)))
 		return judge_routed(p);

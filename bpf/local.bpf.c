@@ -2,8 +2,13 @@
 /*
  * Which addresses are this host's.  Owns the maps of local.h.
  */
-#include "local.h"
+#include "packet.h"
+
 #include "addr.h"
+
+#define AF_INET		 2
+#define AF_INET6	 10
+#define LOOPBACK_IFINDEX 1 /* in every network namespace */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -62,21 +67,11 @@ static __always_inline struct local_addr *find_prefix(const union addr *addr)
 	return bpf_map_lookup_elem(&local_prefix_v1, &key);
 }
 
-/**
- * local_lookup() - Is an address one that the kernel delivers here?
- * @addr: address
- * @ip_version: its family
- *
- * Loopback addresses count as addresses of the host.
- *
- * Return: enum local_kind.
- */
-int local_lookup(const union addr *addr, __u8 ip_version)
+/* What an address is by itself, without the prefixes. */
+static __always_inline enum local_kind single_kind(const union addr *addr, __u8 ip_version)
 {
 	struct local_addr *local = NULL;
 
-	if (!addr)
-		return LOCAL_NONE;
 	if (addr_is_loopback(addr, ip_version))
 		return LOCAL_HOST;
 	if (passes_filter(addr))
@@ -87,7 +82,95 @@ int local_lookup(const union addr *addr, __u8 ip_version)
 		return LOCAL_MULTICAST;
 	if (ip_version == IP_VERSION_4 && addr_ipv4(addr) == 0xffffffff)
 		return LOCAL_BROADCAST;
-	if (has_prefixes())
+	return LOCAL_NONE;
+}
+
+/**
+ * local_lookup() - Is an address one that the kernel may deliver here?
+ * @addr: address
+ * @ip_version: its family
+ *
+ * Loopback addresses count as addresses of the host, and so do prefixes of every routing table.
+ *
+ * Return: enum local_kind.
+ */
+int local_lookup(const union addr *addr, __u8 ip_version)
+{
+	struct local_addr *local = NULL;
+	enum local_kind kind;
+
+	if (!addr)
+		return LOCAL_NONE;
+	kind = single_kind(addr, ip_version);
+	if (kind == LOCAL_NONE && has_prefixes())
 		local = find_prefix(addr);
-	return local ? local->kind : LOCAL_NONE;
+	return local ? local->kind : kind;
+}
+
+/* What routing rules may choose a table by, beside addresses. */
+static __always_inline void set_selectors(struct bpf_fib_lookup *fib, const struct frame *f,
+					  const struct packet *p)
+{
+	const __be32 *first = f->data;
+
+	fib->l4_protocol = p->l4_proto;
+	if (!is_icmp(p)) {
+		fib->sport = p->sport;
+		fib->dport = p->dport;
+	}
+	if ((void *)(first + 1) > f->data_end)
+		return;
+	if (p->ip_version == IP_VERSION_4)
+		fib->tos = bpf_ntohl(*first) >> 16;
+	else
+		fib->flowinfo = *first & bpf_htonl(0x0fffffff);
+}
+
+/*
+ * Whether the kernel forwards the packet, says its routing without a mark: marks come later, if at
+ * all.  A kernel that forwards nothing delivers what it takes in.
+ */
+static __noinline bool is_forwarded(const struct frame *f, const struct packet *p)
+{
+	struct bpf_fib_lookup fib = {.ifindex = config.ifindex};
+	long answer;
+
+	set_selectors(&fib, f, p);
+	if (p->ip_version == IP_VERSION_4) {
+		fib.family = AF_INET;
+		fib.ipv4_src = p->saddr.word[3];
+		fib.ipv4_dst = p->daddr.word[3];
+	} else {
+		fib.family = AF_INET6;
+		__builtin_memcpy(fib.ipv6_src, &p->saddr, sizeof(fib.ipv6_src));
+		__builtin_memcpy(fib.ipv6_dst, &p->daddr, sizeof(fib.ipv6_dst));
+	}
+	answer = bpf_fib_lookup(f->ctx, &fib, sizeof(fib), 0);
+	/* IPv6 is forwarded by the switch for all devices: the helper looks at the device's own */
+	if (answer == BPF_FIB_LKUP_RET_FWD_DISABLED && p->ip_version == IP_VERSION_6) {
+		fib.ifindex = LOOPBACK_IFINDEX;
+		answer = bpf_fib_lookup(f->ctx, &fib, sizeof(fib), 0);
+	}
+	return answer == BPF_FIB_LKUP_RET_SUCCESS || answer == BPF_FIB_LKUP_RET_UNSUPP_LWT ||
+	       answer == BPF_FIB_LKUP_RET_NO_NEIGH || answer == BPF_FIB_LKUP_RET_FRAG_NEEDED;
+}
+
+/**
+ * local_destination() - Does the kernel deliver an inbound packet here?
+ * @f, @p: packet
+ *
+ * Which table is asked depends on rules, and which of its routes on all others there: where it is a
+ * prefix that makes the destination local, the kernel is asked.  Under a virtual clock there is no
+ * device to ask for, and the prefix decides.
+ *
+ * Return: enum local_kind; LOCAL_NONE where it is routed.
+ */
+__hidden enum local_kind local_destination(struct frame *f, struct packet *p)
+{
+	enum local_kind kind = local_lookup(&p->daddr, p->ip_version);
+
+	if (kind == LOCAL_NONE || config.virtual_clock || !has_prefixes() ||
+	    single_kind(&p->daddr, p->ip_version) != LOCAL_NONE)
+		return kind;
+	return is_forwarded(f, p) ? LOCAL_NONE : kind;
 }

@@ -248,6 +248,7 @@ void icmp_error_out(struct frame *f, struct packet *p);
 int conntrack_related(struct packet *p, struct tuple *quoted);
 int conntrack_asked_port(struct packet *p, struct tuple *quoted);
 int local_lookup(const union addr *addr, __u8 ip_version);
+enum local_kind local_destination(struct frame *f, struct packet *p);
 int judge_is_martian(struct packet *p);
 int judge(struct packet *p);
 int acl_judge(struct packet *p, int acl);

@@ -5,7 +5,8 @@
  * Map local_addr_v1 (HASH): every single local address of either family (IPv4 v4-mapped) with its
  * kind.  127.0.0.0/8 and ::1 are local by definition and have no entries.
  * Map local_prefix_v1 (LPM_TRIE): struct local_prefix_key -> struct local_addr, shorter prefixes
- * that are local (AnyIP: `ip route add local 10.5.0.0/16 dev lo`).
+ * that are local (AnyIP: `ip route add local 10.5.0.0/16 dev lo`) where rules lead to their table:
+ * see local_destination().
  * Map local_filter_v1 (ARRAY of struct local_filter): which of the two need not be asked, as nearly
  * all addresses of packets are nobody's here.  A bit for each local_filter_bit() of the addresses in
  * local_addr_v1 (a Bloom filter with one hash), in pages; and a last page, whose first word says

@@ -9,7 +9,8 @@ tests "veth tun" \
 	ping_passes_for_the_family_that_a_rule_names \
 	replies_to_what_this_host_opened_need_no_rule \
 	an_empty_policy_lets_nothing_in \
-	without_connection_tracking_every_packet_needs_a_rule
+	without_connection_tracking_every_packet_needs_a_rule \
+	a_local_prefix_is_this_host_only_where_the_kernel_delivers_it
 
 test_a_permitted_tcp_connection_passes_and_an_unlisted_one_drops() {
 	local family before
@@ -171,5 +172,69 @@ test_without_connection_tracking_every_packet_needs_a_rule() {
 		pings lost "$ROUTER" $PEER_IP
 	done
 	is "tracked connections" 0 "$(connections wt0)"
+	counters_agree wt0
+}
+
+# ip_rule add|del RULE...: of both families
+ip_rule() {
+	ip -n "$ROUTER" rule "$@" || die "ip rule $*"
+	ip -n "$ROUTER" -6 rule "$@" || die "ip -6 rule $*"
+}
+
+# prefix_is local|routed: the LAN's prefix, to packets that arrive and to a trace.  Linux sends IPv4
+# answers only from addresses of the table local.
+prefix_is() {
+	local family before reason=peer_acl_allowed any_ip=([4]=10.5.1.2 [6]=fd05::7)
+	[ "$1" = routed ] && reason=routing_disabled
+	for family in 4 6; do
+		use_family $family
+		before=$(dropped wt0 routing_disabled)
+		if [ "$1$family" = local4 ]; then
+			probe timeout "$PEER" tcp $LAN_IP 8080
+		elif [ "$1" = local ]; then
+			probe ok "$PEER" tcp $LAN_IP 8080
+		else
+			probe timeout "$PEER" tcp $LAN_IP 8080
+			probe timeout "$PEER" udp $LAN_IP 8080
+			before=$((before + 2))
+		fi
+		[ "$(dropped wt0 routing_disabled)" -ge $before ] ||
+			die "routing_disabled was not counted"
+		[ "$1" = routed ] || is "routing_disabled" $before "$(dropped wt0 routing_disabled)"
+		is "reason in a trace" $reason "$(shrike trace in $PEER_IP $LAN_IP -p tcp \
+			--dport 8080 -i wt0 -j | jq -r .reason)"
+		# addresses of its own, and prefixes of table local, whatever other rules are there
+		probe ok "$PEER" tcp $ROUTER_LAN_IP 8080
+		probe ok "$PEER" tcp ${any_ip[$family]} 8080
+	done
+}
+
+test_a_local_prefix_is_this_host_only_where_the_kernel_delivers_it() {
+	topology "$1"
+	kernel_forwards 1
+	serve_all "$ROUTER" 8080
+	serve_all "$LAN" 8080
+	ip -n "$ROUTER" route add local 192.168.77.0/24 dev lo table 100
+	ip -n "$ROUTER" route add local fd77::/64 dev lo table 100
+	ip -n "$ROUTER" route add local 10.5.0.0/16 dev lo
+	ip -n "$ROUTER" route add local fd05::/64 dev lo
+	policy all <<-EOF
+		mode: {routing: disabled}
+		peer_acl: [{id: all, action: allow, source: [any], protocol: all}]
+	EOF
+	run_shrike wt0 all
+	ip_rule add fwmark 1 lookup 100
+	prefix_is routed
+	# IPv6 is forwarded all the same where only the device's own switch is off
+	in_ns "$ROUTER" sysctl -qw net.ipv6.conf.wt0.forwarding=0
+	prefix_is routed
+	ip_rule del fwmark 1 lookup 100
+	ip_rule add pref 40000 lookup 100 # main is asked before
+	prefix_is routed
+	ip_rule del pref 40000 lookup 100
+	ip_rule add pref 100 lookup 100
+	prefix_is local
+	kernel_forwards 0
+	prefix_is local
 	counters_agree wt0
 }
