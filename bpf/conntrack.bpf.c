@@ -18,6 +18,7 @@
  */
 #include "flow_life.h"
 
+#include "flow_translation.h"
 #include "nat.h"
 
 struct {
@@ -30,21 +31,6 @@ struct {
 __hidden extern __be16 nat_port_lookup(const union addr *addr, __u8 ip_version, __u8 l4_proto,
 				       __be16 port);
 __hidden extern const union addr *nat_source_lookup(const union addr *addr);
-
-static __always_inline void key_of_packet(struct flow_key *key, const struct packet *p)
-{
-	struct tuple tuple = {
-		.saddr = p->saddr,
-		.daddr = p->daddr,
-		.sport = p->sport,
-		.dport = p->dport,
-		.ip_version = p->ip_version,
-		.l4_proto = p->l4_proto,
-		.is_echo_reply = is_icmp(p) && !icmp_is_request(p),
-	};
-
-	flow_key_of(key, &tuple);
-}
 
 static __always_inline bool is_tracked(const struct packet *p)
 {
@@ -74,11 +60,6 @@ __hidden __u16 conntrack_epoch(void)
 	__u32 zero = 0, *epoch = bpf_map_lookup_elem(&ct_epoch_v1, &zero);
 
 	return epoch ? *epoch : 0;
-}
-
-static __always_inline bool is_judged(const struct packet *p, const struct flow *flow)
-{
-	return flow->generation == config.generation && flow->epoch == p->epoch;
 }
 
 static __always_inline bool is_legal(const struct packet *p)
@@ -203,7 +184,7 @@ int conntrack_asked_port(struct packet *p, struct tuple *quoted)
 	flow = flow_find(&key);
 	if (!flow || flow_is_expired(flow, p->now_ns) || key.source != flow->opener)
 		return 0;
-	return flow->nat_port;
+	return flow_nat_port(flow);
 }
 
 /**
@@ -444,12 +425,12 @@ int flow_out(struct packet *p, const struct flow_key *key, struct flow *flow)
 	p->flow_match = match_out(p, flow, from_opener);
 	p->flow_state = flow->state;
 	if (p->flow_match == FLOW_MATCH_OLD) {
-		if (!p->by_forwarder)
+		if (p->sender == SENDER_HOST)
 			flow_end(key, flow, FLOW_CAUSE_CLOSED, p->now_ns);
 		return true;
 	}
 	if (!from_opener)
-		p->nat_port = flow->nat_port;
+		p->nat_port = flow_nat_port(flow);
 	if (p->flow_match != FLOW_MATCH_REPLY)
 		return false;
 	if (!from_opener && flow->generation != config.generation && is_datagram(p))
@@ -478,7 +459,7 @@ int conntrack_out(struct packet *p)
 	if (flow && !flow_out(p, &key, flow))
 		return 0;
 	/* what the forwarder sends belongs to a peer's flow, and only the ACLs open one */
-	if (p->by_forwarder || !may_open(p) || is_served(p) || is_to_nobody(p))
+	if (p->sender != SENDER_HOST || !may_open(p) || is_served(p) || is_to_nobody(p))
 		return 0;
 	served = served_find(p);
 	if (!served) {

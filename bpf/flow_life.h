@@ -10,8 +10,11 @@
 #include "flow_report.h"
 #include "flow_room.h"
 #include "flow_table.h"
+#include "masquerade_maps.h"
 #include "served.h"
 #include "tcp_track.h"
+
+__hidden extern void snat_in_delete(const struct flow_key6 *key, __u8 ip_version);
 
 /*
  * The functions that follow are global where they work on a flow: the verifier would look at them
@@ -41,6 +44,30 @@ __noinline int flow_delete(const struct flow_key *key, int tier)
 }
 
 /**
+ * flow_untranslate() - Remove the entry by which answers to a translated flow are found
+ * @key, @flow: the flow
+ *
+ * Return: 0.
+ */
+__noinline int flow_untranslate(const struct flow_key *key, const struct flow *flow)
+{
+	struct flow_scratch *scratch = flow_scratch();
+
+	if (!key || !flow || !scratch)
+		return 0;
+	snat_key_of_flow(&scratch->key, key, flow);
+	snat_in_delete(&scratch->key, key->ip_version);
+	return 0;
+}
+
+static __always_inline void flow_remove(const struct flow_key *key, const struct flow *flow)
+{
+	if (config.routing == ROUTING_NAT && flow->flags & FLOW_MASQUERADED)
+		flow_untranslate(key, flow);
+	flow_delete(key, flow_tier(flow));
+}
+
+/**
  * flow_end() - Report the end of a flow, and remove it
  * @key, @flow: the flow
  * @cause: enum flow_cause
@@ -53,7 +80,7 @@ int flow_end(const struct flow_key *key, const struct flow *flow, int cause, __u
 	if (!key || !flow || config.dry_run)
 		return 0;
 	flow_report_end(key, flow, cause, now_ns);
-	flow_delete(key, flow_tier(flow));
+	flow_remove(key, flow);
 	return 0;
 }
 
@@ -66,6 +93,11 @@ static __always_inline struct flow *find_live(const struct flow_key *key, __u64 
 		return flow;
 	flow_end(key, flow, FLOW_CAUSE_TIMEOUT, now_ns);
 	return NULL;
+}
+
+static __always_inline bool is_judged(const struct packet *p, const struct flow *flow)
+{
+	return flow->generation == config.generation && flow->epoch == p->epoch;
 }
 
 _Static_assert(PORT_PROTOCOL_MAX == 2, "each protocol with ports has openings and states");
@@ -254,7 +286,7 @@ static __always_inline void advance(struct packet *p, const struct flow_key *key
 	if (is_confirmed_by(p, flags, state))
 		flow_confirm(key, flow, p->now_ns);
 	if (state == FLOW_STATE_CLOSED && !(flags & FLOW_CONFIRMED))
-		flow_delete(key, flow_tier(flow)); /* refused: nothing of it can be late */
+		flow_remove(key, flow); /* refused: nothing of it can be late */
 }
 
 #endif /* SHRIKE_FLOW_LIFE_H */

@@ -50,6 +50,21 @@ static __always_inline struct flow_scratch *flow_scratch(void)
 	return bpf_map_lookup_elem(&ct_scratch_v1, &zero);
 }
 
+static __always_inline void key_of_packet(struct flow_key *key, const struct packet *p)
+{
+	struct tuple tuple = {
+		.saddr = p->saddr,
+		.daddr = p->daddr,
+		.sport = p->sport,
+		.dport = p->dport,
+		.ip_version = p->ip_version,
+		.l4_proto = p->l4_proto,
+		.is_echo_reply = is_icmp(p) && !icmp_is_request(p),
+	};
+
+	flow_key_of(key, &tuple);
+}
+
 /* TABLE(number, map): the tables of a tier; that of other protocols has a name of its own. */
 #define TABLES_OF_TIER(TABLE, tier, other)                                                         \
 	TABLE(0, ct_tcp4##tier##_v2)                                                               \

@@ -34,6 +34,7 @@
 #define ETH_P_IP   0x0800
 #define ETH_P_IPV6 0x86dd
 #define ETH_P_ARP  0x0806
+#define ETH_HLEN   14
 
 #define IPPROTO_HOPOPTS	 0
 #define IPPROTO_ICMP	 1
@@ -74,6 +75,33 @@ enum flow_match {
 	FLOW_MATCH_JUDGED, /* a peer's flow, judged by the policy in force */
 	FLOW_MATCH_ANSWER, /* an answer to such a one that hairpins */
 	FLOW_MATCH_REPLY,  /* a reply to a flow of this host, or its own packet going out */
+};
+
+/* Who sends a packet. */
+enum sender {
+	SENDER_HOST,	   /* this host, or the kernel's router */
+	SENDER_FORWARDER,  /* the userspace forwarder */
+	SENDER_MASQUERADE, /* the program of an uplink */
+};
+
+/* How a flow is routed, for masquerade_out(). */
+enum translation_state {
+	TRANSLATION_NONE,    /* not by NAT */
+	TRANSLATION_NEW,     /* by NAT, as soon as it has a route and a port */
+	TRANSLATION_KNOWN,   /* by NAT */
+	TRANSLATION_RELATED, /* an ICMP error about such a one */
+};
+
+/*
+ * struct translation - what a routed flow becomes on its way out
+ */
+struct translation {
+	union addr addr; /* its source there */
+	__be16 port;
+	__u8 epoch;  /* struct masquerade.epoch when its route was looked up */
+	__u8 uplink; /* index */
+	__u8 state;  /* enum translation_state */
+	__u8 pad[3];
 };
 
 /*
@@ -118,7 +146,7 @@ struct packet {
 	__u8 flow_state; /* enum flow_state of its flow after the packet, for traces */
 	__u8 local_kind; /* enum local_kind of the destination, as it was judged */
 	__u8 message[STAGE_MAX];
-	__u8 by_forwarder;  /* outbound: sent by the userspace forwarder */
+	__u8 sender;	    /* enum sender: outbound: who sends it; inbound: who sends it on */
 	__u16 epoch;	    /* inbound: conntrack_epoch() when its flow was looked up */
 	__u32 seq;	    /* TCP, host byte order: the sequence number, */
 	__u32 seq_end;	    /* the one behind the segment, in which SYN and FIN count, */
@@ -255,6 +283,11 @@ int acl_judge(struct packet *p, int acl);
 __u32 classify(const struct packet *p, int acl);
 int conntrack_turn(struct packet *p);
 int conntrack_judged(struct packet *p, int verdict);
+int conntrack_translation(struct packet *p, struct translation *translation);
+int conntrack_translated(struct packet *p, const struct translation *translation);
+int conntrack_forget(struct packet *p);
+int conntrack_answer(struct packet *p);
+int masquerade_out(struct frame *f, struct packet *p, enum verdict *verdict);
 
 void mss_clamp(struct frame *f, struct packet *p);
 int conntrack_out(struct packet *p);

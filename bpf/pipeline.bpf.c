@@ -2,7 +2,7 @@
 /*
  * The way of a packet, from first stage to verdict, for both hooks and both families.
  *
- * Owns config (the generation's read-only data), counters_v2 (counter.h), and the maps of
+ * Owns config (the generation's read-only data), counters_v3 (counter.h), and the maps of
  * instance.h: instance_v2, numbers_v1, policy_text_v1, undo_v1 and undo_text_v1, which the programs
  * do not read, but which live as long as they do.
  */
@@ -20,7 +20,7 @@ struct {
 	__uint(max_entries, DIR_MAX);
 	__type(key, __u32);
 	__type(value, struct counters);
-} counters_v2 SEC(".maps");
+} counters_v3 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -73,7 +73,7 @@ __hidden struct counters *pipeline_begin(struct packet *p, enum direction direct
 	p->now_ns = config.virtual_clock ? virtual_now_ns : bpf_ktime_get_coarse_ns();
 	if (config.dry_run)
 		return NULL;
-	counters = bpf_map_lookup_elem(&counters_v2, &key);
+	counters = bpf_map_lookup_elem(&counters_v3, &key);
 	if (!counters)
 		return NULL;
 	counters->seen.packets++;
@@ -112,6 +112,10 @@ __hidden void pipeline_end(struct frame *f, struct packet *p, struct counters *c
 	if (counters && p->out_of_window) {
 		counters->tcp_out_of_window.packets++;
 		counters->tcp_out_of_window.bytes += p->avail_len;
+	}
+	if (counters && p->sender == SENDER_MASQUERADE && verdict == VERDICT_FORWARD) {
+		counters->translated.packets++;
+		counters->translated.bytes += p->avail_len;
 	}
 	if (verdict == VERDICT_DROP)
 		flow_event_drop(p);
@@ -215,7 +219,8 @@ __hidden enum verdict pipeline_in(struct frame *f, struct packet *p, __u16 ether
  * @f, @p: packet for which pipeline_begin() was called
  * @ethertype: of the frame, host byte order
  *
- * Return: VERDICT_PASS: what this host sends is never judged.
+ * Return: VERDICT_PASS: what this host sends is never judged.  VERDICT_DROP for what an uplink has
+ * brought to a flow that has ended.
  */
 __hidden enum verdict pipeline_out(struct frame *f, struct packet *p, __u16 ethertype)
 {
@@ -229,6 +234,8 @@ __hidden enum verdict pipeline_out(struct frame *f, struct packet *p, __u16 ethe
 		mss_clamp(f, p);
 	if (p->frag != FRAGMENT_LATER)
 		conntrack_out(p);
+	if (p->sender == SENDER_MASQUERADE && p->flow_match != FLOW_MATCH_REPLY)
+		return drop(p, REASON_NO_FLOW);
 	if (has_nat()) {
 		icmp_error_out(f, p);
 		nat_out(f, p);

@@ -6,14 +6,8 @@
 #include "packet.h"
 
 #include "forward_tun.h"
-
-#define TC_ACT_UNSPEC	(-1) /* TCX: TCX_NEXT; the verdict is left to the next program */
-#define TC_ACT_SHOT	2
-#define TC_ACT_REDIRECT 7
-
-#define PACKET_LOOPBACK 5 /* linux/if_packet.h */
-
-#define LINEAR_MIN 256 /* bytes behind the link header that the stages may want to read */
+#include "masquerade.h"
+#include "tc.h"
 
 /* Ethertype of the frame.  L3 devices have none, and test runs make one up there. */
 static __always_inline __u16 frame_ethertype(struct __sk_buff *skb)
@@ -30,19 +24,9 @@ static __always_inline __u16 frame_ethertype(struct __sk_buff *skb)
 	return ip_ethertype(data, data_end);
 }
 
-/* Have the headers in the linear part; GSO packets may come with fewer. */
-static __always_inline void linearize(struct __sk_buff *skb)
-{
-	__u32 linear = (void *)(long)skb->data_end - (void *)(long)skb->data;
-	__u32 want = config.l2_len + LINEAR_MIN;
-
-	if (linear < want && linear < skb->len)
-		bpf_skb_pull_data(skb, skb->len < want ? skb->len : want);
-}
-
 static __always_inline void frame_set(struct frame *f, struct __sk_buff *skb)
 {
-	linearize(skb);
+	tc_linearize(skb, config.l2_len);
 	f->data = (void *)(long)skb->data + config.l2_len;
 	f->data_end = (void *)(long)skb->data_end;
 	f->ctx = skb;
@@ -66,14 +50,21 @@ static __always_inline __u32 forwarder_device(struct __sk_buff *skb)
 }
 
 /*
- * An allowed packet and its forwarder.  A redirect to a device that is gone drops, too, but nobody
- * would hear of it.  A dry run only says where the packet would go; one without a trace is asked for
- * the rules, which do not depend on who is there.
+ * An allowed packet and its way: by NAT, or to the forwarder.  A redirect to a device that is gone
+ * drops, too, but nobody would hear of it.  A dry run only says where the packet would go; one without
+ * a trace is asked for the rules, which do not depend on who is there.
  */
-static __always_inline int hand_over(struct packet *p, struct __sk_buff *skb, enum verdict *verdict)
+static __noinline int hand_over(struct frame *f, struct packet *p, enum verdict *verdict)
 {
+	struct __sk_buff *skb = f->ctx;
 	__u32 ifindex;
 
+	if (config.routing == ROUTING_NAT) {
+		int action = masquerade_out(f, p, verdict);
+
+		if (action != TC_ACT_UNSPEC)
+			return action;
+	}
 	if (config.virtual_clock)
 		return TC_ACT_SHOT;
 	if (config.dry_run && !config.trace)
@@ -107,11 +98,22 @@ int shrike_ingress(struct __sk_buff *skb)
 	else
 		verdict = pipeline_in(&f, &p, frame_ethertype(skb));
 	if (verdict == VERDICT_FORWARD)
-		action = hand_over(&p, skb, &verdict);
+		action = hand_over(&f, &p, &verdict);
 	else if (verdict == VERDICT_PASS)
 		action = TC_ACT_UNSPEC;
 	pipeline_end(&f, &p, counters, verdict);
 	return action;
+}
+
+/* Who has sent an outbound packet; of what an uplink has brought the mark is ours, and goes. */
+static __always_inline enum sender sender_of(struct __sk_buff *skb)
+{
+	if (skb->mark == FORWARDER_MARK)
+		return SENDER_FORWARDER;
+	if (config.routing != ROUTING_NAT || skb->mark != MASQUERADE_MARK)
+		return SENDER_HOST;
+	skb->mark = 0;
+	return SENDER_MASQUERADE;
 }
 
 SEC("tc")
@@ -124,8 +126,8 @@ int shrike_egress(struct __sk_buff *skb)
 
 	frame_set(&f, skb);
 	counters = pipeline_begin(&p, DIR_EGRESS);
-	p.by_forwarder = skb->mark == FORWARDER_MARK;
+	p.sender = sender_of(skb);
 	verdict = pipeline_out(&f, &p, frame_ethertype(skb));
 	pipeline_end(&f, &p, counters, verdict);
-	return TC_ACT_UNSPEC;
+	return verdict == VERDICT_DROP ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }

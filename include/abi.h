@@ -36,7 +36,8 @@ enum ip_version {
 /* DIRECTION(id, name) */
 #define DIRECTIONS(DIRECTION)                                                                      \
 	DIRECTION(INGRESS, "ingress") /* arrives on the interface, from a peer */                  \
-	DIRECTION(EGRESS, "egress")   /* leaves by the interface, to a peer */
+	DIRECTION(EGRESS, "egress")   /* leaves by the interface, to a peer */                     \
+	DIRECTION(UPLINK, "uplink")   /* arrives on an uplink, for a translated connection */
 
 enum direction {
 #define DIRECTION(id, name) DIR_##id,
@@ -49,7 +50,7 @@ enum direction {
 #define VERDICTS(VERDICT)                                                                          \
 	VERDICT(PASS, "pass") /* to the kernel's own stack, or out of the interface */             \
 	VERDICT(DROP, "drop")                                                                      \
-	VERDICT(FORWARD, "forward") /* to the userspace forwarder */
+	VERDICT(FORWARD, "forward") /* to the userspace forwarder, or with `routing: nat` by NAT */
 
 enum verdict {
 #define VERDICT(id, name) VERDICT_##id,

@@ -26,7 +26,8 @@ enum hook {
 #define ROUTINGS(ROUTING)                                                                          \
 	ROUTING(DISABLED, "disabled")                                                              \
 	ROUTING(NATIVE, "native")                                                                  \
-	ROUTING(USERSPACE, "userspace")
+	ROUTING(USERSPACE, "userspace")                                                            \
+	ROUTING(NAT, "nat") /* translated and forwarded by the programs */
 
 enum routing {
 #define ROUTING(id, name) ROUTING_##id,
@@ -78,7 +79,7 @@ _Static_assert(sizeof(struct config) == 160, "struct config is ABI");
 /* Whether the generation hands packets to the userspace forwarder at all. */
 static inline int config_has_forwarder(const volatile struct config *config)
 {
-	return config->routing == ROUTING_USERSPACE ||
+	return config->routing == ROUTING_USERSPACE || config->routing == ROUTING_NAT ||
 	       (config->netstack && config->local_forwarding);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Map counters_v2: per-CPU packet and byte counts, key is an enum direction.
+ * Map counters_v3: per-CPU packet and byte counts, key is an enum direction.
  *
  * Invariant, for each direction, over all CPUs and at rest:
  *	seen = verdict[PASS] + verdict[FORWARD] + the sum of reason[r] over all drop reasons
@@ -24,6 +24,13 @@ struct counters {
 	struct counter reason[REASON_MAX];
 	struct counter
 		tcp_out_of_window; /* segments that moved no connection; not part of the sum */
+	struct counter translated; /* of verdict[FORWARD]: sent on by NAT, not to the forwarder */
 };
+
+/* Packets that were handed to the userspace forwarder, of one direction's counters. */
+static inline __u64 counters_to_forwarder(const struct counters *counters)
+{
+	return counters->verdict[VERDICT_FORWARD].packets - counters->translated.packets;
+}
 
 #endif /* SHRIKE_COUNTER_H */

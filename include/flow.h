@@ -118,13 +118,14 @@ enum flow_state {
 };
 
 enum flow_flags {
-	FLOW_BY_PEER = 1 << 0,	 /* opened by a packet that arrived on the interface */
-	FLOW_ANSWERED = 1 << 1,	 /* the other end has sent something; set once */
-	FLOW_FORWARD = 1 << 2,	 /* handed to the userspace forwarder */
-	FLOW_LOCAL = 1 << 3,	 /* judged last as towards an address of this host */
-	FLOW_HAIRPIN = 1 << 4,	 /* the peer's packets leave again by the same interface */
-	FLOW_CONFIRMED = 1 << 5, /* lives in the confirmed tier */
-	FLOW_REVOKED = 1 << 6,	 /* datagrams of a peer, ended by a change of policy */
+	FLOW_BY_PEER = 1 << 0,	   /* opened by a packet that arrived on the interface */
+	FLOW_ANSWERED = 1 << 1,	   /* the other end has sent something; set once */
+	FLOW_FORWARD = 1 << 2,	   /* handed to the userspace forwarder */
+	FLOW_LOCAL = 1 << 3,	   /* judged last as towards an address of this host */
+	FLOW_HAIRPIN = 1 << 4,	   /* the peer's packets leave again by the same interface */
+	FLOW_CONFIRMED = 1 << 5,   /* lives in the confirmed tier */
+	FLOW_REVOKED = 1 << 6,	   /* datagrams of a peer, ended by a change of policy */
+	FLOW_MASQUERADED = 1 << 7, /* FLOW_FORWARD by NAT: leaves by an uplink */
 };
 
 #define FLOW_CLOSED_NS (10ull * NS_PER_S) /* as nf_conntrack_tcp_timeout_close */
@@ -170,11 +171,21 @@ struct flow {
 	__u8 reopen_scale; /* TCP: that of the SYN of FLOW_REOPENING, more than the maximum: none */
 	struct flow_side side[2]; /* TCP: of the opener, and of the other end */
 	__u32 proof; /* TCP, opening: the lowest acknowledgment number that proves receipt of our SYN */
-	__be16 nat_port; /* destination port before port translation, 0: not translated */
-	__u8 pad2[2];
+	union {
+		__be16 nat_port; /* destination port before port translation, 0: not translated */
+		__be16 snat_port; /* FLOW_MASQUERADED: the peer's, or its identifier, on the uplink */
+	};
+	__u8 uplink;	  /* FLOW_MASQUERADED: index of struct masquerade.uplinks */
+	__u8 route_epoch; /* FLOW_MASQUERADED: struct masquerade.epoch at its last route look-up */
 	__u64 created_ns; /* when the flow was opened; differs between reincarnations of a key */
 };
 _Static_assert(sizeof(struct flow) == 96, "struct flow is ABI");
+
+/* Destination port of a flow before port translation, 0: not translated. */
+static inline __be16 flow_nat_port(const struct flow *flow)
+{
+	return flow->flags & FLOW_MASQUERADED ? 0 : flow->nat_port;
+}
 
 struct served_key {
 	union addr peer;

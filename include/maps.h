@@ -28,7 +28,7 @@
 	MAP(CLASS_RULE, class_rule_v1)                                                             \
 	MAP(CLASS_TREE, class_tree_v1)                                                             \
 	MAP(CLASS_WORD, class_word_v1)                                                             \
-	MAP(COUNTERS, counters_v2)                                                                 \
+	MAP(COUNTERS, counters_v3)                                                                 \
 	MAP(CT_EPOCH, ct_epoch_v1)                                                                 \
 	MAP(CT_PRESSURE, ct_pressure_v1)                                                           \
 	MAP(CT_SCRATCH, ct_scratch_v1)                                                             \
@@ -49,6 +49,8 @@
 	MAP(POLICY_TEXT, policy_text_v1)                                                           \
 	MAP(RULE_HITS, rule_hits_v1)                                                               \
 	MAP(RULES, rules_v1)                                                                       \
+	MAP(SNAT_IN4, snat_in4_v1)                                                                 \
+	MAP(SNAT_IN6, snat_in6_v1)                                                                 \
 	MAP(TABLE_SCAN, table_scan_v1)                                                             \
 	MAP(TRACE_FILTER, trace_filter_v1)                                                         \
 	MAP(TRACE_STATS, trace_stats_v1)                                                           \

@@ -44,6 +44,12 @@
 	REASON(OVERLAY_BLOCKED, "overlay_blocked", "routed towards the overlay itself")            \
 	REASON(ROUTING_DISABLED, "routing_disabled", "not for this host, and routing is off")      \
 	REASON(NO_FORWARDER, "no_forwarder", "allowed, but no userspace forwarder is running")     \
+	REASON(NO_ROUTE, "no_route", "no route leads to an uplink")                                \
+	REASON(UPLINK_DOWN, "uplink_down", "its uplink is gone, or has no address")                \
+	REASON(NO_PORT, "no_port", "no port of the uplink's address is free")                      \
+	REASON(NO_FLOW, "no_flow", "for a translated connection that has ended")                   \
+	REASON(TTL, "ttl", "time to live or hop limit is over")                                    \
+	REASON(TOO_BIG, "too_big", "larger than the next link takes")                              \
 	REASON(INTERNAL, "internal", "a table of the dataplane is missing; please report")
 
 #define REASONS(REASON) REASONS_ALLOW(REASON) REASONS_DROP(REASON)

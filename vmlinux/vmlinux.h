@@ -370,6 +370,35 @@ enum {
 };
 
 enum {
+	BPF_F_ADJ_ROOM_FIXED_GSO = 1,
+	BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 = 2,
+	BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 = 4,
+	BPF_F_ADJ_ROOM_ENCAP_L4_GRE = 8,
+	BPF_F_ADJ_ROOM_ENCAP_L4_UDP = 16,
+	BPF_F_ADJ_ROOM_NO_CSUM_RESET = 32,
+	BPF_F_ADJ_ROOM_ENCAP_L2_ETH = 64,
+	BPF_F_ADJ_ROOM_DECAP_L3_IPV4 = 128,
+	BPF_F_ADJ_ROOM_DECAP_L3_IPV6 = 256,
+};
+
+struct bpf_sock_tuple {
+	union {
+		struct {
+			__be32 saddr;
+			__be32 daddr;
+			__be16 sport;
+			__be16 dport;
+		} ipv4;
+		struct {
+			__be32 saddr[4];
+			__be32 daddr[4];
+			__be16 sport;
+			__be16 dport;
+		} ipv6;
+	};
+};
+
+enum {
 	BPF_FIB_LKUP_RET_SUCCESS = 0,
 	BPF_FIB_LKUP_RET_BLACKHOLE = 1,
 	BPF_FIB_LKUP_RET_UNREACHABLE = 2,
@@ -421,6 +450,10 @@ struct bpf_fib_lookup {
 			__u8 dmac[6];
 		};
 	};
+};
+
+enum {
+	BPF_F_CURRENT_NETNS = -1,
 };
 
 #endif /* __VMLINUX_H__ */

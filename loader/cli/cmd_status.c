@@ -134,7 +134,7 @@ static json_t *json_live(const struct attached *attached, const struct link_info
 	if (!tables)
 		return NULL;
 	return json_pack(
-		"{s:o,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:o,s:s,s:{s:o,s:o},"
+		"{s:o,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:o,s:s,s:{s:o,s:o,s:o},"
 		"s:o,s:o}",
 		"interface", output_json_text(link->name), "ifindex", link->ifindex, "attached", 1,
 		"running", lock_is_held(LOCK_RUN, link->name), "version", instance->version,
@@ -146,8 +146,9 @@ static json_t *json_live(const struct attached *attached, const struct link_info
 		output_json_text(instance->policy_path), "applied",
 		output_time(time, instance->applied_ns), "counters", "ingress",
 		counters_json(&counters[DIR_INGRESS]), "egress",
-		counters_json(&counters[DIR_EGRESS]), "tables", tables, "forwarder",
-		json_forwarder(attached, counters[DIR_INGRESS].verdict[VERDICT_FORWARD].packets));
+		counters_json(&counters[DIR_EGRESS]), "uplink",
+		counters_json(&counters[DIR_UPLINK]), "tables", tables, "forwarder",
+		json_forwarder(attached, counters_to_forwarder(&counters[DIR_INGRESS])));
 }
 
 /* What there is to say of one interface. */

@@ -27,6 +27,7 @@ void counters_since(const struct counters *before, const struct counters *now,
 		counter_since(&before->reason[i], &now->reason[i], &growth->reason[i]);
 	counter_since(&before->tcp_out_of_window, &now->tcp_out_of_window,
 		      &growth->tcp_out_of_window);
+	counter_since(&before->translated, &now->translated, &growth->translated);
 }
 
 /* In all, or with @seconds per second. */
@@ -56,13 +57,14 @@ static json_t *json_direction(const struct counters *counters, double seconds)
 	const struct counter *verdict = counters->verdict;
 
 	return json_pack(
-		"{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "seen", json_counter(&counters->seen, seconds),
+		"{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "seen", json_counter(&counters->seen, seconds),
 		verdict_name(VERDICT_PASS), json_counter(&verdict[VERDICT_PASS], seconds),
 		verdict_name(VERDICT_FORWARD), json_counter(&verdict[VERDICT_FORWARD], seconds),
 		verdict_name(VERDICT_DROP), json_counter(&verdict[VERDICT_DROP], seconds),
 		"pass_reasons", json_reasons(counters, false, seconds), "drop_reasons",
 		json_reasons(counters, true, seconds), "tcp_out_of_window",
-		json_counter(&counters->tcp_out_of_window, seconds));
+		json_counter(&counters->tcp_out_of_window, seconds), "translated",
+		json_counter(&counters->translated, seconds));
 }
 
 /**

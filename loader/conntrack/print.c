@@ -233,8 +233,8 @@ static void put_json(struct flow_printer *printer, const struct flow_view *view)
 	put_rule(printer, view->rule);
 	put_number(printer, "generation", view->flow->generation);
 	put_flags(printer, view);
-	if (view->flow->nat_port)
-		put_number(printer, "nat_port", ntohs(view->flow->nat_port));
+	if (flow_nat_port(view->flow))
+		put_number(printer, "nat_port", ntohs(flow_nat_port(view->flow)));
 	put(printer, "}");
 }
 

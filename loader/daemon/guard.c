@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/names.h"
 #include "conntrack/events.h"
 #include "conntrack/upkeep.h"
 #include "dataplane/apply.h"
 #include "dataplane/confirm.h"
+#include "dataplane/masquerading.h"
 #include "dataplane/preview.h"
 #include "dataplane/repin.h"
 #include "forward/forward.h"
@@ -83,12 +85,11 @@ static int refresh(struct guard *guard, struct error *error)
 static void log_generation(struct guard *guard)
 {
 	const struct instance *instance = &guard->attached.instance;
-	static const char *const routing[] = {"disabled", "native", "userspace"};
 
 	log_line(guard, false, "%s: generation %u in force: %u rules, %s, routing %s (%s)",
 		 guard->ifname, instance->config.generation, instance->rules,
 		 hook_kind_name(guard->attached.hooks[guard->attached.ingress].kind),
-		 routing[instance->config.routing], instance->routing_why);
+		 routing_name(instance->config.routing), instance->routing_why);
 }
 
 static int text_in_force(const struct attached *attached, char **text, size_t *len, void *unused,
@@ -268,6 +269,34 @@ static void follow_addresses(struct guard *guard)
 		apply_and_log(guard, POLICY_IN_FORCE); /* the overlay block names the prefixes */
 }
 
+/*
+ * Programs are taken from the generation that this process has built, or else from one that is built
+ * for it: another process may have applied the policy.
+ */
+static int sync_uplinks(struct guard *guard, struct error *error)
+{
+	const struct generation *own = guard->dataplane->generation;
+
+	if (!own || own->instance.config.generation != guard->attached.instance.config.generation)
+		return guard_apply(guard, POLICY_IN_FORCE, error);
+	return masquerading_follow(guard->dataplane, error);
+}
+
+/* Have the uplinks that there are now, with `routing: nat`. */
+static void follow_uplinks(struct guard *guard)
+{
+	bool was_behind = guard->uplinks_behind;
+	struct error error;
+
+	guard->uplinks_behind = false;
+	if (!guard->is_attached || guard->attached.instance.config.routing != ROUTING_NAT ||
+	    !sync_uplinks(guard, &error))
+		return;
+	if (!was_behind)
+		log_line(guard, true, "%s: %s", guard->ifname, error.text);
+	guard->uplinks_behind = true;
+}
+
 static void on_swept(void *arg, const struct flow_view *view, enum removal_reason reason)
 {
 	const struct guard *guard = arg;
@@ -349,11 +378,15 @@ void guard_note(struct guard *guard, const struct netlink_event *event)
 		break;
 	case NETLINK_LINK_NEW:
 	case NETLINK_LINK_GONE:
+		guard->routes_changed = true; /* it may be an uplink */
 		guard->link_changed |= event->ifindex == guard->dataplane->link.ifindex ||
 				       !strcmp(event->name, guard->ifname);
 		break;
 	case NETLINK_LOCAL_ROUTES:
 		guard->addresses_changed = true;
+		break;
+	case NETLINK_ROUTES:
+		guard->routes_changed = true;
 		break;
 	case NETLINK_RESYNC:
 		guard->addresses_changed = guard->link_changed = guard->overlay_changed = true;
@@ -371,7 +404,10 @@ void guard_follow(struct guard *guard)
 		follow_link(guard);
 	if (guard->addresses_changed)
 		follow_addresses(guard);
+	if (guard->addresses_changed || guard->routes_changed)
+		follow_uplinks(guard);
 	guard->addresses_changed = guard->link_changed = guard->overlay_changed = false;
+	guard->routes_changed = false;
 }
 
 /**
@@ -387,6 +423,8 @@ void guard_check(struct guard *guard)
 		return;
 	if (guard->addresses_behind)
 		follow_addresses(guard);
+	if (guard->uplinks_behind)
+		follow_uplinks(guard);
 	follow_pins(guard);
 	clear_up(guard);
 }

@@ -50,7 +50,9 @@ struct guard {
 	bool addresses_changed;
 	bool link_changed;
 	bool overlay_changed;
+	bool routes_changed;
 	bool addresses_behind;		  /* the tables: they could not be brought up to date */
+	bool uplinks_behind;		  /* programs on uplinks and what they know */
 	bool unpinned;			  /* and that is logged */
 	struct rebuild_inputs built_from; /* when is_outdated() said no last */
 	char last_error[sizeof(((struct error *)0)->text)];

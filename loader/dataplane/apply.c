@@ -15,6 +15,7 @@
 #include "dataplane/detach.h"
 #include "dataplane/generation_rules.h"
 #include "dataplane/generation_state.h"
+#include "dataplane/masquerading.h"
 #include "dataplane/plan.h"
 #include "kernel/lock.h"
 #include "kernel/notice.h"
@@ -45,6 +46,8 @@ static int build_and_attach(struct application *a, struct error *error)
 			err = attachment_open_pins(&a->attachment, error);
 		if (!err)
 			err = generation_reserve_numbers(a->to->generation, error);
+		if (!err && a->plan.mode.routing == ROUTING_NAT)
+			err = masquerading_sync(a->to, error);
 		if (!err)
 			err = attachment_attach(&a->attachment, error);
 		if (!native || a->plan.mode.hook != HOOK_XDP ||
@@ -116,6 +119,15 @@ static int find_previous(struct application *a, struct error *error)
 	return err;
 }
 
+/* An earlier policy may have routed by NAT. */
+static int leave_old_uplinks(const struct application *a, struct error *error)
+{
+	if (!a->plan.has_previous || a->plan.mode.routing == ROUTING_NAT ||
+	    a->plan.previous.instance.config.routing != ROUTING_NAT)
+		return 0;
+	return masquerading_leave(&a->plan.previous.maps, a->to->link.name, error);
+}
+
 /*
  * The policy did not come into force: remove what was attached and pinned for it.  That takes
  * descriptors and memory, which may be exhausted, so the new generation is freed first.
@@ -125,6 +137,8 @@ static void roll_back(struct application *a)
 	struct error ignored;
 
 	hooks_close(a->to->link_fds);
+	if (!attached_is_ours(a->plan.previous.hooks) && a->to->generation)
+		masquerading_leave(&a->to->generation->maps, a->to->link.name, &ignored);
 	generation_free(a->to->generation);
 	a->to->generation = NULL;
 	if (!attached_is_ours(a->plan.previous.hooks))
@@ -162,6 +176,20 @@ static void warn_lack(const struct application *a)
 	a->plan.request->warn(text, a->plan.request->warn_arg);
 }
 
+/* Nobody stays who would follow routes and addresses. */
+static void warn_unfollowed(const struct application *a)
+{
+	char text[256];
+
+	if (a->plan.mode.routing != ROUTING_NAT || a->plan.request->caller != DATAPLANE_ATTACH)
+		return;
+	snprintf(text, sizeof(text),
+		 "%s: routing is nat, and nobody follows the uplinks: after a change of routes or "
+		 "addresses attach again, or use 'shrike run %s'",
+		 a->to->link.name, a->to->link.name);
+	a->plan.request->warn(text, a->plan.request->warn_arg);
+}
+
 /* Put the policy into force, with the lock held. */
 static int apply(struct application *a, struct error *error)
 {
@@ -182,9 +210,12 @@ static int apply(struct application *a, struct error *error)
 	}
 	warn_lost_state(a);
 	warn_lack(a);
+	warn_unfollowed(a);
 	err = attachment_pin(&a->attachment, error);
 	if (!err && a->plan.has_previous)
 		err = carry_over(a, error);
+	if (!err)
+		err = leave_old_uplinks(a, error);
 	if (err && attached_is_ours(a->plan.previous.hooks)) { /* what is in force works without */
 		error_prefix(error, "%s: the policy is in force, but", a->to->link.name);
 		a->plan.request->warn(error->text, a->plan.request->warn_arg);

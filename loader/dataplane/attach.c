@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dataplane/masquerading.h"
 #include "kernel/pin_path.h"
 
 static enum hook_point ingress_point(const struct mode *mode)
@@ -166,6 +167,8 @@ int attachment_pin(struct attachment *a, struct error *error)
 		err = pins_set(&a->pins, "prog_egress", generation->egress_fd, error);
 	if (!err)
 		err = pins_set_maps(&a->pins, &generation->maps, error);
+	if (!err && generation->instance.config.routing == ROUTING_NAT)
+		err = masquerading_pin(&generation->maps, &a->pins, error);
 	if (!err)
 		err = pins_end(&a->pins, error);
 	return err;

@@ -191,7 +191,7 @@ static void add_counter(struct counter *to, const struct counter *from)
 
 /**
  * attached_counters_read() - The counters, summed over all CPUs
- * @map_fd: counters_v2, of this version's layout
+ * @map_fd: counters_v3, of this version's layout
  * @totals: by enum direction
  * @error: set on failure
  *
@@ -213,12 +213,13 @@ int attached_counters_read(int map_fd, struct counters totals[DIR_MAX], struct e
 
 		if (bpf_map_lookup_elem(map_fd, &direction, cpus)) {
 			free(cpus);
-			return error_set(error, errno, "cannot read BPF map counters_v2: %s",
+			return error_set(error, errno, "cannot read BPF map counters_v3: %s",
 					 strerror(errno));
 		}
 		for (int cpu = 0; cpu < n_cpus; cpu++) {
 			add_counter(&total->seen, &cpus[cpu].seen);
 			add_counter(&total->tcp_out_of_window, &cpus[cpu].tcp_out_of_window);
+			add_counter(&total->translated, &cpus[cpu].translated);
 			for (int i = 0; i < VERDICT_MAX; i++)
 				add_counter(&total->verdict[i], &cpus[cpu].verdict[i]);
 			for (int i = 0; i < REASON_MAX; i++)

@@ -2,6 +2,7 @@
 #include "dataplane/dataplane.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "kernel/hooks.h"
 #include "policy/policy.h"
@@ -19,6 +20,8 @@ struct dataplane *dataplane_new(void)
 		return NULL;
 	for (int i = 0; i < HOOK_POINTS; i++)
 		dataplane->link_fds[i] = -1;
+	for (int i = 0; i < UPLINKS_MAX; i++)
+		dataplane->uplink_fds[i] = -1;
 	return dataplane;
 }
 
@@ -30,6 +33,9 @@ void dataplane_free(struct dataplane *dataplane)
 	if (!dataplane)
 		return;
 	hooks_close(dataplane->link_fds);
+	for (int i = 0; i < UPLINKS_MAX; i++)
+		if (dataplane->uplink_fds[i] >= 0)
+			close(dataplane->uplink_fds[i]);
 	generation_free(dataplane->generation);
 	policy_free(dataplane->policy);
 	free(dataplane);

@@ -11,6 +11,7 @@
 #include "dataplane/attached.h"
 #include "dataplane/generation.h"
 #include "kernel/netlink.h"
+#include "masquerade.h"
 #include "policy/environment.h"
 
 enum dataplane_caller {
@@ -22,6 +23,7 @@ enum dataplane_caller {
 /*
  * struct dataplane - a generation that this process has put into force
  * @link_fds: by enum hook_point, -1: none; without pins they keep the programs attached
+ * @uplink_fds: the same of the uplinks, by index of masquerade.uplinks
  * @dir: of the pins, empty where there are none
  */
 struct dataplane {
@@ -29,6 +31,7 @@ struct dataplane {
 	struct policy *policy; /* after environment_apply() */
 	struct generation *generation;
 	int link_fds[HOOK_POINTS];
+	int uplink_fds[UPLINKS_MAX];
 	char dir[PATH_MAX];
 };
 

@@ -5,11 +5,26 @@
 #include <limits.h>
 #include <unistd.h>
 
+#include "dataplane/attached.h"
+#include "dataplane/masquerading.h"
 #include "kernel/hooks.h"
 #include "kernel/lock.h"
 #include "kernel/netlink.h"
 #include "kernel/pin_path.h"
 #include "kernel/pins.h"
+#include "uplink/route_device.h"
+
+/* While the maps can still be found; of what another version left the links end with their pins. */
+static void leave_uplinks(const struct link_info *link)
+{
+	struct attached attached;
+	struct error ignored;
+
+	if (attached_open(link->ifindex, &attached, &ignored))
+		return;
+	masquerading_leave(&attached.maps, link->name, &ignored);
+	attached_close(&attached);
+}
 
 /**
  * detach_locked() - As dataplane_detach(), for who holds the lock "apply" of the interface
@@ -28,6 +43,7 @@ int detach_locked(const char *ifname, bool force, struct error *error)
 	int err = 0;
 
 	if (!netlink_link_by_name(ifname, &link, error)) {
+		leave_uplinks(&link);
 		err = hooks_query(link.ifindex, hooks, error);
 		for (enum hook_point point = 0; point < HOOK_POINTS && !err; point++) {
 			found |= hooks[point].kind != HOOK_KIND_NONE;
@@ -42,6 +58,8 @@ int detach_locked(const char *ifname, bool force, struct error *error)
 		if (!err)
 			err = path_remove(ifname, error);
 	}
+	if (!err)
+		err = route_device_remove(ifname, error);
 	if (err || found || force)
 		return err;
 	return error_set(error, ENOENT, "%s: shrike is not attached", ifname);

@@ -8,6 +8,7 @@
 #include "classify/classifier.h"
 #include "dataplane/local_addresses.h"
 #include "maps.h"
+#include "masquerade.h"
 #include "shrike.skel.h"
 
 static bool verbose;

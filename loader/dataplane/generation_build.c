@@ -21,12 +21,14 @@
 #include "dataplane/generation_state.h"
 #include "fragment.h"
 #include "maps.h"
+#include "masquerade.h"
 #include "nat.h"
 #include "shrike.skel.h"
 
 #define IPV4_TCP_HEADERS 40 /* IPv4 and TCP header without options, bytes (RFC 6691) */
 #define IPV6_TCP_HEADERS 60
 #define VERIFIER_LOG	 (16 << 20)
+#define PROGRAMS	 4 /* that judge or carry packets */
 
 /* Each map of the programs is in one of the lists, and each of these is a map of the programs. */
 #define SIZE(name)	 sizeof(((struct shrike_bpf *)NULL)->maps.name)
@@ -60,6 +62,17 @@ static uint32_t conntrack_entries(const struct policy_limits *limits,
 	if (map->l4_proto == CONNTRACK_OTHER)
 		limit = limits->other;
 	return map->confirmed ? limit : unconfirmed_entries(limit);
+}
+
+/* As many as there may be flows; without `routing: nat` there are none. */
+static uint32_t snat_entries(const struct generation_spec *spec)
+{
+	const struct policy_limits *limits = &spec->policy->limits;
+
+	if (spec->mode->routing != ROUTING_NAT)
+		return 1;
+	return limits->tcp + limits->udp + limits->icmp + unconfirmed_entries(limits->tcp) +
+	       unconfirmed_entries(limits->udp) + unconfirmed_entries(limits->icmp);
 }
 
 /* Share a map of state with the generation in force, or make it anew in the size asked for. */
@@ -106,6 +119,7 @@ static int share_state(struct bpf_object *object, const struct generation_spec *
 	static const char *const others[] = {MAP_CT_SERVED,   MAP_CT_PRESSURE, MAP_NUMBERS,
 					     MAP_COUNTERS,    MAP_XSKS,	       MAP_FORWARDER,
 					     MAP_FORWARD_TUN, MAP_FLOW_GATE,   MAP_FLOW_RINGS};
+	static const char *const answers[] = {MAP_SNAT_IN4, MAP_SNAT_IN6};
 	const struct policy_limits *limits = &spec->policy->limits;
 	int err = 0;
 
@@ -119,6 +133,8 @@ static int share_state(struct bpf_object *object, const struct generation_spec *
 		err = share_map(object, spec->previous, others[i], 0, error);
 	if (!err)
 		err = share_map(object, spec->previous, MAP_FRAGMENTS, limits->fragments, error);
+	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers) && !err; i++)
+		err = share_map(object, spec->previous, answers[i], snat_entries(spec), error);
 	if (!err && spec->keep_undo)
 		err = share_undo(object, spec->previous, error);
 	return err;
@@ -274,8 +290,11 @@ static int load_programs(struct generation *generation, const struct generation_
 	struct shrike_bpf *skeleton = generation->skeleton;
 	struct bpf_program *ingress = hook == HOOK_XDP ? skeleton->progs.shrike_xdp
 						       : skeleton->progs.shrike_ingress;
-	struct bpf_program *programs[] = {ingress, skeleton->progs.shrike_egress};
-	char *log = mmap(NULL, 2 * VERIFIER_LOG, PROT_READ | PROT_WRITE,
+	struct bpf_program *programs[PROGRAMS] = {ingress, skeleton->progs.shrike_egress,
+						  skeleton->progs.shrike_uplink,
+						  skeleton->progs.shrike_uplinkl3};
+	bool has_uplinks = generation->instance.config.routing == ROUTING_NAT && !spec->clone;
+	char *log = mmap(NULL, PROGRAMS * VERIFIER_LOG, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	char words[256] = "";
 	int err;
@@ -286,21 +305,25 @@ static int load_programs(struct generation *generation, const struct generation_
 	bpf_program__set_autoload(skeleton->progs.shrike_ingress, hook == HOOK_TC);
 	bpf_program__set_autoload(skeleton->progs.shrike_egress, !spec->rules_only);
 	bpf_program__set_autoload(skeleton->progs.shrike_event, !spec->clone);
-	for (int i = 0; i < 2; i++)
+	bpf_program__set_autoload(skeleton->progs.shrike_uplink, has_uplinks);
+	bpf_program__set_autoload(skeleton->progs.shrike_uplinkl3, has_uplinks);
+	for (int i = 0; i < PROGRAMS; i++)
 		bpf_program__set_log_buf(programs[i], log + i * VERIFIER_LOG, VERIFIER_LOG);
 	err = shrike_bpf__load(skeleton);
 	if (err) {
-		for (int i = 0; i < 2 && !words[0]; i++)
+		for (int i = 0; i < PROGRAMS && !words[0]; i++)
 			last_words(log + i * VERIFIER_LOG, words, sizeof(words));
 		error_set(error, -err, "cannot load the BPF programs: %s%s%s", strerror(-err),
 			  words[0] ? ": " : "", words);
 	}
-	munmap(log, 2 * VERIFIER_LOG);
+	munmap(log, PROGRAMS * VERIFIER_LOG);
 	if (err)
 		return -error->code;
 	generation->ingress_fd = bpf_program__fd(ingress);
 	generation->egress_fd = spec->rules_only ? -1
 						 : bpf_program__fd(skeleton->progs.shrike_egress);
+	generation->uplink_fds[0] = has_uplinks ? bpf_program__fd(programs[2]) : -1;
+	generation->uplink_fds[1] = has_uplinks ? bpf_program__fd(programs[3]) : -1;
 	generation->event_fd = spec->clone ? -1 : bpf_program__fd(skeleton->progs.shrike_event);
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include "maps.h"
 
 #define CARRY_BATCH 1024
+#define N_OTHERS    3 /* tables beside those of connections */
 
 /* Copy what the new table does not have; an LRU table displaces, a full one refuses the rest. */
 static int carry_table(const struct map_entry *from, const struct map_entry *to,
@@ -82,10 +83,12 @@ bool generation_lost_state(const struct map_set *from, const struct generation *
 int generation_carry_state(const struct map_set *from, const struct generation *to,
 			   struct error *error)
 {
+	static const char *const others[N_OTHERS] = {MAP_FRAGMENTS, MAP_SNAT_IN4, MAP_SNAT_IN6};
 	int err = 0;
 
-	for (size_t i = 0; i < CONNTRACK_TABLES + 1 && !err; i++) {
-		const char *name = i < CONNTRACK_TABLES ? conntrack_maps[i].name : MAP_FRAGMENTS;
+	for (size_t i = 0; i < CONNTRACK_TABLES + N_OTHERS && !err; i++) {
+		const char *name = i < CONNTRACK_TABLES ? conntrack_maps[i].name
+							: others[i - CONNTRACK_TABLES];
 		const struct map_entry *source = map_set_find(from, name);
 		const struct map_entry *target = map_set_find(&to->maps, name);
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "forwarder.h"
 
 #define SYSCTL4 "net.ipv4.ip_forward"
@@ -92,6 +93,9 @@ static void decide_policy_routing(const struct policy *policy, const struct mode
 	case POLICY_ROUTING_USERSPACE:
 		set_routing(mode, ROUTING_USERSPACE, "policy file");
 		break;
+	case POLICY_ROUTING_NAT:
+		set_routing(mode, ROUTING_NAT, "policy file");
+		break;
 	case POLICY_ROUTING_DISABLED:
 		set_routing(mode, ROUTING_DISABLED, "policy file");
 		break;
@@ -164,7 +168,9 @@ static enum forwarder_input auto_input(const struct policy *policy, const struct
 		*why = "mode.hook is xdp";
 		return FORWARDER_INPUT_AF_XDP;
 	}
-	if (policy->mode.hook == POLICY_HOOK_TC)
+	if (policy->mode.routing == POLICY_ROUTING_NAT)
+		lack = "routing is nat";
+	else if (policy->mode.hook == POLICY_HOOK_TC)
 		lack = "mode.hook is tc";
 	else if (policy->n_one_to_one && !facts->l2_len)
 		lack = "nat.one_to_one needs TC on a link without Ethernet header";
@@ -220,6 +226,11 @@ static void decide_auto_hook(const struct policy *policy, const struct mode_fact
 static int check_hook(const struct policy *policy, const struct mode_facts *facts,
 		      const struct mode *mode, struct error *error)
 {
+	if (mode->routing == ROUTING_NAT && mode->hook != HOOK_TC)
+		return error_input(error, "routing: nat uses the TC hook, but the hook is %s (%s)",
+				   hook_name(mode->hook), mode->hook_why);
+	if (mode->routing == ROUTING_NAT && !policy->mode.stateful)
+		return error_input(error, "routing: nat needs connection tracking, which is off");
 	if (facts->simulate)
 		return 0;
 	if (mode->hook == HOOK_TC && mode->forwarder_input == FORWARDER_INPUT_AF_XDP)
@@ -244,7 +255,7 @@ static int decide_hook(const struct policy *policy, const struct mode_facts *fac
 {
 	bool netstack_forwards = policy->mode.netstack && policy->mode.local_forwarding;
 
-	if (mode->routing == ROUTING_USERSPACE || netstack_forwards)
+	if (mode->routing == ROUTING_USERSPACE || mode->routing == ROUTING_NAT || netstack_forwards)
 		decide_input(policy, facts, mode);
 	switch (policy->mode.hook) {
 	case POLICY_HOOK_XDP:

@@ -10,6 +10,7 @@
 #include "dataplane/generation_build.h"
 #include "dataplane/generation_state.h"
 #include "dataplane/local_addresses.h"
+#include "dataplane/masquerading.h"
 #include "maps.h"
 #include "policy/parse.h"
 
@@ -263,6 +264,8 @@ int plan_build(struct plan *plan, struct error *error)
 	generation_free(plan->to->generation);
 	plan->to->generation = NULL;
 	err = generation_build(&spec, &plan->to->generation, error);
+	if (!err && plan->has_previous)
+		masquerading_carry(&plan->previous.maps, plan->to->generation);
 	if (!err)
 		err = generation_sync_addresses(&plan->to->generation->maps, spec.ifindex, error);
 	if (!err && plan->has_previous)

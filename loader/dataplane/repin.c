@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "dataplane/attached.h"
+#include "dataplane/masquerading.h"
 #include "kernel/lock.h"
 #include "kernel/pin_path.h"
 #include "kernel/pins.h"
@@ -56,6 +57,8 @@ static int pin_live(const struct attached *attached, const char *dir, struct err
 		snprintf(name, sizeof(name), "link_%s", hook_point_name(point));
 		err = pin(&pins, name, hook_open_link(&attached->hooks[point]), error);
 	}
+	if (!err && attached->instance.config.routing == ROUTING_NAT)
+		err = masquerading_pin(&attached->maps, &pins, error);
 	/* last of all what is_pinned() looks for */
 	if (!err)
 		err = pins_set_maps(&pins, &attached->maps, error);

@@ -16,14 +16,14 @@ static int read_forwarded(int counters_fd, uint64_t *forwarded)
 	int err = attached_counters_read(counters_fd, counters, &ignored);
 
 	if (!err)
-		*forwarded = counters[DIR_INGRESS].verdict[VERDICT_FORWARD].packets;
+		*forwarded = counters_to_forwarder(&counters[DIR_INGRESS]);
 	return err;
 }
 
 /**
  * account_settle() - Name what was lost with a forwarder, while none runs
  * @status_fd: forwarder_v2
- * @counters_fd: counters_v2
+ * @counters_fd: counters_v3
  *
  * What it said of itself holds no more, so the gauges are cleared, too.  Packets that were forwarded
  * before there was a map to count them in are no loss.

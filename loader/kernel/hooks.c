@@ -11,9 +11,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "kernel/map_set.h"
+
 /* Linux 6.6; newer than the headers of Debian 12. */
 #define TCX_INGRESS_TYPE ((enum bpf_attach_type)46)
 #define TCX_EGRESS_TYPE	 ((enum bpf_attach_type)47)
+#define TCX_BEFORE	 (1u << 3) /* BPF_F_BEFORE; without another program: the first one */
 #define TCX_PROGS_MAX	 64
 
 #define CLSACT_HANDLE	0x5348 /* "SH" */
@@ -48,15 +51,16 @@ const char *hook_point_name(enum hook_point point)
 		[HOOK_POINT_XDP] = "xdp",
 		[HOOK_POINT_TC_INGRESS] = "ingress",
 		[HOOK_POINT_TC_EGRESS] = "egress",
+		[HOOK_POINT_UPLINK] = "uplink",
 	};
-	_Static_assert(sizeof(names) / sizeof(*names) == HOOK_POINTS, "each point has a name");
+	_Static_assert(sizeof(names) / sizeof(*names) == HOOK_POINTS + 1, "each has a name");
 
 	return names[point];
 }
 
 static enum bpf_attach_type tcx_type(enum hook_point point)
 {
-	return point == HOOK_POINT_TC_INGRESS ? TCX_INGRESS_TYPE : TCX_EGRESS_TYPE;
+	return point == HOOK_POINT_TC_EGRESS ? TCX_EGRESS_TYPE : TCX_INGRESS_TYPE;
 }
 
 /* The program of ours that belongs at a hook point. */
@@ -66,32 +70,57 @@ static const char *program_name(enum hook_point point)
 		[HOOK_POINT_XDP] = "shrike_xdp",
 		[HOOK_POINT_TC_INGRESS] = "shrike_ingress",
 		[HOOK_POINT_TC_EGRESS] = "shrike_egress",
+		[HOOK_POINT_UPLINK] = "shrike_uplink",
 	};
-	_Static_assert(sizeof(names) / sizeof(*names) == HOOK_POINTS, "each point has a program");
+	_Static_assert(sizeof(names) / sizeof(*names) == HOOK_POINTS + 1, "each has a program");
 
 	return names[point];
+}
+
+/* Whether a program uses a map. */
+static bool uses_map(int prog_fd, uint32_t map_id)
+{
+	uint32_t ids[MAP_SET_MAX];
+	struct bpf_prog_info info = {.nr_map_ids = MAP_SET_MAX, .map_ids = (uintptr_t)ids};
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(prog_fd, &info, &len))
+		return false;
+	for (__u32 i = 0; i < info.nr_map_ids && i < MAP_SET_MAX; i++)
+		if (ids[i] == map_id)
+			return true;
+	return false;
 }
 
 /*
  * Note a program at a hook point as ours or foreign: 1 if it is ours, 0 if not, or -errno.  One
  * that may not be looked at is an error, or we would attach blind; so is one that has just gone
- * (-ENOENT), as another may have taken its place.
+ * (-ENOENT), as another may have taken its place.  On uplinks ours are those with the map of
+ * @state, and programs that are not shrike's do not matter.
  */
 static int note_program(struct hook_state *state, enum hook_point point, uint32_t prog_id)
 {
 	int fd = bpf_prog_get_fd_by_id(prog_id);
+	const char *name = program_name(point);
 	struct bpf_prog_info info = {};
 	__u32 len = sizeof(info);
+	bool is_ours = false;
 	int err = 0;
 
 	if (fd < 0)
 		return -errno;
 	if (bpf_obj_get_info_by_fd(fd, &info, &len))
 		err = -errno;
+	else if (point != HOOK_POINT_UPLINK)
+		is_ours = !strcmp(info.name, name);
+	else if (!strncmp(info.name, name, strlen(name)))
+		is_ours = uses_map(fd, state->map_id);
+	else
+		prog_id = 0;
 	close(fd);
-	if (err)
+	if (err || !prog_id)
 		return err;
-	if (!strcmp(info.name, program_name(point))) {
+	if (is_ours) {
 		state->prog_id = prog_id;
 		return 1;
 	}
@@ -209,13 +238,19 @@ static void clsact_hook(struct bpf_tc_hook *hook, int ifindex, enum hook_point p
 	memset(hook, 0, sizeof(*hook));
 	hook->sz = sizeof(*hook);
 	hook->ifindex = ifindex;
-	hook->attach_point = point == HOOK_POINT_TC_INGRESS ? BPF_TC_INGRESS : BPF_TC_EGRESS;
+	hook->attach_point = point == HOOK_POINT_TC_EGRESS ? BPF_TC_EGRESS : BPF_TC_INGRESS;
+}
+
+/* An uplink may be a protected interface as well, so its filter has another handle. */
+static __u32 clsact_handle(enum hook_point point)
+{
+	return point == HOOK_POINT_UPLINK ? CLSACT_HANDLE + 1 : CLSACT_HANDLE;
 }
 
 /* Our filter of clsact, by its handle and priority; the kernel need not have a clsact there. */
 static int query_clsact(int ifindex, enum hook_point point, struct hook_state *state)
 {
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CLSACT_HANDLE, .priority = CLSACT_PRIORITY);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = clsact_handle(point), .priority = CLSACT_PRIORITY);
 	struct bpf_tc_hook hook;
 	int ours;
 
@@ -271,6 +306,30 @@ int hooks_query(int ifindex, struct hook_state states[HOOK_POINTS], struct error
 }
 
 /**
+ * hook_query_uplink() - What the kernel runs where our program of an uplink belongs
+ * @ifindex: the uplink
+ * @map_id: of uplinks_v1, by which programs of one interface know each other
+ * @state: is filled
+ * @error: set on failure
+ *
+ * Return: 0; -ENODEV: there is no such interface (any more); or another -errno.
+ */
+int hook_query_uplink(int ifindex, uint32_t map_id, struct hook_state *state, struct error *error)
+{
+	int err = -ENOENT;
+
+	for (int attempt = 0; attempt < QUERY_ATTEMPTS && err == -ENOENT; attempt++) {
+		*state = (struct hook_state){.map_id = map_id};
+		err = query_tcx(ifindex, HOOK_POINT_UPLINK, state);
+		if (err == -EINVAL) /* no TCX before Linux 6.6 */
+			err = query_clsact(ifindex, HOOK_POINT_UPLINK, state);
+	}
+	return err ? error_set(error, -err, "cannot look at the programs of the uplink: %s",
+			       strerror(-err))
+		   : 0;
+}
+
+/**
  * hook_check_free() - Refuse a hook point that somebody else's program has
  * @state: what hooks_query() said of it
  * @point: the hook point
@@ -299,7 +358,7 @@ int hook_check_free(const struct hook_state *state, enum hook_point point, const
 static int attach_clsact(int ifindex, enum hook_point point, int prog_fd, __u32 flags,
 			 struct error *error)
 {
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CLSACT_HANDLE, .priority = CLSACT_PRIORITY,
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = clsact_handle(point), .priority = CLSACT_PRIORITY,
 		    .prog_fd = prog_fd, .flags = flags);
 	struct bpf_tc_hook hook;
 	int err;
@@ -331,6 +390,8 @@ int hook_attach(const struct hook_place *place, int prog_fd, int *link_fd, struc
 	enum bpf_attach_type type = point == HOOK_POINT_XDP ? BPF_XDP : tcx_type(point);
 	int fd;
 
+	if (point == HOOK_POINT_UPLINK)
+		opts.flags = TCX_BEFORE; /* what is not for us goes on to the others as it came */
 	if (point == HOOK_POINT_XDP)
 		opts.flags = place->xdp_generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
 	if (point != HOOK_POINT_XDP && !hooks_have_tcx()) {
@@ -409,7 +470,7 @@ int hook_detach(int ifindex, enum hook_point point, const struct hook_state *sta
 	if (state->kind == HOOK_KIND_NONE)
 		return 0;
 	if (state->kind == HOOK_KIND_CLSACT) {
-		LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CLSACT_HANDLE,
+		LIBBPF_OPTS(bpf_tc_opts, opts, .handle = clsact_handle(point),
 			    .priority = CLSACT_PRIORITY);
 		struct bpf_tc_hook hook;
 

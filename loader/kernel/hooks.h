@@ -2,6 +2,9 @@
 /*
  * The hooks of an interface: what the kernel runs there, and putting programs of ours there.
  *
+ * An uplink has one hook point, which is not among those of a protected interface: the programs there
+ * are those of the interface whose flows it carries.
+ *
  * Everything is asked of the kernel by ifindex in the caller's network namespace; neither pins
  * nor /sys/class/net are needed to know what is attached.
  */
@@ -19,6 +22,7 @@ enum hook_point {
 	HOOK_POINT_TC_INGRESS,
 	HOOK_POINT_TC_EGRESS,
 	HOOK_POINTS,
+	HOOK_POINT_UPLINK = HOOK_POINTS, /* TC ingress of an uplink, before all others */
 };
 
 enum hook_kind {
@@ -35,7 +39,8 @@ struct hook_state {
 	enum hook_kind kind;
 	uint32_t prog_id;    /* of ours, 0: none */
 	uint32_t link_id;    /* of ours; 0 with clsact */
-	uint32_t foreign_id; /* a program of somebody else, 0: none */
+	uint32_t foreign_id; /* a program of somebody else, 0: none; uplinks: of another shrike */
+	uint32_t map_id;     /* uplinks: who asks; a map of the programs that are ours */
 	char foreign_name[16];
 };
 
@@ -54,6 +59,7 @@ struct hook_place {
 
 bool hooks_have_tcx(void);
 int hooks_query(int ifindex, struct hook_state states[HOOK_POINTS], struct error *error);
+int hook_query_uplink(int ifindex, uint32_t map_id, struct hook_state *state, struct error *error);
 int hook_check_free(const struct hook_state *state, enum hook_point point, const char *ifname,
 		    struct error *error);
 int hook_attach(const struct hook_place *place, int prog_fd, int *link_fd, struct error *error);

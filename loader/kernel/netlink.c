@@ -32,6 +32,8 @@ _Static_assert(LINK_NAME_SIZE == IFNAMSIZ, "names fit");
 /* libnl's default of 32 KB holds a few dozen address events; the kernel may grant less. */
 #define MONITOR_BUFFER_BYTES (1 << 20)
 
+static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
 struct netlink_monitor {
 	struct nl_sock *socket;
 	netlink_event_fn handle;
@@ -204,15 +206,13 @@ int netlink_link_by_index(int ifindex, struct link_info *link, struct error *err
 	return read_link(NULL, ifindex, what, link, error);
 }
 
-/* A libnl address of either family as union addr; false for other families. */
+/* A libnl address as union addr; false for other families. */
 static bool fill_addr(struct nl_addr *from, union addr *addr, uint8_t *ip_version)
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-	const void *bytes;
+	const void *bytes = from ? nl_addr_get_binary_addr(from) : NULL;
 
 	if (!from)
 		return false;
-	bytes = nl_addr_get_binary_addr(from);
 	if (nl_addr_get_family(from) == AF_INET && nl_addr_get_len(from) == 4) {
 		memcpy(addr->bytes, mapped, sizeof(mapped));
 		memcpy(&addr->word[3], bytes, 4);
@@ -327,7 +327,6 @@ static bool is_local_route(const struct rtmsg *route)
 /* Copy a route of the local table; false if it is of no interest. */
 static bool fill_route(const struct nlmsghdr *header, struct local_route *route)
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	const struct rtmsg *message = nlmsg_data(header);
 	bool is_v4 = message->rtm_family == AF_INET;
 	struct nlattr *attributes[RTA_MAX + 1];
@@ -480,23 +479,23 @@ static bool is_bridge_port_event(const struct nlmsghdr *header)
 	       info->ifi_family == AF_BRIDGE;
 }
 
-static bool is_route_event(const struct nlmsghdr *header)
-{
-	return header->nlmsg_type == RTM_NEWROUTE || header->nlmsg_type == RTM_DELROUTE;
-}
-
-/* Of the routes, of which there may be many and busy ones, only those that are local matter. */
+/* Routes, and the rules that choose among their tables; both begin alike. */
 static void report_route(struct netlink_monitor *monitor, const struct nlmsghdr *header)
 {
-	struct netlink_event event = {.kind = NETLINK_LOCAL_ROUTES};
+	bool is_route = header->nlmsg_type < RTM_NEWRULE &&
+			nlmsg_valid_hdr(header, sizeof(struct rtmsg));
+	struct netlink_event event = {.kind = NETLINK_ROUTES};
 
-	if (nlmsg_valid_hdr(header, sizeof(struct rtmsg)) && is_local_route(nlmsg_data(header)))
-		monitor->handle(&event, monitor->arg);
+	if (is_route && is_local_route(nlmsg_data(header)))
+		event.kind = NETLINK_LOCAL_ROUTES;
+	monitor->handle(&event, monitor->arg);
 }
 
 static int on_message(struct nl_msg *message, void *arg)
 {
-	if (is_route_event(nlmsg_hdr(message))) {
+	switch (nlmsg_hdr(message)->nlmsg_type) {
+	case RTM_NEWROUTE ... RTM_DELROUTE:
+	case RTM_NEWRULE ... RTM_DELRULE:
 		report_route(arg, nlmsg_hdr(message));
 		return NL_OK;
 	}
@@ -539,7 +538,8 @@ int netlink_monitor_open(netlink_event_fn handle, void *arg, struct netlink_moni
 	if (!err)
 		err = nl_socket_add_memberships(m->socket, RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR,
 						RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
-						RTNLGRP_IPV6_ROUTE, RTNLGRP_NONE);
+						RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE,
+						RTNLGRP_IPV6_RULE, RTNLGRP_NONE);
 	if (err < 0) {
 		err = netlink_error(error, "netlink: cannot follow links and addresses", err);
 		goto out;

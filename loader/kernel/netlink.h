@@ -54,6 +54,7 @@ enum netlink_event_kind {
 	NETLINK_ADDRESS_NEW,
 	NETLINK_ADDRESS_GONE,
 	NETLINK_LOCAL_ROUTES, /* a route of struct local_route came or went */
+	NETLINK_ROUTES,	      /* any other route, or a rule that chooses a table */
 	NETLINK_RESYNC,	      /* events were lost: read links and addresses anew */
 };
 

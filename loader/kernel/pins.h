@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "kernel/map_set.h"
 
-#define PINS_MAX      (MAP_SET_MAX + 8)
+#define PINS_MAX      (MAP_SET_MAX + 24)
 #define PINS_NAME_MAX 32
 
 /*

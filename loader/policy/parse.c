@@ -178,10 +178,34 @@ static int parse_timeouts(const struct yaml_reader *in, const struct yaml_node *
 	return yaml_read_fields(in, node, fields, sizeof(fields) / sizeof(fields[0]), to);
 }
 
+/* What `routing: nat` does not go with. */
+static int check_nat_routing(const struct yaml_doc *doc, const struct yaml_node *root,
+			     const struct policy *policy, struct error *error)
+{
+	const struct yaml_node *mode = yaml_get(root, "mode");
+
+	if (policy->mode.routing != POLICY_ROUTING_NAT)
+		return 0;
+	if (policy->mode.hook == POLICY_HOOK_XDP)
+		return yaml_error(doc, yaml_get(mode, "hook")->position, error,
+				  "routing: nat uses the TC hook: set hook to tc or auto");
+	if (policy->mode.forwarder_input == POLICY_FORWARDER_INPUT_AF_XDP)
+		return yaml_error(doc, yaml_get(mode, "forwarder_input")->position, error,
+				  "routing: nat uses the TC hook, which does not reach AF_XDP "
+				  "sockets: set forwarder_input to tun or auto");
+	if (!policy->mode.stateful)
+		return yaml_error(doc, yaml_get(mode, "stateful")->position, error,
+				  "routing: nat needs connection tracking, or answers could not be "
+				  "translated back");
+	return 0;
+}
+
 /* What needs several keys of the file to judge. */
 static int check_whole(const struct yaml_doc *doc, const struct yaml_node *root,
 		       const struct policy *policy, struct error *error)
 {
+	int err;
+
 	if (policy->n_nat_port > 0 && !policy->mode.stateful)
 		return yaml_error(doc, yaml_get(yaml_get(root, "nat"), "port")->key_position, error,
 				  "port translation needs mode.stateful, or replies could not be "
@@ -192,7 +216,8 @@ static int check_whole(const struct yaml_doc *doc, const struct yaml_node *root,
 			doc, yaml_get(yaml_get(root, "mode"), "forwarder_input")->position, error,
 			"forwarder_input: tun uses the TC hook, but mode.hook is xdp: set one of "
 			"them to auto");
-	return parse_unique_ids(doc, root, policy, error);
+	err = check_nat_routing(doc, root, policy, error);
+	return err ? err : parse_unique_ids(doc, root, policy, error);
 }
 
 /* Read the policy's mapping: version and sets first, as other keys refer to them. */

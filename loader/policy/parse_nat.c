@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/value.h"
+#include "masquerade.h"
 #include "nat.h"
 
 /* An address of a translation and where it stands. */
@@ -230,14 +231,87 @@ static int parse_nat_ports(const struct yaml_reader *in, const struct yaml_node 
 	return check_nat_ports(in->doc, node, policy, in->error);
 }
 
+/* Whether the value is the word "auto". */
+static bool is_auto(const struct yaml_node *node)
+{
+	return node->kind == YAML_SCALAR && !strcmp(node->text, "auto");
+}
+
+/* Read nat.uplinks. */
+static int parse_uplinks(const struct yaml_reader *in, const struct yaml_node *node, void *to)
+{
+	struct policy_uplinks *uplinks = &((struct parse *)in->context)->policy->uplinks;
+	const struct yaml_node *child;
+	size_t n = yaml_list_count(node);
+	int err;
+
+	(void)to;
+	if (is_auto(node))
+		return 0;
+	if (!n || n > UPLINKS_MAX)
+		return yaml_error(in->doc, node->position, in->error,
+				  "from 1 to %d uplinks can be named", UPLINKS_MAX);
+	uplinks->names = calloc(n, sizeof(*uplinks->names));
+	if (!uplinks->names)
+		return parse_no_memory(in->error);
+	for (child = yaml_list_first(node); child; child = yaml_list_next(node, child)) {
+		err = yaml_expect(in->doc, child, YAML_SCALAR, "an interface", in->error);
+		if (err)
+			return err;
+		if (!*child->text || strlen(child->text) >= POLICY_IFNAME_SIZE)
+			return yaml_error(in->doc, child->position, in->error,
+					  "'%.64s' is not an interface name", child->text);
+		strcpy(uplinks->names[uplinks->n_names++], child->text);
+	}
+	return 0;
+}
+
+/* Read nat.source. */
+static int parse_source(const struct yaml_reader *in, const struct yaml_node *node, void *to)
+{
+	struct policy_uplinks *uplinks = &((struct parse *)in->context)->policy->uplinks;
+	uint8_t ip_version;
+	union addr addr;
+	int err;
+
+	(void)to;
+	if (is_auto(node))
+		return 0;
+	err = parse_addr(in->doc, node, &addr, &ip_version, in->error);
+	if (!err)
+		uplinks->source[ip_version == IP_VERSION_6] = addr;
+	return err;
+}
+
+/* Read nat.port_range. */
+static int parse_port_range(const struct yaml_reader *in, const struct yaml_node *node, void *to)
+{
+	struct policy_uplinks *uplinks = &((struct parse *)in->context)->policy->uplinks;
+	int err;
+
+	(void)to;
+	if (is_auto(node))
+		return 0;
+	err = yaml_expect(in->doc, node, YAML_SCALAR, "auto, or a range of ports", in->error);
+	if (err)
+		return err;
+	if (port_range_parse(node->text, &uplinks->ports, in->error))
+		return yaml_locate(in->doc, node->position, in->error);
+	if (uplinks->ports.first < 1024)
+		return yaml_error(in->doc, node->position, in->error,
+				  "ports below 1024 are not for flows of peers");
+	return 0;
+}
+
 /**
  * parse_nat() - Read the value of nat; the context is a struct parse
  */
 int parse_nat(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	static const struct yaml_field fields[] = {
-		{"one_to_one", parse_one_to_ones, 0},
-		{"port", parse_nat_ports, 0},
+		{"one_to_one", parse_one_to_ones, 0}, {"port", parse_nat_ports, 0},
+		{"uplinks", parse_uplinks, 0},	      {"source", parse_source, 0},
+		{"port_range", parse_port_range, 0},
 	};
 
 	return yaml_read_fields(in, node, fields, sizeof(fields) / sizeof(fields[0]), to);

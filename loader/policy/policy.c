@@ -107,6 +107,7 @@ void policy_free(struct policy *policy)
 	free(policy->sets);
 	free(policy->one_to_one);
 	free(policy->nat_port);
+	free(policy->uplinks.names);
 	free(policy->text);
 	free(policy->path);
 	free(policy);

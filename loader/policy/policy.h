@@ -17,6 +17,8 @@
 #include "rule.h"
 #include "yaml/position.h"
 
+#define POLICY_IFNAME_SIZE 16 /* IF_NAMESIZE */
+
 /* Families, as bits. */
 enum {
 	FAMILY_4 = 1 << 0,
@@ -96,6 +98,14 @@ struct nat_port_rule {
 	struct position position;
 };
 
+/* How routed flows leave with `routing: nat`. */
+struct policy_uplinks {
+	char (*names)[POLICY_IFNAME_SIZE]; /* none: the devices that routes lead to */
+	size_t n_names;
+	union addr source[2];	 /* over IPv4 and IPv6; all zero: the uplink's own */
+	struct port_range ports; /* first is 0: those that this host does not choose from itself */
+};
+
 struct policy {
 	char *path; /* as given, "-" for standard input, NULL for the built-in default */
 	char *text; /* the source as it was read, NUL-terminated */
@@ -108,6 +118,7 @@ struct policy {
 	size_t n_one_to_one;
 	struct nat_port_rule *nat_port;
 	size_t n_nat_port;
+	struct policy_uplinks uplinks;
 	struct policy_limits limits;
 	struct policy_timeouts timeouts;
 #define SWITCH(name, value) bool name;

@@ -17,6 +17,7 @@ enum policy_routing {
 	POLICY_ROUTING_NATIVE,
 	POLICY_ROUTING_USERSPACE,
 	POLICY_ROUTING_DISABLED,
+	POLICY_ROUTING_NAT,
 };
 
 enum policy_hook {

@@ -51,8 +51,8 @@ static void set_question(const struct impacts *impacts, const struct flow_view *
 	question->host = !question->peer;
 	question->wire_addr = view->addr[question->peer];
 	question->wire_port = view->port[question->host];
-	if (is_of_peer(view) && view->flow->nat_port)
-		question->wire_port = be16toh(view->flow->nat_port);
+	if (is_of_peer(view) && flow_nat_port(view->flow))
+		question->wire_port = be16toh(flow_nat_port(view->flow));
 	if (impacts->translated_fd >= 0) /* where it has no entry, the address stays */
 		bpf_map_lookup_elem(impacts->translated_fd, &view->addr[question->peer],
 				    &question->wire_addr);

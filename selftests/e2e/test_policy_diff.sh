@@ -344,7 +344,7 @@ policy_in_force() {
 state_of_programs() {
 	local map pins
 	pins=$(echo "$SHRIKE_BPFFS"/shrike/*/wt0)
-	for map in ct_icmp4_v2 ct_icmp4_new_v2 counters_v2 rule_hits_v1 local_addr_v1 ct_epoch_v1; do
+	for map in ct_icmp4_v2 ct_icmp4_new_v2 counters_v3 rule_hits_v1 local_addr_v1 ct_epoch_v1; do
 		bpftool map dump pinned "$pins/$map" || die "cannot dump $map"
 	done | sort | sha256sum
 }

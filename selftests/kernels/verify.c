@@ -27,6 +27,7 @@
 #include "classify.h"
 #include "dataplane/generation.h"
 #include "dataplane/generation_build.h"
+#include "masquerade.h"
 #include "policy/parse.h"
 #include "shrike.skel.h"
 
@@ -221,7 +222,8 @@ static const struct variant policies[] = {
 	{.n_rules = 10},
 };
 
-static const enum routing routings[] = {ROUTING_NATIVE, ROUTING_USERSPACE, ROUTING_DISABLED};
+static const enum routing routings[] = {ROUTING_NATIVE, ROUTING_USERSPACE, ROUTING_DISABLED,
+					ROUTING_NAT};
 
 /* What is switched on in the combinations that are tried with each policy, routing and hook. */
 static const struct {
@@ -270,6 +272,8 @@ static struct variant variant_of(const struct choice *choice)
 /* What costs nothing by itself is not tried with all that does. */
 static bool is_worth_it(const struct variant *variant)
 {
+	if (variant->routing == ROUTING_NAT)
+		return variant->hook == HOOK_TC && variant->stateful;
 	if (variant->routing != ROUTING_NATIVE && (variant->trace || variant->nat))
 		return false;
 	return !variant->trace || (variant->n_rules != 4000 && variant->stateful);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What connection tracking knows of flows that leave by an uplink (masquerade.h).
+ *
+ * Included by conntrack.bpf.c alone, which owns the maps.
+ */
+#ifndef SHRIKE_FLOW_TRANSLATION_H
+#define SHRIKE_FLOW_TRANSLATION_H
+
+#include "flow_life.h"
+
+/*
+ * Whether a flow without a translation may get one: nobody has answered, so the userspace forwarder
+ * has nothing to lose.
+ */
+static __always_inline bool may_translate(const struct packet *p, const struct flow *flow)
+{
+	return !(flow->flags & FLOW_ANSWERED) && !flow->nat_port && p->frag == FRAGMENT_NONE &&
+	       may_open(p);
+}
+
+/**
+ * conntrack_translation() - How a peer's packet that is to be forwarded leaves
+ * @p: packet with VERDICT_FORWARD
+ * @translation: is filled, but for the address
+ *
+ * Return: 0.
+ */
+int conntrack_translation(struct packet *p, struct translation *translation)
+{
+	struct flow_key key;
+	struct flow *flow;
+
+	if (!p || !translation)
+		return 0;
+	translation->state = TRANSLATION_NONE;
+	key_of_packet(&key, p);
+	flow = flow_find(&key);
+	if (!flow || !(flow->flags & FLOW_BY_PEER) || flow->flags & FLOW_LOCAL ||
+	    key.source != flow->opener)
+		return 0;
+	translation->port = flow->snat_port;
+	translation->epoch = flow->route_epoch;
+	translation->uplink = flow->uplink;
+	if (flow->flags & FLOW_MASQUERADED)
+		translation->state = TRANSLATION_KNOWN;
+	else if (may_translate(p, flow))
+		translation->state = TRANSLATION_NEW;
+	return 0;
+}
+
+/**
+ * conntrack_translated() - Note in a flow how it leaves
+ * @p: its packet
+ * @translation: with route and port
+ *
+ * Return: whether the flow is there.
+ */
+int conntrack_translated(struct packet *p, const struct translation *translation)
+{
+	struct flow_key key;
+	struct flow *flow;
+
+	if (!p || !translation)
+		return false;
+	key_of_packet(&key, p);
+	flow = flow_find(&key);
+	if (!flow)
+		return false;
+	flow->uplink = translation->uplink;
+	flow->route_epoch = translation->epoch;
+	flow->snat_port = translation->port;
+	flow->flags |= FLOW_MASQUERADED;
+	return true;
+}
+
+/**
+ * conntrack_forget() - End a flow that has no way any more
+ * @p: its packet
+ *
+ * Return: 0.
+ */
+int conntrack_forget(struct packet *p)
+{
+	struct flow_key key;
+	struct flow *flow;
+
+	if (!p)
+		return 0;
+	key_of_packet(&key, p);
+	flow = flow_find(&key);
+	if (flow)
+		flow_end(&key, flow, FLOW_CAUSE_CLOSED, p->now_ns);
+	return 0;
+}
+
+/**
+ * conntrack_answer() - Whether what has come in on an uplink answers a peer's flow
+ * @p: packet with the peer's address and port
+ *
+ * Return: VERDICT_FORWARD if so; VERDICT_DROP if not; VERDICT_CONTINUE where the policy in force has
+ * not judged the flow: judge_turned() and conntrack_judged() are to be called.
+ */
+int conntrack_answer(struct packet *p)
+{
+	struct flow_key key;
+	struct flow *flow;
+
+	if (!p)
+		return VERDICT_DROP;
+	p->epoch = conntrack_epoch();
+	key_of_packet(&key, p);
+	flow = find_live(&key, p->now_ns);
+	if (!flow || !(flow->flags & FLOW_BY_PEER) || flow->flags & FLOW_REVOKED ||
+	    key.source == flow->opener)
+		return drop(p, REASON_NO_FLOW);
+	p->rule = flow->rule;
+	p->flow_state = flow->state;
+	if (is_judged(p, flow))
+		return forward(p, REASON_ESTABLISHED);
+	p->flow_match = FLOW_MATCH_STALE_REPLY;
+	return VERDICT_CONTINUE;
+}
+
+#endif /* SHRIKE_FLOW_TRANSLATION_H */

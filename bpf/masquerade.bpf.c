@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Last stage of routed packets with `routing: nat`: out by an uplink, with its address as source.
+ * Owns the maps of masquerade.h.
+ *
+ * A flow keeps its uplink and port in its own entry, so what belongs to a known one costs a look-up.
+ * What cannot be translated here is left to the userspace forwarder: IP options, extension headers,
+ * fragments, protocols without ports, and what is at the end of its time to live.
+ */
+#include "masquerade.h"
+#include "masquerade_maps.h"
+#include "packet.h"
+#include "tc.h"
+#include "translate.h"
+
+#define AF_INET	 2
+#define AF_INET6 10
+
+#define PORT_TRIES 32
+
+struct masquerade masquerade = {};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct flow_key4);
+	__type(value, struct snat_in);
+} snat_in4_v1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct flow_key6);
+	__type(value, struct snat_in);
+} snat_in6_v1 SEC(".maps");
+
+/**
+ * snat_in_find() - The peer whom an answer is for, NULL: it is for this host
+ * @key: as in the map
+ * @ip_version: of the packet
+ */
+__hidden struct snat_in *snat_in_find(const struct flow_key6 *key, __u8 ip_version)
+{
+	if (ip_version == IP_VERSION_4)
+		return bpf_map_lookup_elem(&snat_in4_v1, key);
+	return bpf_map_lookup_elem(&snat_in6_v1, key);
+}
+
+/**
+ * snat_in_delete() - A translated flow ends: what answers it is this host's from now on
+ * @key: as in the map
+ * @ip_version: of the flow
+ */
+__hidden void snat_in_delete(const struct flow_key6 *key, __u8 ip_version)
+{
+	if (ip_version == IP_VERSION_4)
+		bpf_map_delete_elem(&snat_in4_v1, key);
+	else
+		bpf_map_delete_elem(&snat_in6_v1, key);
+}
+
+static __always_inline bool addr_is_none(const union addr *addr)
+{
+	return !addr->half[0] && !addr->half[1];
+}
+
+/* Under what the answers to a packet are found, once it has this address and port. */
+static __always_inline void answer_key(struct flow_key6 *key, const struct packet *p,
+				       const struct translation *translation)
+{
+	struct snat_ends ends = {
+		.remote = &p->daddr,
+		.local = &translation->addr,
+		.remote_port = is_icmp(p) ? 0 : p->dport,
+		.local_port = translation->port,
+	};
+
+	snat_key_set(key, &ends, p->ip_version, p->l4_proto);
+}
+
+/* The device by which a packet would leave, 0: none. */
+static __always_inline __u32 route_device(struct __sk_buff *skb, const struct packet *p)
+{
+	struct bpf_fib_lookup fib = {
+		.l4_protocol = p->l4_proto,
+		.ifindex = masquerade.route_ifindex,
+	};
+	long found;
+
+	if (!fib.ifindex)
+		return 0;
+	if (p->ip_version == IP_VERSION_4) {
+		fib.family = AF_INET;
+		fib.ipv4_src = p->saddr.word[3];
+		fib.ipv4_dst = p->daddr.word[3];
+	} else {
+		fib.family = AF_INET6;
+		__builtin_memcpy(fib.ipv6_src, &p->saddr, sizeof(fib.ipv6_src));
+		__builtin_memcpy(fib.ipv6_dst, &p->daddr, sizeof(fib.ipv6_dst));
+	}
+	if (l4_has_ports(p->l4_proto)) {
+		fib.sport = p->sport;
+		fib.dport = p->dport;
+	}
+	found = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
+	if (found == BPF_FIB_LKUP_RET_SUCCESS || found == BPF_FIB_LKUP_RET_NO_NEIGH ||
+	    found == BPF_FIB_LKUP_RET_FRAG_NEEDED)
+		return fib.ifindex;
+	return 0;
+}
+
+/**
+ * masquerade_route() - By which uplink a packet leaves
+ * @skb, @p: the packet
+ * @translation: uplink and address are set
+ *
+ * The kernel refuses to look up routes as of devices that do not forward, so it is asked as if the
+ * packet had come in by a device of our own which alone does, and where none ever comes in.
+ *
+ * Return: 0 or why not, enum reason.
+ */
+__noinline int masquerade_route(struct __sk_buff *skb, struct packet *p,
+				struct translation *translation)
+{
+	__u32 ifindex;
+
+	if (!skb || !p || !translation)
+		return REASON_INTERNAL;
+	ifindex = config.virtual_clock ? 0 : route_device(skb, p);
+	if (!ifindex && !config.virtual_clock)
+		return REASON_NO_ROUTE;
+	for (__u32 i = 0; i < UPLINKS_MAX; i++) {
+		const struct uplink *uplink = uplink_at(i);
+
+		if (!uplink->ifindex || (ifindex && uplink->ifindex != ifindex))
+			continue;
+		translation->uplink = i;
+		translation->addr = *uplink_addr(uplink, p->ip_version);
+		return addr_is_none(&translation->addr) ? REASON_UPLINK_DOWN : 0;
+	}
+	return REASON_NO_ROUTE;
+}
+
+/* Whether a socket of this host would get the answers. */
+static __always_inline bool is_of_socket(struct __sk_buff *skb, const struct packet *p,
+					 const struct translation *translation)
+{
+	struct bpf_sock_tuple tuple = {};
+	__u32 size = sizeof(tuple.ipv4);
+	struct bpf_sock *sk;
+
+	if (config.virtual_clock || !l4_has_ports(p->l4_proto))
+		return false;
+	if (p->ip_version == IP_VERSION_4) {
+		tuple.ipv4.saddr = p->daddr.word[3];
+		tuple.ipv4.daddr = translation->addr.word[3];
+		tuple.ipv4.sport = p->dport;
+		tuple.ipv4.dport = translation->port;
+	} else {
+		__builtin_memcpy(tuple.ipv6.saddr, &p->daddr, sizeof(tuple.ipv6.saddr));
+		__builtin_memcpy(tuple.ipv6.daddr, &translation->addr, sizeof(tuple.ipv6.daddr));
+		tuple.ipv6.sport = p->dport;
+		tuple.ipv6.dport = translation->port;
+		size = sizeof(tuple.ipv6);
+	}
+	if (p->l4_proto == IPPROTO_TCP)
+		sk = bpf_skc_lookup_tcp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	else
+		sk = bpf_sk_lookup_udp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	if (!sk)
+		return false;
+	bpf_sk_release(sk);
+	return true;
+}
+
+/**
+ * masquerade_take() - Take a port for a flow, if it is free
+ * @skb, @p: its first packet
+ * @translation: with uplink, address and port
+ *
+ * Flows with different remote ends may have the same port.
+ *
+ * Return: whether it is taken.
+ */
+__noinline int masquerade_take(struct __sk_buff *skb, struct packet *p,
+			       struct translation *translation)
+{
+	struct flow_key6 key;
+	struct snat_in in = {};
+	int err; /* before Linux 6.4 the upper half of the result is not the sign's */
+
+	if (!skb || !p || !translation || is_of_socket(skb, p, translation))
+		return false;
+	in.peer = p->saddr;
+	in.port = p->sport;
+	in.generation = config.generation;
+	in.epoch = p->epoch;
+	answer_key(&key, p, translation);
+	if (p->ip_version == IP_VERSION_4)
+		err = bpf_map_update_elem(&snat_in4_v1, &key, &in, BPF_NOEXIST);
+	else
+		err = bpf_map_update_elem(&snat_in6_v1, &key, &in, BPF_NOEXIST);
+	return !err;
+}
+
+/* The number of ports in a range. */
+static __always_inline __u32 ports_in(const struct masquerade_ports *ports)
+{
+	return ports->first <= ports->last ? ports->last - ports->first + 1 : 0;
+}
+
+/**
+ * masquerade_try() - Try a port, chosen at random
+ * @skb, @p: its first packet
+ * @translation: with uplink and address; its port is set
+ *
+ * Return: whether it is taken.
+ */
+__noinline int masquerade_try(struct __sk_buff *skb, struct packet *p,
+			      struct translation *translation)
+{
+	const struct masquerade_ports *ports = masquerade.ports;
+	__u32 low = ports_in(&ports[0]), all = low + ports_in(&ports[1]), at;
+
+	if (!skb || !p || !translation || !all)
+		return false;
+	at = bpf_get_prandom_u32() % all;
+	translation->port = bpf_htons(at < low ? ports[0].first + at : ports[1].first + at - low);
+	return masquerade_take(skb, p, translation);
+}
+
+/**
+ * masquerade_port() - Find a port for a flow, and take it
+ * @skb, @p: its first packet
+ * @translation: with uplink and address; its port is set
+ *
+ * The peer's own port is tried first, then others at random.
+ *
+ * Return: 0 or why not, enum reason.
+ */
+__noinline int masquerade_port(struct __sk_buff *skb, struct packet *p,
+			       struct translation *translation)
+{
+	if (!skb || !p || !translation)
+		return REASON_INTERNAL;
+	translation->port = p->sport;
+	if (masquerade_is_port(p->sport) && masquerade_take(skb, p, translation))
+		return 0;
+	for (int i = 0; i < PORT_TRIES; i++)
+		if (masquerade_try(skb, p, translation))
+			return 0;
+	return REASON_NO_PORT;
+}
+
+/* A flow's way, found anew or for the first time; 0 or why there is none, enum reason. */
+static __always_inline int find_way(struct __sk_buff *skb, struct packet *p,
+				    struct translation *translation)
+{
+	__u8 uplink = translation->uplink;
+	int reason = masquerade_route(skb, p, translation);
+
+	if (reason)
+		return reason;
+	translation->epoch = masquerade.epoch;
+	if (translation->state == TRANSLATION_NEW)
+		reason = masquerade_port(skb, p, translation);
+	else if (translation->uplink != uplink)
+		reason = REASON_UPLINK_DOWN;
+	if (reason)
+		return reason;
+	return conntrack_translated(p, translation) ? 0 : REASON_NO_FLOW;
+}
+
+static __always_inline bool is_plain(const struct packet *p)
+{
+	return p->frag == FRAGMENT_NONE && p->l4_off == plain_header_len(p) && p->hop_limit > 1;
+}
+
+static __always_inline int refuse(struct packet *p, enum verdict *verdict, int reason)
+{
+	*verdict = drop(p, reason);
+	return TC_ACT_SHOT;
+}
+
+/* Out by its uplink. */
+static __always_inline int send_out(struct __sk_buff *skb, struct packet *p,
+				    const struct translation *translation, enum verdict *verdict)
+{
+	const struct uplink *uplink = uplink_at(translation->uplink);
+	struct new_end end = {
+		.addr = &translation->addr,
+		.port = translation->port,
+		.source = true,
+		.l2_len = config.l2_len,
+	};
+
+	if (!uplink->ifindex)
+		return refuse(p, verdict, REASON_UPLINK_DOWN);
+	if (exceeds(skb, p, config.l2_len, uplink->mtu))
+		return refuse(p, verdict, REASON_TOO_BIG);
+	if (!translate(skb, p, &end))
+		return refuse(p, verdict, REASON_INTERNAL);
+	p->sender = SENDER_MASQUERADE;
+	if (config.virtual_clock)
+		return TC_ACT_REDIRECT;
+	return leave_by(skb, uplink->ifindex, config.l2_len, uplink->l2_len);
+}
+
+/**
+ * masquerade_out() - Forward a peer's packet by NAT
+ * @f, @p: packet with VERDICT_FORWARD
+ * @verdict: becomes VERDICT_DROP where it cannot be sent
+ *
+ * Return: TC_ACT_*; TC_ACT_UNSPEC: it is for the userspace forwarder.
+ */
+__hidden int masquerade_out(struct frame *f, struct packet *p, enum verdict *verdict)
+{
+	struct translation translation = {};
+	struct __sk_buff *skb = f->ctx;
+	int reason;
+
+	if (!is_plain(p) || p->local_kind != LOCAL_NONE)
+		return TC_ACT_UNSPEC;
+	conntrack_translation(p, &translation);
+	if (translation.state == TRANSLATION_NONE)
+		return TC_ACT_UNSPEC;
+	if (config.dry_run)
+		return TC_ACT_REDIRECT;
+	if (translation.state == TRANSLATION_NEW || translation.epoch != masquerade.epoch) {
+		reason = find_way(skb, p, &translation);
+		if (reason) {
+			conntrack_forget(p);
+			return refuse(p, verdict, reason);
+		}
+	} else {
+		translation.addr = *uplink_addr(uplink_at(translation.uplink), p->ip_version);
+	}
+	return send_out(skb, p, &translation, verdict);
+}

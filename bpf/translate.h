@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Leaves of source NAT in TC: address and port of one end replaced, time to live lowered, and out by
+ * another device.  Packets are as GRO has put them together, and checksums that are left to hardware
+ * stay so: they are changed by differences (RFC 1624), as the kernel's helpers do it.
+ */
+#ifndef SHRIKE_TRANSLATE_H
+#define SHRIKE_TRANSLATE_H
+
+#include "packet.h"
+#include "tc.h"
+
+/* What replacing a word adds to a sum in ones' complement. */
+static __always_inline __u32 sum_replace(__u32 sum, __u32 from, __u32 to)
+{
+	__u64 wide = (__u64)sum + (__u32)~from + to;
+
+	wide = (wide & 0xffffffff) + (wide >> 32);
+	return (wide & 0xffffffff) + (wide >> 32);
+}
+
+static __always_inline __sum16 sum_fold(__u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16);
+}
+
+/* Offset of the transport checksum from the transport header. */
+static __always_inline __u32 checksum_off(const struct packet *p)
+{
+	if (p->l4_proto == IPPROTO_TCP)
+		return __builtin_offsetof(struct tcphdr, check);
+	if (p->l4_proto == IPPROTO_UDP)
+		return __builtin_offsetof(struct udphdr, check);
+	return __builtin_offsetof(struct icmphdr, checksum);
+}
+
+/* The length of an IP header without options, the only one that is translated. */
+static __always_inline __u32 plain_header_len(const struct packet *p)
+{
+	return p->ip_version == IP_VERSION_4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+}
+
+/* The IPv4 header; what its checksum loses with the address and the time to live. */
+static __always_inline void translate_ipv4(struct iphdr *ip, bool source, __be32 addr)
+{
+	__u32 sum = (__u16)~ip->check, old = ip->ttl;
+
+	sum = sum_replace(sum, source ? ip->saddr : ip->daddr, addr);
+	ip->ttl--;
+	/* the time to live is the first byte of its word */
+	sum = sum_replace(sum, bpf_htons(old << 8), bpf_htons((old - 1) << 8));
+	ip->check = ~sum_fold(sum);
+	if (source)
+		ip->saddr = addr;
+	else
+		ip->daddr = addr;
+}
+
+/* The IPv6 header; returns what it adds to the sum of a pseudo-header. */
+static __always_inline __u32 translate_ipv6(struct ipv6hdr *ip, bool source, const union addr *addr)
+{
+	struct in6_addr *at = source ? &ip->addrs.saddr : &ip->addrs.daddr;
+	__u32 diff = 0;
+
+	for (int i = 0; i < 4; i++)
+		diff = sum_replace(diff, at->in6_u.u6_addr32[i], addr->word[i]);
+	__builtin_memcpy(at, addr, sizeof(*at));
+	ip->hop_limit--;
+	return diff;
+}
+
+/* What one end of a packet becomes. */
+struct new_end {
+	const union addr *addr;
+	__be16 port;  /* of ICMP echo the identifier */
+	bool source;  /* the end that sends, else the one that receives */
+	__u32 l2_len; /* bytes of the packet before its IP header */
+};
+
+/* Address and time to live; @diff: what that adds to the sum of a pseudo-header. */
+static __always_inline bool translate_ip(struct __sk_buff *skb, const struct packet *p,
+					 const struct new_end *end, __u32 *diff)
+{
+	void *data = (void *)(long)skb->data + end->l2_len;
+	void *data_end = (void *)(long)skb->data_end;
+
+	if (p->ip_version == IP_VERSION_4) {
+		struct iphdr *ip = data;
+
+		if ((void *)(ip + 1) > data_end)
+			return false;
+		*diff = sum_replace(0, end->source ? ip->saddr : ip->daddr, end->addr->word[3]);
+		translate_ipv4(ip, end->source, end->addr->word[3]);
+	} else {
+		struct ipv6hdr *ip = data;
+
+		if ((void *)(ip + 1) > data_end)
+			return false;
+		*diff = translate_ipv6(ip, end->source, end->addr);
+	}
+	return true;
+}
+
+/* The port or identifier; @diff: what that adds to the transport checksum's sum. */
+static __always_inline bool translate_port(struct __sk_buff *skb, const struct packet *p,
+					   const struct new_end *end, __u32 *diff)
+{
+	__u32 off = end->l2_len + plain_header_len(p);
+	__be16 *port;
+
+	if (is_icmp(p))
+		off += __builtin_offsetof(struct icmphdr, un.echo.id);
+	else if (!end->source)
+		off += __builtin_offsetof(struct udphdr, dest);
+	port = (void *)(long)skb->data + off;
+	if ((void *)(port + 1) > (void *)(long)skb->data_end)
+		return false;
+	*diff = sum_replace(0, *port, end->port);
+	*port = end->port;
+	return true;
+}
+
+/**
+ * translate() - Give one end of a packet another address and port, and lower the time to live
+ * @skb, @p: the packet, without IP options or extension headers, and no later fragment
+ * @end: the new end
+ *
+ * Return: whether the headers are where they should be.
+ */
+static __always_inline bool translate(struct __sk_buff *skb, const struct packet *p,
+				      const struct new_end *end)
+{
+	__u32 check_off = end->l2_len + plain_header_len(p) + checksum_off(p);
+	__u64 flags = p->l4_proto == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
+	__u32 addr_diff = 0, port_diff = 0;
+
+	if (!translate_ip(skb, p, end, &addr_diff) || !translate_port(skb, p, end, &port_diff))
+		return false;
+	if (p->l4_proto != IPPROTO_ICMP)
+		bpf_l4_csum_replace(skb, check_off, 0, addr_diff, BPF_F_PSEUDO_HDR | flags);
+	bpf_l4_csum_replace(skb, check_off, 0, port_diff, flags);
+	return true;
+}
+
+/**
+ * exceeds() - Whether a packet, or a segment of it, is larger than a link takes
+ * @skb, @p: the packet, without IP options or extension headers
+ * @l2_len: bytes before its IP header
+ * @mtu: of the link, bytes
+ */
+static __always_inline bool exceeds(struct __sk_buff *skb, const struct packet *p, __u32 l2_len,
+				    __u32 mtu)
+{
+	__u32 headers = plain_header_len(p);
+	const struct tcphdr *tcp = (void *)(long)skb->data + l2_len + headers;
+
+	if (!skb->gso_size)
+		return p->ip_len > mtu;
+	if (p->l4_proto != IPPROTO_TCP)
+		headers += sizeof(struct udphdr);
+	else if ((void *)(tcp + 1) <= (void *)(long)skb->data_end)
+		headers += tcp->doff * 4;
+	return headers + skb->gso_size > mtu;
+}
+
+/**
+ * leave_by() - Send a packet out of a device; who has which link address there, the kernel finds
+ * @skb: the packet
+ * @ifindex: the device
+ * @from_l2, @to_l2: bytes of link header that the packet has, and that the device's have
+ *
+ * Return: TC_ACT_*.
+ */
+static __always_inline int leave_by(struct __sk_buff *skb, __u32 ifindex, __u32 from_l2,
+				    __u32 to_l2)
+{
+	if (!to_l2) /* which takes a link header off where there is one */
+		return bpf_redirect(ifindex, 0);
+	if (!from_l2 && bpf_skb_change_head(skb, to_l2, 0))
+		return TC_ACT_SHOT;
+	return bpf_redirect_neigh(ifindex, NULL, 0, 0);
+}
+
+#endif /* SHRIKE_TRANSLATE_H */

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Hook: TC ingress of uplinks, with `routing: nat`.  What answers a translated flow of a peer gets
+ * the peer's address and goes out by the protected interface, whose egress program counts it and
+ * advances the flow; everything else is none of our business and pays for a look at its protocol
+ * and port.
+ *
+ * The hook is before VLANs are told apart and before frames of other hosts are sorted out.
+ */
+#include "masquerade.h"
+#include "masquerade_maps.h"
+#include "packet.h"
+#include "tc.h"
+#include "translate.h"
+
+__hidden extern struct snat_in *snat_in_find(const struct flow_key6 *key, __u8 ip_version);
+
+#define IP_FRAGMENT 0x3fff /* "more fragments", and the offset */
+
+/* What is looked at of each packet. */
+struct glance {
+	union addr remote;
+	union addr local;
+	__be16 remote_port;
+	__be16 local_port;
+	__u8 ip_version;
+	__u8 l4_proto;
+};
+
+/* The IP header, if it is one that may be ours; returns where it ends, NULL: it is not. */
+static __always_inline void *glance_ip(struct glance *g, void *data, void *data_end, __u16 protocol)
+{
+	if (protocol == bpf_htons(ETH_P_IP)) {
+		struct iphdr *ip = data;
+
+		if ((void *)(ip + 1) > data_end || ip->ihl != 5 ||
+		    ip->frag_off & bpf_htons(IP_FRAGMENT))
+			return NULL;
+		g->ip_version = IP_VERSION_4;
+		g->l4_proto = ip->protocol;
+		g->remote.word[3] = ip->saddr;
+		g->local.word[3] = ip->daddr;
+		return ip + 1;
+	}
+	if (protocol == bpf_htons(ETH_P_IPV6)) {
+		struct ipv6hdr *ip = data;
+
+		if ((void *)(ip + 1) > data_end)
+			return NULL;
+		g->ip_version = IP_VERSION_6;
+		g->l4_proto = ip->nexthdr;
+		__builtin_memcpy(&g->remote, &ip->addrs.saddr, sizeof(g->remote));
+		__builtin_memcpy(&g->local, &ip->addrs.daddr, sizeof(g->local));
+		return ip + 1;
+	}
+	return NULL;
+}
+
+/* The ports, or the identifier of an answer to a ping; false where there are none. */
+static __always_inline bool glance_ports(struct glance *g, void *l4, void *data_end)
+{
+	struct icmphdr *icmp = l4;
+	__be16 *port = l4;
+
+	if (l4 + sizeof(*icmp) > data_end)
+		return false;
+	if (l4_has_ports(g->l4_proto)) {
+		g->remote_port = port[0];
+		g->local_port = port[1];
+		return true;
+	}
+	if (!l4_is_icmp(g->l4_proto, g->ip_version) ||
+	    icmp->type != (g->ip_version == IP_VERSION_4 ? ICMP_ECHO_REPLY : ICMPV6_ECHO_REPLY))
+		return false;
+	g->local_port = icmp->un.echo.id;
+	return true;
+}
+
+/* Where the answer goes; NULL where the packet is this host's or somebody else's. */
+static __noinline struct snat_in *find_peer(struct __sk_buff *skb, __u32 l2_len)
+{
+	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end, *l4;
+	struct glance g = {};
+	struct flow_key6 key;
+	struct snat_ends ends = {.remote = &g.remote, .local = &g.local};
+
+	if (l2_len && (skb->pkt_type != PACKET_HOST || skb->vlan_present))
+		return NULL;
+	l4 = glance_ip(&g, data + l2_len, data_end, skb->protocol);
+	if (!l4 || !glance_ports(&g, l4, data_end))
+		return NULL;
+	if (!masquerade_is_port(g.local_port))
+		return NULL;
+	ends.remote_port = g.remote_port;
+	ends.local_port = g.local_port;
+	snat_key_set(&key, &ends, g.ip_version, g.l4_proto);
+	return snat_in_find(&key, g.ip_version);
+}
+
+/* Whether the flow is alive, and the policy in force allows it. */
+static __always_inline enum verdict judge_answer(struct packet *p, struct snat_in *in)
+{
+	enum verdict verdict;
+
+	p->epoch = conntrack_epoch();
+	if (in->generation == config.generation && in->epoch == p->epoch)
+		return forward(p, REASON_ESTABLISHED); /* egress looks whether it is alive */
+	verdict = conntrack_answer(p);
+	if (verdict == VERDICT_CONTINUE) {
+		conntrack_turn(p);
+		verdict = judge(p);
+		conntrack_turn(p);
+		conntrack_judged(p, verdict);
+	}
+	if (verdict != VERDICT_FORWARD)
+		return verdict == VERDICT_DROP ? verdict : drop(p, REASON_NO_FLOW);
+	in->generation = config.generation;
+	in->epoch = p->epoch;
+	return verdict;
+}
+
+/* Whether the packet fits, and has become one for the peer. */
+static __always_inline enum verdict translate_answer(struct __sk_buff *skb, struct packet *p,
+						     const struct snat_in *in, __u32 l2_len)
+{
+	struct new_end end = {.addr = &p->daddr, .port = in->port, .l2_len = l2_len};
+
+	if (p->hop_limit <= 1)
+		return drop(p, REASON_TTL);
+	if (exceeds(skb, p, l2_len, masquerade.mtu))
+		return drop(p, REASON_TOO_BIG);
+	if (!translate(skb, p, &end))
+		return drop(p, REASON_INTERNAL);
+	return VERDICT_FORWARD;
+}
+
+/* To the peer, unless the reason says otherwise; with a stack of its own, as that is short. */
+static __noinline int send_answer(struct frame *f, struct packet *p, const struct snat_in *in,
+				  __u32 l2_len)
+{
+	struct __sk_buff *skb = f->ctx;
+
+	if (translate_answer(skb, p, in, l2_len) != VERDICT_FORWARD)
+		return TC_ACT_SHOT;
+	p->sender = SENDER_MASQUERADE;
+	skb->mark = MASQUERADE_MARK;
+	return leave_by(skb, config.ifindex, l2_len, config.l2_len);
+}
+
+/* The frame, and what is known of it; the peer's address is there already. */
+static __always_inline enum verdict read_answer(struct frame *f, struct packet *p,
+						const struct snat_in *in, __u32 l2_len)
+{
+	struct __sk_buff *skb = f->ctx;
+	enum verdict verdict;
+
+	tc_linearize(skb, l2_len);
+	f->data = (void *)(long)skb->data + l2_len;
+	f->data_end = (void *)(long)skb->data_end;
+	verdict = parse(f, p, bpf_ntohs(skb->protocol), true);
+	p->daddr = in->peer;
+	if (is_icmp(p))
+		p->sport = in->port;
+	else
+		p->dport = in->port;
+	return verdict;
+}
+
+/* One body for uplinks with a link header and for those without. */
+static __always_inline int uplink_in(struct __sk_buff *skb, const __u32 l2_len)
+{
+	struct packet p = {.avail_len = skb->len - l2_len};
+	struct snat_in *in = find_peer(skb, l2_len);
+	struct frame f = {.ctx = skb};
+	int action = TC_ACT_SHOT;
+	struct counters *counters;
+	enum verdict verdict;
+
+	if (!in)
+		return TC_ACT_UNSPEC;
+	counters = pipeline_begin(&p, DIR_UPLINK);
+	verdict = read_answer(&f, &p, in, l2_len);
+	if (verdict == VERDICT_CONTINUE)
+		verdict = judge_answer(&p, in);
+	if (verdict == VERDICT_FORWARD) {
+		action = send_answer(&f, &p, in, l2_len);
+		if (reason_is_drop(p.reason))
+			verdict = VERDICT_DROP;
+	}
+	pipeline_end(&f, &p, counters, verdict);
+	return action;
+}
+
+SEC("tc")
+int shrike_uplink(struct __sk_buff *skb)
+{
+	return uplink_in(skb, ETH_HLEN);
+}
+
+SEC("tc")
+int shrike_uplinkl3(struct __sk_buff *skb)
+{
+	return uplink_in(skb, 0);
+}

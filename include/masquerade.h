@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Routing by NAT (`routing: nat`): peers' routed flows leave by an uplink with its address as their
+ * source, and what answers them comes back there.
+ *
+ * Variable masquerade of the programs: struct masquerade, what follows the host.  It is in memory of
+ * their own (.bss), as a program may use 64 maps at most; each generation begins with what the one
+ * before had.
+ *
+ * Maps snat_in4_v1 and snat_in6_v1 (HASH): where answers go.  Keys are struct flow_key4 and
+ * flow_key6, but with end 0 for the remote host and end 1 for this host, as on the wire of the
+ * uplink; of ICMP echo port[1] is the identifier and port[0] zero.  Values are struct snat_in.
+ */
+#ifndef SHRIKE_MASQUERADE_H
+#define SHRIKE_MASQUERADE_H
+
+#include "abi.h"
+
+#define UPLINKS_MAX 16
+
+/*
+ * Mark of the packets that the program of an uplink sends out of the interface: they belong to a
+ * peer's connection, which must be there.
+ */
+#define MASQUERADE_MARK 0x7368726a
+
+/* Ports, host byte order; none where the first is above the last. */
+struct masquerade_ports {
+	__u16 first;
+	__u16 last;
+};
+
+struct uplink {
+	union addr addr[2]; /* source over IPv4 and over IPv6; all zero: none */
+	__u32 ifindex;	    /* 0: there is no such uplink */
+	__u32 mtu;	    /* of the IP packet */
+	__u8 l2_len;	    /* bytes of link header: 14 or 0 */
+	__u8 pad[7];
+};
+
+struct masquerade {
+	struct uplink
+		uplinks[UPLINKS_MAX]; /* the devices that routes lead to; flows hold the index */
+	struct masquerade_ports ports[2]; /* that flows may take */
+	__u32 route_ifindex; /* the device as whose input routes are asked for; 0: none */
+	__u32 mtu;	     /* of the protected interface */
+	__u8 epoch; /* becomes another number when routes, uplinks or their addresses change */
+	__u8 pad[7];
+};
+
+struct snat_in {
+	union addr peer;
+	__u32 generation; /* as in the peer's flow, when this was looked at last */
+	__u16 epoch;
+	__be16 port; /* of the peer */
+};
+_Static_assert(sizeof(struct snat_in) == 24, "struct snat_in is ABI");
+
+#endif /* SHRIKE_MASQUERADE_H */

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "dataplane/masquerading.h"
+
+#include <bpf/bpf.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "classify.h"
+#include "maps.h"
+#include "masquerade.h"
+#include "shrike.skel.h"
+#include "uplink/route_device.h"
+#include "uplink/uplinks.h"
+
+#define VARIABLES "shrike_b.bss" /* the map, as libbpf calls it */
+
+/**
+ * masquerading_read() - What the programs of a generation know of the host
+ * @maps: of the generation
+ * @masquerade: is filled
+ *
+ * Return: whether it is there, and of this version.
+ */
+bool masquerading_read(const struct map_set *maps, struct masquerade *masquerade)
+{
+	const size_t offset = offsetof(struct shrike_bpf__bss, masquerade);
+	const struct map_entry *map = map_set_find(maps, VARIABLES);
+	uint32_t zero = 0;
+	char *variables;
+	bool is_read;
+
+	if (!map || map->value_size < offset + sizeof(*masquerade))
+		return false;
+	variables = malloc(map->value_size);
+	is_read = variables && !bpf_map_lookup_elem(map->fd, &zero, variables);
+	if (is_read)
+		memcpy(masquerade, variables + offset, sizeof(*masquerade));
+	free(variables);
+	return is_read;
+}
+
+/**
+ * masquerading_carry() - Let a generation begin with what the one before knows
+ * @from: maps of the generation in force
+ * @to: built
+ */
+void masquerading_carry(const struct map_set *from, struct generation *to)
+{
+	struct masquerade masquerade;
+
+	if (masquerading_read(from, &masquerade))
+		to->skeleton->bss->masquerade = masquerade;
+}
+
+static uint32_t map_id(const struct map_set *maps)
+{
+	const struct map_entry *map = map_set_find(maps, MAP_CT_EPOCH);
+
+	return map ? map->id : 0;
+}
+
+/**
+ * masquerading_sync() - Have the programs of a generation on the uplinks that there are now
+ * @dataplane: its generation is built, with routing nat
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int masquerading_sync(struct dataplane *dataplane, struct error *error)
+{
+	const struct uplinks uplinks = {
+		.ifname = dataplane->link.name,
+		.ifindex = dataplane->link.ifindex,
+		.mtu = dataplane->link.mtu,
+		.wanted = &dataplane->policy->uplinks,
+		.masquerade = &dataplane->generation->skeleton->bss->masquerade,
+		.map_id = map_id(&dataplane->generation->maps),
+		.prog_fds = dataplane->generation->uplink_fds,
+		.link_fds = dataplane->uplink_fds,
+	};
+
+	return uplinks_sync(&uplinks, error);
+}
+
+/**
+ * masquerading_follow() - Follow a change of the host's devices, addresses or routes
+ * @dataplane: its generation is in force, with routing nat
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int masquerading_follow(struct dataplane *dataplane, struct error *error)
+{
+	struct pins pins;
+	int err = masquerading_sync(dataplane, error);
+
+	if (err || !dataplane->dir[0])
+		return err;
+	pins_begin(&pins, dataplane->dir); /* the others stay */
+	return masquerading_pin(&dataplane->generation->maps, &pins, error);
+}
+
+/**
+ * masquerading_leave() - Leave the uplinks as they were
+ * @maps: of a generation, with routing nat
+ * @ifname: its interface
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int masquerading_leave(const struct map_set *maps, const char *ifname, struct error *error)
+{
+	struct masquerade masquerade;
+	int err = 0;
+
+	if (masquerading_read(maps, &masquerade))
+		err = uplinks_detach(&masquerade, map_id(maps), error);
+	return err ? err : route_device_remove(ifname, error);
+}
+
+/**
+ * masquerading_pin() - Pin the links on the uplinks
+ * @maps: of a generation, with routing nat
+ * @pins: begun
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int masquerading_pin(const struct map_set *maps, struct pins *pins, struct error *error)
+{
+	struct masquerade masquerade;
+
+	return masquerading_read(maps, &masquerade)
+		       ? uplinks_pin(&masquerade, map_id(maps), pins, error)
+		       : 0;
+}

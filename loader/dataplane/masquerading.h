@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Routing by NAT: the uplinks of a generation.
+ */
+#ifndef SHRIKE_DATAPLANE_MASQUERADING_H
+#define SHRIKE_DATAPLANE_MASQUERADING_H
+
+#include "dataplane/dataplane.h"
+#include "kernel/pins.h"
+#include "masquerade.h"
+
+bool masquerading_read(const struct map_set *maps, struct masquerade *masquerade);
+void masquerading_carry(const struct map_set *from, struct generation *to);
+int masquerading_sync(struct dataplane *dataplane, struct error *error);
+int masquerading_follow(struct dataplane *dataplane, struct error *error);
+int masquerading_leave(const struct map_set *maps, const char *ifname, struct error *error);
+int masquerading_pin(const struct map_set *maps, struct pins *pins, struct error *error);
+
+#endif /* SHRIKE_DATAPLANE_MASQUERADING_H */

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "uplink/uplinks.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/hooks.h"
+#include "uplink/route_device.h"
+
+#define PORT_FIRST 1024 /* below are those of services */
+
+/* What there is, and what there is to be. */
+struct table {
+	const struct uplink *held;
+	struct uplink wanted[UPLINKS_MAX];
+	struct link_info link[UPLINKS_MAX];
+};
+
+/* Flows hold the index of their uplink, so one that stays keeps it. */
+static size_t place_of(const struct table *table, uint32_t ifindex)
+{
+	size_t place = UPLINKS_MAX;
+
+	for (size_t i = UPLINKS_MAX; i--;) {
+		if (table->held[i].ifindex == ifindex)
+			return i;
+		if (!table->held[i].ifindex && !table->wanted[i].ifindex)
+			place = i;
+	}
+	return place;
+}
+
+static void place_devices(struct table *table, const struct uplink_devices *devices)
+{
+	for (size_t i = 0; i < devices->n; i++) {
+		const struct uplink_device *device = &devices->list[i];
+		size_t place = place_of(table, device->link.ifindex);
+
+		if (place == UPLINKS_MAX)
+			continue;
+		table->link[place] = device->link;
+		table->wanted[place] = (struct uplink){
+			.addr = {device->addr[0], device->addr[1]},
+			.ifindex = device->link.ifindex,
+			.mtu = device->link.mtu,
+			.l2_len = device->link.l2_len,
+		};
+	}
+}
+
+/* One uplink cannot tell the flows of two interfaces apart. */
+static int check_shared(const struct link_info *link, const struct hook_state *state,
+			struct error *error)
+{
+	if (!state->foreign_id)
+		return 0;
+	return error_set(error, EBUSY,
+			 "%s: carries the flows of another interface that shrike protects; name "
+			 "other uplinks with 'nat: {uplinks: [...]}'",
+			 link->name);
+}
+
+/* Have our program on an uplink. */
+static int attach_one(const struct link_info *link, const struct hook_state *state, int prog_fd,
+		      int *link_fd, struct error *error)
+{
+	const struct hook_place place = {.ifindex = link->ifindex, .point = HOOK_POINT_UPLINK};
+	int fd, err;
+
+	if (!state->prog_id) {
+		err = hook_attach(&place, prog_fd, &fd, error);
+	} else {
+		err = hook_replace(link->ifindex, HOOK_POINT_UPLINK, state, prog_fd, error);
+		fd = err ? -1 : hook_open_link(state);
+	}
+	if (err)
+		return error_prefix(error, "%s", link->name);
+	if (*link_fd >= 0)
+		close(*link_fd);
+	*link_fd = fd < 0 ? -1 : fd;
+	return 0;
+}
+
+/* All are looked at first, so that a refusal changes nothing. */
+static int attach_all(const struct uplinks *uplinks, const struct table *table, struct error *error)
+{
+	struct hook_state states[UPLINKS_MAX] = {};
+	int err = 0;
+
+	for (size_t i = 0; i < UPLINKS_MAX && !err; i++) {
+		if (!table->wanted[i].ifindex)
+			continue;
+		err = hook_query_uplink(table->wanted[i].ifindex, uplinks->map_id, &states[i],
+					error);
+		if (!err)
+			err = check_shared(&table->link[i], &states[i], error);
+	}
+	for (size_t i = 0; i < UPLINKS_MAX && !err; i++)
+		if (table->wanted[i].ifindex)
+			err = attach_one(&table->link[i], &states[i],
+					 uplinks->prog_fds[!table->wanted[i].l2_len],
+					 &uplinks->link_fds[i], error);
+	return err;
+}
+
+static int detach_one(uint32_t ifindex, uint32_t map_id, struct error *error)
+{
+	struct hook_state state;
+	int err = hook_query_uplink(ifindex, map_id, &state, error);
+
+	if (err == -ENODEV)
+		return 0;
+	return err ? err : hook_detach(ifindex, HOOK_POINT_UPLINK, &state, error);
+}
+
+/* Uplinks that are none any more; what still leaves by them has lost its way already. */
+static int leave_old(const struct uplinks *uplinks, const struct uplink *old, struct error *error)
+{
+	const struct uplink *wanted = uplinks->masquerade->uplinks;
+	int err = 0;
+
+	for (size_t i = 0; i < UPLINKS_MAX && !err; i++) {
+		if (!old[i].ifindex || old[i].ifindex == wanted[i].ifindex)
+			continue;
+		if (!wanted[i].ifindex && uplinks->link_fds[i] >= 0) {
+			close(uplinks->link_fds[i]);
+			uplinks->link_fds[i] = -1;
+		}
+		err = detach_one(old[i].ifindex, uplinks->map_id, error);
+	}
+	return err;
+}
+
+static void set_ports(const struct policy_uplinks *wanted, struct masquerade *settings)
+{
+	struct masquerade_ports local = {32768, 60999}, *ports = settings->ports;
+
+	if (wanted->ports.first) {
+		ports[0] = (struct masquerade_ports){wanted->ports.first, wanted->ports.last};
+		ports[1] = (struct masquerade_ports){1, 0};
+		return;
+	}
+	uplinks_local_ports(&local);
+	ports[0] = (struct masquerade_ports){PORT_FIRST, local.first - 1};
+	ports[1] = (struct masquerade_ports){local.last + 1, UINT16_MAX};
+	if (local.first <= PORT_FIRST)
+		ports[0] = (struct masquerade_ports){1, 0};
+	if (local.last == UINT16_MAX)
+		ports[1] = (struct masquerade_ports){1, 0};
+}
+
+static bool has_ports(const struct masquerade *masquerade)
+{
+	return masquerade->ports[0].first <= masquerade->ports[0].last ||
+	       masquerade->ports[1].first <= masquerade->ports[1].last;
+}
+
+/**
+ * uplinks_sync() - Bring the programs and what they know up to date with the host
+ * @uplinks: what for; every flow's route is looked up again with its next packet
+ * @error: set on failure
+ *
+ * Return: 0 or -errno; -EBUSY: another interface that shrike protects has one of the uplinks.
+ */
+int uplinks_sync(const struct uplinks *uplinks, struct error *error)
+{
+	struct masquerade *masquerade = uplinks->masquerade, settings = {};
+	struct uplink old[UPLINKS_MAX];
+	struct table table = {.held = masquerade->uplinks};
+	struct uplink_devices devices;
+	int err;
+
+	set_ports(uplinks->wanted, &settings);
+	if (!has_ports(&settings))
+		return error_set(error, EADDRNOTAVAIL,
+				 "net.ipv4.ip_local_port_range leaves no port for flows of peers: "
+				 "set 'nat: {port_range: ...}' or narrow it");
+	err = uplinks_discover(uplinks->wanted, uplinks->ifindex, &devices, error);
+	if (err)
+		return err;
+	place_devices(&table, &devices);
+	err = attach_all(uplinks, &table, error);
+	if (!err)
+		err = route_device_make(uplinks->ifname, &settings.route_ifindex, error);
+	if (err)
+		return err;
+	memcpy(old, masquerade->uplinks, sizeof(old));
+	memcpy(masquerade->uplinks, table.wanted, sizeof(table.wanted));
+	memcpy(masquerade->ports, settings.ports, sizeof(settings.ports));
+	masquerade->route_ifindex = settings.route_ifindex;
+	masquerade->mtu = uplinks->mtu;
+	__atomic_store_n(&masquerade->epoch, masquerade->epoch + 1, __ATOMIC_RELEASE);
+	return leave_old(uplinks, old, error);
+}
+
+/**
+ * uplinks_detach() - Take our programs off all uplinks
+ * @masquerade: what the programs know
+ * @map_id: as in struct uplinks
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int uplinks_detach(const struct masquerade *masquerade, uint32_t map_id, struct error *error)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < UPLINKS_MAX && !err; i++)
+		if (masquerade->uplinks[i].ifindex)
+			err = detach_one(masquerade->uplinks[i].ifindex, map_id, error);
+	return err;
+}
+
+/**
+ * uplinks_pin() - Pin the links on all uplinks
+ * @masquerade: what the programs know
+ * @map_id: as in struct uplinks
+ * @pins: begun
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int uplinks_pin(const struct masquerade *masquerade, uint32_t map_id, struct pins *pins,
+		struct error *error)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < UPLINKS_MAX && !err; i++) {
+		uint32_t ifindex = masquerade->uplinks[i].ifindex;
+		struct hook_state state;
+		char name[PINS_NAME_MAX];
+		int fd;
+
+		if (!ifindex || hook_query_uplink(ifindex, map_id, &state, error))
+			continue;
+		fd = hook_open_link(&state);
+		if (fd < 0)
+			continue;
+		snprintf(name, sizeof(name), "link_uplink_%u", ifindex);
+		err = pins_set(pins, name, fd, error);
+		close(fd);
+	}
+	return err;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The uplinks of a protected interface: the programs on them, and what these know of the host
+ * (masquerade.h).  Asks the kernel, and keeps nothing but the links' descriptors.
+ */
+#ifndef SHRIKE_UPLINK_UPLINKS_H
+#define SHRIKE_UPLINK_UPLINKS_H
+
+#include "kernel/pins.h"
+#include "uplink/discover.h"
+
+/*
+ * struct uplinks - what to bring up to date
+ * @ifname, @ifindex, @mtu: of the protected interface
+ * @wanted: of its policy
+ * @masquerade: what the programs know; becomes what there is now
+ * @map_id: of ct_epoch_v1, by which the programs of one interface know each other
+ * @prog_fds: the programs for uplinks with and without a link header; all uplinks get them
+ * @link_fds: of the BPF links, by index of masquerade.uplinks; -1: none, as with clsact; the caller's
+ */
+struct uplinks {
+	const char *ifname;
+	int ifindex;
+	uint32_t mtu;
+	const struct policy_uplinks *wanted;
+	struct masquerade *masquerade;
+	uint32_t map_id;
+	const int *prog_fds;
+	int *link_fds;
+};
+
+int uplinks_sync(const struct uplinks *uplinks, struct error *error);
+int uplinks_detach(const struct masquerade *masquerade, uint32_t map_id, struct error *error);
+int uplinks_pin(const struct masquerade *masquerade, uint32_t map_id, struct pins *pins,
+		struct error *error);
+
+#endif /* SHRIKE_UPLINK_UPLINKS_H */

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Routing by NAT: peers' flows leave by an uplink with its address, without the kernel's router.
+
+. "$SELFTESTS/lib/forward.sh"
+
+tests "veth tun gso" \
+	flows_of_both_families_leave_with_the_uplinks_address \
+	the_host_is_left_as_it_was \
+	connections_outlive_the_process_and_new_ones_open_without_it
+tests "veth tun" \
+	changes_of_routes_addresses_and_links_are_followed \
+	a_new_policy_keeps_connections_or_cuts_them
+
+# nat_topology LINK[-MTU]: with the policy "nat", and echo servers in the LAN
+nat_topology() {
+	forwarding_topology "$1"
+	sed "s/routing: userspace/routing: nat/" "$T/forward.yaml" >"$T/nat.yaml"
+	serve_all "$LAN" 8080
+}
+
+# run_nat: `shrike run` with the policy "nat", until all of it is there
+run_nat() {
+	run_shrike wt0 nat "$@"
+	wait_for forwarder_runs
+	is "routing" nat "$(routing wt0)"
+}
+
+test_flows_of_both_families_leave_with_the_uplinks_address() {
+	local family
+	nat_topology "$1"
+	run_nat
+	for family in 4 6; do
+		use_family $family
+		probe ok "$PEER" tcp $LAN_IP 8080 -n 1000000
+		probe ok "$PEER" udp $LAN_IP 8080
+		matches "who the server saw" "$ROUTER_LAN_IP" "$(cat "$T/lan-8080-tcp$family.log")"
+	done
+	counters_agree wt0
+}
+
+# The default route moves to a link that did not exist when the policy came into force.
+test_changes_of_routes_addresses_and_links_are_followed() {
+	local family
+	nat_topology "$1"
+	run_nat
+	ip link add lan1 netns "$ROUTER" type veth peer name eth1 netns "$LAN"
+	give "$ROUTER" lan1 192.168.78.1/24 fd78::1/64
+	give "$LAN" eth1 192.168.78.2/24 fd78::2/64
+	ip -n "$LAN" address add 203.0.113.1/32 dev lo
+	ip -n "$LAN" address add 2001:db8::1/128 dev lo nodad
+	probe timeout "$PEER" tcp 203.0.113.1 8080
+	[ "$(dropped wt0 no_route)" -gt 0 ] || die "no_route is not counted"
+	ip -n "$ROUTER" route add default via 192.168.78.2
+	ip -n "$ROUTER" -6 route add default via fd78::2
+	probe ok "$PEER" tcp 203.0.113.1 8080
+	probe ok "$PEER" tcp 2001:db8::1 8080
+	matches "who the server saw" "from=192.168.78.1" "$(tail -n 1 "$T/lan-8080-tcp4.log")"
+	# another address: old connections end, new ones have it
+	ip -n "$ROUTER" address del 192.168.78.1/24 dev lan1
+	ip -n "$ROUTER" address add 192.168.78.9/24 dev lan1
+	ip -n "$ROUTER" route replace default via 192.168.78.2
+	wait_for new_source_is 192.168.78.9
+	ip -n "$ROUTER" link del lan1
+	ip -n "$ROUTER" route add default via 192.168.77.2
+	wait_for new_source_is 192.168.77.1
+	counters_agree wt0
+}
+
+# new_source_is ADDR: of a connection to 203.0.113.1
+new_source_is() {
+	[ "$(in_ns "$PEER" "$TOOLS/peer" ask tcp 203.0.113.1 8080 -t 1000)" = ok ] &&
+		tail -n 1 "$T/lan-8080-tcp4.log" | grep -q "from=$1"
+}
+
+test_the_host_is_left_as_it_was() {
+	local before programs
+	nat_topology "$1"
+	before=$(host_settings)
+	programs=$(programs lan0)
+	run_nat
+	use_family 4
+	probe ok "$PEER" tcp $LAN_IP 8080
+	is "settings of the host" "$before" "$(host_settings)"
+	is "device for routes" shrike-route:wt0 "$(route_devices)"
+	matches "uplink" "shrike_uplink" "$(programs lan0)"
+	stop run-wt0
+	is "programs of the uplink" "$programs" "$(programs lan0)"
+	is "settings of the host" "$before" "$(host_settings)"
+	is "device for routes" "" "$(route_devices)"
+	nothing_is_pinned
+}
+
+route_devices() {
+	ip -n "$ROUTER" -j link show | jq -r '.[].ifalias // empty' | grep shrike-route
+}
+
+test_connections_outlive_the_process_and_new_ones_open_without_it() {
+	local family
+	nat_topology "$1"
+	run_nat
+	session held "$PEER" tcp 192.168.77.2 8080
+	talk held ok
+	stop run-wt0 KILL
+	talk held ok
+	for family in 4 6; do
+		use_family $family
+		probe ok "$PEER" tcp $LAN_IP 8080 -n 100000
+		probe ok "$PEER" udp $LAN_IP 8080
+	done
+	run_nat
+	talk held ok
+	counters_agree wt0
+}
+
+test_a_new_policy_keeps_connections_or_cuts_them() {
+	nat_topology "$1"
+	forward_policy deny 8080
+	sed -i "s/routing: userspace/routing: nat/" "$T/deny.yaml"
+	run_nat
+	session held "$PEER" tcp 192.168.77.2 8080
+	talk held ok
+	expect 0 shrike policy apply wt0 "$T/nat.yaml"
+	talk held ok
+	expect 0 shrike policy apply wt0 "$T/deny.yaml"
+	talk held timeout
+	counters_agree wt0
+}
