@@ -50,6 +50,31 @@ int conntrack_translation(struct packet *p, struct translation *translation)
 }
 
 /**
+ * conntrack_quoted() - How the flow leaves that a peer's ICMP error is about
+ * @quoted: the packet in it, which went to the peer
+ * @translation: is filled, but for the address
+ *
+ * Return: 0.
+ */
+int conntrack_quoted(const struct tuple *quoted, struct translation *translation)
+{
+	struct flow_key key;
+	struct flow *flow;
+
+	if (!quoted || !translation)
+		return 0;
+	translation->state = TRANSLATION_NONE;
+	flow_key_of(&key, quoted);
+	flow = flow_find(&key);
+	if (!flow || !(flow->flags & FLOW_MASQUERADED) || key.source == flow->opener)
+		return 0;
+	translation->state = TRANSLATION_KNOWN;
+	translation->port = flow->snat_port;
+	translation->uplink = flow->uplink;
+	return 0;
+}
+
+/**
  * conntrack_translated() - Note in a flow how it leaves
  * @p: its packet
  * @translation: with route and port

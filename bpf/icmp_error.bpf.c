@@ -20,13 +20,6 @@
 
 __hidden extern const union addr *nat_translation_lookup(const union addr *addr);
 
-/* A quoted packet; offsets are from the IP header of the error. */
-struct quote {
-	struct tuple tuple;
-	__u32 ip_off;
-	__u32 l4_off;
-};
-
 /* RFC 792 types 3, 11, 12; RFC 4443 types 1 to 4. */
 static __always_inline bool is_icmp_error(const struct packet *p)
 {
@@ -128,6 +121,18 @@ static __always_inline bool read_quote(const struct frame *f, const struct packe
 	quote->tuple.ip_version = p->ip_version;
 	quote->ip_off = p->l4_off + ICMP_QUOTE_OFF;
 	return quoted_ip(f, p->ip_len, quote) && quoted_l4(f, p, quote);
+}
+
+/**
+ * icmp_error_quote() - What an ICMP error quotes
+ * @f, @p: the error
+ * @quote: all zero; is filled
+ *
+ * Return: whether the packet is an error with a quote that is understood.
+ */
+__hidden bool icmp_error_quote(struct frame *f, struct packet *p, struct quote *quote)
+{
+	return read_quote(f, p, quote);
 }
 
 /**

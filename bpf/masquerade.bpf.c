@@ -309,6 +309,42 @@ static __always_inline int send_out(struct __sk_buff *skb, struct packet *p,
 }
 
 /**
+ * masquerade_error_out() - Send a peer's ICMP error about an answer to who has sent that
+ * @f, @p: packet with VERDICT_FORWARD
+ *
+ * Return: as masquerade_out().
+ */
+__hidden int masquerade_error_out(struct frame *f, struct packet *p)
+{
+	struct translation translation = {};
+	struct __sk_buff *skb = f->ctx;
+	struct quote quote = {};
+	const struct uplink *uplink;
+	struct new_end end = {
+		.addr = &translation.addr,
+		.source = true,
+		.l2_len = config.l2_len,
+	};
+
+	if (!is_plain(p) || !icmp_error_quote(f, p, &quote))
+		return TC_ACT_UNSPEC;
+	conntrack_quoted(&quote.tuple, &translation);
+	uplink = uplink_at(translation.uplink);
+	if (translation.state != TRANSLATION_KNOWN || !uplink->ifindex)
+		return TC_ACT_UNSPEC;
+	if (config.dry_run)
+		return TC_ACT_REDIRECT;
+	translation.addr = *uplink_addr(uplink, p->ip_version);
+	end.port = translation.port;
+	if (!translate_error(skb, p, &quote, &end))
+		return TC_ACT_UNSPEC;
+	p->sender = SENDER_MASQUERADE;
+	if (config.virtual_clock)
+		return TC_ACT_REDIRECT;
+	return leave_by(skb, uplink->ifindex, config.l2_len, uplink->l2_len);
+}
+
+/**
  * masquerade_out() - Forward a peer's packet by NAT
  * @f, @p: packet with VERDICT_FORWARD
  * @verdict: becomes VERDICT_DROP where it cannot be sent

@@ -86,10 +86,9 @@ enum sender {
 
 /* How a flow is routed, for masquerade_out(). */
 enum translation_state {
-	TRANSLATION_NONE,    /* not by NAT */
-	TRANSLATION_NEW,     /* by NAT, as soon as it has a route and a port */
-	TRANSLATION_KNOWN,   /* by NAT */
-	TRANSLATION_RELATED, /* an ICMP error about such a one */
+	TRANSLATION_NONE,  /* not by NAT */
+	TRANSLATION_NEW,   /* by NAT, as soon as it has a route and a port */
+	TRANSLATION_KNOWN, /* by NAT */
 };
 
 /*
@@ -111,6 +110,15 @@ struct frame {
 	void *data;	/* the IP header */
 	void *data_end; /* of the linear part */
 	void *ctx;	/* struct xdp_md or struct __sk_buff */
+};
+
+/*
+ * struct quote - the packet that an ICMP error quotes; offsets are from the IP header of the error
+ */
+struct quote {
+	struct tuple tuple;
+	__u32 ip_off;
+	__u32 l4_off;
 };
 
 /*
@@ -272,6 +280,7 @@ __u16 conntrack_epoch(void);
 int conntrack_is_reply(struct packet *p);
 int conntrack_in(struct packet *p);
 enum verdict icmp_error_in(struct frame *f, struct packet *p);
+bool icmp_error_quote(struct frame *f, struct packet *p, struct quote *quote);
 void icmp_error_out(struct frame *f, struct packet *p);
 int conntrack_related(struct packet *p, struct tuple *quoted);
 int conntrack_asked_port(struct packet *p, struct tuple *quoted);
@@ -284,9 +293,11 @@ __u32 classify(const struct packet *p, int acl);
 int conntrack_turn(struct packet *p);
 int conntrack_judged(struct packet *p, int verdict);
 int conntrack_translation(struct packet *p, struct translation *translation);
+int conntrack_quoted(const struct tuple *quoted, struct translation *translation);
 int conntrack_translated(struct packet *p, const struct translation *translation);
 int conntrack_forget(struct packet *p);
 int conntrack_answer(struct packet *p);
+int masquerade_error_out(struct frame *f, struct packet *p);
 int masquerade_out(struct frame *f, struct packet *p, enum verdict *verdict);
 
 void mss_clamp(struct frame *f, struct packet *p);

@@ -60,7 +60,8 @@ static __noinline int hand_over(struct frame *f, struct packet *p, enum verdict 
 	__u32 ifindex;
 
 	if (config.routing == ROUTING_NAT) {
-		int action = masquerade_out(f, p, verdict);
+		bool is_error = is_icmp(p) && !icmp_is_echo(p);
+		int action = is_error ? masquerade_error_out(f, p) : masquerade_out(f, p, verdict);
 
 		if (action != TC_ACT_UNSPEC)
 			return action;

@@ -143,6 +143,66 @@ static __always_inline bool translate(struct __sk_buff *skb, const struct packet
 	return true;
 }
 
+/* The quoted address, which the checksums of quoted header and error cover; returns the difference. */
+static __always_inline __u32 translate_quoted_addr(struct __sk_buff *skb, const struct quote *quote,
+						   const struct new_end *end)
+{
+	const union addr *from = end->source ? &quote->tuple.daddr : &quote->tuple.saddr;
+	__u32 off = end->l2_len + quote->ip_off, diff = 0;
+	union addr to = *end->addr;
+
+	if (quote->tuple.ip_version == IP_VERSION_4) {
+		bpf_skb_store_bytes(skb,
+				    off + (end->source ? __builtin_offsetof(struct iphdr, daddr)
+						       : __builtin_offsetof(struct iphdr, saddr)),
+				    &to.word[3], sizeof(to.word[3]), 0);
+		bpf_l3_csum_replace(skb, off + __builtin_offsetof(struct iphdr, check),
+				    from->word[3], to.word[3], sizeof(to.word[3]));
+		return 0; /* both changes together */
+	}
+	bpf_skb_store_bytes(skb,
+			    off + (end->source ? __builtin_offsetof(struct ipv6hdr, daddr)
+					       : __builtin_offsetof(struct ipv6hdr, saddr)),
+			    &to, sizeof(to), 0);
+	for (int i = 0; i < 4; i++)
+		diff = sum_replace(diff, from->word[i], to.word[i]);
+	return diff;
+}
+
+/**
+ * translate_error() - Give an ICMP error one end's other address and port, and its quote likewise
+ * @skb, @p: the error, without IP options or extension headers
+ * @quote: what it quotes, which went the other way
+ * @end: the new end
+ *
+ * The quoted transport checksum stays as it was; of TCP it is not even quoted (RFC 5508, section 4).
+ *
+ * Return: whether the headers are where they should be.
+ */
+static __always_inline bool translate_error(struct __sk_buff *skb, const struct packet *p,
+					    const struct quote *quote, const struct new_end *end)
+{
+	__u32 check_off = end->l2_len + plain_header_len(p) + checksum_off(p), outer = 0, diff;
+	const struct tuple *quoted = &quote->tuple;
+	__u32 port_off = end->l2_len + quote->l4_off;
+	__be16 port = end->port, from = end->source ? quoted->dport : quoted->sport;
+
+	if (!translate_ip(skb, p, end, &outer))
+		return false;
+	if (quoted->l4_proto == p->l4_proto) {
+		port_off += __builtin_offsetof(struct icmphdr, un.echo.id);
+		from = quoted->sport;
+	} else if (end->source) {
+		port_off += __builtin_offsetof(struct udphdr, dest);
+	}
+	diff = sum_replace(translate_quoted_addr(skb, quote, end), from, port);
+	bpf_skb_store_bytes(skb, port_off, &port, sizeof(port), 0);
+	bpf_l4_csum_replace(skb, check_off, 0, diff, 0);
+	if (p->ip_version == IP_VERSION_6)
+		bpf_l4_csum_replace(skb, check_off, 0, outer, BPF_F_PSEUDO_HDR);
+	return true;
+}
+
 /**
  * exceeds() - Whether a packet, or a segment of it, is larger than a link takes
  * @skb, @p: the packet, without IP options or extension headers

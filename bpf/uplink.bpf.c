@@ -7,6 +7,7 @@
  *
  * The hook is before VLANs are told apart and before frames of other hosts are sorted out.
  */
+#include "forwarder.h"
 #include "masquerade.h"
 #include "masquerade_maps.h"
 #include "packet.h"
@@ -97,6 +98,52 @@ static __noinline struct snat_in *find_peer(struct __sk_buff *skb, __u32 l2_len)
 	return snat_in_find(&key, g.ip_version);
 }
 
+/* RFC 792 types 3, 11, 12; RFC 4443 types 1 to 4. */
+static __always_inline bool is_error_type(__u8 type, __u8 ip_version)
+{
+	if (ip_version == IP_VERSION_4)
+		return type == 3 || type == 11 || type == 12;
+	return type >= 1 && type <= 4;
+}
+
+/* Whether a packet that answers nothing is an ICMP error, which may be about a flow. */
+static __noinline bool may_be_error(struct __sk_buff *skb, __u32 l2_len)
+{
+	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end, *l4;
+	struct glance g = {};
+	struct icmphdr *icmp;
+
+	if (l2_len && (skb->pkt_type != PACKET_HOST || skb->vlan_present))
+		return false;
+	l4 = glance_ip(&g, data + l2_len, data_end, skb->protocol);
+	icmp = l4;
+	return l4 && l4_is_icmp(g.l4_proto, g.ip_version) && (void *)(icmp + 1) <= data_end &&
+	       is_error_type(icmp->type, g.ip_version);
+}
+
+/* The peer of the flow that an ICMP error is about; NULL: it is about none. */
+static __noinline struct snat_in *find_quoted(struct frame *f, struct packet *p)
+{
+	struct quote quote = {};
+	struct flow_key6 key;
+	struct snat_ends ends = {
+		.remote = &quote.tuple.daddr,
+		.local = &quote.tuple.saddr,
+	};
+
+	if (!icmp_error_quote(f, p, &quote) || !addr_equal(&quote.tuple.saddr, &p->daddr))
+		return NULL;
+	ends.local_port = quote.tuple.sport;
+	ends.remote_port = l4_has_ports(quote.tuple.l4_proto) ? quote.tuple.dport : 0;
+	snat_key_set(&key, &ends, p->ip_version, quote.tuple.l4_proto);
+	return snat_in_find(&key, p->ip_version);
+}
+
+static __always_inline bool is_error(const struct packet *p)
+{
+	return is_icmp(p) && !icmp_is_echo(p);
+}
+
 /* Whether the flow is alive, and the policy in force allows it. */
 static __always_inline enum verdict judge_answer(struct packet *p, struct snat_in *in)
 {
@@ -105,6 +152,8 @@ static __always_inline enum verdict judge_answer(struct packet *p, struct snat_i
 	p->epoch = conntrack_epoch();
 	if (in->generation == config.generation && in->epoch == p->epoch)
 		return forward(p, REASON_ESTABLISHED); /* egress looks whether it is alive */
+	if (is_error(p))
+		return drop(p, REASON_NO_FLOW); /* until a packet of the flow has been judged */
 	verdict = conntrack_answer(p);
 	if (verdict == VERDICT_CONTINUE) {
 		conntrack_turn(p);
@@ -147,23 +196,45 @@ static __noinline int send_answer(struct frame *f, struct packet *p, const struc
 	return leave_by(skb, config.ifindex, l2_len, config.l2_len);
 }
 
+/* An ICMP error to the peer. */
+static __noinline int send_error(struct frame *f, struct packet *p, const struct snat_in *in,
+				 __u32 l2_len)
+{
+	struct new_end end = {.addr = &in->peer, .port = in->port, .l2_len = l2_len};
+	struct __sk_buff *skb = f->ctx;
+	struct quote quote = {};
+
+	if (p->hop_limit <= 1 || !icmp_error_quote(f, p, &quote) ||
+	    !translate_error(skb, p, &quote, &end)) {
+		drop(p, REASON_TTL);
+		return TC_ACT_SHOT;
+	}
+	p->reason = REASON_RELATED;
+	p->sender = SENDER_MASQUERADE;
+	skb->mark = FORWARDER_MARK; /* it opens nothing, and no flow has it */
+	return leave_by(skb, config.ifindex, l2_len, config.l2_len);
+}
+
 /* The frame, and what is known of it; the peer's address is there already. */
-static __always_inline enum verdict read_answer(struct frame *f, struct packet *p,
-						const struct snat_in *in, __u32 l2_len)
+static __always_inline enum verdict read_answer(struct frame *f, struct packet *p, __u32 l2_len)
 {
 	struct __sk_buff *skb = f->ctx;
-	enum verdict verdict;
 
 	tc_linearize(skb, l2_len);
 	f->data = (void *)(long)skb->data + l2_len;
 	f->data_end = (void *)(long)skb->data_end;
-	verdict = parse(f, p, bpf_ntohs(skb->protocol), true);
+	p->direction = DIR_UPLINK;
+	return parse(f, p, bpf_ntohs(skb->protocol), true);
+}
+
+/* The peer's end of an answer. */
+static __always_inline void set_peer(struct packet *p, const struct snat_in *in)
+{
 	p->daddr = in->peer;
 	if (is_icmp(p))
 		p->sport = in->port;
 	else
 		p->dport = in->port;
-	return verdict;
 }
 
 /* One body for uplinks with a link header and for those without. */
@@ -176,14 +247,22 @@ static __always_inline int uplink_in(struct __sk_buff *skb, const __u32 l2_len)
 	struct counters *counters;
 	enum verdict verdict;
 
+	if (!in && !may_be_error(skb, l2_len))
+		return TC_ACT_UNSPEC;
+	verdict = read_answer(&f, &p, l2_len);
+	if (!in && verdict == VERDICT_CONTINUE)
+		in = find_quoted(&f, &p);
 	if (!in)
 		return TC_ACT_UNSPEC;
 	counters = pipeline_begin(&p, DIR_UPLINK);
-	verdict = read_answer(&f, &p, in, l2_len);
-	if (verdict == VERDICT_CONTINUE)
+	if (verdict == VERDICT_CONTINUE) {
+		if (!is_error(&p))
+			set_peer(&p, in);
 		verdict = judge_answer(&p, in);
+	}
 	if (verdict == VERDICT_FORWARD) {
-		action = send_answer(&f, &p, in, l2_len);
+		action = is_error(&p) ? send_error(&f, &p, in, l2_len)
+				      : send_answer(&f, &p, in, l2_len);
 		if (reason_is_drop(p.reason))
 			verdict = VERDICT_DROP;
 	}

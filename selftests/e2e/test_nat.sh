@@ -35,6 +35,11 @@ test_flows_of_both_families_leave_with_the_uplinks_address() {
 		probe ok "$PEER" tcp $LAN_IP 8080 -n 1000000
 		probe ok "$PEER" udp $LAN_IP 8080
 		matches "who the server saw" "$ROUTER_LAN_IP" "$(cat "$T/lan-8080-tcp$family.log")"
+		probe refused "$PEER" tcp $LAN_IP 8081
+		probe refused "$PEER" udp $LAN_IP 8081
+		pings ok "$PEER" $LAN_IP
+		pings ok "$PEER" $LAN_IP -c 50 -i 0.002
+		probe timeout "$PEER" tcp $LAN_IP 6666
 	done
 	counters_agree wt0
 }
