@@ -8,6 +8,7 @@
  * fragments, protocols without ports, and what is at the end of its time to live.
  */
 #include "masquerade.h"
+#include "forwarder.h"
 #include "masquerade_maps.h"
 #include "packet.h"
 #include "tc.h"
@@ -284,6 +285,17 @@ static __always_inline int refuse(struct packet *p, enum verdict *verdict, int r
 	return TC_ACT_SHOT;
 }
 
+/* Too big for the uplink: the peer is told. */
+static __always_inline int refuse_size(struct __sk_buff *skb, struct packet *p, __u32 mtu,
+				       enum verdict *verdict)
+{
+	*verdict = drop(p, REASON_TOO_BIG);
+	if (config.virtual_clock)
+		return TC_ACT_SHOT;
+	skb->mark = FORWARDER_MARK; /* the answer opens nothing */
+	return too_big(skb, p, &masquerade.own[p->ip_version == IP_VERSION_6], config.l2_len, mtu);
+}
+
 /* Out by its uplink. */
 static __always_inline int send_out(struct __sk_buff *skb, struct packet *p,
 				    const struct translation *translation, enum verdict *verdict)
@@ -299,7 +311,7 @@ static __always_inline int send_out(struct __sk_buff *skb, struct packet *p,
 	if (!uplink->ifindex)
 		return refuse(p, verdict, REASON_UPLINK_DOWN);
 	if (exceeds(skb, p, config.l2_len, uplink->mtu))
-		return refuse(p, verdict, REASON_TOO_BIG);
+		return refuse_size(skb, p, uplink->mtu, verdict);
 	if (!translate(skb, p, &end))
 		return refuse(p, verdict, REASON_INTERNAL);
 	p->sender = SENDER_MASQUERADE;

@@ -297,6 +297,8 @@ int conntrack_quoted(const struct tuple *quoted, struct translation *translation
 int conntrack_translated(struct packet *p, const struct translation *translation);
 int conntrack_forget(struct packet *p);
 int conntrack_answer(struct packet *p);
+int too_big(struct __sk_buff *skb, struct packet *p, const union addr *source, __u32 l2_len,
+	    __u32 mtu);
 int masquerade_error_out(struct frame *f, struct packet *p);
 int masquerade_out(struct frame *f, struct packet *p, enum verdict *verdict);
 

@@ -16,6 +16,7 @@
 
 __hidden extern struct snat_in *snat_in_find(const struct flow_key6 *key, __u8 ip_version);
 
+#define IP_DF	    0x4000
 #define IP_FRAGMENT 0x3fff /* "more fragments", and the offset */
 
 /* What is looked at of each packet. */
@@ -168,6 +169,20 @@ static __always_inline enum verdict judge_answer(struct packet *p, struct snat_i
 	return verdict;
 }
 
+/*
+ * A tunnel takes packets of any size, and sends fragments of its own: what the sender lets routers
+ * divide goes there as it is.
+ */
+static __always_inline bool may_be_fragmented(struct __sk_buff *skb, const struct packet *p,
+					      __u32 l2_len)
+{
+	const struct iphdr *ip = (void *)(long)skb->data + l2_len;
+
+	return !config.l2_len && p->ip_version == IP_VERSION_4 &&
+	       (void *)(ip + 1) <= (void *)(long)skb->data_end &&
+	       !(ip->frag_off & bpf_htons(IP_DF));
+}
+
 /* Whether the packet fits, and has become one for the peer. */
 static __always_inline enum verdict translate_answer(struct __sk_buff *skb, struct packet *p,
 						     const struct snat_in *in, __u32 l2_len)
@@ -176,7 +191,7 @@ static __always_inline enum verdict translate_answer(struct __sk_buff *skb, stru
 
 	if (p->hop_limit <= 1)
 		return drop(p, REASON_TTL);
-	if (exceeds(skb, p, l2_len, masquerade.mtu))
+	if (exceeds(skb, p, l2_len, masquerade.mtu) && !may_be_fragmented(skb, p, l2_len))
 		return drop(p, REASON_TOO_BIG);
 	if (!translate(skb, p, &end))
 		return drop(p, REASON_INTERNAL);
@@ -189,8 +204,11 @@ static __noinline int send_answer(struct frame *f, struct packet *p, const struc
 {
 	struct __sk_buff *skb = f->ctx;
 
+	union addr own = p->wire_addr; /* that the packet was sent to */
+
 	if (translate_answer(skb, p, in, l2_len) != VERDICT_FORWARD)
-		return TC_ACT_SHOT;
+		return p->reason == REASON_TOO_BIG ? too_big(skb, p, &own, l2_len, masquerade.mtu)
+						   : TC_ACT_SHOT;
 	p->sender = SENDER_MASQUERADE;
 	skb->mark = MASQUERADE_MARK;
 	return leave_by(skb, config.ifindex, l2_len, config.l2_len);

@@ -39,6 +39,7 @@ struct uplink {
 };
 
 struct masquerade {
+	union addr own[2]; /* the protected interface's over IPv4 and IPv6; all zero: none */
 	struct uplink
 		uplinks[UPLINKS_MAX]; /* the devices that routes lead to; flows hold the index */
 	struct masquerade_ports ports[2]; /* that flows may take */

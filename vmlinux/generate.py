@@ -16,7 +16,7 @@ __u8 __u16 __u32 __u64 __s8 __s16 __s32 __s64 __be16 __be32 __be64 __sum16 __wsu
 xdp_md xdp_action __sk_buff bpf_sock bpf_sk_lookup bpf_map_type bpf_timer
 false BPF_ANY BPF_F_PSEUDO_HDR BPF_F_MMAPABLE BPF_F_CURRENT_CPU TCX_NEXT
 bpf_fib_lookup bpf_sock_tuple BPF_FIB_LKUP_RET_SUCCESS BPF_F_CURRENT_NETNS BPF_F_MARK_MANGLED_0
-BPF_F_ADJ_ROOM_NO_CSUM_RESET BPF_ADJ_ROOM_MAC
+BPF_F_ADJ_ROOM_NO_CSUM_RESET bpf_adj_room_mode
 ethhdr iphdr ipv6hdr tcphdr udphdr icmphdr icmp6hdr frag_hdr ipv6_opt_hdr in6_addr
 """.split()
 

@@ -381,6 +381,11 @@ enum {
 	BPF_F_ADJ_ROOM_DECAP_L3_IPV6 = 256,
 };
 
+enum bpf_adj_room_mode {
+	BPF_ADJ_ROOM_NET = 0,
+	BPF_ADJ_ROOM_MAC = 1,
+};
+
 struct bpf_sock_tuple {
 	union {
 		struct {

@@ -26,16 +26,14 @@ static bool is_none(const union addr *addr)
 	return !addr->half[0] && !addr->half[1];
 }
 
-/* The first address of each family, unless the policy has one. */
-static void set_sources(const struct policy_uplinks *wanted, struct uplink_device *device,
+/* The first address of each family, unless there is one already. */
+static void set_sources(union addr sources[2], int ifindex,
 			const struct interface_address *addresses, size_t n)
 {
-	memcpy(device->addr, wanted->source, sizeof(device->addr));
 	for (size_t i = 0; i < n; i++) {
-		union addr *addr = &device->addr[addresses[i].ip_version == IP_VERSION_6];
+		union addr *addr = &sources[addresses[i].ip_version == IP_VERSION_6];
 
-		if (addresses[i].ifindex == device->link.ifindex && is_none(addr) &&
-		    is_source(&addresses[i]))
+		if (addresses[i].ifindex == ifindex && is_none(addr) && is_source(&addresses[i]))
 			*addr = addresses[i].addr;
 	}
 }
@@ -73,10 +71,13 @@ int uplinks_discover(const struct policy_uplinks *wanted, int protected_ifindex,
 	int *ifindexes = NULL, err = 0;
 
 	devices->n = 0;
+	memset(devices->own, 0, sizeof(devices->own));
 	if (!n)
 		err = routes_read_devices(&ifindexes, &n, error);
 	if (!err)
 		err = netlink_read_addresses(&addresses, &n_addresses, error);
+	if (!err)
+		set_sources(devices->own, protected_ifindex, addresses, n_addresses);
 	for (size_t i = 0; !err && i < n && devices->n < UPLINKS_MAX; i++) {
 		struct uplink_device *device = &devices->list[devices->n];
 
@@ -85,7 +86,8 @@ int uplinks_discover(const struct policy_uplinks *wanted, int protected_ifindex,
 		    device->link.ifindex == protected_ifindex ||
 		    device->link.hardware_type == ARPHRD_LOOPBACK)
 			continue;
-		set_sources(wanted, device, addresses, n_addresses);
+		memcpy(device->addr, wanted->source, sizeof(device->addr));
+		set_sources(device->addr, device->link.ifindex, addresses, n_addresses);
 		if (is_usable(device))
 			devices->n++;
 	}

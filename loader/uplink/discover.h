@@ -21,6 +21,7 @@ struct uplink_device {
 
 /* struct uplink_devices - all of them; more than UPLINKS_MAX are not used */
 struct uplink_devices {
+	union addr own[2]; /* addresses of the protected interface, as of a device */
 	struct uplink_device list[UPLINKS_MAX];
 	size_t n;
 };

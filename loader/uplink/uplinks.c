@@ -191,6 +191,7 @@ int uplinks_sync(const struct uplinks *uplinks, struct error *error)
 	memcpy(masquerade->ports, settings.ports, sizeof(settings.ports));
 	masquerade->route_ifindex = settings.route_ifindex;
 	masquerade->mtu = uplinks->mtu;
+	memcpy(masquerade->own, devices.own, sizeof(devices.own));
 	__atomic_store_n(&masquerade->epoch, masquerade->epoch + 1, __ATOMIC_RELEASE);
 	return leave_old(uplinks, old, error);
 }

@@ -8,6 +8,8 @@ tests "veth tun gso" \
 	flows_of_both_families_leave_with_the_uplinks_address \
 	the_host_is_left_as_it_was \
 	connections_outlive_the_process_and_new_ones_open_without_it
+tests "tun gso" \
+	who_sends_what_is_too_big_is_told
 tests "veth tun" \
 	changes_of_routes_addresses_and_links_are_followed \
 	a_new_policy_keeps_connections_or_cuts_them
@@ -130,4 +132,39 @@ test_a_new_policy_keeps_connections_or_cuts_them() {
 	expect 0 shrike policy apply wt0 "$T/deny.yaml"
 	talk held timeout
 	counters_agree wt0
+}
+
+# Both ways: a narrow uplink, and a protected interface that is narrower than its peer's end.
+test_who_sends_what_is_too_big_is_told() {
+	local family
+	nat_topology "$1"
+	echo "mss_clamp: false" >>"$T/nat.yaml"
+	run_nat
+	ip -n "$ROUTER" link set lan0 mtu 1300
+	ip -n "$LAN" link set eth0 mtu 1300
+	for family in 4 6; do
+		use_family $family
+		wait_for is_told_mtu 1300 $LAN_IP
+		probe ok "$PEER" tcp $LAN_IP 8080 -n 1000000
+	done
+	ip -n "$ROUTER" link set lan0 mtu 1500
+	ip -n "$LAN" link set eth0 mtu 1500
+	ip -n "$ROUTER" link set wt0 mtu 1290
+	wait_for mtu_is 1290
+	for family in 4 6; do
+		use_family $family
+		probe ok "$PEER" tcp $LAN_IP 8080 -n 1000000
+	done
+	matches "what the LAN has learnt" "mtu 1290" "$(ip -n "$LAN" route get 192.168.77.1)"
+	matches "what the LAN has learnt" "mtu 1290" "$(ip -n "$LAN" -6 route get fd77::1)"
+	counters_agree wt0
+}
+
+# is_told_mtu MTU ADDR: a peer who pings with more
+is_told_mtu() {
+	in_ns "$PEER" ping -n -c 1 -W 1 -M do -s 1350 "$2" 2>&1 | grep -Eq "mtu ?= ?$1"
+}
+
+mtu_is() {
+	[ "$(forwarder mtu)" = "$1" ]
 }
