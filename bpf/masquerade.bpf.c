@@ -212,22 +212,39 @@ static __always_inline __u32 ports_in(const struct masquerade_ports *ports)
 	return ports->first <= ports->last ? ports->last - ports->first + 1 : 0;
 }
 
+/* A number that an address and port of a peer always give, for each try another one. */
+static __always_inline __u32 endpoint_hash(const struct packet *p, __u32 try)
+{
+	__u32 hash = ((__u32)p->sport << 16 | p->l4_proto) + try * 0x9e3779b9;
+
+	for (int i = 0; i < 4; i++) { /* as the last steps of MurmurHash3 */
+		hash ^= p->saddr.word[i];
+		hash ^= hash >> 16;
+		hash *= 0x85ebca6b;
+		hash ^= hash >> 13;
+		hash *= 0xc2b2ae35;
+		hash ^= hash >> 16;
+	}
+	return hash;
+}
+
 /**
- * masquerade_try() - Try a port, chosen at random
- * @skb, @p: its first packet
+ * masquerade_try() - Try one of the ports that a peer's address and port lead to
+ * @skb, @p: first packet of a flow
  * @translation: with uplink and address; its port is set
+ * @try: which of them
  *
  * Return: whether it is taken.
  */
 __noinline int masquerade_try(struct __sk_buff *skb, struct packet *p,
-			      struct translation *translation)
+			      struct translation *translation, __u32 try)
 {
 	const struct masquerade_ports *ports = masquerade.ports;
 	__u32 low = ports_in(&ports[0]), all = low + ports_in(&ports[1]), at;
 
 	if (!skb || !p || !translation || !all)
 		return false;
-	at = bpf_get_prandom_u32() % all;
+	at = endpoint_hash(p, try) % all;
 	translation->port = bpf_htons(at < low ? ports[0].first + at : ports[1].first + at - low);
 	return masquerade_take(skb, p, translation);
 }
@@ -237,7 +254,9 @@ __noinline int masquerade_try(struct __sk_buff *skb, struct packet *p,
  * @skb, @p: its first packet
  * @translation: with uplink and address; its port is set
  *
- * The peer's own port is tried first, then others at random.
+ * The peer's own port is tried first, then others in an order that the peer's address and port decide
+ * alone.  So all flows of these have one port (endpoint-independent mapping, RFC 4787, section 4.1)
+ * without anything to remember, but where another flow with the same remote end has it.
  *
  * Return: 0 or why not, enum reason.
  */
@@ -250,7 +269,7 @@ __noinline int masquerade_port(struct __sk_buff *skb, struct packet *p,
 	if (masquerade_is_port(p->sport) && masquerade_take(skb, p, translation))
 		return 0;
 	for (int i = 0; i < PORT_TRIES; i++)
-		if (masquerade_try(skb, p, translation))
+		if (masquerade_try(skb, p, translation, i))
 			return 0;
 	return REASON_NO_PORT;
 }

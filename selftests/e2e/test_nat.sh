@@ -8,6 +8,8 @@ tests "veth tun gso" \
 	flows_of_both_families_leave_with_the_uplinks_address \
 	the_host_is_left_as_it_was \
 	connections_outlive_the_process_and_new_ones_open_without_it
+tests "veth" \
+	a_peers_port_is_mapped_to_one_port_for_all_destinations
 tests "tun gso" \
 	who_sends_what_is_too_big_is_told
 tests "veth tun" \
@@ -167,4 +169,35 @@ is_told_mtu() {
 
 mtu_is() {
 	[ "$(forwarder mtu)" = "$1" ]
+}
+
+# As STUN would ask; one port of the peer is among those that the host chooses from, one is not.
+test_a_peers_port_is_mapped_to_one_port_for_all_destinations() {
+	local addrs="192.168.77.2 192.168.77.3 192.168.77.4 192.168.77.5" addr
+	nat_topology "$1"
+	run_nat
+	for addr in ${addrs#* }; do
+		ip -n "$LAN" address add "$addr/32" dev eth0
+		ip -n "$ROUTER" route add "$addr" dev lan0
+	done
+	# shellcheck disable=SC2086
+	start mapped "$LAN" python3 "$SELFTESTS/tools/mapped.py" serve 3478 $addrs
+	wait_for grep -q ready "$T/mapped.out"
+	expect 0 ask_mapped 50000 "$addrs"
+	is "mappings of port 50000" 1 "$(sort -u <<<"$OUT" | wc -l)"
+	matches "the mapping" "^192.168.77.1 [0-9]+$" "$(sort -u <<<"$OUT")"
+	expect 0 ask_mapped 5000 "$addrs"
+	is "mapping of port 5000" "192.168.77.1 5000" "$(sort -u <<<"$OUT")"
+	# which this host has a socket for
+	serve taken "$ROUTER" udp 0.0.0.0 5001
+	expect 0 ask_mapped 5001 "$addrs"
+	is "mappings of port 5001" 1 "$(sort -u <<<"$OUT" | wc -l)"
+	matches "the mapping" "^192.168.77.1 [0-9]+$" "$(sort -u <<<"$OUT")"
+	[[ $OUT != *" 5001"* ]] || die "a socket's port was taken"
+}
+
+# ask_mapped SOURCE_PORT ADDRS
+ask_mapped() {
+	# shellcheck disable=SC2086
+	in_ns "$PEER" python3 "$SELFTESTS/tools/mapped.py" ask "$1" 3478 $2
 }

@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What a NAT makes of an address and port, as STUN tells it.
+
+  mapped.py serve PORT ADDR...       each datagram is answered by its source, "ADDR PORT"
+  mapped.py ask SOURCE_PORT PORT ADDR...   asks all of them from one port; prints a line for each
+"""
+import selectors
+import socket
+import sys
+
+PATIENCE_S = 5
+
+
+def udp(addr, port):
+    sock = socket.socket(socket.AF_INET6 if ":" in addr else socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind((addr, port))
+    return sock
+
+
+def serve(port, addrs):
+    waiting = selectors.DefaultSelector()
+    for addr in addrs:
+        waiting.register(udp(addr, port), selectors.EVENT_READ)
+    print("ready", flush=True)
+    while True:
+        for key, _ in waiting.select():
+            _, source = key.fileobj.recvfrom(100)
+            key.fileobj.sendto(f"{source[0]} {source[1]}".encode(), source)
+
+
+def ask(source_port, port, addrs):
+    sock = udp("::" if ":" in addrs[0] else "0.0.0.0", source_port)
+    sock.settimeout(PATIENCE_S)
+    for addr in addrs:
+        sock.sendto(b"?", (addr, port))
+        print(sock.recvfrom(100)[0].decode())
+
+
+if sys.argv[1] == "serve":
+    serve(int(sys.argv[2]), sys.argv[3:])
+else:
+    ask(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])
