@@ -42,6 +42,8 @@ int upkeep_init(struct upkeep *upkeep, removal_fn deleted, void *arg, struct err
 	upkeep->relief_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	relief_init(&upkeep->relief);
 	err = sweep_init(&upkeep->sweep, error);
+	if (!err)
+		err = snat_sweep_init(&upkeep->snat, error);
 	upkeep->sweep.relief = &upkeep->relief;
 	upkeep->sweep.deleted = upkeep->relief.deleted = deleted;
 	upkeep->sweep.arg = upkeep->relief.arg = arg;
@@ -101,6 +103,12 @@ int upkeep_follow(struct upkeep *upkeep, const struct map_set *maps,
 	upkeep->sweep.fragments_fd = map_set_fd(maps, MAP_FRAGMENTS);
 	upkeep->sweep.fragment_timeout_ns = instance->config.fragment_timeout_ns;
 	sweep_restart(&upkeep->sweep);
+	upkeep->snat.fds[0] = upkeep->snat.fds[1] = -1;
+	if (instance->config.routing == ROUTING_NAT) {
+		upkeep->snat.fds[0] = map_set_fd(maps, MAP_SNAT_IN4);
+		upkeep->snat.fds[1] = map_set_fd(maps, MAP_SNAT_IN6);
+	}
+	snat_sweep_restart(&upkeep->snat);
 	relief_restart(&upkeep->relief);
 	follow_pressure(upkeep, map_set_fd(maps, MAP_CT_PRESSURE));
 	return 0;
@@ -134,6 +142,8 @@ static int sweep(struct upkeep *upkeep, bool is_attached, struct error *error)
 				 error);
 		if (!err)
 			wait_ns = upkeep->sweep.wait_ns;
+		if (!err)
+			err = snat_sweep_step(&upkeep->snat, &upkeep->conntrack, error);
 	}
 	clock_arm(upkeep->sweep_fd, wait_ns);
 	if (relief_is_wanted(&upkeep->relief))
@@ -185,6 +195,7 @@ void upkeep_free(struct upkeep *upkeep)
 	ring_buffer__free(upkeep->pressure);
 	relief_free(&upkeep->relief);
 	sweep_free(&upkeep->sweep);
+	snat_sweep_free(&upkeep->snat);
 	close(upkeep->epoll_fd);
 	close(upkeep->sweep_fd);
 	close(upkeep->relief_fd);

@@ -7,6 +7,7 @@
 #define SHRIKE_CONNTRACK_UPKEEP_H
 
 #include "conntrack/relief.h"
+#include "conntrack/snat_sweep.h"
 #include "conntrack/sweep.h"
 #include "conntrack/tables.h"
 #include "kernel/map_set.h"
@@ -17,6 +18,7 @@ struct upkeep {
 	/* private to upkeep.c */
 	struct conntrack conntrack;
 	struct sweep sweep;
+	struct snat_sweep snat;
 	struct relief relief;
 	struct instance instance;     /* of the generation that is followed */
 	struct ring_buffer *pressure; /* NULL: there is none */
