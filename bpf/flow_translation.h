@@ -75,6 +75,31 @@ int conntrack_quoted(const struct tuple *quoted, struct translation *translation
 }
 
 /**
+ * conntrack_give_way() - Have a flow give up its port, if it is over
+ * @holder: the flow, as its opener sends
+ * @now_ns: CLOCK_MONOTONIC
+ *
+ * Return: whether it has.
+ */
+int conntrack_give_way(const struct tuple *holder, __u64 now_ns)
+{
+	struct flow_key key;
+	struct flow *flow;
+
+	if (!holder)
+		return false;
+	flow_key_of(&key, holder);
+	flow = flow_find(&key);
+	if (!flow)
+		return true;
+	if (!flow_is_expired(flow, now_ns) && flow->state != FLOW_STATE_TIME_WAIT &&
+	    flow->state != FLOW_STATE_CLOSED)
+		return false;
+	flow_end(&key, flow, FLOW_CAUSE_CLOSED, now_ns);
+	return true;
+}
+
+/**
  * conntrack_translated() - Note in a flow how it leaves
  * @p: its packet
  * @translation: with route and port

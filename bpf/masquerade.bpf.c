@@ -228,6 +228,20 @@ static __always_inline __u32 endpoint_hash(const struct packet *p, __u32 try)
 	return hash;
 }
 
+/* Set one of the ports that a peer's address and port lead to; false: there are none. */
+static __always_inline bool masquerade_choose(const struct packet *p,
+					      struct translation *translation, __u32 try)
+{
+	const struct masquerade_ports *ports = masquerade.ports;
+	__u32 low = ports_in(&ports[0]), all = low + ports_in(&ports[1]), at;
+
+	if (!all)
+		return false;
+	at = endpoint_hash(p, try) % all;
+	translation->port = bpf_htons(at < low ? ports[0].first + at : ports[1].first + at - low);
+	return true;
+}
+
 /**
  * masquerade_try() - Try one of the ports that a peer's address and port lead to
  * @skb, @p: first packet of a flow
@@ -239,13 +253,8 @@ static __always_inline __u32 endpoint_hash(const struct packet *p, __u32 try)
 __noinline int masquerade_try(struct __sk_buff *skb, struct packet *p,
 			      struct translation *translation, __u32 try)
 {
-	const struct masquerade_ports *ports = masquerade.ports;
-	__u32 low = ports_in(&ports[0]), all = low + ports_in(&ports[1]), at;
-
-	if (!skb || !p || !translation || !all)
+	if (!skb || !p || !translation || !masquerade_choose(p, translation, try))
 		return false;
-	at = endpoint_hash(p, try) % all;
-	translation->port = bpf_htons(at < low ? ports[0].first + at : ports[1].first + at - low);
 	return masquerade_take(skb, p, translation);
 }
 
@@ -272,6 +281,68 @@ __noinline int masquerade_port(struct __sk_buff *skb, struct packet *p,
 		if (masquerade_try(skb, p, translation, i))
 			return 0;
 	return REASON_NO_PORT;
+}
+
+/* Who has a port for the remote end of a packet; false: nobody. */
+static __always_inline bool port_holder(struct packet *p, const struct translation *translation,
+					struct tuple *holder)
+{
+	const struct snat_in *in;
+	struct flow_key6 key;
+
+	answer_key(&key, p, translation);
+	in = snat_in_find(&key, p->ip_version);
+	if (!in)
+		return false;
+	holder->saddr = in->peer;
+	holder->daddr = p->daddr;
+	holder->sport = in->port;
+	holder->dport = p->dport;
+	holder->ip_version = p->ip_version;
+	holder->l4_proto = p->l4_proto;
+	return true;
+}
+
+/**
+ * masquerade_room_at() - Have a flow that is over give up one of the ports that a peer is led to
+ * @p: first packet of a flow that has found no port
+ * @translation: with uplink and address; its port is set
+ * @try: which of them
+ *
+ * Return: whether the port is free now.
+ */
+__noinline int masquerade_room_at(struct packet *p, struct translation *translation, __u32 try)
+{
+	struct flow_key6 key;
+	struct tuple holder = {};
+
+	if (!p || !translation || !masquerade_choose(p, translation, try))
+		return false;
+	if (!port_holder(p, translation, &holder) || !conntrack_give_way(&holder, p->now_ns))
+		return false;
+	answer_key(&key, p, translation); /* where the flow had gone before */
+	snat_in_delete(&key, p->ip_version);
+	return true;
+}
+
+/**
+ * masquerade_make_room() - Have flows that are over give up a port for a flow that has found none
+ * @f, @p: its first packet
+ *
+ * A port is taken for as long as its flow is remembered, which is minutes after the last FIN.
+ *
+ * Return: whether there is one now.
+ */
+__hidden bool masquerade_make_room(struct frame *f, struct packet *p)
+{
+	struct translation translation = {};
+
+	if (masquerade_route(f->ctx, p, &translation))
+		return false;
+	for (int i = 0; i < PORT_TRIES; i++)
+		if (masquerade_room_at(p, &translation, i))
+			return true;
+	return false;
 }
 
 /* A flow's way, found anew or for the first time; 0 or why there is none, enum reason. */
@@ -380,6 +451,8 @@ __hidden int masquerade_error_out(struct frame *f, struct packet *p)
  * @f, @p: packet with VERDICT_FORWARD
  * @verdict: becomes VERDICT_DROP where it cannot be sent
  *
+ * A flow that has no way drops its packet, and the caller ends it.
+ *
  * Return: TC_ACT_*; TC_ACT_UNSPEC: it is for the userspace forwarder.
  */
 __hidden int masquerade_out(struct frame *f, struct packet *p, enum verdict *verdict)
@@ -397,10 +470,8 @@ __hidden int masquerade_out(struct frame *f, struct packet *p, enum verdict *ver
 		return TC_ACT_REDIRECT;
 	if (translation.state == TRANSLATION_NEW || translation.epoch != masquerade.epoch) {
 		reason = find_way(skb, p, &translation);
-		if (reason) {
-			conntrack_forget(p);
+		if (reason)
 			return refuse(p, verdict, reason);
-		}
 	} else {
 		translation.addr = *uplink_addr(uplink_at(translation.uplink), p->ip_version);
 	}

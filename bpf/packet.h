@@ -294,11 +294,13 @@ int conntrack_turn(struct packet *p);
 int conntrack_judged(struct packet *p, int verdict);
 int conntrack_translation(struct packet *p, struct translation *translation);
 int conntrack_quoted(const struct tuple *quoted, struct translation *translation);
+int conntrack_give_way(const struct tuple *holder, __u64 now_ns);
 int conntrack_translated(struct packet *p, const struct translation *translation);
 int conntrack_forget(struct packet *p);
 int conntrack_answer(struct packet *p);
 int too_big(struct __sk_buff *skb, struct packet *p, const union addr *source, __u32 l2_len,
 	    __u32 mtu);
+bool masquerade_make_room(struct frame *f, struct packet *p);
 int masquerade_error_out(struct frame *f, struct packet *p);
 int masquerade_out(struct frame *f, struct packet *p, enum verdict *verdict);
 

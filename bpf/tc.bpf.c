@@ -49,6 +49,27 @@ static __always_inline __u32 forwarder_device(struct __sk_buff *skb)
 	return tun->ifindex;
 }
 
+static __always_inline bool has_no_way(const struct packet *p, enum verdict verdict)
+{
+	return verdict == VERDICT_DROP && p->reason != REASON_TOO_BIG;
+}
+
+/* A flow that finds no port makes room and looks again; without a way it ends before it began. */
+static __always_inline int by_nat(struct frame *f, struct packet *p, enum verdict *verdict)
+{
+	__u8 reason = p->reason;
+	int action = masquerade_out(f, p, verdict);
+
+	if (has_no_way(p, *verdict) && p->reason == REASON_NO_PORT && masquerade_make_room(f, p)) {
+		*verdict = VERDICT_FORWARD;
+		p->reason = reason;
+		action = masquerade_out(f, p, verdict);
+	}
+	if (has_no_way(p, *verdict))
+		conntrack_forget(p);
+	return action;
+}
+
 /*
  * An allowed packet and its way: by NAT, or to the forwarder.  A redirect to a device that is gone
  * drops, too, but nobody would hear of it.  A dry run only says where the packet would go; one without
@@ -61,7 +82,7 @@ static __noinline int hand_over(struct frame *f, struct packet *p, enum verdict 
 
 	if (config.routing == ROUTING_NAT) {
 		bool is_error = is_icmp(p) && !icmp_is_echo(p);
-		int action = is_error ? masquerade_error_out(f, p) : masquerade_out(f, p, verdict);
+		int action = is_error ? masquerade_error_out(f, p) : by_nat(f, p, verdict);
 
 		if (action != TC_ACT_UNSPEC)
 			return action;

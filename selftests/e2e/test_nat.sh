@@ -6,10 +6,14 @@
 
 tests "veth tun gso" \
 	flows_of_both_families_leave_with_the_uplinks_address \
+	streams_arrive_whole_both_ways_and_half_closed \
+	many_connections_are_translated_at_once \
+	a_download_is_cut_by_a_new_policy \
 	the_host_is_left_as_it_was \
 	connections_outlive_the_process_and_new_ones_open_without_it
 tests "veth" \
-	a_peers_port_is_mapped_to_one_port_for_all_destinations
+	a_peers_port_is_mapped_to_one_port_for_all_destinations \
+	connections_that_are_over_give_up_their_ports
 tests "tun gso" \
 	who_sends_what_is_too_big_is_told
 tests "veth tun" \
@@ -80,6 +84,61 @@ test_changes_of_routes_addresses_and_links_are_followed() {
 new_source_is() {
 	[ "$(in_ns "$PEER" "$TOOLS/peer" ask tcp 203.0.113.1 8080 -t 1000)" = ok ] &&
 		tail -n 1 "$T/lan-8080-tcp4.log" | grep -q "from=$1"
+}
+
+test_streams_arrive_whole_both_ways_and_half_closed() {
+	local family bytes
+	bytes=$(bytes 30000000)
+	[ -n "${SOAK:-}" ] && bytes=1000000000
+	nat_topology "$1"
+	run_nat
+	for family in 4 6; do
+		use_family $family
+		transfer_server "$LAN" $ANYWHERE 9090
+		transfers both $LAN_IP 9090 "$bytes" "$bytes"
+		transfers both $LAN_IP 9090 0 1000000
+		transfers both $LAN_IP 9090 1000000 0
+	done
+	is "connections of the forwarder" 0 "$(forwarder tcp_opened)"
+	counters_agree wt0
+}
+
+test_many_connections_are_translated_at_once() {
+	local count=1000
+	[ -n "${SOAK:-}" ] && count=20000
+	nat_topology "$1"
+	run_nat
+	use_family 4
+	transfer_server "$LAN" $ANYWHERE 9090
+	begin_transfer many many $LAN_IP 9090 $count
+	wait_for -t 60 grep -q "open after" "$T/many.out"
+	is "connections at the LAN" $count \
+		"$(in_ns "$LAN" ss -Htn state established sport = :9090 | wc -l)"
+	end_transfer many
+	is "connections of the forwarder" 0 "$(forwarder tcp_opened)"
+	counters_agree wt0
+}
+
+test_a_download_is_cut_by_a_new_policy() {
+	nat_topology "$1"
+	forward_policy deny 9090
+	sed -i "s/routing: userspace/routing: nat/" "$T/deny.yaml"
+	run_nat
+	transfer_server "$LAN" 192.168.77.2 9090
+	begin_transfer busy both 192.168.77.2 9090 0 10000000000
+	session held "$PEER" tcp 192.168.77.2 8080
+	wait_for is_tracked 9090
+	expect 0 shrike policy apply wt0 "$T/deny.yaml"
+	wait_for -t 2 not is_tracked 9090
+	talk held ok
+	[ "$(dropped wt0 route_acl_denied)" -gt 0 ] || die "nothing is denied"
+	stop busy
+	counters_agree wt0
+}
+
+# is_tracked PORT
+is_tracked() {
+	shrike conntrack list wt0 | grep -q "$1"
 }
 
 test_the_host_is_left_as_it_was() {
@@ -200,4 +259,32 @@ test_a_peers_port_is_mapped_to_one_port_for_all_destinations() {
 ask_mapped() {
 	# shellcheck disable=SC2086
 	in_ns "$PEER" python3 "$SELFTESTS/tools/mapped.py" ask "$1" 3478 $2
+}
+
+opens() {
+	[ "$(in_ns "$PEER" "$TOOLS/peer" ask tcp 192.168.77.2 8080 -t 1000)" = ok ]
+}
+
+test_connections_that_are_over_give_up_their_ports() {
+	local n
+	nat_topology "$1"
+	echo "nat: {port_range: 61000-61003}" >>"$T/nat.yaml"
+	run_nat
+	for n in 1 2 3 4; do
+		session held$n "$PEER" tcp 192.168.77.2 8080
+	done
+	probe timeout "$PEER" tcp 192.168.77.2 8080
+	[ "$(dropped wt0 no_port)" -gt 0 ] || die "no_port is not counted"
+	# another remote end has all ports
+	serve other "$LAN" tcp 192.168.77.2 8081
+	probe ok "$PEER" tcp 192.168.77.2 8081
+	for n in 1 2 3; do
+		talk held$n ok
+	done
+	stop held4
+	wait_for opens
+	for n in 1 2 3; do
+		talk held$n ok
+	done
+	counters_agree wt0
 }
