@@ -199,7 +199,7 @@ e2e: shrike tools
 # On the kernels that people run, booted in QEMU.  Unit tests: those that load programs or maps; most
 # of test_classify is userspace, and the others send packets through the classifier, too.
 KERNEL_TESTS := $(addprefix $(B)/tests/test_,simulate simulation local_addresses netlink conntrack \
-		sweep fuzz $(if $(ALL),classify))
+		sweep snat_sweep masquerade fuzz $(if $(ALL),classify))
 TEST_ENV = SHRIKE=$(CURDIR)/$(B)/shrike TOOLS=$(CURDIR)/$(B)/tools VERIFY=$(CURDIR)/$(B)/kernels/verify
 
 # as many jobs as there are processors, unless who calls make has said how many

@@ -18,6 +18,7 @@
 #include "dataplane/preview.h"
 #include "dataplane/repin.h"
 #include "forward/forward.h"
+#include "kernel/lock.h"
 #include "trace/live.h"
 
 static void log_line(struct guard *guard, bool is_error, const char *format, ...)
@@ -270,31 +271,48 @@ static void follow_addresses(struct guard *guard)
 }
 
 /*
- * Programs are taken from the generation that this process has built, or else from one that is built
- * for it: another process may have applied the policy.
+ * Whether the uplinks' programs are to be those of a generation that this process has not built, as
+ * another one has applied the policy: then it is built for them.
  */
-static int sync_uplinks(struct guard *guard, struct error *error)
+static bool lacks_programs(const struct guard *guard)
 {
 	const struct generation *own = guard->dataplane->generation;
 
-	if (!own || own->instance.config.generation != guard->attached.instance.config.generation)
-		return guard_apply(guard, POLICY_IN_FORCE, error);
-	return masquerading_follow(guard->dataplane, error);
+	return !own ||
+	       own->instance.config.generation != guard->attached.instance.config.generation;
 }
 
-/* Have the uplinks that there are now, with `routing: nat`. */
+/* The policy in force is looked at anew with the lock held, or uplinks might be taken that it left. */
+static int sync_uplinks(struct guard *guard, struct error *error)
+{
+	bool is_nat, is_built;
+	int lock, err = lock_try(LOCK_APPLY, guard->ifname, &lock, error);
+
+	if (err)
+		return err;
+	err = refresh(guard, error);
+	is_nat = !err && guard->attached.instance.config.routing == ROUTING_NAT;
+	is_built = is_nat && !lacks_programs(guard);
+	if (is_built)
+		err = masquerading_follow(guard->dataplane, error);
+	close(lock);
+	return err || !is_nat || is_built ? err : guard_apply(guard, POLICY_IN_FORCE, error);
+}
+
+/* Have the uplinks that there are now, with `routing: nat`; where that fails, again in a second. */
 static void follow_uplinks(struct guard *guard)
 {
 	bool was_behind = guard->uplinks_behind;
 	struct error error;
+	int err;
 
 	guard->uplinks_behind = false;
-	if (!guard->is_attached || guard->attached.instance.config.routing != ROUTING_NAT ||
-	    !sync_uplinks(guard, &error))
+	if (!guard->is_attached || guard->attached.instance.config.routing != ROUTING_NAT)
 		return;
-	if (!was_behind)
+	err = sync_uplinks(guard, &error);
+	if (err && err != -EADDRINUSE && err != -ENOENT && !was_behind)
 		log_line(guard, true, "%s: %s", guard->ifname, error.text);
-	guard->uplinks_behind = true;
+	guard->uplinks_behind = err && err != -ENOENT;
 }
 
 static void on_swept(void *arg, const struct flow_view *view, enum removal_reason reason)

@@ -37,10 +37,12 @@ struct place {
 	bool ethernet;
 };
 
-/* Have a scenario run at a place; false: it is about the other link. */
+/* Have a scenario run at a place; false: it is about the other link, or what only TC has. */
 static bool move_to(struct scenario *scenario, const struct place *place)
 {
 	if (scenario->interface.ethernet && !place->ethernet)
+		return false;
+	if (scenario->policy->mode.routing == POLICY_ROUTING_NAT && place->hook != POLICY_HOOK_TC)
 		return false;
 	scenario->interface.ethernet = place->ethernet;
 	scenario->policy->mode.hook = place->hook;
