@@ -141,6 +141,7 @@ int conntrack_forget(struct packet *p)
 	flow = flow_find(&key);
 	if (flow)
 		flow_end(&key, flow, FLOW_CAUSE_CLOSED, p->now_ns);
+	p->flow_state = FLOW_STATE_NONE;
 	return 0;
 }
 

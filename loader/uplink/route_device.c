@@ -9,6 +9,7 @@
 #include <netlink/errno.h>
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -91,6 +92,17 @@ static int keep_device(char name[IFNAMSIZ], bool stays, struct error *error)
 	return 0;
 }
 
+/* Whether a setting is on already, which spares a right to write it. */
+static bool is_on(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	bool on = file && fgetc(file) == '1';
+
+	if (file)
+		fclose(file);
+	return on;
+}
+
 /* A kernel without IPv6 has no such setting. */
 static int set_forwarding(const char *name, const char *family, struct error *error)
 {
@@ -99,6 +111,8 @@ static int set_forwarding(const char *name, const char *family, struct error *er
 	int err = 0;
 
 	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/forwarding", family, name);
+	if (is_on(path))
+		return 0;
 	file = fopen(path, "we");
 	if (!file && errno == ENOENT && !strcmp(family, "ipv6"))
 		return 0;
