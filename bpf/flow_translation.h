@@ -36,6 +36,8 @@ int conntrack_translation(struct packet *p, struct translation *translation)
 	translation->state = TRANSLATION_NONE;
 	key_of_packet(&key, p);
 	flow = flow_find(&key);
+	if (!flow && config.dry_run && config.stateful && p->frag == FRAGMENT_NONE && may_open(p))
+		translation->state = TRANSLATION_NEW; /* it would have been opened */
 	if (!flow || !(flow->flags & FLOW_BY_PEER) || flow->flags & FLOW_LOCAL ||
 	    key.source != flow->opener)
 		return 0;

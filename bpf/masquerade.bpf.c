@@ -199,6 +199,8 @@ __noinline int masquerade_take(struct __sk_buff *skb, struct packet *p,
 	in.generation = config.generation;
 	in.epoch = p->epoch;
 	answer_key(&key, p, translation);
+	if (config.dry_run)
+		return !snat_in_find(&key, p->ip_version);
 	if (p->ip_version == IP_VERSION_4)
 		err = bpf_map_update_elem(&snat_in4_v1, &key, &in, BPF_NOEXIST);
 	else
@@ -359,7 +361,7 @@ static __always_inline int find_way(struct __sk_buff *skb, struct packet *p,
 		reason = masquerade_port(skb, p, translation);
 	else if (translation->uplink != uplink)
 		reason = REASON_UPLINK_DOWN;
-	if (reason)
+	if (reason || config.dry_run)
 		return reason;
 	return conntrack_translated(p, translation) ? 0 : REASON_NO_FLOW;
 }
@@ -371,6 +373,7 @@ static __always_inline bool is_plain(const struct packet *p)
 
 static __always_inline int refuse(struct packet *p, enum verdict *verdict, int reason)
 {
+	trace_note(p, STAGE_FORWARDING, MESSAGE_FORWARD_REFUSED);
 	*verdict = drop(p, reason);
 	return TC_ACT_SHOT;
 }
@@ -379,11 +382,20 @@ static __always_inline int refuse(struct packet *p, enum verdict *verdict, int r
 static __always_inline int refuse_size(struct __sk_buff *skb, struct packet *p, __u32 mtu,
 				       enum verdict *verdict)
 {
-	*verdict = drop(p, REASON_TOO_BIG);
-	if (config.virtual_clock)
+	refuse(p, verdict, REASON_TOO_BIG);
+	if (config.virtual_clock || config.dry_run)
 		return TC_ACT_SHOT;
 	skb->mark = FORWARDER_MARK; /* the answer opens nothing */
 	return too_big(skb, p, &masquerade.own[p->ip_version == IP_VERSION_6], config.l2_len, mtu);
+}
+
+/* For counters and traces. */
+static __always_inline void note_way(struct packet *p, const struct translation *translation)
+{
+	p->sender = SENDER_MASQUERADE;
+	p->snat_port = translation->port;
+	p->uplink = translation->uplink;
+	trace_note(p, STAGE_FORWARDING, MESSAGE_FORWARD_NAT);
 }
 
 /* Out by its uplink. */
@@ -402,9 +414,11 @@ static __always_inline int send_out(struct __sk_buff *skb, struct packet *p,
 		return refuse(p, verdict, REASON_UPLINK_DOWN);
 	if (exceeds(skb, p, config.l2_len, uplink->mtu))
 		return refuse_size(skb, p, uplink->mtu, verdict);
+	note_way(p, translation);
+	if (config.dry_run)
+		return TC_ACT_REDIRECT;
 	if (!translate(skb, p, &end))
 		return refuse(p, verdict, REASON_INTERNAL);
-	p->sender = SENDER_MASQUERADE;
 	if (config.virtual_clock)
 		return TC_ACT_REDIRECT;
 	return leave_by(skb, uplink->ifindex, config.l2_len, uplink->l2_len);
@@ -434,14 +448,12 @@ __hidden int masquerade_error_out(struct frame *f, struct packet *p)
 	uplink = uplink_at(translation.uplink);
 	if (translation.state != TRANSLATION_KNOWN || !uplink->ifindex)
 		return TC_ACT_UNSPEC;
-	if (config.dry_run)
-		return TC_ACT_REDIRECT;
 	translation.addr = *uplink_addr(uplink, p->ip_version);
 	end.port = translation.port;
-	if (!translate_error(skb, p, &quote, &end))
+	if (!config.dry_run && !translate_error(skb, p, &quote, &end))
 		return TC_ACT_UNSPEC;
-	p->sender = SENDER_MASQUERADE;
-	if (config.virtual_clock)
+	note_way(p, &translation);
+	if (config.dry_run || config.virtual_clock)
 		return TC_ACT_REDIRECT;
 	return leave_by(skb, uplink->ifindex, config.l2_len, uplink->l2_len);
 }
@@ -466,8 +478,6 @@ __hidden int masquerade_out(struct frame *f, struct packet *p, enum verdict *ver
 	conntrack_translation(p, &translation);
 	if (translation.state == TRANSLATION_NONE)
 		return TC_ACT_UNSPEC;
-	if (config.dry_run)
-		return TC_ACT_REDIRECT;
 	if (translation.state == TRANSLATION_NEW || translation.epoch != masquerade.epoch) {
 		reason = find_way(skb, p, &translation);
 		if (reason)

@@ -154,13 +154,19 @@ struct packet {
 	__u8 flow_state; /* enum flow_state of its flow after the packet, for traces */
 	__u8 local_kind; /* enum local_kind of the destination, as it was judged */
 	__u8 message[STAGE_MAX];
-	__u8 sender;	    /* enum sender: outbound: who sends it; inbound: who sends it on */
-	__u16 epoch;	    /* inbound: conntrack_epoch() when its flow was looked up */
-	__u32 seq;	    /* TCP, host byte order: the sequence number, */
-	__u32 seq_end;	    /* the one behind the segment, in which SYN and FIN count, */
-	__u32 ack;	    /* the acknowledgment number, 0 without ACK, */
-	__u16 window;	    /* and the window, unscaled */
-	__u8 scale;	    /* TCP: the window scale option of a SYN; SCALE_NONE: it has none */
+	__u8 sender;   /* enum sender: outbound: who sends it; inbound: who sends it on */
+	__u16 epoch;   /* inbound: conntrack_epoch() when its flow was looked up */
+	__u32 seq;     /* TCP, host byte order: the sequence number, */
+	__u32 seq_end; /* the one behind the segment, in which SYN and FIN count, */
+	__u32 ack;     /* the acknowledgment number, 0 without ACK, */
+	union {
+		__u16 window;	  /* and the window, unscaled */
+		__be16 snat_port; /* inbound from SENDER_MASQUERADE: the port on the uplink, */
+	};
+	union {
+		__u8 scale;  /* TCP: the window scale option of a SYN; SCALE_NONE: it has none */
+		__u8 uplink; /* inbound from SENDER_MASQUERADE: index */
+	};
 	__u8 out_of_window; /* TCP: it fitted no window of its connection */
 };
 _Static_assert(sizeof(struct packet) == 128, "struct packet fills the stack it is given");

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The packet's trace record, written at the end of its way.  Owns trace_v1 (trace_event.h), and
+ * The packet's trace record, written at the end of its way.  Owns trace_v2 (trace_event.h), and
  * trace_filter_v1 and trace_stats_v1 (trace_filter.h).
  */
+#include "masquerade_maps.h"
 #include "packet.h"
 
 #include "trace_event.h"
@@ -12,7 +13,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(__u32));
-} trace_v1 SEC(".maps");
+} trace_v2 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -71,6 +72,16 @@ static __always_inline bool is_sampled(const struct trace_filter *filter, struct
 	return true;
 }
 
+/* How a packet is forwarded that leaves by an uplink. */
+static __always_inline void note_uplink(struct trace_event *event, const struct packet *p)
+{
+	const struct uplink *uplink = uplink_at(p->uplink);
+
+	event->snat_addr = *uplink_addr(uplink, p->ip_version);
+	event->snat_port = p->snat_port;
+	__builtin_memcpy(event->uplink, uplink->name, sizeof(event->uplink));
+}
+
 static __always_inline int write_record(struct frame *f, struct packet *p, enum verdict verdict)
 {
 	struct trace_event event = {
@@ -102,11 +113,13 @@ static __always_inline int write_record(struct frame *f, struct packet *p, enum 
 
 	if (p->direction == DIR_EGRESS)
 		event.nat_port = p->nat_port ? p->nat_port : p->sport;
+	if (p->direction == DIR_INGRESS && p->sender == SENDER_MASQUERADE)
+		note_uplink(&event, p);
 	if (frame_len > config.snap_len)
 		frame_len = config.snap_len;
 	event.frame_len = frame_len;
 	__builtin_memcpy(event.message, p->message, sizeof(event.message));
-	return bpf_perf_event_output(f->ctx, &trace_v1, frame_len << 32 | BPF_F_CURRENT_CPU, &event,
+	return bpf_perf_event_output(f->ctx, &trace_v2, frame_len << 32 | BPF_F_CURRENT_CPU, &event,
 				     sizeof(event));
 }
 

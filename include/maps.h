@@ -54,7 +54,7 @@
 	MAP(TABLE_SCAN, table_scan_v1)                                                             \
 	MAP(TRACE_FILTER, trace_filter_v1)                                                         \
 	MAP(TRACE_STATS, trace_stats_v1)                                                           \
-	MAP(TRACE, trace_v1)                                                                       \
+	MAP(TRACE, trace_v2)                                                                       \
 	MAP(UNDO_TEXT, undo_text_v1)                                                               \
 	MAP(UNDO, undo_v1)                                                                         \
 	MAP(XSKS, xsks_v1)

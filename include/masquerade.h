@@ -36,6 +36,7 @@ struct uplink {
 	__u32 mtu;	    /* of the IP packet */
 	__u8 l2_len;	    /* bytes of link header: 14 or 0 */
 	__u8 pad[7];
+	char name[16]; /* of the device, ends in NUL */
 };
 
 struct masquerade {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Map trace_v1 (PERF_EVENT_ARRAY): one record per traced packet, followed by the first bytes of
+ * Map trace_v2 (PERF_EVENT_ARRAY): one record per traced packet, followed by the first bytes of
  * the frame as it left the pipeline: l2_len bytes of link header, then the IP packet.
  */
 #ifndef SHRIKE_TRACE_EVENT_H
@@ -35,8 +35,12 @@ struct trace_event {
 	__u8 pad : 4;
 	__u8 message[STAGE_MAX]; /* enum trace_message per stage */
 	__u8 l2_len;
-	__u32 wire_len; /* bytes of the whole frame, link header included */
+	__u32 wire_len;	      /* bytes of the whole frame, link header included */
+	union addr snat_addr; /* forwarded by NAT: its source on the uplink, */
+	char uplink[16];      /* name of the device; empty: not by NAT, */
+	__be16 snat_port;     /* and the port there; ICMP: the identifier */
+	__u8 pad2[6];
 };
-_Static_assert(sizeof(struct trace_event) == 104, "struct trace_event is ABI");
+_Static_assert(sizeof(struct trace_event) == 144, "struct trace_event is ABI");
 
 #endif /* SHRIKE_TRACE_EVENT_H */

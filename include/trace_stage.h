@@ -33,7 +33,8 @@ enum stage {
 
 /*
  * MESSAGE(id, allowed, text): %P protocol, %T "A:P -> B:P", %F TCP flags or ICMP id and sequence,
- * %R rule id or <no id>, %D destination "IP:PORT", %H help text of the reason.
+ * %R rule id or <no id>, %D destination "IP:PORT", %N "A:P to B:P via DEVICE" of NAT, %H help text of
+ * the reason.
  */
 #define MESSAGES(MESSAGE)                                                                          \
 	MESSAGE(NONE, 0, "")                                                                       \
@@ -54,6 +55,8 @@ enum stage {
 	MESSAGE(ACL_ALLOWED, 1, "Allowed by route ACLs (%R)")                                      \
 	MESSAGE(ACL_BLOCKED, 0, "Blocked by route ACLs (%R)")                                      \
 	MESSAGE(FORWARD_REMOTE, 1, "Forwarding to proxy-remote [proxy-remote to %D]")              \
+	MESSAGE(FORWARD_NAT, 1, "Forwarding to nat [%N]")                                          \
+	MESSAGE(FORWARD_REFUSED, 0, "Not forwarded: %H")                                           \
 	MESSAGE(FORWARD_LOCAL, 1, "Forwarding to proxy-local")                                     \
 	MESSAGE(FORWARD_NATIVE, 1, "Forwarding via native router")                                 \
 	MESSAGE(FORWARD_NONE, 0, "No forwarder is running")                                        \

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dataplane/generation_build.h"
+#include "dataplane/masquerading.h"
 
 /**
  * clone_open() - Prepare to ask a generation that was built for it
@@ -56,7 +57,10 @@ int clone_open_attached(const struct attached *attached, struct testrun *testrun
 	struct generation *generation;
 	int err = generation_build(&spec, &generation, error);
 
-	return err ? err : clone_open(generation, testrun, clone, error);
+	if (err)
+		return err;
+	masquerading_carry(&attached->maps, generation);
+	return clone_open(generation, testrun, clone, error);
 }
 
 /**

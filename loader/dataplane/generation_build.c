@@ -514,7 +514,10 @@ static int prepare_clone(struct generation *generation, const struct generation_
 		return error_set(error, errno, "cannot open the BPF object: %s", strerror(errno));
 	bpf_object__for_each_map(map, generation->skeleton->obj)
 	{
-		if (bpf_map__is_internal(map) ||
+		/* a clone that is attached learns of changes of the host with the original */
+		bool is_variables = map == generation->skeleton->maps.bss && !spec->dry_run;
+
+		if ((bpf_map__is_internal(map) && !is_variables) ||
 		    (spec->own_records && !strncmp(bpf_map__name(map), "trace_", 6)))
 			continue;
 		shared = map_set_find(spec->previous, bpf_map__name(map));

@@ -165,6 +165,18 @@ static void add_flow(struct text *text, const struct trace_event *event)
 		add_protocol(text, event);
 }
 
+/* "A:P to B:P via DEVICE"; an identifier of ICMP, which NAT changes as well, is named. */
+static void add_translation(struct text *text, const struct trace_event *event,
+			    const struct tuple *tuple)
+{
+	add_endpoint(text, event, &event->snat_addr, event->snat_port);
+	if (is_icmp(event))
+		text_add(text, " ID=%u", ntohs(event->snat_port));
+	text_add(text, " to ");
+	add_endpoint(text, event, &tuple->daddr, tuple->dport);
+	text_add(text, " via %.*s", (int)sizeof(event->uplink), event->uplink);
+}
+
 /* Append what a letter behind % stands for in a message. */
 static void add_letter(struct text *text, char letter, const struct trace_event *event,
 		       const char *rule_id, enum stage stage)
@@ -186,6 +198,9 @@ static void add_letter(struct text *text, char letter, const struct trace_event 
 		break;
 	case 'D':
 		add_endpoint(text, event, &tuple.daddr, tuple.dport);
+		break;
+	case 'N':
+		add_translation(text, event, &tuple);
 		break;
 	case 'H':
 		text_add(text, "%s", reason_help(event->reason));
@@ -435,6 +450,27 @@ static json_t *packet_json(const struct trace_event *event)
 	return packet;
 }
 
+/* Who forwards a packet, NULL: nobody. */
+static const char *forwarded_by(const struct trace_event *event)
+{
+	if (event->verdict != VERDICT_FORWARD)
+		return NULL;
+	return event->uplink[0] ? "nat" : "forwarder";
+}
+
+/* What a packet that is forwarded by NAT becomes, NULL: it is not. */
+static json_t *translation_json(const struct trace_event *event)
+{
+	char digits[ADDR_TEXT_MAX], uplink[sizeof(event->uplink) + 1] = "";
+
+	if (event->verdict != VERDICT_FORWARD || !event->uplink[0])
+		return NULL;
+	addr_format(&event->snat_addr, event->ip_version, digits, sizeof(digits));
+	memcpy(uplink, event->uplink, sizeof(event->uplink));
+	return json_pack("{s:s, s:i, s:s}", "src", digits, is_icmp(event) ? "id" : "sport",
+			 ntohs(event->snat_port), "uplink", uplink);
+}
+
 /**
  * record_json() - A whole trace as `shrike trace --json` prints it
  * @event: the record
@@ -444,10 +480,11 @@ static json_t *packet_json(const struct trace_event *event)
  */
 json_t *record_json(const struct trace_event *event, const char *rule_id)
 {
-	return json_pack("{s:o, s:o, s:s, s:s, s:s?, s:s}", "packet", packet_json(event), "stages",
-			 stages_json(event, rule_id), "verdict", verdict_name(event->verdict),
-			 "reason", reason_name(event->reason), "rule", rule_id, "disposition",
-			 disposition(event));
+	return json_pack("{s:o, s:o, s:s, s:s*, s:o*, s:s, s:s?, s:s}", "packet",
+			 packet_json(event), "stages", stages_json(event, rule_id), "verdict",
+			 verdict_name(event->verdict), "by", forwarded_by(event), "nat",
+			 translation_json(event), "reason", reason_name(event->reason), "rule",
+			 rule_id, "disposition", disposition(event));
 }
 
 /* Bytes in hexadecimal, to be freed; NULL if memory is out. */
@@ -483,9 +520,10 @@ json_t *record_result_json(const struct record_result *result)
 
 	if (!hex)
 		return NULL;
-	json = json_pack("{s:I, s:f, s:s, s:s, s:s?, s:s?, s:s, s:o}", "n", (json_int_t)result->n,
-			 "at", (double)result->at_ns / (double)NS_PER_S, "verdict",
-			 verdict_name(event->verdict), "reason", reason_name(event->reason), "rule",
+	json = json_pack("{s:I, s:f, s:s, s:s*, s:o*, s:s, s:s?, s:s?, s:s, s:o}", "n",
+			 (json_int_t)result->n, "at", (double)result->at_ns / (double)NS_PER_S,
+			 "verdict", verdict_name(event->verdict), "by", forwarded_by(event), "nat",
+			 translation_json(event), "reason", reason_name(event->reason), "rule",
 			 result->rule_id, "state", state, "packet", hex, "stages",
 			 stages_json(event, result->rule_id));
 	free(hex);

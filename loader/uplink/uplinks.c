@@ -47,6 +47,8 @@ static void place_devices(struct table *table, const struct uplink_devices *devi
 			.mtu = device->link.mtu,
 			.l2_len = device->link.l2_len,
 		};
+		memcpy(table->wanted[place].name, device->link.name,
+		       sizeof(table->wanted[place].name));
 	}
 }
 

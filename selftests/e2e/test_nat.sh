@@ -2,7 +2,7 @@
 #
 # Routing by NAT: peers' flows leave by an uplink with its address, without the kernel's router.
 
-. "$SELFTESTS/lib/forward.sh"
+. "$SELFTESTS/lib/nat.sh"
 
 tests "veth tun gso" \
 	flows_of_both_families_leave_with_the_uplinks_address \
@@ -21,20 +21,6 @@ tests "tun gso" \
 tests "veth tun" \
 	changes_of_routes_addresses_and_links_are_followed \
 	a_new_policy_keeps_connections_or_cuts_them
-
-# nat_topology LINK[-MTU]: with the policy "nat", and echo servers in the LAN
-nat_topology() {
-	forwarding_topology "$1"
-	sed "s/routing: userspace/routing: nat/" "$T/forward.yaml" >"$T/nat.yaml"
-	serve_all "$LAN" 8080
-}
-
-# run_nat: `shrike run` with the policy "nat", until all of it is there
-run_nat() {
-	run_shrike wt0 nat "$@"
-	wait_for forwarder_runs
-	is "routing" nat "$(routing wt0)"
-}
 
 test_flows_of_both_families_leave_with_the_uplinks_address() {
 	local family

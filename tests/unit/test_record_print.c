@@ -109,6 +109,50 @@ static void test_routed(void **state)
 		    "Final disposition: ALLOWED\n");
 }
 
+/* Forwarded by NAT from 203.0.113.5 or 2001:db8::5. */
+static struct trace_event translated(const struct trace_event *event)
+{
+	struct trace_event to = *event;
+
+	to.verdict = VERDICT_FORWARD;
+	to.snat_addr = addr_of(event->ip_version == IP_VERSION_4 ? "203.0.113.5" : "2001:db8::5");
+	to.snat_port = htons(61007);
+	strcpy(to.uplink, "eth0");
+	to.message[STAGE_FORWARDING] = MESSAGE_FORWARD_NAT;
+	return to;
+}
+
+static void test_by_nat(void **state)
+{
+	struct trace_event syn = routed_syn(), event = translated(&syn);
+	struct trace_event echo = event_of("fd00::1", 3, "2001:db8::9", 4, IPPROTO_ICMPV6);
+	struct record_result result = {.event = &event, .packet = ""};
+	json_t *json;
+
+	(void)state;
+	expect_message(&event, STAGE_FORWARDING,
+		       "Forwarding to nat [203.0.113.5:61007 to 1.1.1.1:80 via eth0]");
+	json = record_json(&event, "web");
+	assert_string_equal(json_string_value(json_object_get(json, "by")), "nat");
+	expect_json(json_incref(json_object_get(json, "nat")),
+		    "{\"src\":\"203.0.113.5\",\"sport\":61007,\"uplink\":\"eth0\"}");
+	json_decref(json);
+	json = record_result_json(&result);
+	assert_string_equal(json_string_value(json_object_get(json, "by")), "nat");
+	json_decref(json);
+	echo = translated(&echo);
+	expect_message(&echo, STAGE_FORWARDING,
+		       "Forwarding to nat [2001:db8::5 ID=61007 to 2001:db8::9 via eth0]");
+	event.verdict = VERDICT_DROP;
+	event.reason = REASON_NO_PORT;
+	event.message[STAGE_FORWARDING] = MESSAGE_FORWARD_REFUSED;
+	expect_message(&event, STAGE_FORWARDING,
+		       "Not forwarded: no port of the uplink's address is free");
+	json = record_json(&event, "web");
+	assert_null(json_object_get(json, "by"));
+	json_decref(json);
+}
+
 static void test_denied(void **state)
 {
 	struct trace_event event = event_of("fd00::1", 1, "fd00::2", 53, IPPROTO_UDP);
@@ -260,7 +304,8 @@ static void test_json(void **state)
 		    "[proxy-remote to 1.1.1.1:80]\",\"allowed\":true},"
 		    "{\"stage\":\"Completed\",\"message\":\"Processing completed\","
 		    "\"allowed\":true}],"
-		    "\"verdict\":\"forward\",\"reason\":\"route_acl_allowed\",\"rule\":\"web\","
+		    "\"verdict\":\"forward\",\"by\":\"forwarder\","
+		    "\"reason\":\"route_acl_allowed\",\"rule\":\"web\","
 		    "\"disposition\":\"ALLOWED\"}");
 }
 
@@ -358,6 +403,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST("a routed opening reads as the manual shows it", test_routed),
+		TEST("a packet forwarded by NAT says its uplink, address and port", test_by_nat),
 		TEST("a denied packet ends with DENIED and names no rule", test_denied),
 		TEST("a tracked packet shows flags, ICMP id or UDP", test_tracked),
 		TEST("packets without ports show addresses alone", test_portless),
