@@ -132,6 +132,12 @@ static __always_inline enum flow_state first_state(const struct packet *p)
 	return is_icmp(p) ? FLOW_STATE_ICMP : FLOW_STATE_OTHER;
 }
 
+/* Whether the start of a flow is not to be reported before it is known how its packets leave. */
+static __always_inline bool starts_later(const struct flow *flow)
+{
+	return config.routing == ROUTING_NAT && flow->flags & FLOW_FORWARD;
+}
+
 /* A new flow, whose fields are set but for those that all have alike. */
 static __always_inline void insert(struct packet *p, const struct flow_key *key, struct flow *flow,
 				   bool by_peer)
@@ -143,7 +149,8 @@ static __always_inline void insert(struct packet *p, const struct flow_key *key,
 	if (config.dry_run)
 		return;
 	flow_insert(key, flow, by_peer);
-	flow_report(key, flow, FLOW_CAUSE_NONE, p->now_ns);
+	if (!starts_later(flow))
+		flow_report(key, flow, FLOW_CAUSE_NONE, p->now_ns);
 }
 
 /* The packet opens a flow: of a peer, with these flags, or of this host, with none. */

@@ -73,6 +73,10 @@ int flow_report(const struct flow_key *key, const struct flow *flow, int cause, 
 	event->ip_version = key->ip_version;
 	event->l4_proto = key->l4_proto;
 	event->flow_state = flow->state;
+	if (flow->flags & FLOW_MASQUERADED) {
+		event->uplink = flow->uplink + 1;
+		event->snat_port = flow->snat_port;
+	}
 	return flow_event_emit(event);
 }
 

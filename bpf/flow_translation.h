@@ -101,6 +101,32 @@ int conntrack_give_way(const struct tuple *holder, __u64 now_ns)
 	return true;
 }
 
+/* Whether a packet that is forwarded has opened its flow. */
+static __always_inline bool has_opened(const struct packet *p)
+{
+	return (p->flow_match == FLOW_MATCH_NONE || p->flow_match == FLOW_MATCH_OLD) && may_open(p);
+}
+
+/**
+ * conntrack_left() - A packet is left to the userspace forwarder: report what it may have opened
+ * @p: the packet
+ *
+ * Return: 0.
+ */
+int conntrack_left(struct packet *p)
+{
+	struct flow_key key;
+	struct flow *flow;
+
+	if (!p || !has_opened(p) || !flow_event_wanted(p->now_ns))
+		return 0;
+	key_of_packet(&key, p);
+	flow = flow_find(&key);
+	if (flow)
+		flow_report(&key, flow, FLOW_CAUSE_NONE, p->now_ns);
+	return 0;
+}
+
 /**
  * conntrack_translated() - Note in a flow how it leaves
  * @p: its packet
@@ -123,11 +149,13 @@ int conntrack_translated(struct packet *p, const struct translation *translation
 	flow->route_epoch = translation->epoch;
 	flow->snat_port = translation->port;
 	flow->flags |= FLOW_MASQUERADED;
+	if (has_opened(p))
+		flow_report(&key, flow, FLOW_CAUSE_NONE, p->now_ns);
 	return true;
 }
 
 /**
- * conntrack_forget() - End a flow that has no way any more
+ * conntrack_forget() - End a flow that has no way, or none any more
  * @p: its packet
  *
  * Return: 0.
@@ -137,11 +165,13 @@ int conntrack_forget(struct packet *p)
 	struct flow_key key;
 	struct flow *flow;
 
-	if (!p)
+	if (!p || config.dry_run)
 		return 0;
 	key_of_packet(&key, p);
 	flow = flow_find(&key);
-	if (flow)
+	if (flow && has_opened(p))
+		flow_remove(&key, flow); /* its start has not been reported */
+	else if (flow)
 		flow_end(&key, flow, FLOW_CAUSE_CLOSED, p->now_ns);
 	p->flow_state = FLOW_STATE_NONE;
 	return 0;

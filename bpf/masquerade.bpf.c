@@ -339,7 +339,7 @@ __hidden bool masquerade_make_room(struct frame *f, struct packet *p)
 {
 	struct translation translation = {};
 
-	if (masquerade_route(f->ctx, p, &translation))
+	if (config.dry_run || masquerade_route(f->ctx, p, &translation))
 		return false;
 	for (int i = 0; i < PORT_TRIES; i++)
 		if (masquerade_room_at(p, &translation, i))

@@ -45,11 +45,6 @@ static __always_inline const struct uplink *uplink_at(__u32 index)
 	return &masquerade.uplinks[index % UPLINKS_MAX];
 }
 
-static __always_inline const union addr *uplink_addr(const struct uplink *uplink, __u8 ip_version)
-{
-	return &uplink->addr[ip_version == IP_VERSION_4 ? 0 : 1];
-}
-
 /* The key by which answers to a peer's flow are found; written in place, as stack is short. */
 static __always_inline void snat_key_of_flow(struct flow_key6 *in, const struct flow_key *key,
 					     const struct flow *flow)

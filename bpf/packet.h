@@ -303,6 +303,7 @@ int conntrack_quoted(const struct tuple *quoted, struct translation *translation
 int conntrack_give_way(const struct tuple *holder, __u64 now_ns);
 int conntrack_translated(struct packet *p, const struct translation *translation);
 int conntrack_forget(struct packet *p);
+int conntrack_left(struct packet *p);
 int conntrack_answer(struct packet *p);
 int too_big(struct __sk_buff *skb, struct packet *p, const union addr *source, __u32 l2_len,
 	    __u32 mtu);

@@ -86,6 +86,7 @@ static __noinline int hand_over(struct frame *f, struct packet *p, enum verdict 
 
 		if (action != TC_ACT_UNSPEC)
 			return action;
+		conntrack_left(p);
 	}
 	if (config.virtual_clock)
 		return TC_ACT_SHOT;

@@ -75,8 +75,9 @@ struct flow_event {
 	__u8 l4_proto;
 	__u8 icmp_type;
 	__u8 icmp_code;
-	__u8 flow_state; /* enum flow_state; DROP: 0 */
-	__u8 pad[3];
+	__u8 flow_state;  /* enum flow_state; DROP: 0 */
+	__u8 uplink;	  /* 1 + index of struct masquerade.uplinks, 0: not forwarded by NAT */
+	__be16 snat_port; /* forwarded by NAT: the port on the uplink; ICMP: the identifier */
 };
 _Static_assert(sizeof(struct flow_event) == 104, "struct flow_event is ABI");
 

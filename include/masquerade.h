@@ -39,6 +39,12 @@ struct uplink {
 	char name[16]; /* of the device, ends in NUL */
 };
 
+/* The source of what leaves by an uplink. */
+static inline const union addr *uplink_addr(const struct uplink *uplink, __u8 ip_version)
+{
+	return &uplink->addr[ip_version == IP_VERSION_4 ? 0 : 1];
+}
+
 struct masquerade {
 	union addr own[2]; /* the protected interface's over IPv4 and IPv6; all zero: none */
 	struct uplink
@@ -49,6 +55,15 @@ struct masquerade {
 	__u8 epoch; /* becomes another number when routes, uplinks or their addresses change */
 	__u8 pad[7];
 };
+
+/* The uplink that an index of a flow stands for, NULL: it has gone. */
+static inline const struct uplink *masquerade_uplink(const struct masquerade *masquerade,
+						     __u8 index)
+{
+	const struct uplink *uplink = &masquerade->uplinks[index % UPLINKS_MAX];
+
+	return uplink->ifindex ? uplink : 0;
+}
 
 struct snat_in {
 	union addr peer;

@@ -11,6 +11,7 @@
 #include "conntrack/print.h"
 #include "conntrack/tables.h"
 #include "dataplane/attached.h"
+#include "dataplane/masquerading.h"
 
 #define CONNTRACK_ARGUMENTS "[IFACE] [FILTER] [-j]"
 
@@ -151,10 +152,13 @@ static const char *rule_id(void *arg, uint32_t number)
 static int list(struct session *session, struct error *error)
 {
 	struct flow_printer *printer = flow_printer_new(stdout, session->json, rule_id, session);
+	struct masquerade masquerade;
 	int err;
 
 	if (!printer)
 		return error_no_memory(error);
+	if (masquerading_read(&session->attached.maps, &masquerade))
+		flow_printer_set_uplinks(printer, &masquerade);
 	err = conntrack_walk(&session->conntrack, &session->clock, &session->filter,
 			     flow_printer_visit, printer, error);
 	if (!err)

@@ -14,6 +14,7 @@
 #include "conntrack/filter.h"
 #include "conntrack/missing_ends.h"
 #include "dataplane/attached.h"
+#include "dataplane/masquerading.h"
 #include "dataplane/rule_names.h"
 
 #define KEEP_PERIOD_MS 1000
@@ -38,6 +39,7 @@ struct monitor {
 	struct filter filter;
 	struct attached attached;
 	struct rule_names rules;
+	struct masquerade masquerade; /* as of the last look around */
 	struct flow_events *events;
 	struct missing_ends *missing_ends;
 	char name[IF_NAMESIZE];
@@ -124,18 +126,30 @@ static bool is_wanted(struct monitor *monitor, const struct flow_event *event)
 	return filter_match_flow(filter, &view);
 }
 
+/* An uplink may have come since the last look around. */
+static void look_at_uplinks(struct monitor *monitor, const struct flow_event *event)
+{
+	if (event->uplink && !masquerade_uplink(&monitor->masquerade, event->uplink - 1))
+		masquerading_read(&monitor->attached.maps, &monitor->masquerade);
+}
+
 /* Print an event, unless the filter or the count forbids it. */
 static int show(void *arg, const struct flow_event *event)
 {
 	struct monitor *monitor = arg;
-	const char *id = rule_id(monitor, event->rule);
+	const struct flow_event_names names = {
+		.rule_id = rule_id(monitor, event->rule),
+		.masquerade = &monitor->masquerade,
+		.offset_ns = monitor->offset_ns,
+	};
 	char line[FLOW_LINE_MAX];
 	json_t *json;
 
 	if (monitor->over || !is_wanted(monitor, event))
 		return 0;
+	look_at_uplinks(monitor, event);
 	if (monitor->json) {
-		json = flow_event_json(event, id, monitor->offset_ns);
+		json = flow_event_json(event, &names);
 		if (!json || (json_dumpf(json, stdout, JSON_COMPACT) && !ferror(stdout))) {
 			json_decref(json);
 			return -ENOMEM;
@@ -143,7 +157,7 @@ static int show(void *arg, const struct flow_event *event)
 		json_decref(json);
 		putchar('\n');
 	} else {
-		flow_event_line(event, id, monitor->offset_ns, line);
+		flow_event_line(event, &names, line);
 		puts(line);
 	}
 	monitor->over = ++monitor->shown == monitor->limit;
@@ -198,6 +212,7 @@ static int look(struct monitor *monitor, uint64_t now_ns, struct error *error)
 		err = rule_names_read(&monitor->rules, &fresh.maps, error);
 	attached_close(&monitor->attached);
 	monitor->attached = fresh;
+	masquerading_read(&fresh.maps, &monitor->masquerade);
 	if (!err && missing_ends_scan(monitor->missing_ends, &monitor->attached.maps, now_ns, show,
 				      monitor))
 		err = error_no_memory(error);

@@ -75,8 +75,9 @@ static bool is_icmp(const struct flow_event *event)
 	       (event->ip_version == IP_VERSION_4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 }
 
-/* Address and port of an end, "-" where the packet was no IP packet. */
-static void endpoint(const struct flow_event *event, unsigned int end, char text[ENDPOINT_MAX])
+/* Address and port, "-" where the packet was no IP packet. */
+static void endpoint(const struct flow_event *event, const union addr *end, __be16 port,
+		     char text[ENDPOINT_MAX])
 {
 	char addr[ADDR_TEXT_MAX];
 
@@ -84,13 +85,37 @@ static void endpoint(const struct flow_event *event, unsigned int end, char text
 		strcpy(text, "-");
 		return;
 	}
-	addr_format(&event->addr[end], event->ip_version, addr, sizeof(addr));
+	addr_format(end, event->ip_version, addr, sizeof(addr));
 	if (!l4_has_ports(event->l4_proto))
 		snprintf(text, ENDPOINT_MAX, "%s", addr);
 	else
 		snprintf(text, ENDPOINT_MAX,
 			 event->ip_version == IP_VERSION_4 ? "%s:%u" : "[%s]:%u", addr,
-			 ntohs(event->port[end]));
+			 ntohs(port));
+}
+
+/* The uplink by which a flow leaves, NULL: by none, or by one that has gone. */
+static const struct uplink *uplink_of(const struct flow_event *event,
+				      const struct flow_event_names *names)
+{
+	if (!names->masquerade || !event->uplink || event->type == FLOW_EVENT_DROP)
+		return NULL;
+	return masquerade_uplink(names->masquerade, event->uplink - 1);
+}
+
+/* What a flow becomes on its uplink; nothing of one that leaves by none. */
+static void add_translation(const struct flow_event *event, const struct flow_event_names *names,
+			    char *text, size_t size)
+{
+	const struct uplink *uplink = uplink_of(event, names);
+	char from[ENDPOINT_MAX], id[16] = "";
+
+	if (!uplink)
+		return;
+	endpoint(event, uplink_addr(uplink, event->ip_version), event->snat_port, from);
+	if (is_icmp(event))
+		snprintf(id, sizeof(id), " nat_id=%u", ntohs(event->snat_port));
+	snprintf(text, size, " nat=%s%s uplink=%s", from, id, uplink->name);
 }
 
 static const char *protocol_name(const struct flow_event *event, char number[FLOW_PROTOCOL_NUMBER])
@@ -123,27 +148,29 @@ static void add_outcome(const struct flow_event *event, char *text, size_t size)
 /**
  * flow_event_line() - An event as `shrike monitor` prints it
  * @event: the event
- * @rule_id: id of the rule with the number event->rule, NULL: none
- * @offset_ns: as flow_clock_offset_ns() returned it
+ * @names: what the event refers to
  * @line: set to the line, without a newline
  */
-void flow_event_line(const struct flow_event *event, const char *rule_id, uint64_t offset_ns,
+void flow_event_line(const struct flow_event *event, const struct flow_event_names *names,
 		     char line[FLOW_LINE_MAX])
 {
 	char time[OUTPUT_TIME_LEN], from[ENDPOINT_MAX], to[ENDPOINT_MAX],
 		number[FLOW_PROTOCOL_NUMBER];
-	char outcome[128] = "", icmp[48] = "";
+	char outcome[128] = "", icmp[48] = "", translation[ENDPOINT_MAX + 48] = "";
+	const char *rule_id = names->rule_id;
 
-	endpoint(event, 0, from);
-	endpoint(event, 1, to);
+	endpoint(event, &event->addr[0], event->port[0], from);
+	endpoint(event, &event->addr[1], event->port[1], to);
+	add_translation(event, names, translation, sizeof(translation));
 	if (is_icmp(event) && event->ip_version)
 		snprintf(icmp, sizeof(icmp), " type=%u code=%u id=%u", event->icmp_type,
 			 event->icmp_code, ntohs(event->port[0]));
 	add_outcome(event, outcome, sizeof(outcome));
-	snprintf(line, FLOW_LINE_MAX, "%s %-5s %-7s %-4s %s -> %s%s%s%s%s",
-		 output_time(time, event->time_ns + offset_ns), flow_event_type_name(event->type),
-		 direction_name(event->direction), protocol_name(event, number), from, to, icmp,
-		 outcome, rule_id ? " rule=" : "", rule_id ? rule_id : "");
+	snprintf(line, FLOW_LINE_MAX, "%s %-5s %-7s %-4s %s -> %s%s%s%s%s%s",
+		 output_time(time, event->time_ns + names->offset_ns),
+		 flow_event_type_name(event->type), direction_name(event->direction),
+		 protocol_name(event, number), from, to, icmp, translation, outcome,
+		 rule_id ? " rule=" : "", rule_id ? rule_id : "");
 }
 
 /* Add addresses and ports, or ICMP type and code. */
@@ -167,6 +194,20 @@ static void add_ends(json_t *json, const struct flow_event *event)
 	}
 }
 
+/* What a flow becomes on its uplink, NULL: it leaves by none. */
+static json_t *translation_json(const struct flow_event *event,
+				const struct flow_event_names *names)
+{
+	const struct uplink *uplink = uplink_of(event, names);
+	char addr[ADDR_TEXT_MAX];
+
+	if (!uplink)
+		return NULL;
+	addr_format(uplink_addr(uplink, event->ip_version), event->ip_version, addr, sizeof(addr));
+	return json_pack("{s:o,s:s,s:i}", "uplink", output_json_text(uplink->name), "src", addr,
+			 l4_has_ports(event->l4_proto) ? "sport" : "id", ntohs(event->snat_port));
+}
+
 /**
  * flow_event_json() - An event as `shrike monitor --json` prints it
  *
@@ -174,7 +215,7 @@ static void add_ends(json_t *json, const struct flow_event *event)
  *
  * Return: a new object, NULL if memory is out.
  */
-json_t *flow_event_json(const struct flow_event *event, const char *rule_id, uint64_t offset_ns)
+json_t *flow_event_json(const struct flow_event *event, const struct flow_event_names *names)
 {
 	const char *cause = event->type == FLOW_EVENT_END ? flow_cause_name(event->cause) : NULL;
 	const char *reason = event->type == FLOW_EVENT_DROP ? reason_name(event->reason) : NULL;
@@ -184,17 +225,19 @@ json_t *flow_event_json(const struct flow_event *event, const char *rule_id, uin
 
 	snprintf(id, sizeof(id), "%016" PRIx64, flow_event_id(event));
 	json = json_pack("{s:s,s:s,s:s,s:s,s:s}", "type", flow_event_type_name(event->type), "id",
-			 id, "time", output_time(time, event->time_ns + offset_ns), "direction",
-			 direction_name(event->direction), "protocol",
+			 id, "time", output_time(time, event->time_ns + names->offset_ns),
+			 "direction", direction_name(event->direction), "protocol",
 			 protocol_name(event, number));
 	if (!json)
 		return NULL;
 	add_ends(json, event);
-	json_object_update_new(json, json_pack("{s:s?,s:I,s:I,s:I,s:I}", "rule", rule_id,
-					       "rx_packets", (json_int_t)event->packets[rx],
-					       "rx_bytes", (json_int_t)event->bytes[rx],
-					       "tx_packets", (json_int_t)event->packets[!rx],
-					       "tx_bytes", (json_int_t)event->bytes[!rx]));
+	json_object_update_new(json,
+			       json_pack("{s:o*,s:s?,s:I,s:I,s:I,s:I}", "nat",
+					 translation_json(event, names), "rule", names->rule_id,
+					 "rx_packets", (json_int_t)event->packets[rx], "rx_bytes",
+					 (json_int_t)event->bytes[rx], "tx_packets",
+					 (json_int_t)event->packets[!rx], "tx_bytes",
+					 (json_int_t)event->bytes[!rx]));
 	if (cause)
 		json_object_set_new(json, "cause", json_string(cause));
 	if (reason)

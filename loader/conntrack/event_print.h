@@ -10,13 +10,26 @@
 #include <stdint.h>
 
 #include "flow_event.h"
+#include "masquerade.h"
 
 #define FLOW_LINE_MAX 512 /* bytes of a line with its NUL */
 
+/*
+ * struct flow_event_names - what an event refers to
+ * @rule_id: of the rule with the number event->rule, NULL: none
+ * @masquerade: what the programs know of the host's uplinks, NULL: nothing
+ * @offset_ns: as flow_clock_offset_ns() returned it
+ */
+struct flow_event_names {
+	const char *rule_id;
+	const struct masquerade *masquerade;
+	uint64_t offset_ns;
+};
+
 uint64_t flow_event_id(const struct flow_event *event);
 uint64_t flow_clock_offset_ns(void);
-void flow_event_line(const struct flow_event *event, const char *rule_id, uint64_t offset_ns,
+void flow_event_line(const struct flow_event *event, const struct flow_event_names *names,
 		     char line[FLOW_LINE_MAX]);
-json_t *flow_event_json(const struct flow_event *event, const char *rule_id, uint64_t offset_ns);
+json_t *flow_event_json(const struct flow_event *event, const struct flow_event_names *names);
 
 #endif /* SHRIKE_CONNTRACK_EVENT_PRINT_H */

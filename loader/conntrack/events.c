@@ -256,6 +256,8 @@ void flow_event_report(int prog_fd, uint32_t ifindex, const struct flow_view *vi
 			     : view->ip_version == IP_VERSION_4 ? 8
 								: 128,
 		.flow_state = view->state,
+		.uplink = flow->flags & FLOW_MASQUERADED ? flow->uplink + 1 : 0,
+		.snat_port = flow->flags & FLOW_MASQUERADED ? flow->snat_port : 0,
 	};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &event, .ctx_size_in = sizeof(event));
 

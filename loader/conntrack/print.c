@@ -18,6 +18,8 @@
 #define RULE_SLOTS   1024
 #define RULE_LEN_MAX (6 * (RULE_ID_MAX - 1) + 2) /* every byte as \u00XX, and the quotes */
 
+#define NAME_LEN_MAX (6 * 15 + 2) /* likewise, of a device */
+
 #define WIDTH_PROTOCOL 4
 #define WIDTH_STATE    12
 #define WIDTH_TIMEOUT  5
@@ -35,7 +37,9 @@ struct flow_printer {
 	bool any; /* a flow has been printed */
 	flow_rule_id rule_id;
 	void *arg;
-	char *at;			    /* in buffer */
+	const struct masquerade *masquerade;	     /* NULL: no flow leaves by NAT */
+	char uplinks[UPLINKS_MAX][NAME_LEN_MAX + 1]; /* names, quoted */
+	char *at;				     /* in buffer */
 	struct rule_slot rules[RULE_SLOTS]; /* by number modulo RULE_SLOTS, the last one wins */
 	char buffer[BUFFER_LEN];
 };
@@ -94,15 +98,26 @@ static inline void put_word(struct flow_printer *printer, const char *key, const
 	put(printer, quote);
 }
 
-static void put_address(struct flow_printer *printer, const char *key, const struct flow_view *view,
-			unsigned int end)
+static void put_address(struct flow_printer *printer, const char *key, const union addr *addr,
+			uint8_t ip_version)
 {
 	const char *quote = printer->json ? "\"" : "";
 
 	put_key(printer, key);
 	put(printer, quote);
-	printer->at = put_addr(printer->at, &view->addr[end], view->ip_version);
+	printer->at = put_addr(printer->at, addr, ip_version);
 	put(printer, quote);
+}
+
+/* The uplink by which a flow leaves, NULL: by none, or by one that has gone. */
+static const struct uplink *uplink_of(const struct flow_printer *printer,
+				      const struct flow_view *view)
+{
+	const struct flow *flow = view->flow;
+
+	if (!printer->masquerade || !(flow->flags & FLOW_MASQUERADED))
+		return NULL;
+	return masquerade_uplink(printer->masquerade, flow->uplink);
 }
 
 /* A column of the text format; no value is longer than its column but a huge timeout. */
@@ -126,29 +141,44 @@ static bool is_plain(const char *id)
 	return true;
 }
 
-/* Set the text of a rule's id, quoted as the format needs. */
-static void name_rule(struct rule_slot *slot, const char *id, bool json)
+/* Write text, quoted as the format needs; returns its length, 0: it does not fit. */
+static size_t quote(const char *from, bool json, char *text, size_t size)
 {
 	json_t *string;
 	size_t len;
 
-	slot->len = 0;
-	if (!id)
-		return;
-	if (!json && is_plain(id)) {
-		len = strlen(id);
-		if (len < sizeof(slot->text)) {
-			memcpy(slot->text, id, len);
-			slot->len = len;
-		}
-		return;
+	if (!json && is_plain(from)) {
+		len = strlen(from);
+		if (len >= size)
+			return 0;
+		memcpy(text, from, len);
+		return len;
 	}
-	string = json_string(id);
-	len = json_dumpb(string, slot->text, sizeof(slot->text),
-			 JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+	string = output_json_text(from);
+	len = json_dumpb(string, text, size, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
 	json_decref(string);
-	if (len <= sizeof(slot->text))
-		slot->len = len;
+	return len <= size ? len : 0;
+}
+
+/* Set the text of a rule's id, quoted as the format needs. */
+static void name_rule(struct rule_slot *slot, const char *id, bool json)
+{
+	slot->len = id ? quote(id, json, slot->text, sizeof(slot->text)) : 0;
+}
+
+/**
+ * flow_printer_set_uplinks() - Have a list show how flows are translated
+ * @printer: the printer
+ * @masquerade: what the programs know of the host; outlives the printer
+ */
+void flow_printer_set_uplinks(struct flow_printer *printer, const struct masquerade *masquerade)
+{
+	printer->masquerade = masquerade;
+	for (int i = 0; i < UPLINKS_MAX; i++) {
+		char *name = printer->uplinks[i];
+
+		name[quote(masquerade->uplinks[i].name, printer->json, name, NAME_LEN_MAX)] = '\0';
+	}
 }
 
 /* Print the id of a rule, which is kept for the next flow of the rule. */
@@ -169,16 +199,24 @@ static void put_rule(struct flow_printer *printer, uint32_t number)
 	}
 }
 
-/* One end's way: its packets go from @end to the other one. */
+/*
+ * One end's way: its packets go from @end to the other one.  Of a flow that leaves by an uplink the
+ * answers are shown as they come in there.
+ */
 static void put_way(struct flow_printer *printer, const struct flow_view *view, unsigned int end)
 {
-	put_address(printer, "src", view, end);
-	put_address(printer, "dst", view, !end);
+	const struct uplink *uplink = end ? uplink_of(printer, view) : NULL;
+	uint16_t snat_port = ntohs(view->flow->snat_port);
+
+	put_address(printer, "src", &view->addr[end], view->ip_version);
+	put_address(printer, "dst",
+		    uplink ? uplink_addr(uplink, view->ip_version) : &view->addr[!end],
+		    view->ip_version);
 	if (l4_has_ports(view->l4_proto)) {
 		put_number(printer, "sport", view->port[end]);
-		put_number(printer, "dport", view->port[!end]);
+		put_number(printer, "dport", uplink ? snat_port : view->port[!end]);
 	} else if (view->state == FLOW_STATE_ICMP) {
-		put_number(printer, "id", view->icmp_id);
+		put_number(printer, "id", uplink ? snat_port : view->icmp_id);
 	}
 	put_number(printer, "packets", view->flow->packets[end]);
 	put_number(printer, "bytes", view->flow->bytes[end]);
@@ -215,6 +253,21 @@ static void put_flags(struct flow_printer *printer, const struct flow_view *view
 	put(printer, "]");
 }
 
+/* What a flow becomes on its uplink; nothing of one that leaves by none. */
+static void put_translation(struct flow_printer *printer, const struct flow_view *view)
+{
+	const struct uplink *uplink = uplink_of(printer, view);
+
+	if (!uplink)
+		return;
+	put(printer, ",\"nat\":{\"uplink\":");
+	put(printer, printer->uplinks[view->flow->uplink % UPLINKS_MAX]);
+	put_address(printer, "src", uplink_addr(uplink, view->ip_version), view->ip_version);
+	put_number(printer, l4_has_ports(view->l4_proto) ? "sport" : "id",
+		   ntohs(view->flow->snat_port));
+	put(printer, "}");
+}
+
 /* Print a flow as a JSON object. */
 static void put_json(struct flow_printer *printer, const struct flow_view *view)
 {
@@ -235,6 +288,7 @@ static void put_json(struct flow_printer *printer, const struct flow_view *view)
 	put_flags(printer, view);
 	if (flow_nat_port(view->flow))
 		put_number(printer, "nat_port", ntohs(flow_nat_port(view->flow)));
+	put_translation(printer, view);
 	put(printer, "}");
 }
 
@@ -254,8 +308,12 @@ static void put_line(struct flow_printer *printer, const struct flow_view *view)
 		   WIDTH_TIMEOUT);
 	put_way(printer, view, 0);
 	put_way(printer, view, 1);
-	if (view->flow->nat_port)
-		put_number(printer, "nat_port", ntohs(view->flow->nat_port));
+	if (flow_nat_port(view->flow))
+		put_number(printer, "nat_port", ntohs(flow_nat_port(view->flow)));
+	if (uplink_of(printer, view)) {
+		put_key(printer, "uplink");
+		put(printer, printer->uplinks[view->flow->uplink % UPLINKS_MAX]);
+	}
 	put_word(printer, "opened", view->flow->flags & FLOW_BY_PEER ? "peer" : "host");
 	put_rule(printer, view->rule);
 	if (view->flow->flags & FLOW_FORWARD)

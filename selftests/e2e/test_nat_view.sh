@@ -7,7 +7,8 @@
 
 tests "veth tun" \
 	a_trace_says_uplink_address_and_port \
-	a_live_trace_follows_the_host_and_loses_no_connection
+	a_live_trace_follows_the_host_and_loses_no_connection \
+	conntrack_and_events_show_both_tuples
 
 test_a_trace_says_uplink_address_and_port() {
 	nat_topology "$1"
@@ -58,4 +59,44 @@ test_a_live_trace_follows_the_host_and_loses_no_connection() {
 	matches "what was traced" '"sport":[0-9]*,"uplink":"lan1"' "$(cat "$T/live.out")"
 	talk held ok
 	probe ok "$PEER" tcp 192.168.78.2 8080
+}
+
+# events_are N JQ-CONDITION: so many events of conntrack watch fulfil it
+events_are() {
+	[ "$(jq -s "[.[] | select($2)] | length" "$T/watch.out")" = "$1" ]
+}
+
+test_conntrack_and_events_show_both_tuples() {
+	local nat='{"src":"192.168.77.1","sport":61007,"uplink":"lan0"}'
+	nat_topology "$1"
+	run_nat
+	start watch "$ROUTER" "$SHRIKE" conntrack watch wt0 -j
+	wait_for eval '[ "$(in_ns "$PEER" "$TOOLS/peer" ask tcp 192.168.77.2 8080 -t 1000)" = ok ] &&
+		[ -s "$T/watch.out" ]'
+	session held "$PEER" tcp 192.168.77.2 8080 -s 100.64.0.2 -p 61007
+	talk held ok
+	expect 0 shrike conntrack list wt0 --sport 61007 -p tcp
+	matches "both ways" "^tcp +established .* src=100.64.0.2 dst=192.168.77.2 sport=61007 dport=8080 .* src=192.168.77.2 dst=192.168.77.1 sport=8080 dport=61007 .* uplink=lan0 " "$OUT"
+	expect 0 shrike conntrack list wt0 --sport 61007 -p tcp -j
+	is "translation" "$nat" "$(fields '.[0].nat | {src, sport, uplink} | tojson')"
+	[ "$(fields '.[0].bytes')" -gt 0 ] && [ "$(fields '.[0].reply_bytes')" -gt 0 ] ||
+		die "bytes of both ways: $OUT"
+	is "connections to another port" 0 "$(shrike conntrack count wt0 --dport 8081)"
+	is "connections from the port" 1 "$(shrike conntrack count wt0 --sport 61007 -p tcp)"
+	wait_for events_are 1 '.type == "start" and .sport == 61007 and .nat.sport == 61007'
+	use_family 6
+	probe ok "$PEER" udp $LAN_IP 8080
+	pings ok "$PEER" $LAN_IP
+	wait_for events_are 1 '.type == "start" and .protocol == "udp" and .nat.src == "fd77::1"'
+	wait_for events_are 1 '.type == "start" and (.nat.id // 0) > 0'
+	expect 0 shrike conntrack list wt0 -6
+	matches "ping" "src=fd77::2 dst=fd77::1 id=[0-9]+ " "$OUT"
+	stop held
+	wait_for events_are 1 '.type == "end" and .sport == 61007 and .nat.sport == 61007 and
+		.rx_bytes > 100 and .tx_bytes > 100 and .cause == "closed"'
+	# no way: nothing has begun, so nothing ends
+	probe timeout "$PEER" udp 2001:db8::9 8080
+	wait_for eval '[ "$(dropped wt0 no_route)" -gt 0 ]'
+	events_are 0 '.dst == "2001:db8::9"' || die "an event of what had no route"
+	stop watch INT
 }

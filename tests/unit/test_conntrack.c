@@ -64,7 +64,8 @@ static const struct flow_spec icmp_flow = {
 };
 
 /* The caller frees the text. */
-static char *print(struct fixture *f, const struct filter *filter, bool json)
+static char *print_with(struct fixture *f, const struct filter *filter, bool json,
+			const struct masquerade *masquerade)
 {
 	struct error error;
 	char *text = NULL;
@@ -73,6 +74,8 @@ static char *print(struct fixture *f, const struct filter *filter, bool json)
 	struct flow_printer *printer = flow_printer_new(file, json, rule_id, NULL);
 
 	assert_non_null(printer);
+	if (masquerade)
+		flow_printer_set_uplinks(printer, masquerade);
 	assert_int_equal(conntrack_walk(&f->conntrack, &f->clock, filter, flow_printer_visit,
 					printer, &error),
 			 0);
@@ -80,6 +83,11 @@ static char *print(struct fixture *f, const struct filter *filter, bool json)
 	flow_printer_free(printer);
 	fclose(file);
 	return text;
+}
+
+static char *print(struct fixture *f, const struct filter *filter, bool json)
+{
+	return print_with(f, filter, json, NULL);
 }
 
 static void assert_prints(struct fixture *f, const char *expected)
@@ -154,6 +162,34 @@ static void a_flow_is_a_line_with_the_opener_first(void **state)
 	assert_prints(f, "tcp  established  10799 src=100.64.31.206 dst=10.0.0.5 sport=54435 "
 			 "dport=80 packets=3 bytes=300 src=10.0.0.5 dst=100.64.31.206 sport=80 "
 			 "dport=54435 packets=2 bytes=200 opened=peer rule=web [forward]\n");
+}
+
+static void a_flow_that_leaves_by_nat_shows_the_answers_as_they_come(void **state)
+{
+	static const struct masquerade masquerade = {
+		.uplinks[1] = {.addr = {{.bytes = {[10] = 0xff, [11] = 0xff, 203, 0, 113, 5}}},
+			       .ifindex = 7,
+			       .name = "a\"b"},
+	};
+	struct flow_spec spec = tcp_flow;
+	struct fixture *f = *state;
+	char *text;
+
+	spec.flow.flags |= FLOW_MASQUERADED;
+	spec.flow.snat_port = htons(61007);
+	spec.flow.uplink = 1;
+	fixture_add(f, &spec);
+	text = print_with(f, NULL, false, &masquerade);
+	assert_string_equal(text,
+			    "tcp  established  10799 src=100.64.31.206 dst=10.0.0.5 sport=54435 "
+			    "dport=80 packets=3 bytes=300 src=10.0.0.5 dst=203.0.113.5 sport=80 "
+			    "dport=61007 packets=2 bytes=200 uplink=\"a\\\"b\" opened=peer "
+			    "rule=web [forward]\n");
+	free(text);
+	text = print_with(f, NULL, true, &masquerade);
+	assert_non_null(strstr(text, ",\"nat\":{\"uplink\":\"a\\\"b\",\"src\":\"203.0.113.5\","
+				     "\"sport\":61007}}"));
+	free(text);
 }
 
 static void an_unconfirmed_flow_of_this_host_is_marked(void **state)
@@ -538,6 +574,7 @@ int main(void)
 		cmocka_unit_test(each_table_has_a_name_of_its_own_that_a_map_can_bear),
 #define ON_TABLES(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		ON_TABLES(a_flow_is_a_line_with_the_opener_first),
+		ON_TABLES(a_flow_that_leaves_by_nat_shows_the_answers_as_they_come),
 		ON_TABLES(an_unconfirmed_flow_of_this_host_is_marked),
 		ON_TABLES(an_icmp_flow_has_an_id_and_an_odd_rule_id_is_quoted),
 		ON_TABLES(a_flow_opened_by_the_lower_end_is_shown_from_there),

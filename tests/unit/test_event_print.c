@@ -38,9 +38,10 @@ static struct flow_event event_of(const char *src, const char *dst, uint8_t l4_p
 
 static void expect_line(const struct flow_event *event, const char *rule_id, const char *want)
 {
+	const struct flow_event_names names = {.rule_id = rule_id, .offset_ns = OFFSET_NS};
 	char line[FLOW_LINE_MAX];
 
-	flow_event_line(event, rule_id, OFFSET_NS, line);
+	flow_event_line(event, &names, line);
 	assert_string_equal(line, want);
 }
 
@@ -79,9 +80,9 @@ static void numbers_out_of_range_are_named_unknown(void **state)
 
 	(void)state;
 	memset(&event, 0xff, sizeof(event));
-	flow_event_line(&event, NULL, 0, line);
+	flow_event_line(&event, &(struct flow_event_names){}, line);
 	assert_non_null(strstr(line, "unknown"));
-	json = flow_event_json(&event, NULL, 0);
+	json = flow_event_json(&event, &(struct flow_event_names){});
 	assert_string_equal(json_string_value(json_object_get(json, "type")), "unknown");
 	json_decref(json);
 	memset(&event, 0, sizeof(event));
@@ -94,12 +95,13 @@ static void numbers_out_of_range_are_named_unknown(void **state)
 static void json_has_the_fields_of_the_type(void **state)
 {
 	struct flow_event event = event_of("fd64::2", "fd64::1", IPPROTO_UDP);
+	const struct flow_event_names names = {.rule_id = "dns", .offset_ns = OFFSET_NS};
 	json_t *json, *want;
 
 	(void)state;
 	event.type = FLOW_EVENT_END;
 	event.cause = FLOW_CAUSE_CLOSED;
-	json = flow_event_json(&event, "dns", OFFSET_NS);
+	json = flow_event_json(&event, &names);
 	assert_int_equal(strlen(json_string_value(json_object_get(json, "id"))), 16);
 	json_object_del(json, "id");
 	want = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:s,s:i,s:i,s:i,s:i,s:s}", "type", "end",
@@ -110,6 +112,38 @@ static void json_has_the_fields_of_the_type(void **state)
 	assert_true(json_equal(json, want));
 	json_decref(json);
 	json_decref(want);
+}
+
+static void a_translated_flow_shows_its_uplink(void **state)
+{
+	struct flow_event event = event_of("100.64.0.2", "192.0.2.1", IPPROTO_TCP);
+	struct masquerade masquerade = {
+		.uplinks[1] = {.ifindex = 7, .name = "eth0"},
+	};
+	struct flow_event_names names = {.masquerade = &masquerade, .offset_ns = OFFSET_NS};
+	char line[FLOW_LINE_MAX];
+	json_t *json;
+
+	(void)state;
+	masquerade.uplinks[1].addr[0] = event.addr[0];
+	event.uplink = 2;
+	event.snat_port = htons(61007);
+	flow_event_line(&event, &names, line);
+	assert_string_equal(line, "2023-11-14T22:13:21.500Z start ingress tcp  100.64.0.2:4242 -> "
+				  "192.0.2.1:22 nat=100.64.0.2:61007 uplink=eth0");
+	json = flow_event_json(&event, &names);
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(json, "nat"), "uplink")), "eth0");
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "nat"), "sport")),
+			 61007);
+	json_decref(json);
+	event.l4_proto = IPPROTO_ICMP;
+	event.icmp_type = 8;
+	flow_event_line(&event, &names, line);
+	assert_non_null(strstr(line, " nat=100.64.0.2 nat_id=61007 uplink=eth0"));
+	masquerade.uplinks[1].ifindex = 0; /* the device has gone */
+	flow_event_line(&event, &names, line);
+	assert_null(strstr(line, "nat"));
 }
 
 static void start_and_end_share_an_id_that_others_have_not(void **state)
@@ -134,6 +168,7 @@ int main(void)
 		cmocka_unit_test(lines_show_what_each_type_has),
 		cmocka_unit_test(numbers_out_of_range_are_named_unknown),
 		cmocka_unit_test(json_has_the_fields_of_the_type),
+		cmocka_unit_test(a_translated_flow_shows_its_uplink),
 		cmocka_unit_test(start_and_end_share_an_id_that_others_have_not),
 	};
 
