@@ -113,7 +113,8 @@ __hidden void pipeline_end(struct frame *f, struct packet *p, struct counters *c
 		counters->tcp_out_of_window.packets++;
 		counters->tcp_out_of_window.bytes += p->avail_len;
 	}
-	if (counters && p->sender == SENDER_MASQUERADE && verdict == VERDICT_FORWARD) {
+	if (counters && p->sender == SENDER_MASQUERADE &&
+	    (verdict == VERDICT_FORWARD || p->direction == DIR_EGRESS)) {
 		counters->translated.packets++;
 		counters->translated.bytes += p->avail_len;
 	}

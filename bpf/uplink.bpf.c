@@ -228,7 +228,6 @@ static __noinline int send_error(struct frame *f, struct packet *p, const struct
 		return TC_ACT_SHOT;
 	}
 	p->reason = REASON_RELATED;
-	p->sender = SENDER_MASQUERADE;
 	skb->mark = FORWARDER_MARK; /* it opens nothing, and no flow has it */
 	return leave_by(skb, config.ifindex, l2_len, config.l2_len);
 }

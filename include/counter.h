@@ -24,7 +24,8 @@ struct counters {
 	struct counter reason[REASON_MAX];
 	struct counter
 		tcp_out_of_window; /* segments that moved no connection; not part of the sum */
-	struct counter translated; /* of verdict[FORWARD]: sent on by NAT, not to the forwarder */
+	/* ingress: of verdict[FORWARD], sent on by NAT; uplink: likewise, of flows; egress: seen of those */
+	struct counter translated;
 };
 
 /* Packets that were handed to the userspace forwarder, of one direction's counters. */

@@ -45,6 +45,7 @@ struct reading {
 	int64_t realtime_ns;
 	uint32_t map_id; /* another one: other counters */
 	uint32_t generation;
+	bool has_uplinks;
 };
 
 struct stats {
@@ -115,6 +116,7 @@ static int read_counters(const struct stats *stats, struct reading *reading, str
 		map = map_set_find(&attached.maps, MAP_COUNTERS);
 		reading->map_id = map->id;
 		reading->generation = attached.instance.config.generation;
+		reading->has_uplinks = attached.instance.config.routing == ROUTING_NAT;
 		reading->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
 		reading->realtime_ns = clock_ns(CLOCK_REALTIME);
 	}
@@ -130,17 +132,20 @@ static json_t *json_rates(const struct stats *stats, const struct reading *befor
 	double seconds = (double)(now->monotonic_ns - before->monotonic_ns) / NS_PER_S;
 	struct counters growth[DIR_MAX];
 	char time[OUTPUT_TIME_LEN];
+	json_t *uplink = NULL;
 
 	for (int direction = 0; direction < DIR_MAX; direction++)
 		counters_since(now->map_id == before->map_id ? &before->counters[direction]
 							     : &nothing,
 			       &now->counters[direction], &growth[direction]);
-	return json_pack("{s:s,s:o,s:i,s:I,s:f,s:o,s:o}", "time",
+	if (now->has_uplinks)
+		uplink = counters_json_rates(&growth[DIR_UPLINK], seconds);
+	return json_pack("{s:s,s:o,s:i,s:I,s:f,s:o,s:o,s:o*}", "time",
 			 output_time(time, now->realtime_ns), "interface",
 			 output_json_text(stats->name), "ifindex", stats->ifindex, "generation",
 			 (json_int_t)now->generation, "seconds", seconds, "ingress",
 			 counters_json_rates(&growth[DIR_INGRESS], seconds), "egress",
-			 counters_json_rates(&growth[DIR_EGRESS], seconds));
+			 counters_json_rates(&growth[DIR_EGRESS], seconds), "uplink", uplink);
 }
 
 static void print_rate(const char *time, const char *direction, const char *what,
@@ -177,6 +182,8 @@ static int print(const struct stats *stats, json_t *rates, struct error *error)
 		return output_json(rates, stdout, error);
 	print_direction(rates, "ingress", stats->colour);
 	print_direction(rates, "egress", stats->colour);
+	if (json_object_get(rates, "uplink"))
+		print_direction(rates, "uplink", stats->colour);
 	json_decref(rates);
 	return output_flush(stdout, error);
 }

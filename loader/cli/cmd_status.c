@@ -11,6 +11,7 @@
 #include "base/output.h"
 #include "cli/command.h"
 #include "cli/counters_print.h"
+#include "cli/nat_print.h"
 #include "conntrack/tables.h"
 #include "dataplane/attached.h"
 #include "forwarder.h"
@@ -135,7 +136,7 @@ static json_t *json_live(const struct attached *attached, const struct link_info
 		return NULL;
 	return json_pack(
 		"{s:o,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:o,s:s,s:{s:o,s:o,s:o},"
-		"s:o,s:o}",
+		"s:o,s:o,s:o}",
 		"interface", output_json_text(link->name), "ifindex", link->ifindex, "attached", 1,
 		"running", lock_is_held(LOCK_RUN, link->name), "version", instance->version,
 		"hooks", json_hooks(attached->hooks), "hook",
@@ -148,7 +149,8 @@ static json_t *json_live(const struct attached *attached, const struct link_info
 		counters_json(&counters[DIR_INGRESS]), "egress",
 		counters_json(&counters[DIR_EGRESS]), "uplink",
 		counters_json(&counters[DIR_UPLINK]), "tables", tables, "forwarder",
-		json_forwarder(attached, counters_to_forwarder(&counters[DIR_INGRESS])));
+		json_forwarder(attached, counters_to_forwarder(&counters[DIR_INGRESS])), "nat",
+		nat_json(attached, counters));
 }
 
 /* What there is to say of one interface. */
@@ -335,7 +337,10 @@ static void print_status(const json_t *status, bool colour)
 	printf("\n");
 	print_counters(json_object_get(status, "counters"), "ingress", colour);
 	print_counters(json_object_get(status, "counters"), "egress", colour);
+	if (json_is_object(json_object_get(status, "nat")))
+		print_counters(json_object_get(status, "counters"), "uplink", colour);
 	print_tables(json_object_get(status, "tables"));
+	nat_print(json_object_get(status, "nat"));
 	print_forwarder(json_object_get(status, "forwarder"));
 }
 

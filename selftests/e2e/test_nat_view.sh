@@ -8,7 +8,8 @@
 tests "veth tun" \
 	a_trace_says_uplink_address_and_port \
 	a_live_trace_follows_the_host_and_loses_no_connection \
-	conntrack_and_events_show_both_tuples
+	conntrack_and_events_show_both_tuples \
+	status_and_stats_say_what_left_by_which_uplink
 
 test_a_trace_says_uplink_address_and_port() {
 	nat_topology "$1"
@@ -99,4 +100,41 @@ test_conntrack_and_events_show_both_tuples() {
 	wait_for eval '[ "$(dropped wt0 no_route)" -gt 0 ]'
 	events_are 0 '.dst == "2001:db8::9"' || die "an event of what had no route"
 	stop watch INT
+}
+
+# nat FIELD: what status says of it
+nat() {
+	status_of wt0 ".nat.$1"
+}
+
+test_status_and_stats_say_what_left_by_which_uplink() {
+	nat_topology "$1"
+	run_nat
+	is "uplinks" '[{"addresses":["192.168.77.1","fd77::1"],"attached":true,"link":"ethernet","mtu":1500,"name":"lan0"}]' \
+		"$(shrike status wt0 -j | jq -cS '.[0].nat.uplinks | map(del(.ifindex))')"
+	[ "$(nat ports.count)" -gt 4096 ] || die "ports: $(nat ports)"
+	session held "$PEER" tcp 192.168.77.2 8080 -s 100.64.0.2 -p 61007
+	talk held ok
+	probe ok "$PEER" udp fd77::2 8080
+	probe refused "$PEER" udp fd77::2 8081
+	is "translated over IPv4" 1 "$(nat answers.snat_in4_v1.entries)"
+	is "translated over IPv6" 2 "$(nat answers.snat_in6_v1.entries)"
+	[ "$(nat sent)" = "$(status_of wt0 .counters.ingress.translated.packets)" ] &&
+		[ "$(nat sent)" -gt 3 ] || die "sent: $(nat sent)"
+	[ "$(status_of wt0 .counters.uplink.forward.packets)" -gt 3 ] || die "nothing came in"
+	counters_agree wt0
+	expect 0 shrike status wt0
+	matches "as text" "nat: [0-9]+ packets sent, ports 1024-" "$OUT"
+	matches "uplink" "uplink lan0: 192.168.77.1, fd77::1, mtu 1500, link ethernet" "$OUT"
+	matches "its counters" "uplink: [0-9]+ seen, 0 passed, [0-9]+ forwarded, 0 dropped, residue 0" "$OUT"
+	expect 0 shrike stats wt0 -j --interval 0.01 -n 1
+	is "rates of the uplink" number "$(fields '.uplink.seen.packets_per_s | type')"
+	# without addresses there are no routes
+	ip -n "$ROUTER" address flush dev lan0
+	wait_for eval '[ "$(nat "uplinks | length")" = 0 ]'
+	matches "without an uplink" "no uplink: no route leads anywhere" "$(shrike status wt0)"
+	probe timeout "$PEER" udp fd77::2 8080
+	[ "$(dropped wt0 uplink_down)" -gt 0 ] || [ "$(dropped wt0 no_route)" -gt 0 ] ||
+		die "the drop has no name"
+	counters_agree wt0
 }

@@ -164,7 +164,7 @@ counters_agree() {
 }
 
 counters_agree_now() {
-	status_of "$1" '.counters | [.ingress, .egress] | map(
+	status_of "$1" '.counters | [.ingress, .egress, .uplink] | map(
 		.residue == 0 and
 		.seen.packets == .pass.packets + .forward.packets +
 			([.drop_reasons[].packets] | add // 0) and
@@ -174,5 +174,7 @@ counters_agree_now() {
 		.pass.packets + .forward.packets == ([.pass_reasons[].packets] | add // 0)
 	) | all' | grep -qx true &&
 		status_of "$1" '.forwarder | (.unreceived // 0) == 0 and (.unrelayed // 0) == 0' |
+		grep -qx true &&
+		status_of "$1" '.nat == null or .nat.unsent == 0' |
 		grep -qx true
 }
