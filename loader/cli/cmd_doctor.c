@@ -18,6 +18,7 @@
 #include "base/names.h"
 #include "base/output.h"
 #include "cli/command.h"
+#include "cli/doctor.h"
 #include "dataplane/attached.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/preview.h"
@@ -40,13 +41,6 @@ const struct command command_doctor = {
 	.run = run_doctor,
 };
 
-enum finding {
-	FINDING_OK,
-	FINDING_NOTE, /* works, with a limit */
-	FINDING_BAD,
-	FINDING_MAX,
-};
-
 static const char *const finding_names[] = {
 	[FINDING_OK] = "ok",
 	[FINDING_NOTE] = "note",
@@ -54,16 +48,14 @@ static const char *const finding_names[] = {
 };
 _Static_assert(sizeof(finding_names) / sizeof(*finding_names) == FINDING_MAX, "each has a name");
 
-struct report {
-	json_t *checks;
-	bool bad;
-};
-
-static void find(struct report *report, enum finding finding, const char *what, const char *format,
-		 ...) __attribute__((format(printf, 4, 5)));
-
-static void find(struct report *report, enum finding finding, const char *what, const char *format,
-		 ...)
+/**
+ * find() - Add a finding to a report
+ * @report: where it goes
+ * @finding: how good it is
+ * @what: which check
+ * @format: as of printf()
+ */
+void find(struct report *report, enum finding finding, const char *what, const char *format, ...)
 {
 	char text[1200];
 	va_list args;
@@ -255,6 +247,7 @@ static void check_link(struct report *report, const char *ifname, const char *po
 		.caller = DATAPLANE_RUN,
 		.warn = command_warn,
 	};
+	struct policy *policy;
 	struct link_info link;
 	struct mode mode;
 	struct error error;
@@ -269,11 +262,14 @@ static void check_link(struct report *report, const char *ifname, const char *po
 	     link.l2_len ? "Ethernet header" : "no link header", link.mtu, link.rx_queues,
 	     link.rx_queues == 1 ? "" : "s", link.up ? "up" : "down");
 	check_attached(report, &link);
-	if (dataplane_choose(&request, &link, &mode, &error)) {
+	if (dataplane_plan(&request, &link, &mode, &policy, &error)) {
 		find(report, FINDING_BAD, "choice", "%s", error.text);
 		return;
 	}
 	find(report, FINDING_OK, "routing", "%s: %s", routing_name(mode.routing), mode.routing_why);
+	if (mode.routing == ROUTING_NAT)
+		doctor_check_nat(report, &link, &policy->uplinks);
+	policy_free(policy);
 	check_input(report, &link, &mode);
 	if (mode.forwarder_input == FORWARDER_INPUT_AF_XDP &&
 	    link.mtu > forwarder_packet_max(link.l2_len))

@@ -2,11 +2,14 @@
 #include "dataplane/masquerading.h"
 
 #include <bpf/bpf.h>
+#include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "classify.h"
+#include "kernel/bypassed.h"
 #include "maps.h"
 #include "masquerade.h"
 #include "shrike.skel.h"
@@ -38,6 +41,35 @@ bool masquerading_read(const struct map_set *maps, struct masquerade *masquerade
 		memcpy(masquerade, variables + offset, sizeof(*masquerade));
 	free(variables);
 	return is_read;
+}
+
+/**
+ * masquerading_check() - Whether packets may be sent on past what the kernel does to them
+ * @request: on whose behalf; is warned of chains of netfilter that see none of them
+ * @error: set on failure
+ *
+ * Return: 0 or -errno; -EOPNOTSUPP: an IPsec policy would not encrypt them.
+ */
+int masquerading_check(const struct dataplane_request *request, struct error *error)
+{
+	char names[512], text[768];
+	int err = bypassed_list(BYPASSED_POLICIES, names, sizeof(names), error);
+
+	if (err)
+		return err;
+	if (names[0])
+		return error_set(error, EOPNOTSUPP,
+				 "routing: nat would send in clear text what IPsec policies (to "
+				 "%s) encrypt: use routing: userspace or native",
+				 names);
+	err = bypassed_list(BYPASSED_CHAINS, names, sizeof(names), error);
+	if (err || !names[0])
+		return err;
+	snprintf(text, sizeof(text),
+		 "routing: nat sends packets on past netfilter; these chains do not see them: %s",
+		 names);
+	request->warn(text, request->warn_arg);
+	return 0;
 }
 
 /**

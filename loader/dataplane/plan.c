@@ -190,6 +190,10 @@ int plan_decide(struct plan *plan, bool native_xdp, struct error *error)
 			  &plan->mode, error);
 	if (err)
 		return err;
+	if (plan->mode.routing == ROUTING_NAT)
+		err = masquerading_check(plan->request, error);
+	if (err)
+		return err;
 	if (plan->request->caller == DATAPLANE_ATTACH && plan->mode.routing == ROUTING_USERSPACE)
 		return error_set(error, EOPNOTSUPP,
 				 "%s: userspace routing (%s) needs a process that stays: use "

@@ -92,11 +92,18 @@ static bool uses_map(int prog_fd, uint32_t map_id)
 	return false;
 }
 
+static bool is_of_uplink(const char *name)
+{
+	const char *ours = program_name(HOOK_POINT_UPLINK);
+
+	return !strncmp(name, ours, strlen(ours));
+}
+
 /*
  * Note a program at a hook point as ours or foreign: 1 if it is ours, 0 if not, or -errno.  One
  * that may not be looked at is an error, or we would attach blind; so is one that has just gone
  * (-ENOENT), as another may have taken its place.  On uplinks ours are those with the map of
- * @state, and programs that are not shrike's do not matter.
+ * @state, and programs that are not shrike's do not matter; elsewhere programs of uplinks do not.
  */
 static int note_program(struct hook_state *state, enum hook_point point, uint32_t prog_id)
 {
@@ -113,9 +120,9 @@ static int note_program(struct hook_state *state, enum hook_point point, uint32_
 		err = -errno;
 	else if (point != HOOK_POINT_UPLINK)
 		is_ours = !strcmp(info.name, name);
-	else if (!strncmp(info.name, name, strlen(name)))
+	else if (is_of_uplink(info.name))
 		is_ours = uses_map(fd, state->map_id);
-	else
+	if (!err && !is_ours && is_of_uplink(info.name) != (point == HOOK_POINT_UPLINK))
 		prog_id = 0;
 	close(fd);
 	if (err || !prog_id)

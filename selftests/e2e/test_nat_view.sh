@@ -10,6 +10,8 @@ tests "veth tun" \
 	a_live_trace_follows_the_host_and_loses_no_connection \
 	conntrack_and_events_show_both_tuples \
 	status_and_stats_say_what_left_by_which_uplink
+tests veth \
+	what_is_bypassed_is_named_and_ipsec_refuses
 
 test_a_trace_says_uplink_address_and_port() {
 	nat_topology "$1"
@@ -137,4 +139,37 @@ test_status_and_stats_say_what_left_by_which_uplink() {
 	[ "$(dropped wt0 uplink_down)" -gt 0 ] || [ "$(dropped wt0 no_route)" -gt 0 ] ||
 		die "the drop has no name"
 	counters_agree wt0
+}
+
+# found CHECK: details of a finding of doctor
+found() {
+	jq -r --arg check "$1" '.checks[] | select(.check == $check) | .result + " " + .detail' <<<"$OUT"
+}
+
+test_what_is_bypassed_is_named_and_ipsec_refuses() {
+	nat_topology "$1"
+	expect 0 shrike doctor wt0 -c "$T/nat.yaml" -j
+	matches "uplink" "ok lan0: 192.168.77.1, fd77::1, MTU 1500, Ethernet header" "$(found uplink)"
+	matches "no chains" "^ok " "$(found netfilter)"
+	in_ns "$ROUTER" nft -f - <<-EOF
+		table inet mine {
+			chain routed { type filter hook forward priority 0; counter; }
+			chain empty { type filter hook output priority 0; }
+			chain ours { type filter hook input priority 0; counter; }
+		}
+	EOF
+	expect 0 shrike doctor wt0 -c "$T/nat.yaml" -j
+	is "chains" "note these chains do not see what NAT carries: inet mine routed" \
+		"$(found netfilter)"
+	run_nat
+	matches "run names them" "these chains do not see them: inet mine routed" "$(cat "$T"/run-wt0.*)"
+	expect 0 shrike doctor wt0 -c "$T/nat.yaml" -j
+	is "our own program" "" "$(found "uplink programs")"
+	stop run-wt0
+	in_ns "$ROUTER" ip xfrm policy add dst 10.99.0.0/16 dir out \
+		tmpl src 192.168.77.1 dst 192.168.77.2 proto esp mode tunnel
+	expect 1 shrike run wt0 -c "$T/nat.yaml"
+	matches "run refuses" "would send in clear text what IPsec policies \\(to 10.99.0.0/16\\) encrypt" "$ERR"
+	expect 1 shrike doctor wt0 -c "$T/nat.yaml" -j
+	matches "doctor says so" "bad .*IPsec" "$(found choice)"
 }
