@@ -207,8 +207,9 @@ static __noinline int send_answer(struct frame *f, struct packet *p, const struc
 	union addr own = p->wire_addr; /* that the packet was sent to */
 
 	if (translate_answer(skb, p, in, l2_len) != VERDICT_FORWARD)
-		return p->reason == REASON_TOO_BIG ? too_big(skb, p, &own, l2_len, masquerade.mtu)
-						   : TC_ACT_SHOT;
+		return p->reason == REASON_TOO_BIG && !config.virtual_clock
+			       ? too_big(skb, p, &own, l2_len, masquerade.mtu)
+			       : TC_ACT_SHOT;
 	p->sender = SENDER_MASQUERADE;
 	skb->mark = MASQUERADE_MARK;
 	return leave_by(skb, config.ifindex, l2_len, config.l2_len);
@@ -254,6 +255,16 @@ static __always_inline void set_peer(struct packet *p, const struct snat_in *in)
 		p->dport = in->port;
 }
 
+/* A packet that is none of ours; a simulation is to hear of it, too. */
+static __always_inline int leave_alone(struct frame *f, struct packet *p)
+{
+	if (config.virtual_clock) {
+		pipeline_begin(p, DIR_UPLINK);
+		pipeline_end(f, p, NULL, pass(p, REASON_NOT_TRANSLATED));
+	}
+	return TC_ACT_UNSPEC;
+}
+
 /* One body for uplinks with a link header and for those without. */
 static __always_inline int uplink_in(struct __sk_buff *skb, const __u32 l2_len)
 {
@@ -264,13 +275,16 @@ static __always_inline int uplink_in(struct __sk_buff *skb, const __u32 l2_len)
 	struct counters *counters;
 	enum verdict verdict;
 
-	if (!in && !may_be_error(skb, l2_len))
-		return TC_ACT_UNSPEC;
+	if (!in && !may_be_error(skb, l2_len)) {
+		if (config.virtual_clock)
+			read_answer(&f, &p, l2_len);
+		return leave_alone(&f, &p);
+	}
 	verdict = read_answer(&f, &p, l2_len);
 	if (!in && verdict == VERDICT_CONTINUE)
 		in = find_quoted(&f, &p);
 	if (!in)
-		return TC_ACT_UNSPEC;
+		return leave_alone(&f, &p);
 	counters = pipeline_begin(&p, DIR_UPLINK);
 	if (verdict == VERDICT_CONTINUE) {
 		if (!is_error(&p))

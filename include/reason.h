@@ -20,6 +20,7 @@
 	REASON(LINK_HOUSEKEEPING, "link_housekeeping",                                             \
 	       "ARP, neighbour discovery, MLD, or looped back")                                    \
 	REASON(FRAGMENT_ALLOWED, "fragment_allowed", "later fragment of an allowed datagram")      \
+	REASON(NOT_TRANSLATED, "not_translated", "by an uplink, for none of the peers")            \
 	REASON(OUTBOUND, "outbound", "sent by or through this host")                               \
 	REASON(OUTBOUND_UNPARSED, "outbound_unparsed", "sent by this host, not understood")
 

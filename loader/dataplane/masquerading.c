@@ -73,6 +73,16 @@ int masquerading_check(const struct dataplane_request *request, struct error *er
 }
 
 /**
+ * masquerading_set() - Tell the programs of a generation what they are to know of the host
+ * @generation: built
+ * @masquerade: that
+ */
+void masquerading_set(struct generation *generation, const struct masquerade *masquerade)
+{
+	generation->skeleton->bss->masquerade = *masquerade;
+}
+
+/**
  * masquerading_carry() - Let a generation begin with what the one before knows
  * @from: maps of the generation in force
  * @to: built
@@ -82,7 +92,7 @@ void masquerading_carry(const struct map_set *from, struct generation *to)
 	struct masquerade masquerade;
 
 	if (masquerading_read(from, &masquerade))
-		to->skeleton->bss->masquerade = masquerade;
+		masquerading_set(to, &masquerade);
 }
 
 static uint32_t map_id(const struct map_set *maps)

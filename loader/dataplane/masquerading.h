@@ -11,6 +11,7 @@
 
 bool masquerading_read(const struct map_set *maps, struct masquerade *masquerade);
 int masquerading_check(const struct dataplane_request *request, struct error *error);
+void masquerading_set(struct generation *generation, const struct masquerade *masquerade);
 void masquerading_carry(const struct map_set *from, struct generation *to);
 int masquerading_sync(struct dataplane *dataplane, struct error *error);
 int masquerading_follow(struct dataplane *dataplane, struct error *error);

@@ -106,6 +106,9 @@ static uint32_t make_frame(struct testrun *testrun, const struct testrun_packet 
 	};
 	uint32_t given = packet->captured;
 
+	if (packet->direction == DIR_UPLINK) /* that of the device on which test runs are */
+		memset(link.h_dest, 0, sizeof(link.h_dest));
+
 	if (given > TESTRUN_FRAME_MAX - off)
 		given = TESTRUN_FRAME_MAX - off;
 	memset(testrun->frame, 0, FRAME_MIN);
@@ -128,16 +131,28 @@ int testrun_packet(struct testrun *testrun, const struct generation *generation,
 		   struct perf_buffer *records, const struct testrun_packet *packet,
 		   struct error *error)
 {
-	int fd = packet->direction == DIR_INGRESS ? generation->ingress_fd : generation->egress_fd;
-	uint8_t off = generation->instance.config.l2_len;
+	const int fds[] = {
+		[DIR_INGRESS] = generation->ingress_fd,
+		[DIR_EGRESS] = generation->egress_fd,
+		[DIR_UPLINK] = generation->uplink_fds[0],
+	};
+	bool is_uplink = packet->direction == DIR_UPLINK;
+	uint8_t off = is_uplink ? ETH_HLEN : generation->instance.config.l2_len;
+	struct __sk_buff in = {.mark = packet->mark}, out = {};
 	uint32_t len = make_frame(testrun, packet, off);
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = testrun->frame, .data_size_in = len,
 		    .data_out = testrun->frame, .data_size_out = sizeof(testrun->frame));
 	int err;
 
+	if (packet->direction != DIR_INGRESS) { /* XDP has another context */
+		opts.ctx_in = &in;
+		opts.ctx_out = &out;
+		opts.ctx_size_in = opts.ctx_size_out = sizeof(in);
+	}
 	generation->skeleton->bss->virtual_frame_len = off + packet->len;
 	testrun->n_records = 0;
-	err = bpf_prog_test_run_opts(fd, &opts);
+	testrun->l2_len = off;
+	err = bpf_prog_test_run_opts(fds[packet->direction], &opts);
 	if (err)
 		return error_set(error, -err, "test run of a BPF program: %s", strerror(-err));
 	err = perf_buffer__consume(records);
@@ -147,6 +162,7 @@ int testrun_packet(struct testrun *testrun, const struct generation *generation,
 		return error_set(error, EIO,
 				 "%zu records and %u bytes came back for one packet of %u",
 				 testrun->n_records, opts.data_size_out, len);
+	testrun->mark = out.mark;
 	return 0;
 }
 

@@ -26,10 +26,14 @@ struct perf_buffer;
  * struct testrun - a thread that stays on one CPU, where test runs and their records meet
  * @event: the record of the last packet
  * @frame: the last packet as it left; from it on padded or cut
+ * @l2_len: bytes of link header in it
+ * @mark: that the last packet left with; not of DIR_INGRESS
  */
 struct testrun {
 	struct trace_event event;
 	uint8_t frame[TESTRUN_FRAME_MAX];
+	uint8_t l2_len;
+	uint32_t mark;
 
 	/* private to test_run.c */
 	cpu_set_t affinity; /* of the thread before */
@@ -50,7 +54,8 @@ struct testrun_packet {
 	uint32_t len;
 	uint32_t captured;
 	uint16_t ethertype;
-	uint8_t direction; /* enum direction */
+	uint8_t direction; /* enum direction; DIR_UPLINK: with a link header, whatever the generation has */
+	uint32_t mark; /* where the TC hook reads it: not of DIR_INGRESS */
 };
 
 int testrun_begin(struct testrun *testrun, struct error *error);

@@ -381,7 +381,7 @@ static int read_bytes(const struct yaml_doc *doc, const struct yaml_node *node,
 /**
  * fields_read_packet() - Read an entry that is a packet
  * @doc: for positions in errors
- * @node: a mapping; its key "at" is left to the caller
+ * @node: a mapping; its keys "at" and "interface" are left to the caller
  * @ethernet: the link has headers, so an entry may say its EtherType
  * @step: becomes the packet; its time and position are not touched
  * @error: what is wrong with the entry
@@ -393,6 +393,7 @@ int fields_read_packet(const struct yaml_doc *doc, const struct yaml_node *node,
 {
 	static const struct yaml_field packet_fields[] = {
 		{"at", NULL, 0},
+		{"interface", NULL, 0},
 		{"direction", read_direction, offsetof(struct fields, direction)},
 		{"src", read_src, 0},
 		{"dst", read_dst, 0},

@@ -144,6 +144,35 @@ static int read_interface(const struct yaml_reader *in, const struct yaml_node *
 	return yaml_read_fields(in, node, fields, ARRAY_SIZE(fields), to);
 }
 
+static int read_uplink_name(const struct yaml_reader *in, const struct yaml_node *node, void *to)
+{
+	int err = yaml_expect(in->doc, node, YAML_SCALAR, "the name of a device", in->error);
+
+	if (err)
+		return err;
+	if (!node->text[0] || strlen(node->text) >= POLICY_IFNAME_SIZE)
+		return yaml_error(in->doc, node->position, in->error,
+				  "'%.80s' is no name of a device", node->text);
+	strcpy(to, node->text);
+	return 0;
+}
+
+static int read_uplink(const struct yaml_reader *in, const struct yaml_node *node, void *to)
+{
+	static const struct yaml_field fields[] = {
+		{"name", read_uplink_name, offsetof(struct scenario_uplink, name)},
+		{"addresses", read_interface_addresses,
+		 offsetof(struct scenario_uplink, interface)},
+		{"mtu", read_mtu, offsetof(struct scenario_uplink, interface.mtu)},
+		{"link", read_link, offsetof(struct scenario_uplink, interface.ethernet)},
+	};
+	int err = yaml_read_fields(in, node, fields, ARRAY_SIZE(fields), to);
+
+	if (!err)
+		err = yaml_require(in->doc, node, "name", in->error);
+	return err ? err : yaml_require(in->doc, node, "addresses", in->error);
+}
+
 /* A policy of its own file; the path counts from the folder of the scenario. */
 static int load_policy(const struct scenario *scenario, const struct yaml_doc *doc,
 		       const struct yaml_node *node, struct policy **policy, struct error *error)
@@ -215,6 +244,28 @@ static int read_apply(const struct scenario *scenario, const struct yaml_doc *do
 	return read_policy(scenario, doc, yaml_get(node, "apply"), &step->policy, error);
 }
 
+/* Where a packet comes in, unless by the protected interface. */
+static int read_where(const struct scenario *scenario, const struct yaml_doc *doc,
+		      const struct yaml_node *node, struct scenario_step *step, struct error *error)
+{
+	const struct yaml_node *where = yaml_get(node, "interface");
+	int err;
+
+	if (!where)
+		return 0;
+	err = yaml_expect(doc, where, YAML_SCALAR, "the name of the uplink", error);
+	if (err)
+		return err;
+	if (!scenario->uplink.name[0] || strcmp(where->text, scenario->uplink.name))
+		return yaml_error(doc, where->position, error, "no 'uplink' is named '%.80s'",
+				  where->text);
+	if (step->direction != DIR_INGRESS || step->kind != SCENARIO_PACKET)
+		return yaml_error(doc, where->position, error,
+				  "what an uplink has is packets with 'direction: in' alone");
+	step->direction = DIR_UPLINK;
+	return 0;
+}
+
 /* Read an entry of the list of packets. */
 static int read_step(const struct scenario *scenario, const struct yaml_doc *doc,
 		     const struct yaml_node *node, struct scenario_step *step, struct error *error)
@@ -236,7 +287,8 @@ static int read_step(const struct scenario *scenario, const struct yaml_doc *doc
 	}
 	if (yaml_get(node, "apply"))
 		return read_apply(scenario, doc, node, step, error);
-	return fields_read_packet(doc, node, scenario->interface.ethernet, step, error);
+	err = fields_read_packet(doc, node, scenario->interface.ethernet, step, error);
+	return err ? err : read_where(scenario, doc, node, step, error);
 }
 
 /* Read the list of packets. */
@@ -271,6 +323,7 @@ static int read_scenario(struct scenario *scenario, const struct yaml_doc *doc, 
 	static const struct yaml_field fields[] = {
 		{"policy", read_first_policy, 0},
 		{"interface", read_interface, offsetof(struct scenario, interface)},
+		{"uplink", read_uplink, offsetof(struct scenario, uplink)},
 		{"local_addresses", read_local_addresses, 0},
 		{"ip_forward", yaml_read_bool, offsetof(struct scenario, ip_forward)},
 		{"packets", NULL, 0},
@@ -317,6 +370,8 @@ int scenario_parse(const char *path, const char *text, size_t len, struct scenar
 		goto out;
 	}
 	result->interface.mtu = SCENARIO_DEFAULT_MTU;
+	result->uplink.interface.mtu = SCENARIO_DEFAULT_UPLINK_MTU;
+	result->uplink.interface.ethernet = true;
 	err = read_scenario(result, doc, error);
 	if (err)
 		goto out;
@@ -395,6 +450,7 @@ void scenario_free(struct scenario *scenario)
 	}
 	free(scenario->steps);
 	free(scenario->interface.addresses);
+	free(scenario->uplink.interface.addresses);
 	free(scenario->local_addresses);
 	policy_free(scenario->policy);
 	free(scenario->path);

@@ -18,7 +18,8 @@
 #include "policy/policy.h"
 #include "simulate/step.h"
 
-#define SCENARIO_DEFAULT_MTU 1280
+#define SCENARIO_DEFAULT_MTU	    1280
+#define SCENARIO_DEFAULT_UPLINK_MTU 1500
 
 /* The interface that the packets arrive on and leave by. */
 struct scenario_interface {
@@ -28,10 +29,17 @@ struct scenario_interface {
 	bool ethernet; /* frames have a link header, else data starts at the IP header */
 };
 
+/* Where peers' connections leave with `routing: nat`. */
+struct scenario_uplink {
+	char name[POLICY_IFNAME_SIZE]; /* empty: there is none */
+	struct scenario_interface interface;
+};
+
 struct scenario {
 	char *path;
 	struct policy *policy; /* in force at the start */
 	struct scenario_interface interface;
+	struct scenario_uplink uplink;
 	struct prefix *local_addresses; /* of the host's other interfaces; shorter ones are AnyIP */
 	size_t n_local_addresses;
 	bool ip_forward; /* the kernel forwards, for `routing: auto` */

@@ -16,11 +16,14 @@
 #include "dataplane/generation_rules.h"
 #include "dataplane/generation_state.h"
 #include "dataplane/local_addresses.h"
+#include "dataplane/masquerading.h"
 #include "dataplane/mode.h"
 #include "dataplane/test_run.h"
 #include "maps.h"
+#include "masquerade.h"
 #include "packet/build.h"
 #include "simulate/numbers.h"
+#include "uplink/uplinks.h"
 
 #define START_NS (UINT64_C(3600) * NS_PER_S) /* virtual time 0 of a scenario: never "never" */
 
@@ -126,7 +129,9 @@ static int fill_addresses(const struct scenario *scenario, const struct map_set 
 		.epoch_fd = map_set_fd(maps, MAP_CT_EPOCH),
 	};
 	const struct scenario_interface *interface = &scenario->interface;
-	size_t n = 0, room = 2 * interface->n_addresses + scenario->n_local_addresses + 1;
+	const struct scenario_interface *uplink = &scenario->uplink.interface;
+	size_t n = 0, room = 2 * (interface->n_addresses + uplink->n_addresses) +
+			     scenario->n_local_addresses + 1;
 	struct local_address *list = calloc(room, sizeof(*list));
 	int err;
 
@@ -136,11 +141,38 @@ static int fill_addresses(const struct scenario *scenario, const struct map_set 
 		list[n++] = single(&interface->addresses[i], LOCAL_OVERLAY);
 		n += broadcast_of(&interface->addresses[i], &list[n]);
 	}
+	for (size_t i = 0; i < uplink->n_addresses; i++) {
+		list[n++] = single(&uplink->addresses[i], LOCAL_HOST);
+		n += broadcast_of(&uplink->addresses[i], &list[n]);
+	}
 	for (size_t i = 0; i < scenario->n_local_addresses; i++)
 		list[n++] = (struct local_address){scenario->local_addresses[i], LOCAL_HOST};
 	err = addresses_sync_list(&local, list, n, NULL, error);
 	free(list);
 	return err;
+}
+
+/* What the programs are to know of the uplink, as `run` would tell them. */
+static void set_uplink(const struct scenario *scenario, const struct policy *policy,
+		       struct generation *generation)
+{
+	const struct scenario_interface *interface = &scenario->uplink.interface;
+	const struct masquerade_ports local = UPLINKS_LOCAL_PORTS;
+	struct masquerade masquerade = {.mtu = scenario->interface.mtu};
+	struct uplink *uplink = &masquerade.uplinks[0];
+
+	uplinks_set_ports(&policy->uplinks, local, masquerade.ports);
+	for (size_t i = 0; i < scenario->interface.n_addresses; i++)
+		masquerade.own[scenario->interface.addresses[i].ip_version == IP_VERSION_6] =
+			scenario->interface.addresses[i].addr;
+	uplink->ifindex = scenario->uplink.name[0] ? 1 : 0;
+	uplink->mtu = interface->mtu;
+	uplink->l2_len = interface->ethernet ? ETH_HLEN : 0;
+	strcpy(uplink->name, scenario->uplink.name);
+	for (size_t i = interface->n_addresses; i--;)
+		uplink->addr[interface->addresses[i].ip_version == IP_VERSION_6] =
+			interface->addresses[i].addr;
+	masquerading_set(generation, &masquerade);
 }
 
 /* Build the generation of a policy, on the state of the one in force. */
@@ -172,6 +204,8 @@ static int build(const struct simulation *simulation, const struct policy *polic
 		err = generation_build(&spec, generation, error);
 	}
 	free(overlay);
+	if (!err && mode.routing == ROUTING_NAT)
+		set_uplink(simulation->scenario, policy, *generation);
 	return err;
 }
 
@@ -249,7 +283,14 @@ static int make_clone(struct stand *stand, struct error *error)
 		.clone = true,
 	};
 
-	return stand->clone ? 0 : generation_build(&spec, &stand->clone, error);
+	int err;
+
+	if (stand->clone)
+		return 0;
+	err = generation_build(&spec, &stand->clone, error);
+	if (!err)
+		masquerading_carry(&stand->generation->maps, stand->clone);
+	return err;
 }
 
 /* One test run of simulation->packet; simulation->testrun holds what came of it. */
@@ -269,6 +310,37 @@ static int run(struct simulation *simulation, const struct generation *generatio
 			      error);
 }
 
+/* What an uplink has brought goes out by the interface, where its connection may have ended. */
+static int run_out(struct simulation *simulation, const struct scenario_step *step,
+		   struct error *error)
+{
+	const struct trace_event in = simulation->testrun.event;
+	const struct testrun_packet packet = {
+		.bytes = simulation->packet,
+		.len = step->len,
+		.captured = step->len,
+		.ethertype = step->ethertype,
+		.direction = DIR_EGRESS,
+		.mark = simulation->testrun.mark,
+	};
+	struct trace_event *event = &simulation->testrun.event;
+	struct trace_event out;
+	int err = testrun_packet(&simulation->testrun, simulation->stand.generation,
+				 simulation->stand.records, &packet, error);
+
+	if (err)
+		return err;
+	out = *event;
+	*event = in;
+	event->flow_state = out.flow_state;
+	if (out.verdict == VERDICT_DROP) {
+		event->verdict = out.verdict;
+		event->reason = out.reason;
+		event->message[STAGE_COMPLETED] = MESSAGE_DONE_DROPPED;
+	}
+	return 0;
+}
+
 /* Write the packet of a step as it is to be judged. */
 static int make_packet(struct simulation *simulation, const struct scenario_step *step,
 		       struct error *error)
@@ -283,7 +355,7 @@ static int make_packet(struct simulation *simulation, const struct scenario_step
 /* What the programs were given of the packet is as it left, the rest as it was. */
 static void take_packet(struct simulation *simulation, const struct scenario_step *step)
 {
-	uint32_t off = l2_len(simulation);
+	uint32_t off = simulation->testrun.l2_len;
 	uint32_t given = step->len < TESTRUN_FRAME_MAX - off ? step->len : TESTRUN_FRAME_MAX - off;
 
 	memcpy(simulation->packet, simulation->testrun.frame + off, given);
@@ -309,6 +381,8 @@ int simulation_step(struct simulation *simulation, const struct scenario_step *s
 
 	if (step->kind == SCENARIO_APPLY)
 		return apply(simulation, step->policy, error);
+	if (step->direction == DIR_UPLINK && stand->generation->uplink_fds[0] < 0)
+		return error_input(error, "packets of an uplink need 'routing: nat'");
 	if (is_trace)
 		err = make_clone(stand, error);
 	if (!err)
@@ -318,6 +392,12 @@ int simulation_step(struct simulation *simulation, const struct scenario_step *s
 	if (err)
 		return err;
 	take_packet(simulation, step);
+	if (step->direction == DIR_UPLINK && simulation->testrun.event.verdict == VERDICT_FORWARD) {
+		err = run_out(simulation, step, error);
+		if (err)
+			return err;
+		take_packet(simulation, step);
+	}
 	err = numbers_settle(simulation->numbers, step, simulation->testrun.event.verdict,
 			     simulation->packet, error);
 	if (err)

@@ -135,16 +135,20 @@ static int leave_old(const struct uplinks *uplinks, const struct uplink *old, st
 	return err;
 }
 
-static void set_ports(const struct policy_uplinks *wanted, struct masquerade *settings)
+/**
+ * uplinks_set_ports() - The ports that flows may take
+ * @wanted: of the policy
+ * @local: those that the host chooses from itself
+ * @ports: are filled
+ */
+void uplinks_set_ports(const struct policy_uplinks *wanted, struct masquerade_ports local,
+		       struct masquerade_ports ports[2])
 {
-	struct masquerade_ports local = {32768, 60999}, *ports = settings->ports;
-
 	if (wanted->ports.first) {
 		ports[0] = (struct masquerade_ports){wanted->ports.first, wanted->ports.last};
 		ports[1] = (struct masquerade_ports){1, 0};
 		return;
 	}
-	uplinks_local_ports(&local);
 	ports[0] = (struct masquerade_ports){PORT_FIRST, local.first - 1};
 	ports[1] = (struct masquerade_ports){local.last + 1, UINT16_MAX};
 	if (local.first <= PORT_FIRST)
@@ -169,12 +173,14 @@ static bool has_ports(const struct masquerade *masquerade)
 int uplinks_sync(const struct uplinks *uplinks, struct error *error)
 {
 	struct masquerade *masquerade = uplinks->masquerade, settings = {};
+	struct masquerade_ports local = UPLINKS_LOCAL_PORTS;
 	struct uplink old[UPLINKS_MAX];
 	struct table table = {.held = masquerade->uplinks};
 	struct uplink_devices devices;
 	int err;
 
-	set_ports(uplinks->wanted, &settings);
+	uplinks_local_ports(&local);
+	uplinks_set_ports(uplinks->wanted, local, settings.ports);
 	if (!has_ports(&settings))
 		return error_set(error, EADDRNOTAVAIL,
 				 "net.ipv4.ip_local_port_range leaves no port for flows of peers: "

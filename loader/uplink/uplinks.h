@@ -29,6 +29,14 @@ struct uplinks {
 	int *link_fds;
 };
 
+/* The kernel's default of ip_local_port_range. */
+#define UPLINKS_LOCAL_PORTS                                                                        \
+	{                                                                                          \
+		32768, 60999                                                                       \
+	}
+
+void uplinks_set_ports(const struct policy_uplinks *wanted, struct masquerade_ports local,
+		       struct masquerade_ports ports[2]);
 int uplinks_sync(const struct uplinks *uplinks, struct error *error);
 int uplinks_detach(const struct masquerade *masquerade, uint32_t map_id, struct error *error);
 int uplinks_pin(const struct masquerade *masquerade, uint32_t map_id, struct pins *pins,
