@@ -119,9 +119,14 @@ test_a_download_is_cut_by_a_new_policy() {
 	expect 0 shrike policy apply wt0 "$T/deny.yaml"
 	wait_for -t 2 not is_tracked 9090
 	talk held ok
-	[ "$(dropped wt0 route_acl_denied)" -gt 0 ] || die "nothing is denied"
+	[ "$(denied)" -gt 0 ] || die "nothing is denied"
 	stop busy
 	counters_agree wt0
+}
+
+# denied: packets, of the peer or of the server, whichever came first
+denied() {
+	status_of wt0 '[.counters[].drop_reasons.route_acl_denied.packets // 0] | add'
 }
 
 # is_tracked PORT
