@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 
 PART = pathlib.Path(sys.argv[0]).stem
 TREE = pathlib.Path(__file__).resolve().parents[2]
@@ -58,6 +59,8 @@ class Lab:
         self.iperf = self.start(f"{name}-lan", "iperf3", "-s", "--forceflush")
         while "listening" not in self.iperf.stdout.readline():
             pass
+        # a server whose report of many tests nobody reads waits for ever
+        threading.Thread(target=self.iperf.stdout.read, daemon=True).start()
         self.dial = self.start(f"{name}-lan", TOOLS / "dial", "serve", LAN, "7000")
         self.dial.stdout.readline()
 
