@@ -24,6 +24,9 @@ tests "veth tun gso" \
 	a_dial_that_comes_to_lead_back_is_refused \
 	local_forwarding_dials_localhost \
 	local_forwarding_reaches_local_prefixes
+tests "veth-nat tun-nat gso-nat" \
+	traceroute_shows_the_path \
+	curl_and_dns_work_through_the_forwarder
 alone "veth tun" \
 	a_queue_that_is_busy_is_waited_for
 alone "veth tun gso" \

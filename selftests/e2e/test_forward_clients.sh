@@ -14,6 +14,10 @@ tests "veth tun" \
 	http2_carries_a_file \
 	idle_connections_cost_the_forwarder_little \
 	an_answer_opens_nothing_after_its_entry_was_flushed
+tests "veth-nat tun-nat gso-nat" \
+	iperf3_reaches_its_server_both_ways \
+	real_clients_reach_real_servers \
+	http2_carries_a_file
 alone "veth" \
 	an_idle_forwarder_lets_the_processor_sleep
 

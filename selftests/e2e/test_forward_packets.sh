@@ -11,6 +11,11 @@ tests "veth tun gso" \
 	urgent_data_stays_urgent \
 	a_reset_is_heard_while_a_direction_is_blocked \
 	a_dial_lasts_as_long_as_both_ends_have_patience
+tests "tun-nat gso-nat" \
+	type_of_service_and_time_to_live_are_carried_through
+tests "veth-nat tun-nat gso-nat" \
+	urgent_data_stays_urgent \
+	a_reset_is_heard_while_a_direction_is_blocked
 tests "veth" \
 	an_interface_may_have_more_than_64_queues
 alone "veth tun" \

@@ -11,6 +11,8 @@ tests "veth tun" \
 	what_overflows_a_socket_is_counted \
 	a_narrow_path_to_the_peer_is_honoured \
 	datagrams_keep_their_type_of_service
+tests "veth-nat tun-nat" \
+	datagrams_keep_their_type_of_service
 
 alone "veth tun" \
 	a_burst_of_answers_is_not_lost

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# What the tests of the forwarder share.
+# What the tests of the forwarder share, and those of routing by NAT.
+
+ROUTING=userspace
 
 # forward_policy NAME [RULE]: everything through the router is allowed, but TCP to port 6666, and
 # what RULE denies
 forward_policy() {
 	policy "$1" <<-EOF
-		mode: {routing: userspace}
+		mode: {routing: $ROUTING}
 		route_acl:
 		  - {id: not-this, action: deny, source: [any], destination: [any], protocol: tcp,
 		     destination_ports: [6666${2:+, $2}]}
@@ -15,8 +17,12 @@ forward_policy() {
 	EOF
 }
 
-# forwarding_topology LINK[-MTU]: with the policy "forward"
+# forwarding_topology LINK[-MTU|-nat]: with the policy "forward", which routes in userspace or by NAT
 forwarding_topology() {
+	if [[ $1 == *-nat ]]; then
+		ROUTING=nat
+		set -- "${1%-nat}"
+	fi
 	topology "${1%-*}" "$([[ $1 == *-* ]] && echo "${1#*-}")"
 	[[ $1 == *-* ]] && ip -n "$ROUTER" link set lan0 mtu "${1#*-}" &&
 		ip -n "$LAN" link set eth0 mtu "${1#*-}"
@@ -27,7 +33,7 @@ forwarding_topology() {
 run_forwarder() {
 	run_shrike wt0 forward
 	wait_for forwarder_runs
-	is "routing" userspace "$(routing wt0)"
+	is "routing" $ROUTING "$(routing wt0)"
 }
 
 # forwarder FIELD: what status says of it
