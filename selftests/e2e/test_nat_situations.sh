@@ -12,6 +12,8 @@ tests "veth-nat tun-nat gso-nat" \
 	mappings_are_the_same_for_all_destinations \
 	two_hundred_connections_open_at_once \
 	the_uplink_is_left_as_it_was_after_a_kill
+tests "veth tun" \
+	what_is_for_localhost_goes_to_the_forwarder
 
 # The host has connections of its own to the same server and port, opened before and after.
 test_what_the_host_says_on_the_uplink_is_untouched() {
@@ -146,4 +148,22 @@ test_the_uplink_is_left_as_it_was_after_a_kill() {
 	expect 0 shrike detach wt0
 	is "uplink" "$before" "$(state_of_uplink)"
 	nothing_is_pinned
+}
+
+test_what_is_for_localhost_goes_to_the_forwarder() {
+	ROUTING=nat
+	topology "$1"
+	serve local4 "$ROUTER" tcp 127.0.0.1 8080
+	serve_all "$LAN" 8080
+	policy forward <<-EOF2
+		mode: {routing: nat, netstack: true, local_forwarding: true}
+		peer_acl: [{id: local, action: allow, source: [any], protocol: all}]
+		route_acl: [{id: lan, action: allow, source: [any], destination: [any], protocol: all}]
+	EOF2
+	run_forwarder
+	probe ok "$PEER" tcp 100.64.0.1 8080 -n 1000000
+	is "connections of the forwarder" 1 "$(forwarder tcp_opened)"
+	probe ok "$PEER" tcp 192.168.77.2 8080 -n 1000000
+	is "connections of the forwarder" 1 "$(forwarder tcp_opened)"
+	counters_agree wt0
 }
