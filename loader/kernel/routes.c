@@ -11,40 +11,51 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+/* 0.0.0.0/1 and 128.0.0.0/1; 2000::/3 is all of IPv6 that is in use. */
+#define DEFAULT_BITS4 1
+#define DEFAULT_BITS6 3
+
 /* Devices, each once. */
 struct devices {
-	int *ifindexes;
+	struct routed_device *list;
 	size_t count;
 	bool no_memory;
 };
 
-static void add_device(struct devices *devices, int ifindex)
+static void add_device(struct devices *devices, int ifindex, bool is_default)
 {
-	int *more;
+	struct routed_device *more;
 
 	for (size_t i = 0; i < devices->count; i++)
-		if (devices->ifindexes[i] == ifindex)
+		if (devices->list[i].ifindex == ifindex) {
+			devices->list[i].is_default |= is_default;
 			return;
-	more = realloc(devices->ifindexes, (devices->count + 1) * sizeof(*more));
+		}
+	more = realloc(devices->list, (devices->count + 1) * sizeof(*more));
 	if (!more) {
 		devices->no_memory = true;
 		return;
 	}
-	devices->ifindexes = more;
-	more[devices->count++] = ifindex;
+	devices->list = more;
+	more[devices->count++] = (struct routed_device){ifindex, is_default};
 }
 
 /* The next hops of a route that has several. */
-static void add_next_hops(struct devices *devices, struct nlattr *attribute)
+static void add_next_hops(struct devices *devices, struct nlattr *attribute, bool is_default)
 {
 	struct rtnexthop *hop = nla_data(attribute);
 	int left = nla_len(attribute);
 
 	while (RTNH_OK(hop, left)) {
-		add_device(devices, hop->rtnh_ifindex);
+		add_device(devices, hop->rtnh_ifindex, is_default);
 		left -= NLMSG_ALIGN(hop->rtnh_len);
 		hop = RTNH_NEXT(hop);
 	}
+}
+
+static bool is_default_route(const struct rtmsg *route)
+{
+	return route->rtm_dst_len <= (route->rtm_family == AF_INET ? DEFAULT_BITS4 : DEFAULT_BITS6);
 }
 
 static int on_route(struct nl_msg *message, void *arg)
@@ -57,9 +68,9 @@ static int on_route(struct nl_msg *message, void *arg)
 	    nlmsg_parse(header, sizeof(*route), attributes, RTA_MAX, NULL) < 0)
 		return NL_OK;
 	if (attributes[RTA_OIF])
-		add_device(arg, nla_get_u32(attributes[RTA_OIF]));
+		add_device(arg, nla_get_u32(attributes[RTA_OIF]), is_default_route(route));
 	if (attributes[RTA_MULTIPATH])
-		add_next_hops(arg, attributes[RTA_MULTIPATH]);
+		add_next_hops(arg, attributes[RTA_MULTIPATH], is_default_route(route));
 	return NL_OK;
 }
 
@@ -74,13 +85,13 @@ static int dump_unicast(struct nl_sock *socket, uint8_t family)
 
 /**
  * routes_read_devices() - The devices that unicast routes of any table lead to
- * @ifindexes: set to an array that the caller frees, each device once; untouched on failure
+ * @list: set to an array that the caller frees, each device once; untouched on failure
  * @count: its length
  * @error: set on failure
  *
  * Return: 0 or -errno.
  */
-int routes_read_devices(int **ifindexes, size_t *count, struct error *error)
+int routes_read_devices(struct routed_device **list, size_t *count, struct error *error)
 {
 	struct nl_sock *socket = nl_socket_alloc();
 	struct devices devices = {};
@@ -104,10 +115,10 @@ int routes_read_devices(int **ifindexes, size_t *count, struct error *error)
 	else
 		err = 0;
 	if (err) {
-		free(devices.ifindexes);
+		free(devices.list);
 		return err;
 	}
-	*ifindexes = devices.ifindexes;
+	*list = devices.list;
 	*count = devices.count;
 	return 0;
 }

@@ -5,10 +5,21 @@
 #ifndef SHRIKE_KERNEL_ROUTES_H
 #define SHRIKE_KERNEL_ROUTES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
 
-int routes_read_devices(int **ifindexes, size_t *count, struct error *error);
+/*
+ * struct routed_device - a device that unicast routes lead to
+ * @is_default: among them one for all addresses, or for the halves of them by which some VPNs do the
+ * same
+ */
+struct routed_device {
+	int ifindex;
+	bool is_default;
+};
+
+int routes_read_devices(struct routed_device **list, size_t *count, struct error *error);
 
 #endif /* SHRIKE_KERNEL_ROUTES_H */

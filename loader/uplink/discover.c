@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/hooks.h"
 #include "kernel/routes.h"
 
 /* fe80::/10 (RFC 4291), and loopback of either family: no source for what leaves the link. */
@@ -38,15 +39,39 @@ static void set_sources(union addr sources[2], int ifindex,
 	}
 }
 
+static bool is_protected(int ifindex)
+{
+	struct hook_state hooks[HOOK_POINTS] = {};
+	struct error ignored; /* who attaches to the device will meet it again */
+
+	if (hooks_query(ifindex, hooks, &ignored))
+		return false;
+	for (enum hook_point point = 0; point < HOOK_POINTS; point++)
+		if (hooks[point].prog_id)
+			return true;
+	return false;
+}
+
+/*
+ * Whether a device that nobody has named leads out.  Other overlays do not: they would carry peers'
+ * packets under the name of this host.  A TUN device is a VPN's, which may be the way to everything.
+ */
+static bool leads_out(const struct link_info *link, const struct routed_device *routed)
+{
+	return strcmp(link->kind, "wireguard") &&
+	       (strcmp(link->kind, "tun") || routed->is_default) && !is_protected(link->ifindex);
+}
+
 /* A device that is gone, or whose packets cannot be read, is no uplink. */
-static bool fill_device(const struct policy_uplinks *wanted, size_t i, const int *ifindexes,
-			struct link_info *link)
+static bool fill_device(const struct policy_uplinks *wanted, size_t i,
+			const struct routed_device *routed, struct link_info *link)
 {
 	struct error ignored;
 
 	if (wanted->n_names)
 		return !netlink_link_by_name(wanted->names[i], link, &ignored);
-	return !netlink_link_by_index(ifindexes[i], link, &ignored);
+	return !netlink_link_by_index(routed[i].ifindex, link, &ignored) &&
+	       leads_out(link, &routed[i]);
 }
 
 static bool is_usable(const struct uplink_device *device)
@@ -68,12 +93,13 @@ int uplinks_discover(const struct policy_uplinks *wanted, int protected_ifindex,
 {
 	struct interface_address *addresses = NULL;
 	size_t n_addresses, n = wanted->n_names;
-	int *ifindexes = NULL, err = 0;
+	struct routed_device *routed = NULL;
+	int err = 0;
 
 	devices->n = 0;
 	memset(devices->own, 0, sizeof(devices->own));
 	if (!n)
-		err = routes_read_devices(&ifindexes, &n, error);
+		err = routes_read_devices(&routed, &n, error);
 	if (!err)
 		err = netlink_read_addresses(&addresses, &n_addresses, error);
 	if (!err)
@@ -82,7 +108,7 @@ int uplinks_discover(const struct policy_uplinks *wanted, int protected_ifindex,
 		struct uplink_device *device = &devices->list[devices->n];
 
 		memset(device, 0, sizeof(*device));
-		if (!fill_device(wanted, i, ifindexes, &device->link) ||
+		if (!fill_device(wanted, i, routed, &device->link) ||
 		    device->link.ifindex == protected_ifindex ||
 		    device->link.hardware_type == ARPHRD_LOOPBACK)
 			continue;
@@ -92,7 +118,7 @@ int uplinks_discover(const struct policy_uplinks *wanted, int protected_ifindex,
 			devices->n++;
 	}
 	free(addresses);
-	free(ifindexes);
+	free(routed);
 	return err;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Which devices are uplinks: those that routes lead to and that have an address, or those that the
- * policy names.
+ * Which devices are uplinks: those that routes lead to, that have an address and that belong to no
+ * overlay, or those that the policy names.
  */
 #ifndef SHRIKE_UPLINK_DISCOVER_H
 #define SHRIKE_UPLINK_DISCOVER_H
