@@ -8,10 +8,12 @@ tests "veth tun" \
 	the_unit_runs_and_confines_the_service \
 	a_restart_keeps_forwarded_connections \
 	a_restart_is_all_that_an_upgrade_takes
+tests "veth" \
+	the_unit_lets_the_service_route_by_nat
 tests "unit" \
 	the_unit_is_rated_below_three
 
-. "$SELFTESTS/lib/forward.sh"
+. "$SELFTESTS/lib/nat.sh"
 . "$SELFTESTS/lib/rights.sh"
 
 SYSTEMD=/lib/systemd/systemd
@@ -280,6 +282,30 @@ test_a_restart_is_all_that_an_upgrade_takes() {
 	forwards_for_peers
 	expect 0 in_systemd systemctl stop shrike@wt0
 	nothing_of_the_service_is_left
+	stop systemd KILL
+}
+
+# By a device of its own, which has to forward: no other setting of the kernel may be written.
+test_the_unit_lets_the_service_route_by_nat() {
+	local before file
+	nat_topology "$1"
+	before=$(host_settings)
+	boot_systemd nat
+	expect 0 in_systemd systemctl start shrike@wt0
+	wait_for forwarders_were 1
+	is "routing" nat "$(routing wt0)"
+	forwards_for_peers
+	may_write /proc/sys/net/ipv6/conf/lo/forwarding || die "run may not let its device forward"
+	for file in ipv4/ip_forward ipv4/conf/all/forwarding ipv6/conf/all/forwarding; do
+		may_write /proc/sys/net/$file && die "run may let the host forward"
+	done
+	may_write /proc/sys/kernel/core_pattern && die "run may write settings of the kernel"
+	is "settings of the host" "$before" "$(host_settings)"
+	restart 2
+	forwards_for_peers
+	expect 0 in_systemd systemctl stop shrike@wt0
+	nothing_of_the_service_is_left
+	is "settings of the host" "$before" "$(host_settings)"
 	stop systemd KILL
 }
 
