@@ -5,9 +5,8 @@
 #include "packet.h"
 
 #include "addr.h"
+#include "route.h"
 
-#define AF_INET		 2
-#define AF_INET6	 10
 #define LOOPBACK_IFINDEX 1 /* in every network namespace */
 
 struct {
@@ -107,17 +106,12 @@ int local_lookup(const union addr *addr, __u8 ip_version)
 	return local ? local->kind : kind;
 }
 
-/* What routing rules may choose a table by, beside addresses. */
-static __always_inline void set_selectors(struct bpf_fib_lookup *fib, const struct frame *f,
-					  const struct packet *p)
+/* The type of service, by which routing rules may choose a table. */
+static __always_inline void set_tos(struct bpf_fib_lookup *fib, const struct frame *f,
+				    const struct packet *p)
 {
 	const __be32 *first = f->data;
 
-	fib->l4_protocol = p->l4_proto;
-	if (!is_icmp(p)) {
-		fib->sport = p->sport;
-		fib->dport = p->dport;
-	}
 	if ((void *)(first + 1) > f->data_end)
 		return;
 	if (p->ip_version == IP_VERSION_4)
@@ -135,16 +129,8 @@ static __noinline bool is_forwarded(const struct frame *f, const struct packet *
 	struct bpf_fib_lookup fib = {.ifindex = config.ifindex};
 	long answer;
 
-	set_selectors(&fib, f, p);
-	if (p->ip_version == IP_VERSION_4) {
-		fib.family = AF_INET;
-		fib.ipv4_src = p->saddr.word[3];
-		fib.ipv4_dst = p->daddr.word[3];
-	} else {
-		fib.family = AF_INET6;
-		__builtin_memcpy(fib.ipv6_src, &p->saddr, sizeof(fib.ipv6_src));
-		__builtin_memcpy(fib.ipv6_dst, &p->daddr, sizeof(fib.ipv6_dst));
-	}
+	route_query_set(&fib, p);
+	set_tos(&fib, f, p);
 	answer = bpf_fib_lookup(f->ctx, &fib, sizeof(fib), 0);
 	/* IPv6 is forwarded by the switch for all devices: the helper looks at the device's own */
 	if (answer == BPF_FIB_LKUP_RET_FWD_DISABLED && p->ip_version == IP_VERSION_6) {

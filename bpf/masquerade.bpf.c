@@ -11,11 +11,9 @@
 #include "forwarder.h"
 #include "masquerade_maps.h"
 #include "packet.h"
+#include "route.h"
 #include "tc.h"
 #include "translate.h"
-
-#define AF_INET	 2
-#define AF_INET6 10
 
 #define PORT_TRIES 32
 
@@ -84,27 +82,12 @@ static __always_inline void answer_key(struct flow_key6 *key, const struct packe
 /* The device by which a packet would leave, 0: none. */
 static __always_inline __u32 route_device(struct __sk_buff *skb, const struct packet *p)
 {
-	struct bpf_fib_lookup fib = {
-		.l4_protocol = p->l4_proto,
-		.ifindex = masquerade.route_ifindex,
-	};
+	struct bpf_fib_lookup fib = {.ifindex = masquerade.route_ifindex};
 	long found;
 
 	if (!fib.ifindex)
 		return 0;
-	if (p->ip_version == IP_VERSION_4) {
-		fib.family = AF_INET;
-		fib.ipv4_src = p->saddr.word[3];
-		fib.ipv4_dst = p->daddr.word[3];
-	} else {
-		fib.family = AF_INET6;
-		__builtin_memcpy(fib.ipv6_src, &p->saddr, sizeof(fib.ipv6_src));
-		__builtin_memcpy(fib.ipv6_dst, &p->daddr, sizeof(fib.ipv6_dst));
-	}
-	if (l4_has_ports(p->l4_proto)) {
-		fib.sport = p->sport;
-		fib.dport = p->dport;
-	}
+	route_query_set(&fib, p);
 	found = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
 	if (found == BPF_FIB_LKUP_RET_SUCCESS || found == BPF_FIB_LKUP_RET_NO_NEIGH ||
 	    found == BPF_FIB_LKUP_RET_FRAG_NEEDED)
