@@ -100,6 +100,17 @@ static int text_in_force(const struct attached *attached, char **text, size_t *l
 	return attached_policy_text(attached, text, len, error);
 }
 
+/* Have nothing forwarded that arrives on a device that has come in the place of the known one. */
+static void leave_old_device(struct guard *guard)
+{
+	struct link_info link;
+	struct error ignored;
+
+	if (guard->dataplane && !netlink_link_by_name(guard->ifname, &link, &ignored) &&
+	    link.ifindex != guard->dataplane->link.ifindex)
+		forward_pause(guard->forward);
+}
+
 /**
  * guard_apply() - Put a policy into force on the interface
  * @guard: the guard
@@ -122,6 +133,7 @@ int guard_apply(struct guard *guard, enum policy_source source, struct error *er
 	struct dataplane *fresh;
 	int err;
 
+	leave_old_device(guard);
 	err = dataplane_apply(&request, &fresh, error);
 	if (err)
 		return err;
@@ -225,12 +237,9 @@ static void follow_link(struct guard *guard)
 		return;
 	}
 	guard->is_gone &= err != 0;
-	if (!err && link.ifindex != guard->dataplane->link.ifindex) {
-		forward_pause(guard->forward);
-		err = -ENOENT;
-	} else if (!err) {
-		err = refresh(guard, &error);
-	}
+	if (!err)
+		err = link.ifindex == guard->dataplane->link.ifindex ? refresh(guard, &error)
+								     : -ENOENT;
 	if (err && err != -ENOENT && err != -ENODEV) {
 		log_once(guard, &error); /* unknown for now: the policy in force stays */
 		return;
