@@ -69,6 +69,33 @@ static bool other_way(const struct model_tuple *opener, const struct model_tuple
 	return tuple->sport == opener->dport && tuple->dport == opener->sport;
 }
 
+static struct model_flow *find(struct model_flows *flows, const struct model_tuple *tuple,
+			       bool *from_opener)
+{
+	for (size_t i = 0; i < flows->n; i++) {
+		struct model_flow *flow = &flows->list[i];
+
+		if (flow->opener.version != tuple->version || flow->opener.proto != tuple->proto)
+			continue;
+		*from_opener = same_way(&flow->opener, tuple);
+		if (*from_opener || other_way(&flow->opener, tuple))
+			return flow;
+	}
+	return NULL;
+}
+
+/**
+ * model_flow_peek() - As model_flow_find(), but one that has expired stays
+ */
+struct model_flow *model_flow_peek(struct model_flows *flows, const struct policy_timeouts *limits,
+				   const struct model_tuple *tuple, uint64_t now_ns,
+				   bool *from_opener)
+{
+	struct model_flow *flow = find(flows, tuple, from_opener);
+
+	return flow && now_ns - flow->seen_ns <= timeout_ns(limits, flow->state) ? flow : NULL;
+}
+
 /**
  * model_flow_find() - The live flow that a packet is of
  * @flows: all flows; one that has expired is removed when it is looked for
@@ -83,22 +110,11 @@ struct model_flow *model_flow_find(struct model_flows *flows, const struct polic
 				   const struct model_tuple *tuple, uint64_t now_ns,
 				   bool *from_opener)
 {
-	for (size_t i = 0; i < flows->n; i++) {
-		struct model_flow *flow = &flows->list[i];
+	struct model_flow *flow = find(flows, tuple, from_opener);
 
-		if (flow->opener.version != tuple->version || flow->opener.proto != tuple->proto)
-			continue;
-		if (same_way(&flow->opener, tuple))
-			*from_opener = true;
-		else if (other_way(&flow->opener, tuple))
-			*from_opener = false;
-		else
-			continue;
-		if (now_ns - flow->seen_ns <= timeout_ns(limits, flow->state))
-			return flow;
-		model_flow_remove(flows, flow);
-		return NULL;
-	}
+	if (!flow || now_ns - flow->seen_ns <= timeout_ns(limits, flow->state))
+		return flow;
+	model_flow_remove(flows, flow);
 	return NULL;
 }
 

@@ -77,6 +77,9 @@ struct model_flows {
 	size_t n_served;
 };
 
+struct model_flow *model_flow_peek(struct model_flows *flows, const struct policy_timeouts *limits,
+				   const struct model_tuple *tuple, uint64_t now_ns,
+				   bool *from_opener);
 struct model_flow *model_flow_find(struct model_flows *flows, const struct policy_timeouts *limits,
 				   const struct model_tuple *tuple, uint64_t now_ns,
 				   bool *from_opener);

@@ -441,7 +441,7 @@ void model_quote_out(struct model_way *way)
 	if (!is_error(way->p) || !model_read_quote(way, &quote))
 		return;
 	if (model->policy->mode.stateful)
-		flow = model_flow_find(&model->flows, &model->policy->timeouts, &quote.wire,
+		flow = model_flow_peek(&model->flows, &model->policy->timeouts, &quote.wire,
 				       way->now_ns, &from_opener);
 	model_translate_quote_out(way, &quote, flow && from_opener ? flow->asked_port : 0);
 }
