@@ -16,6 +16,7 @@
 # make format     as .clang-format says; make check-format is a test
 # make install    DESTDIR= PREFIX=/usr/local; make uninstall removes what it has installed
 # make dist       build/shrike-VERSION.tar.gz, of the files that git knows
+# make deb        build/shrike_VERSION_ARCH.deb, checked by lintian; make rpm where there is rpmbuild
 # make cross-arm64   build/arm64/shrike, with Debian's compiler and libraries
 # make help       these lines
 # V=1 shows the commands.  SANITIZE=1 builds with address and undefined behaviour sanitizers.
@@ -144,7 +145,12 @@ $(B)/%.o: %.c | check-tools
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(C_FLAGS) $(DEPENDENCIES) -c $< -o $@
 
-$(OBJS) $(CMD_OBJS): | $(B)/shrike.skel.h $(FORWARD_SKELS)
+$(OBJS) $(CMD_OBJS): | $(B)/shrike.skel.h $(FORWARD_SKELS) $(B)/version.h
+
+# written again only where the version is another one
+VERSION := $(shell dist/version)
+$(shell mkdir -p $(B); echo '#define SHRIKE_VERSION "$(VERSION)"' | cmp -s - $(B)/version.h || \
+	echo '#define SHRIKE_VERSION "$(VERSION)"' >$(B)/version.h)
 
 $(B)/libshrike.a: $(OBJS)
 	@rm -f $@
@@ -335,31 +341,61 @@ bench-report:
 # --- the rest ---------------------------------------------------------------------------------
 
 MAN_PAGES := $(wildcard docs/man/*.[1-8])
-VERSION = $(shell sed -n 's/.*SHRIKE_VERSION "\(.*\)"/\1/p' loader/base/version.h)
 SBIN := $(PREFIX)/sbin
 MAN := $(PREFIX)/share/man
 COMPLETION := $(PREFIX)/share/bash-completion/completions/shrike
-UNIT := $(PREFIX)/lib/systemd/system/shrike@.service
+UNITS := $(PREFIX)/lib/systemd/system
+UNIT_FILES := $(wildcard dist/*.service)
 
 install: shrike
 	install -D -m 0755 $(B)/shrike $(DESTDIR)$(SBIN)/shrike
 	$(Q)for page in $(MAN_PAGES); do \
 		install -D -m 0644 $$page $(DESTDIR)$(MAN)/man$${page##*.}/$${page##*/} || exit 1; done
 	install -D -m 0644 dist/shrike.bash-completion $(DESTDIR)$(COMPLETION)
-	$(Q)mkdir -p $(DESTDIR)$(dir $(UNIT))
-	sed 's|@SBINDIR@|$(SBIN)|' dist/shrike@.service >$(DESTDIR)$(UNIT)
+	$(Q)mkdir -p $(DESTDIR)$(UNITS)
+	$(Q)for unit in $(UNIT_FILES); do \
+		sed 's|@SBINDIR@|$(SBIN)|' $$unit >$(DESTDIR)$(UNITS)/$${unit##*/} || exit 1; done
 
 uninstall:
-	rm -f $(addprefix $(DESTDIR),$(SBIN)/shrike $(COMPLETION) $(UNIT) \
+	rm -f $(addprefix $(DESTDIR),$(SBIN)/shrike $(COMPLETION) $(UNIT_FILES:dist/%=$(UNITS)/%) \
 		$(foreach page,$(MAN_PAGES),$(MAN)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))))
 
 # as git knows them, changes that are not committed included; the same files give the same bytes
+DATE = $(shell git log -1 --format=%ct)
 dist:
-	$(Q)mkdir -p build
+	$(Q)mkdir -p build && echo $(VERSION) >build/.version
 	$(Q)git ls-files -z | tar --null --files-from=- --create --sort=name --owner=0 --group=0 \
-		--numeric-owner --mtime=@$$(git log -1 --format=%ct) --mode=go=u,go-w \
-		--transform='s,^,shrike-$(VERSION)/,' | gzip -n -9 >build/shrike-$(VERSION).tar.gz
+		--numeric-owner --mtime=@$(DATE) --mode=go=u,go-w --add-file=build/.version \
+		--transform='s,^build/\.version,.version,;s,^,shrike-$(VERSION)/,' | \
+		gzip -n -9 >build/shrike-$(VERSION).tar.gz
 	@echo build/shrike-$(VERSION).tar.gz
+
+# --- packages: of what `make dist` packs, so that nothing else gets in ---------------------------
+
+.PHONY: deb rpm
+
+DEB_DEPS := debhelper dpkg-dev lintian
+PACKAGE := build/package/shrike-$(VERSION)
+
+deb: dist
+	@command -v dh >/dev/null && command -v lintian >/dev/null || { \
+		echo "shrike: install them with: apt install $(DEB_DEPS)" >&2; exit 1; }
+	$(Q)rm -rf build/package && mkdir -p build/package
+	$(Q)tar -xzf build/shrike-$(VERSION).tar.gz -C build/package
+	$(Q)dist/debian-changelog $(VERSION) $(DATE) >$(PACKAGE)/debian/changelog
+	$(Q)cd $(PACKAGE) && unset MAKEFLAGS MFLAGS MAKEOVERRIDES V B && \
+		dpkg-buildpackage --build=binary --no-sign >../log 2>&1 || { tail -n 40 ../log; exit 1; }
+	$(Q)lintian --fail-on error,warning --tag-display-limit 0 build/package/*.changes
+	$(Q)cp build/package/shrike_$(VERSION)_*.deb build
+	@ls build/shrike_$(VERSION)_*.deb
+
+rpm: dist
+	@command -v rpmbuild >/dev/null || { echo "shrike: rpmbuild is missing" >&2; exit 1; }
+	$(Q)rm -rf build/rpm && mkdir -p build/rpm/SOURCES && cp build/shrike-$(VERSION).tar.gz build/rpm/SOURCES
+	$(Q)unset MAKEFLAGS MFLAGS MAKEOVERRIDES V B && rpmbuild -bb $(RPM_FLAGS) \
+		--define "_topdir $(CURDIR)/build/rpm" --define "shrike_version $(VERSION)" \
+		dist/shrike.spec >build/rpm/log 2>&1 || { tail -n 40 build/rpm/log; exit 1; }
+	@ls build/rpm/RPMS/*/*.rpm
 
 C_FILES = $(shell find bpf include loader selftests tests -name '*.[ch]')
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/output.h"
-#include "base/version.h"
+#include "version.h"
 #include "cli/command.h"
 #include "dataplane/generation.h"
 

@@ -11,7 +11,7 @@
 #include "base/names.h"
 #include "base/output.h"
 #include "base/value.h"
-#include "base/version.h"
+#include "version.h"
 #include "cli/command.h"
 #include "conntrack/event_print.h"
 #include "dataplane/rule_names.h"

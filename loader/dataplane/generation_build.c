@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/version.h"
+#include "version.h"
 #include "classify/classifier.h"
 #include "classify/install.h"
 #include "conntrack/tables.h"
