@@ -20,6 +20,7 @@
 #define BATCHES_PER_CALL 4
 #define BUSY_MAX_NS	 (2 * NS_PER_S) /* that a queue is waited for */
 #define BUSY_LOOK_MS	 10		/* how often it is asked for */
+#define BUSY_LOOKS	 100		/* at least: its owner may be unable to run when we are */
 
 struct xsk {
 	struct watch watch;
@@ -190,10 +191,11 @@ static int open_in_time(struct worker *w, const struct queue_device *device, str
 			uint32_t *n, struct error *error)
 {
 	uint64_t deadline_ns = clock_ns(CLOCK_MONOTONIC) + BUSY_MAX_NS;
-	uint32_t most = sockets_max(w->start.queues);
+	uint32_t most = sockets_max(w->start.queues), looks = 0;
 	int err = queues_open(device, fds, n, most, error);
 
-	while (err == -EBUSY && clock_ns(CLOCK_MONOTONIC) < deadline_ns && !wait_for_queue(w))
+	while (err == -EBUSY && (looks++ < BUSY_LOOKS || clock_ns(CLOCK_MONOTONIC) < deadline_ns) &&
+	       !wait_for_queue(w))
 		err = queues_open(device, fds, n, most, error);
 	return err;
 }

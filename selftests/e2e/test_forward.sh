@@ -88,7 +88,7 @@ test_without_a_forwarder_packets_drop_and_a_new_one_comes_at_once() {
 		die "the ACL was not asked"
 	begin_replacement
 	kill -CONT "${PROCESS[run-wt0]}"
-	replaced_within 1000 2
+	replaced_within 3000 2
 	use_family 4
 	probe ok "$PEER" tcp $LAN_IP 8080
 	counters_agree wt0
@@ -114,7 +114,7 @@ test_a_killed_forwarder_leaves_nothing_open() {
 	wait_for connections_are 2
 	begin_replacement
 	kill -KILL "$(forwarder pid)"
-	replaced_within 1000 2
+	replaced_within 3000 2
 	probe ok "$PEER" tcp $LAN_IP 8080
 	# nothing of the host's side is left, and the peer hears of it with its next packet
 	wait_for lan_has_no_connection
