@@ -16,7 +16,8 @@
 # make format     as .clang-format says; make check-format is a test
 # make install    DESTDIR= PREFIX=/usr/local; make uninstall removes what it has installed
 # make dist       build/shrike-VERSION.tar.gz, of the files that git knows
-# make deb        build/shrike_VERSION_ARCH.deb, checked by lintian; make rpm where there is rpmbuild
+# make deb        build/shrike_VERSION_ARCH.deb, checked by lintian
+# make rpm        build/rpm/RPMS/ARCH/shrike-VERSION-1.ARCH.rpm, where there is rpmbuild
 # make cross-arm64   build/arm64/shrike, with Debian's compiler and libraries
 # make help       these lines
 # V=1 shows the commands.  SANITIZE=1 builds with address and undefined behaviour sanitizers.
@@ -162,6 +163,7 @@ $(B)/shrike: $(CMD_OBJS) $(B)/libshrike.a
 # libraries of that architecture come from Debian's packages, and are not installed
 CROSS := build/arm64
 CROSS_DEPS := gcc-aarch64-linux-gnu
+DEB_DEPS := debhelper dpkg-dev lintian
 CROSS_LIBS := libc6-dev $(filter %-dev,$(BUILD_DEPS))
 
 cross-arm64:
@@ -213,7 +215,7 @@ JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j $(shell nproc))
 
 test:
 	$(Q)$(MAKE) --no-print-directory deps \
-		TEST_DEPS="$(TEST_DEPS) $(if $(KERNELS),$(KERNEL_DEPS)) $(if $(ALL),$(CROSS_DEPS))"
+		TEST_DEPS="$(TEST_DEPS) $(if $(KERNELS),$(KERNEL_DEPS)) $(if $(ALL),$(CROSS_DEPS) $(DEB_DEPS))"
 	$(Q)$(MAKE) --no-print-directory $(JOBS) shrike tools $(TESTS) $(FUZZERS) $(B)/kernels/verify
 	$(Q)$(TEST_ENV) FUZZERS="$(FUZZERS)" $(if $(KERNELS),KERNEL_TESTS="$(KERNEL_TESTS)") \
 		$(if $(ALL),WHOLE=1) selftests/all $(TESTS)
@@ -222,7 +224,7 @@ test-all:
 	$(Q)$(MAKE) --no-print-directory test KERNELS=1 ALL=1
 
 test-build:
-	$(Q)$(MAKE) --no-print-directory deps TEST_DEPS="$(CROSS_DEPS)"
+	$(Q)$(MAKE) --no-print-directory deps TEST_DEPS="$(TEST_DEPS) $(CROSS_DEPS) $(DEB_DEPS)"
 	$(Q)selftests/build/run
 
 OLD ?= main
@@ -374,7 +376,6 @@ dist:
 
 .PHONY: deb rpm
 
-DEB_DEPS := debhelper dpkg-dev lintian
 PACKAGE := build/package/shrike-$(VERSION)
 
 deb: dist

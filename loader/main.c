@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/output.h"
-#include "version.h"
 #include "cli/command.h"
 #include "dataplane/generation.h"
+#include "version.h"
 
 static int run_version(const struct command *command, int argc, char **argv);
 

@@ -11,7 +11,6 @@
 #include "base/names.h"
 #include "base/output.h"
 #include "base/value.h"
-#include "version.h"
 #include "cli/command.h"
 #include "conntrack/event_print.h"
 #include "dataplane/rule_names.h"
@@ -19,6 +18,7 @@
 #include "trace/live.h"
 #include "trace/options.h"
 #include "trace/record_print.h"
+#include "version.h"
 
 #define READ_PERIOD_MS 100 /* a record waits so long at most */
 #define LOOK_PERIOD_NS NS_PER_S

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "version.h"
 #include "classify/classifier.h"
 #include "classify/install.h"
 #include "conntrack/tables.h"
@@ -24,6 +23,7 @@
 #include "masquerade.h"
 #include "nat.h"
 #include "shrike.skel.h"
+#include "version.h"
 
 #define IPV4_TCP_HEADERS 40 /* IPv4 and TCP header without options, bytes (RFC 6691) */
 #define IPV6_TCP_HEADERS 60

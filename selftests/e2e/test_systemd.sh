@@ -15,33 +15,14 @@ tests "unit" \
 
 . "$SELFTESTS/lib/nat.sh"
 . "$SELFTESTS/lib/rights.sh"
-
-SYSTEMD=/lib/systemd/systemd
-
-# remove_cgroups: which takes until the last process in them is gone
-remove_cgroups() {
-	find "$T/cgroup/$CGROUP" -depth -type d -exec rmdir {} + || [ ! -e "$T/cgroup/$CGROUP" ]
-}
-
-# own_cgroup: for systemd to be the root of
-own_cgroup() {
-	CGROUP=${WORK##*/}-${T##*/}
-	mkdir "$T/cgroup"
-	mount -t cgroup2 "$ID" "$T/cgroup" || skip "there is no cgroup2"
-	mkdir "$T/cgroup/$CGROUP"
-	at_end "(wait_for remove_cgroups) >/dev/null; rmdir '$T/cgroup/$CGROUP' 2>/dev/null &&
-		echo 'cgroup $CGROUP'; umount '$T/cgroup'"
-}
+. "$SELFTESTS/lib/systemd.sh"
 
 # boot_systemd POLICY: until it takes orders; it ends when process "systemd" is killed
 boot_systemd() {
-	local target
 	[ -x $SYSTEMD ] || skip "there is no systemd"
 	own_cgroup
-	mkdir "$T/units" "$T/units/shrike@.service.d"
-	for target in sysinit basic multi-user network-pre shutdown; do
-		printf '[Unit]\nDefaultDependencies=no\n' >"$T/units/$target.target"
-	done
+	write_targets
+	mkdir "$T/units/shrike@.service.d"
 	sed 's|@SBINDIR@|/run/sbin|' "$TREE/dist/shrike@.service" >"$T/units/shrike@.service"
 	# there is no journal
 	printf '[Service]\nStandardOutput=append:/run/shrike.out\nStandardError=append:/run/shrike.err\n' \
@@ -63,15 +44,6 @@ boot_systemd() {
 			exec "$4" --system --unit=multi-user.target --log-target=console' \
 		boot "$T" "$1" "$SHRIKE" $SYSTEMD
 	wait_for systemd_is_up
-}
-
-# in_systemd COMMAND...: in its namespaces
-in_systemd() {
-	nsenter --target "$(pgrep -P "${PROCESS[systemd]}")" --all -- "$@"
-}
-
-systemd_is_up() {
-	[ "$(in_systemd systemctl is-active multi-user.target 2>/dev/null)" = active ]
 }
 
 # forwarders_were N: have become ready so far
