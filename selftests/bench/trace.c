@@ -23,6 +23,7 @@
 
 #include "dataplane/generation_build.h"
 #include "maps.h"
+#include "masquerade.h"
 #include "samples.h"
 #include "shrike.skel.h"
 #include "stand.h"
