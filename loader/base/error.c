@@ -6,6 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
+/* All but the text, which may be made of the former one. */
+static void begin(struct error *error, int code, bool invalid_input)
+{
+	error->code = code;
+	error->invalid_input = invalid_input;
+	error->in_file = false;
+	error->line = error->column = 0;
+	error->what = 0;
+}
+
 /**
  * error_set() - Note what went wrong
  * @error: where; a former text is replaced
@@ -18,9 +28,7 @@ int error_set(struct error *error, int code, const char *format, ...)
 {
 	va_list args;
 
-	error->code = code;
-	error->invalid_input = false;
-	error->in_file = false;
+	begin(error, code, false);
 	va_start(args, format);
 	vsnprintf(error->text, sizeof(error->text), format, args);
 	va_end(args);
@@ -38,9 +46,7 @@ int error_input(struct error *error, const char *format, ...)
 {
 	va_list args;
 
-	error->code = EINVAL;
-	error->invalid_input = true;
-	error->in_file = false;
+	begin(error, EINVAL, true);
 	va_start(args, format);
 	vsnprintf(error->text, sizeof(error->text), format, args);
 	va_end(args);
@@ -93,6 +99,7 @@ int error_prefix(struct error *error, const char *format, ...)
 		memcpy(error->text + len, ": ", 3);
 		memcpy(error->text + len + 2, rest, room - 2);
 		error->text[sizeof(error->text) - 1] = '\0';
+		error->what += len + 2;
 	}
 	return -error->code;
 }

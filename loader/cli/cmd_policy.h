@@ -9,6 +9,7 @@
 
 extern const struct command policy_command_import[];
 
+int policy_command_check(const struct command *command, int argc, char **argv);
 int policy_command_apply(const struct command *command, int argc, char **argv);
 int policy_command_confirm(const struct command *command, int argc, char **argv);
 int policy_command_set(const struct command *command, int argc, char **argv);

@@ -28,9 +28,7 @@ static int parse_version(const struct yaml_doc *doc, const struct yaml_node *roo
 	const struct yaml_node *node;
 	int err;
 
-	err = yaml_expect(doc, root, YAML_MAPPING, NULL, error);
-	if (!err)
-		err = yaml_require(doc, root, "version", error);
+	err = yaml_require(doc, root, "version", error);
 	if (err)
 		return err;
 	node = yaml_get(root, "version");
@@ -200,23 +198,38 @@ static int check_nat_routing(const struct yaml_doc *doc, const struct yaml_node 
 	return 0;
 }
 
+static int check_nat_port(const struct yaml_doc *doc, const struct yaml_node *root,
+			  const struct policy *policy, struct error *error)
+{
+	if (!policy->n_nat_port || policy->mode.stateful)
+		return 0;
+	return yaml_error(doc, yaml_get(yaml_get(root, "nat"), "port")->key_position, error,
+			  "port translation needs mode.stateful, or replies could not be "
+			  "translated back");
+}
+
+static int check_forwarder_input(const struct yaml_doc *doc, const struct yaml_node *root,
+				 const struct policy *policy, struct error *error)
+{
+	if (policy->mode.forwarder_input != POLICY_FORWARDER_INPUT_TUN ||
+	    policy->mode.hook != POLICY_HOOK_XDP)
+		return 0;
+	return yaml_error(doc, yaml_get(yaml_get(root, "mode"), "forwarder_input")->position, error,
+			  "forwarder_input: tun uses the TC hook, but mode.hook is xdp: set one of "
+			  "them to auto");
+}
+
 /* What needs several keys of the file to judge. */
 static int check_whole(const struct yaml_doc *doc, const struct yaml_node *root,
 		       const struct policy *policy, struct error *error)
 {
 	int err;
 
-	if (policy->n_nat_port > 0 && !policy->mode.stateful)
-		return yaml_error(doc, yaml_get(yaml_get(root, "nat"), "port")->key_position, error,
-				  "port translation needs mode.stateful, or replies could not be "
-				  "translated back");
-	if (policy->mode.forwarder_input == POLICY_FORWARDER_INPUT_TUN &&
-	    policy->mode.hook == POLICY_HOOK_XDP)
-		return yaml_error(
-			doc, yaml_get(yaml_get(root, "mode"), "forwarder_input")->position, error,
-			"forwarder_input: tun uses the TC hook, but mode.hook is xdp: set one of "
-			"them to auto");
-	err = check_nat_routing(doc, root, policy, error);
+	err = yaml_go_on(doc, error, check_nat_port(doc, root, policy, error));
+	if (!err)
+		err = yaml_go_on(doc, error, check_forwarder_input(doc, root, policy, error));
+	if (!err)
+		err = yaml_go_on(doc, error, check_nat_routing(doc, root, policy, error));
 	return err ? err : parse_unique_ids(doc, root, policy, error);
 }
 
@@ -241,16 +254,20 @@ static int parse_root(const struct yaml_doc *doc, const struct yaml_node *root, 
 	const struct yaml_node *sets;
 	int err;
 
-	err = parse_version(doc, root, error);
+	err = yaml_expect(doc, root, YAML_MAPPING, NULL, error);
+	if (!err)
+		err = yaml_go_on(doc, error, parse_version(doc, root, error));
 	if (err)
 		return err;
 	sets = yaml_get(root, "sets");
 	if (sets)
-		err = parse_sets(doc, sets, parse, error);
+		err = yaml_go_on(doc, error, parse_sets(doc, sets, parse, error));
 	if (!err)
 		err = yaml_read_fields(&in, root, fields, sizeof(fields) / sizeof(fields[0]),
 				       parse->policy);
-	return err ? err : check_whole(doc, root, parse->policy, error);
+	if (!err)
+		err = yaml_go_on(doc, error, check_whole(doc, root, parse->policy, error));
+	return !err && yaml_n_errors(doc) ? -EINVAL : err;
 }
 
 /**
@@ -283,6 +300,29 @@ int policy_parse_node(const struct yaml_doc *doc, const struct yaml_node *node, 
 }
 
 /**
+ * policy_read() - Read a policy from memory, and go on after an error
+ * @source: the text; any bytes at all are safe
+ * @policy: result, to be freed with policy_free()
+ * @error: as of policy_parse(); has been told to @source->on_error if that was called
+ *
+ * Return: as policy_parse().
+ */
+int policy_read(const struct policy_source *source, struct policy **policy, struct error *error)
+{
+	struct yaml_doc *doc;
+	int err;
+
+	err = yaml_parse(source->path, source->text, source->len, &doc, error);
+	if (err)
+		return err;
+	yaml_collect(doc, source->on_error, source->arg);
+	err = policy_parse_node(doc, yaml_root(doc), source->path, source->text, source->len,
+				policy, error);
+	yaml_free(doc);
+	return err;
+}
+
+/**
  * policy_parse() - Read a policy from memory
  * @path: name of the file for messages and struct policy
  * @text: YAML or JSON; any bytes at all are safe
@@ -295,15 +335,9 @@ int policy_parse_node(const struct yaml_doc *doc, const struct yaml_node *node, 
 int policy_parse(const char *path, const char *text, size_t len, struct policy **policy,
 		 struct error *error)
 {
-	struct yaml_doc *doc;
-	int err;
+	const struct policy_source source = {.path = path, .text = text, .len = len};
 
-	err = yaml_parse(path, text, len, &doc, error);
-	if (err)
-		return err;
-	err = policy_parse_node(doc, yaml_root(doc), path, text, len, policy, error);
-	yaml_free(doc);
-	return err;
+	return policy_read(&source, policy, error);
 }
 
 /* Reads to the end of a file, but no more than YAML_TEXT_MAX bytes. */
@@ -371,6 +405,23 @@ static int open_policy(const char *path, int *fd, struct error *error)
  */
 int policy_load(const char *path, struct policy **policy, struct error *error)
 {
+	return policy_load_all(path, NULL, NULL, policy, error);
+}
+
+/**
+ * policy_load_all() - Read a policy file, and go on after an error
+ * @path: the file, "-" for standard input
+ * @on_error: told each error that leaves the rest of the file readable; NULL: the first one ends it
+ * @arg: for @on_error
+ * @policy: result, to be freed with policy_free()
+ * @error: as of policy_load(); has been told to @on_error if that was called
+ *
+ * Return: as policy_load().
+ */
+int policy_load_all(const char *path, yaml_on_error on_error, void *arg, struct policy **policy,
+		    struct error *error)
+{
+	struct policy_source source = {.path = path, .on_error = on_error, .arg = arg};
 	char *text = NULL;
 	size_t len = 0;
 	int err, fd;
@@ -383,7 +434,9 @@ int policy_load(const char *path, struct policy **policy, struct error *error)
 		close(fd);
 	if (err)
 		return err;
-	err = policy_parse(path, text, len, policy, error);
+	source.text = text;
+	source.len = len;
+	err = policy_read(&source, policy, error);
 	free(text);
 	return err;
 }

@@ -116,7 +116,7 @@ int parse_match(const struct yaml_reader *in, const struct yaml_node *node, void
 	match->any = false; /* which it is where the key is missing */
 	room = yaml_list_count(node);
 	for (item = yaml_list_first(node); item; item = yaml_list_next(node, item)) {
-		err = match_add(in, item, match, room);
+		err = yaml_go_on(in->doc, in->error, match_add(in, item, match, room));
 		if (err)
 			return err;
 	}
@@ -160,11 +160,13 @@ int parse_prefixes(const struct yaml_doc *doc, const struct yaml_node *node, str
 		return parse_no_memory(error);
 	for (item = yaml_list_first(node); item; item = yaml_list_next(node, item)) {
 		err = expect_word(doc, item, "an address or prefix", error);
+		if (!err && prefix_parse(item->text, &set->prefixes[set->n_prefixes], error))
+			err = yaml_locate(doc, item->position, error);
+		if (!err)
+			set->n_prefixes++;
+		err = yaml_go_on(doc, error, err);
 		if (err)
 			return err;
-		if (prefix_parse(item->text, &set->prefixes[set->n_prefixes], error))
-			return yaml_locate(doc, item->position, error);
-		set->n_prefixes++;
 	}
 	return 0;
 }
@@ -187,11 +189,13 @@ static int parse_ports(const struct yaml_doc *doc, const struct yaml_node *node,
 		return parse_no_memory(error);
 	for (item = yaml_list_first(node); item; item = yaml_list_next(node, item)) {
 		err = expect_word(doc, item, "a port or a range of ports", error);
+		if (!err && port_range_parse(item->text, &(*ranges)[*n], error))
+			err = yaml_locate(doc, item->position, error);
+		if (!err)
+			++*n;
+		err = yaml_go_on(doc, error, err);
 		if (err)
 			return err;
-		if (port_range_parse(item->text, &(*ranges)[*n], error))
-			return yaml_locate(doc, item->position, error);
-		++*n;
 	}
 	return 0;
 }
@@ -237,11 +241,14 @@ int parse_icmp_types(const struct yaml_reader *in, const struct yaml_node *node,
 		return parse_no_memory(in->error);
 	for (item = yaml_list_first(node); item; item = yaml_list_next(node, item)) {
 		err = expect_word(in->doc, item, "an ICMP type", in->error);
+		if (!err &&
+		    icmp_type_parse(item->text, &rule->icmp_types[rule->n_icmp_types], in->error))
+			err = yaml_locate(in->doc, item->position, in->error);
+		if (!err)
+			rule->n_icmp_types++;
+		err = yaml_go_on(in->doc, in->error, err);
 		if (err)
 			return err;
-		if (icmp_type_parse(item->text, &rule->icmp_types[rule->n_icmp_types], in->error))
-			return yaml_locate(in->doc, item->position, in->error);
-		rule->n_icmp_types++;
 	}
 	return 0;
 }

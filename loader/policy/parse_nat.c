@@ -118,9 +118,12 @@ static int parse_one_to_ones(const struct yaml_reader *in, const struct yaml_nod
 	for (child = node->first; child; child = child->next) {
 		err = parse_one_to_one(in->doc, child, &policy->one_to_one[policy->n_one_to_one++],
 				       in->error);
+		err = yaml_go_on(in->doc, in->error, err);
 		if (err)
 			return err;
 	}
+	if (yaml_n_errors(in->doc))
+		return 0; /* values may be missing */
 	return check_one_to_one(in->doc, node, policy, in->error);
 }
 
@@ -225,9 +228,12 @@ static int parse_nat_ports(const struct yaml_reader *in, const struct yaml_node 
 		err = yaml_read_fields(in, child, nat_port_fields, n_fields, rule);
 		for (i = 0; !err && i < sizeof(required) / sizeof(required[0]); i++)
 			err = yaml_require(in->doc, child, required[i], in->error);
+		err = yaml_go_on(in->doc, in->error, err);
 		if (err)
 			return err;
 	}
+	if (yaml_n_errors(in->doc))
+		return 0; /* values may be missing */
 	return check_nat_ports(in->doc, node, policy, in->error);
 }
 

@@ -47,6 +47,7 @@ int parse_sets(const struct yaml_doc *doc, const struct yaml_node *node, struct 
 				 child->key_position, "set name", child->key, &set->name);
 		if (!err)
 			err = parse_prefixes(doc, child, set, error);
+		err = yaml_go_on(doc, error, err);
 		if (err)
 			return err;
 	}
@@ -92,6 +93,7 @@ static int parse_rule(const struct yaml_doc *doc, const struct yaml_node *node,
 {
 	size_t n_fields = sizeof(rule_fields) / sizeof(rule_fields[0]);
 	const struct yaml_reader in = {doc, parse, error};
+	size_t n_errors = yaml_n_errors(doc);
 	int err;
 
 	rule->position = node->position;
@@ -100,10 +102,11 @@ static int parse_rule(const struct yaml_doc *doc, const struct yaml_node *node,
 	rule->destination.any = true;
 	err = yaml_read_fields(&in, node, rule_fields, n_fields, rule);
 	if (!err)
-		err = yaml_require(doc, node, "id", error);
+		err = yaml_go_on(doc, error, yaml_require(doc, node, "id", error));
 	if (!err)
-		err = yaml_require(doc, node, "action", error);
-	if (!err)
+		err = yaml_go_on(doc, error, yaml_require(doc, node, "action", error));
+	/* what is wrong by itself can fit nothing else */
+	if (!err && yaml_n_errors(doc) == n_errors)
 		err = parse_check_match(doc, node, rule, error);
 	return err;
 }
@@ -125,6 +128,7 @@ static int parse_acl(const struct yaml_doc *doc, const struct yaml_node *node, e
 	parse->acl = acl;
 	for (child = node->first; child; child = child->next) {
 		err = parse_rule(doc, child, &list->rules[list->n_rules++], parse, error);
+		err = yaml_go_on(doc, error, err);
 		if (err)
 			return err;
 	}
@@ -156,10 +160,14 @@ static size_t collect_ids(const struct yaml_node *root, const char *acl_key,
 	const struct yaml_node *acl = yaml_get(root, acl_key);
 	const struct yaml_node *rule;
 
-	for (rule = acl ? acl->first : NULL; rule; rule = rule->next, n++) {
+	for (rule = acl && acl->kind == YAML_SEQUENCE ? acl->first : NULL; rule;
+	     rule = rule->next) {
 		places[n] = yaml_get(rule, "id");
+		if (!places[n] || places[n]->kind != YAML_SCALAR)
+			continue; /* an error that has been told */
 		ids[n] = (struct keyed){
 			.key = places[n]->text, .len = strlen(places[n]->text), .index = n};
+		n++;
 	}
 	return n;
 }

@@ -146,11 +146,11 @@ int yaml_read_fields(const struct yaml_reader *in, const struct yaml_node *node,
 		for (i = 0; i < n_fields && strcmp(fields[i].key, child->key) != 0; i++)
 			;
 		if (i == n_fields)
-			return yaml_error(in->doc, child->key_position, in->error,
-					  "unknown key '%.80s'", child->key);
-		if (!fields[i].read)
-			continue;
-		err = fields[i].read(in, child, (char *)to + fields[i].offset);
+			err = yaml_error(in->doc, child->key_position, in->error,
+					 "unknown key '%.80s'", child->key);
+		else if (fields[i].read)
+			err = fields[i].read(in, child, (char *)to + fields[i].offset);
+		err = yaml_go_on(in->doc, in->error, err);
 		if (err)
 			return err;
 	}

@@ -71,6 +71,11 @@ int yaml_parse(const char *path, const char *text, size_t len, struct yaml_doc *
 void yaml_free(struct yaml_doc *doc);
 const struct yaml_node *yaml_root(const struct yaml_doc *doc);
 
+typedef void (*yaml_on_error)(void *arg, const struct error *error);
+
+void yaml_collect(struct yaml_doc *doc, yaml_on_error on_error, void *arg);
+int yaml_go_on(const struct yaml_doc *doc, const struct error *error, int err);
+size_t yaml_n_errors(const struct yaml_doc *doc);
 int yaml_error(const struct yaml_doc *doc, struct position at, struct error *error,
 	       const char *format, ...) __attribute__((format(printf, 4, 5)));
 int yaml_locate(const struct yaml_doc *doc, struct position at, struct error *error);

@@ -38,6 +38,9 @@ struct yaml_doc {
 	char *path;
 	struct yaml_node *root;
 	struct chunk *chunks;
+	yaml_on_error on_error; /* NULL: the first error ends the reading */
+	void *on_error_arg;
+	size_t n_errors;
 };
 
 /* A mapping or sequence that is still open. */
@@ -87,9 +90,55 @@ int yaml_locate(const struct yaml_doc *doc, struct position at, struct error *er
 	size_t len = strlen(doc->path);
 	bool cut = len > PATH_SHOWN_MAX;
 
+	error->what = 0;
+	error_prefix(error, "%s%s:%u:%u", cut ? "..." : "",
+		     cut ? doc->path + len - PATH_SHOWN_MAX : doc->path, at.line, at.column);
 	error->in_file = true;
-	return error_prefix(error, "%s%s:%u:%u", cut ? "..." : "",
-			    cut ? doc->path + len - PATH_SHOWN_MAX : doc->path, at.line, at.column);
+	error->line = at.line;
+	error->column = at.column;
+	return -error->code;
+}
+
+/**
+ * yaml_collect() - Have whoever reads the document go on after an error
+ * @doc: the document
+ * @on_error: told each error by yaml_go_on()
+ * @arg: for @on_error
+ */
+void yaml_collect(struct yaml_doc *doc, yaml_on_error on_error, void *arg)
+{
+	doc->on_error = on_error;
+	doc->on_error_arg = arg;
+	doc->n_errors = 0;
+}
+
+/**
+ * yaml_go_on() - Whether a reader goes on with what follows a value, such as the next key or item
+ * @doc: the document
+ * @error: what is wrong with the value, if @err says so
+ * @err: of reading the value
+ *
+ * Where errors are collected, whoever has read the whole document asks yaml_n_errors() before what
+ * was read is used.
+ *
+ * Return: 0: it does; else @err.
+ */
+int yaml_go_on(const struct yaml_doc *doc, const struct error *error, int err)
+{
+	if (err != -EINVAL || !doc->on_error)
+		return err;
+	/* who reads may not change the document, and does not see that this counts */
+	((struct yaml_doc *)doc)->n_errors++;
+	doc->on_error(doc->on_error_arg, error);
+	return 0;
+}
+
+/**
+ * yaml_n_errors() - How many errors readers have gone on after
+ */
+size_t yaml_n_errors(const struct yaml_doc *doc)
+{
+	return doc->n_errors;
 }
 
 /**

@@ -4,6 +4,7 @@
 
 tests "file" \
 	a_mistake_in_a_policy_is_reported_with_its_position \
+	all_mistakes_are_told_in_their_order \
 	what_is_no_policy_at_all_is_refused
 tests "veth" \
 	a_policy_that_is_refused_leaves_the_old_one_in_force \
@@ -64,6 +65,33 @@ test_a_mistake_in_a_policy_is_reported_with_its_position() {
 	refused 1:10 bad
 	echo 'mode: {}' >"$T/bad.yaml"
 	refused '[0-9]+:[0-9]+' bad
+}
+
+test_all_mistakes_are_told_in_their_order() {
+	policy bad <<'END'
+peer_acl:
+  - {id: a, action: alow, source: [any, 300.1.1.1], protocol: tcp, destination_ports: [x]}
+sets: {s: [10.0.0.1/8]}
+limits: {tcp: 0}
+END
+	expect 2 "$SHRIKE" policy check "$T/bad.yaml"
+	is "places" "3:21 3:41 3:88 4:12 5:15" \
+		"$(sed -n "s|^$T/bad.yaml:\([0-9:]*\): .*|\1|p" <<<"$ERR" | paste -sd' ')"
+	expect 2 "$SHRIKE" policy check -j "$T/bad.yaml"
+	is "said" "" "$ERR"
+	is "as objects" "false 5 $T/bad.yaml 3 21 error expected deny or allow, not 'alow'" \
+		"$(jq -r '[.valid, .n_errors, (.errors[0] | .file, .line, .column, .severity, .message)] |
+			join(" ")' <<<"$OUT")"
+	expect 2 "$SHRIKE" policy check -j "$T/missing.yaml"
+	is "no file" "1 null" "$(jq -r '"\(.n_errors) \(.errors[0].line)"' <<<"$OUT")"
+	# as many as a person can read, and the number of all
+	{
+		echo "peer_acl:"
+		printf '  - {id: r%d, action: maybe}\n' {1..150}
+	} | policy bad
+	expect 2 "$SHRIKE" policy check "$T/bad.yaml"
+	is "lines" 101 "$(wc -l <<<"$ERR")"
+	matches "last line" "^shrike: $T/bad.yaml: 50 more errors$" "$(tail -n 1 <<<"$ERR")"
 }
 
 test_what_is_no_policy_at_all_is_refused() {

@@ -377,6 +377,62 @@ static void each_mistake_is_reported_with_line_and_column(void **state)
 			       bad_policies[i].error);
 }
 
+/* What is told of a text, a line each. */
+static void note(void *arg, const struct error *error)
+{
+	char *all = arg;
+
+	assert_true(error->line > 0 && error->column > 0);
+	assert_true(error->what > 2 && error->what < strlen(error->text));
+	strcat(strcat(all, error->text + 2), "\n");
+}
+
+static void all_mistakes_are_told_and_none_that_follows_from_another(void **state)
+{
+	static const char text[] =
+		"version: 2\n"
+		"mode: {routing: sideways, statefull: true}\n"
+		"peer_acl:\n"
+		"  - {id: a, action: alow, source: [10.0.0.1/8, 300.1.1.1], protocol: tcp,\n"
+		"     destination_ports: [22, 99999, x]}\n"
+		"  - {id: a, action: allow, protocol: tpc, destination_ports: [22]}\n"
+		"  - {action: allow}\n"
+		"  - 7\n"
+		"nat: {one_to_one: [{original: 10.0.0.1}], port: [{protocol: icmp}]}\n"
+		"limits: {tcp: 0}\n"
+		"sets: {s: [10.0.0.1/33], t: 7}\n"
+		"route_acl: {rule: {id: a}}\n";
+	static const char wanted[] =
+		"1:10: version must be 1\n"
+		"11:12: '10.0.0.1/33' has a prefix length that is not 0-32\n"
+		"11:29: '7' is not an address or prefix\n"
+		"2:17: expected auto, native, userspace, disabled or nat, not 'sideways'\n"
+		"2:27: unknown key 'statefull'\n"
+		"4:21: expected deny or allow, not 'alow'\n"
+		"4:36: '10.0.0.1/8' has host bits set; write 10.0.0.0/8\n"
+		"4:48: '300.1.1.1' is not an address or prefix\n"
+		"5:30: '99999' is not a port or range of ports (0-65535)\n"
+		"5:37: 'x' is not a port or range of ports (0-65535)\n"
+		"6:38: unknown protocol 'tpc' (tcp, udp, icmp, icmpv6, all or 0-255)\n"
+		"7:5: key 'id' is missing\n"
+		"8:5: expected a mapping of keys to values, not a single value\n"
+		"9:20: key 'translated' is missing\n"
+		"9:61: expected tcp or udp, not 'icmp'\n"
+		"9:50: key 'port' is missing\n"
+		"10:15: '0' is not a number from 1 to 16777216\n"
+		"12:12: expected a list, not a mapping of keys to values\n"
+		"6:10: duplicate id 'a', which line 4 has already\n";
+	char all[4096] = "";
+	const struct policy_source source = {"p", text, sizeof(text) - 1, note, all};
+	struct policy *policy = NULL;
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(policy_read(&source, &policy, &error), -EINVAL);
+	assert_null(policy);
+	assert_string_equal(all, wanted);
+}
+
 static void a_nul_byte_is_refused_where_it_stands(void **state)
 {
 	static const char text[] = V1 "mode: {}\0\n";
@@ -402,6 +458,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_mistake_is_reported_with_line_and_column),
+		cmocka_unit_test(all_mistakes_are_told_and_none_that_follows_from_another),
 		cmocka_unit_test(a_nul_byte_is_refused_where_it_stands),
 		cmocka_unit_test(a_long_path_leaves_room_for_the_message),
 	};

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The command `shrike policy check`.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/output.h"
+#include "classify/classifier.h"
+#include "cli/cmd_policy.h"
+#include "kernel/netlink.h"
+#include "policy/check.h"
+#include "policy/parse.h"
+#include "review/cover.h"
+
+#define ERRORS_TOLD 100 /* the others are counted */
+
+struct check {
+	const char *path;
+	json_t *errors; /* where output is JSON, as the other one */
+	json_t *warnings;
+	struct error *told;
+	size_t n_errors;
+	bool json;
+};
+
+/* Something found in the file; line and column only where it is about a place. */
+static json_t *finding(const struct check *check, struct position at, const char *severity,
+		       const char *message)
+{
+	json_t *json = json_pack("{s:s,s:s,s:s}", "file", check->path, "severity", severity,
+				 "message", message);
+
+	if (at.line) {
+		json_object_set_new(json, "line", json_integer(at.line));
+		json_object_set_new(json, "column", json_integer(at.column));
+	}
+	return json;
+}
+
+static void on_error(void *arg, const struct error *error)
+{
+	struct check *check = arg;
+
+	if (check->n_errors < ERRORS_TOLD)
+		check->told[check->n_errors] = *error;
+	check->n_errors++;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct error *one = a, *other = b;
+
+	if (one->line != other->line)
+		return one->line < other->line ? -1 : 1;
+	return (one->column > other->column) - (one->column < other->column);
+}
+
+static void on_warning(void *arg, struct position at, const char *text)
+{
+	struct check *check = arg;
+	json_t *json;
+
+	if (!check->json) {
+		printf("%s:%u:%u: warning: %s\n", check->path, at.line, at.column, text);
+		return;
+	}
+	json = finding(check, at, "warning", text);
+	json_object_set_new(json, "warning", json_string(text)); /* its name before "message" */
+	json_array_append_new(check->warnings, json);
+}
+
+/* Look for rules without effect, and print a warning for each. */
+static int find_warnings(const struct policy *policy, const struct classifier *classifier,
+			 struct check *check, struct error *error)
+{
+	size_t n = policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules;
+	bool *dead = calloc(n + 1, sizeof(*dead));
+	struct interface_address *addresses;
+	struct error ignored;
+	int err;
+
+	if (!dead)
+		return error_no_memory(error);
+	err = policy_check(policy, on_warning, check, dead, error);
+	if (!err)
+		err = policy_cover(&(struct cover_input){policy, classifier, dead}, on_warning,
+				   check, error);
+	free(dead);
+	if (err || netlink_read_addresses(&addresses, &n, &ignored))
+		return err;
+	policy_check_local(policy, addresses, n, on_warning, check);
+	free(addresses);
+	return 0;
+}
+
+/* Compile a policy without errors, and print what it becomes. */
+static int report(struct check *check, const struct policy *policy, struct error *error)
+{
+	size_t rules = policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules;
+	struct classifier *classifier = NULL;
+	size_t bytes;
+	int err;
+
+	err = classifier_compile(policy, NULL, 0, CLASSIFIER_BUDGET_BYTES, &classifier, error);
+	if (err)
+		return err;
+	err = find_warnings(policy, classifier, check, error);
+	bytes = classifier_memory(classifier);
+	classifier_free(classifier);
+	if (err)
+		return err;
+	if (!check->json) {
+		printf("%s: valid, %zu rules, tables of %zu kB\n", check->path, rules,
+		       (bytes + 1023) / 1024);
+		return 0;
+	}
+	return output_json(json_pack("{s:s,s:b,s:I,s:I,s:O,s:O}", "file", check->path, "valid", 1,
+				     "rules", (json_int_t)rules, "memory_bytes", (json_int_t)bytes,
+				     "errors", check->errors, "warnings", check->warnings),
+			   stdout, error);
+}
+
+/* Print what is wrong with a file that is no policy. */
+static int report_errors(struct check *check)
+{
+	size_t n = check->n_errors < ERRORS_TOLD ? check->n_errors : ERRORS_TOLD;
+	struct error error;
+
+	qsort(check->told, n, sizeof(*check->told), by_place);
+	for (size_t i = 0; i < n; i++) {
+		const struct error *told = &check->told[i];
+		struct position at = {told->line, told->column};
+
+		if (check->json)
+			json_array_append_new(check->errors,
+					      finding(check, at, "error", told->text + told->what));
+		else
+			command_fail(told);
+	}
+	if (!check->json && check->n_errors > n)
+		fprintf(stderr, "shrike: %s: %zu more errors\n", check->path, check->n_errors - n);
+	if (check->json &&
+	    output_json(json_pack("{s:s,s:b,s:I,s:O,s:O}", "file", check->path, "valid", 0,
+				  "n_errors", (json_int_t)check->n_errors, "errors", check->errors,
+				  "warnings", check->warnings),
+			stdout, &error))
+		return command_fail(&error);
+	return EXIT_INVALID;
+}
+
+static int check_file(struct check *check)
+{
+	struct policy *policy;
+	struct error error;
+	int err;
+
+	err = policy_load_all(check->path, on_error, check, &policy, &error);
+	if (err && !(err == -EINVAL && check->n_errors))
+		on_error(check, &error);
+	if (err)
+		return report_errors(check);
+	err = report(check, policy, &error);
+	policy_free(policy);
+	return err ? command_fail(&error) : EXIT_DONE;
+}
+
+/**
+ * policy_command_check() - `shrike policy check`
+ */
+int policy_command_check(const struct command *command, int argc, char **argv)
+{
+	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
+	struct check check = {};
+	int option, status;
+
+	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+		if (option == OPTION_HELP)
+			return command_help(command);
+		if (option == '?')
+			return command_unknown_option(command, argv);
+		check.json |= option == 'j';
+	}
+	if (argc - optind != 1)
+		return command_usage(command, "one policy file is needed");
+	check.path = argv[optind];
+	check.errors = json_array();
+	check.warnings = json_array();
+	check.told = calloc(ERRORS_TOLD, sizeof(*check.told));
+	status = check.told ? check_file(&check) : EXIT_FAILED;
+	free(check.told);
+	json_decref(check.errors);
+	json_decref(check.warnings);
+	return status;
+}
