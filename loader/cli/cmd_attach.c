@@ -8,6 +8,7 @@
 #include "dataplane/generation.h"
 #include "kernel/hooks.h"
 #include "kernel/lock.h"
+#include "simulate/policy_tests.h"
 
 static int run_attach(const struct command *command, int argc, char **argv);
 static int run_detach(const struct command *command, int argc, char **argv);
@@ -45,7 +46,11 @@ static int run_attach(const struct command *command, int argc, char **argv)
 		COMMON_LONG_OPTIONS,
 		{},
 	};
-	struct dataplane_request request = {.caller = DATAPLANE_ATTACH, .warn = command_warn};
+	struct dataplane_request request = {
+		.caller = DATAPLANE_ATTACH,
+		.verify = policy_tests_verify,
+		.warn = command_warn,
+	};
 	struct dataplane *dataplane;
 	char name[IF_NAMESIZE];
 	int option, lock, err;

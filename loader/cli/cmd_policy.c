@@ -17,8 +17,12 @@ static int run_show(const struct command *command, int argc, char **argv);
 
 /* clang-format off */
 static const char check_details[] =
-	"Exit status 0 if the policy could be applied, warnings or not, 2 if it has errors:\n"
-	"all are told.\n";
+	"  -i, --interface IFACE run the tests of the policy as on this interface: its\n"
+	"                        addresses are \"self\", those of the host are local\n"
+	"  --require-tests       exit status 1 where they cannot be run for want of rights\n"
+	"\n"
+	"Exit status 0 if the policy could be applied, warnings or not, 2 if it has errors,\n"
+	"which are all told, or if one of its tests fails.\n";
 
 static const char diff_details[] =
 	"Changes nothing. Connections are named that would be cut by the policy, that it\n"
@@ -49,7 +53,7 @@ static const char show_details[] =
 static const struct command family[] = {
 	{
 		.name = "check",
-		.arguments = "POLICY [-j]",
+		.arguments = "POLICY [-i IFACE] [--require-tests] [-j]",
 		.summary = "parse and compile a policy, warn about rules that have no effect",
 		.details = check_details,
 		.run = policy_command_check,

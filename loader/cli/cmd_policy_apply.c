@@ -18,6 +18,7 @@
 #include "cli/cmd_policy.h"
 #include "dataplane/apply.h"
 #include "dataplane/confirm.h"
+#include "simulate/policy_tests.h"
 
 #define LOOK_NS 100000000 /* how often a waiting command looks whether it is confirmed */
 
@@ -196,7 +197,11 @@ int policy_command_apply(const struct command *command, int argc, char **argv)
 		COMMON_LONG_OPTIONS,
 		{},
 	};
-	struct dataplane_request request = {.caller = DATAPLANE_APPLY, .warn = command_warn};
+	struct dataplane_request request = {
+		.caller = DATAPLANE_APPLY,
+		.verify = policy_tests_verify,
+		.warn = command_warn,
+	};
 	char name[IF_NAMESIZE];
 	struct error error;
 	int option, err = 0, ifindex;

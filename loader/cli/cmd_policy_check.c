@@ -14,6 +14,7 @@
 #include "policy/check.h"
 #include "policy/parse.h"
 #include "review/cover.h"
+#include "simulate/policy_tests.h"
 
 #define ERRORS_TOLD 100 /* the others are counted */
 
@@ -22,6 +23,10 @@ struct check {
 	json_t *errors; /* where output is JSON, as the other one */
 	json_t *warnings;
 	struct error *told;
+	const char *ifname; /* whose addresses are "self" in tests; NULL: nobody's */
+	size_t failed;
+	size_t not_run;
+	bool require_tests;
 	size_t n_errors;
 	bool json;
 };
@@ -96,8 +101,43 @@ static int find_warnings(const struct policy *policy, const struct classifier *c
 	return 0;
 }
 
+static void on_failure(void *arg, const struct policy_test *test, const char *text)
+{
+	struct check *check = arg;
+
+	if (check->json)
+		json_array_append_new(check->errors, finding(check, test->position, "test", text));
+	else
+		fprintf(stderr, "%s:%u:%u: test failed: %s\n", check->path, test->position.line,
+			test->position.column, text);
+}
+
+static const char *get_variable(const char *name, void *unused)
+{
+	(void)unused;
+	return getenv(name);
+}
+
+/* Where the rights are missing, the tests are not run, which is said.  Return: 0 or -errno. */
+static int run_tests(struct check *check, struct policy *policy, struct error *error)
+{
+	const struct policy_tests tests = {policy, check->ifname, command_warn, on_failure, check};
+	struct environment environment;
+	int err;
+
+	environment_read(&environment, get_variable, NULL, command_warn, NULL);
+	environment_apply(&environment, policy);
+	err = policy_tests_run(&tests, &check->failed, error);
+	if (err != -EPERM && err != -EACCES)
+		return err;
+	check->not_run = policy->n_tests;
+	fprintf(stderr, "shrike: %s: %zu tests not run: needs CAP_BPF\n", check->path,
+		check->not_run);
+	return 0;
+}
+
 /* Compile a policy without errors, and print what it becomes. */
-static int report(struct check *check, const struct policy *policy, struct error *error)
+static int report(struct check *check, struct policy *policy, struct error *error)
 {
 	size_t rules = policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules;
 	struct classifier *classifier = NULL;
@@ -110,17 +150,26 @@ static int report(struct check *check, const struct policy *policy, struct error
 	err = find_warnings(policy, classifier, check, error);
 	bytes = classifier_memory(classifier);
 	classifier_free(classifier);
+	if (!err)
+		err = run_tests(check, policy, error);
 	if (err)
 		return err;
-	if (!check->json) {
-		printf("%s: valid, %zu rules, tables of %zu kB\n", check->path, rules,
-		       (bytes + 1023) / 1024);
+	if (check->json)
+		return output_json(
+			json_pack("{s:s,s:b,s:I,s:I,s:{s:I,s:I,s:I},s:O,s:O}", "file", check->path,
+				  "valid", !check->failed, "rules", (json_int_t)rules,
+				  "memory_bytes", (json_int_t)bytes, "tests", "run",
+				  (json_int_t)(policy->n_tests - check->not_run), "failed",
+				  (json_int_t)check->failed, "not_run", (json_int_t)check->not_run,
+				  "errors", check->errors, "warnings", check->warnings),
+			stdout, error);
+	if (check->failed)
 		return 0;
-	}
-	return output_json(json_pack("{s:s,s:b,s:I,s:I,s:O,s:O}", "file", check->path, "valid", 1,
-				     "rules", (json_int_t)rules, "memory_bytes", (json_int_t)bytes,
-				     "errors", check->errors, "warnings", check->warnings),
-			   stdout, error);
+	printf("%s: valid, %zu rules, tables of %zu kB", check->path, rules, (bytes + 1023) / 1024);
+	if (policy->n_tests > check->not_run)
+		printf(", %zu tests passed", policy->n_tests);
+	putchar('\n');
+	return 0;
 }
 
 /* Print what is wrong with a file that is no policy. */
@@ -164,7 +213,11 @@ static int check_file(struct check *check)
 		return report_errors(check);
 	err = report(check, policy, &error);
 	policy_free(policy);
-	return err ? command_fail(&error) : EXIT_DONE;
+	if (err)
+		return command_fail(&error);
+	if (check->failed)
+		return EXIT_INVALID;
+	return check->not_run && check->require_tests ? EXIT_FAILED : EXIT_DONE;
 }
 
 /**
@@ -172,15 +225,23 @@ static int check_file(struct check *check)
  */
 int policy_command_check(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
+	static const struct option options[] = {
+		{"interface", required_argument, NULL, 'i'},
+		{"require-tests", no_argument, NULL, 'r'},
+		COMMON_LONG_OPTIONS,
+		{},
+	};
 	struct check check = {};
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "i:jv", options, NULL)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')
 			return command_unknown_option(command, argv);
+		if (option == 'i')
+			check.ifname = optarg;
+		check.require_tests |= option == 'r';
 		check.json |= option == 'j';
 	}
 	if (argc - optind != 1)

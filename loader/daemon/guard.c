@@ -19,6 +19,7 @@
 #include "dataplane/repin.h"
 #include "forward/forward.h"
 #include "kernel/lock.h"
+#include "simulate/policy_tests.h"
 #include "trace/live.h"
 
 static void log_line(struct guard *guard, bool is_error, const char *format, ...)
@@ -128,6 +129,7 @@ int guard_apply(struct guard *guard, enum policy_source source, struct error *er
 		.before = guard->attached.maps.n ? &guard->attached : NULL,
 		.edit = source == POLICY_IN_FORCE ? text_in_force : NULL,
 		.revert = source == POLICY_BEFORE_CONFIRM,
+		.verify = policy_tests_verify,
 		.warn = guard->warn,
 	};
 	struct dataplane *fresh;

@@ -190,6 +190,16 @@ static void warn_unfollowed(const struct application *a)
 	a->plan.request->warn(text, a->plan.request->warn_arg);
 }
 
+/* What was in force before has been verified when it came. */
+static int verify(const struct application *a, struct error *error)
+{
+	const struct dataplane_request *request = a->plan.request;
+
+	if (!request->verify || request->edit || request->revert)
+		return 0;
+	return request->verify(a->to->policy, request->ifname, error);
+}
+
 /* Put the policy into force, with the lock held. */
 static int apply(struct application *a, struct error *error)
 {
@@ -201,7 +211,9 @@ static int apply(struct application *a, struct error *error)
 	if (err)
 		return err;
 	plan_add_environment(&a->plan);
-	err = build_and_attach(a, error);
+	err = verify(a, error);
+	if (!err)
+		err = build_and_attach(a, error);
 	if (!err)
 		err = finish_confirm(a, error);
 	if (err) {

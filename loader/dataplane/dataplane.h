@@ -42,6 +42,7 @@ struct dataplane {
  * @policy_text: the policy itself, read earlier from @policy_path; NULL: read the file
  * @edit, @edit_arg: makes the policy's text from the generation in force, which nobody changes
  *	meanwhile; NULL: not used
+ * @verify: refuses a policy of a file, after NetBird's variables, before anything is built; NULL: none
  * @confirm_s: return to the policy in force if this one is not confirmed in so many seconds; 0: no
  * @revert: what to apply is the policy that returns, if the one in force still waits
  * @revert_id: only if it waits by this confirm_id(); 0: by whichever
@@ -56,6 +57,7 @@ struct dataplane_request {
 	int (*edit)(const struct attached *attached, char **text, size_t *len, void *arg,
 		    struct error *error);
 	void *edit_arg;
+	int (*verify)(struct policy *policy, const char *ifname, struct error *error);
 	uint32_t confirm_s;
 	bool revert;
 	uint32_t revert_id;

@@ -15,6 +15,7 @@
 #include "base/value.h"
 #include "policy/parse_nat.h"
 #include "policy/parse_rules.h"
+#include "policy/parse_tests.h"
 
 #define LIMIT_MAX  16777216 /* entries of a table */
 #define READ_BYTES 65536
@@ -244,6 +245,7 @@ static int parse_root(const struct yaml_doc *doc, const struct yaml_node *root, 
 		{"peer_acl", parse_peer_acl, 0},
 		{"route_acl", parse_route_acl, 0},
 		{"nat", parse_nat, 0},
+		{"tests", parse_tests, 0},
 		{"limits", parse_limits, offsetof(struct policy, limits)},
 		{"timeouts", parse_timeouts, offsetof(struct policy, timeouts)},
 #define SWITCH(name, value) {#name, yaml_read_bool, offsetof(struct policy, name)},
@@ -307,7 +309,7 @@ int policy_parse_node(const struct yaml_doc *doc, const struct yaml_node *node, 
  *
  * Return: as policy_parse().
  */
-int policy_read(const struct policy_source *source, struct policy **policy, struct error *error)
+int policy_read(const struct policy_text *source, struct policy **policy, struct error *error)
 {
 	struct yaml_doc *doc;
 	int err;
@@ -335,7 +337,7 @@ int policy_read(const struct policy_source *source, struct policy **policy, stru
 int policy_parse(const char *path, const char *text, size_t len, struct policy **policy,
 		 struct error *error)
 {
-	const struct policy_source source = {.path = path, .text = text, .len = len};
+	const struct policy_text source = {.path = path, .text = text, .len = len};
 
 	return policy_read(&source, policy, error);
 }
@@ -421,7 +423,7 @@ int policy_load(const char *path, struct policy **policy, struct error *error)
 int policy_load_all(const char *path, yaml_on_error on_error, void *arg, struct policy **policy,
 		    struct error *error)
 {
-	struct policy_source source = {.path = path, .on_error = on_error, .arg = arg};
+	struct policy_text source = {.path = path, .on_error = on_error, .arg = arg};
 	char *text = NULL;
 	size_t len = 0;
 	int err, fd;

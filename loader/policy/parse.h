@@ -12,13 +12,13 @@
 #include "yaml/yaml.h"
 
 /*
- * struct policy_source - a policy in memory
+ * struct policy_text - a policy in memory
  * @path: name of the file for messages and struct policy
  * @text: YAML or JSON, of @len bytes
  * @on_error: told each error that leaves the rest readable; NULL: the first one ends the reading
  * @arg: for @on_error
  */
-struct policy_source {
+struct policy_text {
 	const char *path;
 	const char *text;
 	size_t len;
@@ -26,7 +26,7 @@ struct policy_source {
 	void *arg;
 };
 
-int policy_read(const struct policy_source *source, struct policy **policy, struct error *error);
+int policy_read(const struct policy_text *source, struct policy **policy, struct error *error);
 int policy_load_all(const char *path, yaml_on_error on_error, void *arg, struct policy **policy,
 		    struct error *error);
 int policy_load(const char *path, struct policy **policy, struct error *error);

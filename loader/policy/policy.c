@@ -104,6 +104,12 @@ void policy_free(struct policy *policy)
 		free(policy->sets[i].name);
 		free(policy->sets[i].prefixes);
 	}
+	for (i = 0; i < policy->n_tests; i++) {
+		free(policy->tests[i].from.prefixes);
+		free(policy->tests[i].to.prefixes);
+		free(policy->tests[i].rule);
+	}
+	free(policy->tests);
 	free(policy->sets);
 	free(policy->one_to_one);
 	free(policy->nat_port);

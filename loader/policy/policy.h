@@ -106,6 +106,26 @@ struct policy_uplinks {
 	struct port_range ports; /* first is 0: those that this host does not choose from itself */
 };
 
+/* Who sends or gets the packets of a test: this host by the interface's address, or prefixes. */
+struct policy_test_end {
+	bool is_self;
+	struct prefix *prefixes;
+	size_t n_prefixes;
+};
+
+/* What a user expects of the policy, before it comes into force. */
+struct policy_test {
+	struct policy_test_end from;
+	struct policy_test_end to;
+	struct icmp_type icmp_type; /* of ICMP; families 0: echo request */
+	struct position position;
+	char *rule; /* id of the rule that decides; NULL: any, or none */
+	uint16_t protocol;
+	uint16_t sport; /* host byte order; 0: any */
+	uint16_t dport;
+	bool allowed;
+};
+
 struct policy {
 	char *path; /* as given, "-" for standard input, NULL for the built-in default */
 	char *text; /* the source as it was read, NUL-terminated */
@@ -119,6 +139,8 @@ struct policy {
 	struct nat_port_rule *nat_port;
 	size_t n_nat_port;
 	struct policy_uplinks uplinks;
+	struct policy_test *tests;
+	size_t n_tests;
 	struct policy_limits limits;
 	struct policy_timeouts timeouts;
 #define SWITCH(name, value) bool name;

@@ -26,8 +26,8 @@ static void ignore_error(void *context, const struct error *error)
  */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct policy_source source = {"policy.yaml", (const char *)data, size, ignore_error,
-					     NULL};
+	const struct policy_text source = {"policy.yaml", (const char *)data, size, ignore_error,
+					   NULL};
 	struct policy *policy;
 	struct error error;
 

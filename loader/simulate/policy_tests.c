@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "simulate/policy_tests.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/names.h"
+#include "dataplane/mode.h"
+#include "kernel/netlink.h"
+#include "packet/build.h"
+#include "policy/icmp_type.h"
+#include "simulate/simulate.h"
+
+#define PACKETS_MAX 65536 /* of one test */
+#define SPORT_ANY   50000
+#define TEXT_MAX    512
+#define FRAME_MAX   256
+
+/* Where a run of addresses begins that rules and tables may treat alike. */
+struct bounds {
+	union addr *at; /* sorted, IPv4 is v4-mapped */
+	size_t n;
+};
+
+/* One end of a test, as single addresses. */
+struct ends {
+	struct prefix *addr;
+	size_t n;
+};
+
+struct runner {
+	const struct policy_tests *tests;
+	struct scenario scenario;
+	struct simulation *simulation;
+	struct bounds bounds;
+	char text[TEXT_MAX]; /* of the test that has failed last */
+};
+
+static int compare(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(union addr));
+}
+
+/* The address behind the last one of a prefix; false where there is none. */
+static bool behind(const struct prefix *prefix, union addr *addr)
+{
+	unsigned int len = prefix->len + (prefix->ip_version == IP_VERSION_4 ? 96 : 0);
+	int at = (int)len - 1; /* the bit that one more is added to */
+
+	*addr = prefix->addr;
+	for (; at >= 0; at--) {
+		uint8_t bit = 0x80 >> at % 8;
+
+		addr->bytes[at / 8] ^= bit;
+		if (addr->bytes[at / 8] & bit)
+			return true;
+	}
+	return false;
+}
+
+static void add(struct bounds *bounds, const struct prefix *prefixes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct prefix network = prefixes[i];
+
+		prefix_truncate(&network, network.len);
+		bounds->at[bounds->n++] = network.addr;
+		bounds->n += behind(&network, &bounds->at[bounds->n]);
+	}
+}
+
+/* Each prefix that this policy or this host tells addresses apart by. */
+static size_t each_prefix(const struct runner *runner, struct bounds *bounds)
+{
+	const struct policy *policy = runner->tests->policy;
+	const struct scenario *scenario = &runner->scenario;
+	size_t n = 0;
+
+#define PREFIXES(list, count)                                                                      \
+	do {                                                                                       \
+		if (bounds)                                                                        \
+			add(bounds, list, count);                                                  \
+		n += count;                                                                        \
+	} while (0)
+	for (int acl = 0; acl < ACL_MAX; acl++)
+		for (size_t i = 0; i < policy->acl[acl].n_rules; i++) {
+			const struct policy_rule *rule = &policy->acl[acl].rules[i];
+
+			PREFIXES(rule->source.prefixes, rule->source.n_prefixes);
+			PREFIXES(rule->destination.prefixes, rule->destination.n_prefixes);
+		}
+	for (size_t i = 0; i < policy->n_sets; i++)
+		PREFIXES(policy->sets[i].prefixes, policy->sets[i].n_prefixes);
+	PREFIXES(scenario->interface.addresses, scenario->interface.n_addresses);
+	PREFIXES(scenario->local_addresses, scenario->n_local_addresses);
+#undef PREFIXES
+	return n;
+}
+
+static int find_bounds(struct runner *runner, struct error *error)
+{
+	struct bounds *bounds = &runner->bounds;
+	size_t n = each_prefix(runner, NULL), kept = 0;
+
+	bounds->at = calloc(2 * n + 1, sizeof(*bounds->at));
+	if (!bounds->at)
+		return error_no_memory(error);
+	each_prefix(runner, bounds);
+	qsort(bounds->at, bounds->n, sizeof(*bounds->at), compare);
+	for (size_t i = 0; i < bounds->n; i++)
+		if (!kept || compare(&bounds->at[kept - 1], &bounds->at[i]))
+			bounds->at[kept++] = bounds->at[i];
+	bounds->n = kept;
+	return 0;
+}
+
+/* The first bound that is greater than an address. */
+static size_t bound_after(const struct bounds *bounds, const union addr *addr)
+{
+	size_t low = 0, high = bounds->n;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (compare(&bounds->at[middle], addr) > 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+static int append(struct ends *ends, const union addr *addr, uint8_t ip_version)
+{
+	struct prefix *larger = ends->addr;
+
+	if (!(ends->n & (ends->n + 1))) /* grows when all bits of the number are set */
+		larger = realloc(ends->addr, 2 * (ends->n + 1) * sizeof(*larger));
+	if (!larger)
+		return -ENOMEM;
+	ends->addr = larger;
+	larger[ends->n++] = (struct prefix){*addr, ip_version, prefix_bits(ip_version)};
+	return 0;
+}
+
+/* One address of each run of a prefix. */
+static int append_prefix(const struct runner *runner, const struct prefix *prefix,
+			 struct ends *ends)
+{
+	const struct bounds *bounds = &runner->bounds;
+	int err = append(ends, &prefix->addr, prefix->ip_version);
+
+	for (size_t i = bound_after(bounds, &prefix->addr);
+	     !err && i < bounds->n && ends->n <= PACKETS_MAX &&
+	     prefix_contains_addr(prefix, &bounds->at[i], prefix->ip_version);
+	     i++)
+		err = append(ends, &bounds->at[i], prefix->ip_version);
+	return err;
+}
+
+static int expand(const struct runner *runner, const struct policy_test_end *end, struct ends *ends)
+{
+	const struct scenario_interface *interface = &runner->scenario.interface;
+	int err = 0;
+
+	for (size_t i = 0; !err && end->is_self && i < interface->n_addresses; i++)
+		err = append(ends, &interface->addresses[i].addr,
+			     interface->addresses[i].ip_version);
+	for (size_t i = 0; !err && i < end->n_prefixes; i++)
+		err = append_prefix(runner, &end->prefixes[i], ends);
+	return err;
+}
+
+/* The protocol and type of a packet of a test; false where the family has none such. */
+static bool set_protocol(const struct policy_test *test, struct packet_spec *spec)
+{
+	bool is_icmp = test->protocol == PROTOCOL_ICMP ||
+		       test->protocol == packet_icmp_proto(spec->ip_version);
+	int family = spec->ip_version == IP_VERSION_6;
+
+	spec->l4_proto = is_icmp ? packet_icmp_proto(spec->ip_version) : test->protocol;
+	spec->tcp_flags = PACKET_TCP_SYN;
+	spec->sport = test->sport ? test->sport : SPORT_ANY;
+	spec->dport = test->dport;
+	spec->icmp_type = PACKET_ICMP_ECHO;
+	if (!is_icmp || !test->icmp_type.families)
+		return true;
+	if (!(test->icmp_type.families & (family ? FAMILY_6 : FAMILY_4)))
+		return false;
+	spec->icmp_type = test->icmp_type.number[family];
+	spec->icmp_code = test->icmp_type.any_code ? 0 : test->icmp_type.code;
+	return true;
+}
+
+/* Whether a packet came as the test expects; @text becomes how it did not. */
+static bool is_as_expected(const struct policy_test *test, const struct packet_spec *spec,
+			   const struct simulation_result *result, char text[TEXT_MAX])
+{
+	bool allowed = result->event.verdict != VERDICT_DROP;
+	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX], port[16] = "", protocol[FLOW_PROTOCOL_NUMBER];
+	const char *rule = result->rule_id;
+
+	if (allowed == test->allowed && (!test->rule || (rule && !strcmp(rule, test->rule))))
+		return true;
+	if (l4_has_ports(spec->l4_proto))
+		snprintf(port, sizeof(port), "/%u", spec->dport);
+	snprintf(text, TEXT_MAX, "%s -> %s %s%s is %s by %s%s (%s), expected %s%s%s",
+		 addr_format(&spec->saddr, spec->ip_version, from, sizeof(from)),
+		 addr_format(&spec->daddr, spec->ip_version, to, sizeof(to)),
+		 flow_protocol_name(spec->l4_proto, spec->ip_version, protocol), port,
+		 allowed ? "allowed" : "denied", rule ? "rule " : "no rule", rule ? rule : "",
+		 reason_name(result->event.reason), test->allowed ? "allowed" : "denied",
+		 test->rule ? " by rule " : "", test->rule ? test->rule : "");
+	return false;
+}
+
+/* Of a prefix those addresses are meant that somebody can have. */
+static bool is_nobodys(const struct policy_test *test, const struct simulation_result *result)
+{
+	const struct policy_test_end *from = &test->from, *to = &test->to;
+
+	if (result->event.reason == REASON_MARTIAN_SOURCE)
+		return from->n_prefixes &&
+		       from->prefixes[0].len < prefix_bits(from->prefixes[0].ip_version);
+	if (result->event.reason == REASON_MARTIAN_DEST)
+		return to->n_prefixes &&
+		       to->prefixes[0].len < prefix_bits(to->prefixes[0].ip_version);
+	return false;
+}
+
+static bool is_own(const struct scenario *scenario, const union addr *addr)
+{
+	for (size_t i = 0; i < scenario->interface.n_addresses; i++)
+		if (!compare(&scenario->interface.addresses[i].addr, addr))
+			return true;
+	return false;
+}
+
+/* One packet of a test.  Return: 1: as expected, 0: not, or -errno. */
+static int try_packet(struct runner *runner, const struct policy_test *test,
+		      const struct prefix *from, const struct prefix *to, struct error *error)
+{
+	struct simulation_result result = {};
+	struct packet_spec spec;
+	struct scenario_step step = {.kind = SCENARIO_TRACE};
+	uint8_t bytes[FRAME_MAX];
+	size_t len;
+	int err;
+
+	packet_spec_init(&spec);
+	spec.ip_version = from->ip_version;
+	spec.saddr = from->addr;
+	spec.daddr = to->addr;
+	if (!set_protocol(test, &spec))
+		return 1;
+	err = packet_build(&spec, bytes, sizeof(bytes), &len, error);
+	if (err)
+		return err;
+	step.bytes = bytes;
+	step.len = len;
+	step.ethertype = spec.ip_version == IP_VERSION_4 ? ETH_P_IP : ETH_P_IPV6;
+	step.direction = is_own(&runner->scenario, &spec.saddr) ? DIR_EGRESS : DIR_INGRESS;
+	err = simulation_step(runner->simulation, &step, &result, error);
+	if (err)
+		return err;
+	return is_nobodys(test, &result) || is_as_expected(test, &spec, &result, runner->text);
+}
+
+/* All packets of a test, up to the first that is not as expected. */
+static int try_pairs(struct runner *runner, const struct policy_test *test, const struct ends *from,
+		     const struct ends *to, struct error *error)
+{
+	size_t n = 0;
+	int good = 1;
+
+	for (size_t i = 0; good == 1 && i < from->n; i++)
+		for (size_t j = 0; good == 1 && j < to->n; j++) {
+			if (from->addr[i].ip_version != to->addr[j].ip_version ||
+			    (!test->from.is_self && is_own(&runner->scenario, &from->addr[i].addr)))
+				continue;
+			n++;
+			good = try_packet(runner, test, &from->addr[i], &to->addr[j], error);
+		}
+	if (n || good != 1)
+		return good;
+	snprintf(runner->text, TEXT_MAX, "no peer can send such a packet");
+	return 0;
+}
+
+static int try_test(struct runner *runner, const struct policy_test *test, struct error *error)
+{
+	struct ends from = {}, to = {};
+	int good;
+
+	if (expand(runner, &test->from, &from) || expand(runner, &test->to, &to)) {
+		good = error_no_memory(error);
+	} else if (from.n > PACKETS_MAX || to.n > PACKETS_MAX || from.n * to.n > PACKETS_MAX) {
+		snprintf(runner->text, TEXT_MAX,
+			 "the policy tells more than %d pairs of addresses apart here: name "
+			 "smaller prefixes",
+			 PACKETS_MAX);
+		good = 0;
+	} else {
+		good = try_pairs(runner, test, &from, &to, error);
+	}
+	free(from.addr);
+	free(to.addr);
+	return good;
+}
+
+/*
+ * An interface that is nowhere has addresses that are nobody's (RFC 5737, 3849), and so has one that
+ * has none of a family, as it is about to get some.
+ */
+static int stand_in(struct scenario_interface *interface, struct error *error)
+{
+	static const char *const texts[] = {"192.0.2.1", "2001:db8::1"};
+	unsigned int families = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < interface->n_addresses; i++)
+		families |= interface->addresses[i].ip_version == IP_VERSION_4 ? FAMILY_4
+									       : FAMILY_6;
+	for (int i = 0; !err && i < 2; i++)
+		if (!(families & (i ? FAMILY_6 : FAMILY_4)))
+			err = prefix_parse(texts[i],
+					   &interface->addresses[interface->n_addresses++], error);
+	return err;
+}
+
+static int read_host(const char *ifname, struct link_info *link, struct interface_address **list,
+		     size_t *n, struct error *error)
+{
+	int err = ifname ? netlink_link_by_name(ifname, link, error) : 0;
+
+	return err || !ifname ? err : netlink_read_addresses(list, n, error);
+}
+
+/* The addresses of this host, and which of them the interface has; none where it is nowhere. */
+static int take_host(const char *ifname, struct scenario *scenario, struct error *error)
+{
+	struct link_info link = {.mtu = SCENARIO_DEFAULT_MTU};
+	struct scenario_interface *interface = &scenario->interface;
+	struct interface_address *list = NULL;
+	size_t n = 0;
+	int err = read_host(ifname, &link, &list, &n, error);
+
+	if (err)
+		return err;
+	interface->mtu = link.mtu;
+	interface->ethernet = link.l2_len;
+	interface->addresses = calloc(n + 2, sizeof(*interface->addresses)); /* stand_in() adds */
+	scenario->local_addresses = calloc(n + 1, sizeof(*scenario->local_addresses));
+	for (size_t i = 0; interface->addresses && scenario->local_addresses && i < n; i++) {
+		bool own = list[i].ifindex == link.ifindex;
+		struct prefix *to = own ? &interface->addresses[interface->n_addresses++]
+					: &scenario->local_addresses[scenario->n_local_addresses++];
+
+		*to = (struct prefix){list[i].addr, list[i].ip_version,
+				      own ? list[i].connected.len
+					  : prefix_bits(list[i].ip_version)};
+	}
+	free(list);
+	return interface->addresses && scenario->local_addresses ? 0 : error_no_memory(error);
+}
+
+/* What a flow that is translated leaves by. */
+static void add_uplink(struct scenario *scenario)
+{
+	if (scenario->policy->mode.routing != POLICY_ROUTING_NAT)
+		return;
+	strcpy(scenario->uplink.name, "uplink");
+	scenario->uplink.interface = scenario->interface;
+	scenario->uplink.interface.mtu = SCENARIO_DEFAULT_UPLINK_MTU;
+}
+
+static int begin(struct runner *runner, struct error *error)
+{
+	const struct policy_tests *tests = runner->tests;
+	const struct environment none = {}; /* it has been applied */
+	struct scenario *scenario = &runner->scenario;
+	struct mode_facts facts;
+	int err = mode_read_facts(&facts, error);
+
+	if (err)
+		return err;
+	scenario->policy = tests->policy;
+	scenario->ip_forward = facts.ip_forward4 || facts.ip_forward6;
+	err = take_host(tests->ifname, scenario, error);
+	if (!err)
+		err = stand_in(&scenario->interface, error);
+	if (err)
+		return err;
+	add_uplink(scenario);
+	err = find_bounds(runner, error);
+	return err ? err : simulation_new(scenario, &none, tests->warn, &runner->simulation, error);
+}
+
+/**
+ * policy_tests_run() - Judge the tests of a policy
+ * @tests: how
+ * @failed: becomes the number of those that fail
+ * @error: set where they cannot be judged
+ *
+ * Loads programs, which takes CAP_BPF; without tests it does nothing.
+ *
+ * Return: 0 or -errno.
+ */
+int policy_tests_run(const struct policy_tests *tests, size_t *failed, struct error *error)
+{
+	struct runner runner = {.tests = tests};
+	const struct policy *policy = tests->policy;
+	int err, good;
+
+	*failed = 0;
+	if (!policy->n_tests)
+		return 0;
+	err = begin(&runner, error);
+	for (size_t i = 0; !err && i < policy->n_tests; i++) {
+		good = try_test(&runner, &policy->tests[i], error);
+		if (!good) {
+			++*failed;
+			tests->on_failure(tests->arg, &policy->tests[i], runner.text);
+		}
+		err = good < 0 ? good : 0;
+	}
+	simulation_free(runner.simulation);
+	free(runner.bounds.at);
+	free(runner.scenario.interface.addresses);
+	free(runner.scenario.local_addresses);
+	return err;
+}
+
+struct first_failure {
+	struct position position;
+	char text[TEXT_MAX];
+};
+
+static void note_first(void *arg, const struct policy_test *test, const char *text)
+{
+	struct first_failure *first = arg;
+
+	if (first->position.line)
+		return;
+	first->position = test->position;
+	snprintf(first->text, sizeof(first->text), "%s", text);
+}
+
+static void no_warning(const char *text, void *arg)
+{
+	(void)text;
+	(void)arg;
+}
+
+/**
+ * policy_tests_verify() - Refuse a policy of which a test fails; as dataplane_request.verify
+ * @policy: after environment_apply()
+ * @ifname: the interface that it is for
+ * @error: names the first test that fails, and the number of others
+ *
+ * Return: 0; -EINVAL (invalid input): one fails; or another -errno.
+ */
+int policy_tests_verify(struct policy *policy, const char *ifname, struct error *error)
+{
+	struct first_failure first = {};
+	const struct policy_tests tests = {policy, ifname, no_warning, note_first, &first};
+	char others[40] = "";
+	size_t failed;
+	int err = policy_tests_run(&tests, &failed, error);
+
+	if (err || !failed)
+		return err;
+	if (failed > 1)
+		snprintf(others, sizeof(others), "; %zu more fail", failed - 1);
+	error_input(error, "test failed: %s%s", first.text, others);
+	error_prefix(error, "%s:%u:%u", policy->path, first.position.line, first.position.column);
+	error->in_file = true;
+	error->line = first.position.line;
+	error->column = first.position.column;
+	return -EINVAL;
+}
