@@ -19,10 +19,10 @@ static int run_show(const struct command *command, int argc, char **argv);
 static const char check_details[] =
 	"  -i, --interface IFACE run the tests of the policy as on this interface: its\n"
 	"                        addresses are \"self\", those of the host are local\n"
-	"  --require-tests       exit status 1 where they cannot be run for want of rights\n"
+	"  --require-tests       exit status 1 where the rights to run them lack\n"
 	"\n"
-	"Exit status 0 if the policy could be applied, warnings or not, 2 if it has errors,\n"
-	"which are all told, or if one of its tests fails.\n";
+	"Exit status 0 if the policy could be applied, warnings or not, 2 if it has\n"
+	"errors, which are all told, or if one of its tests fails.\n";
 
 static const char diff_details[] =
 	"Changes nothing. Connections are named that would be cut by the policy, that it\n"

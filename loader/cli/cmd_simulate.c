@@ -6,19 +6,20 @@
 
 #include "base/output.h"
 #include "cli/command.h"
-#include "dataplane/generation.h"
+#include "cli/simulate_report.h"
 #include "simulate/replay.h"
-#include "simulate/simulate.h"
-#include "trace/record_print.h"
+#include "simulate/scenario_files.h"
 
 static int run_simulate(const struct command *command, int argc, char **argv);
 
 const struct command command_simulate = {
 	.name = "simulate",
-	.arguments = "SCENARIO | --pcap FILE -c POLICY [--address PREFIX]... [-j] [-v]",
+	.arguments = "SCENARIO... | --pcap FILE -c POLICY [--address PREFIX]... [--junit FILE] "
+		     "[--tap] [-j] [-v]",
 	.summary = "put packets through a policy, no interface touched",
 	/* clang-format off */
 	.details =
+		"  SCENARIO              a file, '-', or a folder: the scenarios in it\n"
 		"      --pcap FILE       instead of a scenario: the packets of a capture\n"
 		"  -c, --config POLICY   with --pcap: the policy\n"
 		"      --address PREFIX  with --pcap: an address of the interface and the\n"
@@ -26,90 +27,18 @@ const struct command command_simulate = {
 		"                        and what goes out\n"
 		"      --ip-forward      with --pcap: the kernel forwards\n"
 		"  -j, --json            one object per packet and line\n"
+		"      --tap             the Test Anything Protocol, a test per expectation\n"
+		"      --junit FILE      write JUnit's XML as well, for CI\n"
 		"  -v, --verbose         show the message of each stage\n"
 		"\n"
 		"The programs that would be attached judge the packets, with tables and a clock\n"
 		"of their own; nothing is left behind. TCP packets of a scenario that give no\n"
 		"seq or ack are numbered as two end hosts would number them. Exit status 0 if\n"
-		"every expectation held, 1 if one did not, 2 for a bad file.\n",
+		"every expectation held, 1 if one did not, 2 for a bad file. Without the rights\n"
+		"to load programs files are checked alone, and the exit status is 1.\n",
 	/* clang-format on */
 	.run = run_simulate,
 };
-
-struct report {
-	const char *path; /* of the scenario */
-	bool json;
-	bool verbose;
-	bool colour;
-	size_t n; /* packets so far */
-	size_t passed;
-	size_t failed;
-};
-
-/* Print a packet of the scenario as JSON. */
-static int print_json(const struct scenario_step *step, const struct record_result *result,
-		      const char *why, struct error *error)
-{
-	json_t *json = record_result_json(result);
-	int failed;
-
-	if (json && why[0])
-		json_object_update_new(json, json_pack("{s:s,s:i}", "failed", why, "line",
-						       (int)step->position.line));
-	failed = !json || json_dumpf(json, stdout, RECORD_JSON_FLAGS);
-	json_decref(json);
-	if (failed && !ferror(stdout))
-		return error_no_memory(error);
-	putchar('\n');
-	return 0;
-}
-
-/* Print a packet of the scenario, and whether it met the expectation. */
-static int print_text(const struct report *report, const struct scenario_step *step,
-		      const struct record_result *result, const char *why, struct error *error)
-{
-	char *line = record_result_line(result);
-
-	if (!line)
-		return error_no_memory(error);
-	fputs(line, stdout);
-	free(line);
-	if (why[0])
-		printf("\n    %sFAILED%s %s:%u: %s", output_colour_on(report->colour, OUTPUT_RED),
-		       output_colour_off(report->colour), report->path, step->position.line, why);
-	else if (expectation_given(&step->expect))
-		printf(" %sok%s", output_colour_on(report->colour, OUTPUT_GREEN),
-		       output_colour_off(report->colour));
-	putchar('\n');
-	if (report->verbose)
-		record_write_stages(result->event, result->rule_id, "    ", stdout);
-	return 0;
-}
-
-/* A packet has been judged: was it as expected? */
-static int report_step(struct report *report, const struct scenario_step *step,
-		       const struct simulation_result *result, struct error *error)
-{
-	const struct record_result record = {
-		.event = &result->event,
-		.rule_id = result->rule_id,
-		.packet = result->packet,
-		.packet_len = result->len,
-		.n = report->n++,
-		.at_ns = step->at_ns,
-	};
-	char why[EXPECTATION_WHY_MAX] = "";
-
-	if (expectation_given(&step->expect)) {
-		if (expectation_holds(&step->expect, record.event, record.rule_id, why))
-			report->passed++;
-		else
-			report->failed++;
-	}
-	if (report->json)
-		return print_json(step, &record, why, error);
-	return print_text(report, step, &record, why, error);
-}
 
 static const char *get_variable(const char *name, void *unused)
 {
@@ -136,18 +65,18 @@ static int next_step(struct source *source, struct scenario_step *step, struct e
 }
 
 /* Put each step through the simulation, and report it. */
-static int judge(struct source *source, struct simulation *simulation, struct report *report,
-		 struct error *error)
+static int judge(struct source *source, struct simulation *simulation,
+		 struct simulate_report *report, struct error *error)
 {
 	struct simulation_result result;
 	struct scenario_step step;
 	int err;
 
-	report->path = source->scenario->path;
 	while ((err = next_step(source, &step, error)) == 1) {
 		err = simulation_step(simulation, &step, &result, error);
 		if (err)
-			return error_prefix(error, "%s:%u", report->path, step.position.line);
+			return error_prefix(error, "%s:%u", source->scenario->path,
+					    step.position.line);
 		if (step.kind == SCENARIO_APPLY)
 			continue;
 		err = report_step(report, &step, &result, error);
@@ -158,7 +87,7 @@ static int judge(struct source *source, struct simulation *simulation, struct re
 }
 
 /* Simulate a scenario or a capture from the beginning to the end. */
-static int simulate(struct source *source, struct report *report, struct error *error)
+static int simulate(struct source *source, struct simulate_report *report, struct error *error)
 {
 	struct simulation *simulation = NULL;
 	struct environment environment;
@@ -166,12 +95,15 @@ static int simulate(struct source *source, struct report *report, struct error *
 
 	environment_read(&environment, get_variable, NULL, command_warn, NULL);
 	err = simulation_new(source->scenario, &environment, command_warn, &simulation, error);
+	if (err == -EPERM || err == -EACCES) {
+		report_not_run(report, source->scenario->n_steps);
+		return 0;
+	}
 	if (err)
 		return error_prefix(error, "%s", source->scenario->path);
 	err = judge(source, simulation, report, error);
 	simulation_free(simulation);
-	if (!err && !report->json)
-		printf("%zu passed, %zu failed\n", report->passed, report->failed);
+	report->judged |= !err;
 	return err;
 }
 
@@ -179,14 +111,25 @@ enum simulate_option {
 	OPTION_PCAP = 0x200,
 	OPTION_ADDRESS,
 	OPTION_FORWARD,
+	OPTION_JUNIT,
+	OPTION_TAP,
 };
 
-static int set_option(struct report *report, struct replay *replay, int option, struct error *error)
+static int set_option(struct simulate_report *report, struct replay *replay, int option,
+		      struct error *error)
 {
 	switch (option) {
 	case 'j':
-		report->json = true;
+		report->format = REPORT_JSON;
 		break;
+	case OPTION_TAP:
+		report->format = REPORT_TAP;
+		break;
+	case OPTION_JUNIT:
+		report->junit = fopen(optarg, "we");
+		return report->junit
+			       ? 0
+			       : error_set(error, errno, "%.256s: %s", optarg, strerror(errno));
 	case 'v':
 		report->verbose = true;
 		break;
@@ -206,14 +149,16 @@ static int set_option(struct report *report, struct replay *replay, int option, 
 }
 
 /* Returns an exit status, or -1 to go on. */
-static int parse(const struct command *command, int argc, char **argv, struct report *report,
-		 struct replay *replay)
+static int parse(const struct command *command, int argc, char **argv,
+		 struct simulate_report *report, struct replay *replay)
 {
 	static const struct option options[] = {
 		{"pcap", required_argument, NULL, OPTION_PCAP},
 		{"config", required_argument, NULL, 'c'},
 		{"address", required_argument, NULL, OPTION_ADDRESS},
 		{"ip-forward", no_argument, NULL, OPTION_FORWARD},
+		{"junit", required_argument, NULL, OPTION_JUNIT},
+		{"tap", no_argument, NULL, OPTION_TAP},
 		COMMON_LONG_OPTIONS,
 		{},
 	};
@@ -228,8 +173,8 @@ static int parse(const struct command *command, int argc, char **argv, struct re
 		if (set_option(report, replay, option, &error))
 			return command_fail(&error);
 	}
-	if (!replay->capture_path && argc - optind != 1)
-		return command_usage(command, "one scenario file is needed");
+	if (!replay->capture_path && argc == optind)
+		return command_usage(command, "a scenario file or a folder of them is needed");
 	if (replay->capture_path && argc > optind)
 		return command_usage(command, "--pcap takes the place of a scenario");
 	if (!replay->capture_path != !replay->policy_path)
@@ -237,40 +182,79 @@ static int parse(const struct command *command, int argc, char **argv, struct re
 	return -1;
 }
 
-/* Judge all packets; returns an exit status. */
-static int run_source(const char *path, struct replay *replay, struct report *report)
+/* Judge all packets of a scenario or capture. */
+static void run_source(const char *path, struct replay *replay, struct simulate_report *report)
 {
 	struct source source = {.replay = replay};
-	struct scenario *scenario;
+	struct scenario *scenario = NULL;
 	struct error error;
 	int err;
 
-	err = replay ? replay_open(replay, &scenario, &error)
-		     : scenario_load(path, &scenario, &error);
-	if (err) {
-		error.invalid_input |= error.code != ENOMEM;
-		return command_fail(&error);
+	err = report_file(report, path, &error);
+	if (!err) {
+		err = replay ? replay_open(replay, &scenario, &error)
+			     : scenario_load(path, &scenario, &error);
+		if (err)
+			error.invalid_input |= error.code != ENOMEM;
 	}
 	source.scenario = scenario;
-	err = simulate(&source, report, &error);
-	scenario_free(scenario);
+	if (!err)
+		err = simulate(&source, report, &error);
 	if (err)
-		return command_fail(&error);
-	return report->failed ? EXIT_FAILED : EXIT_DONE;
+		report_error(report, &error);
+	report_file_end(report);
+	scenario_free(scenario);
+}
+
+/* The exit status: a bad file weighs more than an expectation that did not hold. */
+static int status_of(const struct simulate_report *report)
+{
+	if (report->all.errors)
+		return report->invalid ? EXIT_INVALID : EXIT_FAILED;
+	return report->all.failed || report->all.not_run ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int run_files(char **paths, int n, struct simulate_report *report, struct error *error)
+{
+	struct scenario_files files = {};
+	int err = 0;
+
+	for (int i = 0; !err && i < n; i++)
+		err = scenario_files_add(&files, paths[i], error);
+	report->several = files.n > 1;
+	if (!err)
+		err = report_begin(report, error);
+	for (size_t i = 0; !err && i < files.n; i++)
+		run_source(files.paths[i], NULL, report);
+	scenario_files_free(&files);
+	return err;
+}
+
+static int run_capture(struct replay *replay, struct simulate_report *report, struct error *error)
+{
+	int err = report_begin(report, error);
+
+	if (!err)
+		run_source(replay->capture_path, replay, report);
+	replay_close(replay);
+	return err;
 }
 
 /* The command `shrike simulate`. */
 static int run_simulate(const struct command *command, int argc, char **argv)
 {
 	struct replay replay = {.warn = command_warn};
-	struct report report = {};
-	int status;
+	struct simulate_report report = {};
+	struct error error;
+	int status, err;
 
 	status = parse(command, argc, argv, &report, &replay);
 	if (status >= 0)
 		return status;
 	report.colour = output_wants_colour(stdout);
-	status = run_source(argv[optind], replay.capture_path ? &replay : NULL, &report);
-	replay_close(&replay);
-	return status;
+	err = replay.capture_path ? run_capture(&replay, &report, &error)
+				  : run_files(argv + optind, argc - optind, &report, &error);
+	if (!err)
+		err = report_end(&report, &error);
+	return err ? command_fail(&error) : status_of(&report);
 }

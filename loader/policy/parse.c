@@ -5,22 +5,18 @@
 #include "policy/parse.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/names.h"
 #include "base/value.h"
 #include "policy/parse_nat.h"
 #include "policy/parse_rules.h"
 #include "policy/parse_tests.h"
+#include "yaml/yaml_file.h"
 
-#define LIMIT_MAX  16777216 /* entries of a table */
-#define READ_BYTES 65536
-#define STDIN_PATH "-"
-#define read_flag  yaml_read_bool /* the kinds of settings.h: read_KIND() */
+#define LIMIT_MAX 16777216	 /* entries of a table */
+#define read_flag yaml_read_bool /* the kinds of settings.h: read_KIND() */
 
 /* Read the version, which decides what the rest means. */
 static int parse_version(const struct yaml_doc *doc, const struct yaml_node *root,
@@ -342,60 +338,6 @@ int policy_parse(const char *path, const char *text, size_t len, struct policy *
 	return policy_read(&source, policy, error);
 }
 
-/* Reads to the end of a file, but no more than YAML_TEXT_MAX bytes. */
-static int read_all(int fd, const char *path, char **text, size_t *len, struct error *error)
-{
-	size_t size = 0, used = 0;
-	char *buffer = NULL, *larger;
-	ssize_t got;
-
-	do {
-		if (size - used < READ_BYTES) {
-			size = size * 2 + READ_BYTES;
-			larger = realloc(buffer, size);
-			if (!larger) {
-				free(buffer);
-				return error_no_memory_for(error, path);
-			}
-			buffer = larger;
-		}
-		got = read(fd, buffer + used, READ_BYTES);
-		if (got < 0 && errno != EINTR) {
-			error_set(error, errno, "%.256s: %s", path, strerror(errno));
-			free(buffer);
-			return -error->code;
-		}
-		used += got > 0 ? (size_t)got : 0;
-		if (used > YAML_TEXT_MAX) {
-			free(buffer);
-			return error_input(error, "%.256s: larger than %zu bytes", path,
-					   YAML_TEXT_MAX);
-		}
-	} while (got != 0);
-	*text = buffer;
-	*len = used;
-	return 0;
-}
-
-/* Open the policy file, which must be no directory, or standard input. */
-static int open_policy(const char *path, int *fd, struct error *error)
-{
-	struct stat status;
-
-	if (strcmp(path, STDIN_PATH) == 0) {
-		*fd = STDIN_FILENO;
-		return 0;
-	}
-	*fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (*fd < 0)
-		return error_set(error, errno, "%.256s: %s", path, strerror(errno));
-	if (fstat(*fd, &status) == 0 && S_ISDIR(status.st_mode)) {
-		close(*fd);
-		return error_set(error, EISDIR, "%.256s: is a directory, not a policy file", path);
-	}
-	return 0;
-}
-
 /**
  * policy_load() - Read a policy file
  * @path: the file, "-" for standard input
@@ -424,16 +366,10 @@ int policy_load_all(const char *path, yaml_on_error on_error, void *arg, struct 
 		    struct error *error)
 {
 	struct policy_text source = {.path = path, .on_error = on_error, .arg = arg};
-	char *text = NULL;
-	size_t len = 0;
-	int err, fd;
+	char *text;
+	size_t len;
+	int err = yaml_read_file(path, &text, &len, error);
 
-	err = open_policy(path, &fd, error);
-	if (err)
-		return err;
-	err = read_all(fd, path, &text, &len, error);
-	if (fd != STDIN_FILENO)
-		close(fd);
 	if (err)
 		return err;
 	source.text = text;

@@ -19,6 +19,7 @@
 #include "simulate/fields.h"
 #include "simulate/render.h"
 #include "yaml/yaml.h"
+#include "yaml/yaml_file.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -383,38 +384,9 @@ out:
 	return err;
 }
 
-/* Read a whole file. */
-static int read_file(const char *path, char **text, size_t *len, struct error *error)
-{
-	char chunk[65536];
-	size_t n, total = 0;
-	FILE *in, *out;
-	int err = 0;
-
-	*text = NULL;
-	in = fopen(path, "re");
-	if (!in)
-		return error_set(error, errno, "%.256s: %s", path, strerror(errno));
-	out = open_memstream(text, len);
-	if (!out) {
-		fclose(in);
-		return error_set(error, ENOMEM, "%.256s: %s", path, strerror(ENOMEM));
-	}
-	while (total <= YAML_TEXT_MAX && (n = fread(chunk, 1, sizeof(chunk), in)) > 0)
-		total += fwrite(chunk, 1, n, out);
-	if (ferror(in))
-		err = error_set(error, errno, "%.256s: %s", path, strerror(errno));
-	fclose(in);
-	if (fclose(out) && !err)
-		err = error_set(error, ENOMEM, "%.256s: %s", path, strerror(ENOMEM));
-	if (!err && total > YAML_TEXT_MAX)
-		err = error_input(error, "%.256s: larger than %zu bytes", path, YAML_TEXT_MAX);
-	return err;
-}
-
 /**
  * scenario_load() - Read a scenario file
- * @path: the file
+ * @path: the file, "-" for standard input
  * @scenario: set to the scenario, for scenario_free()
  * @error: "FILE:LINE:COLUMN: what" of the first thing that is wrong, or why the file or a policy
  *	   that it names cannot be read
@@ -427,9 +399,10 @@ int scenario_load(const char *path, struct scenario **scenario, struct error *er
 	size_t len;
 	int err;
 
-	err = read_file(path, &text, &len, error);
-	if (!err)
-		err = scenario_parse(path, text, len, scenario, error);
+	err = yaml_read_file(path, &text, &len, error);
+	if (err)
+		return err;
+	err = scenario_parse(path, text, len, scenario, error);
 	free(text);
 	return err;
 }

@@ -493,7 +493,7 @@ static void files_that_cannot_be_read_give_the_cause(void **state)
 	assert_string_equal(error.text, "/nonexistent/policy: No such file or directory");
 	assert_false(error.invalid_input);
 	assert_int_equal(policy_load("/", &policy, &error), -EISDIR);
-	assert_string_equal(error.text, "/: is a directory, not a policy file");
+	assert_string_equal(error.text, "/: is a directory, not a file");
 	assert_int_equal(policy_load("/dev/null", &policy, &error), -EINVAL);
 	assert_string_equal(error.text, "/dev/null:1:1: the file is empty");
 	assert_int_equal(policy_load("/dev/zero", &policy, &error), -EINVAL);
