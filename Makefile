@@ -94,7 +94,7 @@ BUILD_DEPS := clang gcc libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnl-route
 	      bpftool pkg-config
 TEST_DEPS := libcmocka-dev iproute2 iputils-ping procps util-linux ethtool tcpdump python3 \
 	     man-db clang-format mount jq curl traceroute libclang-rt-14-dev \
-	     bind9-dnsutils iperf3 netcat-openbsd nftables nghttp2-server tshark systemd
+	     bind9-dnsutils iperf3 netcat-openbsd nftables nghttp2-server tshark systemd python3-jsonschema
 BENCH_DEPS := iperf3 passt slirp4netns gnuplot-nox
 KERNEL_DEPS := qemu-system-x86 cpio kmod xz-utils wireguard-tools
 HEADERS := bpf/libbpf.h:libbpf-dev libelf.h:libelf-dev zlib.h:zlib1g-dev \
@@ -348,11 +348,15 @@ MAN := $(PREFIX)/share/man
 COMPLETION := $(PREFIX)/share/bash-completion/completions/shrike
 UNITS := $(PREFIX)/lib/systemd/system
 UNIT_FILES := $(wildcard dist/*.service)
+SHARE := $(PREFIX)/share/shrike
+SHARED_FILES := $(wildcard dist/*.schema.json)
 
 install: shrike
 	install -D -m 0755 $(B)/shrike $(DESTDIR)$(SBIN)/shrike
 	$(Q)for page in $(MAN_PAGES); do \
 		install -D -m 0644 $$page $(DESTDIR)$(MAN)/man$${page##*.}/$${page##*/} || exit 1; done
+	$(Q)for file in $(SHARED_FILES); do \
+		install -D -m 0644 $$file $(DESTDIR)$(SHARE)/$${file##*/} || exit 1; done
 	install -D -m 0644 dist/shrike.bash-completion $(DESTDIR)$(COMPLETION)
 	$(Q)mkdir -p $(DESTDIR)$(UNITS)
 	$(Q)for unit in $(UNIT_FILES); do \
@@ -360,6 +364,7 @@ install: shrike
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR),$(SBIN)/shrike $(COMPLETION) $(UNIT_FILES:dist/%=$(UNITS)/%) \
+		$(SHARED_FILES:dist/%=$(SHARE)/%) \
 		$(foreach page,$(MAN_PAGES),$(MAN)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))))
 
 # as git knows them, changes that are not committed included; the same files give the same bytes

@@ -254,6 +254,9 @@ static int parse_uplinks(const struct yaml_reader *in, const struct yaml_node *n
 	(void)to;
 	if (is_auto(node))
 		return 0;
+	err = yaml_expect(in->doc, node, YAML_SEQUENCE, "auto or a list of interfaces", in->error);
+	if (err)
+		return err;
 	if (!n || n > UPLINKS_MAX)
 		return yaml_error(in->doc, node->position, in->error,
 				  "from 1 to %d uplinks can be named", UPLINKS_MAX);
