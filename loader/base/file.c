@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define READ_BYTES 65536
+#define STDIN_PATH "-"
+
+/* What has been read of a file. */
+struct content {
+	char *text;
+	size_t len;
+};
+
+/* Read to the end of a file, but no more than @max bytes. */
+static int read_all(int fd, const char *path, size_t max, struct content *content,
+		    struct error *error)
+{
+	size_t size = 0, used = 0;
+	char *buffer = NULL, *larger;
+	ssize_t got;
+
+	do {
+		if (size - used < READ_BYTES) {
+			size = size * 2 + READ_BYTES;
+			larger = realloc(buffer, size);
+			if (!larger) {
+				free(buffer);
+				return error_no_memory_for(error, path);
+			}
+			buffer = larger;
+		}
+		got = read(fd, buffer + used, READ_BYTES);
+		if (got < 0 && errno != EINTR) {
+			error_set(error, errno, "%.256s: %s", path, strerror(errno));
+			free(buffer);
+			return -error->code;
+		}
+		used += got > 0 ? (size_t)got : 0;
+		if (used > max) {
+			free(buffer);
+			return error_input(error, "%.256s: larger than %zu bytes", path, max);
+		}
+	} while (got != 0);
+	*content = (struct content){buffer, used};
+	return 0;
+}
+
+/* Open a file, which must be no directory, or standard input. */
+static int open_file(const char *path, const char *what, int *fd, struct error *error)
+{
+	struct stat status;
+
+	if (strcmp(path, STDIN_PATH) == 0) {
+		*fd = STDIN_FILENO;
+		return 0;
+	}
+	*fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (*fd < 0)
+		return error_set(error, errno, "%.256s: %s", path, strerror(errno));
+	if (fstat(*fd, &status) == 0 && S_ISDIR(status.st_mode)) {
+		close(*fd);
+		return error_set(error, EISDIR, "%.256s: is a directory, not a %s", path, what);
+	}
+	return 0;
+}
+
+/**
+ * file_read() - Read a whole file
+ * @path: the file, "-" for standard input
+ * @kind: what it is to be
+ * @text: set to its content, which the caller frees; not NUL-terminated
+ * @len: set to its bytes
+ * @error: "FILE: why"
+ *
+ * Return: 0, -EINVAL (invalid input) for a file that is too large, -ENOMEM, or what opening and
+ * reading it failed with.
+ */
+int file_read(const char *path, const struct file_kind *kind, char **text, size_t *len,
+	      struct error *error)
+{
+	struct content content = {};
+	int err, fd;
+
+	err = open_file(path, kind->what, &fd, error);
+	if (err)
+		return err;
+	err = read_all(fd, path, kind->max, &content, error);
+	if (fd != STDIN_FILENO)
+		close(fd);
+	if (err)
+		return err;
+	*text = content.text;
+	*len = content.len;
+	return 0;
+}
