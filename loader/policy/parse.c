@@ -10,6 +10,7 @@
 
 #include "base/names.h"
 #include "base/value.h"
+#include "policy/parse_names.h"
 #include "policy/parse_nat.h"
 #include "policy/parse_rules.h"
 #include "policy/parse_tests.h"
@@ -230,13 +231,14 @@ static int check_whole(const struct yaml_doc *doc, const struct yaml_node *root,
 	return err ? err : parse_unique_ids(doc, root, policy, error);
 }
 
-/* Read the policy's mapping: version and sets first, as other keys refer to them. */
+/* Read the policy's mapping: version, sets and names first, as other keys refer to them. */
 static int parse_root(const struct yaml_doc *doc, const struct yaml_node *root, struct parse *parse,
 		      struct error *error)
 {
 	static const struct yaml_field fields[] = {
-		{"version", NULL, 0}, /* these two are read first */
+		{"version", NULL, 0}, /* these three are read first */
 		{"sets", NULL, 0},
+		{"names", NULL, 0},
 		{"mode", parse_mode, offsetof(struct policy, mode)},
 		{"peer_acl", parse_peer_acl, 0},
 		{"route_acl", parse_route_acl, 0},
@@ -249,7 +251,7 @@ static int parse_root(const struct yaml_doc *doc, const struct yaml_node *root, 
 #undef SWITCH
 	};
 	const struct yaml_reader in = {doc, parse, error};
-	const struct yaml_node *sets;
+	const struct yaml_node *sets, *names;
 	int err;
 
 	err = yaml_expect(doc, root, YAML_MAPPING, NULL, error);
@@ -260,6 +262,9 @@ static int parse_root(const struct yaml_doc *doc, const struct yaml_node *root, 
 	sets = yaml_get(root, "sets");
 	if (sets)
 		err = yaml_go_on(doc, error, parse_sets(doc, sets, parse, error));
+	names = yaml_get(root, "names");
+	if (!err && names)
+		err = yaml_go_on(doc, error, parse_names(&in, names, &parse->policy->names));
 	if (!err)
 		err = yaml_read_fields(&in, root, fields, sizeof(fields) / sizeof(fields[0]),
 				       parse->policy);

@@ -49,20 +49,68 @@ static uint8_t group_of(const char *word)
 	return strcmp(word, "multicast") == 0 ? GROUP_MULTICAST : 0;
 }
 
+/* Whether a word can be nothing but an address, so that no name needs to be looked for. */
+static bool is_numeric(const char *word)
+{
+	return strspn(word, "0123456789./") == strlen(word) || strchr(word, ':');
+}
+
 /*
- * Read the prefix that stands in a list of addresses.  Who has mistyped broadcast or multicast is
- * told these words; what looks like an address is told what is wrong with it.
+ * Say what is wrong with a word of a list of addresses: who has mistyped a name, broadcast or
+ * multicast is told these words; what looks like an address is told what is wrong with it.
  */
-static int prefix_read(const struct yaml_reader *in, const struct yaml_node *item,
-		       struct prefix *prefix)
+static int refuse_word(const struct yaml_reader *in, const struct yaml_node *item)
 {
 	const struct parse *parse = in->context;
 
+	if (names_is_valid(item->text) && parse->policy->names.n)
+		return yaml_error(in->doc, item->position, in->error,
+				  "unknown name '%.80s', which is no address either", item->text);
 	if (parse->groups && !strpbrk(item->text, ".:/"))
 		return yaml_error(in->doc, item->position, in->error, "'%.80s' is not " WITH_GROUPS,
 				  item->text);
-	if (prefix_parse(item->text, prefix, in->error))
-		return yaml_locate(in->doc, item->position, in->error);
+	return yaml_locate(in->doc, item->position, in->error);
+}
+
+/* The addresses of a name; none where a word is none. */
+static const struct name_address *name_read(const struct yaml_reader *in,
+					    const struct yaml_node *item, size_t *n)
+{
+	const struct parse *parse = in->context;
+
+	*n = 0;
+	return is_numeric(item->text) ? NULL : names_find(&parse->policy->names, item->text, n);
+}
+
+/* How many prefixes and sets a list can come to: a name may have several addresses. */
+static size_t match_room(const struct yaml_reader *in, const struct yaml_node *node)
+{
+	size_t room = yaml_list_count(node), n;
+	const struct yaml_node *item;
+
+	for (item = yaml_list_first(node); item; item = yaml_list_next(node, item))
+		if (item->kind == YAML_SCALAR && name_read(in, item, &n) && n)
+			room += n - 1;
+	return room;
+}
+
+/* Add the prefix, or the addresses of the name, that stands in a list; the array has room. */
+static int match_add_prefixes(const struct yaml_reader *in, const struct yaml_node *item,
+			      struct address_match *match)
+{
+	size_t n;
+	const struct name_address *named = name_read(in, item, &n);
+	struct prefix *to = &match->prefixes[match->n_prefixes];
+
+	if (!named && prefix_parse(item->text, to, in->error))
+		return refuse_word(in, item);
+	for (size_t i = 0; i < n; i++)
+		to[i] = (struct prefix){
+			.addr = named[i].addr,
+			.ip_version = named[i].ip_version,
+			.len = (uint8_t)prefix_bits(named[i].ip_version),
+		};
+	match->n_prefixes += named ? n : 1;
 	return 0;
 }
 
@@ -93,11 +141,7 @@ static int match_add(const struct yaml_reader *in, const struct yaml_node *item,
 		if (!match->prefixes)
 			return parse_no_memory(in->error);
 	}
-	err = prefix_read(in, item, &match->prefixes[match->n_prefixes]);
-	if (err)
-		return err;
-	match->n_prefixes++;
-	return 0;
+	return match_add_prefixes(in, item, match);
 }
 
 /**
@@ -114,7 +158,7 @@ int parse_match(const struct yaml_reader *in, const struct yaml_node *node, void
 	if (err)
 		return err;
 	match->any = false; /* which it is where the key is missing */
-	room = yaml_list_count(node);
+	room = match_room(in, node);
 	for (item = yaml_list_first(node); item; item = yaml_list_next(node, item)) {
 		err = yaml_go_on(in->doc, in->error, match_add(in, item, match, room));
 		if (err)

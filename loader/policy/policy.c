@@ -111,6 +111,7 @@ void policy_free(struct policy *policy)
 	}
 	free(policy->tests);
 	free(policy->sets);
+	names_free(&policy->names);
 	free(policy->one_to_one);
 	free(policy->nat_port);
 	free(policy->uplinks.names);

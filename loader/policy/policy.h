@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/value.h"
 #include "config.h"
+#include "policy/names.h"
 #include "policy/settings.h"
 #include "rule.h"
 #include "yaml/position.h"
@@ -134,6 +135,7 @@ struct policy {
 	struct policy_acl acl[ACL_MAX]; /* indexed by enum acl */
 	struct prefix_set *sets;
 	size_t n_sets;
+	struct names names;
 	struct nat_one_to_one *one_to_one;
 	size_t n_one_to_one;
 	struct nat_port_rule *nat_port;

@@ -19,7 +19,7 @@
 
 #define YAML_TEXT_MAX  ((size_t)64 << 20) /* bytes of a file */
 #define YAML_NODES_MAX 2097152u		  /* values of a file */
-#define YAML_KEYS_MAX  65536u		  /* keys of one mapping */
+#define YAML_KEYS_MAX  262144u		  /* keys of one mapping */
 #define YAML_DEPTH_MAX 16u		  /* mappings and lists within each other */
 
 enum yaml_kind {

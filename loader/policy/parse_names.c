@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "policy/parse_names.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define KEY "names"
+
+/* Read an address of the name that was begun last. */
+static int parse_address(const struct yaml_reader *in, const struct yaml_node *item,
+			 struct names *names)
+{
+	union addr addr;
+	uint8_t ip_version;
+	int err = yaml_expect(in->doc, item, YAML_SCALAR, "an address", in->error);
+
+	if (err)
+		return err;
+	if (addr_parse(item->text, &addr, &ip_version, in->error))
+		return yaml_locate(in->doc, item->position, in->error);
+	return names_add_address(names, &addr, ip_version) ? parse_no_memory(in->error) : 0;
+}
+
+/* Read the addresses of the name that was begun last. */
+static int parse_addresses(const struct yaml_reader *in, const struct yaml_node *node,
+			   struct names *names)
+{
+	const struct yaml_node *item;
+	int err;
+
+	err = yaml_expect(in->doc, node, YAML_SEQUENCE, "a list of addresses", in->error);
+	if (err)
+		return err;
+	if (yaml_list_count(node) == 0)
+		return yaml_error(in->doc, node->position, in->error, "a name without an address");
+	for (item = yaml_list_first(node); item; item = yaml_list_next(node, item)) {
+		err = yaml_go_on(in->doc, in->error, parse_address(in, item, names));
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Read a name, and what it stands for. */
+static int parse_name_of(const struct yaml_reader *in, const struct yaml_node *node,
+			 struct names *names)
+{
+	if (!names_is_valid(node->key))
+		return yaml_error(
+			in->doc, node->key_position, in->error,
+			"'%.80s' cannot be a name: it takes 1 to %d letters, digits, '.', "
+			"'-' and '_', is no number and no other word",
+			node->key, NAME_MAX_BYTES);
+	if (names_add(names, node->key))
+		return parse_no_memory(in->error);
+	return parse_addresses(in, node, names);
+}
+
+/**
+ * parse_names() - Read the value of the key "names"; @to is a struct names
+ *
+ * Names are read before the rules, which may use them.
+ */
+int parse_names(const struct yaml_reader *in, const struct yaml_node *node, void *to)
+{
+	const struct yaml_node *child;
+	struct names *names = to;
+	int err;
+
+	err = yaml_expect(in->doc, node, YAML_MAPPING, NULL, in->error);
+	for (child = err ? NULL : node->first; child && !err; child = child->next)
+		err = yaml_go_on(in->doc, in->error, parse_name_of(in, child, names));
+	if (!err && names_seal(names))
+		err = parse_no_memory(in->error);
+	return err;
+}
+
+/* The lines of the key "names" where it stands at the margin; false: there are none. */
+static bool find_lines(const char *text, size_t len, const char **lines, size_t *n)
+{
+	const char *end = text + len, *line = text;
+	bool found = false;
+
+	while (line < end) {
+		const char *newline = memchr(line, '\n', (size_t)(end - line));
+		const char *next = newline ? newline + 1 : end;
+
+		if (found && !strchr(" \t\r\n#", *line))
+			break;
+		if (!found && (size_t)(next - line) > strlen(KEY) &&
+		    !memcmp(line, KEY ":", strlen(KEY ":"))) {
+			found = true;
+			*lines = line;
+		}
+		line = next;
+	}
+	*n = found ? (size_t)(line - *lines) : 0;
+	return found;
+}
+
+/* Read the names of a text that has the key "names" at its top. */
+static int read_text(const char *text, size_t len, struct names *names, struct error *error)
+{
+	const struct yaml_node *node;
+	struct yaml_doc *doc;
+	int err;
+
+	err = yaml_parse(KEY, text, len, &doc, error);
+	if (err)
+		return err;
+	node = yaml_get(yaml_root(doc), KEY);
+	if (node)
+		err = parse_names(&(struct yaml_reader){doc, NULL, error}, node, names);
+	yaml_free(doc);
+	if (err)
+		names_free(names);
+	return err;
+}
+
+/**
+ * names_read() - The names of a policy that is in force
+ * @text: the policy, which is valid
+ * @len: of @text
+ * @names: is filled; to be freed with names_free()
+ * @error: set on failure
+ *
+ * Looks at these lines alone, where they stand by themselves: commands that show addresses read them
+ * each time, and a policy may have a hundred thousand rules.
+ *
+ * Return: 0, -EINVAL or -ENOMEM.
+ */
+int names_read(const char *text, size_t len, struct names *names, struct error *error)
+{
+	const char *lines = NULL;
+	size_t n = 0;
+
+	*names = (struct names){0};
+	if (!memmem(text, len, KEY, strlen(KEY)))
+		return 0;
+	if (find_lines(text, len, &lines, &n) && !read_text(lines, n, names, error))
+		return 0;
+	return read_text(text, len, names, error);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The names of a policy.
+ */
+#ifndef SHRIKE_POLICY_PARSE_NAMES_H
+#define SHRIKE_POLICY_PARSE_NAMES_H
+
+#include "policy/names.h"
+#include "policy/parse_context.h"
+
+int parse_names(const struct yaml_reader *in, const struct yaml_node *node, void *to);
+int names_read(const char *text, size_t len, struct names *names, struct error *error);
+
+#endif /* SHRIKE_POLICY_PARSE_NAMES_H */
