@@ -5,66 +5,45 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/output.h"
 #include "cli/cmd_policy.h"
 #include "netbird/import.h"
 #include "policy/parse.h"
 #include "policy/policy.h"
 
+#define MAP_MAX_BYTES ((size_t)256 << 20)
+
+enum { OPTION_DYNAMIC = 0x200 };
+
 static int run_netbird(const struct command *command, int argc, char **argv);
 
 const struct command policy_command_import[] = {
 	{
 		.name = "netbird",
-		.arguments = "FILE [-j]",
+		.arguments = "FILE [--dynamic any] [-j]",
 		.summary = "network_map.json of a NetBird debug bundle; '-' is standard input",
 		/* clang-format off */
 		.details =
+			"      --dynamic any     routes to domains that NetBird does not resolve lead to any\n"
+			"                        address, as in NetBird, and not to a set that is empty\n"
 			"  -j, --json            print the policy as JSON, which is YAML as well\n"
 			"\n"
 			"Rules for what comes in and for what is routed become peer_acl and\n"
-			"route_acl, routes to domains named sets that are empty, forwarding to\n"
-			"this host nat. What cannot be carried exactly is said on stderr and in\n"
-			"comments; the policy never allows what the map does not.\n",
+			"route_acl, with ids made of what they say; routes to domains become named\n"
+			"sets that are empty, and peers names. What cannot be carried exactly is said\n"
+			"on stderr and in comments; the policy never allows what the map does not.\n",
 		/* clang-format on */
 		.run = run_netbird,
 	},
 	{.name = NULL},
 };
 
-/* Read a network map from a file or standard input. */
-static int load_map(const char *path, json_t **root, struct error *error)
-{
-	const size_t flags = JSON_REJECT_DUPLICATES;
-	FILE *file = strcmp(path, "-") ? fopen(path, "re") : stdin;
-	json_error_t where;
-
-	if (!file) {
-		error_set(error, errno, "%.256s: %s", path, strerror(errno));
-		return -error->code;
-	}
-	errno = 0;
-	*root = json_loadf(file, flags, &where);
-	if (ferror(file)) {
-		error_set(error, errno ? errno : EIO, "%.256s: %s", path,
-			  strerror(errno ? errno : EIO));
-		json_decref(*root);
-		*root = NULL;
-	} else if (!*root) {
-		error_input(error, "%.256s:%d:%d: %.160s", path, where.line > 0 ? where.line : 1,
-			    where.column > 0 ? where.column : 1, where.text);
-		error->in_file = true;
-	}
-	if (file != stdin)
-		fclose(file);
-	return *root ? 0 : -error->code;
-}
-
 /* What is printed is what `policy check` takes, or nothing is printed. */
-static int check(const char *text, size_t len, struct error *error)
+static int check(const struct netbird_import *import, struct error *error)
 {
 	struct policy *policy;
-	int err = policy_parse("the policy made of it", text, len, &policy, error);
+	int err = policy_parse("the policy made of it", import->text, import->len, &policy, error);
 
 	if (err) {
 		error->in_file = false;
@@ -78,63 +57,70 @@ static int check(const char *text, size_t len, struct error *error)
 /* Print the policy, and what could not be carried. */
 static int print(const struct netbird_import *import, bool json, struct error *error)
 {
-	char *text = NULL;
-	size_t len = 0;
-	int err;
+	const json_t *note;
+	size_t i;
+	int err = check(import, error);
 
-	if (json) {
-		text = json_dumps(import->policy, JSON_COMPACT);
-		len = text ? strlen(text) : 0;
-		err = text ? 0 : error_no_memory(error);
-	} else {
-		err = netbird_write(import, &text, &len, error);
-	}
-	if (!err)
-		err = check(text, len, error);
-	if (!err) {
-		fwrite(text, 1, len, stdout);
-		if (json)
-			putchar('\n');
-		err = output_flush(stdout, error);
-	}
-	free(text);
+	if (err)
+		return err;
+	fwrite(import->text, 1, import->len, stdout);
+	if (json)
+		putchar('\n');
+	err = output_flush(stdout, error);
+	json_array_foreach (import->notes, i, note)
+		if (!err)
+			command_warn(json_string_value(note), NULL);
 	return err;
 }
 
 /* Read a map, and print the policy made of it. */
-static int import_map(const char *path, bool json, struct error *error)
+static int import_map(const char *path, const struct netbird_options *options, struct error *error)
 {
+	static const struct file_kind kind = {"network map", MAP_MAX_BYTES};
+	struct netbird_map map = {.path = path};
 	struct netbird_import import;
-	const json_t *note;
-	json_t *root;
-	size_t i;
-	int err = load_map(path, &root, error);
+	char *text = NULL;
+	int err = file_read(path, &kind, &text, &map.len, error);
 
 	if (err) {
 		error->invalid_input = true; /* as a policy that cannot be read */
 		return err;
 	}
-	err = netbird_import(root, &import, error);
-	json_decref(root);
+	map.text = text;
+	err = netbird_import(&map, options, &import, error);
+	free(text);
 	if (err)
-		return error_prefix(error, "%.256s", path);
-	err = print(&import, json, error);
-	json_array_foreach (import.notes, i, note)
-		if (!err)
-			command_warn(json_string_value(note), NULL);
+		return err;
+	err = print(&import, options->json, error);
 	netbird_import_free(&import);
 	return err ? error_prefix(error, "%.256s", path) : 0;
 }
 
+/* The command `shrike policy import netbird`. */
 static int run_netbird(const struct command *command, int argc, char **argv)
 {
-	bool json = false;
-	int status = command_parse_json(command, argc, argv, 1, &json);
+	static const struct option options[] = {
+		{"dynamic", required_argument, NULL, OPTION_DYNAMIC},
+		COMMON_LONG_OPTIONS,
+		{},
+	};
+	struct netbird_options known = {};
 	struct error error;
+	int option;
 
-	if (status >= 0)
-		return status;
+	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+		if (option == OPTION_HELP)
+			return command_help(command);
+		if (option == '?')
+			return command_unknown_option(command, argv);
+		known.json |= option == 'j';
+		if (option != OPTION_DYNAMIC)
+			continue;
+		if (strcmp(optarg, "any"))
+			return command_usage(command, "--dynamic takes 'any' only");
+		known.dynamic_any = true;
+	}
 	if (argc - optind != 1)
 		return command_usage(command, "one file is needed");
-	return import_map(argv[optind], json, &error) ? command_fail(&error) : EXIT_DONE;
+	return import_map(argv[optind], &known, &error) ? command_fail(&error) : EXIT_DONE;
 }

@@ -2,15 +2,16 @@
 #include "netbird/draft.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/value.h"
+#include "base/digest.h"
 #include "netbird/proto.h"
 
-#define ID_BASE_MAX (RULE_ID_MAX - 1 - 8) /* leaves room for "-" and a number */
+#define SET_DIGITS 8 /* of the name that NetBird gives a set of domains */
 
 enum { PROTO_UNKNOWN, PROTO_ALL, PROTO_TCP, PROTO_UDP, PROTO_ICMP, PROTO_CUSTOM, PROTO_MAX };
 
@@ -38,14 +39,8 @@ const char *netbird_printable(char text[NETBIRD_TEXT_MAX], const char *raw)
  */
 int drafts_init(struct drafts *all)
 {
-	*all = (struct drafts){
-		.notes = json_array(),
-		.rules = {json_object(), json_object()},
-		.sets = json_object(),
-		.set_of = json_object(),
-	};
-	return all->notes && all->rules[0] && all->rules[1] && all->sets && all->set_of ? 0
-											: -ENOMEM;
+	*all = (struct drafts){.notes = json_array(), .sets = json_object()};
+	return all->notes && all->sets ? 0 : -ENOMEM;
 }
 
 /**
@@ -54,16 +49,8 @@ int drafts_init(struct drafts *all)
 void drafts_free(struct drafts *all)
 {
 	json_decref(all->notes);
-	for (int acl = 0; acl < ACL_MAX; acl++)
-		json_decref(all->rules[acl]);
 	json_decref(all->sets);
-	json_decref(all->set_of);
-}
-
-static void append(struct drafts *all, json_t *list, json_t *value)
-{
-	if (json_array_append_new(list, value))
-		all->no_memory = true;
+	rules_free(&all->rules);
 }
 
 /**
@@ -74,33 +61,48 @@ void drafts_note(struct drafts *all, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	append(all, all->notes, json_vsprintf(format, args));
+	if (json_array_append_new(all->notes, json_vsprintf(format, args)))
+		all->no_memory = true;
 	va_end(args);
 }
 
 /**
  * draft_doubt() - A part of the rule has no counterpart in a policy
  * @draft: is dropped if it allows; if it denies the caller leaves the part out
- * @format: why
+ * @format: why; not noted of a rule that is dropped already
  */
 void draft_doubt(struct draft *draft, const char *format, ...)
 {
 	char why[256];
 	va_list args;
 
+	if (draft->dropped)
+		return;
 	va_start(args, format);
 	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
 	drafts_note(draft->all, "%s: %s; %s", draft->where, why,
-		    draft->deny ? "as it denies, it is carried without that and denies more"
-				: "the rule is left out");
-	draft->dropped |= !draft->deny;
+		    draft->rule.deny ? "as it denies, it is carried without that and denies more"
+				     : "the rule is left out");
+	draft->dropped = !draft->rule.deny;
+}
+
+/**
+ * draft_drop() - The rule matches nothing
+ * @draft: is dropped
+ * @why: the sentence; not noted of a rule that is dropped already
+ */
+void draft_drop(struct draft *draft, const char *why)
+{
+	if (!draft->dropped)
+		drafts_note(draft->all, "%s: %s; left out", draft->where, why);
+	draft->dropped = true;
 }
 
 /* The id of NetBird's policy: bytes in base64, in practice a word. */
-static void read_base(struct draft *draft, const json_t *entry, const char *fallback)
+static void read_policy(struct netbird_rule *rule, const json_t *entry, const char *fallback)
 {
-	uint8_t bytes[NETBIRD_TEXT_MAX] = {};
+	uint8_t bytes[2 * NETBIRD_TEXT_MAX] = {};
 	const char *raw = proto_text(entry, "PolicyID"), *word = (const char *)bytes;
 	char clean[NETBIRD_TEXT_MAX];
 	ssize_t n = proto_bytes(proto_get(entry, "PolicyID"), bytes, sizeof(bytes) - 1);
@@ -111,7 +113,10 @@ static void read_base(struct draft *draft, const json_t *entry, const char *fall
 		 !strcmp(netbird_printable(clean, word), word))
 		raw = word;
 	netbird_printable(clean, raw);
-	snprintf(draft->base, sizeof(draft->base), "%.*s", ID_BASE_MAX, clean);
+	rule->policy_digest = digest_number(raw, strlen(raw));
+	rule->is_lossy = strcmp(clean, raw) != 0;
+	_Static_assert(sizeof(rule->policy) >= sizeof(clean), "a printable text fits");
+	memcpy(rule->policy, clean, sizeof(clean));
 }
 
 /**
@@ -127,42 +132,42 @@ void draft_start(struct draft *draft, struct drafts *all, const struct draft_lis
 	static const char *const actions[] = {"ACCEPT", "DROP"};
 	int action = proto_enum(entry, "action", actions, 2);
 
-	*draft = (struct draft){.all = all, .deny = action == 1, .source = json_array()};
+	*draft = (struct draft){.all = all, .rule = {.deny = action == 1, .acl = list->acl}};
 	snprintf(draft->where, sizeof(draft->where), "%s[%zu]", list->name, index);
-	read_base(draft, entry, list->fallback);
+	read_policy(&draft->rule, entry, list->fallback);
 	if (action < 0)
 		draft_doubt(draft, "its action is neither ACCEPT nor DROP");
 }
 
 /**
  * draft_read_protocol() - The rule's protocol
+ *
+ * NetBird's firewalls skip rules for protocols by number, so such a rule allows nothing here.  One
+ * that denies is carried: whoever wrote it means it.
  */
 void draft_read_protocol(struct draft *draft, const json_t *entry)
 {
 	static const char *const names[] = {"UNKNOWN", "ALL", "TCP", "UDP", "ICMP", "CUSTOM"};
-	static const char *const words[] = {NULL, "all", "tcp", "udp", "icmp", NULL};
+	static const uint16_t protocols[] = {
+		[PROTO_ALL] = PROTOCOL_ALL,
+		[PROTO_TCP] = IPPROTO_TCP,
+		[PROTO_UDP] = IPPROTO_UDP,
+		[PROTO_ICMP] = PROTOCOL_ICMP,
+	};
 	int protocol = proto_enum(entry, "protocol", names, PROTO_MAX);
 	json_int_t custom = json_integer_value(proto_get(entry, "customProtocol"));
 
+	draft->rule.protocol = PROTOCOL_ALL;
 	if (protocol == PROTO_CUSTOM && custom > 0 && custom <= UINT8_MAX) {
-		draft->protocol = json_integer(custom);
-	} else if (protocol > 0 && words[protocol]) {
-		draft->protocol = json_string(words[protocol]);
+		draft->rule.protocol = custom;
+		if (!draft->rule.deny)
+			draft_doubt(draft, "it is for protocol %lld, and NetBird skips such rules",
+				    (long long)custom);
+	} else if (protocol > 0 && protocol != PROTO_CUSTOM) {
+		draft->rule.protocol = protocols[protocol];
 	} else {
 		draft_doubt(draft, "its protocol is unknown");
-		draft->protocol = json_string("all");
 	}
-}
-
-static bool has_ports(const json_t *protocol)
-{
-	uint16_t number = json_integer_value(protocol);
-	struct error ignored;
-
-	if (json_is_string(protocol) &&
-	    protocol_parse(json_string_value(protocol), &number, &ignored))
-		return false;
-	return l4_has_ports(number);
 }
 
 static int read_ports(const json_t *entry, struct port_range *ports)
@@ -176,81 +181,76 @@ static int read_ports(const json_t *entry, struct port_range *ports)
 	return port_range_parse(old, ports, &ignored) ? -EINVAL : 1;
 }
 
+/* A rule for all protocols that has ports; returns whether they are carried. */
+static bool take_ports_of_all(struct draft *draft)
+{
+	bool is_peer_rule = draft->rule.acl == ACL_PEER;
+
+	if (draft->rule.deny) {
+		if (!is_peer_rule)
+			draft_doubt(draft, "it has ports for all protocols");
+		return false;
+	}
+	if (!draft->dropped)
+		drafts_note(draft->all, "%s: it has ports for all protocols; %s", draft->where,
+			    is_peer_rule ? "NetBird overlooks them, here they hold"
+					 : "only TCP and UDP to these ports are allowed");
+	return true;
+}
+
 /**
  * draft_read_ports() - The rule's destination ports; after the protocol
  * @draft: the rule
  * @entry: the message
- * @is_peer_rule: NetBird asks such a rule for no ports if it is for all protocols
  *
- * Ports of an ICMP rule never count in NetBird, so they are left out.
+ * Ports of an ICMP rule never count in NetBird, so they are left out.  A range that begins or ends
+ * with 0 is any port to NetBird: a rule that denies is carried so, one that allows as it stands.
  */
-void draft_read_ports(struct draft *draft, const json_t *entry, bool is_peer_rule)
+void draft_read_ports(struct draft *draft, const json_t *entry)
 {
-	const char *protocol = json_string_value(draft->protocol);
-	struct port_range ports;
+	struct port_range ports = {};
 	int n = read_ports(entry, &ports);
 
+	if (n > 0 && !ports.first && draft->rule.protocol != PROTOCOL_ICMP) {
+		if (draft->rule.deny)
+			n = 0;
+		else
+			ports.first = 1; /* no packet has port 0 */
+		if (!draft->dropped)
+			drafts_note(draft->all,
+				    "%s: its range of ports begins with 0, which NetBird takes for "
+				    "any port; %s",
+				    draft->where,
+				    draft->rule.deny ? "as it denies, so does this policy"
+						     : "only the range is allowed");
+	}
 	if (n < 0) {
 		draft_doubt(draft, "its ports do not exist");
 		return;
 	}
-	if (!n || (protocol && !strcmp(protocol, "icmp")))
+	if (!n || draft->rule.protocol == PROTOCOL_ICMP)
 		return;
-	if (protocol && !strcmp(protocol, "all")) {
-		if (draft->deny) {
-			if (!is_peer_rule)
-				draft_doubt(draft, "it has ports for all protocols");
+	if (draft->rule.protocol == PROTOCOL_ALL) {
+		if (!take_ports_of_all(draft))
 			return;
-		}
-		drafts_note(draft->all, "%s: it has ports for all protocols; %s", draft->where,
-			    is_peer_rule ? "NetBird overlooks them, here they hold"
-					 : "only TCP and UDP to these ports are allowed");
-	} else if (!has_ports(draft->protocol)) {
+	} else if (!l4_has_ports(draft->rule.protocol)) {
 		draft_doubt(draft, "it has ports for a protocol without ports");
 		return;
 	}
-	draft->ports = json_array();
-	append(draft->all, draft->ports,
-	       ports.first == ports.last ? json_integer(ports.first)
-					 : json_sprintf("%u-%u", ports.first, ports.last));
+	draft->rule.ports = ports;
 }
 
 /**
- * draft_add_prefix() - Add a prefix to a list of addresses
- */
-void draft_add_prefix(json_t *list, const struct prefix *prefix)
-{
-	char text[PREFIX_TEXT_MAX];
-
-	json_array_append_new(list, json_string(prefix_format(prefix, text, sizeof(text))));
-}
-
-/**
- * draft_add_set() - Let the rule's destination be a named set that is empty for now
+ * draft_add_source() - Add a source to a rule
  * @draft: the rule
- * @meaning: what the set stands for: a domain; the same one always gives the same set
+ * @prefix: the source; NULL: any
  */
-void draft_add_set(struct draft *draft, const char *meaning)
+void draft_add_source(struct draft *draft, const struct prefix *prefix)
 {
-	struct drafts *all = draft->all;
-	const char *known = json_string_value(json_object_get(all->set_of, meaning));
-	char clean[NETBIRD_TEXT_MAX], name[NETBIRD_TEXT_MAX];
-
-	if (!known) {
-		netbird_printable(clean, *meaning ? meaning : "unnamed");
-		snprintf(name, sizeof(name), "%s", clean);
-		for (unsigned int n = 2; json_object_get(all->sets, name); n++)
-			snprintf(name, sizeof(name), "%.*s-%u", ID_BASE_MAX, clean, n);
-		if (json_object_set_new(all->sets, name, json_array()) ||
-		    json_object_set_new(all->set_of, meaning, json_string(name)))
-			all->no_memory = true;
-		known = name;
-		drafts_note(all,
-			    "set %s is empty, as the addresses of the domain are not in the map; "
-			    "until it is filled (shrike policy set) rules for it match nothing",
-			    name);
-	}
-	append(all, draft->destination, json_sprintf("set:%s", known));
+	if (!prefix)
+		draft->rule.any_source = true;
+	else if (rule_add_source(&draft->rule, prefix))
+		draft->all->no_memory = true;
 }
 
 static int compare_texts(const void *a, const void *b)
@@ -258,135 +258,76 @@ static int compare_texts(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Sorted and without doubles; NULL without memory. */
-static json_t *sorted(const json_t *list)
+/*
+ * The name that NetBird gives the set of these domains: nb- and digits of the SHA-256 of them, sorted
+ * and put together.
+ */
+static int name_of_domains(const json_t *domains, char name[NETBIRD_TEXT_MAX])
 {
-	size_t n = json_array_size(list);
-	const char **texts = calloc(n + 1, sizeof(*texts));
-	json_t *result = json_array();
+	size_t n = json_array_size(domains), len;
+	const char **texts = calloc(n, sizeof(*texts));
+	char digits[SET_DIGITS + 1], *all = NULL;
+	FILE *file = open_memstream(&all, &len);
 
-	for (size_t i = 0; texts && i < n; i++)
-		texts[i] = json_string_value(json_array_get(list, i));
-	if (texts)
+	if (texts && file) {
+		for (size_t i = 0; i < n; i++) {
+			texts[i] = json_string_value(json_array_get(domains, i));
+			texts[i] = texts[i] ? texts[i] : "";
+		}
 		qsort(texts, n, sizeof(*texts), compare_texts);
-	for (size_t i = 0; texts && i < n; i++)
-		if (i == 0 || strcmp(texts[i], texts[i - 1]))
-			json_array_append_new(result, json_string(texts[i]));
-	if (!texts || !result) {
-		json_decref(result);
-		result = NULL;
+		for (size_t i = 0; i < n; i++)
+			fputs(texts[i], file);
 	}
 	free(texts);
-	return result;
+	if (!file || fclose(file) || !texts) {
+		free(all);
+		return -ENOMEM;
+	}
+	snprintf(name, NETBIRD_TEXT_MAX, "nb-%s", digest_hex(all, len, digits, SET_DIGITS));
+	free(all);
+	return 0;
 }
 
-/* Rules that differ in nothing but this key have the same one. */
-static char *key_of(const struct draft *draft, const json_t *source)
+/**
+ * draft_set_domains() - Let the rule's destination be a named set that is empty for now
+ * @draft: the rule
+ * @entry: the message: names the domains, or at least the route
+ *
+ * Comes last, so that rules that are dropped leave no sets.
+ */
+void draft_set_domains(struct draft *draft, const json_t *entry)
 {
-	json_t *parts = json_pack("[s,b,o*,O,O*,O*]", draft->base, !draft->deny,
-				  sorted(draft->destination), draft->protocol, draft->ports,
-				  source);
-	char *key = json_dumps(parts, JSON_COMPACT);
+	struct drafts *all = draft->all;
+	const json_t *domains = proto_get(entry, "domains");
+	const char *route = proto_text(entry, "RouteID");
+	char name[NETBIRD_TEXT_MAX], clean[NETBIRD_TEXT_MAX];
+	size_t n = json_array_size(domains);
 
-	json_decref(parts);
-	return key;
+	if (draft->dropped)
+		return;
+	all->n_dynamic[!n]++;
+	if (!n)
+		snprintf(name, sizeof(name), "dynamic-%.*s", (int)sizeof(name) - 9,
+			 netbird_printable(clean, *route ? route : draft->rule.policy));
+	else if (name_of_domains(domains, name))
+		all->no_memory = true;
+	if (!all->no_memory && !json_object_get(all->sets, name) &&
+	    json_object_set_new(all->sets, name, n ? json_copy((json_t *)domains) : json_array()))
+		all->no_memory = true;
+	if (all->no_memory)
+		return;
+	draft->rule.kind = DESTINATION_SET;
+	draft->rule.set = json_object_iter_key(json_object_iter_at(all->sets, name));
 }
 
 /**
  * draft_commit() - Done with the rule: keep it, unless it was dropped
  * @draft: is emptied
- * @acl: where it belongs; rules of peer_acl that differ only in their source become one
  */
-void draft_commit(struct draft *draft, enum acl acl)
+void draft_commit(struct draft *draft)
 {
-	json_t *source = acl == ACL_ROUTE ? sorted(draft->source) : NULL, *same;
-	char *key = draft->dropped ? NULL : key_of(draft, source);
-
-	same = key ? json_object_get(draft->all->rules[acl], key) : NULL;
-	if (same)
-		json_array_extend(json_object_get(same, "source"), draft->source);
-	else if (key &&
-		 json_object_set_new(draft->all->rules[acl], key,
-				     json_pack("{s:s,s:s,s:O,s:O*,s:O,s:O*}", "id", draft->base,
-					       "action", draft->deny ? "deny" : "allow", "source",
-					       draft->source, "destination", draft->destination,
-					       "protocol", draft->protocol, "destination_ports",
-					       draft->ports)))
-		draft->all->no_memory = true;
-	draft->all->no_memory |= !draft->dropped && !key;
-	free(key);
-	json_decref(source);
-	json_decref(draft->source);
-	json_decref(draft->destination);
-	json_decref(draft->protocol);
-	json_decref(draft->ports);
-}
-
-static bool contains(const json_t *list, const char *word)
-{
-	const json_t *value;
-	size_t i;
-
-	json_array_foreach (list, i, value)
-		if (!strcmp(json_string_value(value), word))
-			return true;
-	return false;
-}
-
-static json_t *tidy(const json_t *list)
-{
-	return contains(list, "any") ? json_pack("[s]", "any") : sorted(list);
-}
-
-/* The base becomes an id: the first free number is appended. */
-static int give_id(json_t *rule, json_t *ids)
-{
-	const char *base = json_string_value(json_object_get(rule, "id"));
-	json_int_t n = json_integer_value(json_object_get(json_object_get(ids, "next"), base));
-	json_t *taken = json_object_get(ids, "taken");
-	char id[RULE_ID_MAX + 16];
-
-	do
-		snprintf(id, sizeof(id), "%s-%lld", base, (long long)++n);
-	while (json_object_get(taken, id));
-	return json_object_set_new(json_object_get(ids, "next"), base, json_integer(n)) ||
-			       json_object_set_new(taken, id, json_true()) ||
-			       json_object_set_new(rule, "id", json_string(id))
-		       ? -ENOMEM
-		       : 0;
-}
-
-/**
- * drafts_finish() - The rules as a policy lists them
- * @all: the drafts
- * @acl: which list
- * @ids: {"next": {}, "taken": {}}, the same object for all lists of the policy
- *
- * Return: a new array; NULL without memory.
- */
-json_t *drafts_finish(struct drafts *all, enum acl acl, json_t *ids)
-{
-	json_t *rules = json_array(), *keys = json_array(), *ordered, *key;
-	const char *name;
-	size_t i;
-
-	json_object_foreach (all->rules[acl], name, key)
-		append(all, keys, json_string(name));
-	ordered = sorted(keys);
-	all->no_memory |= !ordered;
-	json_array_foreach (ordered, i, key) {
-		json_t *rule = json_object_get(all->rules[acl], json_string_value(key));
-		json_t *destination = json_object_get(rule, "destination");
-
-		all->no_memory |= give_id(rule, ids) ||
-				  json_object_set_new(rule, "source",
-						      tidy(json_object_get(rule, "source")));
-		if (destination)
-			all->no_memory |= json_object_set_new(rule, "destination",
-							      tidy(destination)) != 0;
-		append(all, rules, json_incref(rule));
-	}
-	json_decref(keys);
-	json_decref(ordered);
-	return rules;
+	if (!draft->dropped && !rules_add(&draft->all->rules, &draft->rule))
+		return;
+	draft->all->no_memory |= !draft->dropped;
+	free(draft->rule.source);
 }

@@ -2,315 +2,450 @@
 #include "netbird/import.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "netbird/draft.h"
-#include "netbird/forwarding.h"
+#include "base/digest.h"
+#include "netbird/entries.h"
+#include "netbird/peers.h"
 #include "netbird/proto.h"
+#include "netbird/reader.h"
+#include "netbird/routes.h"
+#include "netbird/write.h"
 
-#define COMPACT_MAX 17 /* bytes of a prefix */
+#define DNS_SERVER_PORT 22054 /* of NetBird's DNS forwarder */
+#define DNS_CLIENT_PORT 5353  /* where peers of older versions ask it */
 
-static bool is_any(const struct prefix *prefix)
+/*
+ * struct importer - a map that is being read
+ * @out: what is made of it
+ * @options: what is known beside it
+ * @peer_config: the message about this peer, or NULL
+ * @outgoing: rules about what this host sends
+ * @forwarding: rules that translate ports
+ * @n_rules: entries of its lists, by enum acl
+ * @is_empty: the map says that a list is empty on purpose, by enum acl
+ * @in_response: the map is part of a message, whose other members do not count
+ * @is_map: the text holds a map
+ * @is_envelope: it holds parts of which only NetBird makes one
+ */
+struct importer {
+	struct netbird_draft_policy out;
+	const struct netbird_options *options;
+	struct netbird_routes routes;
+	json_t *peer_config;
+	uint64_t serial;
+	size_t outgoing;
+	size_t forwarding;
+	size_t n_rules[ACL_MAX];
+	bool is_empty[ACL_MAX];
+	bool in_response;
+	bool is_map;
+	bool is_envelope;
+};
+
+/* ---- lists of the map ---- */
+
+static int on_peer_rule(size_t index, const json_t *entry, void *arg)
 {
-	static const union addr zero;
-	unsigned int bits = prefix_bits(prefix->ip_version);
+	struct importer *importer = arg;
 
-	/* only the address itself: 0.0.0.0/8 is a prefix like others */
-	return (prefix->len == 0 || prefix->len == bits) &&
-	       (prefix->ip_version == IP_VERSION_4 ? !prefix->addr.word[3]
-						   : !memcmp(&prefix->addr, &zero, sizeof(zero)));
-}
-
-/* In peer rules NetBird takes the unspecified address of either family for anybody. */
-static void add_peer(struct draft *draft, const struct prefix *prefix)
-{
-	if (is_any(prefix))
-		json_array_append_new(draft->source, json_string("any"));
-	else
-		draft_add_prefix(draft->source, prefix);
-}
-
-/* The source of a peer rule, from any form that versions of NetBird use. */
-static void read_peers(struct draft *draft, const json_t *entry)
-{
-	const json_t *compact = proto_get(entry, "sourcePrefixes"), *value;
-	char text[NETBIRD_TEXT_MAX];
-	struct prefix prefix;
-	size_t i;
-
-	json_array_foreach (compact, i, value) {
-		uint8_t bytes[COMPACT_MAX];
-		ssize_t n = proto_bytes(value, bytes, sizeof(bytes));
-
-		if (n < 0 || proto_compact_prefix(bytes, n, &prefix)) {
-			draft_doubt(draft, "entry %zu of its sourcePrefixes is no prefix", i);
-			json_array_append_new(draft->source, json_string("any"));
-		} else {
-			add_peer(draft, &prefix);
-		}
-	}
-	if (json_array_size(compact))
-		return;
-	if (!proto_prefix(proto_text(entry, "PeerIP"), &prefix)) {
-		add_peer(draft, &prefix);
-		return;
-	}
-	draft_doubt(draft, "'%s' is no address of a peer",
-		    netbird_printable(text, proto_text(entry, "PeerIP")));
-	json_array_append_new(draft->source, json_string("any"));
-}
-
-static void read_peer_rule(struct drafts *all, size_t index, const json_t *entry)
-{
-	static const struct draft_list list = {"FirewallRules", "peer"};
-	struct draft draft;
-
-	draft_start(&draft, all, &list, index, entry);
-	read_peers(&draft, entry);
-	draft_read_protocol(&draft, entry);
-	draft_read_ports(&draft, entry, true);
-	draft_commit(&draft, ACL_PEER);
-}
-
-/* Read FirewallRules, except those about what this host sends. */
-static void read_peer_rules(struct drafts *all, const json_t *map)
-{
-	static const char *const directions[] = {"IN", "OUT"};
-	const json_t *list = proto_get(map, "FirewallRules"), *entry;
-	size_t i, outgoing = 0;
-
-	json_array_foreach (list, i, entry) {
-		int direction = proto_enum(entry, "Direction", directions, 2);
-
-		if (direction < 0)
-			drafts_note(all,
-				    "FirewallRules[%zu]: its direction is neither IN nor OUT; "
-				    "it is taken for a rule about what comes in",
-				    i);
-		if (direction == 1)
-			outgoing++;
-		else
-			read_peer_rule(all, i, entry);
-	}
-	if (outgoing)
-		drafts_note(all,
-			    "%zu rules about what this host sends are left out: all that it sends "
-			    "passes, and replies need no rule",
-			    outgoing);
-	if (!json_array_size(list) && !json_is_true(proto_get(map, "firewallRulesIsEmpty")))
-		drafts_note(all,
-			    "the map has no peer rules and does not say that there are none: "
-			    "NetBird then allows everything to this host, this policy nothing");
-}
-
-/* The source of a route rule. */
-static void read_ranges(struct draft *draft, const json_t *ranges)
-{
-	char text[NETBIRD_TEXT_MAX];
-	struct prefix prefix;
-	const json_t *value;
-	size_t i;
-
-	json_array_foreach (ranges, i, value) {
-		const char *range = json_is_string(value) ? json_string_value(value) : "";
-
-		if (!proto_prefix(range, &prefix)) {
-			draft_add_prefix(draft->source, &prefix);
-			continue;
-		}
-		draft_doubt(draft, "source '%s' is no prefix", netbird_printable(text, range));
-		json_array_append_new(draft->source, json_string("any"));
-	}
-}
-
-/* The destination of a route rule. */
-static void read_destination(struct draft *draft, const json_t *entry)
-{
-	const json_t *domains = proto_get(entry, "domains"), *value;
-	const char *destination = proto_text(entry, "destination");
-	char text[NETBIRD_TEXT_MAX], meaning[2 * NETBIRD_TEXT_MAX];
-	struct prefix prefix;
-	size_t i;
-
-	draft->destination = json_array();
-	if (json_is_true(proto_get(entry, "isDynamic"))) {
-		json_array_foreach (domains, i, value)
-			draft_add_set(draft, json_is_string(value) ? json_string_value(value) : "");
-		if (json_array_size(domains))
-			return;
-		snprintf(meaning, sizeof(meaning), "dynamic-%s",
-			 *proto_text(entry, "RouteID") ? proto_text(entry, "RouteID")
-						       : draft->base);
-		draft_add_set(draft, meaning);
-	} else if (!proto_prefix(destination, &prefix)) {
-		draft_add_prefix(draft->destination, &prefix);
-	} else {
-		draft_doubt(draft, "destination '%s' is no prefix",
-			    netbird_printable(text, destination));
-		json_array_append_new(draft->destination, json_string("any"));
-	}
-}
-
-/* Which families a list can match: bit 0 IPv4, bit 1 IPv6; a set may hold both. */
-static unsigned int families(const json_t *list)
-{
-	unsigned int found = 0;
-	const json_t *value;
-	size_t i;
-
-	json_array_foreach (list, i, value) {
-		const char *text = json_string_value(value);
-
-		if (!strcmp(text, "any") || !strncmp(text, "set:", 4))
-			found |= 3;
-		else
-			found |= strchr(text, ':') ? 2 : 1;
-	}
-	return found;
-}
-
-/* Read an entry of routesFirewallRules. */
-static void read_route_rule(struct drafts *all, size_t index, const json_t *entry)
-{
-	static const struct draft_list list = {"routesFirewallRules", "route"};
-	const json_t *ranges = proto_get(entry, "sourceRanges");
-	struct draft draft;
-
-	draft_start(&draft, all, &list, index, entry);
-	read_ranges(&draft, ranges);
-	read_destination(&draft, entry);
-	draft_read_protocol(&draft, entry);
-	draft_read_ports(&draft, entry, false);
-	if (!json_array_size(ranges)) {
-		drafts_note(all, "%s: it has no source, so it matches nothing; left out",
-			    draft.where);
-		draft.dropped = true;
-	} else if (!(families(draft.source) & families(draft.destination))) {
-		drafts_note(all,
-			    "%s: source and destination are of different families, so it "
-			    "matches nothing; left out",
-			    draft.where);
-		draft.dropped = true;
-	}
-	draft_commit(&draft, ACL_ROUTE);
-}
-
-static void read_route_rules(struct drafts *all, const json_t *map)
-{
-	const json_t *entry;
-	size_t i;
-
-	json_array_foreach (proto_get(map, "routesFirewallRules"), i, entry)
-		read_route_rule(all, i, entry);
-}
-
-/* Lists that are there have to be lists of objects; nothing is guessed from anything else. */
-static int check_list(const json_t *map, const char *name, struct error *error)
-{
-	const json_t *list = proto_get(map, name), *entry;
-	size_t i;
-
-	if (list && !json_is_array(list))
-		return error_input(error, "%s is not a list", name);
-	json_array_foreach (list, i, entry)
-		if (!json_is_object(entry))
-			return error_input(error, "%s[%zu] is not an object", name, i);
+	importer->n_rules[ACL_PEER]++;
+	if (entry_is_outgoing(&importer->out.drafts, index, entry))
+		importer->outgoing++;
+	else if (importer->options->block_inbound != NETBIRD_ON)
+		entry_read_peer_rule(&importer->out.drafts, index, entry);
 	return 0;
 }
 
-/* Find the map in a sync response, or the root that is one. */
-static int find_map(const json_t *root, const json_t **map, struct error *error)
+static int on_route_rule(size_t index, const json_t *entry, void *arg)
 {
-	static const char *const lists[] = {"FirewallRules", "routesFirewallRules",
-					    "forwardingRules"};
-	int err = 0;
+	struct importer *importer = arg;
 
-	*map = proto_get(root, "NetworkMap");
-	if (!*map && proto_get(root, "FirewallRules"))
-		*map = root; /* the map by itself */
-	if (!json_is_object(*map))
-		return error_input(error, "%s",
-				   proto_get(root, "NetworkMapEnvelope")
-					   ? "it holds components (NetworkMapEnvelope), of which "
-					     "only NetBird itself can make rules"
-					   : "it holds no NetworkMap");
-	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists) && !err; i++)
-		err = check_list(*map, lists[i], error);
+	importer->n_rules[ACL_ROUTE]++;
+	if (importer->options->block_inbound != NETBIRD_ON)
+		entry_read_route_rule(&importer->out.drafts, index, entry);
+	return 0;
+}
+
+static int on_peer(size_t index, const json_t *entry, void *arg)
+{
+	struct importer *importer = arg;
+
+	(void)index;
+	importer->out.drafts.no_memory |= peers_add(&importer->out.peers, entry) != 0;
+	return 0;
+}
+
+static int on_route(size_t index, const json_t *entry, void *arg)
+{
+	struct importer *importer = arg;
+
+	(void)index;
+	importer->out.drafts.no_memory |= routes_add(&importer->routes, entry) != 0;
+	return 0;
+}
+
+/* NetBird translates what does not arrive on its own interface; here is nothing else. */
+static int on_forwarding(size_t index, const json_t *entry, void *arg)
+{
+	struct importer *importer = arg;
+
+	(void)index;
+	(void)entry;
+	importer->forwarding++;
+	return 0;
+}
+
+/* ---- the map, and the message that it is part of ---- */
+
+/* Keep a member that is no list. */
+static int keep(struct importer *importer, const char *key, json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	if (proto_is_name(key, "peerConfig")) {
+		json_decref(importer->peer_config);
+		importer->peer_config = json_incref(value);
+	} else if (proto_is_name(key, "Serial")) { /* 64-bit numbers are strings there */
+		importer->serial = text ? strtoull(text, NULL, 10)
+					: (uint64_t)json_integer_value(value);
+	} else if (proto_is_name(key, "firewallRulesIsEmpty")) {
+		importer->is_empty[ACL_PEER] = json_is_true(value);
+	} else if (proto_is_name(key, "routesFirewallRulesIsEmpty")) {
+		importer->is_empty[ACL_ROUTE] = json_is_true(value);
+	}
+	return 0;
+}
+
+/* Read a member of the map. */
+static int read_map_member(struct reader *reader, const char *key, void *arg)
+{
+	static const struct {
+		const char *name;
+		reader_item_fn item;
+	} lists[] = {
+		{"FirewallRules", on_peer_rule},
+		{"routesFirewallRules", on_route_rule},
+		{"remotePeers", on_peer},
+		{"offlinePeers", on_peer},
+		{"Routes", on_route},
+		{"forwardingRules", on_forwarding},
+	};
+	struct importer *importer = arg;
+	json_t *value;
+	int err;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+		if (!proto_is_name(key, lists[i].name))
+			continue;
+		importer->is_map |= !importer->in_response && lists[i].item == on_peer_rule;
+		importer->routes.listed |= lists[i].item == on_route;
+		return reader_list(reader, lists[i].name, lists[i].item, arg);
+	}
+	err = reader_value(reader, &value);
+	if (!err) {
+		err = keep(importer, key, value);
+		json_decref(value);
+	}
 	return err;
 }
 
-static void describe(const json_t *map, char *text, size_t size)
+static int importer_init(struct importer *importer, const struct netbird_options *options)
 {
-	const json_t *serial = proto_get(map, "Serial");
-	char number[NETBIRD_TEXT_MAX], address[NETBIRD_TEXT_MAX];
-
-	if (json_is_integer(serial))
-		snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(serial));
-	else /* 64-bit numbers are strings there */
-		netbird_printable(number, proto_text(map, "Serial"));
-	netbird_printable(address, proto_text(proto_get(map, "peerConfig"), "address"));
-	snprintf(text, size, "serial %s, of %s", *number ? number : "0",
-		 *address ? address : "an unnamed peer");
+	*importer = (struct importer){.options = options};
+	importer->out.nat = json_array();
+	return drafts_init(&importer->out.drafts) || !importer->out.nat ? -ENOMEM : 0;
 }
 
-/* Assemble the policy from the drafts. */
-static json_t *make_policy(struct drafts *all, json_t *nat)
+static void importer_free(struct importer *importer)
 {
-	json_t *ids = json_pack("{s:{},s:{}}", "next", "taken");
-	json_t *policy = json_pack("{s:i}", "version", 1);
-	json_t *peer = drafts_finish(all, ACL_PEER, ids);
-	json_t *route = drafts_finish(all, ACL_ROUTE, ids);
+	drafts_free(&importer->out.drafts);
+	peers_free(&importer->out.peers);
+	routes_free(&importer->routes);
+	json_decref(importer->out.nat);
+	json_decref(importer->peer_config);
+}
 
-	json_object_set(policy, "peer_acl", peer);
-	json_object_set(policy, "route_acl", route);
-	if (json_object_size(all->sets))
-		json_object_set(policy, "sets", all->sets);
-	if (json_array_size(nat))
-		json_object_set_new(policy, "nat", json_pack("{s:O}", "port", nat));
-	all->no_memory |= !ids || !policy || !peer || !route;
-	json_decref(peer);
-	json_decref(route);
-	json_decref(ids);
-	return policy;
+/* What was read so far was of the message and not of the map. */
+static int begin_map(struct importer *importer)
+{
+	bool is_envelope = importer->is_envelope;
+	const struct netbird_options *options = importer->options;
+	int err;
+
+	importer_free(importer);
+	err = importer_init(importer, options);
+	importer->is_envelope = is_envelope;
+	importer->in_response = importer->is_map = true;
+	return err;
+}
+
+/* Read a member of the whole text: a message that holds the map, or the map by itself. */
+static int read_root_member(struct reader *reader, const char *key, void *arg)
+{
+	struct importer *importer = arg;
+	json_t *value;
+	int err;
+
+	if (proto_is_name(key, "NetworkMap") && reader_peek(reader) == '{') {
+		err = begin_map(importer) ? error_no_memory(reader->error) : 0;
+		return err ? err : reader_object(reader, read_map_member, importer);
+	}
+	if (!importer->in_response && !proto_is_name(key, "NetworkMapEnvelope"))
+		return read_map_member(reader, key, arg);
+	err = reader_value(reader, &value);
+	if (err)
+		return err;
+	importer->is_envelope |= !json_is_null(value) && proto_is_name(key, "NetworkMapEnvelope");
+	json_decref(value);
+	return 0;
+}
+
+/* Read the whole text. */
+static int read_text(struct importer *importer, const struct netbird_map *map, struct error *error)
+{
+	struct reader reader = {map->path, map->text, map->len, 0, error};
+	json_t *value;
+	int err;
+
+	if (reader_peek(&reader) == '{')
+		err = reader_object(&reader, read_root_member, importer);
+	else if (!(err = reader_value(&reader, &value)))
+		json_decref(value);
+	if (!err)
+		err = reader_end(&reader);
+	if (err)
+		return err;
+	if (importer->is_envelope && !importer->n_rules[ACL_PEER] && !importer->n_rules[ACL_ROUTE])
+		return error_input(
+			error,
+			"%.256s: it holds components (NetworkMapEnvelope), of which only "
+			"NetBird itself can make rules",
+			map->path);
+	return importer->is_map ? 0
+				: error_input(error, "%.256s: it holds no NetworkMap", map->path);
+}
+
+/* ---- what follows from the map as a whole ---- */
+
+/* Add a rule of which NetBird has no policy. */
+static void add_own_rule(struct importer *importer, const char *policy,
+			 const struct netbird_rule *like)
+{
+	struct netbird_rule rule = *like;
+
+	rule.policy_digest = digest_number(policy, strlen(policy));
+	snprintf(rule.policy, sizeof(rule.policy), "%s", policy);
+	rule.any_source = true;
+	if (rules_add(&importer->out.drafts.rules, &rule))
+		importer->out.drafts.no_memory = true;
+}
+
+/* The address of this peer in the overlay over IPv4, as text; "" where there is none. */
+static void own_address(const struct importer *importer, char text[NETBIRD_TEXT_MAX])
+{
+	netbird_printable(text, proto_text(importer->peer_config, "address"));
+	text[strcspn(text, "/")] = '\0';
+}
+
+/* Let peers ask NetBird's DNS forwarder for domains that this peer serves, as NetBird does. */
+static void open_dns_forwarder(struct importer *importer)
+{
+	static const uint16_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP};
+	static const uint16_t ports[] = {DNS_CLIENT_PORT, DNS_SERVER_PORT};
+	char address[NETBIRD_TEXT_MAX];
+	struct prefix ignored;
+
+	own_address(importer, address);
+	for (int i = 0; i < 4; i++) {
+		const struct netbird_rule rule = {
+			.acl = ACL_PEER,
+			.protocol = protocols[i / 2],
+			.ports = {ports[i % 2], ports[i % 2]},
+		};
+
+		add_own_rule(importer, "dns-forwarder", &rule);
+	}
+	for (int i = 0; i < 2 && !proto_prefix(address, &ignored); i++)
+		if (json_array_append_new(importer->out.nat,
+					  json_pack("{s:s,s:i,s:i,s:s}", "protocol",
+						    i ? "udp" : "tcp", "port", DNS_CLIENT_PORT,
+						    "to", DNS_SERVER_PORT, "address", address)))
+			importer->out.drafts.no_memory = true;
+}
+
+/* Let nothing be routed to the networks of this host. */
+static void block_lan(struct importer *importer)
+{
+	const struct netbird_options *options = importer->options;
+
+	for (size_t i = 0; i < options->n_lan && options->block_lan_access == NETBIRD_ON; i++) {
+		const struct netbird_rule rule = {
+			.acl = ACL_ROUTE,
+			.deny = true,
+			.kind = DESTINATION_PREFIX,
+			.to = options->lan[i],
+			.protocol = PROTOCOL_ALL,
+		};
+
+		add_own_rule(importer, "block-lan-access", &rule);
+	}
+}
+
+/* Routes to domains: what becomes of their sets. */
+static void settle_domains(struct importer *importer, bool resolves)
+{
+	const struct netbird_options *options = importer->options;
+	struct drafts *all = &importer->out.drafts;
+	size_t unresolved = all->n_dynamic[1] + (resolves ? 0 : all->n_dynamic[0]);
+	const char *name;
+	json_t *domains;
+	void *next;
+
+	for (size_t i = 0; i < all->rules.n && options->dynamic_any; i++) {
+		struct netbird_rule *rule = &all->rules.rules[i];
+
+		if (rule->kind == DESTINATION_SET &&
+		    (!resolves || !json_array_size(json_object_get(all->sets, rule->set))))
+			rule->kind = DESTINATION_ANY;
+	}
+	json_object_foreach_safe(all->sets, next, name,
+				 domains) if (options->dynamic_any &&
+					      (!resolves || !json_array_size(domains)))
+		json_object_del(all->sets, name);
+	if (unresolved)
+		drafts_note(
+			all,
+			"rules for domains that this peer does not resolve: %zu; NetBird takes "
+			"any address for them, %s",
+			unresolved,
+			options->dynamic_any
+				? "and so does this policy"
+				: "this policy sets that are empty; --dynamic any takes any, too");
+	if (json_object_size(all->sets) && !options->fills_sets)
+		drafts_note(
+			all,
+			"sets that are empty: %zu, as the addresses of their domains are not in "
+			"the map; until they are filled (shrike policy set) rules for them "
+			"match nothing",
+			json_object_size(all->sets));
+}
+
+/* What the map does not say, or says of what a policy does not have. */
+static void note_omissions(struct importer *importer)
+{
+	const struct netbird_options *options = importer->options;
+	struct drafts *all = &importer->out.drafts;
+
+	if (importer->outgoing)
+		drafts_note(all,
+			    "%zu rules about what this host sends are left out: all that it sends "
+			    "passes, and replies need no rule",
+			    importer->outgoing);
+	if (importer->forwarding)
+		drafts_note(
+			all,
+			"forwarding rules are left out: %zu; NetBird translates what arrives on "
+			"other interfaces than its own",
+			importer->forwarding);
+	if (!importer->n_rules[ACL_PEER] && !importer->is_empty[ACL_PEER])
+		drafts_note(all,
+			    "the map has no peer rules and does not say that there are none: "
+			    "NetBird then allows everything to this host, this policy nothing");
+	if (!importer->n_rules[ACL_ROUTE] && !importer->is_empty[ACL_ROUTE])
+		drafts_note(all, "the map has no route rules and does not say that there are none: "
+				 "NetBird then routes everything, this policy nothing");
+	if (options->block_inbound == NETBIRD_UNKNOWN ||
+	    options->block_lan_access == NETBIRD_UNKNOWN)
+		drafts_note(all,
+			    "whether NetBird was told --block-inbound or --block-lan-access is not "
+			    "in the map: this policy blocks neither");
+	if (options->block_inbound == NETBIRD_ON)
+		drafts_note(all, "NetBird blocks what comes in (--block-inbound), so nothing is "
+				 "allowed");
+}
+
+static void describe(struct importer *importer)
+{
+	char address[NETBIRD_TEXT_MAX];
+
+	netbird_printable(address, proto_text(importer->peer_config, "address"));
+	snprintf(importer->out.origin, sizeof(importer->out.origin), "serial %llu, of %s",
+		 (unsigned long long)importer->serial, *address ? address : "an unnamed peer");
+}
+
+/* Give this peer its name as well. */
+static int add_own_names(struct importer *importer)
+{
+	const char *fqdn = proto_text(importer->peer_config, "fqdn");
+	uint8_t bytes[COMPACT_MAX];
+	ssize_t n = proto_bytes(proto_get(importer->peer_config, "address_v6"), bytes,
+				sizeof(bytes));
+	char address[NETBIRD_TEXT_MAX];
+	struct prefix own;
+	int err = 0;
+
+	own_address(importer, address);
+	if (!proto_prefix(address, &own))
+		err = peers_add_address(&importer->out.peers, fqdn, &own);
+	/* without the length byte: the address itself */
+	if (!err && n == COMPACT_MAX && !proto_compact_prefix(bytes, n - 1, &own))
+		err = peers_add_address(&importer->out.peers, fqdn, &own);
+	return err;
+}
+
+/* All entries have been read: make a policy of them. */
+static int finish(struct importer *importer)
+{
+	struct drafts *all = &importer->out.drafts;
+	bool resolves =
+		json_is_true(proto_get(importer->peer_config, "RoutingPeerDnsResolutionEnabled"));
+
+	routes_finish(&importer->routes, importer->out.peers.keys, all);
+	if (resolves && (importer->routes.has_domains || all->n_dynamic[0]) &&
+	    importer->options->block_inbound != NETBIRD_ON)
+		open_dns_forwarder(importer);
+	block_lan(importer);
+	settle_domains(importer, resolves);
+	note_omissions(importer);
+	describe(importer);
+	if (add_own_names(importer) || all->no_memory)
+		return -ENOMEM;
+	peers_finish(&importer->out.peers);
+	return rules_finish(&all->rules);
 }
 
 /**
  * netbird_import() - Make a policy of a network map
- * @root: what network_map.json holds
+ * @map: what network_map.json holds
+ * @options: what is known beside it
  * @result: is filled; to be freed with netbird_import_free()
- * @error: why there is no map in it
+ * @error: "FILE:LINE:COLUMN: what" for a text that is no JSON, "FILE: why" where no map is in it
  *
  * Return: 0, -EINVAL (invalid input) or -ENOMEM.
  */
-int netbird_import(const json_t *root, struct netbird_import *result, struct error *error)
+int netbird_import(const struct netbird_map *map, const struct netbird_options *options,
+		   struct netbird_import *result, struct error *error)
 {
-	struct drafts all;
-	const json_t *map;
-	json_t *policy, *nat;
-	int err = find_map(root, &map, error);
+	struct netbird_import made = {};
+	struct importer importer;
+	int err = importer_init(&importer, options) ? error_no_memory(error) : 0;
 
-	if (err)
-		return err;
-	if (drafts_init(&all)) {
-		drafts_free(&all);
-		return error_no_memory(error);
-	}
-	nat = json_array();
-	read_peer_rules(&all, map);
-	read_route_rules(&all, map);
-	netbird_forwarding(&all, map, nat);
-	policy = make_policy(&all, nat);
-	json_decref(nat);
-	if (all.no_memory) {
-		json_decref(policy);
+	if (!err)
+		err = read_text(&importer, map, error);
+	if (!err && (finish(&importer) ||
+		     netbird_write(&importer.out, options->json, &made.text, &made.len)))
 		err = error_no_memory(error);
-	} else {
-		result->policy = policy;
-		result->notes = json_incref(all.notes);
-		describe(map, result->origin, sizeof(result->origin));
+	if (!err) {
+		made.notes = json_incref(importer.out.drafts.notes);
+		made.sets = json_incref(importer.out.drafts.sets);
+		made.serial = importer.serial;
+		*result = made;
 	}
-	drafts_free(&all);
+	importer_free(&importer);
 	return err;
 }
 
@@ -319,6 +454,7 @@ int netbird_import(const json_t *root, struct netbird_import *result, struct err
  */
 void netbird_import_free(struct netbird_import *result)
 {
-	json_decref(result->policy);
+	free(result->text);
 	json_decref(result->notes);
+	json_decref(result->sets);
 }

@@ -8,8 +8,11 @@
 
 #include "base/value.h"
 
-/* The same field, whatever the convention of its name: address_v6 is addressV6. */
-static bool is_same_name(const char *a, const char *b)
+/**
+ * proto_is_name() - Whether two names are of the same field, whatever their convention
+ * @a, @b: names; address_v6 is addressV6
+ */
+bool proto_is_name(const char *a, const char *b)
 {
 	for (;;) {
 		while (*a == '_')
@@ -39,7 +42,7 @@ json_t *proto_get(const json_t *object, const char *name)
 
 	if (!found)
 		json_object_foreach ((json_t *)object, key, value)
-			if (is_same_name(key, name))
+			if (proto_is_name(key, name))
 				found = value;
 	return json_is_null(found) ? NULL : found;
 }

@@ -14,8 +14,9 @@
 #include <sys/types.h>
 
 #include "base/address.h"
-#include "policy/policy.h"
+#include "base/value.h"
 
+bool proto_is_name(const char *a, const char *b);
 json_t *proto_get(const json_t *object, const char *name);
 const char *proto_text(const json_t *object, const char *name);
 int proto_enum(const json_t *object, const char *name, const char *const *words, size_t n_words);
