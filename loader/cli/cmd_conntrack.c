@@ -14,6 +14,7 @@
 #include "dataplane/masquerading.h"
 
 #define CONNTRACK_ARGUMENTS "[IFACE] [FILTER] [-j]"
+#define LIST_ARGUMENTS	    "[IFACE] [FILTER] [--numeric] [-j]"
 
 static int run_list(const struct command *command, int argc, char **argv);
 static int run_count(const struct command *command, int argc, char **argv);
@@ -22,9 +23,9 @@ static int run_flush(const struct command *command, int argc, char **argv);
 static const struct command family[] = {
 	{
 		.name = "list",
-		.arguments = CONNTRACK_ARGUMENTS,
+		.arguments = LIST_ARGUMENTS,
 		.summary = "show tracked connections",
-		.details = FILTER_HELP,
+		.details = NUMERIC_HELP "\n" FILTER_HELP,
 		.run = run_list,
 	},
 	{
@@ -43,9 +44,10 @@ static const struct command family[] = {
 	},
 	{
 		.name = "watch",
-		.arguments = "[IFACE] [FILTER] [-c COUNT] [-j]",
+		.arguments = "[IFACE] [FILTER] [-c COUNT] [--numeric] [-j]",
 		.summary = "show connections as they start and end",
-		.details = "  -c, --count COUNT             end after so many events\n" FILTER_HELP,
+		.details = "  -c, --count COUNT     end after so many events\n" NUMERIC_HELP
+			FILTER_HELP,
 		.run = command_run_watch,
 	},
 	{.name = NULL},
@@ -65,24 +67,33 @@ struct session {
 	struct flow_clock clock;
 	struct rule_view *rules; /* sorted by number */
 	size_t n_rules;
+	struct names names;
 	bool json;
+	bool numeric;
 };
 
 /* Returns an exit status, or -1 to go on. */
 static int parse(const struct command *command, int argc, char **argv, struct session *session)
 {
 	static const struct option options[] = {FILTER_LONG_OPTIONS, COMMON_LONG_OPTIONS, {}};
+	static const struct option list_options[] = {
+		FILTER_LONG_OPTIONS, NUMERIC_LONG_OPTION, COMMON_LONG_OPTIONS, {}};
+	const struct option *known = command->run == run_list ? list_options : options;
 	struct error error;
 	int option, err;
 
 	filter_init(&session->filter);
-	while ((option = getopt_long(argc, argv, "jv" FILTER_SHORT_OPTIONS, options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "jv" FILTER_SHORT_OPTIONS, known, NULL)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')
 			return command_unknown_option(command, argv);
 		if (option == 'j') {
 			session->json = true;
+			continue;
+		}
+		if (option == OPTION_NUMERIC) {
+			session->numeric = true;
 			continue;
 		}
 		err = filter_option(&session->filter, option, optarg, &error);
@@ -109,6 +120,13 @@ static int resolve_rule(struct session *session, struct error *error)
 	return error_input(error, "rule %s: none in force has this id", filter->rule_id);
 }
 
+static void close_tables(struct session *session)
+{
+	free(session->rules);
+	names_free(&session->names);
+	attached_close(&session->attached);
+}
+
 /* Open the tables of an interface, and read what the filter needs to know. */
 static int open_tables(const char *given, struct session *session, struct error *error)
 {
@@ -116,11 +134,10 @@ static int open_tables(const char *given, struct session *session, struct error 
 	int ifindex, err;
 
 	err = command_interface(given, name, &ifindex, error);
+	if (!err && attached_open(ifindex, &session->attached, error))
+		err = error_prefix(error, "%s", name);
 	if (err)
-		return err;
-	err = attached_open(ifindex, &session->attached, error);
-	if (err)
-		return error_prefix(error, "%s", name);
+		return filter_unresolved(&session->filter, error);
 	flow_clock_read(&session->attached.instance, &session->clock);
 	err = conntrack_open(&session->attached.maps, &session->conntrack, error);
 	if (!err)
@@ -130,15 +147,13 @@ static int open_tables(const char *given, struct session *session, struct error 
 		generation_sort_rules(session->rules, session->n_rules);
 		err = resolve_rule(session, error);
 	}
+	if (!err)
+		err = attached_names(&session->attached, &session->names, error);
+	if (!err)
+		err = filter_resolve(&session->filter, &session->names, error);
 	if (err)
-		attached_close(&session->attached);
+		close_tables(session);
 	return err;
-}
-
-static void close_tables(struct session *session)
-{
-	free(session->rules);
-	attached_close(&session->attached);
 }
 
 static const char *rule_id(void *arg, uint32_t number)
@@ -159,6 +174,8 @@ static int list(struct session *session, struct error *error)
 		return error_no_memory(error);
 	if (masquerading_read(&session->attached.maps, &masquerade))
 		flow_printer_set_uplinks(printer, &masquerade);
+	if (!session->numeric)
+		flow_printer_set_names(printer, &session->names);
 	err = conntrack_walk(&session->conntrack, &session->clock, &session->filter,
 			     flow_printer_visit, printer, error);
 	if (!err)

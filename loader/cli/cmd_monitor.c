@@ -24,10 +24,10 @@ static int run_monitor(const struct command *command, int argc, char **argv);
 
 const struct command command_monitor = {
 	.name = "monitor",
-	.arguments = "[IFACE] [FILTER] [-c COUNT] [-j]",
+	.arguments = "[IFACE] [FILTER] [-c COUNT] [--numeric] [-j]",
 	.summary = "show connections that start and end, and dropped packets",
 	.details = "  -c, --count COUNT     end after so many events\n"
-		   "  -j, --json            one object per event and line\n"
+		   "  -j, --json            one object per event and line\n" NUMERIC_HELP
 		   "\n" FILTER_HELP "\n"
 		   "rx and tx count packets/bytes that came in and went out by the interface.\n"
 		   "An opening that the kernel displaced for others ends some seconds later, with\n"
@@ -39,6 +39,8 @@ struct monitor {
 	struct filter filter;
 	struct attached attached;
 	struct rule_names rules;
+	struct names names;	      /* as of the last look around */
+	struct names filter_names;    /* as of the beginning */
 	struct masquerade masquerade; /* as of the last look around */
 	struct flow_events *events;
 	struct missing_ends *missing_ends;
@@ -53,6 +55,7 @@ struct monitor {
 	int signal_fd;
 	bool flows_only; /* conntrack watch */
 	bool json;
+	bool numeric;
 	bool over;
 };
 
@@ -62,6 +65,7 @@ static int parse(const struct command *command, int argc, char **argv, struct mo
 	static const struct option options[] = {
 		{"count", required_argument, NULL, 'c'},
 		FILTER_LONG_OPTIONS,
+		NUMERIC_LONG_OPTION,
 		COMMON_LONG_OPTIONS,
 		{},
 	};
@@ -77,6 +81,8 @@ static int parse(const struct command *command, int argc, char **argv, struct mo
 			return command_unknown_option(command, argv);
 		if (option == 'j') {
 			monitor->json = true;
+		} else if (option == OPTION_NUMERIC) {
+			monitor->numeric = true;
 		} else if (option == 'c') {
 			if (command_parse_count(command, &monitor->limit) >= 0)
 				return EXIT_INVALID;
@@ -140,6 +146,7 @@ static int show(void *arg, const struct flow_event *event)
 	const struct flow_event_names names = {
 		.rule_id = rule_id(monitor, event->rule),
 		.masquerade = &monitor->masquerade,
+		.names = monitor->numeric ? NULL : &monitor->names,
 		.offset_ns = monitor->offset_ns,
 	};
 	char line[FLOW_LINE_MAX];
@@ -208,8 +215,12 @@ static int look(struct monitor *monitor, uint64_t now_ns, struct error *error)
 
 	if (err)
 		return error_prefix(error, "%s", monitor->name);
-	if (fresh.instance.config.generation != monitor->attached.instance.config.generation)
+	if (fresh.instance.config.generation != monitor->attached.instance.config.generation) {
 		err = rule_names_read(&monitor->rules, &fresh.maps, error);
+		names_free(&monitor->names);
+		if (!err)
+			err = attached_names(&fresh, &monitor->names, error);
+	}
 	attached_close(&monitor->attached);
 	monitor->attached = fresh;
 	masquerading_read(&fresh.maps, &monitor->masquerade);
@@ -262,17 +273,26 @@ static int loop(struct monitor *monitor, struct error *error)
 	return err;
 }
 
+/* Read the names of addresses, and look those of the filter up. */
+static int read_names(struct monitor *monitor, struct error *error)
+{
+	int err = attached_names(&monitor->attached, &monitor->names, error);
+
+	if (!err && (monitor->filter.name[0][0] || monitor->filter.name[1][0]))
+		err = attached_names(&monitor->attached, &monitor->filter_names, error);
+	return err ? err : filter_resolve(&monitor->filter, &monitor->filter_names, error);
+}
+
 /* Open all that is needed to print events. */
 static int prepare(struct monitor *monitor, const char *given, struct error *error)
 {
 	int ifindex, err;
 
 	err = command_interface(given, monitor->name, &ifindex, error);
+	if (!err && attached_open(ifindex, &monitor->attached, error))
+		err = error_prefix(error, "%s", monitor->name);
 	if (err)
-		return err;
-	err = attached_open(ifindex, &monitor->attached, error);
-	if (err)
-		return error_prefix(error, "%s", monitor->name);
+		return filter_unresolved(&monitor->filter, error);
 	err = rule_names_read(&monitor->rules, &monitor->attached.maps, error);
 	if (err)
 		return err;
@@ -280,7 +300,9 @@ static int prepare(struct monitor *monitor, const char *given, struct error *err
 	    rule_names_number(&monitor->rules, monitor->filter.rule_id) == RULE_NONE)
 		return error_input(error, "rule %s: none in force has this id",
 				   monitor->filter.rule_id);
-	err = command_signals(&monitor->signal_fd, error);
+	err = read_names(monitor, error);
+	if (!err)
+		err = command_signals(&monitor->signal_fd, error);
 	if (err)
 		return err;
 	monitor->offset_ns = flow_clock_offset_ns();
@@ -309,6 +331,8 @@ static int monitor_interface(const struct command *command, int argc, char **arg
 	flow_events_close(monitor.events);
 	missing_ends_free(monitor.missing_ends);
 	rule_names_free(&monitor.rules);
+	names_free(&monitor.names);
+	names_free(&monitor.filter_names);
 	attached_close(&monitor.attached);
 	if (monitor.signal_fd >= 0)
 		close(monitor.signal_fd);

@@ -12,6 +12,9 @@
 #include "dataplane/attached.h"
 #include "dataplane/confirm.h"
 #include "policy/parse.h"
+#include "policy/rule_json.h"
+
+enum { OPTION_NAMES = 0x200 };
 
 static int run_show(const struct command *command, int argc, char **argv);
 
@@ -46,6 +49,9 @@ static const char set_details[] =
 	"applied again, or read again by 'shrike run', its own sets return.\n";
 
 static const char show_details[] =
+	"      --names           only its names, a line each with their addresses\n"
+	NUMERIC_HELP
+	"\n"
 	"Hits are the packets that the rule decided: the opening of a connection, and\n"
 	"the first packet of a peer's connection after a change of policy.\n";
 /* clang-format on */
@@ -87,7 +93,7 @@ static const struct command family[] = {
 	},
 	{
 		.name = "show",
-		.arguments = "[IFACE] [-j]",
+		.arguments = "[IFACE] [--names] [--numeric] [-j]",
 		.summary = "the policy in force, with hit counters per rule",
 		.details = show_details,
 		.run = run_show,
@@ -106,15 +112,69 @@ const struct command command_policy = {
 	.family = family,
 };
 
-/* Print the policy in force on an interface. */
-static int show(const char *given, bool json, struct error *error)
+/* What `policy show` was asked for. */
+struct show_options {
+	bool names;
+	bool numeric;
+	bool json;
+};
+
+/* Print the names of a policy. */
+static int show_names(const struct attached *attached, bool json, struct error *error)
+{
+	struct names names;
+	int err = attached_names(attached, &names, error);
+	char text[ADDR_TEXT_MAX];
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < names.n && !json; i++) {
+		const struct name_address *entry = &names.list[i];
+		bool is_first = !i || names.list[i - 1].name != entry->name;
+		bool is_last = i + 1 == names.n || names.list[i + 1].name != entry->name;
+
+		printf("%s %s%s", is_first ? entry->name : "",
+		       addr_format(&entry->addr, entry->ip_version, text, sizeof(text)),
+		       is_last ? "\n" : "");
+	}
+	err = json ? output_json(policy_names_json(&names), stdout, error)
+		   : output_flush(stdout, error);
+	names_free(&names);
+	return err;
+}
+
+/* Print a policy with the hits of its rules. */
+static int show_policy(const struct attached *attached, const struct show_options *options,
+		       struct error *error)
 {
 	struct policy *policy = NULL;
 	struct rule_view *rules = NULL;
-	char name[IF_NAMESIZE], *text = NULL;
-	size_t n_rules, len;
-	struct attached attached;
 	struct undo undo;
+	size_t n_rules, len;
+	char *text = NULL;
+	int err = attached_policy_text(attached, &text, &len, error);
+
+	if (!err)
+		err = policy_parse(attached->instance.policy_path, text, len, &policy, error);
+	if (!err)
+		err = generation_read_rules(&attached->maps, &rules, &n_rules, error);
+	if (!err)
+		err = confirm_read(&attached->maps, &undo, error);
+	if (!err)
+		err = policy_print(&(struct policy_view){policy, &attached->instance, &undo, rules,
+							 n_rules, options->numeric},
+				   options->json, stdout, error);
+	free(rules);
+	free(text);
+	policy_free(policy);
+	return err;
+}
+
+/* Print what is asked for of the policy in force on an interface. */
+static int show(const char *given, const struct show_options *options, struct error *error)
+{
+	char name[IF_NAMESIZE];
+	struct attached attached;
 	int ifindex, err;
 
 	err = policy_command_interface(given, name, &ifindex, error);
@@ -123,20 +183,8 @@ static int show(const char *given, bool json, struct error *error)
 	err = attached_open(ifindex, &attached, error);
 	if (err)
 		return error_prefix(error, "%s", name);
-	err = attached_policy_text(&attached, &text, &len, error);
-	if (!err)
-		err = policy_parse(attached.instance.policy_path, text, len, &policy, error);
-	if (!err)
-		err = generation_read_rules(&attached.maps, &rules, &n_rules, error);
-	if (!err)
-		err = confirm_read(&attached.maps, &undo, error);
-	if (!err)
-		err = policy_print(
-			&(struct policy_view){policy, &attached.instance, &undo, rules, n_rules},
-			json, stdout, error);
-	free(rules);
-	free(text);
-	policy_free(policy);
+	err = options->names ? show_names(&attached, options->json, error)
+			     : show_policy(&attached, options, error);
 	attached_close(&attached);
 	return err;
 }
@@ -144,8 +192,13 @@ static int show(const char *given, bool json, struct error *error)
 /* The command `shrike policy show`. */
 static int run_show(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
-	bool json = false;
+	static const struct option options[] = {
+		{"names", no_argument, NULL, OPTION_NAMES},
+		NUMERIC_LONG_OPTION,
+		COMMON_LONG_OPTIONS,
+		{},
+	};
+	struct show_options asked = {};
 	struct error error;
 	int option;
 
@@ -154,9 +207,11 @@ static int run_show(const struct command *command, int argc, char **argv)
 			return command_help(command);
 		if (option == '?')
 			return command_unknown_option(command, argv);
-		json |= option == 'j';
+		asked.json |= option == 'j';
+		asked.names |= option == OPTION_NAMES;
+		asked.numeric |= option == OPTION_NUMERIC;
 	}
 	if (argc - optind > 1)
 		return command_usage(command, "unexpected argument '%s'", argv[optind + 1]);
-	return show(argv[optind], json, &error) ? command_fail(&error) : EXIT_DONE;
+	return show(argv[optind], &asked, &error) ? command_fail(&error) : EXIT_DONE;
 }

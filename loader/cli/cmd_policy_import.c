@@ -25,8 +25,8 @@ const struct command policy_command_import[] = {
 		.summary = "network_map.json of a NetBird debug bundle; '-' is standard input",
 		/* clang-format off */
 		.details =
-			"      --dynamic any     routes to domains that NetBird does not resolve lead to any\n"
-			"                        address, as in NetBird, and not to a set that is empty\n"
+			"      --dynamic any     domains that nobody resolves stand for any address, as\n"
+			"                        in NetBird, and not for a set that is empty\n"
 			"  -j, --json            print the policy as JSON, which is YAML as well\n"
 			"\n"
 			"Rules for what comes in and for what is routed become peer_acl and\n"

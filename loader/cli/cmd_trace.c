@@ -22,10 +22,11 @@
 #include "trace/record_print.h"
 
 #define TRACE_ARGUMENTS                                                                            \
-	"SRC DST [-p PROTOCOL] [--sport PORT] [--dport PORT] [-i IFACE] [-j] [-v] | --pcap FILE"
+	"SRC DST [-p PROTOCOL] [--sport PORT] [--dport PORT] [-i IFACE] [--numeric] [-j] [-v] | "  \
+	"--pcap FILE"
 
 #define TRACE_DETAILS                                                                              \
-	"  SRC, DST              addresses, or 'self' for the interface's own\n"                   \
+	"  SRC, DST              addresses, names, or 'self' for the interface's own\n"            \
 	"  -p, --protocol NAME   tcp (the default), udp, icmp, 0-255, a name such as gre\n"        \
 	"      --sport PORT      source port, else random from 49152-65535\n"                      \
 	"      --dport PORT      destination port, likewise\n"                                     \
@@ -34,7 +35,7 @@
 	"      --syn --ack --fin --rst --psh --urg   TCP flags; none given: SYN\n"                 \
 	"      --pcap FILE       instead of SRC and DST: each packet of a capture\n"               \
 	"  -i, --interface IFACE the interface; else the only attached one, else wt0\n"            \
-	"  -j, --json            one object per packet and line\n"                                 \
+	"  -j, --json            one object per packet and line\n" NUMERIC_HELP                    \
 	"  -v, --verbose         for a denial, the nearest rules, and where they differ\n"         \
 	"\n"                                                                                       \
 	"The programs in force judge the packet in the kernel; nothing is sent, counted\n"         \
@@ -47,7 +48,7 @@
 	"      --duration TIME   end after so long, such as 90s or 5m\n"                           \
 	"      --every N         only one in so many of those that match, on each CPU\n"           \
 	"      --snaplen BYTES   of each packet, at most (256)\n"                                  \
-	"  -j, --json            one object per packet and line\n"                                 \
+	"  -j, --json            one object per packet and line\n" NUMERIC_HELP                    \
 	"  -v, --verbose         below each packet, its stages\n"                                  \
 	"\n" TRACE_FILTER_HELP "\n"                                                                \
 	"The filter works in the kernel: packets that do not match cost next to nothing.\n"        \
@@ -72,7 +73,9 @@ static const struct command family[] = {
 	},
 	{
 		.name = "live",
-		.arguments = "[FILTER] [-i IFACE] [-w FILE] [-c COUNT] [--duration TIME] [-j] [-v]",
+		.arguments = "[FILTER] [-i IFACE] [-w FILE] [-c COUNT] [--duration TIME] "
+			     "[--numeric] [-j]"
+			     " [-v]",
 		.summary = "the packets that come and go, a line each",
 		.details = LIVE_DETAILS,
 		.run = command_run_trace_live,
@@ -107,6 +110,7 @@ struct request {
 	bool has_icmp;
 	bool has_flags;
 	bool json;
+	bool numeric;
 	bool verbose;
 };
 
@@ -207,6 +211,7 @@ static int parse(const struct command *command, int argc, char **argv, struct re
 		{"psh", no_argument, NULL, OPTION_FLAG + 3},
 		{"ack", no_argument, NULL, OPTION_FLAG + 4},
 		{"urg", no_argument, NULL, OPTION_FLAG + 5},
+		NUMERIC_LONG_OPTION,
 		COMMON_LONG_OPTIONS,
 		{},
 	};
@@ -222,6 +227,8 @@ static int parse(const struct command *command, int argc, char **argv, struct re
 			request->json = true;
 		else if (option == 'v')
 			request->verbose = true;
+		else if (option == OPTION_NUMERIC)
+			request->numeric = true;
 		else if (set_option(request, option, optarg, &error))
 			return command_fail(&error);
 	}
@@ -264,17 +271,84 @@ static int own_address(int ifindex, uint8_t ip_version, union addr *addr, uint8_
 							: "");
 }
 
+/* Whether an end of the packet can only be a name. */
+static bool is_name(const char *end)
+{
+	union addr addr;
+	uint8_t ip_version;
+	struct error ignored;
+
+	return strcmp(end, "self") && names_is_valid(end) &&
+	       addr_parse(end, &addr, &ip_version, &ignored);
+}
+
+/* Look a name up: its first address of a family. */
+static int named_address(const char *name, const struct names *names, uint8_t ip_version,
+			 union addr *addr, struct error *error)
+{
+	size_t n;
+	const struct name_address *named = names_find(names, name, &n);
+
+	if (!named)
+		return error_input(error,
+				   "'%s' is neither an address nor a name of the policy in force",
+				   name);
+	for (size_t i = 0; i < n; i++)
+		if (named[i].ip_version == ip_version) {
+			*addr = named[i].addr;
+			return 0;
+		}
+	return error_input(error, "'%s' has no %s address", name,
+			   ip_version == IP_VERSION_4 ? "IPv4" : "IPv6");
+}
+
+/* Set the ends that are addresses. */
+static int set_given(struct request *request, uint8_t version[2], struct error *error)
+{
+	union addr *addr[2] = {&request->spec.saddr, &request->spec.daddr};
+
+	for (int i = 0; i < 2; i++)
+		if (strcmp(request->end[i], "self") && !is_name(request->end[i]) &&
+		    addr_parse(request->end[i], addr[i], &version[i], error))
+			return error_prefix(error, "%s", i ? "destination" : "source");
+	return 0;
+}
+
+/* Set the ends that are names, of a family that both have. */
+static int set_named(struct request *request, uint8_t version[2], const struct names *names,
+		     struct error *error)
+{
+	union addr *addr[2] = {&request->spec.saddr, &request->spec.daddr};
+	const bool named[2] = {is_name(request->end[0]), is_name(request->end[1])};
+	uint8_t given = version[0] ? version[0] : version[1];
+	uint8_t family = given ? given : IP_VERSION_4;
+	int err = 0;
+
+	for (;; family = IP_VERSION_6) {
+		err = 0;
+		for (int i = 0; i < 2 && !err; i++)
+			if (named[i] &&
+			    named_address(request->end[i], names, family, addr[i], error))
+				err = error_prefix(error, "%s", i ? "destination" : "source");
+		if (!err || given || family == IP_VERSION_6)
+			break;
+	}
+	for (int i = 0; i < 2 && !err; i++)
+		if (named[i])
+			version[i] = family;
+	return err;
+}
+
 /* Parse the ends of the packet; "self" is an address of the interface. */
-static int set_addresses(struct request *request, int ifindex, struct error *error)
+static int set_addresses(struct request *request, int ifindex, const struct names *names,
+			 struct error *error)
 {
 	union addr *addr[2] = {&request->spec.saddr, &request->spec.daddr};
 	uint8_t version[2] = {};
-	int err = 0;
+	int err = set_given(request, version, error);
 
-	for (int i = 0; i < 2 && !err; i++)
-		if (strcmp(request->end[i], "self") &&
-		    addr_parse(request->end[i], addr[i], &version[i], error))
-			err = error_prefix(error, "%s", i ? "destination" : "source");
+	if (!err)
+		err = set_named(request, version, names, error);
 	for (int i = 0; i < 2 && !err; i++)
 		if (!version[i])
 			err = own_address(ifindex, version[!i], addr[i], &version[i], error);
@@ -315,20 +389,25 @@ struct printer {
 	struct testrun testrun;
 	struct clone clone;
 	struct policy *policy; /* with -v */
+	struct names names;
 };
 
-/* The rule that decided about the last packet, NULL: none or a built-in one. */
-static const char *rule_id(const struct printer *printer)
+/* What the record of the last packet refers to. */
+static struct record_names names_of_record(const struct printer *printer)
 {
 	const struct rule_view *rule = clone_rule(&printer->clone, printer->testrun.event.rule);
 
-	return rule ? rule->rule.id : NULL;
+	return (struct record_names){
+		.rule_id = rule ? rule->rule.id : NULL,
+		.names = printer->request->numeric ? NULL : &printer->names,
+	};
 }
 
 static int print_json(const struct printer *printer, struct error *error)
 {
 	const struct trace_event *event = &printer->testrun.event;
-	json_t *json = record_json(event, rule_id(printer));
+	const struct record_names names = names_of_record(printer);
+	json_t *json = record_json(event, &names);
 
 	if (json && printer->policy)
 		json_object_set_new(json, "nearest", trace_explain(printer->policy, event));
@@ -339,11 +418,11 @@ static int print_json(const struct printer *printer, struct error *error)
 static int print_text(const struct printer *printer, struct error *error)
 {
 	const struct trace_event *event = &printer->testrun.event;
-	const char *id = rule_id(printer);
-	char *text = record_text(event, id), *more = NULL;
+	const struct record_names names = names_of_record(printer);
+	char *text = record_text(event, &names), *more = NULL;
 
 	if (text && printer->policy)
-		more = trace_explain_text(printer->policy, event, id);
+		more = trace_explain_text(printer->policy, event, names.rule_id);
 	if (text)
 		fputs(text, stdout);
 	if (more && *more)
@@ -430,6 +509,8 @@ static int open_printer(struct printer *printer, int ifindex, struct error *erro
 	int err = attached_open(ifindex, &printer->attached, error);
 
 	if (!err)
+		err = attached_names(&printer->attached, &printer->names, error);
+	if (!err)
 		err = testrun_begin(&printer->testrun, error);
 	if (!err)
 		err = clone_open_attached(&printer->attached, &printer->testrun, &printer->clone,
@@ -442,6 +523,7 @@ static void close_printer(struct printer *printer)
 	policy_free(printer->policy);
 	clone_close(&printer->clone);
 	testrun_end(&printer->testrun);
+	names_free(&printer->names);
 	attached_close(&printer->attached);
 }
 
@@ -452,16 +534,20 @@ static int trace(struct request *request, struct error *error)
 	char name[IF_NAMESIZE];
 	int ifindex, err;
 
+	uint8_t ignored[2];
+
 	err = command_interface(request->interface, name, &ifindex, error);
-	if (!err && !request->pcap) {
-		err = set_addresses(request, ifindex, error);
-		set_protocol(request);
-	}
+	if (!err && !request->pcap)
+		err = set_given(request, ignored, error); /* before anything is opened */
 	if (err)
 		return err;
 	err = open_printer(&printer, ifindex, error);
 	if (err)
 		error_prefix(error, "%s", name);
+	if (!err && !request->pcap) {
+		err = set_addresses(request, ifindex, &printer.names, error);
+		set_protocol(request);
+	}
 	if (!err && request->verbose)
 		err = load_policy(&printer.attached, &printer.policy, error);
 	if (!err)

@@ -37,6 +37,8 @@ struct session {
 	struct trace_live_spec spec;
 	struct trace_live *trace;
 	struct rule_names rules;
+	struct names names;	   /* as of the last look around */
+	struct names filter_names; /* as of the beginning */
 	const char *interface;
 	const char *path; /* of the capture to write, NULL: none */
 	FILE *out;	  /* the capture, or standard output */
@@ -51,6 +53,7 @@ struct session {
 	uint32_t every;
 	int signal_fd;
 	bool json;
+	bool numeric;
 	bool verbose;
 	bool unread; /* the reader of the output has gone */
 };
@@ -88,6 +91,9 @@ static int set_option(struct session *session, int option, const char *argument,
 	case 'v':
 		session->verbose = true;
 		return 0;
+	case OPTION_NUMERIC:
+		session->numeric = true;
+		return 0;
 	}
 	return trace_options_take(&session->filter, option, argument, error);
 }
@@ -103,6 +109,7 @@ static int parse(const struct command *command, int argc, char **argv, struct se
 		{"snaplen", required_argument, NULL, OPTION_SNAPLEN},
 		{"every", required_argument, NULL, OPTION_EVERY},
 		TRACE_FILTER_LONG_OPTIONS,
+		NUMERIC_LONG_OPTION,
 		COMMON_LONG_OPTIONS,
 		{},
 	};
@@ -141,7 +148,7 @@ static const char *comment_of(const struct session *session, const struct trace_
 	if (!stages)
 		return text;
 	fputc('\n', stages);
-	record_write_stages(event, rule_id, "", stages);
+	record_write_stages(event, &(struct record_names){.rule_id = rule_id}, "", stages);
 	fclose(stages);
 	*strrchr(text, '\n') = '\0';
 	return text;
@@ -166,21 +173,22 @@ static void write_packet(struct session *session, const struct trace_record *rec
 }
 
 static void print_text(struct session *session, const struct trace_event *event,
-		       const char *rule_id)
+		       const struct record_names *names)
 {
 	char time[OUTPUT_TIME_LEN];
 
 	fprintf(session->out, "%s ", output_time(time, event->time_ns + session->offset_ns));
-	record_write_line(event, rule_id, session->out);
+	record_write_line(event, names, session->out);
 	fputc('\n', session->out);
 	if (session->verbose)
-		record_write_stages(event, rule_id, "    ", session->out);
+		record_write_stages(event, names, "    ", session->out);
 }
 
 /* Print a record as a line of JSON. */
-static int print_json(struct session *session, const struct trace_event *event, const char *rule_id)
+static int print_json(struct session *session, const struct trace_event *event,
+		      const struct record_names *names)
 {
-	json_t *json = record_json(event, rule_id);
+	json_t *json = record_json(event, names);
 	char time[OUTPUT_TIME_LEN];
 	int failed;
 
@@ -206,18 +214,21 @@ static int on_record(void *arg, const struct trace_record *record)
 {
 	const struct trace_event *event = &record->event;
 	struct session *session = arg;
-	const char *rule_id = rule_names_find(&session->rules, event->rule);
+	const struct record_names names = {
+		.rule_id = rule_names_find(&session->rules, event->rule),
+		.names = session->numeric ? NULL : &session->names,
+	};
 
-	if (is_over(session))
+	if (is_over(session) || !trace_options_match(&session->filter, event))
 		return 0;
 	session->shown++;
 	if (session->path) {
-		write_packet(session, record, rule_id);
+		write_packet(session, record, names.rule_id);
 		return 0;
 	}
 	if (session->json)
-		return print_json(session, event, rule_id);
-	print_text(session, event, rule_id);
+		return print_json(session, event, &names);
+	print_text(session, event, &names);
 	return 0;
 }
 
@@ -240,9 +251,13 @@ static int look(struct session *session, struct error *error)
 	if (err)
 		return error_prefix(error, "%s", session->name);
 	report_losses(session);
-	return changed ? rule_names_read(&session->rules,
-					 &trace_live_generation(session->trace)->maps, error)
-		       : 0;
+	if (!changed)
+		return 0;
+	names_free(&session->names);
+	err = attached_names(trace_live_generation(session->trace), &session->names, error);
+	return err ? err
+		   : rule_names_read(&session->rules, &trace_live_generation(session->trace)->maps,
+				     error);
 }
 
 /* Read, hand over, and once a second look around. */
@@ -317,17 +332,26 @@ static int open_output(struct session *session, struct error *error)
 	return output_flush(session->out, error);
 }
 
-/* The rule of the filter has to be known before the kernel gets the filter. */
+/* The rule and the names of the filter have to be known before the kernel gets the filter. */
 static int read_rules(struct session *session, struct error *error)
 {
 	struct filter *filter = &session->filter.one;
 	struct attached attached;
-	int err = attached_open(session->spec.ifindex, &attached, error);
+	int err = command_interface(session->interface, session->name, &session->spec.ifindex,
+				    error);
 
+	if (!err && attached_open(session->spec.ifindex, &attached, error))
+		err = error_prefix(error, "%s", session->name);
 	if (err)
-		return error_prefix(error, "%s", session->name);
+		return trace_options_unresolved(&session->filter, error);
 	err = rule_names_read(&session->rules, &attached.maps, error);
+	if (!err)
+		err = attached_names(&attached, &session->names, error);
+	if (!err && trace_options_has_names(&session->filter))
+		err = attached_names(&attached, &session->filter_names, error);
 	attached_close(&attached);
+	if (!err)
+		err = trace_options_resolve(&session->filter, &session->filter_names, error);
 	if (err || !filter->rule_id[0])
 		return err;
 	filter->rule = rule_names_number(&session->rules, filter->rule_id);
@@ -341,9 +365,7 @@ static int prepare(struct session *session, struct error *error)
 {
 	int err;
 
-	err = command_interface(session->interface, session->name, &session->spec.ifindex, error);
-	if (!err)
-		err = read_rules(session, error);
+	err = read_rules(session, error);
 	if (!err)
 		err = command_signals(&session->signal_fd, error);
 	if (err)
@@ -394,6 +416,8 @@ static int trace(struct session *session, struct error *error)
 	if (session->signal_fd >= 0)
 		close(session->signal_fd);
 	rule_names_free(&session->rules);
+	names_free(&session->names);
+	names_free(&session->filter_names);
 	return err;
 }
 

@@ -75,6 +75,7 @@ int command_attached(int **ifindexes, size_t *n, struct error *error);
 /* For getopt_long(), which every command calls with POSIXLY_CORRECT off and opterr 0. */
 enum common_option {
 	OPTION_HELP = 0x100,
+	OPTION_NUMERIC,
 };
 
 /* clang-format off */
@@ -82,6 +83,10 @@ enum common_option {
 	{"help", no_argument, NULL, OPTION_HELP},                                                  \
 	{"json", no_argument, NULL, 'j'},                                                          \
 	{"verbose", no_argument, NULL, 'v'}
+
+/* Of commands that show addresses. */
+#define NUMERIC_LONG_OPTION {"numeric", no_argument, NULL, OPTION_NUMERIC}
+#define NUMERIC_HELP "      --numeric         show addresses, not the names that the policy gives them\n"
 /* clang-format on */
 
 #endif /* SHRIKE_CLI_COMMAND_H */

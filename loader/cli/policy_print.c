@@ -21,11 +21,25 @@ static double age_s(uint64_t then_ns)
 	return (double)((int64_t)(clock_kernel_ns(CLOCK_MONOTONIC) - then_ns) / NS_PER_MS) / 1000;
 }
 
-static json_t *json_rule(const struct policy *policy, const struct policy_rule *rule, enum acl acl,
-			 const struct rule *hits)
+static void add_names(json_t *rule, const char *key, json_t *names)
 {
+	if (names)
+		json_object_set_new(rule, key, names);
+}
+
+/* A rule with its hits, and with the names of its addresses. */
+static json_t *json_rule(const struct policy_view *view, const struct policy_rule *rule,
+			 enum acl acl, const struct rule *hits)
+{
+	const struct policy *policy = view->policy;
 	json_t *object = policy_rule_json(policy, rule, acl);
 
+	if (!view->numeric) {
+		add_names(object, "source_names",
+			  policy_match_names_json(&policy->names, &rule->source));
+		add_names(object, "destination_names",
+			  policy_match_names_json(&policy->names, &rule->destination));
+	}
 	json_object_set_new(object, "packets", json_integer(hits ? hits->packets : 0));
 	json_object_set_new(object, "bytes", json_integer(hits ? hits->bytes : 0));
 	json_object_set_new(object, "last_hit_s",
@@ -42,9 +56,10 @@ static int compare_ids(const void *a, const void *b)
 }
 
 /* The rules of an ACL with their hits. */
-static json_t *json_acl(const struct policy *policy, enum acl acl, const struct rule_view *by_id,
-			size_t n)
+static json_t *json_acl(const struct policy_view *view, enum acl acl, const struct rule_view *by_id)
 {
+	const struct policy *policy = view->policy;
+	size_t n = view->n_rules;
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < policy->acl[acl].n_rules; i++) {
@@ -55,7 +70,7 @@ static json_t *json_acl(const struct policy *policy, enum acl acl, const struct 
 		strncpy(key.rule.id, rule->id, RULE_ID_MAX - 1);
 		found = n ? bsearch(&key, by_id, n, sizeof(*by_id), compare_ids) : NULL;
 		json_array_append_new(list,
-				      json_rule(policy, rule, acl, found ? &found->rule : NULL));
+				      json_rule(view, rule, acl, found ? &found->rule : NULL));
 	}
 	return list;
 }
@@ -85,6 +100,36 @@ static void join_protocol(const json_t *rule, char *cell, size_t size)
 		policy_join(types, cell + len, size - (size_t)len);
 }
 
+/* The addresses of a rule as one cell, by their names where they have some. */
+static void join_addresses(const json_t *rule, const char *key, char *cell, size_t size)
+{
+	const json_t *list = json_object_get(rule, key), *item;
+	const char *last = "";
+	char names_key[32];
+	json_t *names, *named;
+	size_t i;
+
+	snprintf(names_key, sizeof(names_key), "%s_names", key);
+	names = json_object_get(rule, names_key);
+	if (!names) {
+		policy_join(list, cell, size);
+		return;
+	}
+	named = json_array();
+	json_array_foreach (list, i, item) {
+		const char *name =
+			json_string_value(json_object_get(names, json_string_value(item)));
+
+		if (!name)
+			json_array_append(named, (json_t *)item);
+		else if (strcmp(name, last)) /* once for all addresses of a name */
+			json_array_append_new(named, json_string(name));
+		last = name ? name : "";
+	}
+	policy_join(named, cell, size);
+	json_decref(named);
+}
+
 /* Add a rule to the table. */
 static int add_row(struct output_table *table, const char *acl, const json_t *rule)
 {
@@ -94,8 +139,8 @@ static int add_row(struct output_table *table, const char *acl, const json_t *ru
 	const json_t *last_hit = json_object_get(rule, "last_hit_s");
 	const char *cells[10];
 
-	policy_join(json_object_get(rule, "source"), source, sizeof(source));
-	policy_join(to, destination, sizeof(destination));
+	join_addresses(rule, "source", source, sizeof(source));
+	join_addresses(rule, "destination", destination, sizeof(destination));
 	if (!to)
 		strcpy(destination, "local");
 	policy_join(json_object_get(rule, "source_ports"), sports, sizeof(sports));
@@ -187,11 +232,13 @@ int policy_print(const struct policy_view *view, bool json, FILE *file, struct e
 		"confirm_s", json_confirm(view->undo), "rules",
 		(json_int_t)(policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules),
 		"mode", policy_mode_json(&instance->config), "peer_acl",
-		json_acl(policy, ACL_PEER, by_id, n_rules), "route_acl",
-		json_acl(policy, ACL_ROUTE, by_id, n_rules), "sets", policy_sets_json(policy));
+		json_acl(view, ACL_PEER, by_id), "route_acl", json_acl(view, ACL_ROUTE, by_id),
+		"sets", policy_sets_json(policy));
 	free(by_id);
 	if (!object)
 		return error_no_memory(error);
+	if (!view->numeric && policy->names.n)
+		json_object_set_new(object, "names", policy_names_json(&policy->names));
 	if (json)
 		return output_json(object, file, error);
 	err = print_text(object, file, error);

@@ -15,6 +15,7 @@
  * @instance: of the generation
  * @undo: whether it waits to be confirmed
  * @rules: with hits, in any order
+ * @numeric: without the names of addresses
  */
 struct policy_view {
 	const struct policy *policy;
@@ -22,6 +23,7 @@ struct policy_view {
 	const struct undo *undo;
 	const struct rule_view *rules;
 	size_t n_rules;
+	bool numeric;
 };
 
 int policy_print(const struct policy_view *view, bool json, FILE *file, struct error *error);

@@ -108,7 +108,9 @@ static void print_text(const struct simulate_report *report, const struct scenar
 		       output_colour_off(report->colour));
 	putchar('\n');
 	if (report->verbose)
-		record_write_stages(result->event, result->rule_id, "    ", stdout);
+		record_write_stages(result->event,
+				    &(struct record_names){.rule_id = result->rule_id}, "    ",
+				    stdout);
 }
 
 /**

@@ -13,7 +13,9 @@
 #include "base/output.h"
 #include "conntrack/tables.h"
 
-#define ENDPOINT_MAX (ADDR_TEXT_MAX + 9) /* "[A]:65535" */
+#define ENDPOINT_MAX (NAME_MAX_BYTES + 9) /* "[A]:65535" */
+
+_Static_assert(NAME_MAX_BYTES >= ADDR_TEXT_MAX, "an address is no longer than a name");
 
 static const char *const type_names[FLOW_EVENT_MAX] = {
 #define TYPE(id, name) [FLOW_EVENT_##id] = name,
@@ -75,23 +77,31 @@ static bool is_icmp(const struct flow_event *event)
 	       (event->ip_version == IP_VERSION_4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 }
 
-/* Address and port, "-" where the packet was no IP packet. */
-static void endpoint(const struct flow_event *event, const union addr *end, __be16 port,
-		     char text[ENDPOINT_MAX])
+/* The name of an address, NULL where it has none. */
+static const char *name_of(const struct flow_event *event, const struct flow_event_names *names,
+			   const union addr *addr)
 {
-	char addr[ADDR_TEXT_MAX];
+	return names->names ? names_of(names->names, addr, event->ip_version) : NULL;
+}
+
+/* Name or address, and port; "-" where the packet was no IP packet. */
+static void endpoint(const struct flow_event *event, const struct flow_event_names *names,
+		     const union addr *end, __be16 port, char text[ENDPOINT_MAX])
+{
+	char digits[ADDR_TEXT_MAX];
+	const char *addr = name_of(event, names, end);
+	bool brackets = !addr && event->ip_version == IP_VERSION_6;
 
 	if (!event->ip_version) {
 		strcpy(text, "-");
 		return;
 	}
-	addr_format(end, event->ip_version, addr, sizeof(addr));
+	if (!addr)
+		addr = addr_format(end, event->ip_version, digits, sizeof(digits));
 	if (!l4_has_ports(event->l4_proto))
 		snprintf(text, ENDPOINT_MAX, "%s", addr);
 	else
-		snprintf(text, ENDPOINT_MAX,
-			 event->ip_version == IP_VERSION_4 ? "%s:%u" : "[%s]:%u", addr,
-			 ntohs(port));
+		snprintf(text, ENDPOINT_MAX, brackets ? "[%s]:%u" : "%s:%u", addr, ntohs(port));
 }
 
 /* The uplink by which a flow leaves, NULL: by none, or by one that has gone. */
@@ -112,7 +122,7 @@ static void add_translation(const struct flow_event *event, const struct flow_ev
 
 	if (!uplink)
 		return;
-	endpoint(event, uplink_addr(uplink, event->ip_version), event->snat_port, from);
+	endpoint(event, names, uplink_addr(uplink, event->ip_version), event->snat_port, from);
 	if (is_icmp(event))
 		snprintf(id, sizeof(id), " nat_id=%u", ntohs(event->snat_port));
 	snprintf(text, size, " nat=%s%s uplink=%s", from, id, uplink->name);
@@ -159,8 +169,8 @@ void flow_event_line(const struct flow_event *event, const struct flow_event_nam
 	char outcome[128] = "", icmp[48] = "", translation[ENDPOINT_MAX + 48] = "";
 	const char *rule_id = names->rule_id;
 
-	endpoint(event, &event->addr[0], event->port[0], from);
-	endpoint(event, &event->addr[1], event->port[1], to);
+	endpoint(event, names, &event->addr[0], event->port[0], from);
+	endpoint(event, names, &event->addr[1], event->port[1], to);
 	add_translation(event, names, translation, sizeof(translation));
 	if (is_icmp(event) && event->ip_version)
 		snprintf(icmp, sizeof(icmp), " type=%u code=%u id=%u", event->icmp_type,
@@ -174,15 +184,20 @@ void flow_event_line(const struct flow_event *event, const struct flow_event_nam
 }
 
 /* Add addresses and ports, or ICMP type and code. */
-static void add_ends(json_t *json, const struct flow_event *event)
+static void add_ends(json_t *json, const struct flow_event *event,
+		     const struct flow_event_names *names)
 {
 	char addr[ADDR_TEXT_MAX];
+	const char *name;
 
 	if (!event->ip_version)
 		return;
 	for (int end = 0; end < 2; end++) {
 		addr_format(&event->addr[end], event->ip_version, addr, sizeof(addr));
 		json_object_set_new(json, end ? "dst" : "src", json_string(addr));
+		name = name_of(event, names, &event->addr[end]);
+		if (name)
+			json_object_set_new(json, end ? "dst_name" : "src_name", json_string(name));
 	}
 	if (l4_has_ports(event->l4_proto)) {
 		json_object_set_new(json, "sport", json_integer(ntohs(event->port[0])));
@@ -230,7 +245,7 @@ json_t *flow_event_json(const struct flow_event *event, const struct flow_event_
 			 protocol_name(event, number));
 	if (!json)
 		return NULL;
-	add_ends(json, event);
+	add_ends(json, event, names);
 	json_object_update_new(json,
 			       json_pack("{s:o*,s:s?,s:I,s:I,s:I,s:I}", "nat",
 					 translation_json(event, names), "rule", names->rule_id,

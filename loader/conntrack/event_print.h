@@ -11,18 +11,21 @@
 
 #include "flow_event.h"
 #include "masquerade.h"
+#include "policy/names.h"
 
-#define FLOW_LINE_MAX 512 /* bytes of a line with its NUL */
+#define FLOW_LINE_MAX 768 /* bytes of a line with its NUL */
 
 /*
  * struct flow_event_names - what an event refers to
  * @rule_id: of the rule with the number event->rule, NULL: none
  * @masquerade: what the programs know of the host's uplinks, NULL: nothing
+ * @names: of addresses, NULL: they stay numbers
  * @offset_ns: as flow_clock_offset_ns() returned it
  */
 struct flow_event_names {
 	const char *rule_id;
 	const struct masquerade *masquerade;
+	const struct names *names;
 	uint64_t offset_ns;
 };
 

@@ -3,6 +3,7 @@
 
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,15 +107,18 @@ static int set_port(struct filter *filter, unsigned int end, const char *text, s
 	return 0;
 }
 
+/* Set the address of an end, or its name, which is not looked up before filter_resolve(). */
 static int set_prefix(struct filter *filter, unsigned int end, const char *text,
 		      struct error *error)
 {
-	struct prefix prefix;
+	struct prefix prefix = {};
 	int err = prefix_parse(text, &prefix, error);
+	bool is_name = err && names_is_valid(text);
 
-	if (err)
+	if (err && !is_name)
 		return error_prefix(error, "address");
 	filter->prefix[end] = prefix;
+	snprintf(filter->name[end], sizeof(filter->name[end]), "%s", is_name ? text : "");
 	return 0;
 }
 
@@ -195,6 +199,89 @@ int filter_option(struct filter *filter, int option, const char *argument, struc
 	return ret;
 }
 
+/* Whether an end can be of a family. */
+static bool may_be_of(const struct filter *filter, unsigned int end, uint8_t ip_version)
+{
+	for (size_t i = 0; i < filter->n_named[end]; i++)
+		if (filter->named[end][i].ip_version == ip_version)
+			return true;
+	if (filter->name[end][0])
+		return false;
+	return !filter->prefix[end].ip_version || filter->prefix[end].ip_version == ip_version;
+}
+
+/**
+ * filter_resolve() - Look the names of a filter up
+ * @filter: complete; names match nothing before
+ * @names: those of the policy in force; must outlive the filter
+ * @error: what is no name
+ *
+ * Return: 0, or -EINVAL (invalid input).
+ */
+int filter_resolve(struct filter *filter, const struct names *names, struct error *error)
+{
+	bool any = filter->name[0][0] || filter->name[1][0];
+
+	for (unsigned int end = 0; end < 2; end++) {
+		const char *name = filter->name[end];
+
+		if (!*name)
+			continue;
+		filter->named[end] = names_find(names, name, &filter->n_named[end]);
+		if (!filter->named[end])
+			return error_input(error,
+					   "address: '%s' is neither an address nor a name of the "
+					   "policy in force",
+					   name);
+	}
+	for (uint8_t version = IP_VERSION_4; any; version = IP_VERSION_6) {
+		if (may_be_of(filter, 0, version) && may_be_of(filter, 1, version) &&
+		    (!filter->ip_version || filter->ip_version == version))
+			return 0;
+		if (version == IP_VERSION_6)
+			return error_input(error, "filter mixes IPv4 and IPv6");
+	}
+	return 0;
+}
+
+/**
+ * filter_unresolved() - There is no policy in force to look names up in
+ * @filter: the filter
+ * @error: why not; where the filter has a name, it becomes a mistake of who gave it
+ *
+ * Return: the error's code, negative.
+ */
+int filter_unresolved(const struct filter *filter, struct error *error)
+{
+	const char *name = filter->name[0][0] ? filter->name[0] : filter->name[1];
+	struct error why = *error;
+
+	if (*name)
+		error_input(error, "address: '%s' is no address, and names are not known: %s", name,
+			    why.text);
+	return -error->code;
+}
+
+/**
+ * filter_match_end() - Whether an address is that of an end
+ * @filter: the filter
+ * @end: 0: the opener, or the source of a packet; 1: the other one
+ * @addr: the address
+ * @ip_version: 4 or 6
+ */
+bool filter_match_end(const struct filter *filter, unsigned int end, const union addr *addr,
+		      uint8_t ip_version)
+{
+	for (size_t i = 0; i < filter->n_named[end]; i++)
+		if (filter->named[end][i].ip_version == ip_version &&
+		    !memcmp(&filter->named[end][i].addr, addr, sizeof(*addr)))
+			return true;
+	if (filter->name[end][0])
+		return false;
+	return !filter->prefix[end].ip_version ||
+	       prefix_contains_addr(&filter->prefix[end], addr, ip_version);
+}
+
 /**
  * filter_match_table() - Whether flows of a family and protocol can match
  * @filter: the filter
@@ -210,7 +297,7 @@ bool filter_match_table(const struct filter *filter, uint8_t ip_version, uint8_t
 	if (filter->ip_version && filter->ip_version != ip_version)
 		return false;
 	for (end = 0; end < 2; end++) {
-		if (filter->prefix[end].ip_version && filter->prefix[end].ip_version != ip_version)
+		if (!may_be_of(filter, end, ip_version))
 			return false;
 		if (filter->has_port[end] && !has_ports)
 			return false;
@@ -227,8 +314,7 @@ static bool match_end(const struct filter *filter, unsigned int end, const struc
 {
 	const struct port_range *range = &filter->port[end];
 
-	if (filter->prefix[end].ip_version &&
-	    !prefix_contains_addr(&filter->prefix[end], &view->addr[end], view->ip_version))
+	if (!filter_match_end(filter, end, &view->addr[end], view->ip_version))
 		return false;
 	return !filter->has_port[end] ||
 	       (view->port[end] >= range->first && view->port[end] <= range->last);

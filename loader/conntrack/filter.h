@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "conntrack/flow_view.h"
+#include "policy/names.h"
 #include "policy/policy.h"
 
 /* For getopt_long(): a command puts these among its own options. */
@@ -48,8 +49,8 @@ enum filter_option {
 	"FILTER:\n"                                                                                \
 	"  -p, --protocol PROTOCOL       tcp, udp, icmp, 0-255, or a name such as gre\n"           \
 	"  -4, --ipv4 | -6, --ipv6       address family\n"                                         \
-	"      --src PREFIX              address of the end that opened the connection\n"          \
-	"      --dst PREFIX              address of the other end\n"                               \
+	"      --src PREFIX|NAME         address of the end that opened the connection\n"          \
+	"      --dst PREFIX|NAME         address of the other end\n"                               \
 	"      --sport PORT[-PORT]       port of the end that opened the connection\n"             \
 	"      --dport PORT[-PORT]       port of the other end\n"                                  \
 	"      --state NAME              connection state, such as established\n"                  \
@@ -60,6 +61,8 @@ enum filter_option {
  * @protocol: 0-255, PROTOCOL_ICMP or PROTOCOL_ALL
  * @ip_version: 0: both families
  * @prefix: of the opener and the other end; ip_version 0: any address
+ * @name: a name instead of a prefix; empty: none
+ * @named: addresses of the name, @n_named of them, owned by the struct names of filter_resolve()
  * @port: likewise; only looked at where @has_port
  * @state: enum flow_state, FLOW_STATE_MAX: any
  * @rule_id: empty: any
@@ -67,6 +70,9 @@ enum filter_option {
  */
 struct filter {
 	struct prefix prefix[2];
+	const struct name_address *named[2];
+	size_t n_named[2];
+	char name[2][NAME_MAX_BYTES + 1];
 	struct port_range port[2];
 	bool has_port[2];
 	uint16_t protocol;
@@ -79,6 +85,10 @@ struct filter {
 void filter_init(struct filter *filter);
 int filter_protocol(const char *name, uint16_t *protocol, struct error *error);
 int filter_option(struct filter *filter, int option, const char *argument, struct error *error);
+int filter_resolve(struct filter *filter, const struct names *names, struct error *error);
+int filter_unresolved(const struct filter *filter, struct error *error);
+bool filter_match_end(const struct filter *filter, unsigned int end, const union addr *addr,
+		      uint8_t ip_version);
 bool filter_match_table(const struct filter *filter, uint8_t ip_version, uint8_t l4_proto);
 bool filter_match_flow(const struct filter *filter, const struct flow_view *view);
 

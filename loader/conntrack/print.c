@@ -38,6 +38,7 @@ struct flow_printer {
 	flow_rule_id rule_id;
 	void *arg;
 	const struct masquerade *masquerade;	     /* NULL: no flow leaves by NAT */
+	const struct names *names;		     /* NULL: addresses stay numbers */
 	char uplinks[UPLINKS_MAX][NAME_LEN_MAX + 1]; /* names, quoted */
 	char *at;				     /* in buffer */
 	struct rule_slot rules[RULE_SLOTS]; /* by number modulo RULE_SLOTS, the last one wins */
@@ -65,6 +66,16 @@ struct flow_printer *flow_printer_new(FILE *file, bool json, flow_rule_id rule_i
 	printer->arg = arg;
 	printer->at = printer->buffer;
 	return printer;
+}
+
+/**
+ * flow_printer_set_names() - Have a list show addresses by their names
+ * @printer: the printer
+ * @names: outlive the printer
+ */
+void flow_printer_set_names(struct flow_printer *printer, const struct names *names)
+{
+	printer->names = names;
 }
 
 static inline void put(struct flow_printer *printer, const char *text)
@@ -98,15 +109,33 @@ static inline void put_word(struct flow_printer *printer, const char *key, const
 	put(printer, quote);
 }
 
+static const char *name_of(const struct flow_printer *printer, const union addr *addr,
+			   uint8_t ip_version)
+{
+	return printer->names ? names_of(printer->names, addr, ip_version) : NULL;
+}
+
+/* Print an address: by its name where it has one, in JSON beside it. */
 static void put_address(struct flow_printer *printer, const char *key, const union addr *addr,
 			uint8_t ip_version)
 {
 	const char *quote = printer->json ? "\"" : "";
+	const char *name = name_of(printer, addr, ip_version);
 
 	put_key(printer, key);
 	put(printer, quote);
-	printer->at = put_addr(printer->at, addr, ip_version);
+	if (name && !printer->json)
+		put(printer, name);
+	else
+		printer->at = put_addr(printer->at, addr, ip_version);
 	put(printer, quote);
+	if (name && printer->json) {
+		put(printer, ",\"");
+		put(printer, key);
+		put(printer, "_name\":\"");
+		put(printer, name); /* letters and the like, see names_is_valid() */
+		put(printer, quote);
+	}
 }
 
 /* The uplink by which a flow leaves, NULL: by none, or by one that has gone. */

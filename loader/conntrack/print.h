@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "conntrack/tables.h"
 #include "masquerade.h"
+#include "policy/names.h"
 
 /* The id of a rule number, NULL where the policy no longer has it; asked about once per number. */
 typedef const char *(*flow_rule_id)(void *arg, uint32_t number);
@@ -23,6 +24,7 @@ struct flow_printer;
 
 struct flow_printer *flow_printer_new(FILE *file, bool json, flow_rule_id rule_id, void *arg);
 void flow_printer_set_uplinks(struct flow_printer *printer, const struct masquerade *masquerade);
+void flow_printer_set_names(struct flow_printer *printer, const struct names *names);
 int flow_printer_visit(void *printer, const struct flow_view *view);
 int flow_printer_end(struct flow_printer *printer, struct error *error);
 void flow_printer_free(struct flow_printer *printer);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "forwarder.h"
 #include "maps.h"
+#include "policy/parse_names.h"
 
 /* How often attached_open() looks again where the generation is replaced while it looks. */
 #define OPEN_ATTEMPTS 16
@@ -180,6 +181,28 @@ int attached_policy_text(const struct attached *attached, char **text, size_t *l
 
 	if (!err)
 		*len = want;
+	return err;
+}
+
+/**
+ * attached_names() - The names of the policy in force
+ * @attached: the generation
+ * @names: is filled; to be freed with names_free()
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int attached_names(const struct attached *attached, struct names *names, struct error *error)
+{
+	char *text;
+	size_t len;
+	int err = attached_policy_text(attached, &text, &len, error);
+
+	*names = (struct names){0};
+	if (err)
+		return err;
+	err = names_read(text, len, names, error);
+	free(text);
 	return err;
 }
 

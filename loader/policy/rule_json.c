@@ -111,6 +111,54 @@ json_t *policy_sets_json(const struct policy *policy)
 	return sets;
 }
 
+/**
+ * policy_names_json() - Names, an object of lists of addresses in the order of the file
+ */
+json_t *policy_names_json(const struct names *names)
+{
+	json_t *object = json_object(), *list = NULL;
+	char text[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < names->n; i++) {
+		const struct name_address *entry = &names->list[i];
+
+		if (!i || names->list[i - 1].name != entry->name) {
+			list = json_array();
+			json_object_set_new(object, entry->name, list);
+		}
+		json_array_append_new(list, json_string(addr_format(&entry->addr, entry->ip_version,
+								    text, sizeof(text))));
+	}
+	return object;
+}
+
+/**
+ * policy_match_names_json() - The names of the single addresses of a match
+ * @names: of the policy
+ * @match: the match
+ *
+ * Return: a new object of names by address; NULL where none has a name.
+ */
+json_t *policy_match_names_json(const struct names *names, const struct address_match *match)
+{
+	char text[PREFIX_TEXT_MAX];
+	json_t *object = NULL;
+
+	for (size_t i = 0; i < match->n_prefixes; i++) {
+		const struct prefix *prefix = &match->prefixes[i];
+		const char *name = prefix->len == prefix_bits(prefix->ip_version)
+					   ? names_of(names, &prefix->addr, prefix->ip_version)
+					   : NULL;
+
+		if (!name)
+			continue;
+		object = object ? object : json_object();
+		json_object_set_new(object, prefix_format(prefix, text, sizeof(text)),
+				    json_string(name));
+	}
+	return object;
+}
+
 static json_t *json_routing(unsigned int routing)
 {
 	return json_string(routing_name(routing));

@@ -94,6 +94,63 @@ int trace_options_take(struct trace_options *options, int option, const char *ar
 	return ret;
 }
 
+/**
+ * trace_options_has_names() - Whether addresses are given by name
+ */
+bool trace_options_has_names(const struct trace_options *options)
+{
+	return options->one.name[0][0] || options->one.name[1][0] || options->either.name[0][0];
+}
+
+/**
+ * trace_options_resolve() - Look the names of the options up
+ * @options: complete
+ * @names: those of the policy in force; must outlive the options
+ * @error: what is no name
+ *
+ * Return: 0, or -EINVAL (invalid input).
+ */
+int trace_options_resolve(struct trace_options *options, const struct names *names,
+			  struct error *error)
+{
+	int err = filter_resolve(&options->one, names, error);
+
+	return err ? err : filter_resolve(&options->either, names, error);
+}
+
+/**
+ * trace_options_unresolved() - There is no policy in force to look names up in
+ * @options: the options
+ * @error: as for filter_unresolved()
+ *
+ * Return: the error's code, negative.
+ */
+int trace_options_unresolved(const struct trace_options *options, struct error *error)
+{
+	bool is_one = options->one.name[0][0] || options->one.name[1][0];
+
+	return filter_unresolved(is_one ? &options->one : &options->either, error);
+}
+
+/**
+ * trace_options_match() - Whether a record is of the addresses that are given by name
+ * @options: with names looked up
+ * @event: the record
+ *
+ * The kernel's filter takes one prefix for each end, and a name may have several addresses: of those
+ * the kernel passes on the packets of all, which are filtered here.
+ */
+bool trace_options_match(const struct trace_options *options, const struct trace_event *event)
+{
+	const struct filter *one = &options->one, *either = &options->either;
+
+	return (!one->name[0][0] || filter_match_end(one, 0, &event->saddr, event->ip_version)) &&
+	       (!one->name[1][0] || filter_match_end(one, 1, &event->daddr, event->ip_version)) &&
+	       (!either->name[0][0] ||
+		filter_match_end(either, 0, &event->saddr, event->ip_version) ||
+		filter_match_end(either, 0, &event->daddr, event->ip_version));
+}
+
 static void set_prefix(struct trace_filter *filter, enum trace_end end, const struct prefix *prefix)
 {
 	unsigned int bits = prefix->len;
@@ -106,6 +163,20 @@ static void set_prefix(struct trace_filter *filter, enum trace_end end, const st
 		filter->mask[end].bytes[i / 8] |= 0x80 >> i % 8;
 	filter->addr[end] = prefix->addr;
 	filter->ip_version = prefix->ip_version;
+}
+
+/* Set an end: by its prefix, or by its name where that is a single address. */
+static void set_end(struct trace_filter *filter, enum trace_end end, const struct filter *from,
+		    unsigned int which)
+{
+	const struct name_address *named = from->named[which];
+
+	if (from->n_named[which] == 1)
+		set_prefix(filter, end,
+			   &(struct prefix){named->addr, named->ip_version,
+					    (uint8_t)prefix_bits(named->ip_version)});
+	else
+		set_prefix(filter, end, &from->prefix[which]);
 }
 
 static void set_port(struct trace_filter *filter, enum trace_end end, const struct filter *from,
@@ -140,9 +211,9 @@ void trace_options_filter(const struct trace_options *options, uint32_t every,
 		.flow_state = one->state == FLOW_STATE_MAX ? TRACE_FILTER_ANY : one->state,
 		.active = 1,
 	};
-	set_prefix(filter, TRACE_SOURCE, &one->prefix[0]);
-	set_prefix(filter, TRACE_DESTINATION, &one->prefix[1]);
-	set_prefix(filter, TRACE_EITHER, &options->either.prefix[0]);
+	set_end(filter, TRACE_SOURCE, one, 0);
+	set_end(filter, TRACE_DESTINATION, one, 1);
+	set_end(filter, TRACE_EITHER, &options->either, 0);
 	set_port(filter, TRACE_SOURCE, one, 0);
 	set_port(filter, TRACE_DESTINATION, one, 1);
 	set_port(filter, TRACE_EITHER, &options->either, 0);

@@ -8,6 +8,7 @@
 #define SHRIKE_TRACE_OPTIONS_H
 
 #include "conntrack/filter.h"
+#include "trace_event.h"
 #include "trace_filter.h"
 
 enum trace_filter_option {
@@ -32,9 +33,9 @@ enum trace_filter_option {
 	"FILTER:\n"                                                                                \
 	"  -p, --protocol PROTOCOL       tcp, udp, icmp, 0-255, or a name such as gre\n"           \
 	"  -4, --ipv4 | -6, --ipv6       address family\n"                                         \
-	"      --src PREFIX              source address\n"                                         \
-	"      --dst PREFIX              destination address\n"                                    \
-	"      --host PREFIX             either of the two\n"                                      \
+	"      --src PREFIX|NAME         source address\n"                                         \
+	"      --dst PREFIX|NAME         destination address\n"                                    \
+	"      --host PREFIX|NAME        either of the two\n"                                      \
 	"      --sport PORT[-PORT]       source port\n"                                            \
 	"      --dport PORT[-PORT]       destination port\n"                                       \
 	"      --port PORT[-PORT]        either of the two\n"                                      \
@@ -60,6 +61,11 @@ struct trace_options {
 void trace_options_init(struct trace_options *options);
 int trace_options_take(struct trace_options *options, int option, const char *argument,
 		       struct error *error);
+bool trace_options_has_names(const struct trace_options *options);
+int trace_options_resolve(struct trace_options *options, const struct names *names,
+			  struct error *error);
+int trace_options_unresolved(const struct trace_options *options, struct error *error);
+bool trace_options_match(const struct trace_options *options, const struct trace_event *event);
 void trace_options_filter(const struct trace_options *options, uint32_t every,
 			  struct trace_filter *filter);
 

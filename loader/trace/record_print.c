@@ -103,22 +103,25 @@ static struct tuple tuple_at(const struct trace_event *event, enum stage stage)
 	return tuple;
 }
 
-/* "A:P", IPv6 as "[A]:P", without ports the address alone. */
-static void add_endpoint(struct text *text, const struct trace_event *event, const union addr *addr,
-			 uint16_t port)
+/* Append "A:P", IPv6 as "[A]:P", a name as "NAME:P", without ports the address or name alone. */
+static void add_endpoint(struct text *text, const struct trace_event *event,
+			 const struct record_names *names, const union addr *addr, uint16_t port)
 {
+	const char *name = names->names ? names_of(names->names, addr, event->ip_version) : NULL;
 	char digits[ADDR_TEXT_MAX];
 
-	addr_format(addr, event->ip_version, digits, sizeof(digits));
+	if (!name)
+		addr_format(addr, event->ip_version, digits, sizeof(digits));
 	if (!has_ports(event))
-		text_add(text, "%s", digits);
-	else if (event->ip_version == IP_VERSION_4)
-		text_add(text, "%s:%u", digits, ntohs(port));
+		text_add(text, "%s", name ? name : digits);
+	else if (name || event->ip_version == IP_VERSION_4)
+		text_add(text, "%s:%u", name ? name : digits, ntohs(port));
 	else
 		text_add(text, "[%s]:%u", digits, ntohs(port));
 }
 
-static void add_tuple(struct text *text, const struct trace_event *event, enum stage stage)
+static void add_tuple(struct text *text, const struct trace_event *event,
+		      const struct record_names *names, enum stage stage)
 {
 	struct tuple tuple = tuple_at(event, stage);
 
@@ -126,9 +129,9 @@ static void add_tuple(struct text *text, const struct trace_event *event, enum s
 		text_add(text, "no IP addresses");
 		return;
 	}
-	add_endpoint(text, event, &tuple.saddr, tuple.sport);
+	add_endpoint(text, event, names, &tuple.saddr, tuple.sport);
 	text_add(text, " -> ");
-	add_endpoint(text, event, &tuple.daddr, tuple.dport);
+	add_endpoint(text, event, names, &tuple.daddr, tuple.dport);
 }
 
 /* Append the name of the protocol. */
@@ -167,19 +170,19 @@ static void add_flow(struct text *text, const struct trace_event *event)
 
 /* "A:P to B:P via DEVICE"; an identifier of ICMP, which NAT changes as well, is named. */
 static void add_translation(struct text *text, const struct trace_event *event,
-			    const struct tuple *tuple)
+			    const struct record_names *names, const struct tuple *tuple)
 {
-	add_endpoint(text, event, &event->snat_addr, event->snat_port);
+	add_endpoint(text, event, names, &event->snat_addr, event->snat_port);
 	if (is_icmp(event))
 		text_add(text, " ID=%u", ntohs(event->snat_port));
 	text_add(text, " to ");
-	add_endpoint(text, event, &tuple->daddr, tuple->dport);
+	add_endpoint(text, event, names, &tuple->daddr, tuple->dport);
 	text_add(text, " via %.*s", (int)sizeof(event->uplink), event->uplink);
 }
 
 /* Append what a letter behind % stands for in a message. */
 static void add_letter(struct text *text, char letter, const struct trace_event *event,
-		       const char *rule_id, enum stage stage)
+		       const struct record_names *names, enum stage stage)
 {
 	struct tuple tuple = tuple_at(event, stage);
 
@@ -188,19 +191,19 @@ static void add_letter(struct text *text, char letter, const struct trace_event 
 		add_protocol(text, event);
 		break;
 	case 'T':
-		add_tuple(text, event, stage);
+		add_tuple(text, event, names, stage);
 		break;
 	case 'F':
 		add_flow(text, event);
 		break;
 	case 'R':
-		text_add(text, "%s", rule_id ? rule_id : "<no id>");
+		text_add(text, "%s", names->rule_id ? names->rule_id : "<no id>");
 		break;
 	case 'D':
-		add_endpoint(text, event, &tuple.daddr, tuple.dport);
+		add_endpoint(text, event, names, &tuple.daddr, tuple.dport);
 		break;
 	case 'N':
-		add_translation(text, event, &tuple);
+		add_translation(text, event, names, &tuple);
 		break;
 	case 'H':
 		text_add(text, "%s", reason_help(event->reason));
@@ -211,15 +214,15 @@ static void add_letter(struct text *text, char letter, const struct trace_event 
 /**
  * record_message() - What a trace says about one stage
  * @event: the record
- * @rule_id: id of the rule with the number event->rule, NULL: "<no id>"
+ * @names: what it refers to
  * @stage: which stage
  * @buf: where the sentence goes; RECORD_MESSAGE_MAX bytes hold each of them
  * @size: bytes of @buf, at least 1
  *
  * Return: true; false where the packet did not come by this stage, outputs untouched.
  */
-bool record_message(const struct trace_event *event, const char *rule_id, enum stage stage,
-		    char *buf, size_t size)
+bool record_message(const struct trace_event *event, const struct record_names *names,
+		    enum stage stage, char *buf, size_t size)
 {
 	struct text text = {buf, size, 0};
 	const char *format;
@@ -231,7 +234,7 @@ bool record_message(const struct trace_event *event, const char *rule_id, enum s
 	buf[0] = '\0';
 	for (format = messages[id].format; *format; format++) {
 		if (format[0] == '%' && format[1])
-			add_letter(&text, *++format, event, rule_id, stage);
+			add_letter(&text, *++format, event, names, stage);
 		else
 			text_add(&text, "%c", *format);
 	}
@@ -260,44 +263,44 @@ static const char *disposition(const struct trace_event *event)
 }
 
 /* "A:P -> B:P" of the packet as it was received, and the name of its protocol. */
-static void describe(const struct trace_event *event, char tuple[RECORD_MESSAGE_MAX],
-		     char protocol[RECORD_MESSAGE_MAX])
+static void describe(const struct trace_event *event, const struct record_names *names,
+		     char tuple[RECORD_MESSAGE_MAX], char protocol[RECORD_MESSAGE_MAX])
 {
 	struct text tuple_text = {tuple, RECORD_MESSAGE_MAX, 0};
 	struct text protocol_text = {protocol, RECORD_MESSAGE_MAX, 0};
 
-	add_tuple(&tuple_text, event, STAGE_RECEIVED);
+	add_tuple(&tuple_text, event, names, STAGE_RECEIVED);
 	add_protocol(&protocol_text, event);
 }
 
 /**
  * record_write_stages() - What a trace says about each stage, a line each
  * @event: the record
- * @rule_id: id of the rule with the number event->rule, NULL: none
+ * @names: what it refers to
  * @indent: begins each line
  * @out: where to
  */
-void record_write_stages(const struct trace_event *event, const char *rule_id, const char *indent,
-			 FILE *out)
+void record_write_stages(const struct trace_event *event, const struct record_names *names,
+			 const char *indent, FILE *out)
 {
 	char message[RECORD_MESSAGE_MAX];
 
 	for (enum stage stage = 0; stage < STAGE_MAX; stage++)
-		if (record_message(event, rule_id, stage, message, sizeof(message)))
+		if (record_message(event, names, stage, message, sizeof(message)))
 			fprintf(out, "%s%s: %s\n", indent, record_stage_title(stage), message);
 }
 
 /**
  * record_text() - A whole trace as `shrike trace` prints it
  * @event: the record
- * @rule_id: id of the rule with the number event->rule, NULL: none
+ * @names: what it refers to
  *
  * Begins with an empty line, so that traces follow each other; the words are those of NetBird's
  * `debug trace`.
  *
  * Return: the text with its last newline, to be freed; NULL if memory is out.
  */
-char *record_text(const struct trace_event *event, const char *rule_id)
+char *record_text(const struct trace_event *event, const struct record_names *names)
 {
 	char tuple[RECORD_MESSAGE_MAX], protocol[RECORD_MESSAGE_MAX];
 	char *text = NULL;
@@ -307,9 +310,9 @@ char *record_text(const struct trace_event *event, const char *rule_id)
 	out = open_memstream(&text, &len);
 	if (!out)
 		return NULL;
-	describe(event, tuple, protocol);
+	describe(event, names, tuple, protocol);
 	fprintf(out, "\nPacket trace %s (%s)\n\n", tuple, protocol);
-	record_write_stages(event, rule_id, "", out);
+	record_write_stages(event, names, "", out);
 	fprintf(out, "\nFinal disposition: %s\n", disposition(event));
 	if (fclose(out)) {
 		free(text);
@@ -321,18 +324,18 @@ char *record_text(const struct trace_event *event, const char *rule_id)
 /**
  * record_write_line() - A packet and what became of it, in short
  * @event: the record
- * @rule_id: id of the rule with the number event->rule, NULL: none
+ * @names: what it refers to
  * @out: where to; without a newline
  */
-void record_write_line(const struct trace_event *event, const char *rule_id, FILE *out)
+void record_write_line(const struct trace_event *event, const struct record_names *names, FILE *out)
 {
 	char tuple[RECORD_MESSAGE_MAX], protocol[RECORD_MESSAGE_MAX];
 
-	describe(event, tuple, protocol);
+	describe(event, names, tuple, protocol);
 	fprintf(out, "%s %s %s: %s %s", way_name(event), protocol, tuple,
 		verdict_name(event->verdict), reason_name(event->reason));
-	if (rule_id)
-		fprintf(out, " rule %s", rule_id);
+	if (names->rule_id)
+		fprintf(out, " rule %s", names->rule_id);
 	if (event->flow_state)
 		fprintf(out, " state %s", flow_state_name(event->flow_state));
 }
@@ -345,6 +348,7 @@ void record_write_line(const struct trace_event *event, const char *rule_id, FIL
  */
 char *record_result_line(const struct record_result *result)
 {
+	const struct record_names names = {.rule_id = result->rule_id};
 	char *line = NULL;
 	size_t len;
 	FILE *out;
@@ -354,7 +358,7 @@ char *record_result_line(const struct record_result *result)
 		return NULL;
 	fprintf(out, "%zu: %" PRIu64 ".%03" PRIu64 "s ", result->n, result->at_ns / NS_PER_S,
 		result->at_ns % NS_PER_S / NS_PER_MS);
-	record_write_line(result->event, result->rule_id, out);
+	record_write_line(result->event, &names, out);
 	if (fclose(out)) {
 		free(line);
 		return NULL;
@@ -365,6 +369,7 @@ char *record_result_line(const struct record_result *result)
 /* The stages that the packet has come by. */
 static json_t *stages_json(const struct trace_event *event, const char *rule_id)
 {
+	const struct record_names names = {.rule_id = rule_id}; /* scripts read the addresses */
 	json_t *stages = json_array();
 	char message[RECORD_MESSAGE_MAX];
 	int stage;
@@ -372,7 +377,7 @@ static json_t *stages_json(const struct trace_event *event, const char *rule_id)
 	for (stage = 0; stages && stage < STAGE_MAX; stage++) {
 		json_t *entry;
 
-		if (!record_message(event, rule_id, stage, message, sizeof(message)))
+		if (!record_message(event, &names, stage, message, sizeof(message)))
 			continue;
 		entry = json_pack("{s:s, s:s, s:b}", "stage", record_stage_title(stage), "message",
 				  message, "allowed", record_allowed(event, stage));
@@ -431,18 +436,21 @@ static int add_l4_json(json_t *packet, const struct trace_event *event)
 }
 
 /* The packet in the words of a scenario file. */
-static json_t *packet_json(const struct trace_event *event)
+static json_t *packet_json(const struct trace_event *event, const struct names *names)
 {
 	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
+	const char *src_name, *dst_name;
 	json_t *packet;
 
 	if (!event->ip_version)
 		return json_pack("{s:s}", "direction", way_name(event));
 	addr_format(&event->saddr, event->ip_version, src, sizeof(src));
 	addr_format(&event->daddr, event->ip_version, dst, sizeof(dst));
-	packet = json_pack("{s:s, s:s, s:s, s:o, s:I}", "direction", way_name(event), "src", src,
-			   "dst", dst, "protocol", protocol_json(event), "length",
-			   (json_int_t)event->ip_len);
+	src_name = names ? names_of(names, &event->saddr, event->ip_version) : NULL;
+	dst_name = names ? names_of(names, &event->daddr, event->ip_version) : NULL;
+	packet = json_pack("{s:s, s:s, s:s*, s:s, s:s*, s:o, s:I}", "direction", way_name(event),
+			   "src", src, "src_name", src_name, "dst", dst, "dst_name", dst_name,
+			   "protocol", protocol_json(event), "length", (json_int_t)event->ip_len);
 	if (packet && add_l4_json(packet, event)) {
 		json_decref(packet);
 		return NULL;
@@ -474,17 +482,18 @@ static json_t *translation_json(const struct trace_event *event)
 /**
  * record_json() - A whole trace as `shrike trace --json` prints it
  * @event: the record
- * @rule_id: id of the rule with the number event->rule, NULL: none
+ * @names: what it refers to
  *
  * Return: a new object, for json_dumps() with RECORD_JSON_FLAGS; NULL if memory is out.
  */
-json_t *record_json(const struct trace_event *event, const char *rule_id)
+json_t *record_json(const struct trace_event *event, const struct record_names *names)
 {
 	return json_pack("{s:o, s:o, s:s, s:s*, s:o*, s:s, s:s?, s:s}", "packet",
-			 packet_json(event), "stages", stages_json(event, rule_id), "verdict",
+			 packet_json(event, names->names), "stages",
+			 stages_json(event, names->rule_id), "verdict",
 			 verdict_name(event->verdict), "by", forwarded_by(event), "nat",
 			 translation_json(event), "reason", reason_name(event->reason), "rule",
-			 rule_id, "disposition", disposition(event));
+			 names->rule_id, "disposition", disposition(event));
 }
 
 /* Bytes in hexadecimal, to be freed; NULL if memory is out. */

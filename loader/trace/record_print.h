@@ -14,12 +14,23 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "policy/names.h"
 #include "trace_event.h"
 
 #define RECORD_MESSAGE_MAX 256 /* bytes of any stage's message with its NUL */
 
 /* One JSON object per line; times keep their nanoseconds without a tail of binary digits. */
 #define RECORD_JSON_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(15))
+
+/*
+ * struct record_names - what a record refers to
+ * @rule_id: of the rule with the number event->rule, NULL: no rule or a built-in one
+ * @names: of addresses, NULL: they stay numbers
+ */
+struct record_names {
+	const char *rule_id;
+	const struct names *names;
+};
 
 /*
  * struct record_result - one packet of a scenario and what became of it
@@ -40,15 +51,16 @@ struct record_result {
 
 const char *record_stage_title(enum stage stage);
 
-bool record_message(const struct trace_event *event, const char *rule_id, enum stage stage,
-		    char *buf, size_t size);
+bool record_message(const struct trace_event *event, const struct record_names *names,
+		    enum stage stage, char *buf, size_t size);
 bool record_allowed(const struct trace_event *event, enum stage stage);
-void record_write_stages(const struct trace_event *event, const char *rule_id, const char *indent,
-			 FILE *out);
-char *record_text(const struct trace_event *event, const char *rule_id);
-void record_write_line(const struct trace_event *event, const char *rule_id, FILE *out);
+void record_write_stages(const struct trace_event *event, const struct record_names *names,
+			 const char *indent, FILE *out);
+char *record_text(const struct trace_event *event, const struct record_names *names);
+void record_write_line(const struct trace_event *event, const struct record_names *names,
+		       FILE *out);
 char *record_result_line(const struct record_result *result);
-json_t *record_json(const struct trace_event *event, const char *rule_id);
+json_t *record_json(const struct trace_event *event, const struct record_names *names);
 json_t *record_result_json(const struct record_result *result);
 
 #endif /* SHRIKE_TRACE_RECORD_PRINT_H */

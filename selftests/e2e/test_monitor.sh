@@ -9,6 +9,7 @@ tests "veth tun" \
 tests tun \
 	several_listen_at_once_each_with_its_filter \
 	ends_without_a_word_of_the_kernel_are_told \
+	names_follow_a_change_of_the_policy \
 	a_listener_that_was_held_up_says_so \
 	a_killed_listener_leaves_nothing \
 	a_listener_ends_with_its_reader
@@ -207,6 +208,35 @@ gate_is_shut() {
 	until=$(bpftool -j map dump pinned "$(pins)/wt0/flow_gate_v1" |
 		jq '.[0].formatted.value.until_ns')
 	[ "$until" -lt "$(python3 -c 'import time; print(time.monotonic_ns())')" ]
+}
+
+# named NAME: a policy that gives the peer this name
+named() {
+	policy "$1" <<-EOF
+		names: {$1: [100.64.0.2, "fd64::2"]}
+		peer_acl: [{id: dns, action: allow, source: [$1], protocol: udp}]
+	EOF
+}
+
+# is_called NAME: a new connection of the peer is reported so
+is_called() {
+	probe ok "$PEER" udp 100.64.0.1 8001
+	[ "$(count_events names ".src_name == \"$1\"")" -gt 0 ]
+}
+
+test_names_follow_a_change_of_the_policy() {
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	named anna
+	named berta
+	run_shrike wt0 anna
+	listen names monitor wt0 --src anna -j
+	wait_for is_called anna
+	# the filter keeps to the addresses that it began with
+	expect 0 shrike policy apply wt0 "$T/berta.yaml"
+	wait_for is_called berta
+	is "events of others" 0 "$(count_events names '.src != "100.64.0.2"')"
+	stop names
 }
 
 test_a_listener_that_was_held_up_says_so() {

@@ -14,6 +14,8 @@
 
 #include "base/address.h"
 #include "conntrack/event_print.h"
+#include "conntrack/print.h"
+#include "policy/parse_names.h"
 #include "reason.h"
 
 #define OFFSET_NS UINT64_C(1700000000000000000)
@@ -162,9 +164,84 @@ static void start_and_end_share_an_id_that_others_have_not(void **state)
 	assert_true(flow_event_id(&start) != flow_event_id(&other));
 }
 
+static void addresses_are_shown_by_their_names(void **state)
+{
+	static const char text[] = "names: {anna: [100.64.0.2, 'fd64::2']}";
+	struct flow_event event = event_of("100.64.0.2", "100.64.0.1", IPPROTO_TCP);
+	struct names names;
+	const struct flow_event_names with = {.names = &names, .offset_ns = OFFSET_NS};
+	char line[FLOW_LINE_MAX];
+	struct error error;
+	json_t *json;
+
+	(void)state;
+	assert_int_equal(names_read(text, strlen(text), &names, &error), 0);
+	flow_event_line(&event, &with, line);
+	assert_string_equal(line, "2023-11-14T22:13:21.500Z start ingress tcp  anna:4242 -> "
+				  "100.64.0.1:22");
+	json = flow_event_json(&event, &with);
+	assert_string_equal(json_string_value(json_object_get(json, "src")), "100.64.0.2");
+	assert_string_equal(json_string_value(json_object_get(json, "src_name")), "anna");
+	assert_null(json_object_get(json, "dst_name"));
+	json_decref(json);
+	event = event_of("fd64::1", "fd64::2", IPPROTO_UDP);
+	flow_event_line(&event, &with, line);
+	assert_string_equal(line, "2023-11-14T22:13:21.500Z start ingress udp  [fd64::1]:4242 -> "
+				  "anna:22");
+	names_free(&names);
+}
+
+static const char *no_rule(void *arg, uint32_t number)
+{
+	(void)arg;
+	(void)number;
+	return NULL;
+}
+
+static void addresses_of_connections_are_shown_by_their_names(void **state)
+{
+	static const char text[] = "names: {anna: 100.64.0.2}";
+	const struct flow_event event = event_of("100.64.0.2", "100.64.0.1", IPPROTO_TCP);
+	const struct flow flow = {.packets = {1, 1}};
+	const struct flow_view view = {
+		.flow = &flow,
+		.addr = {event.addr[0], event.addr[1]},
+		.rule = RULE_NONE,
+		.port = {4242, 22},
+		.ip_version = event.ip_version,
+		.l4_proto = event.l4_proto,
+		.state = FLOW_STATE_ESTABLISHED,
+	};
+	struct names names;
+	struct error error;
+
+	(void)state;
+	assert_int_equal(names_read(text, strlen(text), &names, &error), 0);
+	for (int json = 0; json < 2; json++) {
+		char *printed = NULL;
+		size_t len;
+		FILE *file = open_memstream(&printed, &len);
+		struct flow_printer *printer = flow_printer_new(file, json, no_rule, NULL);
+
+		flow_printer_set_names(printer, &names);
+		assert_int_equal(flow_printer_visit(printer, &view), 0);
+		assert_int_equal(flow_printer_end(printer, &error), 0);
+		flow_printer_free(printer);
+		fclose(file);
+		assert_non_null(strstr(
+			printed, json ? "\"src\":\"100.64.0.2\",\"src_name\":\"anna\",\"dst\":"
+					"\"100.64.0.1\",\"sport\":"
+				      : " src=anna dst=100.64.0.1 sport=4242 "));
+		free(printed);
+	}
+	names_free(&names);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(addresses_are_shown_by_their_names),
+		cmocka_unit_test(addresses_of_connections_are_shown_by_their_names),
 		cmocka_unit_test(lines_show_what_each_type_has),
 		cmocka_unit_test(numbers_out_of_range_are_named_unknown),
 		cmocka_unit_test(json_has_the_fields_of_the_type),

@@ -13,6 +13,7 @@
 
 #include "base/address.h"
 #include "conntrack/filter.h"
+#include "policy/parse_names.h"
 
 #define WEB_RULE 7
 
@@ -163,7 +164,9 @@ static const struct {
 	 {FILTER_DPORT, "4294967376"},
 	 "port 4294967376: not PORT or PORT-PORT within 0-65535"},
 	{{0}, {FILTER_SRC, "10.0.0.1/33"}, NULL},
-	{{0}, {FILTER_DST, "host.example"}, NULL},
+	{{0}, {FILTER_DST, "host example"}, NULL},
+	{{0}, {FILTER_DST, "10.0.0"}, NULL},
+	{{0}, {FILTER_DST, "any"}, NULL},
 	{{FILTER_IPV4, NULL}, {FILTER_IPV6, NULL}, "options -4 and -6: one excludes the other"},
 	{{FILTER_IPV4, NULL}, {FILTER_SRC, "fd00::/8"}, "filter mixes IPv4 and IPv6"},
 	{{FILTER_SRC, "fd00::/8"}, {FILTER_IPV4, NULL}, "filter mixes IPv4 and IPv6"},
@@ -255,9 +258,65 @@ static void a_command_line_is_parsed_among_the_commands_own_options(void **state
 	assert_int_equal(matches(&filter), 1 << TCP4);
 }
 
+static void names_mean_all_their_addresses_once_they_are_looked_up(void **state)
+{
+	static const char text[] = "names: {anna: [100.64.31.206, 'fd00:10::1'], db: 10.0.0.5}";
+	static const struct {
+		struct word words[3];
+		int meant; /* -1: refused when looked up */
+		const char *why;
+	} rows[] = {
+		{{{FILTER_SRC, "anna"}}, 1 << TCP4 | 1 << TCP6 | 1 << ICMP4 | 1 << ICMP6, NULL},
+		{{{FILTER_SRC, "anna"}, {FILTER_DST, "db"}}, 1 << TCP4 | 1 << ICMP4, NULL},
+		{{{FILTER_SRC, "anna"}, {FILTER_IPV6, NULL}}, 1 << TCP6 | 1 << ICMP6, NULL},
+		{{{FILTER_DST, "anna"}}, 1 << UDP4, NULL},
+		{{{FILTER_DST, "anna"}, {FILTER_DST, "10.0.0.5"}}, 1 << TCP4 | 1 << ICMP4, NULL},
+		{{{FILTER_SRC, "bert"}},
+		 -1,
+		 "address: 'bert' is neither an address nor a name of the policy in force"},
+		{{{FILTER_DST, "db"}, {FILTER_IPV6, NULL}}, -1, "filter mixes IPv4 and IPv6"},
+		{{{FILTER_DST, "db"}, {FILTER_SRC, "fd00::/8"}}, -1, "filter mixes IPv4 and IPv6"},
+	};
+	struct names names;
+	struct error error;
+
+	(void)state;
+	assert_int_equal(names_read(text, strlen(text), &names, &error), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct filter filter;
+		int err;
+
+		filter_init(&filter);
+		for (int j = 0; j < 3 && rows[i].words[j].option; j++)
+			assert_int_equal(filter_option(&filter, rows[i].words[j].option,
+						       rows[i].words[j].argument, &error),
+					 0);
+		err = filter_resolve(&filter, &names, &error);
+		assert_int_equal(err, rows[i].why ? -EINVAL : 0);
+		if (rows[i].why)
+			assert_string_equal(error.text, rows[i].why);
+		else
+			assert_int_equal(matches(&filter), rows[i].meant);
+	}
+	names_free(&names);
+}
+
+static void a_name_that_was_not_looked_up_matches_nothing(void **state)
+{
+	struct filter filter;
+	struct error error;
+
+	(void)state;
+	filter_init(&filter);
+	assert_int_equal(filter_option(&filter, FILTER_SRC, "anna", &error), 0);
+	assert_int_equal(matches(&filter), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_mean_all_their_addresses_once_they_are_looked_up),
+		cmocka_unit_test(a_name_that_was_not_looked_up_matches_nothing),
 		cmocka_unit_test(each_word_means_the_flows_it_says),
 		cmocka_unit_test(a_rule_is_matched_by_its_number_and_nothing_without_one),
 		cmocka_unit_test(invalid_words_are_refused_and_change_nothing),

@@ -24,11 +24,11 @@ static const char text[] =
 	"  - {id: d, action: allow, protocol: icmp, icmp_types: [redirect/0]}\n"
 	"sets: {s: [10.1.0.0/16]}\n";
 
-static char *print(bool json)
+static char *print_with(const char *text, bool json, bool numeric)
 {
 	static const struct instance instance = {.config.generation = 1};
 	static const struct undo undo;
-	struct policy_view view = {.instance = &instance, .undo = &undo};
+	struct policy_view view = {.instance = &instance, .undo = &undo, .numeric = numeric};
 	struct policy *policy;
 	struct error error;
 	char *printed;
@@ -43,6 +43,43 @@ static char *print(bool json)
 	fclose(file);
 	policy_free(policy);
 	return printed;
+}
+
+static char *print(bool json)
+{
+	return print_with(text, json, false);
+}
+
+static void addresses_are_shown_by_their_names(void **state)
+{
+	static const char named[] =
+		"version: 1\n"
+		"names: {anna: [100.64.0.2, 'fd64::2'], db: 10.0.0.5}\n"
+		"peer_acl:\n"
+		"  - {id: a, action: allow, source: [anna, 10.0.0.0/8]}\n"
+		"route_acl:\n"
+		"  - {id: b, action: allow, source: any, destination: 10.0.0.5}\n";
+	char *printed = print_with(named, false, false);
+
+	(void)state;
+	assert_non_null(strstr(printed, "peer   allow   a   anna,10.0.0.0/8  local  "));
+	assert_non_null(strstr(printed, "route  allow   b   any              db  "));
+	free(printed);
+	printed = print_with(named, false, true);
+	assert_non_null(strstr(printed, "  100.64.0.2,fd64::2,10.0.0.0/8  local  "));
+	assert_non_null(strstr(printed, "  10.0.0.5  "));
+	free(printed);
+	printed = print_with(named, true, false);
+	assert_non_null(strstr(printed, "\"source\":[\"100.64.0.2\",\"fd64::2\",\"10.0.0.0/8\"]"));
+	assert_non_null(strstr(printed, "\"source_names\":{\"100.64.0.2\":\"anna\","
+					"\"fd64::2\":\"anna\"}"));
+	assert_non_null(strstr(printed, "\"destination_names\":{\"10.0.0.5\":\"db\"}"));
+	assert_non_null(strstr(printed, "\"names\":{\"anna\":[\"100.64.0.2\",\"fd64::2\"],"
+					"\"db\":[\"10.0.0.5\"]}"));
+	free(printed);
+	printed = print_with(named, true, true);
+	assert_null(strstr(printed, "names"));
+	free(printed);
 }
 
 static void destinations_and_icmp_types_are_columns(void **state)
@@ -84,6 +121,7 @@ static void destinations_and_icmp_types_are_lists(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(addresses_are_shown_by_their_names),
 		cmocka_unit_test(destinations_and_icmp_types_are_columns),
 		cmocka_unit_test(destinations_and_icmp_types_are_lists),
 	};

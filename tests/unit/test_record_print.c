@@ -16,6 +16,7 @@
 
 #include "flow.h"
 #include "packet/build.h"
+#include "policy/parse_names.h"
 #include "reason.h"
 #include "trace/record_print.h"
 
@@ -65,7 +66,7 @@ static struct trace_event routed_syn(void)
 
 static void expect_text(const struct trace_event *event, const char *rule_id, const char *want)
 {
-	char *text = record_text(event, rule_id);
+	char *text = record_text(event, &(struct record_names){.rule_id = rule_id});
 
 	assert_non_null(text);
 	assert_string_equal(text, want);
@@ -76,7 +77,8 @@ static void expect_message(const struct trace_event *event, enum stage stage, co
 {
 	char message[RECORD_MESSAGE_MAX];
 
-	assert_true(record_message(event, "web", stage, message, sizeof(message)));
+	assert_true(record_message(event, &(struct record_names){.rule_id = "web"}, stage, message,
+				   sizeof(message)));
 	assert_string_equal(message, want);
 }
 
@@ -132,7 +134,7 @@ static void test_by_nat(void **state)
 	(void)state;
 	expect_message(&event, STAGE_FORWARDING,
 		       "Forwarding to nat [203.0.113.5:61007 to 1.1.1.1:80 via eth0]");
-	json = record_json(&event, "web");
+	json = record_json(&event, &(struct record_names){.rule_id = "web"});
 	assert_string_equal(json_string_value(json_object_get(json, "by")), "nat");
 	expect_json(json_incref(json_object_get(json, "nat")),
 		    "{\"src\":\"203.0.113.5\",\"sport\":61007,\"uplink\":\"eth0\"}");
@@ -148,7 +150,7 @@ static void test_by_nat(void **state)
 	event.message[STAGE_FORWARDING] = MESSAGE_FORWARD_REFUSED;
 	expect_message(&event, STAGE_FORWARDING,
 		       "Not forwarded: no port of the uplink's address is free");
-	json = record_json(&event, "web");
+	json = record_json(&event, &(struct record_names){.rule_id = "web"});
 	assert_null(json_object_get(json, "by"));
 	json_decref(json);
 }
@@ -273,7 +275,7 @@ static void test_dropped(void **state)
 		    "Completed: Packet dropped - frame is neither IPv4, IPv6 nor ARP\n"
 		    "\n"
 		    "Final disposition: DENIED\n");
-	expect_json(record_json(&event, NULL),
+	expect_json(record_json(&event, &(struct record_names){.rule_id = NULL}),
 		    "{\"packet\":{\"direction\":\"in\"},\"stages\":["
 		    "{\"stage\":\"Received\",\"message\":\"Received non-IP packet: no IP "
 		    "addresses\",\"allowed\":true},"
@@ -288,7 +290,7 @@ static void test_json(void **state)
 	struct trace_event event = routed_syn();
 
 	(void)state;
-	expect_json(record_json(&event, "web"),
+	expect_json(record_json(&event, &(struct record_names){.rule_id = "web"}),
 		    "{\"packet\":{\"direction\":\"in\",\"src\":\"100.64.31.206\","
 		    "\"dst\":\"1.1.1.1\",\"protocol\":\"tcp\",\"length\":40,\"sport\":54435,"
 		    "\"dport\":80,\"flags\":[\"syn\"]},\"stages\":["
@@ -318,7 +320,7 @@ static void test_json_icmp(void **state)
 	event.direction = DIR_EGRESS;
 	event.icmp_type = 128;
 	event.ip_len = 48;
-	json = record_json(&event, NULL);
+	json = record_json(&event, &(struct record_names){.rule_id = NULL});
 	expect_json(json_incref(json_object_get(json, "packet")),
 		    "{\"direction\":\"out\",\"src\":\"fd00::1\",\"dst\":\"fd00::2\","
 		    "\"protocol\":\"icmp\",\"length\":48,"
@@ -382,14 +384,16 @@ static void test_hostile(void **state)
 		"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff (protocol 255)\n\n\nFinal disposition: "
 		"DENIED\n");
 	assert_string_equal(record_stage_title(STAGE_MAX), "unknown");
-	assert_false(record_message(&event, NULL, STAGE_MAX, message, sizeof(message)));
+	assert_false(record_message(&event, &(struct record_names){.rule_id = NULL}, STAGE_MAX,
+				    message, sizeof(message)));
 
 	event = routed_syn();
 	memset(rule_id, 'r', sizeof(rule_id) - 1);
 	rule_id[sizeof(rule_id) - 1] = '\0';
-	assert_true(record_message(&event, rule_id, STAGE_ROUTE_ACL, message, sizeof(message)));
+	assert_true(record_message(&event, &(struct record_names){.rule_id = rule_id},
+				   STAGE_ROUTE_ACL, message, sizeof(message)));
 	assert_string_equal(message, "Allowed by rout");
-	text = record_text(&event, rule_id);
+	text = record_text(&event, &(struct record_names){.rule_id = rule_id});
 	assert_non_null(strstr(text, "Allowed by route ACLs (rrr"));
 	free(text);
 }
@@ -399,9 +403,42 @@ static void test_hostile(void **state)
 		sentence, function, NULL, NULL, NULL                                               \
 	}
 
+static void addresses_are_shown_by_their_names(void **state)
+{
+	static const char text[] = "names: {anna: [100.64.31.206, 'fd64::2'], one: 1.1.1.1}";
+	struct trace_event event = routed_syn();
+	struct names names;
+	const struct record_names with = {.rule_id = "web", .names = &names};
+	struct error error;
+	json_t *json, *packet;
+	char *shown;
+
+	(void)state;
+	assert_int_equal(names_read(text, strlen(text), &names, &error), 0);
+	shown = record_text(&event, &with);
+	assert_non_null(strstr(shown, "\nPacket trace anna:54435 -> one:80 (TCP)\n"));
+	assert_non_null(strstr(shown, "Received TCP packet: anna:54435 -> one:80\n"));
+	assert_non_null(strstr(shown, "[proxy-remote to one:80]\n"));
+	free(shown);
+	/* scripts find what they found, and the names beside it */
+	json = record_json(&event, &with);
+	packet = json_object_get(json, "packet");
+	assert_string_equal(json_string_value(json_object_get(packet, "src")), "100.64.31.206");
+	assert_string_equal(json_string_value(json_object_get(packet, "src_name")), "anna");
+	assert_string_equal(json_string_value(json_object_get(packet, "dst_name")), "one");
+	json_object_del(packet, "src_name");
+	json_object_del(packet, "dst_name");
+	packet = record_json(&event, &(struct record_names){.rule_id = "web"});
+	assert_true(json_equal(json, packet));
+	json_decref(packet);
+	json_decref(json);
+	names_free(&names);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(addresses_are_shown_by_their_names),
 		TEST("a routed opening reads as the manual shows it", test_routed),
 		TEST("a packet forwarded by NAT says its uplink, address and port", test_by_nat),
 		TEST("a denied packet ends with DENIED and names no rule", test_denied),

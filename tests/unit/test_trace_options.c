@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "policy/parse_names.h"
 #include "reason.h"
 #include "trace/options.h"
 
@@ -157,7 +158,7 @@ static void words_that_mean_nothing_are_refused(void **state)
 		{{TRACE_VERDICT, "maybe"}},
 		{{TRACE_REASON, "because"}},
 		{{TRACE_DIRECTION, "up"}},
-		{{TRACE_HOST, "nowhere"}},
+		{{TRACE_HOST, "no where"}},
 		{{TRACE_PORT, "80-79"}},
 		{{FILTER_IPV4, NULL}, {TRACE_HOST, "fd64::1"}},
 		{{FILTER_SRC, "10.0.0.1"}, {TRACE_HOST, "fd64::1"}},
@@ -185,9 +186,62 @@ static void words_that_mean_nothing_are_refused(void **state)
 	assert_int_equal(trace_options_take(&options, 'x', NULL, &error), 1);
 }
 
+static void names_are_filtered_in_the_kernel_or_behind_it(void **state)
+{
+	static const char text[] = "names: {anna: [100.64.0.2, 'fd64::2'], db: 10.0.0.5}";
+	static const struct {
+		struct word word;
+		unsigned int by_kernel;
+		unsigned int meant;
+	} rows[] = {
+		{{FILTER_SRC, "db"}, 1 << REPLY4, 1 << REPLY4},
+		{{FILTER_SRC, "anna"}, ALL, 1 << SYN4 | 1 << UDP6 | 1 << PING4 | 1 << LATER4},
+		{{FILTER_DST, "anna"}, ALL, 1 << REPLY4},
+		{{TRACE_HOST, "anna"},
+		 ALL,
+		 1 << SYN4 | 1 << REPLY4 | 1 << UDP6 | 1 << PING4 | 1 << LATER4},
+	};
+	struct trace_options options;
+	struct trace_filter filter;
+	struct names names;
+	struct error error;
+
+	(void)state;
+	assert_int_equal(names_read(text, strlen(text), &names, &error), 0);
+	for (size_t row = 0; row < sizeof(rows) / sizeof(*rows); row++) {
+		unsigned int by_kernel = 0, meant = 0;
+
+		trace_options_init(&options);
+		assert_int_equal(trace_options_take(&options, rows[row].word.option,
+						    rows[row].word.argument, &error),
+				 0);
+		assert_int_equal(trace_options_resolve(&options, &names, &error), 0);
+		trace_options_filter(&options, 1, &filter);
+		for (int i = 0; i < SUBJECTS; i++) {
+			const struct trace_event event = {
+				.saddr = addrs[i][0],
+				.daddr = addrs[i][1],
+				.ip_version = subjects[i].ip_version,
+			};
+
+			if (!trace_filter_match(&filter, &subjects[i]))
+				continue;
+			by_kernel |= 1 << i;
+			meant |= (unsigned int)trace_options_match(&options, &event) << i;
+		}
+		assert_int_equal(by_kernel, rows[row].by_kernel);
+		assert_int_equal(meant, rows[row].meant);
+	}
+	trace_options_init(&options);
+	assert_int_equal(trace_options_take(&options, TRACE_HOST, "bert", &error), 0);
+	assert_int_equal(trace_options_resolve(&options, &names, &error), -EINVAL);
+	names_free(&names);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_are_filtered_in_the_kernel_or_behind_it),
 		cmocka_unit_test(words_mean_packets),
 		cmocka_unit_test(words_that_mean_nothing_are_refused),
 	};
