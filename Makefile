@@ -12,7 +12,7 @@
 # make demo       see it work in a lab of network namespaces (as root)
 # make bench      measure (as root); ONLY=PART for one part; make bench-report writes it down
 # make fuzz T=60  random packets: the programs against a model of them (as root)
-# make fuzz-parsers T=60           libFuzzer: policy and scenario files, packets of peers
+# make fuzz-parsers T=60           libFuzzer: policies, scenarios, network maps, packets of peers
 # make format     as .clang-format says; make check-format is a test
 # make install    DESTDIR= PREFIX=/usr/local; make uninstall removes what it has installed
 # make dist       build/shrike-VERSION.tar.gz, of the files that git knows
@@ -272,6 +272,8 @@ T ?= 60
 FUZZ := $(B)/tests/fuzz/programs
 PARSERS := $(wildcard loader/yaml/*.c loader/policy/*.c) $(addprefix loader/,\
 	   $(addprefix base/,error.c address.c value.c keyed.c names.c) packet/build.c \
+	   $(addprefix netbird/,$(addsuffix .c,draft entries import peers proto reader routes rules \
+	   write)) \
 	   $(addprefix simulate/,scenario.c fields.c expectation.c render.c numbers.c) \
 	   $(addprefix forward/,ip.c reassemble.c coalesce.c split.c))
 
@@ -287,7 +289,7 @@ fuzz: $(FUZZ)/fuzz
 	$(Q)$< -t $(T) $(if $(S),-s $(S) -n 1)
 
 # sanitized in every build, but by clang, whose sanitizers cannot be linked with gcc's
-FUZZERS := $(if $(filter 1,$(SANITIZE)),,$(addprefix $(FUZZ)/fuzz_,policy scenario forward))
+FUZZERS := $(if $(filter 1,$(SANITIZE)),,$(addprefix $(FUZZ)/fuzz_,policy scenario forward netbird))
 
 fuzz-parsers: $(FUZZERS)
 	$(Q)selftests/parsers -t $(T) $^

@@ -6,7 +6,8 @@ tests "file" \
 	a_network_map_becomes_a_policy \
 	what_is_no_network_map_is_refused
 tests "tun" \
-	an_imported_policy_judges_as_the_map_says
+	an_imported_policy_judges_as_the_map_says \
+	a_rule_keeps_its_id_and_hits_when_the_map_changes
 
 MAP=$SELFTESTS/../tests/corpus/netbird/network_map.json
 
@@ -76,4 +77,35 @@ test_an_imported_policy_judges_as_the_map_says() {
 	probe timeout "$PEER" udp 100.64.0.1 8003 -s 100.64.0.3
 	pings lost "$PEER" 100.64.0.1
 	is "drops by the rule that denies" 1 "$(dropped wt0 peer_acl_denied)"
+}
+
+# rule PEER PORT: a rule of the policy "p" that lets this peer in
+rule() {
+	echo "{\"PolicyID\": \"cA==\", \"PeerIP\": \"$1\", \"Protocol\": \"TCP\", \"Port\": \"$2\"}"
+}
+
+hits() {
+	shrike policy show wt0 -j | jq -r '[.peer_acl[] | "\(.id) \(.packets)"] | join(", ")'
+}
+
+test_a_rule_keeps_its_id_and_hits_when_the_map_changes() {
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	map "$(rule 100.64.0.2 8001)"
+	run_shrike wt0 imported
+	session kept "$PEER" tcp 100.64.0.1 8001
+	talk kept ok
+	is "hits" "nb/p/in/tcp/8001 1" "$(hits)"
+	# another port, before the first one, and another peer
+	map "$(rule 100.64.0.9 22), $(rule 100.64.0.9 8001), $(rule 100.64.0.2 8001)"
+	expect 0 shrike policy diff wt0 "$T/imported.yaml" -j
+	is "rules that are new" "nb/p/in/tcp/22" "$(jq -r '[.rules.added[].id] | join(" ")' <<<"$OUT")"
+	expect 0 shrike policy apply wt0 "$T/imported.yaml"
+	talk kept ok
+	is "hits" "nb/p/in/tcp/22 0, nb/p/in/tcp/8001 2" "$(hits)"
+	# what is left of the rule is cut for whom it no longer names
+	map "$(rule 100.64.0.9 8001)"
+	expect 0 shrike policy apply wt0 "$T/imported.yaml"
+	talk kept timeout
+	is "hits" "nb/p/in/tcp/8001 2" "$(hits)"
 }

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
 
 #include "netbird_map.h"
 
@@ -247,6 +249,53 @@ static void test_what_is_no_map_is_refused(void **state)
 	}
 }
 
+/* ---- size ---- */
+
+#define MANY 100000
+
+/* A map of so many rules, each with a policy of its own, as bundles are indented. */
+static char *large_map(size_t *len)
+{
+	char *text = NULL;
+	FILE *file = open_memstream(&text, len);
+
+	fputs("{\n \"NetworkMap\": {\n  \"FirewallRules\": [", file);
+	for (int i = 0; i < MANY; i++)
+		fprintf(file,
+			"%s\n   {\n    \"PeerIP\": \"100.64.%d.%d\",\n    \"Direction\": \"IN\",\n"
+			"    \"Action\": \"ACCEPT\",\n    \"Protocol\": \"TCP\",\n"
+			"    \"Port\": \"22\",\n    \"PortInfo\": {\n     \"port\": 22\n    },\n"
+			"    \"PolicyID\": \"cq%018d\",\n    \"customProtocol\": 0,\n"
+			"    \"sourcePrefixes\": [\n     \"ZEAAAiA=\"\n    ]\n   }",
+			i ? "," : "", i >> 8 & 255, i & 255, i);
+	fputs("\n  ]\n }\n}\n", file);
+	fclose(file);
+	return text;
+}
+
+static void test_a_hundred_thousand_rules_take_two_seconds_and_200_mb(void **state)
+{
+	size_t len;
+	char *text = large_map(&len);
+	clock_t before = clock();
+	struct rusage usage;
+
+	(void)state;
+	(void)before;
+	(void)usage;
+	assert_int_equal(
+		netbird_import(&(struct netbird_map){"map", text, len}, &known, &import, &error),
+		0);
+#ifndef __SANITIZE_ADDRESS__ /* which makes everything slow and large */
+	assert_true((clock() - before) / CLOCKS_PER_SEC < 2);
+	assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+	assert_in_range(usage.ru_maxrss, 0, 200 * 1024);
+#endif
+	assert_non_null(strstr(import.text, "\"nb/cq000000000000099999/in/tcp/22\""));
+	netbird_import_free(&import);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -259,6 +308,7 @@ int main(void)
 		cmocka_unit_test(test_peers_are_named_by_their_first_label_or_whole),
 		cmocka_unit_test(test_a_map_without_peer_rules_allows_nothing_and_says_so),
 		cmocka_unit_test(test_what_is_no_map_is_refused),
+		cmocka_unit_test(test_a_hundred_thousand_rules_take_two_seconds_and_200_mb),
 	};
 
 	return cmocka_run_group_tests_name("netbird map", tests, NULL, NULL);
