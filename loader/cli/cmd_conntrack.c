@@ -131,6 +131,7 @@ static void close_tables(struct session *session)
 static int open_tables(const char *given, struct session *session, struct error *error)
 {
 	char name[IF_NAMESIZE];
+	struct error ignored;
 	int ifindex, err;
 
 	err = command_interface(given, name, &ifindex, error);
@@ -147,8 +148,7 @@ static int open_tables(const char *given, struct session *session, struct error 
 		generation_sort_rules(session->rules, session->n_rules);
 		err = resolve_rule(session, error);
 	}
-	if (!err)
-		err = attached_names(&session->attached, &session->names, error);
+	attached_names(&session->attached, &session->names, &ignored);
 	if (!err)
 		err = filter_resolve(&session->filter, &session->names, error);
 	if (err)

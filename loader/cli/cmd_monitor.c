@@ -211,6 +211,7 @@ static void report_losses(struct monitor *monitor)
 static int look(struct monitor *monitor, uint64_t now_ns, struct error *error)
 {
 	struct attached fresh;
+	struct error ignored;
 	int err = attached_open(monitor->attached.ifindex, &fresh, error);
 
 	if (err)
@@ -218,8 +219,7 @@ static int look(struct monitor *monitor, uint64_t now_ns, struct error *error)
 	if (fresh.instance.config.generation != monitor->attached.instance.config.generation) {
 		err = rule_names_read(&monitor->rules, &fresh.maps, error);
 		names_free(&monitor->names);
-		if (!err)
-			err = attached_names(&fresh, &monitor->names, error);
+		attached_names(&fresh, &monitor->names, &ignored);
 	}
 	attached_close(&monitor->attached);
 	monitor->attached = fresh;
@@ -276,11 +276,12 @@ static int loop(struct monitor *monitor, struct error *error)
 /* Read the names of addresses, and look those of the filter up. */
 static int read_names(struct monitor *monitor, struct error *error)
 {
-	int err = attached_names(&monitor->attached, &monitor->names, error);
+	struct error ignored;
 
-	if (!err && (monitor->filter.name[0][0] || monitor->filter.name[1][0]))
-		err = attached_names(&monitor->attached, &monitor->filter_names, error);
-	return err ? err : filter_resolve(&monitor->filter, &monitor->filter_names, error);
+	attached_names(&monitor->attached, &monitor->names, &ignored);
+	if (filter_has_names(&monitor->filter))
+		attached_names(&monitor->attached, &monitor->filter_names, &ignored);
+	return filter_resolve(&monitor->filter, &monitor->filter_names, error);
 }
 
 /* Open all that is needed to print events. */

@@ -245,6 +245,7 @@ static void report_losses(struct session *session)
 
 static int look(struct session *session, struct error *error)
 {
+	struct error ignored;
 	bool changed;
 	int err = trace_live_follow(session->trace, &changed, error);
 
@@ -254,10 +255,9 @@ static int look(struct session *session, struct error *error)
 	if (!changed)
 		return 0;
 	names_free(&session->names);
-	err = attached_names(trace_live_generation(session->trace), &session->names, error);
-	return err ? err
-		   : rule_names_read(&session->rules, &trace_live_generation(session->trace)->maps,
-				     error);
+	attached_names(trace_live_generation(session->trace), &session->names, &ignored);
+	return rule_names_read(&session->rules, &trace_live_generation(session->trace)->maps,
+			       error);
 }
 
 /* Read, hand over, and once a second look around. */
@@ -337,6 +337,7 @@ static int read_rules(struct session *session, struct error *error)
 {
 	struct filter *filter = &session->filter.one;
 	struct attached attached;
+	struct error ignored;
 	int err = command_interface(session->interface, session->name, &session->spec.ifindex,
 				    error);
 
@@ -345,10 +346,9 @@ static int read_rules(struct session *session, struct error *error)
 	if (err)
 		return trace_options_unresolved(&session->filter, error);
 	err = rule_names_read(&session->rules, &attached.maps, error);
-	if (!err)
-		err = attached_names(&attached, &session->names, error);
-	if (!err && trace_options_has_names(&session->filter))
-		err = attached_names(&attached, &session->filter_names, error);
+	attached_names(&attached, &session->names, &ignored);
+	if (trace_options_has_names(&session->filter))
+		attached_names(&attached, &session->filter_names, &ignored);
 	attached_close(&attached);
 	if (!err)
 		err = trace_options_resolve(&session->filter, &session->filter_names, error);

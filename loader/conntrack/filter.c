@@ -211,6 +211,14 @@ static bool may_be_of(const struct filter *filter, unsigned int end, uint8_t ip_
 }
 
 /**
+ * filter_has_names() - Whether an address is given by name
+ */
+bool filter_has_names(const struct filter *filter)
+{
+	return filter->name[0][0] || filter->name[1][0];
+}
+
+/**
  * filter_resolve() - Look the names of a filter up
  * @filter: complete; names match nothing before
  * @names: those of the policy in force; must outlive the filter
@@ -220,7 +228,7 @@ static bool may_be_of(const struct filter *filter, unsigned int end, uint8_t ip_
  */
 int filter_resolve(struct filter *filter, const struct names *names, struct error *error)
 {
-	bool any = filter->name[0][0] || filter->name[1][0];
+	bool any = filter_has_names(filter);
 
 	for (unsigned int end = 0; end < 2; end++) {
 		const char *name = filter->name[end];

@@ -85,6 +85,7 @@ struct filter {
 void filter_init(struct filter *filter);
 int filter_protocol(const char *name, uint16_t *protocol, struct error *error);
 int filter_option(struct filter *filter, int option, const char *argument, struct error *error);
+bool filter_has_names(const struct filter *filter);
 int filter_resolve(struct filter *filter, const struct names *names, struct error *error);
 int filter_unresolved(const struct filter *filter, struct error *error);
 bool filter_match_end(const struct filter *filter, unsigned int end, const union addr *addr,

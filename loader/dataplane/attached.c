@@ -187,7 +187,8 @@ int attached_policy_text(const struct attached *attached, char **text, size_t *l
 /**
  * attached_names() - The names of the policy in force
  * @attached: the generation
- * @names: is filled; to be freed with names_free()
+ * @names: is filled; to be freed with names_free(); there are none on failure, which who only shows
+ *	   addresses need not mind: the text may be of another version of shrike
  * @error: set on failure
  *
  * Return: 0 or -errno.

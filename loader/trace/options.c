@@ -99,7 +99,7 @@ int trace_options_take(struct trace_options *options, int option, const char *ar
  */
 bool trace_options_has_names(const struct trace_options *options)
 {
-	return options->one.name[0][0] || options->one.name[1][0] || options->either.name[0][0];
+	return filter_has_names(&options->one) || filter_has_names(&options->either);
 }
 
 /**
@@ -127,9 +127,8 @@ int trace_options_resolve(struct trace_options *options, const struct names *nam
  */
 int trace_options_unresolved(const struct trace_options *options, struct error *error)
 {
-	bool is_one = options->one.name[0][0] || options->one.name[1][0];
-
-	return filter_unresolved(is_one ? &options->one : &options->either, error);
+	return filter_unresolved(filter_has_names(&options->one) ? &options->one : &options->either,
+				 error);
 }
 
 /**
