@@ -57,7 +57,7 @@ int import_text(const char *text, const struct netbird_options *options)
  */
 void import_with(const char *fields, const struct netbird_options *options)
 {
-	char text[8192];
+	char text[32768];
 
 	snprintf(
 		text, sizeof(text),

@@ -15,6 +15,7 @@
 
 #include "netbird/proto.h"
 #include "netbird_map.h"
+#include "rule.h"
 
 /* @rules: the list's rules as compact JSON with ' for "; @note: NULL: nothing is noted */
 struct row {
@@ -285,6 +286,94 @@ static void test_a_rule_keeps_its_id_whatever_comes_or_goes(void **state)
 				      "'FirewallRules': [" OTHER_PING "," ALIAS_PING "]");
 }
 
+#define POOL   48
+#define ROUNDS 300
+
+/* A rule that no other one of the pool is like: its port is its number, and its peer is random. */
+static void write_pool_rule(FILE *file, unsigned int n, unsigned int peer, bool routed)
+{
+	/* of these the last four look the same in an id, or are too long for one */
+	static const char *const policies[] = {
+		"cA==",
+		"cA==",
+		"",
+		"cq1web0policy0000006",
+		"cCAx",
+		"cF8x",
+		"p\\u00e4",
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789",
+	};
+	static const char *const destinations[] = {"10.0.0.0/8", "192.168.255.128/25"};
+	const char *policy_id = policies[n % 8], *action = n % 5 ? "ACCEPT" : "DROP";
+
+	if (routed)
+		fprintf(file,
+			"{'PolicyID': '%s', 'action': '%s', 'sourceRanges': ['100.64.0.%u/32'], "
+			"'destination': '%s', 'protocol': 'UDP', 'portInfo': {'port': %u}}",
+			policy_id, action, peer, destinations[n / 8 % 2], n + 1);
+	else
+		fprintf(file,
+			"{'PolicyID': '%s', 'Action': '%s', 'PeerIP': '100.64.0.%u', 'Protocol': "
+			"'TCP', 'Port': '%u'}",
+			policy_id, action, peer, n + 1);
+}
+
+/* A map of some rules of the pool, in any order, some of them for several peers. */
+static char *random_map(void)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *file = open_memstream(&text, &len);
+
+	for (int routed = 0; routed < 2; routed++) {
+		fprintf(file, routed ? "], 'routesFirewallRules': [" : "'FirewallRules': [");
+		for (int i = 0, n = rand() % POOL; i < n; i++) {
+			fputs(i ? "," : "", file);
+			write_pool_rule(file, rand() % POOL, rand() % 200, routed);
+		}
+	}
+	fputs("]", file);
+	fclose(file);
+	return text;
+}
+
+/* Whether the rules of a list are called as they were in the maps before. */
+static void expect_known_ids(const char *list, char ids[POOL + 1][RULE_ID_MAX])
+{
+	const json_t *rule;
+	size_t i;
+
+	json_array_foreach (json_object_get(policy, list), i, rule) {
+		const char *id = json_string_value(json_object_get(rule, "id"));
+		size_t port = json_integer_value(
+			json_array_get(json_object_get(rule, "destination_ports"), 0));
+
+		assert_in_range(strlen(id), 1, RULE_ID_MAX - 1);
+		if (!ids[port][0])
+			strcpy(ids[port], id);
+		assert_string_equal(ids[port], id);
+	}
+}
+
+static void test_ids_stay_over_any_change_of_the_map(void **state)
+{
+	static char ids[2][POOL + 1][RULE_ID_MAX];
+
+	(void)state;
+	srand(20);
+	for (int round = 0; round < ROUNDS; round++) {
+		char *fields = random_map();
+
+		import_fields(fields);
+		expect_known_ids("peer_acl", ids[0]);
+		expect_known_ids("route_acl", ids[1]);
+		check_and_free(); /* two rules of one id would be no policy */
+		free(fields);
+	}
+	assert_string_equal(ids[0][2], "nb/p/in/tcp/2");
+	assert_string_equal(ids[1][1], "nb/p/rt/drop/10.0.0.0/8/udp/1");
+}
+
 static void test_long_ids_are_shortened_to_63_bytes(void **state)
 {
 	char *rules;
@@ -366,6 +455,7 @@ int main(void)
 		cmocka_unit_test(test_ids_are_made_of_what_a_rule_says),
 		cmocka_unit_test(test_ids_do_not_depend_on_the_order_of_the_map_or_on_its_doubles),
 		cmocka_unit_test(test_a_rule_keeps_its_id_whatever_comes_or_goes),
+		cmocka_unit_test(test_ids_stay_over_any_change_of_the_map),
 		cmocka_unit_test(test_long_ids_are_shortened_to_63_bytes),
 		cmocka_unit_test(test_ids_and_sets_of_any_text_are_usable),
 		cmocka_unit_test(test_bytes_are_base64),
