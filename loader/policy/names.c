@@ -160,6 +160,18 @@ const struct name_address *names_find(const struct names *names, const char *nam
 }
 
 /**
+ * names_prefix() - An address that has a name as a prefix
+ */
+struct prefix names_prefix(const struct name_address *named)
+{
+	return (struct prefix){
+		.addr = named->addr,
+		.ip_version = named->ip_version,
+		.len = (uint8_t)prefix_bits(named->ip_version),
+	};
+}
+
+/**
  * names_of() - The name of an address
  * @names: sealed, or none at all
  * @addr: the address

@@ -49,6 +49,7 @@ int names_seal(struct names *names);
 void names_free(struct names *names);
 
 const struct name_address *names_find(const struct names *names, const char *name, size_t *n);
+struct prefix names_prefix(const struct name_address *named);
 const char *names_of(const struct names *names, const union addr *addr, uint8_t ip_version);
 
 #endif /* SHRIKE_POLICY_NAMES_H */

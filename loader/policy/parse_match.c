@@ -10,6 +10,7 @@
 
 #include "base/value.h"
 #include "policy/icmp_type.h"
+#include "policy/parse_names.h"
 
 #define SET_REFERENCE "set:"
 #define WHAT_STANDS   "an address, a prefix, any or set:NAME"
@@ -49,12 +50,6 @@ static uint8_t group_of(const char *word)
 	return strcmp(word, "multicast") == 0 ? GROUP_MULTICAST : 0;
 }
 
-/* Whether a word can be nothing but an address, so that no name needs to be looked for. */
-static bool is_numeric(const char *word)
-{
-	return strspn(word, "0123456789./") == strlen(word) || strchr(word, ':');
-}
-
 /*
  * Say what is wrong with a word of a list of addresses: who has mistyped a name, broadcast or
  * multicast is told these words; what looks like an address is told what is wrong with it.
@@ -72,16 +67,6 @@ static int refuse_word(const struct yaml_reader *in, const struct yaml_node *ite
 	return yaml_locate(in->doc, item->position, in->error);
 }
 
-/* The addresses of a name; none where a word is none. */
-static const struct name_address *name_read(const struct yaml_reader *in,
-					    const struct yaml_node *item, size_t *n)
-{
-	const struct parse *parse = in->context;
-
-	*n = 0;
-	return is_numeric(item->text) ? NULL : names_find(&parse->policy->names, item->text, n);
-}
-
 /* How many prefixes and sets a list can come to: a name may have several addresses. */
 static size_t match_room(const struct yaml_reader *in, const struct yaml_node *node)
 {
@@ -89,7 +74,7 @@ static size_t match_room(const struct yaml_reader *in, const struct yaml_node *n
 	const struct yaml_node *item;
 
 	for (item = yaml_list_first(node); item; item = yaml_list_next(node, item))
-		if (item->kind == YAML_SCALAR && name_read(in, item, &n) && n)
+		if (item->kind == YAML_SCALAR && parse_named(in, item, &n) && n)
 			room += n - 1;
 	return room;
 }
@@ -99,17 +84,13 @@ static int match_add_prefixes(const struct yaml_reader *in, const struct yaml_no
 			      struct address_match *match)
 {
 	size_t n;
-	const struct name_address *named = name_read(in, item, &n);
+	const struct name_address *named = parse_named(in, item, &n);
 	struct prefix *to = &match->prefixes[match->n_prefixes];
 
 	if (!named && prefix_parse(item->text, to, in->error))
 		return refuse_word(in, item);
 	for (size_t i = 0; i < n; i++)
-		to[i] = (struct prefix){
-			.addr = named[i].addr,
-			.ip_version = named[i].ip_version,
-			.len = (uint8_t)prefix_bits(named[i].ip_version),
-		};
+		to[i] = names_prefix(&named[i]);
 	match->n_prefixes += named ? n : 1;
 	return 0;
 }

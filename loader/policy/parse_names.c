@@ -75,6 +75,29 @@ int parse_names(const struct yaml_reader *in, const struct yaml_node *node, void
 	return err;
 }
 
+/* Whether a word can be nothing but an address, so that no name needs to be looked for. */
+static bool is_numeric(const char *word)
+{
+	return strspn(word, "0123456789./") == strlen(word) || strchr(word, ':');
+}
+
+/**
+ * parse_named() - The addresses that a word of the file stands for, if it is a name
+ * @in: the file, with a struct parse
+ * @node: a scalar
+ * @n: set to their number
+ *
+ * Return: the first of them; NULL where the word is no name.
+ */
+const struct name_address *parse_named(const struct yaml_reader *in, const struct yaml_node *node,
+				       size_t *n)
+{
+	const struct parse *parse = in->context;
+
+	*n = 0;
+	return is_numeric(node->text) ? NULL : names_find(&parse->policy->names, node->text, n);
+}
+
 /* The lines of the key "names" where it stands at the margin; false: there are none. */
 static bool find_lines(const char *text, size_t len, const char **lines, size_t *n)
 {

@@ -9,6 +9,8 @@
 #include "policy/parse_context.h"
 
 int parse_names(const struct yaml_reader *in, const struct yaml_node *node, void *to);
+const struct name_address *parse_named(const struct yaml_reader *in, const struct yaml_node *node,
+				       size_t *n);
 int names_read(const char *text, size_t len, struct names *names, struct error *error);
 
 #endif /* SHRIKE_POLICY_PARSE_NAMES_H */

@@ -10,6 +10,7 @@
 
 #include "policy/icmp_type.h"
 #include "policy/parse_match.h"
+#include "policy/parse_names.h"
 
 #define SELF	     "self"
 #define ANY	     "any"
@@ -19,8 +20,10 @@
 /* Read who sends or gets packets; @to is a struct policy_test_end. */
 static int parse_end(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
-	struct policy_test_end *end = to;
 	int err = yaml_expect(in->doc, node, YAML_SCALAR, ENDS_STAND, in->error);
+	const struct name_address *named = NULL;
+	struct policy_test_end *end = to;
+	size_t n = 0;
 
 	if (err)
 		return err;
@@ -28,9 +31,14 @@ static int parse_end(const struct yaml_reader *in, const struct yaml_node *node,
 		end->is_self = true;
 		return 0;
 	}
-	end->prefixes = calloc(FAMILIES_MAX, sizeof(*end->prefixes));
+	named = parse_named(in, node, &n);
+	end->prefixes = calloc(n > FAMILIES_MAX ? n : FAMILIES_MAX, sizeof(*end->prefixes));
 	if (!end->prefixes)
 		return parse_no_memory(in->error);
+	for (; named && end->n_prefixes < n; end->n_prefixes++)
+		end->prefixes[end->n_prefixes] = names_prefix(&named[end->n_prefixes]);
+	if (named)
+		return 0;
 	if (!strcmp(node->text, ANY)) {
 		end->n_prefixes = 2;
 		if (prefix_parse("0.0.0.0/0", &end->prefixes[0], in->error) ||

@@ -169,11 +169,10 @@ static void set_end(struct trace_filter *filter, enum trace_end end, const struc
 		    unsigned int which)
 {
 	const struct name_address *named = from->named[which];
+	const struct prefix single = named ? names_prefix(named) : (struct prefix){};
 
 	if (from->n_named[which] == 1)
-		set_prefix(filter, end,
-			   &(struct prefix){named->addr, named->ip_version,
-					    (uint8_t)prefix_bits(named->ip_version)});
+		set_prefix(filter, end, &single);
 	else
 		set_prefix(filter, end, &from->prefix[which]);
 }

@@ -15,6 +15,9 @@ test_names_stand_for_addresses_and_are_shown() {
 		sets: {corp: []}
 		peer_acl:
 		  - {id: web, action: allow, source: [anna], protocol: tcp, destination_ports: [8001]}
+		tests:
+		  - {from: anna, to: self, protocol: tcp, dport: 8001, expect: allowed, rule: web}
+		  - {from: anna, to: router, protocol: tcp, dport: 22, expect: denied}
 	EOF
 	run_shrike wt0 named
 	for family in 4 6; do
