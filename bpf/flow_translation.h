@@ -77,13 +77,14 @@ int conntrack_quoted(const struct tuple *quoted, struct translation *translation
 }
 
 /**
- * conntrack_give_way() - Have a flow give up its port, if it is over
+ * conntrack_give_way() - Have a flow give up its port
  * @holder: the flow, as its opener sends
  * @now_ns: CLOCK_MONOTONIC
+ * @in_use: even if it is not over
  *
  * Return: whether it has.
  */
-int conntrack_give_way(const struct tuple *holder, __u64 now_ns)
+int conntrack_give_way(const struct tuple *holder, __u64 now_ns, bool in_use)
 {
 	struct flow_key key;
 	struct flow *flow;
@@ -94,10 +95,10 @@ int conntrack_give_way(const struct tuple *holder, __u64 now_ns)
 	flow = flow_find(&key);
 	if (!flow)
 		return true;
-	if (!flow_is_expired(flow, now_ns) && flow->state != FLOW_STATE_TIME_WAIT &&
+	if (!in_use && !flow_is_expired(flow, now_ns) && flow->state != FLOW_STATE_TIME_WAIT &&
 	    flow->state != FLOW_STATE_CLOSED)
 		return false;
-	flow_end(&key, flow, FLOW_CAUSE_CLOSED, now_ns);
+	flow_end(&key, flow, in_use ? FLOW_CAUSE_EVICTED : FLOW_CAUSE_CLOSED, now_ns);
 	return true;
 }
 

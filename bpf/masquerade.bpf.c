@@ -289,32 +289,113 @@ static __always_inline bool port_holder(struct packet *p, const struct translati
 }
 
 /**
- * masquerade_room_at() - Have a flow that is over give up one of the ports that a peer is led to
+ * masquerade_room_at() - Have a flow give up one of the ports that a peer is led to
  * @p: first packet of a flow that has found no port
  * @translation: with uplink and address; its port is set
  * @try: which of them
+ * @in_use: the flow need not be over
  *
  * Return: whether the port is free now.
  */
-__noinline int masquerade_room_at(struct packet *p, struct translation *translation, __u32 try)
+__noinline int masquerade_room_at(struct packet *p, struct translation *translation, __u32 try,
+				  bool in_use)
 {
 	struct flow_key6 key;
 	struct tuple holder = {};
 
 	if (!p || !translation || !masquerade_choose(p, translation, try))
 		return false;
-	if (!port_holder(p, translation, &holder) || !conntrack_give_way(&holder, p->now_ns))
+	if (!port_holder(p, translation, &holder) ||
+	    !conntrack_give_way(&holder, p->now_ns, in_use))
 		return false;
 	answer_key(&key, p, translation); /* where the flow had gone before */
 	snat_in_delete(&key, p->ip_version);
 	return true;
 }
 
+/*
+ * struct port_shares - who holds the ports that a peer is led to
+ * @most: hash of the peer that may hold most of them
+ * @lead: by how many it was ahead, as they were looked at
+ * @of_most, @own: how many that peer holds, and the one that asks
+ * @at: one of @of_most
+ */
+struct port_shares {
+	__u32 most;
+	__u8 lead;
+	__u8 of_most;
+	__u8 own;
+	__u8 at;
+};
+
+/* A peer's address in 32 bits; one that meets another's only makes room at the wrong peer's cost. */
+static __always_inline __u32 peer_hash(const union addr *addr)
+{
+	return (addr->word[0] ^ addr->word[1] * 0x9e3779b9) +
+	       (addr->word[2] ^ addr->word[3] * 0x85ebca6b);
+}
+
 /**
- * masquerade_make_room() - Have flows that are over give up a port for a flow that has found none
+ * masquerade_vote() - Look who holds one of the ports that a peer is led to
+ * @p: first packet of a flow that has found no port
+ * @translation: with uplink and address; its port is set
+ * @shares: what is known so far; once @most is final, @of_most, @own and @at are counted
+ * @try: which of the ports
+ * @is_final: whether it is
+ *
+ * Who holds more than half of them is found by a vote (Boyer and Moore), which needs no memory.
+ *
+ * Return: 0.
+ */
+__noinline int masquerade_vote(struct packet *p, struct translation *translation,
+			       struct port_shares *shares, __u32 try, bool is_final)
+{
+	struct tuple holder = {};
+	__u32 hash;
+
+	if (!p || !translation || !shares || !masquerade_choose(p, translation, try) ||
+	    !port_holder(p, translation, &holder))
+		return 0;
+	hash = peer_hash(&holder.saddr);
+	if (is_final && hash == shares->most) {
+		shares->of_most++;
+		shares->at = try;
+	}
+	if (is_final && hash == peer_hash(&p->saddr))
+		shares->own++;
+	if (is_final)
+		return 0;
+	if (!shares->lead)
+		shares->most = hash;
+	if (shares->most == hash)
+		shares->lead++;
+	else
+		shares->lead--;
+	return 0;
+}
+
+/*
+ * Where all ports are in use, the peer that holds most of them gives one up, as far as it holds more
+ * than half, and twice what the one holds that asks: so two peers do not take turns.
+ */
+static __always_inline bool take_share(struct packet *p, struct translation *translation)
+{
+	struct port_shares shares = {};
+
+	for (int i = 0; i < PORT_TRIES; i++)
+		masquerade_vote(p, translation, &shares, i, false);
+	for (int i = 0; i < PORT_TRIES; i++)
+		masquerade_vote(p, translation, &shares, i, true);
+	return shares.of_most > PORT_TRIES / 2 && shares.of_most > 2 * shares.own &&
+	       masquerade_room_at(p, translation, shares.at, true);
+}
+
+/**
+ * masquerade_make_room() - Have other flows give up a port for a flow that has found none
  * @f, @p: its first packet
  *
- * A port is taken for as long as its flow is remembered, which is minutes after the last FIN.
+ * Those that are over come first: a port is taken for as long as its flow is remembered, which is
+ * minutes after the last FIN.
  *
  * Return: whether there is one now.
  */
@@ -325,9 +406,9 @@ __hidden bool masquerade_make_room(struct frame *f, struct packet *p)
 	if (config.dry_run || masquerade_route(f->ctx, p, &translation))
 		return false;
 	for (int i = 0; i < PORT_TRIES; i++)
-		if (masquerade_room_at(p, &translation, i))
+		if (masquerade_room_at(p, &translation, i, false))
 			return true;
-	return false;
+	return take_share(p, &translation);
 }
 
 /* A flow's way, found anew or for the first time; 0 or why there is none, enum reason. */

@@ -25,6 +25,7 @@
 #include "unit/simulation.h"
 
 #define TC_ACT_UNSPEC	(-1)
+#define TC_ACT_SHOT	2
 #define TC_ACT_REDIRECT 7
 #define FRAME_MAX	2048
 #define PORT_FIRST	61000
@@ -329,12 +330,51 @@ static void errors_from_the_uplink_are_translated_with_their_quotes(void **state
 	}
 }
 
+/* Whether a peer's flow from a port finds one on the uplink. */
+static bool opens(const struct nat *nat, const char *peer, uint16_t sport)
+{
+	struct packet_spec spec;
+	struct frame in, out;
+	int action;
+
+	spec_set(&spec, IPPROTO_UDP, false);
+	set_addr(&spec.saddr, peer);
+	spec.sport = sport;
+	build(&spec, &in);
+	action = put_peer(nat, &in, &out);
+	assert_true(action == TC_ACT_REDIRECT || action == TC_ACT_SHOT);
+	return action == TC_ACT_REDIRECT;
+}
+
+/* The peers have their turns after one another, so what is left is what each can keep. */
+static void a_peer_with_all_ports_gives_up_some(void **state)
+{
+	static const char *const names[] = {"100.64.0.2", "100.64.0.3"};
+	struct nat nat;
+	int opened = 0;
+
+	(void)state;
+	need_programs();
+	nat_open(&nat, ETH_HLEN);
+	nat.generation->skeleton->bss->masquerade.ports[0].last = PORT_FIRST + 7;
+	for (int i = 0; i < 8; i++)
+		assert_true(opens(&nat, names[0], PORT_FIRST + i));
+	assert_false(opens(&nat, names[0], 40000)); /* not at its own cost */
+	assert_true(opens(&nat, names[1], 40000));
+	assert_false(opens(&nat, names[0], 40001)); /* nor back from who has less */
+	for (int i = 1; i < 8; i++)
+		opened += opens(&nat, names[1], 40000 + i);
+	assert_in_range(opened, 1, 3); /* and not more than half */
+	nat_close(&nat);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packets_are_translated_there_and_back),
 		cmocka_unit_test(what_answers_nothing_is_left_alone),
 		cmocka_unit_test(errors_from_the_uplink_are_translated_with_their_quotes),
+		cmocka_unit_test(a_peer_with_all_ports_gives_up_some),
 	};
 
 	return cmocka_run_group_tests_name("masquerade", tests, NULL, NULL);
