@@ -25,6 +25,22 @@ static __always_inline bool addr_is_loopback(const union addr *addr, __u8 ip_ver
 	return !addr->half[0] && addr->half[1] == bpf_cpu_to_be64(1);
 }
 
+static __always_inline bool addr_is_none(const union addr *addr)
+{
+	return !addr->half[0] && !addr->half[1];
+}
+
+/**
+ * addr_hash() - An address in 32 bits
+ */
+static __always_inline __u32 addr_hash(const union addr *addr)
+{
+	__u32 hash = (addr->word[0] ^ addr->word[1] * 0x9e3779b9) +
+		     (addr->word[2] ^ addr->word[3] * 0x85ebca6b);
+
+	return hash ^ hash >> 16;
+}
+
 /**
  * addr_is_mapped() - An IPv6 address that stands for an IPv4 one (RFC 4291, section 2.5.5.2)
  */

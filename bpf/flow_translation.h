@@ -19,6 +19,27 @@ static __always_inline bool may_translate(const struct packet *p, const struct f
 	       may_open(p);
 }
 
+/* A next hop is missing that has not answered three times (ARP, RFC 4861), a second apart. */
+#define NEIGHBOUR_PATIENCE_S 3
+
+#define SLACK_NS	(NS_PER_S / 4) /* of the clock, and of the sender's timer */
+#define WAITING_PACKETS 32	       /* of UDP, which may have nothing to wait for */
+
+/*
+ * Whether the opener of a flow has heard nothing for so long that the next hop may be missing; not in
+ * every third second, as what is sent then has the kernel look for it again.
+ */
+static __always_inline bool waits(const struct packet *p, const struct flow *flow)
+{
+	__u32 age_s;
+
+	if (flow->flags & FLOW_ANSWERED)
+		return false;
+	age_s = (p->now_ns - flow->created_ns + SLACK_NS) / NS_PER_S;
+	return age_s >= NEIGHBOUR_PATIENCE_S && age_s % 3 != 2 &&
+	       (p->l4_proto != IPPROTO_UDP || flow->packets[0] <= WAITING_PACKETS);
+}
+
 /**
  * conntrack_translation() - How a peer's packet that is to be forwarded leaves
  * @p: packet with VERDICT_FORWARD
@@ -44,10 +65,12 @@ int conntrack_translation(struct packet *p, struct translation *translation)
 	translation->port = flow->snat_port;
 	translation->epoch = flow->route_epoch;
 	translation->uplink = flow->uplink;
-	if (flow->flags & FLOW_MASQUERADED)
+	if (flow->flags & FLOW_MASQUERADED) {
 		translation->state = TRANSLATION_KNOWN;
-	else if (may_translate(p, flow))
+		translation->waits = waits(p, flow);
+	} else if (may_translate(p, flow)) {
 		translation->state = TRANSLATION_NEW;
+	}
 	return 0;
 }
 

@@ -5,9 +5,10 @@
  *
  * A flow keeps its uplink and port in its own entry, so what belongs to a known one costs a look-up.
  * What cannot be translated here is left to the userspace forwarder: IP options, extension headers,
- * fragments, protocols without ports, and what is at the end of its time to live.
+ * fragments, and protocols without ports.
  */
 #include "masquerade.h"
+#include "addr.h"
 #include "forwarder.h"
 #include "masquerade_maps.h"
 #include "packet.h"
@@ -60,11 +61,6 @@ __hidden void snat_in_delete(const struct flow_key6 *key, __u8 ip_version)
 		bpf_map_delete_elem(&snat_in6_v1, key);
 }
 
-static __always_inline bool addr_is_none(const union addr *addr)
-{
-	return !addr->half[0] && !addr->half[1];
-}
-
 /* Under what the answers to a packet are found, once it has this address and port. */
 static __always_inline void answer_key(struct flow_key6 *key, const struct packet *p,
 				       const struct translation *translation)
@@ -79,16 +75,21 @@ static __always_inline void answer_key(struct flow_key6 *key, const struct packe
 	snat_key_set(key, &ends, p->ip_version, p->l4_proto);
 }
 
-/* The device by which a packet would leave, 0: none. */
-static __always_inline __u32 route_device(struct __sk_buff *skb, const struct packet *p)
+/*
+ * The device by which a packet would leave, 0: none; BPF_FIB_LKUP_RET_*, as far as it matters, is in
+ * packet.no_route.
+ */
+static __always_inline __u32 route_device(struct __sk_buff *skb, struct packet *p)
 {
 	struct bpf_fib_lookup fib = {.ifindex = masquerade.route_ifindex};
-	long found;
+	int found; /* before Linux 6.4 the upper half of the result is not the sign's */
 
+	p->no_route = BPF_FIB_LKUP_RET_NOT_FWDED;
 	if (!fib.ifindex)
 		return 0;
 	route_query_set(&fib, p);
 	found = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
+	p->no_route = found;
 	if (found == BPF_FIB_LKUP_RET_SUCCESS || found == BPF_FIB_LKUP_RET_NO_NEIGH ||
 	    found == BPF_FIB_LKUP_RET_FRAG_NEEDED)
 		return fib.ifindex;
@@ -125,6 +126,21 @@ __noinline int masquerade_route(struct __sk_buff *skb, struct packet *p,
 		return addr_is_none(&translation->addr) ? REASON_UPLINK_DOWN : 0;
 	}
 	return REASON_NO_ROUTE;
+}
+
+/**
+ * masquerade_is_stuck() - Whether the next hop of a packet is not there
+ * @skb, @p: the packet, of a flow that waits for an answer
+ * @uplink: index of the flow's uplink
+ *
+ * The kernel says only that it does not know the link address, so time has to tell that it has asked
+ * in vain.
+ */
+__noinline int masquerade_is_stuck(struct __sk_buff *skb, struct packet *p, __u32 uplink)
+{
+	if (!skb || !p || config.virtual_clock || !uplink_at(uplink)->l2_len)
+		return false;
+	return route_device(skb, p) && p->no_route == BPF_FIB_LKUP_RET_NO_NEIGH;
 }
 
 /* Whether a socket of this host would get the answers. */
@@ -315,7 +331,8 @@ __noinline int masquerade_room_at(struct packet *p, struct translation *translat
 
 /*
  * struct port_shares - who holds the ports that a peer is led to
- * @most: hash of the peer that may hold most of them
+ * @most: hash of the peer that may hold most of them; one that meets another's only makes room at
+ *	  the wrong peer's cost
  * @lead: by how many it was ahead, as they were looked at
  * @of_most, @own: how many that peer holds, and the one that asks
  * @at: one of @of_most
@@ -327,13 +344,6 @@ struct port_shares {
 	__u8 own;
 	__u8 at;
 };
-
-/* A peer's address in 32 bits; one that meets another's only makes room at the wrong peer's cost. */
-static __always_inline __u32 peer_hash(const union addr *addr)
-{
-	return (addr->word[0] ^ addr->word[1] * 0x9e3779b9) +
-	       (addr->word[2] ^ addr->word[3] * 0x85ebca6b);
-}
 
 /**
  * masquerade_vote() - Look who holds one of the ports that a peer is led to
@@ -356,12 +366,12 @@ __noinline int masquerade_vote(struct packet *p, struct translation *translation
 	if (!p || !translation || !shares || !masquerade_choose(p, translation, try) ||
 	    !port_holder(p, translation, &holder))
 		return 0;
-	hash = peer_hash(&holder.saddr);
+	hash = addr_hash(&holder.saddr);
 	if (is_final && hash == shares->most) {
 		shares->of_most++;
 		shares->at = try;
 	}
-	if (is_final && hash == peer_hash(&p->saddr))
+	if (is_final && hash == addr_hash(&p->saddr))
 		shares->own++;
 	if (is_final)
 		return 0;
@@ -432,7 +442,7 @@ static __always_inline int find_way(struct __sk_buff *skb, struct packet *p,
 
 static __always_inline bool is_plain(const struct packet *p)
 {
-	return p->frag == FRAGMENT_NONE && p->l4_off == plain_header_len(p) && p->hop_limit > 1;
+	return p->frag == FRAGMENT_NONE && p->l4_off == plain_header_len(p);
 }
 
 static __always_inline int refuse(struct packet *p, enum verdict *verdict, int reason)
@@ -440,17 +450,6 @@ static __always_inline int refuse(struct packet *p, enum verdict *verdict, int r
 	trace_note(p, STAGE_FORWARDING, MESSAGE_FORWARD_REFUSED);
 	*verdict = drop(p, reason);
 	return TC_ACT_SHOT;
-}
-
-/* Too big for the uplink: the peer is told. */
-static __always_inline int refuse_size(struct __sk_buff *skb, struct packet *p, __u32 mtu,
-				       enum verdict *verdict)
-{
-	refuse(p, verdict, REASON_TOO_BIG);
-	if (config.virtual_clock || config.dry_run)
-		return TC_ACT_SHOT;
-	skb->mark = FORWARDER_MARK; /* the answer opens nothing */
-	return too_big(skb, p, &masquerade.own[p->ip_version == IP_VERSION_6], config.l2_len, mtu);
 }
 
 /* For counters and traces. */
@@ -476,8 +475,10 @@ static __always_inline int send_out(struct __sk_buff *skb, struct packet *p,
 
 	if (!uplink->ifindex)
 		return refuse(p, verdict, REASON_UPLINK_DOWN);
-	if (exceeds(skb, p, config.l2_len, uplink->mtu))
-		return refuse_size(skb, p, uplink->mtu, verdict);
+	if (exceeds(skb, p, config.l2_len, uplink->mtu)) {
+		p->uplink = translation->uplink;
+		return refuse(p, verdict, REASON_TOO_BIG);
+	}
 	note_way(p, translation);
 	if (config.dry_run)
 		return TC_ACT_REDIRECT;
@@ -506,7 +507,7 @@ __hidden int masquerade_error_out(struct frame *f, struct packet *p)
 		.l2_len = config.l2_len,
 	};
 
-	if (!is_plain(p) || !icmp_error_quote(f, p, &quote))
+	if (!is_plain(p) || p->hop_limit <= 1 || !icmp_error_quote(f, p, &quote))
 		return TC_ACT_UNSPEC;
 	conntrack_quoted(&quote.tuple, &translation);
 	uplink = uplink_at(translation.uplink);
@@ -527,7 +528,8 @@ __hidden int masquerade_error_out(struct frame *f, struct packet *p)
  * @f, @p: packet with VERDICT_FORWARD
  * @verdict: becomes VERDICT_DROP where it cannot be sent
  *
- * A flow that has no way drops its packet, and the caller ends it.
+ * A flow that has no way drops its packet, and the caller ends it.  Where the next hop is missing,
+ * only some packets drop: the others have the kernel look for it again.
  *
  * Return: TC_ACT_*; TC_ACT_UNSPEC: it is for the userspace forwarder.
  */
@@ -542,6 +544,10 @@ __hidden int masquerade_out(struct frame *f, struct packet *p, enum verdict *ver
 	conntrack_translation(p, &translation);
 	if (translation.state == TRANSLATION_NONE)
 		return TC_ACT_UNSPEC;
+	if (p->hop_limit <= 1)
+		return refuse(p, verdict, REASON_TTL);
+	if (translation.waits && masquerade_is_stuck(skb, p, translation.uplink))
+		return refuse(p, verdict, REASON_NO_NEIGHBOUR);
 	if (translation.state == TRANSLATION_NEW || translation.epoch != masquerade.epoch) {
 		reason = find_way(skb, p, &translation);
 		if (reason)
@@ -550,4 +556,21 @@ __hidden int masquerade_out(struct frame *f, struct packet *p, enum verdict *ver
 		translation.addr = *uplink_addr(uplink_at(translation.uplink), p->ip_version);
 	}
 	return send_out(skb, p, &translation, verdict);
+}
+
+/**
+ * masquerade_answer() - Tell a peer that its packet is not forwarded
+ * @f, @p: packet that masquerade_out() has dropped, counted and traced by now
+ *
+ * Return: TC_ACT_*.
+ */
+__hidden int masquerade_answer(struct frame *f, struct packet *p)
+{
+	struct __sk_buff *skb = f->ctx;
+
+	if (config.virtual_clock || config.dry_run)
+		return TC_ACT_SHOT;
+	skb->mark = FORWARDER_MARK; /* the answer opens nothing */
+	return icmp_answer(skb, p, &masquerade.own[p->ip_version == IP_VERSION_6], config.l2_len,
+			   uplink_at(p->uplink)->mtu);
 }

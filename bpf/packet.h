@@ -100,7 +100,8 @@ struct translation {
 	__u8 epoch;  /* struct masquerade.epoch when its route was looked up */
 	__u8 uplink; /* index */
 	__u8 state;  /* enum translation_state */
-	__u8 pad[3];
+	__u8 waits;  /* its flow waits for an answer so long that the next hop may be missing */
+	__u8 pad[2];
 };
 
 /*
@@ -164,8 +165,9 @@ struct packet {
 		__be16 snat_port; /* inbound from SENDER_MASQUERADE: the port on the uplink, */
 	};
 	union {
-		__u8 scale;  /* TCP: the window scale option of a SYN; SCALE_NONE: it has none */
-		__u8 uplink; /* inbound from SENDER_MASQUERADE: index */
+		__u8 scale;    /* TCP: the window scale option of a SYN; SCALE_NONE: it has none */
+		__u8 uplink;   /* inbound from SENDER_MASQUERADE, or too big for it: index */
+		__u8 no_route; /* inbound, for REASON_NO_ROUTE: BPF_FIB_LKUP_RET_* */
 	};
 	__u8 out_of_window; /* TCP: it fitted no window of its connection */
 };
@@ -305,11 +307,12 @@ int conntrack_translated(struct packet *p, const struct translation *translation
 int conntrack_forget(struct packet *p);
 int conntrack_left(struct packet *p);
 int conntrack_answer(struct packet *p);
-int too_big(struct __sk_buff *skb, struct packet *p, const union addr *source, __u32 l2_len,
-	    __u32 mtu);
+int icmp_answer(struct __sk_buff *skb, struct packet *p, const union addr *source, __u32 l2_len,
+		__u32 mtu);
 bool masquerade_make_room(struct frame *f, struct packet *p);
 int masquerade_error_out(struct frame *f, struct packet *p);
 int masquerade_out(struct frame *f, struct packet *p, enum verdict *verdict);
+int masquerade_answer(struct frame *f, struct packet *p);
 
 void mss_clamp(struct frame *f, struct packet *p);
 int conntrack_out(struct packet *p);

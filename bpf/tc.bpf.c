@@ -49,9 +49,14 @@ static __always_inline __u32 forwarder_device(struct __sk_buff *skb)
 	return tun->ifindex;
 }
 
+/* Whether it is the flow that has no way, rather than this packet of it. */
 static __always_inline bool has_no_way(const struct packet *p, enum verdict verdict)
 {
-	return verdict == VERDICT_DROP && p->reason != REASON_TOO_BIG;
+	if (verdict != VERDICT_DROP || p->reason == REASON_TOO_BIG ||
+	    p->reason == REASON_NO_NEIGHBOUR)
+		return false;
+	return p->reason != REASON_TTL || p->flow_match == FLOW_MATCH_NONE ||
+	       p->flow_match == FLOW_MATCH_OLD;
 }
 
 /* A flow that finds no port makes room and looks again; without a way it ends before it began. */
@@ -125,6 +130,8 @@ int shrike_ingress(struct __sk_buff *skb)
 	else if (verdict == VERDICT_PASS)
 		action = TC_ACT_UNSPEC;
 	pipeline_end(&f, &p, counters, verdict);
+	if (config.routing == ROUTING_NAT && verdict == VERDICT_DROP)
+		action = masquerade_answer(&f, &p);
 	return action;
 }
 

@@ -204,12 +204,8 @@ static __noinline int send_answer(struct frame *f, struct packet *p, const struc
 {
 	struct __sk_buff *skb = f->ctx;
 
-	union addr own = p->wire_addr; /* that the packet was sent to */
-
 	if (translate_answer(skb, p, in, l2_len) != VERDICT_FORWARD)
-		return p->reason == REASON_TOO_BIG && !config.virtual_clock
-			       ? too_big(skb, p, &own, l2_len, masquerade.mtu)
-			       : TC_ACT_SHOT;
+		return TC_ACT_SHOT;
 	p->sender = SENDER_MASQUERADE;
 	skb->mark = MASQUERADE_MARK;
 	return leave_by(skb, config.ifindex, l2_len, config.l2_len);
@@ -265,6 +261,16 @@ static __always_inline int leave_alone(struct frame *f, struct packet *p)
 	return TC_ACT_UNSPEC;
 }
 
+/* Tell who has sent an answer that it does not reach the peer; as the address that it was sent to. */
+static __noinline int tell_sender(struct frame *f, struct packet *p, __u32 l2_len)
+{
+	union addr own = p->wire_addr;
+
+	if (config.virtual_clock)
+		return TC_ACT_SHOT;
+	return icmp_answer(f->ctx, p, &own, l2_len, masquerade.mtu);
+}
+
 /* One body for uplinks with a link header and for those without. */
 static __always_inline int uplink_in(struct __sk_buff *skb, const __u32 l2_len)
 {
@@ -298,6 +304,8 @@ static __always_inline int uplink_in(struct __sk_buff *skb, const __u32 l2_len)
 			verdict = VERDICT_DROP;
 	}
 	pipeline_end(&f, &p, counters, verdict);
+	if (verdict == VERDICT_DROP && !is_error(&p))
+		action = tell_sender(&f, &p, l2_len);
 	return action;
 }
 

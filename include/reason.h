@@ -46,6 +46,7 @@
 	REASON(ROUTING_DISABLED, "routing_disabled", "not for this host, and routing is off")      \
 	REASON(NO_FORWARDER, "no_forwarder", "allowed, but no userspace forwarder is running")     \
 	REASON(NO_ROUTE, "no_route", "no route leads to an uplink")                                \
+	REASON(NO_NEIGHBOUR, "no_neighbour", "the next hop does not answer ARP or its like")       \
 	REASON(UPLINK_DOWN, "uplink_down", "its uplink is gone, or has no address")                \
 	REASON(NO_PORT, "no_port", "no port of the uplink's address is free")                      \
 	REASON(NO_FLOW, "no_flow", "for a translated connection that has ended")                   \

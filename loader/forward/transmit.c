@@ -20,13 +20,10 @@
 #include "forward/flows.h"
 #include "forward/path.h"
 #include "forward/watch.h"
+#include "icmp_limit.h"
 
 #define SEND_BUFFER_BYTES (4 << 20)
 #define PARTS_MAX	  4
-#define ERROR_OF_PEER_NS  NS_PER_S /* one for each peer, after a burst */
-#define ERRORS_OF_PEER	  6
-#define ERROR_NS	  (NS_PER_S / 1000)
-#define ERRORS		  50
 
 static void tun_events(struct worker *w, uint32_t events)
 {
@@ -236,10 +233,7 @@ static bool bucket_has(struct bucket *bucket, uint64_t now_ns, uint64_t cost_ns,
 	return bucket->credit_ns >= cost_ns;
 }
 
-/*
- * The limits that the kernel has by default (icmp_ratelimit, icmp_msgs_per_sec).  "Too big" is not
- * limited: without it nothing larger would ever arrive.
- */
+/* Whether the limits of icmp_limit.h let an error through. */
 static bool may_report(struct worker *w, struct peer *peer, enum icmp_error kind)
 {
 	if (kind == ICMP_ERROR_TOO_BIG)

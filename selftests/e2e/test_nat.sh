@@ -50,7 +50,7 @@ test_changes_of_routes_addresses_and_links_are_followed() {
 	give "$LAN" eth1 192.168.78.2/24 fd78::2/64
 	ip -n "$LAN" address add 203.0.113.1/32 dev lo
 	ip -n "$LAN" address add 2001:db8::1/128 dev lo nodad
-	probe timeout "$PEER" tcp 203.0.113.1 8080
+	probe unreachable "$PEER" tcp 203.0.113.1 8080
 	[ "$(dropped wt0 no_route)" -gt 0 ] || die "no_route is not counted"
 	ip -n "$ROUTER" route add default via 192.168.78.2
 	ip -n "$ROUTER" -6 route add default via fd78::2
@@ -293,6 +293,8 @@ test_attach_is_enough_where_nothing_changes() {
 		probe ok "$PEER" tcp $LAN_IP 8080 -n 100000
 		probe ok "$PEER" udp $LAN_IP 8080
 		pings ok "$PEER" $LAN_IP
+		pings lost "$PEER" $LAN_IP -t 1
+		matches "at the end of its way" "Time to live exceeded|Hop limit" "$OUT"
 		pings lost "$PEER" $LAN_IP -s 5000
 	done
 	[ "$(dropped wt0 no_forwarder)" -gt 0 ] || die "no_forwarder is not counted"

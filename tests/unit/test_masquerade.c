@@ -12,6 +12,7 @@
 #include <linux/icmp.h>
 #include <linux/if_ether.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,10 +64,11 @@ static void set_addr(union addr *addr, const char *text)
 static const char *const peers[2] = {"100.64.0.2", "fd64::2"};
 static const char *const remotes[2] = {"192.0.2.7", "2001:db8::7"};
 static const char *const routers[2] = {"192.0.2.254", "2001:db8::254"};
+static const char *const own[2] = {"100.64.0.1", "fd64::1"};
 static const char *const sources[2] = {"203.0.113.5", "2001:db8:5::5"};
 
-/* Programs that know one uplink. */
-static void nat_open(struct nat *nat, uint8_t l2_len)
+/* Programs that know one uplink; with a clock of their own they answer, and ask the kernel for routes. */
+static void programs_open(struct nat *nat, uint8_t l2_len, bool virtual_clock)
 {
 	const struct mode mode = {
 		.routing = ROUTING_NAT,
@@ -78,7 +80,7 @@ static void nat_open(struct nat *nat, uint8_t l2_len)
 		.ifindex = 1,
 		.mtu = 1420,
 		.l2_len = l2_len,
-		.virtual_clock = true,
+		.virtual_clock = virtual_clock,
 	};
 	struct masquerade *masquerade;
 	struct error error;
@@ -96,7 +98,15 @@ static void nat_open(struct nat *nat, uint8_t l2_len)
 	masquerade->ports[0] = (struct masquerade_ports){PORT_FIRST, PORT_LAST};
 	masquerade->ports[1] = (struct masquerade_ports){1, 0};
 	masquerade->mtu = 1420;
-	generation_set_time(nat->generation, NS_PER_S);
+	set_addr(&masquerade->own[0], own[0]);
+	set_addr(&masquerade->own[1], own[1]);
+	if (virtual_clock)
+		generation_set_time(nat->generation, NS_PER_S);
+}
+
+static void nat_open(struct nat *nat, uint8_t l2_len)
+{
+	programs_open(nat, l2_len, true);
 }
 
 static void nat_close(struct nat *nat)
@@ -330,6 +340,106 @@ static void errors_from_the_uplink_are_translated_with_their_quotes(void **state
 	}
 }
 
+/* What an answer says; the offsets of IPv4 first. */
+struct told {
+	uint8_t type[2];
+	uint8_t code[2];
+};
+
+/* The whole sum of a checksum that is right (RFC 1071). */
+static void assert_sum(const uint8_t *bytes, size_t len, uint32_t sum)
+{
+	sum = sum_of(bytes, len, sum);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	assert_int_equal(sum, 0xffff);
+}
+
+/* An ICMP error of this host's about a packet, with the beginning of that. */
+static void assert_told(const struct packet_spec *spec, const struct frame *sent,
+			const struct frame *out, const struct told *told)
+{
+	bool is_6 = spec->ip_version == IP_VERSION_6;
+	size_t ip_len = packet_ip_header_len(spec->ip_version);
+	size_t quoted = sent->len >= ip_len + 20 ? ip_len + 20 : ip_len + 8;
+	const uint8_t *icmp = out->bytes + ip_len;
+	const size_t addrs = is_6 ? 8 : 12, addr_len = is_6 ? 16 : 4;
+	union addr from;
+
+	set_addr(&from, own[is_6]);
+	assert_int_equal(out->len, ip_len + 8 + quoted);
+	assert_memory_equal(out->bytes + addrs, from.bytes + 16 - addr_len, addr_len);
+	assert_memory_equal(out->bytes + addrs + addr_len, sent->bytes + addrs, addr_len);
+	assert_int_equal(icmp[0], told->type[is_6]);
+	assert_int_equal(icmp[1], told->code[is_6]);
+	assert_memory_equal(icmp + 8, sent->bytes, quoted);
+	if (is_6) {
+		assert_sum(out->bytes + 8, out->len - 8, 8 + quoted + IPPROTO_ICMPV6);
+	} else {
+		assert_sum(out->bytes, ip_len, 0);
+		assert_sum(icmp, out->len - ip_len, 0);
+	}
+}
+
+/* With a link header: a test run takes the first 14 bytes for one, and answers are made of an skb. */
+static void who_sends_what_goes_no_further_is_told(void **state)
+{
+	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP};
+	static const struct told told[] = {
+		{{11, 3}, {0, 0}}, /* time exceeded */
+		{{3, 1}, {0, 0}},  /* no route */
+	};
+	struct nat nat;
+
+	(void)state;
+	need_programs();
+	programs_open(&nat, ETH_HLEN, false);
+	for (size_t i = 0; i < 2 * 2 * 3; i++) {
+		struct packet_spec spec;
+		struct frame in, out;
+		char peer[32];
+
+		spec_set(&spec, protocols[i % 3], i / 3 % 2);
+		snprintf(peer, sizeof(peer), i / 3 % 2 ? "fd64::1:%zu" : "100.64.1.%zu", i);
+		set_addr(&spec.saddr, peer);
+		spec.payload_len = i % 3 == 1 ? 0 : spec.payload_len;
+		spec.ttl = i < 6 ? 1 : 64;
+		build(&spec, &in);
+		if (put_peer(&nat, &in, &out) != TC_ACT_REDIRECT)
+			fail_msg("packet %zu: no answer", i);
+		assert_told(&spec, &in, &out, &told[i / 6]);
+	}
+	nat_close(&nat);
+}
+
+static int errors_of(const struct nat *nat, const char *peer, int packets)
+{
+	struct packet_spec spec;
+	struct frame in, out;
+	int errors = 0;
+
+	spec_set(&spec, IPPROTO_UDP, false);
+	set_addr(&spec.saddr, peer);
+	spec.ttl = 1;
+	build(&spec, &in);
+	for (int i = 0; i < packets; i++)
+		errors += put_peer(nat, &in, &out) == TC_ACT_REDIRECT;
+	return errors;
+}
+
+/* The kernel's icmp_ratelimit: one a second, six at once, for each. */
+static void errors_are_limited_for_each_peer(void **state)
+{
+	struct nat nat;
+
+	(void)state;
+	need_programs();
+	programs_open(&nat, ETH_HLEN, false);
+	assert_in_range(errors_of(&nat, "100.64.0.2", 100), 6, 9);
+	assert_int_equal(errors_of(&nat, "100.64.0.3", 5), 5);
+	nat_close(&nat);
+}
+
 /* Whether a peer's flow from a port finds one on the uplink. */
 static bool opens(const struct nat *nat, const char *peer, uint16_t sport)
 {
@@ -374,6 +484,8 @@ int main(void)
 		cmocka_unit_test(packets_are_translated_there_and_back),
 		cmocka_unit_test(what_answers_nothing_is_left_alone),
 		cmocka_unit_test(errors_from_the_uplink_are_translated_with_their_quotes),
+		cmocka_unit_test(who_sends_what_goes_no_further_is_told),
+		cmocka_unit_test(errors_are_limited_for_each_peer),
 		cmocka_unit_test(a_peer_with_all_ports_gives_up_some),
 	};
 
