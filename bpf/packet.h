@@ -309,7 +309,9 @@ int conntrack_left(struct packet *p);
 int conntrack_answer(struct packet *p);
 int icmp_answer(struct __sk_buff *skb, struct packet *p, const union addr *source, __u32 l2_len,
 		__u32 mtu);
-bool masquerade_make_room(struct frame *f, struct packet *p);
+int snat_port(struct __sk_buff *skb, struct packet *p, struct translation *translation);
+bool snat_make_room(struct frame *f, struct packet *p);
+int masquerade_route(struct __sk_buff *skb, struct packet *p, struct translation *translation);
 int masquerade_error_out(struct frame *f, struct packet *p);
 int masquerade_out(struct frame *f, struct packet *p, enum verdict *verdict);
 int masquerade_answer(struct frame *f, struct packet *p);

@@ -65,7 +65,7 @@ static __always_inline int by_nat(struct frame *f, struct packet *p, enum verdic
 	__u8 reason = p->reason;
 	int action = masquerade_out(f, p, verdict);
 
-	if (has_no_way(p, *verdict) && p->reason == REASON_NO_PORT && masquerade_make_room(f, p)) {
+	if (has_no_way(p, *verdict) && p->reason == REASON_NO_PORT && snat_make_room(f, p)) {
 		*verdict = VERDICT_FORWARD;
 		p->reason = reason;
 		action = masquerade_out(f, p, verdict);

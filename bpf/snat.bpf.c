@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Ports of flows that leave by an uplink: which one, who has it, who gives it up.  Owns the maps of
+ * masquerade.h.
+ */
+#include "addr.h"
+#include "masquerade.h"
+#include "masquerade_maps.h"
+#include "packet.h"
+
+#define PORT_TRIES 32
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct flow_key4);
+	__type(value, struct snat_in);
+} snat_in4_v1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct flow_key6);
+	__type(value, struct snat_in);
+} snat_in6_v1 SEC(".maps");
+
+/**
+ * snat_in_find() - The peer whom an answer is for, NULL: it is for this host
+ * @key: as in the map
+ * @ip_version: of the packet
+ */
+__hidden struct snat_in *snat_in_find(const struct flow_key6 *key, __u8 ip_version)
+{
+	if (ip_version == IP_VERSION_4)
+		return bpf_map_lookup_elem(&snat_in4_v1, key);
+	return bpf_map_lookup_elem(&snat_in6_v1, key);
+}
+
+/**
+ * snat_in_delete() - A translated flow ends: what answers it is this host's from now on
+ * @key: as in the map
+ * @ip_version: of the flow
+ */
+__hidden void snat_in_delete(const struct flow_key6 *key, __u8 ip_version)
+{
+	if (ip_version == IP_VERSION_4)
+		bpf_map_delete_elem(&snat_in4_v1, key);
+	else
+		bpf_map_delete_elem(&snat_in6_v1, key);
+}
+
+/* Under what the answers to a packet are found, once it has this address and port. */
+static __always_inline void answer_key(struct flow_key6 *key, const struct packet *p,
+				       const struct translation *translation)
+{
+	struct snat_ends ends = {
+		.remote = &p->daddr,
+		.local = &translation->addr,
+		.remote_port = is_icmp(p) ? 0 : p->dport,
+		.local_port = translation->port,
+	};
+
+	snat_key_set(key, &ends, p->ip_version, p->l4_proto);
+}
+
+/* Whether a socket of this host would get the answers. */
+static __always_inline bool is_of_socket(struct __sk_buff *skb, const struct packet *p,
+					 const struct translation *translation)
+{
+	struct bpf_sock_tuple tuple = {};
+	__u32 size = sizeof(tuple.ipv4);
+	struct bpf_sock *sk;
+
+	if (config.virtual_clock || !l4_has_ports(p->l4_proto))
+		return false;
+	if (p->ip_version == IP_VERSION_4) {
+		tuple.ipv4.saddr = p->daddr.word[3];
+		tuple.ipv4.daddr = translation->addr.word[3];
+		tuple.ipv4.sport = p->dport;
+		tuple.ipv4.dport = translation->port;
+	} else {
+		__builtin_memcpy(tuple.ipv6.saddr, &p->daddr, sizeof(tuple.ipv6.saddr));
+		__builtin_memcpy(tuple.ipv6.daddr, &translation->addr, sizeof(tuple.ipv6.daddr));
+		tuple.ipv6.sport = p->dport;
+		tuple.ipv6.dport = translation->port;
+		size = sizeof(tuple.ipv6);
+	}
+	if (p->l4_proto == IPPROTO_TCP)
+		sk = bpf_skc_lookup_tcp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	else
+		sk = bpf_sk_lookup_udp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	if (!sk)
+		return false;
+	bpf_sk_release(sk);
+	return true;
+}
+
+/**
+ * snat_take() - Take a port for a flow, if it is free
+ * @skb, @p: its first packet
+ * @translation: with uplink, address and port
+ *
+ * Flows with different remote ends may have the same port.
+ *
+ * Return: whether it is taken.
+ */
+__noinline int snat_take(struct __sk_buff *skb, struct packet *p, struct translation *translation)
+{
+	struct flow_key6 key;
+	struct snat_in in = {};
+	int err; /* before Linux 6.4 the upper half of the result is not the sign's */
+
+	if (!skb || !p || !translation || is_of_socket(skb, p, translation))
+		return false;
+	in.peer = p->saddr;
+	in.port = p->sport;
+	in.generation = config.generation;
+	in.epoch = p->epoch;
+	answer_key(&key, p, translation);
+	if (config.dry_run)
+		return !snat_in_find(&key, p->ip_version);
+	if (p->ip_version == IP_VERSION_4)
+		err = bpf_map_update_elem(&snat_in4_v1, &key, &in, BPF_NOEXIST);
+	else
+		err = bpf_map_update_elem(&snat_in6_v1, &key, &in, BPF_NOEXIST);
+	return !err;
+}
+
+/* The number of ports in a range. */
+static __always_inline __u32 ports_in(const struct masquerade_ports *ports)
+{
+	return ports->first <= ports->last ? ports->last - ports->first + 1 : 0;
+}
+
+/* A number that an address and port of a peer always give, for each try another one. */
+static __always_inline __u32 endpoint_hash(const struct packet *p, __u32 try)
+{
+	__u32 hash = ((__u32)p->sport << 16 | p->l4_proto) + try * 0x9e3779b9;
+
+	for (int i = 0; i < 4; i++) { /* as the last steps of MurmurHash3 */
+		hash ^= p->saddr.word[i];
+		hash ^= hash >> 16;
+		hash *= 0x85ebca6b;
+		hash ^= hash >> 13;
+		hash *= 0xc2b2ae35;
+		hash ^= hash >> 16;
+	}
+	return hash;
+}
+
+/* Set one of the ports that a peer's address and port lead to; false: there are none. */
+static __always_inline bool snat_choose(const struct packet *p, struct translation *translation,
+					__u32 try)
+{
+	const struct masquerade_ports *ports = masquerade.ports;
+	__u32 low = ports_in(&ports[0]), all = low + ports_in(&ports[1]), at;
+
+	if (!all)
+		return false;
+	at = endpoint_hash(p, try) % all;
+	translation->port = bpf_htons(at < low ? ports[0].first + at : ports[1].first + at - low);
+	return true;
+}
+
+/**
+ * snat_try() - Try one of the ports that a peer's address and port lead to
+ * @skb, @p: first packet of a flow
+ * @translation: with uplink and address; its port is set
+ * @try: which of them
+ *
+ * Return: whether it is taken.
+ */
+__noinline int snat_try(struct __sk_buff *skb, struct packet *p, struct translation *translation,
+			__u32 try)
+{
+	if (!skb || !p || !translation || !snat_choose(p, translation, try))
+		return false;
+	return snat_take(skb, p, translation);
+}
+
+/**
+ * snat_port() - Find a port for a flow, and take it
+ * @skb, @p: its first packet
+ * @translation: with uplink and address; its port is set
+ *
+ * The peer's own port is tried first, then others in an order that the peer's address and port decide
+ * alone.  So all flows of these have one port (endpoint-independent mapping, RFC 4787, section 4.1)
+ * without anything to remember, but where another flow with the same remote end has it.
+ *
+ * Return: 0 or why not, enum reason.
+ */
+__noinline int snat_port(struct __sk_buff *skb, struct packet *p, struct translation *translation)
+{
+	if (!skb || !p || !translation)
+		return REASON_INTERNAL;
+	translation->port = p->sport;
+	if (masquerade_is_port(p->sport) && snat_take(skb, p, translation))
+		return 0;
+	for (int i = 0; i < PORT_TRIES; i++)
+		if (snat_try(skb, p, translation, i))
+			return 0;
+	return REASON_NO_PORT;
+}
+
+/* Who has a port for the remote end of a packet; false: nobody. */
+static __always_inline bool holder_of(struct packet *p, const struct translation *translation,
+				      struct tuple *holder)
+{
+	const struct snat_in *in;
+	struct flow_key6 key;
+
+	answer_key(&key, p, translation);
+	in = snat_in_find(&key, p->ip_version);
+	if (!in)
+		return false;
+	holder->saddr = in->peer;
+	holder->daddr = p->daddr;
+	holder->sport = in->port;
+	holder->dport = p->dport;
+	holder->ip_version = p->ip_version;
+	holder->l4_proto = p->l4_proto;
+	return true;
+}
+
+/**
+ * snat_room_at() - Have a flow give up one of the ports that a peer is led to
+ * @p: first packet of a flow that has found no port
+ * @translation: with uplink and address; its port is set
+ * @try: which of them
+ * @in_use: the flow need not be over
+ *
+ * Return: whether the port is free now.
+ */
+__noinline int snat_room_at(struct packet *p, struct translation *translation, __u32 try,
+			    bool in_use)
+{
+	struct flow_key6 key;
+	struct tuple holder = {};
+
+	if (!p || !translation || !snat_choose(p, translation, try))
+		return false;
+	if (!holder_of(p, translation, &holder) || !conntrack_give_way(&holder, p->now_ns, in_use))
+		return false;
+	answer_key(&key, p, translation); /* where the flow had gone before */
+	snat_in_delete(&key, p->ip_version);
+	return true;
+}
+
+/*
+ * struct port_shares - who holds the ports that a peer is led to
+ * @most: hash of the peer that may hold most of them; one that meets another's only makes room at
+ *	  the wrong peer's cost
+ * @lead: by how many it was ahead, as they were looked at
+ * @of_most, @own: how many that peer holds, and the one that asks
+ * @at: one of @of_most
+ */
+struct port_shares {
+	__u32 most;
+	__u8 lead;
+	__u8 of_most;
+	__u8 own;
+	__u8 at;
+};
+
+/**
+ * snat_vote() - Look who holds one of the ports that a peer is led to
+ * @p: first packet of a flow that has found no port
+ * @translation: with uplink and address; its port is set
+ * @shares: what is known so far; once @most is final, @of_most, @own and @at are counted
+ * @try: which of the ports
+ * @is_final: whether it is
+ *
+ * Who holds more than half of them is found by a vote (Boyer and Moore), which needs no memory.
+ *
+ * Return: 0.
+ */
+__noinline int snat_vote(struct packet *p, struct translation *translation,
+			 struct port_shares *shares, __u32 try, bool is_final)
+{
+	struct tuple holder = {};
+	__u32 hash;
+
+	if (!p || !translation || !shares || !snat_choose(p, translation, try) ||
+	    !holder_of(p, translation, &holder))
+		return 0;
+	hash = addr_hash(&holder.saddr);
+	if (is_final && hash == shares->most) {
+		shares->of_most++;
+		shares->at = try;
+	}
+	if (is_final && hash == addr_hash(&p->saddr))
+		shares->own++;
+	if (is_final)
+		return 0;
+	if (!shares->lead)
+		shares->most = hash;
+	if (shares->most == hash)
+		shares->lead++;
+	else
+		shares->lead--;
+	return 0;
+}
+
+/*
+ * Where all ports are in use, the peer that holds most of them gives one up, as far as it holds more
+ * than half, and twice what the one holds that asks: so two peers do not take turns.
+ */
+static __always_inline bool take_share(struct packet *p, struct translation *translation)
+{
+	struct port_shares shares = {};
+
+	for (int i = 0; i < PORT_TRIES; i++)
+		snat_vote(p, translation, &shares, i, false);
+	for (int i = 0; i < PORT_TRIES; i++)
+		snat_vote(p, translation, &shares, i, true);
+	return shares.of_most > PORT_TRIES / 2 && shares.of_most > 2 * shares.own &&
+	       snat_room_at(p, translation, shares.at, true);
+}
+
+/**
+ * snat_make_room() - Have other flows give up a port for a flow that has found none
+ * @f, @p: its first packet
+ *
+ * Those that are over come first: a port is taken for as long as its flow is remembered, which is
+ * minutes after the last FIN.
+ *
+ * Return: whether there is one now.
+ */
+__hidden bool snat_make_room(struct frame *f, struct packet *p)
+{
+	struct translation translation = {};
+
+	if (config.dry_run || masquerade_route(f->ctx, p, &translation))
+		return false;
+	for (int i = 0; i < PORT_TRIES; i++)
+		if (snat_room_at(p, &translation, i, false))
+			return true;
+	return take_share(p, &translation);
+}
