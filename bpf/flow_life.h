@@ -108,8 +108,11 @@ static __always_inline bool may_open(const struct packet *p)
 		return tcp_is_opening(p->tcp_flags);
 	if (is_icmp(p))
 		return icmp_is_request(p);
-	/* of protocols without ports a peer opens nothing: a rule lets in each packet */
-	return p->l4_proto == IPPROTO_UDP || p->direction == DIR_EGRESS;
+	if (p->l4_proto == IPPROTO_UDP || p->direction == DIR_EGRESS)
+		return true;
+	/* of protocols without ports a peer opens what NAT is to remember; a rule lets in the others */
+	return config.routing == ROUTING_NAT && p->local_kind == LOCAL_NONE &&
+	       l4_is_by_address(p->l4_proto);
 }
 
 /*

@@ -5,7 +5,7 @@
  *
  * A flow keeps its uplink and port in its own entry, so what belongs to a known one costs a look-up.
  * What cannot be translated here is left to the userspace forwarder: IP options, extension headers,
- * fragments, and protocols without ports.
+ * fragments, and protocols whose checksums it does not know.
  */
 #include "masquerade.h"
 #include "addr.h"
@@ -137,10 +137,13 @@ static __always_inline int send_out(struct __sk_buff *skb, struct packet *p,
 		.source = true,
 		.l2_len = config.l2_len,
 	};
+	struct next_link link;
 
 	if (!uplink->ifindex)
 		return refuse(p, verdict, REASON_UPLINK_DOWN);
-	if (exceeds(skb, p, config.l2_len, uplink->mtu)) {
+	link.ifindex = uplink->ifindex;
+	link.mtu = uplink->mtu;
+	if (exceeds(skb, p, config.l2_len, &link)) {
 		p->uplink = translation->uplink;
 		return refuse(p, verdict, REASON_TOO_BIG);
 	}
@@ -188,6 +191,17 @@ __hidden int masquerade_error_out(struct frame *f, struct packet *p)
 	return leave_by(skb, uplink->ifindex, config.l2_len, uplink->l2_len);
 }
 
+_Static_assert(PACKET_MULTICAST == PACKET_BROADCAST + 1, "groups are two types in a row");
+
+/*
+ * Whether the frame is to more than one host: what is in it is not forwarded (RFC 1812, section 5.3.4),
+ * and nobody is told (section 4.3.2.7).
+ */
+static __always_inline bool is_to_group(const struct __sk_buff *skb)
+{
+	return config.l2_len && skb->pkt_type - PACKET_BROADCAST <= 1;
+}
+
 /**
  * masquerade_out() - Forward a peer's packet by NAT
  * @f, @p: packet with VERDICT_FORWARD
@@ -209,6 +223,8 @@ __hidden int masquerade_out(struct frame *f, struct packet *p, enum verdict *ver
 	conntrack_translation(p, &translation);
 	if (translation.state == TRANSLATION_NONE)
 		return TC_ACT_UNSPEC;
+	if (is_to_group(skb))
+		return refuse(p, verdict, REASON_LINK_MULTICAST);
 	if (p->hop_limit <= 1)
 		return refuse(p, verdict, REASON_TTL);
 	if (translation.waits && masquerade_is_stuck(skb, p, translation.uplink))

@@ -157,6 +157,10 @@ static __always_inline bool snat_choose(const struct packet *p, struct translati
 	const struct masquerade_ports *ports = masquerade.ports;
 	__u32 low = ports_in(&ports[0]), all = low + ports_in(&ports[1]), at;
 
+	if (l4_is_by_address(p->l4_proto)) {
+		translation->port = 0; /* one peer has all that the protocol has */
+		return !try;
+	}
 	if (!all)
 		return false;
 	at = endpoint_hash(p, try) % all;
@@ -189,12 +193,18 @@ __noinline int snat_try(struct __sk_buff *skb, struct packet *p, struct translat
  * alone.  So all flows of these have one port (endpoint-independent mapping, RFC 4787, section 4.1)
  * without anything to remember, but where another flow with the same remote end has it.
  *
+ * Where there are no ports, one peer has the protocol to itself with each remote host.
+ *
  * Return: 0 or why not, enum reason.
  */
 __noinline int snat_port(struct __sk_buff *skb, struct packet *p, struct translation *translation)
 {
 	if (!skb || !p || !translation)
 		return REASON_INTERNAL;
+	if (l4_is_by_address(p->l4_proto)) {
+		translation->port = 0;
+		return snat_take(skb, p, translation) ? 0 : REASON_REMOTE_TAKEN;
+	}
 	translation->port = p->sport;
 	if (masquerade_is_port(p->sport) && snat_take(skb, p, translation))
 		return 0;

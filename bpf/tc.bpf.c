@@ -55,8 +55,14 @@ static __always_inline bool has_no_way(const struct packet *p, enum verdict verd
 	if (verdict != VERDICT_DROP || p->reason == REASON_TOO_BIG ||
 	    p->reason == REASON_NO_NEIGHBOUR)
 		return false;
-	return p->reason != REASON_TTL || p->flow_match == FLOW_MATCH_NONE ||
-	       p->flow_match == FLOW_MATCH_OLD;
+	if (p->reason == REASON_TTL || p->reason == REASON_LINK_MULTICAST)
+		return p->flow_match == FLOW_MATCH_NONE || p->flow_match == FLOW_MATCH_OLD;
+	return true;
+}
+
+static __always_inline bool wants_room(const struct packet *p)
+{
+	return p->reason == REASON_NO_PORT || p->reason == REASON_REMOTE_TAKEN;
 }
 
 /* A flow that finds no port makes room and looks again; without a way it ends before it began. */
@@ -65,7 +71,7 @@ static __always_inline int by_nat(struct frame *f, struct packet *p, enum verdic
 	__u8 reason = p->reason;
 	int action = masquerade_out(f, p, verdict);
 
-	if (has_no_way(p, *verdict) && p->reason == REASON_NO_PORT && snat_make_room(f, p)) {
+	if (has_no_way(p, *verdict) && wants_room(p) && snat_make_room(f, p)) {
 		*verdict = VERDICT_FORWARD;
 		p->reason = reason;
 		action = masquerade_out(f, p, verdict);

@@ -12,8 +12,10 @@
 #define TC_ACT_REDIRECT 7
 
 /* linux/if_packet.h */
-#define PACKET_HOST	0
-#define PACKET_LOOPBACK 5
+#define PACKET_HOST	 0
+#define PACKET_BROADCAST 1
+#define PACKET_MULTICAST 2
+#define PACKET_LOOPBACK	 5
 
 #define LINEAR_MIN 256 /* bytes behind the link header that the stages may want to read */
 

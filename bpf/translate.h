@@ -135,7 +135,11 @@ static __always_inline bool translate(struct __sk_buff *skb, const struct packet
 	__u64 flags = p->l4_proto == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
 	__u32 addr_diff = 0, port_diff = 0;
 
-	if (!translate_ip(skb, p, end, &addr_diff) || !translate_port(skb, p, end, &port_diff))
+	if (!translate_ip(skb, p, end, &addr_diff))
+		return false;
+	if (l4_is_by_address(p->l4_proto))
+		return true;
+	if (!translate_port(skb, p, end, &port_diff))
 		return false;
 	if (p->l4_proto != IPPROTO_ICMP)
 		bpf_l4_csum_replace(skb, check_off, 0, addr_diff, BPF_F_PSEUDO_HDR | flags);
@@ -195,28 +199,41 @@ static __always_inline bool translate_error(struct __sk_buff *skb, const struct 
 	} else if (end->source) {
 		port_off += __builtin_offsetof(struct udphdr, dest);
 	}
-	diff = sum_replace(translate_quoted_addr(skb, quote, end), from, port);
-	bpf_skb_store_bytes(skb, port_off, &port, sizeof(port), 0);
+	diff = translate_quoted_addr(skb, quote, end);
+	if (!l4_is_by_address(quoted->l4_proto)) {
+		diff = sum_replace(diff, from, port);
+		bpf_skb_store_bytes(skb, port_off, &port, sizeof(port), 0);
+	}
 	bpf_l4_csum_replace(skb, check_off, 0, diff, 0);
 	if (p->ip_version == IP_VERSION_6)
 		bpf_l4_csum_replace(skb, check_off, 0, outer, BPF_F_PSEUDO_HDR);
 	return true;
 }
 
+#define BPF_MTU_CHK_SEGS 1 /* enum bpf_check_mtu_flags */
+
+/* Where a packet is to leave. */
+struct next_link {
+	__u32 ifindex;
+	__u32 mtu;
+};
+
 /**
  * exceeds() - Whether a packet, or a segment of it, is larger than a link takes
  * @skb, @p: the packet, without IP options or extension headers
  * @l2_len: bytes before its IP header
- * @mtu: of the link, bytes
+ * @link: its device, and its MTU in bytes
  */
 static __always_inline bool exceeds(struct __sk_buff *skb, const struct packet *p, __u32 l2_len,
-				    __u32 mtu)
+				    const struct next_link *link)
 {
-	__u32 headers = plain_header_len(p);
+	__u32 headers = plain_header_len(p), mtu = link->mtu, len = 0;
 	const struct tcphdr *tcp = (void *)(long)skb->data + l2_len + headers;
 
 	if (!skb->gso_size)
 		return p->ip_len > mtu;
+	if (l4_is_by_address(p->l4_proto)) /* the kernel knows the headers that its segments have */
+		return bpf_check_mtu(skb, link->ifindex, &len, 0, BPF_MTU_CHK_SEGS);
 	if (p->l4_proto != IPPROTO_TCP)
 		headers += sizeof(struct udphdr);
 	else if ((void *)(tcp + 1) <= (void *)(long)skb->data_end)

@@ -89,9 +89,10 @@ static __noinline struct snat_in *find_peer(struct __sk_buff *skb, __u32 l2_len)
 	if (l2_len && (skb->pkt_type != PACKET_HOST || skb->vlan_present))
 		return NULL;
 	l4 = glance_ip(&g, data + l2_len, data_end, skb->protocol);
-	if (!l4 || !glance_ports(&g, l4, data_end))
+	if (!l4)
 		return NULL;
-	if (!masquerade_is_port(g.local_port))
+	if (!l4_is_by_address(g.l4_proto) &&
+	    (!glance_ports(&g, l4, data_end) || !masquerade_is_port(g.local_port)))
 		return NULL;
 	ends.remote_port = g.remote_port;
 	ends.local_port = g.local_port;
@@ -188,10 +189,11 @@ static __always_inline enum verdict translate_answer(struct __sk_buff *skb, stru
 						     const struct snat_in *in, __u32 l2_len)
 {
 	struct new_end end = {.addr = &p->daddr, .port = in->port, .l2_len = l2_len};
+	struct next_link link = {config.ifindex, masquerade.mtu};
 
 	if (p->hop_limit <= 1)
 		return drop(p, REASON_TTL);
-	if (exceeds(skb, p, l2_len, masquerade.mtu) && !may_be_fragmented(skb, p, l2_len))
+	if (exceeds(skb, p, l2_len, &link) && !may_be_fragmented(skb, p, l2_len))
 		return drop(p, REASON_TOO_BIG);
 	if (!translate(skb, p, &end))
 		return drop(p, REASON_INTERNAL);

@@ -37,6 +37,19 @@ static inline _Bool l4_has_ports(__u32 l4_proto)
 #undef PROTOCOL
 }
 
+/* Bits of the protocols below 64 that NAT translates by address: IPv4 and IPv6 in IP, GRE, ESP, AH. */
+#define BY_ADDRESS_BITS (1ull << 4 | 1ull << 41 | 1ull << 47 | 1ull << 50 | 1ull << 51)
+
+/*
+ * Protocols that NAT translates by their addresses alone: tunnels and SCTP, none of which has a
+ * checksum that covers addresses.  AH signs them, so its receiver will refuse what was translated
+ * (RFC 3715, section 2.1), but that is its affair.  Bits, as comparisons would each be a branch.
+ */
+static inline __attribute__((always_inline)) _Bool l4_is_by_address(__u8 l4_proto)
+{
+	return l4_proto == 132 || (l4_proto < 64 && BY_ADDRESS_BITS >> l4_proto & 1);
+}
+
 /*
  * ICMP of a family.  Both functions are inlined before clang simplifies their callers: inlined
  * later they cost conntrack_in() 8 bytes of stack, and the chain of calls more than the 512 that

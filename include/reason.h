@@ -49,6 +49,8 @@
 	REASON(NO_NEIGHBOUR, "no_neighbour", "the next hop does not answer ARP or its like")       \
 	REASON(UPLINK_DOWN, "uplink_down", "its uplink is gone, or has no address")                \
 	REASON(NO_PORT, "no_port", "no port of the uplink's address is free")                      \
+	REASON(REMOTE_TAKEN, "remote_taken", "another peer talks this protocol with that host")    \
+	REASON(LINK_MULTICAST, "link_multicast", "unicast packet in a frame to a group of hosts")  \
 	REASON(NO_FLOW, "no_flow", "for a translated connection that has ended")                   \
 	REASON(TTL, "ttl", "time to live or hop limit is over")                                    \
 	REASON(TOO_BIG, "too_big", "larger than the next link takes")                              \

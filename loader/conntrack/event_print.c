@@ -219,6 +219,9 @@ static json_t *translation_json(const struct flow_event *event,
 	if (!uplink)
 		return NULL;
 	addr_format(uplink_addr(uplink, event->ip_version), event->ip_version, addr, sizeof(addr));
+	if (!is_icmp(event) && !l4_has_ports(event->l4_proto))
+		return json_pack("{s:o,s:s}", "uplink", output_json_text(uplink->name), "src",
+				 addr);
 	return json_pack("{s:o,s:s,s:i}", "uplink", output_json_text(uplink->name), "src", addr,
 			 l4_has_ports(event->l4_proto) ? "sport" : "id", ntohs(event->snat_port));
 }

@@ -292,8 +292,9 @@ static void put_translation(struct flow_printer *printer, const struct flow_view
 	put(printer, ",\"nat\":{\"uplink\":");
 	put(printer, printer->uplinks[view->flow->uplink % UPLINKS_MAX]);
 	put_address(printer, "src", uplink_addr(uplink, view->ip_version), view->ip_version);
-	put_number(printer, l4_has_ports(view->l4_proto) ? "sport" : "id",
-		   ntohs(view->flow->snat_port));
+	if (l4_has_ports(view->l4_proto) || view->state == FLOW_STATE_ICMP)
+		put_number(printer, l4_has_ports(view->l4_proto) ? "sport" : "id",
+			   ntohs(view->flow->snat_port));
 	put(printer, "}");
 }
 

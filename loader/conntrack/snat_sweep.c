@@ -56,6 +56,7 @@ static void tuple_of(const void *key, const struct snat_in *in, bool is_6, struc
 /* Tables that are not confirmed come first, so one that is confirmed meanwhile is found. */
 static bool has_flow(const struct conntrack *conntrack, const struct tuple *tuple)
 {
+	__u8 l4_proto = flow_table_protocol(tuple->l4_proto, tuple->ip_version);
 	struct flow_key key;
 	struct flow flow;
 
@@ -63,7 +64,7 @@ static bool has_flow(const struct conntrack *conntrack, const struct tuple *tupl
 	for (size_t i = 0; i < conntrack->n; i++) {
 		const struct conntrack_table *table = &conntrack->tables[i];
 
-		if (table->l4_proto == tuple->l4_proto && table->ip_version == tuple->ip_version &&
+		if (table->l4_proto == l4_proto && table->ip_version == tuple->ip_version &&
 		    !bpf_map_lookup_elem(table->fd, &key.v6, &flow))
 			return true;
 	}

@@ -475,6 +475,8 @@ static json_t *translation_json(const struct trace_event *event)
 		return NULL;
 	addr_format(&event->snat_addr, event->ip_version, digits, sizeof(digits));
 	memcpy(uplink, event->uplink, sizeof(event->uplink));
+	if (!is_icmp(event) && !l4_has_ports(event->l4_proto))
+		return json_pack("{s:s, s:s}", "src", digits, "uplink", uplink);
 	return json_pack("{s:s, s:i, s:s}", "src", digits, is_icmp(event) ? "id" : "sport",
 			 ntohs(event->snat_port), "uplink", uplink);
 }

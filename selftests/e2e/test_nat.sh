@@ -9,6 +9,7 @@ tests "veth tun gso" \
 	streams_arrive_whole_both_ways_and_half_closed \
 	many_connections_are_translated_at_once \
 	a_download_is_cut_by_a_new_policy \
+	protocols_without_ports_are_one_peers_with_each_host \
 	the_host_is_left_as_it_was \
 	connections_outlive_the_process_and_new_ones_open_without_it
 tests "veth" \
@@ -104,6 +105,40 @@ test_many_connections_are_translated_at_once() {
 		"$(in_ns "$LAN" ss -Htn state established sport = :9090 | wc -l)"
 	end_transfer many
 	is "connections of the forwarder" 0 "$(forwarder tcp_opened)"
+	counters_agree wt0
+}
+
+# raw NETNS PROTOCOL [BYTES [SOURCE]]: what becomes of a packet to the LAN
+raw() {
+	in_ns "$1" python3 "$SELFTESTS/tools/raw.py" ask $LAN_IP "${@:2}"
+}
+
+# GRE and ESP as packets of theirs, SCTP, and what has no server: the LAN's refusal quotes it.
+test_protocols_without_ports_are_one_peers_with_each_host() {
+	local family protocol
+	nat_topology "$1"
+	run_nat
+	for family in 4 6; do
+		use_family $family
+		start raw$family "$LAN" python3 "$SELFTESTS/tools/raw.py" serve $LAN_IP 47 50 132
+		wait_for grep -q ready "$T/raw$family.out"
+		for protocol in 47 50 132; do
+			is "protocol $protocol over IPv$family" ok "$(raw "$PEER" $protocol 1200)"
+		done
+	done
+	is "without a server" refused "$(use_family 4 && raw "$PEER" 51)"
+	is "a checksum that covers addresses" timeout "$(use_family 4 && raw "$PEER" 33)"
+	expect 0 shrike conntrack list wt0 -p gre
+	matches "both ways" "src=100.64.0.2 dst=192.168.77.2 packets=1 .*src=192.168.77.2 dst=192.168.77.1 packets=1 .*uplink=lan0" "$OUT"
+	expect 0 shrike conntrack list wt0 -p gre -4 -j
+	is "translation" '{"uplink":"lan0","src":"192.168.77.1"}' "$(jq -c '.[0].nat' <<<"$OUT")"
+	expect 0 shrike trace in 100.64.0.2 192.168.77.2 -p gre
+	matches "trace" "Forwarding to nat \[192.168.77.1 to 192.168.77.2 via lan0\]" "$OUT"
+	ip -n "$PEER" address add 100.64.0.9/32 dev p0
+	is "another peer" timeout "$(use_family 4 && raw "$PEER" 47 100 100.64.0.9)"
+	[ "$(dropped wt0 remote_taken)" -gt 0 ] || die "remote_taken is not counted"
+	expect 0 shrike trace in 100.64.0.9 192.168.77.2 -p gre
+	matches "trace" "Not forwarded: another peer talks this protocol with that host" "$OUT"
 	counters_agree wt0
 }
 

@@ -7,6 +7,8 @@
 tests "veth tun gso" \
 	who_asks_for_what_has_no_route_is_told \
 	who_asks_for_a_neighbour_that_is_not_there_is_told
+tests veth \
+	a_frame_to_all_opens_nothing
 
 # As a router: RFC 1812, section 4.3.3.1, and RFC 4443, section 3.1.  A black hole says nothing.
 test_who_asks_for_what_has_no_route_is_told() {
@@ -41,5 +43,21 @@ test_who_asks_for_a_neighbour_that_is_not_there_is_told() {
 	ip -n "$LAN" address add 192.168.77.99/24 dev eth0
 	wait_for -t 10 grep -q "bytes from 192.168.77.99" "$T/ping.out"
 	stop ping
+	counters_agree wt0
+}
+
+is_seen() {
+	[ "$(status_of wt0 .counters.ingress.seen.packets)" -ge 1 ]
+}
+
+# RFC 1812, section 5.3.4: it is not forwarded, and nobody is told.
+test_a_frame_to_all_opens_nothing() {
+	nat_topology "$1"
+	run_nat
+	expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/wire.py" dial p0 100.64.0.7 192.168.77.2 8080
+	wait_for is_seen
+	is "connections" 0 "$(shrike conntrack count wt0)"
+	is "forwarded" 0 "$(status_of wt0 .counters.ingress.forward.packets)"
+	is "dropped" 1 "$(dropped wt0 link_multicast)"
 	counters_agree wt0
 }

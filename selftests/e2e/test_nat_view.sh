@@ -40,6 +40,8 @@ test_a_trace_says_uplink_address_and_port() {
 	expect 0 shrike trace in 100.64.0.2 203.0.113.9 --dport 80
 	matches "no route" "Forwarding: Not forwarded: no route leads to an uplink" "$OUT"
 	expect 0 shrike trace in 100.64.0.2 192.168.77.2 -p gre -j
+	is "a protocol without ports" '{"src":"192.168.77.1","uplink":"lan0"}' "$(fields '.nat | tojson')"
+	expect 0 shrike trace in 100.64.0.2 192.168.77.2 -p 33 -j
 	is "a protocol that is left to the forwarder" forwarder "$(fields .by)"
 	talk held ok
 	counters_agree wt0

@@ -48,6 +48,7 @@ struct nat {
 	struct policy *policy;
 	struct generation *generation;
 	uint8_t l2_len;
+	uint8_t dest[ETH_ALEN]; /* link address to which packets are sent */
 };
 
 static void set_addr(union addr *addr, const char *text)
@@ -89,6 +90,7 @@ static void programs_open(struct nat *nat, uint8_t l2_len, bool virtual_clock)
 		fail_msg("%s", error.text);
 	spec.policy = nat->policy;
 	nat->l2_len = l2_len;
+	memset(nat->dest, 0, sizeof(nat->dest)); /* of the device on which test runs are */
 	if (generation_build(&spec, &nat->generation, &error))
 		fail_msg("%s", error.text);
 	masquerade = &nat->generation->skeleton->bss->masquerade;
@@ -132,8 +134,10 @@ static int put(const struct nat *nat, int prog_fd, uint8_t l2_len, const struct 
 		    .data_out = back, .data_size_out = sizeof(back), .repeat = 1);
 	uint16_t ethertype = htons(packet->bytes[0] >> 4 == 4 ? ETH_P_IP : ETH_P_IPV6);
 
-	if (l2_len)
+	if (l2_len) {
+		memcpy(in, nat->dest, sizeof(nat->dest));
 		memcpy(in + 2 * ETH_ALEN, &ethertype, sizeof(ethertype));
+	}
 	memcpy(in + l2_len, packet->bytes, packet->len);
 	nat->generation->skeleton->bss->virtual_frame_len = packet->len + nat->l2_len;
 	assert_int_equal(bpf_prog_test_run_opts(prog_fd, &opts), 0);
@@ -273,6 +277,77 @@ static void what_answers_nothing_is_left_alone(void **state)
 	build(&other, &in);
 	assert_int_equal(put_uplink(&nat, &in, &out), TC_ACT_UNSPEC);
 	assert_same(&in, &out);
+	nat_close(&nat);
+}
+
+static void protocols_without_ports_are_translated_by_address(void **state)
+{
+	static const uint8_t protocols[] = {IPPROTO_IPIP, IPPROTO_GRE, IPPROTO_ESP, IPPROTO_SCTP};
+	uint64_t now_ns = NS_PER_S;
+	struct nat nat;
+
+	(void)state;
+	need_programs();
+	nat_open(&nat, ETH_HLEN);
+	for (size_t i = 0; i < 2 * 4; i++) {
+		struct packet_spec peer, sent, answer;
+		struct frame in, expected, out;
+
+		spec_set(&peer, protocols[i % 4], i / 4);
+		sent = answer = peer;
+		set_addr(&sent.saddr, sources[i / 4]);
+		sent.ttl--;
+		build(&peer, &in);
+		build(&sent, &expected);
+		assert_int_equal(put_peer(&nat, &in, &out), TC_ACT_REDIRECT);
+		assert_same(&expected, &out);
+		answer.saddr = sent.daddr;
+		answer.daddr = sent.saddr;
+		build(&answer, &in);
+		assert_int_equal(put_uplink(&nat, &in, &out), TC_ACT_REDIRECT);
+		answer.daddr = peer.saddr;
+		answer.ttl--;
+		build(&answer, &expected);
+		assert_same(&expected, &out);
+		/* another peer has to wait until the first has done */
+		peer.saddr.bytes[15]++;
+		build(&peer, &in);
+		assert_int_equal(put_peer(&nat, &in, &out), TC_ACT_SHOT);
+		now_ns += 86400 * NS_PER_S;
+		generation_set_time(nat.generation, now_ns);
+		assert_int_equal(put_peer(&nat, &in, &out), TC_ACT_REDIRECT);
+	}
+	nat_close(&nat);
+}
+
+/* RFC 1812, section 5.3.4; what is in such a frame opens nothing. */
+static void frames_to_groups_are_not_forwarded(void **state)
+{
+	static const uint8_t groups[][ETH_ALEN] = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+						   {0x33, 0x33, 0, 0, 0, 1}};
+	struct packet_spec peer;
+	struct frame in, out;
+	struct nat nat;
+
+	(void)state;
+	need_programs();
+	nat_open(&nat, ETH_HLEN);
+	nat.generation->skeleton->bss->masquerade.ports[0].last = PORT_FIRST; /* one port */
+	spec_set(&peer, IPPROTO_UDP, false);
+	build(&peer, &in);
+	for (size_t i = 0; i < 2; i++) {
+		memcpy(nat.dest, groups[i], ETH_ALEN);
+		assert_int_equal(put_peer(&nat, &in, &out), TC_ACT_SHOT);
+		assert_same(&in, &out);
+	}
+	memset(nat.dest, 0, ETH_ALEN);
+	peer.saddr.bytes[15]++;
+	open_flow(&nat, &peer); /* the port is still there */
+	build(&peer, &in);
+	memcpy(nat.dest, groups[0], ETH_ALEN);
+	assert_int_equal(put_peer(&nat, &in, &out), TC_ACT_SHOT);
+	memset(nat.dest, 0, ETH_ALEN);
+	assert_int_equal(put_peer(&nat, &in, &out), TC_ACT_REDIRECT); /* and the flow, too */
 	nat_close(&nat);
 }
 
@@ -483,6 +558,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packets_are_translated_there_and_back),
 		cmocka_unit_test(what_answers_nothing_is_left_alone),
+		cmocka_unit_test(protocols_without_ports_are_translated_by_address),
+		cmocka_unit_test(frames_to_groups_are_not_forwarded),
 		cmocka_unit_test(errors_from_the_uplink_are_translated_with_their_quotes),
 		cmocka_unit_test(who_sends_what_goes_no_further_is_told),
 		cmocka_unit_test(errors_are_limited_for_each_peer),

@@ -145,6 +145,14 @@ static void test_by_nat(void **state)
 	echo = translated(&echo);
 	expect_message(&echo, STAGE_FORWARDING,
 		       "Forwarding to nat [2001:db8::5 ID=61007 to 2001:db8::9 via eth0]");
+	event.l4_proto = IPPROTO_GRE;
+	event.sport = event.dport = event.snat_port = 0;
+	expect_message(&event, STAGE_FORWARDING,
+		       "Forwarding to nat [203.0.113.5 to 1.1.1.1 via eth0]");
+	json = record_json(&event, "web");
+	expect_json(json_incref(json_object_get(json, "nat")),
+		    "{\"src\":\"203.0.113.5\",\"uplink\":\"eth0\"}");
+	json_decref(json);
 	event.verdict = VERDICT_DROP;
 	event.reason = REASON_NO_PORT;
 	event.message[STAGE_FORWARDING] = MESSAGE_FORWARD_REFUSED;

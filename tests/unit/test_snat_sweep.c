@@ -24,6 +24,13 @@ static const struct flow_spec echo6 = {
 	.flow.flags = FLOW_BY_PEER | FLOW_FORWARD | FLOW_MASQUERADED,
 };
 
+static const struct flow_spec gre = {
+	.l4_proto = IPPROTO_GRE,
+	.src = "100.64.0.2",
+	.dst = "192.0.2.1",
+	.flow.flags = FLOW_BY_PEER | FLOW_FORWARD | FLOW_MASQUERADED,
+};
+
 static int map_new(const char *name, uint32_t key_size)
 {
 	int fd = bpf_map_create(BPF_MAP_TYPE_HASH, name, key_size, sizeof(struct snat_in), ENTRIES,
@@ -92,8 +99,10 @@ static void what_leads_to_a_flow_stays_in_whichever_tier_it_is(void **state)
 	(void)state;
 	fixture_add(f, &tcp);
 	fixture_add(f, &echo6);
+	fixture_add(f, &gre); /* in a table of many protocols */
 	lead_to(sweep, &tcp, 61000);
 	lead_to(sweep, &echo6, 62000);
+	lead_to(sweep, &gre, 0);
 	sweep_steps(sweep, f, 4);
 	assert_int_equal(sweep->removed, 0);
 	fixture_free(f);
