@@ -172,7 +172,7 @@ static __always_inline void write_icmp6(struct ipv6hdr *ip, const struct packet 
 /* Both headers in front of the quote, for which there is room; false where it is not there. */
 static __always_inline bool write_error(struct __sk_buff *skb, const struct packet *p,
 					const union addr *source,
-					const struct icmp_numbers *numbers, __u32 l2_len,
+					const struct icmp_numbers *numbers, const __u32 l2_len,
 					const __u32 quoted_l4)
 {
 	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
@@ -196,6 +196,25 @@ static __always_inline bool write_error(struct __sk_buff *skb, const struct pack
 	return true;
 }
 
+/* The packet becomes the answer, and leaves; one body for links with a header and for those without. */
+static __always_inline int answer(struct __sk_buff *skb, struct packet *p, const union addr *source,
+				  const struct icmp_numbers *numbers, const __u32 l2_len)
+{
+	__u32 ip_len = plain_header_len(p), added = ip_len + sizeof(struct icmphdr);
+	bool is_short = p->ip_len < ip_len + QUOTED_L4, is_written;
+	__u32 quoted = ip_len + (is_short ? QUOTED_L4_SHORT : QUOTED_L4);
+
+	if (bpf_skb_change_tail(skb, l2_len + quoted, 0) ||
+	    bpf_skb_adjust_room(skb, added, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_NO_CSUM_RESET) ||
+	    bpf_skb_pull_data(skb, l2_len + added + quoted))
+		return TC_ACT_SHOT;
+	if (is_short)
+		is_written = write_error(skb, p, source, numbers, l2_len, QUOTED_L4_SHORT);
+	else
+		is_written = write_error(skb, p, source, numbers, l2_len, QUOTED_L4);
+	return is_written ? bpf_redirect(skb->ifindex, 0) : TC_ACT_SHOT;
+}
+
 /**
  * icmp_answer() - Answer a packet that was dropped, back by the device that it came from
  * @skb, @p: the packet, without IP options or extension headers and no ICMP error; becomes the answer
@@ -205,25 +224,14 @@ static __always_inline bool write_error(struct __sk_buff *skb, const struct pack
  *
  * Return: TC_ACT_*.
  */
-__hidden int icmp_answer(struct __sk_buff *skb, struct packet *p, const union addr *source,
-			 __u32 l2_len, __u32 mtu)
+int icmp_answer(struct __sk_buff *skb, struct packet *p, const union addr *source, __u32 l2_len,
+		__u32 mtu)
 {
-	__u32 ip_len = plain_header_len(p), added = ip_len + sizeof(struct icmphdr);
-	bool is_short = p->ip_len < ip_len + QUOTED_L4;
-	__u32 quoted = ip_len + (is_short ? QUOTED_L4_SHORT : QUOTED_L4);
-	__u32 ifindex = skb->ifindex;
 	struct icmp_numbers numbers = {};
-	bool is_written;
 
-	if (addr_is_none(source) || !numbers_of(p, mtu, &numbers) || !is_within_limit(p))
+	if (!skb || !p || !source || addr_is_none(source) || !numbers_of(p, mtu, &numbers) ||
+	    !is_within_limit(p))
 		return TC_ACT_SHOT;
-	if (bpf_skb_change_tail(skb, l2_len + quoted, 0) ||
-	    bpf_skb_adjust_room(skb, added, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_NO_CSUM_RESET) ||
-	    bpf_skb_pull_data(skb, l2_len + added + quoted))
-		return TC_ACT_SHOT;
-	if (is_short)
-		is_written = write_error(skb, p, source, &numbers, l2_len, QUOTED_L4_SHORT);
-	else
-		is_written = write_error(skb, p, source, &numbers, l2_len, QUOTED_L4);
-	return is_written ? bpf_redirect(ifindex, 0) : TC_ACT_SHOT;
+	return l2_len ? answer(skb, p, source, &numbers, ETH_HLEN)
+		      : answer(skb, p, source, &numbers, 0);
 }

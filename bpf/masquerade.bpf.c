@@ -16,6 +16,8 @@
 #include "tc.h"
 #include "translate.h"
 
+__hidden extern struct snat_in *snat_in_find(const struct flow_key6 *key, __u8 ip_version);
+
 struct masquerade masquerade = {};
 
 /*
@@ -45,7 +47,8 @@ static __always_inline __u32 route_device(struct __sk_buff *skb, struct packet *
  * @translation: uplink and address are set
  *
  * The kernel refuses to look up routes as of devices that do not forward, so it is asked as if the
- * packet had come in by a device of our own which alone does, and where none ever comes in.
+ * packet had come in by a device of our own which alone does, and where none ever comes in.  No route
+ * leads to an uplink's own address, where another peer may have a port.
  *
  * Return: 0 or why not, enum reason.
  */
@@ -57,15 +60,17 @@ __noinline int masquerade_route(struct __sk_buff *skb, struct packet *p,
 	if (!skb || !p || !translation)
 		return REASON_INTERNAL;
 	ifindex = config.virtual_clock ? 0 : route_device(skb, p);
-	if (!ifindex && !config.virtual_clock)
-		return REASON_NO_ROUTE;
 	for (__u32 i = 0; i < UPLINKS_MAX; i++) {
 		const struct uplink *uplink = uplink_at(i);
+		const union addr *addr = uplink_addr(uplink, p->ip_version);
 
-		if (!uplink->ifindex || (ifindex && uplink->ifindex != ifindex))
+		if (!uplink->ifindex)
+			continue;
+		if (ifindex ? uplink->ifindex != ifindex
+			    : !config.virtual_clock && !addr_equal(addr, &p->daddr))
 			continue;
 		translation->uplink = i;
-		translation->addr = *uplink_addr(uplink, p->ip_version);
+		translation->addr = *addr;
 		return addr_is_none(&translation->addr) ? REASON_UPLINK_DOWN : 0;
 	}
 	return REASON_NO_ROUTE;
@@ -126,34 +131,88 @@ static __always_inline void note_way(struct packet *p, const struct translation 
 	trace_note(p, STAGE_FORWARDING, MESSAGE_FORWARD_NAT);
 }
 
-/* Out by its uplink. */
-static __always_inline int send_out(struct __sk_buff *skb, struct packet *p,
-				    const struct translation *translation, enum verdict *verdict)
+/**
+ * masquerade_turn() - Address a packet to the peer that has its destination, a port on an uplink
+ * @skb, @p: the packet, whose source is not translated yet
+ * @translation: of its flow; of the same uplink
+ *
+ * That peer must have sent to this one's port there (RFC 4787, REQ-8 and REQ-9): its filter is as for
+ * anybody else.
+ *
+ * Return: whether there is such a peer.
+ */
+__noinline int masquerade_turn(struct __sk_buff *skb, struct packet *p,
+			       struct translation *translation)
 {
-	const struct uplink *uplink = uplink_at(translation->uplink);
-	struct new_end end = {
-		.addr = &translation->addr,
-		.port = translation->port,
-		.source = true,
-		.l2_len = config.l2_len,
-	};
+	struct new_end end = {.stays = true, .l2_len = config.l2_len};
+	const struct snat_in *in;
+	struct flow_key6 key;
+	struct snat_ends ends;
+
+	if (!skb || !p || !translation || !l4_has_ports(p->l4_proto))
+		return false;
+	ends.remote = ends.local = &translation->addr;
+	ends.remote_port = translation->port;
+	ends.local_port = p->dport;
+	snat_key_set(&key, &ends, p->ip_version, p->l4_proto);
+	in = snat_in_find(&key, p->ip_version);
+	if (!in || config.dry_run)
+		return !!in;
+	end.addr = &in->peer;
+	end.port = in->port;
+	skb->mark = HAIRPIN_MARK;
+	return translate(skb, p, &end);
+}
+
+/**
+ * masquerade_rewrite() - Give a packet its address and port on the uplink, and what goes with that
+ * @skb, @p: the packet; packet.uplink is set
+ * @translation: of its flow
+ *
+ * In a dry run the packet stays.
+ *
+ * Return: 0 or why it cannot be sent, enum reason.
+ */
+__noinline int masquerade_rewrite(struct __sk_buff *skb, struct packet *p,
+				  struct translation *translation)
+{
+	struct new_end end = {.source = true, .l2_len = config.l2_len};
 	struct next_link link;
+
+	if (!skb || !p || !translation)
+		return REASON_INTERNAL;
+	p->uplink = translation->uplink;
+	link.ifindex = uplink_at(p->uplink)->ifindex;
+	link.mtu = uplink_at(p->uplink)->mtu;
+	if (exceeds(skb, p, config.l2_len, &link))
+		return REASON_TOO_BIG;
+	if (addr_equal(&p->daddr, &translation->addr) && !masquerade_turn(skb, p, translation))
+		return REASON_FILTERED;
+	if (config.dry_run)
+		return 0;
+	end.addr = &translation->addr;
+	end.port = translation->port;
+	return translate(skb, p, &end) ? 0 : REASON_INTERNAL;
+}
+
+/* Out by its uplink, or back to another peer. */
+static __always_inline int send_out(struct __sk_buff *skb, struct packet *p,
+				    struct translation *translation, enum verdict *verdict)
+{
+	bool is_hairpin = addr_equal(&p->daddr, &translation->addr);
+	const struct uplink *uplink = uplink_at(translation->uplink);
+	int reason;
 
 	if (!uplink->ifindex)
 		return refuse(p, verdict, REASON_UPLINK_DOWN);
-	link.ifindex = uplink->ifindex;
-	link.mtu = uplink->mtu;
-	if (exceeds(skb, p, config.l2_len, &link)) {
-		p->uplink = translation->uplink;
-		return refuse(p, verdict, REASON_TOO_BIG);
-	}
+	reason = masquerade_rewrite(skb, p, translation);
+	if (reason)
+		return refuse(p, verdict, reason);
 	note_way(p, translation);
-	if (config.dry_run)
+	if (config.dry_run || config.virtual_clock)
 		return TC_ACT_REDIRECT;
-	if (!translate(skb, p, &end))
-		return refuse(p, verdict, REASON_INTERNAL);
-	if (config.virtual_clock)
-		return TC_ACT_REDIRECT;
+	if (is_hairpin)
+		return leave_by(skb, config.ifindex, config.l2_len, config.l2_len);
 	return leave_by(skb, uplink->ifindex, config.l2_len, uplink->l2_len);
 }
 

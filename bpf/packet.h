@@ -82,6 +82,7 @@ enum sender {
 	SENDER_HOST,	   /* this host, or the kernel's router */
 	SENDER_FORWARDER,  /* the userspace forwarder */
 	SENDER_MASQUERADE, /* the program of an uplink */
+	SENDER_HAIRPIN,	   /* masquerade_out(), from one peer's port on an uplink to another's */
 };
 
 /* How a flow is routed, for masquerade_out(). */
@@ -311,6 +312,7 @@ int icmp_answer(struct __sk_buff *skb, struct packet *p, const union addr *sourc
 		__u32 mtu);
 int snat_port(struct __sk_buff *skb, struct packet *p, struct translation *translation);
 bool snat_make_room(struct frame *f, struct packet *p);
+bool snat_is_peers(struct frame *f, struct packet *p);
 int masquerade_route(struct __sk_buff *skb, struct packet *p, struct translation *translation);
 int masquerade_error_out(struct frame *f, struct packet *p);
 int masquerade_out(struct frame *f, struct packet *p, enum verdict *verdict);

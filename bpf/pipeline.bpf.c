@@ -155,12 +155,15 @@ static __always_inline bool has_nat(void)
  * An answer between two peers is judged as what it answers.  Not by judge() itself: Linux 6.1 adds
  * 32 bytes of stack for every call.
  */
-static __always_inline enum verdict judge_turned(struct frame *f, struct packet *p)
+static __always_inline enum verdict judge_turned(struct frame *f, struct packet *p, bool has_ports)
 {
 	bool turned = conntrack_turn(p);
 	enum verdict verdict;
 
 	p->local_kind = local_destination(f, p);
+	if (config.routing == ROUTING_NAT && has_ports && p->local_kind == LOCAL_HOST &&
+	    snat_is_peers(f, p))
+		p->local_kind = LOCAL_NONE;
 	verdict = judge(p);
 	if (turned)
 		conntrack_turn(p);
@@ -176,7 +179,7 @@ static __always_inline enum verdict later_fragment_in(struct frame *f, struct pa
 	if (has_nat())
 		nat_in(f, p);
 	if (verdict == VERDICT_CONTINUE) {
-		verdict = judge_turned(f, p);
+		verdict = judge_turned(f, p, false);
 		fragment_judged(p, verdict);
 	}
 	return verdict;
@@ -207,7 +210,7 @@ __hidden enum verdict pipeline_in(struct frame *f, struct packet *p, __u16 ether
 	if (verdict == VERDICT_CONTINUE && is_icmp(p))
 		verdict = icmp_error_in(f, p);
 	if (verdict == VERDICT_CONTINUE) {
-		verdict = judge_turned(f, p);
+		verdict = judge_turned(f, p, true);
 		conntrack_judged(p, verdict);
 	}
 	if (p->frag == FRAGMENT_FIRST && verdict != VERDICT_DROP)
@@ -235,7 +238,7 @@ __hidden enum verdict pipeline_out(struct frame *f, struct packet *p, __u16 ethe
 		mss_clamp(f, p);
 	if (p->frag != FRAGMENT_LATER)
 		conntrack_out(p);
-	if (p->sender == SENDER_MASQUERADE && p->flow_match != FLOW_MATCH_REPLY)
+	if (p->sender >= SENDER_MASQUERADE && p->flow_match != FLOW_MATCH_REPLY)
 		return drop(p, REASON_NO_FLOW);
 	if (has_nat()) {
 		icmp_error_out(f, p);

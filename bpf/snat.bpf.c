@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Ports of flows that leave by an uplink: which one, who has it, who gives it up.  Owns the maps of
- * masquerade.h.
+ * masquerade.h, and snat_taken.
  */
 #include "addr.h"
 #include "masquerade.h"
@@ -9,6 +9,8 @@
 #include "packet.h"
 
 #define PORT_TRIES 32
+
+__u64 snat_taken[2 * SNAT_TAKEN_WORDS] = {};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -51,23 +53,30 @@ __hidden void snat_in_delete(const struct flow_key6 *key, __u8 ip_version)
 		bpf_map_delete_elem(&snat_in6_v1, key);
 }
 
-/* Under what the answers to a packet are found, once it has this address and port. */
-static __always_inline void answer_key(struct flow_key6 *key, const struct packet *p,
-				       const struct translation *translation)
+/* The ends of the answers to a packet, once it has this address and port. */
+static __always_inline struct snat_ends answer_ends(const struct packet *p,
+						    const struct translation *translation)
 {
-	struct snat_ends ends = {
+	return (struct snat_ends){
 		.remote = &p->daddr,
 		.local = &translation->addr,
 		.remote_port = is_icmp(p) ? 0 : p->dport,
 		.local_port = translation->port,
 	};
+}
+
+/* Under what they are found. */
+static __always_inline void answer_key(struct flow_key6 *key, const struct packet *p,
+				       const struct translation *translation)
+{
+	struct snat_ends ends = answer_ends(p, translation);
 
 	snat_key_set(key, &ends, p->ip_version, p->l4_proto);
 }
 
-/* Whether a socket of this host would get the answers. */
-static __always_inline bool is_of_socket(struct __sk_buff *skb, const struct packet *p,
-					 const struct translation *translation)
+/* Whether a socket of this host would get what the remote end sends; @ctx: of either hook. */
+static __always_inline bool is_of_socket(void *ctx, const struct packet *p,
+					 const struct snat_ends *ends)
 {
 	struct bpf_sock_tuple tuple = {};
 	__u32 size = sizeof(tuple.ipv4);
@@ -76,25 +85,80 @@ static __always_inline bool is_of_socket(struct __sk_buff *skb, const struct pac
 	if (config.virtual_clock || !l4_has_ports(p->l4_proto))
 		return false;
 	if (p->ip_version == IP_VERSION_4) {
-		tuple.ipv4.saddr = p->daddr.word[3];
-		tuple.ipv4.daddr = translation->addr.word[3];
-		tuple.ipv4.sport = p->dport;
-		tuple.ipv4.dport = translation->port;
+		tuple.ipv4.saddr = ends->remote->word[3];
+		tuple.ipv4.daddr = ends->local->word[3];
+		tuple.ipv4.sport = ends->remote_port;
+		tuple.ipv4.dport = ends->local_port;
 	} else {
-		__builtin_memcpy(tuple.ipv6.saddr, &p->daddr, sizeof(tuple.ipv6.saddr));
-		__builtin_memcpy(tuple.ipv6.daddr, &translation->addr, sizeof(tuple.ipv6.daddr));
-		tuple.ipv6.sport = p->dport;
-		tuple.ipv6.dport = translation->port;
+		__builtin_memcpy(tuple.ipv6.saddr, ends->remote, sizeof(tuple.ipv6.saddr));
+		__builtin_memcpy(tuple.ipv6.daddr, ends->local, sizeof(tuple.ipv6.daddr));
+		tuple.ipv6.sport = ends->remote_port;
+		tuple.ipv6.dport = ends->local_port;
 		size = sizeof(tuple.ipv6);
 	}
 	if (p->l4_proto == IPPROTO_TCP)
-		sk = bpf_skc_lookup_tcp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+		sk = bpf_skc_lookup_tcp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
 	else
-		sk = bpf_sk_lookup_udp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+		sk = bpf_sk_lookup_udp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
 	if (!sk)
 		return false;
 	bpf_sk_release(sk);
 	return true;
+}
+
+/* The word and the bit of a port in snat_taken; Linux 6.1 wants to see the bound of the index. */
+static __always_inline __u64 *taken_word(__u8 l4_proto, __be16 port)
+{
+	__u32 at = bpf_ntohs(port) / 64;
+
+	if (l4_proto == IPPROTO_UDP)
+		at += SNAT_TAKEN_WORDS;
+	asm volatile("" : "+r"(at));
+	return &snat_taken[at % (2 * SNAT_TAKEN_WORDS)];
+}
+
+static __always_inline __u64 taken_bit(__be16 port)
+{
+	return 1ull << bpf_ntohs(port) % 64;
+}
+
+/* Note that a flow has a port; atomic, as two flows may get two of one word. */
+static __always_inline void note_taken(__u8 l4_proto, __be16 port)
+{
+	__u64 *word = taken_word(l4_proto, port);
+
+	if (l4_has_ports(l4_proto) && !(*word & taken_bit(port)))
+		__sync_fetch_and_or(word, taken_bit(port));
+}
+
+/**
+ * snat_was_taken() - Whether a packet is for a port on an uplink that a flow has had
+ * @p: the packet
+ */
+__noinline int snat_was_taken(struct packet *p)
+{
+	if (!p || !l4_has_ports(p->l4_proto) || p->frag != FRAGMENT_NONE ||
+	    !masquerade_is_port(p->dport) ||
+	    !(*taken_word(p->l4_proto, p->dport) & taken_bit(p->dport)))
+		return false;
+	for (__u32 i = 0; i < UPLINKS_MAX; i++)
+		if (uplink_at(i)->ifindex &&
+		    addr_equal(uplink_addr(uplink_at(i), p->ip_version), &p->daddr))
+			return true;
+	return false;
+}
+
+/**
+ * snat_is_peers() - Whether what a peer sends to this host is for a peer's port on an uplink
+ * @f, @p: the packet
+ *
+ * It is if a flow has had the port, and no program here would get the packet.
+ */
+__hidden bool snat_is_peers(struct frame *f, struct packet *p)
+{
+	struct snat_ends ends = {&p->saddr, &p->daddr, p->sport, p->dport};
+
+	return snat_was_taken(p) && !is_of_socket(f->ctx, p, &ends);
 }
 
 /**
@@ -108,23 +172,29 @@ static __always_inline bool is_of_socket(struct __sk_buff *skb, const struct pac
  */
 __noinline int snat_take(struct __sk_buff *skb, struct packet *p, struct translation *translation)
 {
+	struct snat_ends ends;
 	struct flow_key6 key;
 	struct snat_in in = {};
 	int err; /* before Linux 6.4 the upper half of the result is not the sign's */
 
-	if (!skb || !p || !translation || is_of_socket(skb, p, translation))
+	if (!skb || !p || !translation)
+		return false;
+	ends = answer_ends(p, translation);
+	if (is_of_socket(skb, p, &ends))
 		return false;
 	in.peer = p->saddr;
 	in.port = p->sport;
 	in.generation = config.generation;
 	in.epoch = p->epoch;
-	answer_key(&key, p, translation);
+	snat_key_set(&key, &ends, p->ip_version, p->l4_proto);
 	if (config.dry_run)
 		return !snat_in_find(&key, p->ip_version);
 	if (p->ip_version == IP_VERSION_4)
 		err = bpf_map_update_elem(&snat_in4_v1, &key, &in, BPF_NOEXIST);
 	else
 		err = bpf_map_update_elem(&snat_in6_v1, &key, &in, BPF_NOEXIST);
+	if (!err)
+		note_taken(p->l4_proto, translation->port);
 	return !err;
 }
 

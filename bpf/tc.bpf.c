@@ -53,7 +53,7 @@ static __always_inline __u32 forwarder_device(struct __sk_buff *skb)
 static __always_inline bool has_no_way(const struct packet *p, enum verdict verdict)
 {
 	if (verdict != VERDICT_DROP || p->reason == REASON_TOO_BIG ||
-	    p->reason == REASON_NO_NEIGHBOUR)
+	    p->reason == REASON_NO_NEIGHBOUR || p->reason == REASON_FILTERED)
 		return false;
 	if (p->reason == REASON_TTL || p->reason == REASON_LINK_MULTICAST)
 		return p->flow_match == FLOW_MATCH_NONE || p->flow_match == FLOW_MATCH_OLD;
@@ -144,12 +144,16 @@ int shrike_ingress(struct __sk_buff *skb)
 /* Who has sent an outbound packet; of what an uplink has brought the mark is ours, and goes. */
 static __always_inline enum sender sender_of(struct __sk_buff *skb)
 {
+	enum sender sender;
+
 	if (skb->mark == FORWARDER_MARK)
 		return SENDER_FORWARDER;
-	if (config.routing != ROUTING_NAT || skb->mark != MASQUERADE_MARK)
+	if (config.routing != ROUTING_NAT ||
+	    (skb->mark != MASQUERADE_MARK && skb->mark != HAIRPIN_MARK))
 		return SENDER_HOST;
+	sender = skb->mark == MASQUERADE_MARK ? SENDER_MASQUERADE : SENDER_HAIRPIN;
 	skb->mark = 0;
-	return SENDER_MASQUERADE;
+	return sender;
 }
 
 SEC("tc")

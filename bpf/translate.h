@@ -41,42 +41,47 @@ static __always_inline __u32 plain_header_len(const struct packet *p)
 	return p->ip_version == IP_VERSION_4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 }
 
+/* What one end of a packet becomes. */
+struct new_end {
+	const union addr *addr;
+	__be16 port;  /* of ICMP echo the identifier */
+	bool source;  /* the end that sends, else the one that receives */
+	bool stays;   /* the packet is the same hop's still: its time to live is not lowered */
+	__u32 l2_len; /* bytes of the packet before its IP header */
+};
+
 /* The IPv4 header; what its checksum loses with the address and the time to live. */
-static __always_inline void translate_ipv4(struct iphdr *ip, bool source, __be32 addr)
+static __always_inline void translate_ipv4(struct iphdr *ip, const struct new_end *end, __be32 addr)
 {
 	__u32 sum = (__u16)~ip->check, old = ip->ttl;
 
-	sum = sum_replace(sum, source ? ip->saddr : ip->daddr, addr);
-	ip->ttl--;
-	/* the time to live is the first byte of its word */
-	sum = sum_replace(sum, bpf_htons(old << 8), bpf_htons((old - 1) << 8));
+	sum = sum_replace(sum, end->source ? ip->saddr : ip->daddr, addr);
+	if (!end->stays) {
+		ip->ttl--;
+		/* the time to live is the first byte of its word */
+		sum = sum_replace(sum, bpf_htons(old << 8), bpf_htons((old - 1) << 8));
+	}
 	ip->check = ~sum_fold(sum);
-	if (source)
+	if (end->source)
 		ip->saddr = addr;
 	else
 		ip->daddr = addr;
 }
 
 /* The IPv6 header; returns what it adds to the sum of a pseudo-header. */
-static __always_inline __u32 translate_ipv6(struct ipv6hdr *ip, bool source, const union addr *addr)
+static __always_inline __u32 translate_ipv6(struct ipv6hdr *ip, const struct new_end *end)
 {
-	struct in6_addr *at = source ? &ip->addrs.saddr : &ip->addrs.daddr;
+	struct in6_addr *at = end->source ? &ip->addrs.saddr : &ip->addrs.daddr;
+	const union addr *addr = end->addr;
 	__u32 diff = 0;
 
 	for (int i = 0; i < 4; i++)
 		diff = sum_replace(diff, at->in6_u.u6_addr32[i], addr->word[i]);
 	__builtin_memcpy(at, addr, sizeof(*at));
-	ip->hop_limit--;
+	if (!end->stays)
+		ip->hop_limit--;
 	return diff;
 }
-
-/* What one end of a packet becomes. */
-struct new_end {
-	const union addr *addr;
-	__be16 port;  /* of ICMP echo the identifier */
-	bool source;  /* the end that sends, else the one that receives */
-	__u32 l2_len; /* bytes of the packet before its IP header */
-};
 
 /* Address and time to live; @diff: what that adds to the sum of a pseudo-header. */
 static __always_inline bool translate_ip(struct __sk_buff *skb, const struct packet *p,
@@ -91,13 +96,13 @@ static __always_inline bool translate_ip(struct __sk_buff *skb, const struct pac
 		if ((void *)(ip + 1) > data_end)
 			return false;
 		*diff = sum_replace(0, end->source ? ip->saddr : ip->daddr, end->addr->word[3]);
-		translate_ipv4(ip, end->source, end->addr->word[3]);
+		translate_ipv4(ip, end, end->addr->word[3]);
 	} else {
 		struct ipv6hdr *ip = data;
 
 		if ((void *)(ip + 1) > data_end)
 			return false;
-		*diff = translate_ipv6(ip, end->source, end->addr);
+		*diff = translate_ipv6(ip, end);
 	}
 	return true;
 }

@@ -24,6 +24,15 @@
  */
 #define MASQUERADE_MARK 0x7368726a
 
+/* And of those that come back from one peer's port on an uplink to another's. */
+#define HAIRPIN_MARK 0x7368726b
+
+/*
+ * Variable snat_taken of the programs: bits of the ports of TCP and of UDP that flows have had since the
+ * interface was attached.  What a peer sends there is not for this host, unless a socket has the port.
+ */
+#define SNAT_TAKEN_WORDS (65536 / 64)
+
 /* Ports, host byte order; none where the first is above the last. */
 struct masquerade_ports {
 	__u16 first;

@@ -51,6 +51,7 @@
 	REASON(NO_PORT, "no_port", "no port of the uplink's address is free")                      \
 	REASON(REMOTE_TAKEN, "remote_taken", "another peer talks this protocol with that host")    \
 	REASON(LINK_MULTICAST, "link_multicast", "unicast packet in a frame to a group of hosts")  \
+	REASON(FILTERED, "filtered", "for a peer's port on an uplink, which has not asked for it") \
 	REASON(NO_FLOW, "no_flow", "for a translated connection that has ended")                   \
 	REASON(TTL, "ttl", "time to live or hop limit is over")                                    \
 	REASON(TOO_BIG, "too_big", "larger than the next link takes")                              \

@@ -18,6 +18,24 @@
 
 #define VARIABLES "shrike_b.bss" /* the map, as libbpf calls it */
 
+/* A variable of the programs, from where it is in their memory; false where that is too small. */
+static bool read_variable(const struct map_set *maps, size_t offset, void *variable, size_t size)
+{
+	const struct map_entry *map = map_set_find(maps, VARIABLES);
+	uint32_t zero = 0;
+	char *variables;
+	bool is_read;
+
+	if (!map || map->value_size < offset + size)
+		return false;
+	variables = malloc(map->value_size);
+	is_read = variables && !bpf_map_lookup_elem(map->fd, &zero, variables);
+	if (is_read)
+		memcpy(variable, variables + offset, size);
+	free(variables);
+	return is_read;
+}
+
 /**
  * masquerading_read() - What the programs of a generation know of the host
  * @maps: of the generation
@@ -27,20 +45,8 @@
  */
 bool masquerading_read(const struct map_set *maps, struct masquerade *masquerade)
 {
-	const size_t offset = offsetof(struct shrike_bpf__bss, masquerade);
-	const struct map_entry *map = map_set_find(maps, VARIABLES);
-	uint32_t zero = 0;
-	char *variables;
-	bool is_read;
-
-	if (!map || map->value_size < offset + sizeof(*masquerade))
-		return false;
-	variables = malloc(map->value_size);
-	is_read = variables && !bpf_map_lookup_elem(map->fd, &zero, variables);
-	if (is_read)
-		memcpy(masquerade, variables + offset, sizeof(*masquerade));
-	free(variables);
-	return is_read;
+	return read_variable(maps, offsetof(struct shrike_bpf__bss, masquerade), masquerade,
+			     sizeof(*masquerade));
 }
 
 /**
@@ -93,6 +99,8 @@ void masquerading_carry(const struct map_set *from, struct generation *to)
 
 	if (masquerading_read(from, &masquerade))
 		masquerading_set(to, &masquerade);
+	read_variable(from, offsetof(struct shrike_bpf__bss, snat_taken),
+		      to->skeleton->bss->snat_taken, sizeof(to->skeleton->bss->snat_taken));
 }
 
 static uint32_t map_id(const struct map_set *maps)

@@ -10,6 +10,7 @@ tests "veth tun gso" \
 	many_connections_are_translated_at_once \
 	a_download_is_cut_by_a_new_policy \
 	protocols_without_ports_are_one_peers_with_each_host \
+	two_peers_reach_each_others_mapped_ports \
 	the_host_is_left_as_it_was \
 	connections_outlive_the_process_and_new_ones_open_without_it
 tests "veth" \
@@ -105,6 +106,29 @@ test_many_connections_are_translated_at_once() {
 		"$(in_ns "$LAN" ss -Htn state established sport = :9090 | wc -l)"
 	end_transfer many
 	is "connections of the forwarder" 0 "$(forwarder tcp_opened)"
+	counters_agree wt0
+}
+
+# Hole punching through one NAT (RFC 4787, REQ-9): what opens first is filtered, then both get through.
+test_two_peers_reach_each_others_mapped_ports() {
+	local family
+	nat_topology "$1"
+	run_nat
+	for family in 4 6; do
+		use_family $family
+		start mapped$family "$LAN" python3 "$SELFTESTS/tools/mapped.py" serve 3478 $LAN_IP
+		wait_for grep -q ready "$T/mapped$family.out"
+		expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/mapped.py" punch 3478 $LAN_IP \
+			"${PEER_IP%2}2" "${PEER_IP%2}3"
+		is "IPv$family" "first filtered, each heard the other's mapped port" "$OUT"
+	done
+	[ "$(dropped wt0 filtered)" -ge 2 ] || die "filtered is not counted"
+	is "what was lost on the way" 0 "$(status_of wt0 .nat.unsent)"
+	# a program of this host has what nobody else has, also on a port that a peer has had
+	serve own "$ROUTER" udp 192.168.77.1 5002
+	use_family 4
+	probe timeout "$PEER" udp 192.168.77.1 5002
+	[ "$(dropped wt0 peer_acl_default)" -gt 0 ] || die "peer_acl was not asked"
 	counters_agree wt0
 }
 

@@ -4,6 +4,8 @@
 
   mapped.py serve PORT ADDR...       each datagram is answered by its source, "ADDR PORT"
   mapped.py ask SOURCE_PORT PORT ADDR...   asks all of them from one port; prints a line for each
+  mapped.py punch PORT SERVER ADDR ADDR    two sources ask the server, then send to what the other one
+                                           was told: once in vain, then both ways
 """
 import selectors
 import socket
@@ -37,7 +39,33 @@ def ask(source_port, port, addrs):
         print(sock.recvfrom(100)[0].decode())
 
 
+def mapping(sock, server):
+    sock.settimeout(PATIENCE_S)
+    sock.sendto(b"?", server)
+    addr, port = sock.recvfrom(100)[0].decode().split()
+    return addr, int(port)
+
+
+def hears(sock, text, source):
+    data, whence = sock.recvfrom(100)
+    return data == text and whence[:2] == source
+
+
+def punch(port, server, first, second):
+    """Two peers open holes for each other through the NAT that both are behind."""
+    one, other = udp(first, 5000), udp(second, 5001)
+    mapped_one, mapped_other = mapping(one, (server, port)), mapping(other, (server, port))
+    one.sendto(b"first", mapped_other)
+    other.sendto(b"hello", mapped_one)
+    heard = hears(one, b"hello", mapped_other)
+    one.sendto(b"again", mapped_other)
+    heard = hears(other, b"again", mapped_one) and heard
+    print("first filtered, each heard the other's mapped port" if heard else "not as sent")
+
+
 if sys.argv[1] == "serve":
     serve(int(sys.argv[2]), sys.argv[3:])
+elif sys.argv[1] == "punch":
+    punch(int(sys.argv[2]), *sys.argv[3:])
 else:
     ask(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])
