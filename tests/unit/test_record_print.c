@@ -149,7 +149,7 @@ static void test_by_nat(void **state)
 	event.sport = event.dport = event.snat_port = 0;
 	expect_message(&event, STAGE_FORWARDING,
 		       "Forwarding to nat [203.0.113.5 to 1.1.1.1 via eth0]");
-	json = record_json(&event, "web");
+	json = record_json(&event, &(struct record_names){.rule_id = "web"});
 	expect_json(json_incref(json_object_get(json, "nat")),
 		    "{\"src\":\"203.0.113.5\",\"uplink\":\"eth0\"}");
 	json_decref(json);
