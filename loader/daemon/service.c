@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "forward/pass.h"
+#include "process/pass.h"
 
 #define NAME	 "shrike-forwarded"
 #define FIRST_FD 3 /* of those that are passed to a new process */

@@ -26,20 +26,21 @@
 #include "forward/account.h"
 #include "forward/child.h"
 #include "forward/handover.h"
-#include "forward/heartbeat.h"
 #include "forward/move.h"
 #include "forward/order.h"
-#include "forward/pass.h"
 #include "forward/private.h"
-#include "forward/privileges.h"
 #include "forward/settings.h"
 #include "forward/socket.h"
 #include "forwarder.h"
 #include "maps.h"
+#include "process/heartbeat.h"
+#include "process/pass.h"
+#include "process/privileges.h"
 
 #define DELAY_FIRST_NS (NS_PER_S / 10)
 #define DELAY_MAX_NS   (5 * NS_PER_S)
 #define STABLE_NS      NS_PER_S /* a forwarder that lived so long is started again at once */
+#define HANG_NS	       (12 * NS_PER_S / 10) /* of silence */
 #define LOOK_AGAIN_NS  (NS_PER_S / 10)
 #define HAND_OVER_MS   5000 /* that it has to leave its connections to another one */
 #define LEAVE_MS       500  /* that it has to end its connections */
@@ -131,7 +132,7 @@ int forward_new(forward_log log, void *arg, struct forward **forward, struct err
 	if (watch(new, new->timer_fd) || watch(new, new->pulse_fd))
 		error_set(error, errno, "cannot wait for events: %s", strerror(errno));
 	else
-		heartbeat_new(&new->pulse, error);
+		heartbeat_new(HANG_NS, &new->pulse, error);
 	new->start.heartbeat = new->pulse.heartbeat;
 	if (!new->start.heartbeat) {
 		forward_free(new);

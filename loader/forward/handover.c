@@ -7,9 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "forward/pass.h"
 #include "forward/private.h"
 #include "forward/tcp.h"
+#include "process/pass.h"
 
 #define MAGIC		 0x73687269
 #define VERSION		 1 /* of what follows, and of what it means */

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "forward/input_device.h"
-#include "forward/pass.h"
 #include "forward/socket.h"
+#include "process/pass.h"
 
 #define QUEUES_OF_MESSAGE (PASS_FDS_MAX / 2)
 

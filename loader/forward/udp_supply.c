@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "abi.h"
-#include "forward/pass.h"
+#include "process/pass.h"
 
 #define RECEIVE_BYTES (5 << 20)	 /* 4,000 datagrams of 1,200 bytes, which take 2,304 each */
 #define STORE_BYTES   (48 << 10) /* of the pair's buffer, about 128 messages */

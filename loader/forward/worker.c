@@ -2,7 +2,6 @@
 #include "forward/worker.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,15 +13,13 @@
 
 #include "base/clock.h"
 #include "forward/answer.h"
+#include "forward/calls.h"
 #include "forward/echo.h"
 #include "forward/flows.h"
 #include "forward/handover.h"
-#include "forward/heartbeat.h"
 #include "forward/move.h"
-#include "forward/pass.h"
 #include "forward/ports.h"
 #include "forward/private.h"
-#include "forward/privileges.h"
 #include "forward/recheck.h"
 #include "forward/relay.h"
 #include "forward/route.h"
@@ -33,6 +30,9 @@
 #include "forward/tun_input.h"
 #include "forward/udp_endpoint.h"
 #include "forward/watch.h"
+#include "process/heartbeat.h"
+#include "process/pass.h"
+#include "process/privileges.h"
 
 #define EVENTS_PER_ROUND 256
 #define TICK_MS		 250 /* how often timeouts are looked at, at most */
@@ -162,7 +162,7 @@ static int open_all(struct worker *w, struct error *error)
 			      ? tun_input_open(w, error)
 			      : sockets_open(w, error);
 	if (!err)
-		err = privileges_drop(error);
+		err = privileges_drop(&forward_calls, error);
 	/* of a process that has read what peers send: without rights */
 	if (!err && is_successor)
 		handover_take_flows(w, w->start.handover_fd);
@@ -244,20 +244,6 @@ static void report(struct worker *w, bool is_ready, const char *text)
 	pass_send(w->start.control_fd, &report, sizeof(report), &w->private_fd, is_ready);
 }
 
-static void set_signals(void)
-{
-	sigset_t none;
-
-	/* the parent decides when we end; a terminal's Ctrl-C is for it */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGTSTP, SIG_IGN); /* its Ctrl-Z, too: peers have connections here */
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 /**
  * worker_main() - Be the forwarder, until the parent leaves
  * @start: the settings; the descriptors are owned from here on
@@ -271,7 +257,6 @@ int worker_main(const struct worker_start *start)
 
 	if (!w)
 		return 1;
-	set_signals();
 	prctl(PR_SET_NAME, "shrike-forward");
 	w->start = *start;
 	w->order = start->order;

@@ -19,7 +19,8 @@
 #include <unistd.h>
 
 #include "base/capabilities.h"
-#include "forward/privileges.h"
+#include "forward/calls.h"
+#include "process/privileges.h"
 
 static bool is_refused(long result)
 {
@@ -99,7 +100,7 @@ static int status_of(int (*what)(void), bool without_setuid)
 
 		if (without_setuid && capabilities_keep(rest, &error))
 			_exit(100);
-		if (privileges_drop(&error))
+		if (privileges_drop(&forward_calls, &error))
 			_exit(100);
 		_exit(what());
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "forward/heartbeat.h"
+#include "process/heartbeat.h"
 
 #include <errno.h>
 #include <string.h>
@@ -9,20 +9,21 @@
 #include "base/error.h"
 
 /**
- * heartbeat_new() - Make the page that parent and forwarder share
- * @pulse: becomes that of a forwarder that has not begun yet
+ * heartbeat_new() - Make the page that parent and child share
+ * @hang_ns: of silence, after which a child hangs
+ * @pulse: becomes that of a child that has not begun yet
  * @error: why not
  *
  * Return: 0 or -errno.
  */
-int heartbeat_new(struct pulse *pulse, struct error *error)
+int heartbeat_new(uint64_t hang_ns, struct pulse *pulse, struct error *error)
 {
 	void *page = mmap(NULL, sizeof(*pulse->heartbeat), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (page == MAP_FAILED)
 		return error_set(error, errno, "no memory for a heartbeat: %s", strerror(errno));
-	*pulse = (struct pulse){.heartbeat = page};
+	*pulse = (struct pulse){.heartbeat = page, .hang_ns = hang_ns};
 	return 0;
 }
 
@@ -37,12 +38,12 @@ void heartbeat_free(struct pulse *pulse)
 }
 
 /**
- * heartbeat_reset() - Another forwarder is about to be started
+ * heartbeat_reset() - Another child is about to be started
  */
 void heartbeat_reset(struct pulse *pulse)
 {
 	*pulse->heartbeat = (struct heartbeat){};
-	*pulse = (struct pulse){.heartbeat = pulse->heartbeat};
+	*pulse = (struct pulse){.heartbeat = pulse->heartbeat, .hang_ns = pulse->hang_ns};
 }
 
 /* A process that sleeps without a limit shows nothing when it is stopped; the kernel tells. */
@@ -66,13 +67,13 @@ static uint64_t silent_since(const struct pulse *pulse, uint32_t beats, uint64_t
 }
 
 /**
- * heartbeat_look() - Look for a sign of life of the forwarder
- * @pid: the forwarder, a child of this process
+ * heartbeat_look() - Look for a sign of life of the child
+ * @pid: a child of this process
  * @is_ready: it has begun with its turns
  * @now_ns: CLOCK_MONOTONIC
  *
- * Return: whether it shows none that was due, and hangs: for HANG_NS, and in HANG_LOOKS looks, as it
- * may have been unable to run when this process was.
+ * Return: whether it shows none that was due, and hangs: for @pulse->hang_ns, and in HANG_LOOKS
+ * looks, as it may have been unable to run when this process was.
  */
 enum heartbeat_state heartbeat_look(struct pulse *pulse, pid_t pid, bool is_ready, uint64_t now_ns)
 {
@@ -89,7 +90,7 @@ enum heartbeat_state heartbeat_look(struct pulse *pulse, pid_t pid, bool is_read
 	pulse->looked_ns = now_ns;
 	if (!pulse->silences)
 		return HEARTBEAT_ALIVE;
-	return pulse->silences >= HANG_LOOKS && now_ns - pulse->since_ns >= HANG_NS
+	return pulse->silences >= HANG_LOOKS && now_ns - pulse->since_ns >= pulse->hang_ns
 		       ? HEARTBEAT_HANGS
 		       : HEARTBEAT_SILENT;
 }

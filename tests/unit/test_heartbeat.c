@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The forwarder's heartbeat: which silence is one, with a child that does nothing in its place.
+ * The heartbeat of a child: which silence is one, with a child that does nothing.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,9 +14,10 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "forward/heartbeat.h"
+#include "process/heartbeat.h"
 
 #define BEGIN_NS 1000
+#define HANG_NS	 1200000000ull
 #define LOOK_NS	 (HANG_NS / HANG_LOOKS)
 #define SECOND	 1000000000ull
 
@@ -34,7 +35,7 @@ static int begin(void **state)
 	if (!child)
 		for (;;)
 			pause();
-	return child < 0 || heartbeat_new(&pulse, &error);
+	return child < 0 || heartbeat_new(HANG_NS, &pulse, &error);
 }
 
 static int end(void **state)

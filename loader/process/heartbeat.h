@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * How the parent notices that the forwarder hangs.
+ * How a parent notices that a child hangs.
  *
- * Both map one page.  The forwarder notes in it when it begins a turn of its loop, when it has done
- * it, and how long it then means to sleep; the parent looks now and then.  A forwarder that works
+ * Both map one page.  The child notes in it when it begins a turn of its loop, when it has done
+ * it, and how long it then means to sleep; the parent looks now and then.  A child that works
  * on one turn, oversleeps or has been stopped is silent, one that sleeps with nothing to do is not:
  * so it need not wake only to show that it lives.
  */
-#ifndef SHRIKE_FORWARD_HEARTBEAT_H
-#define SHRIKE_FORWARD_HEARTBEAT_H
+#ifndef SHRIKE_PROCESS_HEARTBEAT_H
+#define SHRIKE_PROCESS_HEARTBEAT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#define HANG_NS	   1200000000ull /* of silence */
-#define HANG_LOOKS 5 /* and this many of them; the parent may not have been able to look */
+#define HANG_LOOKS 5 /* in which a child is silent before it hangs; its parent may not have run */
 
 struct error;
 
@@ -27,7 +26,8 @@ struct heartbeat {
 /* What the parent has seen of it. */
 struct pulse {
 	struct heartbeat *heartbeat;
-	uint32_t beats; /* as of the last look */
+	uint64_t hang_ns; /* of silence before it hangs */
+	uint32_t beats;	  /* as of the last look */
 	uint64_t looked_ns;
 	uint32_t silences; /* looks in a row without a sign of life that was due */
 	uint64_t since_ns; /* that there was none */
@@ -40,13 +40,13 @@ enum heartbeat_state {
 	HEARTBEAT_HANGS,
 };
 
-int heartbeat_new(struct pulse *pulse, struct error *error);
+int heartbeat_new(uint64_t hang_ns, struct pulse *pulse, struct error *error);
 void heartbeat_free(struct pulse *pulse);
 void heartbeat_reset(struct pulse *pulse);
 enum heartbeat_state heartbeat_look(struct pulse *pulse, pid_t pid, bool is_ready, uint64_t now_ns);
 
-/* The forwarder's side */
+/* The child's side */
 void heartbeat_sleep(struct heartbeat *heartbeat, uint64_t wakes_ns);
 void heartbeat_wake(struct heartbeat *heartbeat);
 
-#endif /* SHRIKE_FORWARD_HEARTBEAT_H */
+#endif /* SHRIKE_PROCESS_HEARTBEAT_H */

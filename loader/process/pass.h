@@ -2,8 +2,8 @@
 /*
  * Messages with descriptors (SCM_RIGHTS), over pairs of sockets that keep messages apart.
  */
-#ifndef SHRIKE_FORWARD_PASS_H
-#define SHRIKE_FORWARD_PASS_H
+#ifndef SHRIKE_PROCESS_PASS_H
+#define SHRIKE_PROCESS_PASS_H
 
 #include <stddef.h>
 #include <sys/types.h>
@@ -13,4 +13,4 @@
 int pass_send(int socket, const void *data, size_t len, const int *fds, int n);
 ssize_t pass_receive(int socket, void *data, size_t len, int *fds, int *n);
 
-#endif /* SHRIKE_FORWARD_PASS_H */
+#endif /* SHRIKE_PROCESS_PASS_H */
