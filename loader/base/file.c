@@ -47,6 +47,7 @@ static int read_all(int fd, const char *path, size_t max, struct content *conten
 			return error_input(error, "%.256s: larger than %zu bytes", path, max);
 		}
 	} while (got != 0);
+	buffer[used] = '\0'; /* READ_BYTES were asked for, and none came */
 	*content = (struct content){buffer, used};
 	return 0;
 }
@@ -74,7 +75,7 @@ static int open_file(const char *path, const char *what, int *fd, struct error *
  * file_read() - Read a whole file
  * @path: the file, "-" for standard input
  * @kind: what it is to be
- * @text: set to its content, which the caller frees; not NUL-terminated
+ * @text: set to its content, NUL-terminated, which the caller frees
  * @len: set to its bytes
  * @error: "FILE: why"
  *

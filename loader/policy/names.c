@@ -97,7 +97,7 @@ static size_t slot_of(const struct names *names, const union addr *addr)
 /**
  * names_seal() - Done with adding: prepare for finding
  *
- * An address with several names has the first one.
+ * An address with several names has the first one.  More may be added later, and sealed again.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -107,6 +107,7 @@ int names_seal(struct names *names)
 
 	while (slots < 2 * names->n)
 		slots *= 2;
+	free(names->by_addr);
 	names->by_addr = calloc(slots, sizeof(*names->by_addr));
 	if (!names->by_addr)
 		return -ENOMEM;

@@ -16,8 +16,9 @@
 #include "policy/parse_tests.h"
 #include "yaml/yaml_file.h"
 
-#define LIMIT_MAX 16777216	 /* entries of a table */
-#define read_flag yaml_read_bool /* the kinds of settings.h: read_KIND() */
+#define LIMIT_MAX	16777216       /* entries of a table */
+#define SOCKET_PATH_MAX 108	       /* bytes of struct sockaddr_un */
+#define read_flag	yaml_read_bool /* the kinds of settings.h: read_KIND() */
 
 /* Read the version, which decides what the rest means. */
 static int parse_version(const struct yaml_doc *doc, const struct yaml_node *root,
@@ -196,12 +197,21 @@ static int check_nat_routing(const struct yaml_doc *doc, const struct yaml_node 
 	return 0;
 }
 
+/* Where ports are translated: in the user's policy, or else in NetBird's part. */
+static const struct yaml_node *port_key(const struct yaml_node *root)
+{
+	const struct yaml_node *nat = yaml_get(root, "nat");
+	const struct yaml_node *port = nat ? yaml_get(nat, "port") : NULL;
+
+	return port ? port : yaml_get(yaml_get(yaml_get(root, "netbird"), "nat"), "port");
+}
+
 static int check_nat_port(const struct yaml_doc *doc, const struct yaml_node *root,
 			  const struct policy *policy, struct error *error)
 {
 	if (!policy->n_nat_port || policy->mode.stateful)
 		return 0;
-	return yaml_error(doc, yaml_get(yaml_get(root, "nat"), "port")->key_position, error,
+	return yaml_error(doc, port_key(root)->key_position, error,
 			  "port translation needs mode.stateful, or replies could not be "
 			  "translated back");
 }
@@ -231,6 +241,68 @@ static int check_whole(const struct yaml_doc *doc, const struct yaml_node *root,
 	return err ? err : parse_unique_ids(doc, root, policy, error);
 }
 
+/* Read the path of a socket. */
+static int read_socket(const struct yaml_reader *in, const struct yaml_node *node, void *to)
+{
+	char **socket = to;
+	int err;
+
+	err = yaml_expect(in->doc, node, YAML_SCALAR, "the path of a socket", in->error);
+	if (err)
+		return err;
+	if (node->text[0] != '/' || strlen(node->text) >= SOCKET_PATH_MAX)
+		return yaml_error(in->doc, node->position, in->error,
+				  "'%.64s' is no absolute path of a socket", node->text);
+	*socket = strdup(node->text);
+	return *socket ? 0 : parse_no_memory(in->error);
+}
+
+/* Read what is followed. */
+static int parse_follow(const struct yaml_reader *in, const struct yaml_node *node, void *to)
+{
+	static const struct yaml_field fields[] = {
+		{"netbird", read_socket, offsetof(struct policy, follow_netbird)},
+	};
+
+	return yaml_read_fields(in, node, fields, sizeof(fields) / sizeof(fields[0]), to);
+}
+
+/* Read NetBird's part, whose rules come behind all others. */
+static int parse_part(const struct yaml_doc *doc, const struct yaml_node *node, struct parse *parse,
+		      struct error *error)
+{
+	static const struct yaml_field fields[] = {
+		{"version", NULL, 0}, /* the whole policy's */
+		{"sets", NULL, 0},    /* read before rules */
+		{"names", NULL, 0},
+		{"peer_acl", parse_peer_acl, 0},
+		{"route_acl", parse_route_acl, 0},
+		{"nat", parse_part_nat, 0},
+	};
+	const struct yaml_reader in = {doc, parse, error};
+
+	parse->policy->has_netbird = true;
+	for (int i = 0; i < ACL_MAX; i++)
+		parse->policy->acl[i].n_own = parse->policy->acl[i].n_rules;
+	return yaml_read_fields(&in, node, fields, sizeof(fields) / sizeof(fields[0]),
+				parse->policy);
+}
+
+/* Sets come before rules that refer to them; the user's before NetBird's, which they may replace. */
+static int parse_all_sets(const struct yaml_doc *doc, const struct yaml_node *root,
+			  struct parse *parse, struct error *error)
+{
+	const struct yaml_node *part = yaml_get(root, "netbird");
+	const struct yaml_node *sets = yaml_get(root, "sets");
+	int err = sets ? parse_sets(doc, sets, parse, error) : 0;
+
+	if (err || !part)
+		return err;
+	err = yaml_expect(doc, part, YAML_MAPPING, NULL, error);
+	sets = err ? NULL : yaml_get(part, "sets");
+	return sets ? parse_sets(doc, sets, parse, error) : err;
+}
+
 /* Read the policy's mapping: version, sets and names first, as other keys refer to them. */
 static int parse_root(const struct yaml_doc *doc, const struct yaml_node *root, struct parse *parse,
 		      struct error *error)
@@ -239,6 +311,8 @@ static int parse_root(const struct yaml_doc *doc, const struct yaml_node *root, 
 		{"version", NULL, 0}, /* these three are read first */
 		{"sets", NULL, 0},
 		{"names", NULL, 0},
+		{"netbird", NULL, 0}, /* and this last */
+		{"follow", parse_follow, 0},
 		{"mode", parse_mode, offsetof(struct policy, mode)},
 		{"peer_acl", parse_peer_acl, 0},
 		{"route_acl", parse_route_acl, 0},
@@ -251,7 +325,7 @@ static int parse_root(const struct yaml_doc *doc, const struct yaml_node *root, 
 #undef SWITCH
 	};
 	const struct yaml_reader in = {doc, parse, error};
-	const struct yaml_node *sets, *names;
+	const struct yaml_node *part;
 	int err;
 
 	err = yaml_expect(doc, root, YAML_MAPPING, NULL, error);
@@ -259,15 +333,15 @@ static int parse_root(const struct yaml_doc *doc, const struct yaml_node *root, 
 		err = yaml_go_on(doc, error, parse_version(doc, root, error));
 	if (err)
 		return err;
-	sets = yaml_get(root, "sets");
-	if (sets)
-		err = yaml_go_on(doc, error, parse_sets(doc, sets, parse, error));
-	names = yaml_get(root, "names");
-	if (!err && names)
-		err = yaml_go_on(doc, error, parse_names(&in, names, &parse->policy->names));
+	err = yaml_go_on(doc, error, parse_all_sets(doc, root, parse, error));
+	if (!err)
+		err = yaml_go_on(doc, error, parse_all_names(&in, root, &parse->policy->names));
 	if (!err)
 		err = yaml_read_fields(&in, root, fields, sizeof(fields) / sizeof(fields[0]),
 				       parse->policy);
+	part = err ? NULL : yaml_get(root, "netbird");
+	if (part)
+		err = yaml_go_on(doc, error, parse_part(doc, part, parse, error));
 	if (!err)
 		err = yaml_go_on(doc, error, check_whole(doc, root, parse->policy, error));
 	return !err && yaml_n_errors(doc) ? -EINVAL : err;
@@ -277,18 +351,16 @@ static int parse_root(const struct yaml_doc *doc, const struct yaml_node *root, 
  * policy_parse_node() - Read a policy that is part of another document
  * @doc: the document
  * @node: the policy's mapping
- * @path: path of the policy as struct policy shall name it
- * @text: source to keep in struct policy
- * @len: of @text in bytes
+ * @source: to keep in struct policy
  * @policy: result, to be freed with policy_free()
  * @error: what is wrong and where
  *
  * Return: 0, -EINVAL or -ENOMEM.
  */
-int policy_parse_node(const struct yaml_doc *doc, const struct yaml_node *node, const char *path,
-		      const char *text, size_t len, struct policy **policy, struct error *error)
+int policy_parse_node(const struct yaml_doc *doc, const struct yaml_node *node,
+		      const struct policy_text *source, struct policy **policy, struct error *error)
 {
-	struct parse parse = {.policy = policy_create(path, text, len)};
+	struct parse parse = {.policy = policy_create(source->path, source->text, source->len)};
 	int err;
 
 	if (!parse.policy)
@@ -319,8 +391,7 @@ int policy_read(const struct policy_text *source, struct policy **policy, struct
 	if (err)
 		return err;
 	yaml_collect(doc, source->on_error, source->arg);
-	err = policy_parse_node(doc, yaml_root(doc), source->path, source->text, source->len,
-				policy, error);
+	err = policy_parse_node(doc, yaml_root(doc), source, policy, error);
 	yaml_free(doc);
 	return err;
 }
@@ -341,6 +412,31 @@ int policy_parse(const char *path, const char *text, size_t len, struct policy *
 	const struct policy_text source = {.path = path, .text = text, .len = len};
 
 	return policy_read(&source, policy, error);
+}
+
+/**
+ * policy_read_text() - The text of a policy, whether it is one or not
+ * @path: the file, "-" for standard input, NULL for the default policy
+ * @text: set to it, NUL-terminated; the caller frees it
+ * @len: set to its length
+ * @error: "FILE: why" for a file that cannot be read
+ *
+ * Return: 0, -EINVAL for a file larger than 64 MiB, -ENOMEM, or what opening and reading failed with.
+ */
+int policy_read_text(const char *path, char **text, size_t *len, struct error *error)
+{
+	struct policy *policy;
+
+	if (path)
+		return yaml_read_file(path, text, len, error);
+	policy = policy_default();
+	if (!policy)
+		return error_no_memory(error);
+	*text = policy->text;
+	*len = policy->text_len;
+	policy->text = NULL;
+	policy_free(policy);
+	return 0;
 }
 
 /**

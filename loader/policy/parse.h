@@ -29,10 +29,12 @@ struct policy_text {
 int policy_read(const struct policy_text *source, struct policy **policy, struct error *error);
 int policy_load_all(const char *path, yaml_on_error on_error, void *arg, struct policy **policy,
 		    struct error *error);
+int policy_read_text(const char *path, char **text, size_t *len, struct error *error);
 int policy_load(const char *path, struct policy **policy, struct error *error);
 int policy_parse(const char *path, const char *text, size_t len, struct policy **policy,
 		 struct error *error);
-int policy_parse_node(const struct yaml_doc *doc, const struct yaml_node *node, const char *path,
-		      const char *text, size_t len, struct policy **policy, struct error *error);
+int policy_parse_node(const struct yaml_doc *doc, const struct yaml_node *node,
+		      const struct policy_text *source, struct policy **policy,
+		      struct error *error);
 
 #endif /* SHRIKE_POLICY_PARSE_H */

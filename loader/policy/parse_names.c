@@ -2,9 +2,13 @@
 #include "policy/parse_names.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define KEY "names"
+#define KEY    "names"
+#define QUOTED "\"names\":"
+#define PART   "\nnetbird:" /* of a policy that is not JSON as a whole */
 
 /* Read an address of the name that was begun last. */
 static int parse_address(const struct yaml_reader *in, const struct yaml_node *item,
@@ -56,23 +60,44 @@ static int parse_name_of(const struct yaml_reader *in, const struct yaml_node *n
 	return parse_addresses(in, node, names);
 }
 
-/**
- * parse_names() - Read the value of the key "names"; @to is a struct names
- *
- * Names are read before the rules, which may use them.
- */
-int parse_names(const struct yaml_reader *in, const struct yaml_node *node, void *to)
+/* Read a value of the key "names".  Names that are there already stay. */
+static int parse_names(const struct yaml_reader *in, const struct yaml_node *node,
+		       struct names *names)
 {
 	const struct yaml_node *child;
-	struct names *names = to;
+	size_t n_known = names->n_names;
 	int err;
 
 	err = yaml_expect(in->doc, node, YAML_MAPPING, NULL, in->error);
 	for (child = err ? NULL : node->first; child && !err; child = child->next)
-		err = yaml_go_on(in->doc, in->error, parse_name_of(in, child, names));
+		if (!n_known ||
+		    !keyed_find(names->by_name, n_known, child->key, strlen(child->key)))
+			err = yaml_go_on(in->doc, in->error, parse_name_of(in, child, names));
 	if (!err && names_seal(names))
 		err = parse_no_memory(in->error);
 	return err;
+}
+
+/**
+ * parse_all_names() - Read a policy's names, and those of NetBird's part
+ * @in: the file
+ * @root: the policy
+ * @names: gets them
+ *
+ * Names are read before the rules, which may use them.  Where both have one, the user's counts.
+ *
+ * Return: 0, -EINVAL or -ENOMEM.
+ */
+int parse_all_names(const struct yaml_reader *in, const struct yaml_node *root, struct names *names)
+{
+	const struct yaml_node *part = yaml_get(root, "netbird"), *own = yaml_get(root, KEY);
+	int err = own ? parse_names(in, own, names) : 0;
+
+	if (err || !part)
+		return err;
+	err = yaml_expect(in->doc, part, YAML_MAPPING, NULL, in->error);
+	own = err ? NULL : yaml_get(part, KEY);
+	return own ? parse_names(in, own, names) : err;
 }
 
 /* Whether a word can be nothing but an address, so that no name needs to be looked for. */
@@ -124,19 +149,49 @@ static bool find_lines(const char *text, size_t len, const char **lines, size_t 
 /* Read the names of a text that has the key "names" at its top. */
 static int read_text(const char *text, size_t len, struct names *names, struct error *error)
 {
-	const struct yaml_node *node;
 	struct yaml_doc *doc;
 	int err;
 
 	err = yaml_parse(KEY, text, len, &doc, error);
 	if (err)
 		return err;
-	node = yaml_get(yaml_root(doc), KEY);
-	if (node)
-		err = parse_names(&(struct yaml_reader){doc, NULL, error}, node, names);
+	err = parse_all_names(&(struct yaml_reader){doc, NULL, error}, yaml_root(doc), names);
 	yaml_free(doc);
 	if (err)
 		names_free(names);
+	return err;
+}
+
+/* Read the user's names alone. */
+static int read_own(const char *text, size_t len, struct names *names, struct error *error)
+{
+	const char *lines = NULL;
+	size_t n = 0;
+
+	if (!memmem(text, len, KEY, strlen(KEY)))
+		return 0;
+	if (find_lines(text, len, &lines, &n) && !read_text(lines, n, names, error))
+		return 0;
+	return read_text(text, len, names, error);
+}
+
+/*
+ * Read the names of NetBird's part, which is JSON: an object whose texts hold no braces.  What is in
+ * quotes before it has its own quotes escaped.
+ */
+static int read_part(const char *text, size_t len, struct names *names, struct error *error)
+{
+	const char *key = memmem(text, len, QUOTED, strlen(QUOTED));
+	const char *end = key ? memchr(key, '}', (size_t)(text + len - key)) : NULL;
+	char *alone;
+	int err;
+
+	if (!end)
+		return 0;
+	if (asprintf(&alone, "{%.*s}", (int)(end + 1 - key), key) < 0)
+		return error_no_memory(error);
+	err = read_text(alone, strlen(alone), names, error);
+	free(alone);
 	return err;
 }
 
@@ -154,13 +209,12 @@ static int read_text(const char *text, size_t len, struct names *names, struct e
  */
 int names_read(const char *text, size_t len, struct names *names, struct error *error)
 {
-	const char *lines = NULL;
-	size_t n = 0;
+	const char *part = memmem(text, len, PART, strlen(PART));
+	int err;
 
 	*names = (struct names){0};
-	if (!memmem(text, len, KEY, strlen(KEY)))
-		return 0;
-	if (find_lines(text, len, &lines, &n) && !read_text(lines, n, names, error))
-		return 0;
-	return read_text(text, len, names, error);
+	err = read_own(text, part ? (size_t)(part + 1 - text) : len, names, error);
+	if (!err && part)
+		err = read_part(part, (size_t)(text + len - part), names, error);
+	return err;
 }

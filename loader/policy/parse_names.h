@@ -8,7 +8,8 @@
 #include "policy/names.h"
 #include "policy/parse_context.h"
 
-int parse_names(const struct yaml_reader *in, const struct yaml_node *node, void *to);
+int parse_all_names(const struct yaml_reader *in, const struct yaml_node *root,
+		    struct names *names);
 const struct name_address *parse_named(const struct yaml_reader *in, const struct yaml_node *node,
 				       size_t *n);
 int names_read(const char *text, size_t len, struct names *names, struct error *error);

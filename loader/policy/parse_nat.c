@@ -176,25 +176,25 @@ static const struct yaml_field nat_port_fields[] = {
 	{"address", parse_nat_address, 0},
 };
 
-/* Refuse translations that share a port. */
+/* Refuse translations of a list that share a port. */
 static int check_nat_ports(const struct yaml_doc *doc, const struct yaml_node *node,
-			   const struct policy *policy, struct error *error)
+			   const struct nat_port_rule *rules, struct error *error)
 {
 	struct nat_port_key *values;
 	struct keyed *keys;
 	size_t i;
 	int err;
 
-	keys = calloc(policy->n_nat_port, sizeof(*keys));
-	values = calloc(policy->n_nat_port, sizeof(*values));
+	keys = calloc(node->n_children, sizeof(*keys));
+	values = calloc(node->n_children, sizeof(*values));
 	if (!keys || !values) {
 		err = parse_no_memory(error);
 		goto out;
 	}
-	for (i = 0; i < policy->n_nat_port; i++) {
-		values[i].addr = policy->nat_port[i].addr;
-		values[i].port = policy->nat_port[i].port;
-		values[i].l4_proto = policy->nat_port[i].l4_proto;
+	for (i = 0; i < node->n_children; i++) {
+		values[i].addr = rules[i].addr;
+		values[i].port = rules[i].port;
+		values[i].l4_proto = rules[i].l4_proto;
 		keys[i] = (struct keyed){&values[i], sizeof(values[i]), i};
 	}
 	err = refuse_duplicate(doc, node, keys, "address, protocol and port", error);
@@ -204,37 +204,65 @@ out:
 	return err;
 }
 
-/* Read nat.port. */
-static int parse_nat_ports(const struct yaml_reader *in, const struct yaml_node *node, void *to)
+/* Read a translation of a port. */
+static int parse_nat_rule(const struct yaml_reader *in, const struct yaml_node *node,
+			  struct nat_port_rule *rule)
 {
 	static const char *const required[] = {"protocol", "port", "to"};
-	struct policy *policy = ((struct parse *)in->context)->policy;
 	const size_t n_fields = sizeof(nat_port_fields) / sizeof(nat_port_fields[0]);
+	int err;
+
+	rule->position = node->position;
+	err = yaml_read_fields(in, node, nat_port_fields, n_fields, rule);
+	for (size_t i = 0; !err && i < sizeof(required) / sizeof(required[0]); i++)
+		err = yaml_require(in->doc, node, required[i], in->error);
+	return err;
+}
+
+/* Of the translations behind the first @n_known keep those whose port none of these has. */
+static void keep_unknown(struct policy *policy, size_t n_known)
+{
+	size_t n = n_known;
+
+	for (size_t i = n_known; i < policy->n_nat_port; i++) {
+		const struct nat_port_rule *rule = &policy->nat_port[i];
+		size_t j = 0;
+
+		while (j < n_known && (policy->nat_port[j].port != rule->port ||
+				       policy->nat_port[j].l4_proto != rule->l4_proto))
+			j++;
+		if (j == n_known)
+			policy->nat_port[n++] = *rule;
+	}
+	policy->n_nat_port = n;
+}
+
+/* Read nat.port, behind what is there already, which counts. */
+static int parse_nat_ports(const struct yaml_reader *in, const struct yaml_node *node, void *to)
+{
+	struct policy *policy = ((struct parse *)in->context)->policy;
+	size_t n_known = policy->n_nat_port;
 	const struct yaml_node *child;
-	struct nat_port_rule *rule;
-	size_t i;
+	struct nat_port_rule *rules;
 	int err;
 
 	(void)to;
 	err = yaml_expect(in->doc, node, YAML_SEQUENCE, NULL, in->error);
 	if (err || node->n_children == 0)
 		return err;
-	policy->nat_port = calloc(node->n_children, sizeof(*policy->nat_port));
-	if (!policy->nat_port)
+	rules = reallocarray(policy->nat_port, n_known + node->n_children, sizeof(*rules));
+	if (!rules)
 		return parse_no_memory(in->error);
-	for (child = node->first; child; child = child->next) {
-		rule = &policy->nat_port[policy->n_nat_port++];
-		rule->position = child->position;
-		err = yaml_read_fields(in, child, nat_port_fields, n_fields, rule);
-		for (i = 0; !err && i < sizeof(required) / sizeof(required[0]); i++)
-			err = yaml_require(in->doc, child, required[i], in->error);
-		err = yaml_go_on(in->doc, in->error, err);
-		if (err)
-			return err;
-	}
-	if (yaml_n_errors(in->doc))
-		return 0; /* values may be missing */
-	return check_nat_ports(in->doc, node, policy, in->error);
+	memset(rules + n_known, 0, node->n_children * sizeof(*rules));
+	policy->nat_port = rules;
+	for (child = node->first; child && !err; child = child->next)
+		err = yaml_go_on(in->doc, in->error,
+				 parse_nat_rule(in, child, &rules[policy->n_nat_port++]));
+	if (!err && !yaml_n_errors(in->doc)) /* else values may be missing */
+		err = check_nat_ports(in->doc, node, rules + n_known, in->error);
+	if (!err)
+		keep_unknown(policy, n_known);
+	return err;
 }
 
 /* Whether the value is the word "auto". */
@@ -324,4 +352,14 @@ int parse_nat(const struct yaml_reader *in, const struct yaml_node *node, void *
 	};
 
 	return yaml_read_fields(in, node, fields, sizeof(fields) / sizeof(fields[0]), to);
+}
+
+/**
+ * parse_part_nat() - Read the value of nat in NetBird's part; the context is a struct parse
+ */
+int parse_part_nat(const struct yaml_reader *in, const struct yaml_node *node, void *to)
+{
+	static const struct yaml_field fields[] = {{"port", parse_nat_ports, 0}};
+
+	return yaml_read_fields(in, node, fields, 1, to);
 }

@@ -8,5 +8,6 @@
 #include "policy/parse_context.h"
 
 int parse_nat(const struct yaml_reader *in, const struct yaml_node *node, void *to);
+int parse_part_nat(const struct yaml_reader *in, const struct yaml_node *node, void *to);
 
 #endif /* SHRIKE_POLICY_PARSE_NAT_H */

@@ -10,11 +10,25 @@
 
 #include "policy/parse_match.h"
 
+static int make_room(struct policy *policy, struct parse *parse, size_t more)
+{
+	size_t n = policy->n_sets + more;
+	struct prefix_set *sets = reallocarray(policy->sets, n, sizeof(*sets));
+	struct keyed *names = reallocarray(parse->set_names, n, sizeof(*names));
+
+	policy->sets = sets ? sets : policy->sets;
+	parse->set_names = names ? names : parse->set_names;
+	if (!sets || !names)
+		return -ENOMEM;
+	memset(sets + policy->n_sets, 0, more * sizeof(*sets));
+	return 0;
+}
+
 /**
  * parse_sets() - Read the sets, which rules before and after them refer to
  * @doc: for positions
  * @node: the value of the key "sets"
- * @parse: gets the sets and their index by name
+ * @parse: gets the sets, behind those that it has, and their index by name
  * @error: what is wrong and where
  *
  * Return: 0, -EINVAL or -ENOMEM.
@@ -23,6 +37,7 @@ int parse_sets(const struct yaml_doc *doc, const struct yaml_node *node, struct 
 	       struct error *error)
 {
 	struct policy *policy = parse->policy;
+	size_t n_own = policy->n_sets;
 	const struct yaml_node *child;
 	struct prefix_set *set;
 	int err;
@@ -30,11 +45,11 @@ int parse_sets(const struct yaml_doc *doc, const struct yaml_node *node, struct 
 	err = yaml_expect(doc, node, YAML_MAPPING, NULL, error);
 	if (err || node->n_children == 0)
 		return err;
-	policy->sets = calloc(node->n_children, sizeof(*policy->sets));
-	parse->set_names = calloc(node->n_children, sizeof(*parse->set_names));
-	if (!policy->sets || !parse->set_names)
+	if (make_room(policy, parse, node->n_children))
 		return parse_no_memory(error);
 	for (child = node->first; child; child = child->next) {
+		if (n_own && keyed_find(parse->set_names, n_own, child->key, strlen(child->key)))
+			continue; /* the user's set stands for that of NetBird's part */
 		set = &policy->sets[policy->n_sets];
 		set->position = child->key_position;
 		parse->set_names[policy->n_sets] = (struct keyed){
@@ -111,20 +126,24 @@ static int parse_rule(const struct yaml_doc *doc, const struct yaml_node *node,
 	return err;
 }
 
-/* Read the rules of an ACL. */
+/* Read rules of an ACL, behind those that it has. */
 static int parse_acl(const struct yaml_doc *doc, const struct yaml_node *node, enum acl acl,
 		     struct parse *parse, struct error *error)
 {
 	struct policy_acl *list = &parse->policy->acl[acl];
+	size_t n = list->n_rules + node->n_children;
 	const struct yaml_node *child;
+	struct policy_rule *rules;
 	int err;
 
 	err = yaml_expect(doc, node, YAML_SEQUENCE, NULL, error);
 	if (err || node->n_children == 0)
 		return err;
-	list->rules = calloc(node->n_children, sizeof(*list->rules));
-	if (!list->rules)
+	rules = reallocarray(list->rules, n, sizeof(*rules));
+	if (!rules)
 		return parse_no_memory(error);
+	memset(rules + list->n_rules, 0, node->n_children * sizeof(*rules));
+	list->rules = rules;
 	parse->acl = acl;
 	for (child = node->first; child; child = child->next) {
 		err = parse_rule(doc, child, &list->rules[list->n_rules++], parse, error);
@@ -177,7 +196,7 @@ static size_t collect_ids(const struct yaml_node *root, const char *acl_key,
  * @doc: for positions
  * @root: the policy's mapping, already read
  * @policy: what was read from it
- * @error: names the second rule with an id, peer_acl being before route_acl
+ * @error: names the second rule with an id, peer_acl being before route_acl, and NetBird's last
  *
  * Return: 0, -EINVAL or -ENOMEM.
  */
@@ -185,6 +204,7 @@ int parse_unique_ids(const struct yaml_doc *doc, const struct yaml_node *root,
 		     const struct policy *policy, struct error *error)
 {
 	size_t n = policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules;
+	const struct yaml_node *part = yaml_get(root, "netbird");
 	const struct keyed *duplicate;
 	const struct yaml_node **places;
 	struct keyed *ids;
@@ -200,6 +220,10 @@ int parse_unique_ids(const struct yaml_doc *doc, const struct yaml_node *root,
 	}
 	n = collect_ids(root, "peer_acl", places, ids, 0);
 	n = collect_ids(root, "route_acl", places, ids, n);
+	if (part)
+		n = collect_ids(part, "peer_acl", places, ids, n);
+	if (part)
+		n = collect_ids(part, "route_acl", places, ids, n);
 	keyed_sort(ids, n);
 	duplicate = keyed_duplicate(ids, n);
 	if (duplicate)

@@ -115,6 +115,7 @@ void policy_free(struct policy *policy)
 	free(policy->one_to_one);
 	free(policy->nat_port);
 	free(policy->uplinks.names);
+	free(policy->follow_netbird);
 	free(policy->text);
 	free(policy->path);
 	free(policy);

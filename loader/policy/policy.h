@@ -81,6 +81,7 @@ struct policy_rule {
 struct policy_acl {
 	struct policy_rule *rules; /* in the order of the file */
 	size_t n_rules;
+	size_t n_own; /* of these, with NetBird's part: the user's, which come first */
 };
 
 struct nat_one_to_one {
@@ -143,6 +144,8 @@ struct policy {
 	struct policy_uplinks uplinks;
 	struct policy_test *tests;
 	size_t n_tests;
+	char *follow_netbird; /* socket of the daemon that `run` is to follow; NULL: none */
+	bool has_netbird;     /* NetBird's part, the last rules of acl[] */
 	struct policy_limits limits;
 	struct policy_timeouts timeouts;
 #define SWITCH(name, value) bool name;

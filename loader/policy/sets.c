@@ -221,11 +221,23 @@ static int no_such_set(const struct yaml_node *sets, const char *name, struct er
 			   names[0] ? "which has: " : "which has none", names);
 }
 
+/* The user's set of a name, or else NetBird's. */
+static const struct yaml_node *find_set(const struct yaml_node *root, const char *name)
+{
+	const struct yaml_node *sets = yaml_get(root, "sets"), *part = yaml_get(root, "netbird");
+	const struct yaml_node *set = sets ? yaml_get(sets, name) : NULL;
+
+	if (set || !part)
+		return set;
+	sets = yaml_get(part, "sets");
+	return sets ? yaml_get(sets, name) : NULL;
+}
+
 static int change_root(const struct yaml_node *root, const struct sets_change *change,
 		       struct sets_text *to, struct sets_result *result, struct error *error)
 {
 	const struct yaml_node *sets = yaml_get(root, "sets");
-	const struct yaml_node *set = sets ? yaml_get(sets, change->name) : NULL;
+	const struct yaml_node *set = find_set(root, change->name);
 	struct sets_result done = {0};
 	struct prefix *old = NULL, *merged = NULL;
 	struct sets_change sorted = *change;

@@ -205,7 +205,9 @@ static int inline_policy(const struct scenario *scenario, const struct yaml_doc 
 	text = render_node(node, &len);
 	if (!text)
 		return out_of_memory(doc, node, error);
-	err = policy_parse_node(doc, node, scenario->path, text, len, policy, error);
+	err = policy_parse_node(
+		doc, node, &(struct policy_text){.path = scenario->path, .text = text, .len = len},
+		policy, error);
 	free(text);
 	return err;
 }

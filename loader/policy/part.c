@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "policy/part.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "yaml/yaml.h"
+
+#define KEY	"netbird"
+#define COMMENT "# of the daemon's map; 'shrike run' replaces it with each"
+
+/* Where a line begins that a position is in. */
+static size_t line_start(const struct part_text *text, struct position at)
+{
+	const char *line = text->text;
+
+	for (unsigned int i = 1; i < at.line; i++)
+		line = strchr(line, '\n') + 1;
+	return line - text->text;
+}
+
+/* Whether a policy is one pair of braces, as JSON is, and not a line for each key. */
+static bool is_in_braces(const struct part_text *text, const struct yaml_node *root)
+{
+	return text->text[line_start(text, root->position) + root->position.column - 1] == '{';
+}
+
+static size_t trimmed(const char *text, size_t len)
+{
+	while (len && isspace((unsigned char)text[len - 1]))
+		len--;
+	return len;
+}
+
+/* NetBird's part comes from a process that is not trusted: nothing in it may end it. */
+static int check_part(const struct part_text *part, struct error *error)
+{
+	size_t len = trimmed(part->text, part->len);
+
+	for (size_t i = 0; i < part->len; i++)
+		if (part->text[i] != '\n' && (part->text[i] < ' ' || part->text[i] > '~'))
+			return error_input(error, "NetBird's part has a character that is not "
+						  "printable");
+	if (len < 2 || part->text[0] != '{' || part->text[len - 1] != '}')
+		return error_input(error, "NetBird's part is no JSON object");
+	return 0;
+}
+
+/* Write a part that lines of a policy end with; deeper than its key, so that it cannot end it. */
+static void write_indented(FILE *file, const struct part_text *part, int indent)
+{
+	const char *line = part->text, *end;
+
+	for (; *line; line = end + (*end == '\n')) {
+		end = strchrnul(line, '\n');
+		fprintf(file, "%*s", indent + 1, "");
+		fwrite(line, 1, end - line, file);
+		putc('\n', file);
+	}
+}
+
+static int write_joined(FILE *file, const struct part_text *own, const struct yaml_node *root,
+			const struct part_text *part, struct error *error)
+{
+	size_t len = trimmed(own->text, own->len);
+	int indent;
+
+	if (is_in_braces(own, root)) {
+		if (!len || own->text[len - 1] != '}')
+			return error_input(error, "the policy has to end with its brace for "
+						  "NetBird's part to be put in");
+		fwrite(own->text, 1, trimmed(own->text, len - 1), file);
+		fprintf(file, ",\n\"" KEY "\":\n");
+		write_indented(file, part, 0);
+		fputs("}\n", file);
+		return 0;
+	}
+	indent = root->first ? (int)root->first->key_position.column - 1 : 0;
+	fwrite(own->text, 1, own->len, file);
+	if (own->len && own->text[own->len - 1] != '\n')
+		putc('\n', file);
+	fprintf(file, "%*s" KEY ": " COMMENT "\n", indent, "");
+	write_indented(file, part, indent);
+	return 0;
+}
+
+static int join(const struct part_text *own, const struct yaml_node *root,
+		const struct part_text *part, struct part_text *whole, struct error *error)
+{
+	struct part_text joined = {};
+	FILE *file = open_memstream(&joined.text, &joined.len);
+	int err;
+
+	if (!file)
+		return error_no_memory(error);
+	err = write_joined(file, own, root, part, error);
+	if (ferror(file) && !err)
+		err = error_no_memory(error);
+	if (fclose(file) && !err)
+		err = error_no_memory(error);
+	if (err)
+		free(joined.text);
+	else
+		*whole = joined;
+	return err;
+}
+
+/**
+ * part_join() - Put NetBird's part behind a policy
+ * @path: of the policy, for messages
+ * @own: the user's policy
+ * @part: a JSON object
+ * @whole: set to both; the caller frees its text
+ * @error: set on failure
+ *
+ * Whether the whole is a policy is seen when it is read.
+ *
+ * Return: 0, -EINVAL (invalid input) or -ENOMEM.
+ */
+int part_join(const char *path, const struct part_text *own, const struct part_text *part,
+	      struct part_text *whole, struct error *error)
+{
+	struct yaml_doc *doc;
+	int err = check_part(part, error);
+
+	if (!err)
+		err = yaml_parse(path, own->text, own->len, &doc, error);
+	if (err)
+		return err;
+	err = yaml_expect(doc, yaml_root(doc), YAML_MAPPING, NULL, error);
+	if (!err)
+		err = join(own, yaml_root(doc), part, whole, error);
+	yaml_free(doc);
+	return err;
+}
+
+static int copy(const char *from, size_t len, const char *end, struct part_text *to,
+		struct error *error)
+{
+	char *text = malloc(len + strlen(end) + 1);
+
+	if (!text)
+		return error_no_memory(error);
+	memcpy(text, from, len);
+	strcpy(text + len, end);
+	to->text = text;
+	to->len = len + strlen(end);
+	return 0;
+}
+
+/* Take apart what part_join() has joined, or sets_change() has written since. */
+static int split(const struct part_text *whole, const struct yaml_node *root, struct part_text *own,
+		 struct part_text *part, struct error *error)
+{
+	const struct yaml_node *key = yaml_get(root, KEY);
+	bool in_braces = is_in_braces(whole, root);
+	size_t own_len, start, end = trimmed(whole->text, whole->len);
+	int err;
+
+	if (!key)
+		return copy(whole->text, whole->len, "", own, error);
+	if (key->next || key->kind != YAML_MAPPING)
+		return error_input(error, "NetBird's part does not end the policy");
+	own_len = line_start(whole, key->key_position);
+	start = line_start(whole, key->position) + key->position.column - 1;
+	if (in_braces) {
+		own_len = trimmed(whole->text, own_len);
+		own_len -= own_len && whole->text[own_len - 1] == ',';
+		end = trimmed(whole->text, end - 1);
+	}
+	err = copy(whole->text, own_len, in_braces ? "\n}\n" : "", own, error);
+	if (err)
+		return err;
+	err = copy(whole->text + start, end - start, "\n", part, error);
+	if (err) {
+		free(own->text);
+		own->text = NULL;
+	}
+	return err;
+}
+
+/**
+ * part_split() - Take a policy in force apart
+ * @path: of the policy, for messages
+ * @whole: the policy
+ * @own: set to the user's; the caller frees its text
+ * @part: set to NetBird's, without a text where there is none; the caller frees its text
+ * @error: set on failure
+ *
+ * Return: 0, -EINVAL (invalid input) or -ENOMEM.
+ */
+int part_split(const char *path, const struct part_text *whole, struct part_text *own,
+	       struct part_text *part, struct error *error)
+{
+	struct yaml_doc *doc;
+	int err = yaml_parse(path, whole->text, whole->len, &doc, error);
+
+	if (err)
+		return err;
+	*own = *part = (struct part_text){};
+	err = yaml_expect(doc, yaml_root(doc), YAML_MAPPING, NULL, error);
+	if (!err)
+		err = split(whole, yaml_root(doc), own, part, error);
+	yaml_free(doc);
+	return err;
+}
