@@ -4,20 +4,16 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
-#include <linux/netlink.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/named_map.h"
+
 #define LOCK_RETRY_NS 10000000 /* a holder is done within a fraction of a second */
 #define LOCK_RETRIES  3000     /* 30 s in all */
-
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
 
 /* Parts of the locks' names, so that processes of another version mean the same locks. */
 static const char *const lock_names[] = {
@@ -27,76 +23,26 @@ static const char *const lock_names[] = {
 };
 _Static_assert(sizeof(lock_names) / sizeof(*lock_names) == LOCK_LISTEN, "each lock has a name");
 
-/* FNV-1a; the NUL at the end of a text counts, so that no two texts run into each other. */
-static uint64_t hash(uint64_t sum, const void *data, size_t len)
-{
-	const uint8_t *bytes = data;
-
-	for (size_t i = 0; i < len; i++)
-		sum = (sum ^ bytes[i]) * UINT64_C(0x100000001b3);
-	return sum;
-}
-
-/* A number that the kernel gives to no other network namespace until it boots again. */
-static int netns_cookie(uint64_t *cookie)
-{
-	int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), err = 0;
-	socklen_t len = sizeof(*cookie);
-
-	if (sock < 0)
-		return -errno;
-	if (getsockopt(sock, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &len))
-		err = -errno;
-	close(sock);
-	return err;
-}
-
-/* A hash of 48 bits is what the name of a map has room for. */
 static int set_name(enum lock lock, const char *ifname, char name[BPF_OBJ_NAME_LEN])
 {
-	uint64_t cookie, sum = UINT64_C(0xcbf29ce484222325);
-	int err = netns_cookie(&cookie);
 	char what[24];
 
-	if (err)
-		return err;
 	if (lock < LOCK_LISTEN)
 		snprintf(what, sizeof(what), "%s", lock_names[lock]);
 	else
 		snprintf(what, sizeof(what), "listen%u", lock - LOCK_LISTEN);
-	sum = hash(sum, what, strlen(what) + 1);
-	sum = hash(sum, ifname, strlen(ifname) + 1);
-	sum = hash(sum, &cookie, sizeof(cookie));
-	snprintf(name, BPF_OBJ_NAME_LEN, "lk_%08x%04x", (uint32_t)sum,
-		 (uint16_t)(sum >> 32 ^ sum >> 48));
-	return 0;
-}
-
-/* Whether a map is the lock of that name; the type proves that whoever made it had CAP_BPF. */
-static int is_lock(uint32_t id, const char *name)
-{
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-	int fd = bpf_map_get_fd_by_id(id), err;
-
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno; /* gone meanwhile */
-	err = bpf_obj_get_info_by_fd(fd, &info, &len) ? -errno : 0;
-	close(fd);
-	if (err)
-		return err;
-	return info.type == BPF_MAP_TYPE_LPM_TRIE && !strcmp(info.name, name);
+	return named_map_name("lk", what, ifname, name);
 }
 
 /* Look for a lock among the maps that were made before @end: 1, 0, or -errno. */
 static int find_lock(const char *name, uint32_t end)
 {
-	uint32_t id = 0;
-	int found = 0;
+	int fd = named_map_find(name, end);
 
-	while (!found && !bpf_map_get_next_id(id, &id) && id < end)
-		found = is_lock(id, name);
-	return found || errno == ENOENT || id >= end ? found : -errno;
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	close(fd);
+	return 1;
 }
 
 static int map_id(int fd, uint32_t *id)
@@ -113,16 +59,14 @@ static int map_id(int fd, uint32_t *id)
 /* Make a lock, unless there is one: of several made at once the first one counts. */
 static int make_lock(const char *name, int *fd)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
 	int found = find_lock(name, UINT32_MAX), lock, err;
 	uint32_t id = 0;
 
 	if (found)
 		return found < 0 ? found : -EADDRINUSE;
-	lock = bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, name, sizeof(uint64_t), sizeof(uint32_t), 1,
-			      &opts);
+	lock = named_map_make(name, sizeof(uint32_t));
 	if (lock < 0)
-		return -errno;
+		return lock;
 	err = map_id(lock, &id);
 	if (!err)
 		err = find_lock(name, id);
