@@ -173,3 +173,14 @@ bad:
 	return error_input(error, "'%.80s' is not a duration such as 3h, 1h30m, 60s or 500ms",
 			   text);
 }
+
+/**
+ * text_make_printable() - Have a text that others have sent fit into a message of one line
+ * @text: each byte that is no printable ASCII becomes a question mark
+ */
+void text_make_printable(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}

@@ -36,5 +36,6 @@ int number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value,
 int port_range_parse(const char *text, struct port_range *range, struct error *error);
 int protocol_parse(const char *text, uint16_t *protocol, struct error *error);
 int duration_parse(const char *text, uint64_t *ns, struct error *error);
+void text_make_printable(char *text);
 
 #endif /* SHRIKE_BASE_VALUE_H */

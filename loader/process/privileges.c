@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -13,6 +14,32 @@
 #include "base/capabilities.h"
 
 #define NOBODY 65534
+
+/* What every process takes that waits for events, and talks by the descriptors that it has. */
+static const int common_calls[] = {
+	/* events and time */
+	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(clock_gettime),
+	/* descriptors that are open */
+	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(close),
+	SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg),
+	/* memory, with the call below */
+	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
+	/* itself */
+	SCMP_SYS(getpid), SCMP_SYS(getrandom), SCMP_SYS(futex), SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group),
+	SCMP_SYS(sigaltstack), /* the address sanitizer, when it ends */
+};
+
+static const struct bound_call common_bound[] = {
+	{SCMP_SYS(mmap), SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
+};
+
+static const struct system_calls common = {
+	.free = common_calls,
+	.n_free = sizeof(common_calls) / sizeof(*common_calls),
+	.bound = common_bound,
+	.n_bound = sizeof(common_bound) / sizeof(*common_bound),
+};
 
 /**
  * privileges_raise_files() - Allow this process as many descriptors as it may have
@@ -83,8 +110,10 @@ static int add_calls(scmp_filter_ctx filter, const struct system_calls *allowed)
 static int confine(const struct system_calls *allowed, struct error *error)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int err = filter ? add_calls(filter, allowed) : -ENOMEM;
+	int err = filter ? add_calls(filter, &common) : -ENOMEM;
 
+	if (!err)
+		err = add_calls(filter, allowed);
 	if (!err)
 		err = seccomp_load(filter);
 	seccomp_release(filter);
@@ -93,7 +122,7 @@ static int confine(const struct system_calls *allowed, struct error *error)
 
 /**
  * privileges_drop() - Become nobody, without capabilities and with few system calls, for good
- * @allowed: the system calls that are left
+ * @allowed: the system calls that are left beside those that any child takes
  * @error: set on failure
  *
  * Where the right to change the user is missing, as in a unit that does not grant it, the user

@@ -20,7 +20,7 @@ struct bound_call {
 };
 
 /*
- * struct system_calls - those that a process is left with
+ * struct system_calls - those that a process is left with, beside what all take
  * @free: whatever their arguments are; the kernel answers for these without running the filter
  * @bound: with one argument each
  */

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "follow/bundle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DIRECTORY "/tmp"
+#define BEGINNING "netbird.debug."
+#define ENDING	  ".zip"
+
+static bool begins_with(const char *text, const char *beginning)
+{
+	return !strncmp(text, beginning, strlen(beginning));
+}
+
+static bool ends_with(const char *text, const char *ending)
+{
+	size_t len = strlen(text), ending_len = strlen(ending);
+
+	return len >= ending_len && !strcmp(text + len - ending_len, ending);
+}
+
+/* The name of a file directly in DIRECTORY that can be a bundle, or NULL. */
+static const char *name_of(const char *path)
+{
+	const char *name = path + strlen(DIRECTORY "/");
+
+	if (!begins_with(path, DIRECTORY "/") || strchr(name, '/') ||
+	    !begins_with(name, BEGINNING) || !ends_with(name, ENDING))
+		return NULL;
+	return name;
+}
+
+/* Whether it is a file that only root can have written, and that is called nothing else. */
+static const char *fault_of(const struct stat *file)
+{
+	if (!S_ISREG(file->st_mode))
+		return "it is no regular file";
+	if (file->st_uid)
+		return "it is not root's";
+	if (file->st_mode & (S_IWGRP | S_IWOTH))
+		return "others may write to it";
+	if (file->st_nlink != 1)
+		return "it has other names";
+	return NULL;
+}
+
+/* Remove the name, if it is that of the file. */
+static void remove_name(int directory, const char *name, const struct stat *file)
+{
+	struct stat now;
+
+	if (!fstatat(directory, name, &now, AT_SYMLINK_NOFOLLOW) && now.st_ino == file->st_ino &&
+	    now.st_dev == file->st_dev)
+		unlinkat(directory, name, 0);
+}
+
+static int take_in(int directory, const char *name, int *fd, struct error *error)
+{
+	struct stat file;
+	const char *fault;
+	int opened = openat(directory, name,
+			    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (opened < 0)
+		return error_set(error, errno, "%s/%s: %s", DIRECTORY, name,
+				 errno == ELOOP ? "it is a symbolic link" : strerror(errno));
+	fault = fstat(opened, &file) ? strerror(errno) : fault_of(&file);
+	if (fault) {
+		close(opened);
+		return error_input(error, "%s/%s: %s", DIRECTORY, name, fault);
+	}
+	remove_name(directory, name, &file);
+	*fd = opened;
+	return 0;
+}
+
+/**
+ * bundle_take() - Open the file that a debug bundle is in, and remove it
+ * @path: as the daemon has said it: any text
+ * @fd: set to the file, only to be read
+ * @error: set on failure, and then nothing is removed
+ *
+ * Only a regular file of root's directly in /tmp that is called like a bundle is taken.
+ *
+ * Return: 0 or -errno.
+ */
+int bundle_take(const char *path, int *fd, struct error *error)
+{
+	const char *name = name_of(path);
+	int directory, err;
+
+	if (!name)
+		return error_input(error,
+				   "the daemon names '%.64s' as its bundle, which is no %s/%s*%s",
+				   path, DIRECTORY, BEGINNING, ENDING);
+	directory = open(DIRECTORY, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return error_set(error, errno, "%s: %s", DIRECTORY, strerror(errno));
+	err = take_in(directory, name, fd, error);
+	close(directory);
+	return err;
+}

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "follow/follow.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/value.h"
+#include "follow/bundle.h"
+#include "follow/daemon_socket.h"
+#include "follow/follower.h"
+#include "follow/incoming.h"
+#include "process/heartbeat.h"
+#include "process/pass.h"
+#include "process/privileges.h"
+
+#define DELAY_FIRST_NS	 (NS_PER_S / 10)
+#define DELAY_CONNECT_NS (2 * NS_PER_S)	 /* at most, while there is no daemon */
+#define DELAY_MAX_NS	 (60 * NS_PER_S) /* at most, while the daemon gives no map */
+#define HANG_NS		 (30 * NS_PER_S) /* of silence; a large map takes seconds */
+#define EVENTS		 5
+
+struct follow {
+	struct follow_user user;
+	int epoll_fd;
+	int timer_fd; /* to connect again */
+	int control_fd;
+	int pid_fd;
+	pid_t pid; /* 0: none runs */
+	struct pulse pulse;
+	struct incoming incoming;
+	uint64_t delay_ns;
+	bool has_map; /* of this connection */
+	struct budget budget;
+	struct follow_status status;
+};
+
+static uint64_t now(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void publish(struct follow *follow)
+{
+	follow->user.on_change(follow->user.arg, &follow->status);
+}
+
+/* No newer map than that in force can be had. */
+static void fail(struct follow *follow, const char *why)
+{
+	struct follow_status *status = &follow->status;
+
+	if (!status->why[0])
+		status->stale_ns = clock_kernel_ns(CLOCK_MONOTONIC);
+	snprintf(status->why, sizeof(status->why), "%.*s", FOLLOW_WHY_MAX - 1, why);
+	text_make_printable(status->why);
+	status->is_fetching = false;
+	status->due_ns = 0;
+	publish(follow);
+}
+
+static int watch(struct follow *follow, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	return fd < 0 || epoll_ctl(follow->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -1 : 0;
+}
+
+/* Once more after a while, which doubles up to @max_ns. */
+static void connect_again(struct follow *follow, uint64_t max_ns)
+{
+	follow->delay_ns = follow->delay_ns ? follow->delay_ns * 2 : DELAY_FIRST_NS;
+	if (follow->delay_ns > max_ns)
+		follow->delay_ns = max_ns;
+	clock_arm(follow->timer_fd, follow->delay_ns);
+}
+
+/* What the child is given, and what is kept here: ends of a pair and of a pipe. */
+static int open_ends(struct follow *follow, struct follow_start *start)
+{
+	int pair[2], ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	if (pipe2(ends, O_CLOEXEC)) {
+		close(pair[0]);
+		close(pair[1]);
+		return -errno;
+	}
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	follow->control_fd = pair[0];
+	start->control_fd = pair[1];
+	incoming_open(&follow->incoming, ends[0]);
+	start->policy_fd = ends[1];
+	return 0;
+}
+
+static void close_ends(struct follow *follow)
+{
+	close_fd(&follow->control_fd);
+	close_fd(&follow->pid_fd);
+	incoming_close(&follow->incoming);
+}
+
+static int start_child(struct follow *follow, int daemon_fd)
+{
+	struct follow_start start = {
+		.daemon_fd = daemon_fd,
+		.heartbeat = follow->pulse.heartbeat,
+		.budget = follow->budget,
+	};
+	pid_t pid, parent = getpid();
+	int err = open_ends(follow, &start);
+
+	if (err)
+		return err;
+	snprintf(start.ifname, sizeof(start.ifname), "%s", follow->user.ifname);
+	heartbeat_reset(&follow->pulse);
+	pid = fork();
+	if (!pid)
+		follower_begin(&start, parent);
+	err = pid < 0 ? -errno : 0;
+	close(start.control_fd);
+	close(start.policy_fd);
+	if (err) {
+		close_ends(follow);
+		return err;
+	}
+	follow->pid = pid;
+	follow->pid_fd = syscall(SYS_pidfd_open, pid, 0);
+	follow->has_map = false;
+	watch(follow, follow->pid_fd);
+	watch(follow, follow->control_fd);
+	return 0;
+}
+
+/* Connect to the daemon, and have a child listen to it. */
+static void start(struct follow *follow)
+{
+	struct error error;
+	int fd, err = daemon_connect(follow->user.socket, &fd, &error);
+
+	if (!err) {
+		err = start_child(follow, fd);
+		close(fd);
+		if (err)
+			error_set(&error, -err, "cannot start a process: %s", strerror(-err));
+	}
+	if (!err)
+		return;
+	fail(follow, error.text);
+	connect_again(follow, DELAY_CONNECT_NS);
+}
+
+/**
+ * follow_new() - Follow the daemon from now on
+ * @user: who; what it points to stays where it is
+ * @follow: set to what follows, for follow_free()
+ * @error: set on failure
+ *
+ * A daemon that is not there is no failure: it may come.  Callbacks are called by follow_ready() and
+ * follow_check().
+ *
+ * Return: 0 or -errno.
+ */
+int follow_new(const struct follow_user *user, struct follow **follow, struct error *error)
+{
+	struct follow *fresh = calloc(1, sizeof(*fresh));
+
+	if (!fresh)
+		return error_no_memory(error);
+	fresh->user = *user;
+	fresh->control_fd = fresh->pid_fd = -1;
+	incoming_init(&fresh->incoming);
+	budget_init(&fresh->budget, user->interval_ns);
+	snprintf(fresh->status.socket, sizeof(fresh->status.socket), "%s", user->socket);
+	fresh->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	fresh->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (watch(fresh, fresh->timer_fd))
+		error_set(error, errno, "cannot wait for events: %s", strerror(errno));
+	else if (!heartbeat_new(HANG_NS, &fresh->pulse, error)) {
+		clock_arm(fresh->timer_fd, 1); /* at once, but not before this returns */
+		*follow = fresh;
+		return 0;
+	}
+	follow_free(fresh);
+	return -error->code;
+}
+
+/**
+ * follow_fd() - Readable when follow_ready() has something to do
+ */
+int follow_fd(const struct follow *follow)
+{
+	return follow->epoll_fd;
+}
+
+/* Open the bundle that the child has been told of. */
+static void pass_bundle(struct follow *follow, const char *path)
+{
+	struct follow_answer answer = {};
+	struct error error;
+	int fd = -1, err = bundle_take(path, &fd, &error);
+
+	if (!err)
+		err = networks_read(follow->user.ifname, &answer.networks, &error);
+	if (err)
+		snprintf(answer.text, sizeof(answer.text), "%.*s", REPORT_TEXT_MAX - 1, error.text);
+	pass_send(follow->control_fd, &answer, sizeof(answer), &fd, !err);
+	close_fd(&fd);
+}
+
+/* Whether the policy that comes is older than the one in force. */
+static bool is_older(struct follow *follow, uint64_t serial)
+{
+	char why[FOLLOW_WHY_MAX];
+
+	if (!follow->status.map_ns || serial >= follow->status.serial)
+		return false;
+	snprintf(why, sizeof(why), "the daemon's map has serial %llu, which is older",
+		 (unsigned long long)serial);
+	fail(follow, why);
+	return true;
+}
+
+static void take_policy(struct follow *follow)
+{
+	struct follow_status *status = &follow->status;
+	const struct incoming *policy = &follow->incoming;
+	struct error error;
+
+	follow->has_map = true;
+	follow->delay_ns = 0;
+	if (is_older(follow, policy->serial))
+		return;
+	if (follow->user.on_map(follow->user.arg, policy->serial, policy->text, policy->len,
+				&error)) {
+		fail(follow, error.text);
+		return;
+	}
+	status->serial = policy->serial;
+	status->map_ns = clock_kernel_ns(CLOCK_MONOTONIC);
+	status->why[0] = '\0';
+	status->is_fetching = false;
+	publish(follow);
+}
+
+/* The pipe is listened to only while a policy has been announced.  Returns whether more may come. */
+static bool on_pipe(struct follow *follow)
+{
+	enum incoming_state state = incoming_read(&follow->incoming);
+
+	if (state == INCOMING_WHOLE)
+		take_policy(follow);
+	if (state == INCOMING_WHOLE || state == INCOMING_ENDED) {
+		incoming_reset(&follow->incoming);
+		epoll_ctl(follow->epoll_fd, EPOLL_CTL_DEL, follow->incoming.fd, NULL);
+	}
+	return state == INCOMING_PART;
+}
+
+/* A child that says what it should not is ended. */
+static void end_child(struct follow *follow, const char *why)
+{
+	fail(follow, why);
+	privileges_kill(follow->pid);
+}
+
+static void take_report(struct follow *follow, struct follow_report *report)
+{
+	struct follow_status *status = &follow->status;
+
+	follow->budget = report->budget;
+	follow->budget.interval_ns = follow->user.interval_ns;
+	report->text[sizeof(report->text) - 1] = '\0';
+	switch (report->kind) {
+	case FOLLOW_REPORT_WAITS:
+		status->due_ns = report->due_ns;
+		status->is_fetching = false;
+		publish(follow);
+		break;
+	case FOLLOW_REPORT_FETCHES:
+		status->due_ns = 0;
+		status->is_fetching = true;
+		publish(follow);
+		break;
+	case FOLLOW_REPORT_BUNDLE:
+		pass_bundle(follow, report->text);
+		break;
+	case FOLLOW_REPORT_MAP:
+		if (incoming_begin(&follow->incoming, report->serial, report->len) ||
+		    watch(follow, follow->incoming.fd))
+			end_child(follow, "a policy that cannot be taken");
+		break;
+	case FOLLOW_REPORT_FAILURE:
+		fail(follow, report->text);
+		break;
+	}
+}
+
+/* Returns whether there was a report. */
+static bool on_report(struct follow *follow)
+{
+	struct follow_report report;
+	int fd = -1, n = 0;
+	ssize_t len = pass_receive(follow->control_fd, &report, sizeof(report), &fd, &n);
+
+	if (len == sizeof(report))
+		take_report(follow, &report);
+	else if (!len) /* its descriptor reports the end of the process */
+		epoll_ctl(follow->epoll_fd, EPOLL_CTL_DEL, follow->control_fd, NULL);
+	return len > 0;
+}
+
+static void on_end(struct follow *follow)
+{
+	waitpid(follow->pid, NULL, 0);
+	/* its last words */
+	while (on_report(follow))
+		;
+	while (on_pipe(follow))
+		;
+	follow->pid = 0;
+	close_ends(follow);
+	if (!follow->status.why[0])
+		fail(follow, "the process that listens to the daemon has ended");
+	connect_again(follow, follow->has_map ? DELAY_CONNECT_NS : DELAY_MAX_NS);
+}
+
+static void on_timer(struct follow *follow)
+{
+	uint64_t ticks;
+
+	if (read(follow->timer_fd, &ticks, sizeof(ticks)) == sizeof(ticks) && !follow->pid)
+		start(follow);
+}
+
+/**
+ * follow_ready() - Do what there is to do
+ */
+void follow_ready(struct follow *follow)
+{
+	struct epoll_event events[EVENTS];
+	int n = epoll_wait(follow->epoll_fd, events, EVENTS, 0);
+	bool has_ended = false;
+
+	for (int i = 0; i < n; i++) {
+		int fd = events[i].data.fd;
+
+		if (fd == follow->timer_fd)
+			on_timer(follow);
+		else if (fd == follow->pid_fd)
+			has_ended = true;
+		else if (fd == follow->control_fd)
+			on_report(follow);
+		else if (fd == follow->incoming.fd)
+			on_pipe(follow);
+	}
+	/* last, as it closes the others */
+	if (has_ended)
+		on_end(follow);
+}
+
+/**
+ * follow_check() - End a child that hangs; to be called every second
+ */
+void follow_check(struct follow *follow)
+{
+	if (follow->pid &&
+	    heartbeat_look(&follow->pulse, follow->pid, true, now()) == HEARTBEAT_HANGS)
+		end_child(follow, "the process that listens to the daemon hangs");
+}
+
+/**
+ * follow_forget() - Take the next map whatever its serial is, as the user has asked for it
+ */
+void follow_forget(struct follow *follow)
+{
+	follow->status.serial = 0;
+}
+
+/**
+ * follow_free() - Follow no longer
+ */
+void follow_free(struct follow *follow)
+{
+	if (!follow)
+		return;
+	if (follow->pid) {
+		privileges_kill(follow->pid);
+		waitpid(follow->pid, NULL, 0);
+	}
+	close_ends(follow);
+	close_fd(&follow->timer_fd);
+	close_fd(&follow->epoll_fd);
+	heartbeat_free(&follow->pulse);
+	free(follow);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The networks of this host beside the overlay, to which block-lan-access lets nothing be routed.
+ */
+#ifndef SHRIKE_FOLLOW_NETWORKS_H
+#define SHRIKE_FOLLOW_NETWORKS_H
+
+#include <stddef.h>
+
+#include "base/address.h"
+#include "base/error.h"
+
+#define NETWORKS_MAX 256
+
+struct networks {
+	struct prefix list[NETWORKS_MAX];
+	size_t n;
+};
+
+int networks_read(const char *overlay, struct networks *networks, struct error *error);
+
+#endif /* SHRIKE_FOLLOW_NETWORKS_H */

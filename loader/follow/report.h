@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The messages between `run` and its child that follows NetBird's daemon.
+ */
+#ifndef SHRIKE_FOLLOW_REPORT_H
+#define SHRIKE_FOLLOW_REPORT_H
+
+#include <stdint.h>
+
+#include "follow/budget.h"
+#include "follow/bundle.h"
+#include "follow/networks.h"
+
+#define REPORT_TEXT_MAX 512
+
+/* What the child reports. */
+struct follow_report {
+	enum {
+		FOLLOW_REPORT_WAITS,   /* nothing to do; @due_ns: when the next map is fetched */
+		FOLLOW_REPORT_FETCHES, /* the map */
+		FOLLOW_REPORT_BUNDLE,  /* is in the file that @text names: it is to be passed */
+		FOLLOW_REPORT_MAP,     /* of @serial: @len bytes of policy are in the pipe */
+		FOLLOW_REPORT_FAILURE, /* no newer map can be had for now; @text says why */
+	} kind;
+	uint64_t due_ns; /* CLOCK_MONOTONIC; 0: there is none */
+	uint64_t serial;
+	uint64_t len;
+	struct budget budget; /* what the next child is to go on with */
+	char text[REPORT_TEXT_MAX];
+};
+_Static_assert(BUNDLE_PATH_MAX <= REPORT_TEXT_MAX, "the path of a bundle is a report's text");
+
+/* What the parent answers to FOLLOW_REPORT_BUNDLE, with the file, or without one. */
+struct follow_answer {
+	struct networks networks;   /* of this host */
+	char text[REPORT_TEXT_MAX]; /* why there is none */
+};
+
+/* What the child is started with. */
+struct follow_start {
+	int daemon_fd;	/* a connection to the daemon */
+	int control_fd; /* its end of a pair: reports and answers */
+	int policy_fd;	/* of a pipe: policies */
+	struct heartbeat *heartbeat;
+	struct budget budget;
+	char ifname[16];
+};
+
+#endif /* SHRIKE_FOLLOW_REPORT_H */
