@@ -1,21 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include <stdio.h>
 
+#include "base/clock.h"
+#include "base/value.h"
 #include "cli/command.h"
 #include "daemon/run.h"
 #include "dataplane/generation.h"
 #include "kernel/pin_path.h"
 
+#define INTERVAL_MAX_S 86400
+
 static int run_run(const struct command *command, int argc, char **argv);
 
 const struct command command_run = {
 	.name = "run",
-	.arguments = "[IFACE] [-c POLICY]",
+	.arguments = "[IFACE] [-c POLICY] [--netbird[=SOCKET]]",
 	.summary = "attach to an interface and stay",
 	/* clang-format off */
 	.details =
 		"  -c, --config POLICY   policy file, '-' for standard input; without one,\n"
 		"                        everything inbound but replies is dropped\n"
+		"      --netbird[=SOCKET]\n"
+		"                        follow NetBird's daemon at its socket, which is\n"
+		"                        /var/run/netbird.sock unless given: its rules\n"
+		"                        come behind those of POLICY\n"
+		"      --netbird-interval S\n"
+		"                        seconds in which one fetch of its map is regained;\n"
+		"                        default 60; two may be had at once\n"
 		"  -v, --verbose         print libbpf messages\n"
 		"\n"
 		"Follows address and link changes and expires connections. SIGHUP reads the\n"
@@ -32,35 +43,77 @@ static void print(const char *text, bool is_error)
 	fflush(stdout);
 }
 
-/* The command `shrike run`. */
-static int run_run(const struct command *command, int argc, char **argv)
+enum {
+	OPTION_NETBIRD = OPTION_COMMAND,
+	OPTION_INTERVAL,
+};
+
+/* Seconds in which a fetch of NetBird's map is regained. */
+static int parse_interval(const char *text, uint64_t *ns, struct error *error)
+{
+	uint64_t seconds;
+	int err = number_parse(text, 1, INTERVAL_MAX_S, &seconds, error);
+
+	if (err) {
+		error->invalid_input = true;
+		return error_prefix(error, "--netbird-interval");
+	}
+	*ns = seconds * NS_PER_S;
+	return 0;
+}
+
+/* Options of the command; -1, or the exit status. */
+static int parse_options(const struct command *command, int argc, char **argv,
+			 struct run_request *request)
 {
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
+		{"netbird", optional_argument, NULL, OPTION_NETBIRD},
+		{"netbird-interval", required_argument, NULL, OPTION_INTERVAL},
 		COMMON_LONG_OPTIONS,
 		{},
 	};
-	const char *policy = NULL;
-	char name[IF_NAMESIZE];
 	struct error error;
-	int option, err;
+	int option;
 
 	while ((option = getopt_long(argc, argv, "c:v", options, NULL)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == 'c')
-			policy = optarg;
+			request->policy_path = optarg;
 		else if (option == 'v')
 			generation_verbose(true);
-		else
+		else if (option == OPTION_NETBIRD)
+			request->options.socket = optarg ? optarg : FOLLOW_SOCKET;
+		else if (option != OPTION_INTERVAL)
 			return command_unknown_option(command, argv);
+		else if (parse_interval(optarg, &request->options.interval_ns, &error))
+			return command_fail(&error);
 	}
+	return -1;
+}
+
+/* The command `shrike run`. */
+static int run_run(const struct command *command, int argc, char **argv)
+{
+	char name[IF_NAMESIZE];
+	struct run_request request = {
+		.ifname = name,
+		.options.interval_ns = FOLLOW_INTERVAL_NS,
+		.warn = command_warn,
+		.log = print,
+	};
+	int status = parse_options(command, argc, argv, &request), err;
+	struct error error;
+
+	if (status >= 0)
+		return status;
 	if (argc - optind > 1)
 		return command_usage(command, "unexpected argument '%s'", argv[optind + 1]);
 	err = command_interface(argv[optind], name, NULL, &error);
 	if (!err)
 		err = path_check_name(name, &error);
 	if (!err)
-		err = run_forever(name, policy, command_warn, print, &error);
+		err = run_forever(&request, &error);
 	return err ? command_fail(&error) : EXIT_DONE;
 }

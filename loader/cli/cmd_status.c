@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/names.h"
 #include "base/output.h"
 #include "cli/command.h"
@@ -14,7 +15,9 @@
 #include "cli/nat_print.h"
 #include "conntrack/tables.h"
 #include "dataplane/attached.h"
+#include "follow/follow_status.h"
 #include "forwarder.h"
+#include "kernel/board.h"
 #include "kernel/lock.h"
 #include "kernel/netlink.h"
 #include "maps.h"
@@ -120,6 +123,32 @@ static json_t *json_forwarder(const struct attached *attached, uint64_t forwarde
 	return object;
 }
 
+/* Seconds between two times, null where one of them has not been. */
+static json_t *seconds_json(uint64_t time_ns, uint64_t from_ns, uint64_t to_ns)
+{
+	if (!time_ns)
+		return json_null();
+	return json_integer(to_ns > from_ns ? (to_ns - from_ns) / NS_PER_S : 0);
+}
+
+/* How NetBird's daemon is followed; null where it is not. */
+static json_t *json_netbird(const char *ifname)
+{
+	uint64_t now_ns = clock_kernel_ns(CLOCK_MONOTONIC);
+	char sentence[FOLLOW_SENTENCE_MAX];
+	struct follow_status status;
+
+	if (board_read(FOLLOW_RECORD, ifname, &status, sizeof(status)))
+		return json_null();
+	follow_status_sentence(&status, now_ns, sentence);
+	return json_pack("{s:s,s:o,s:o,s:b,s:b,s:o,s:o,s:s}", "socket", status.socket, "serial",
+			 status.map_ns ? json_integer(status.serial) : json_null(), "age",
+			 seconds_json(status.map_ns, status.map_ns, now_ns), "fetching",
+			 status.is_fetching, "stale", status.why[0] != '\0', "why",
+			 status.why[0] ? json_string(status.why) : json_null(), "next_fetch",
+			 seconds_json(status.due_ns, now_ns, status.due_ns), "text", sentence);
+}
+
 /* What is in force on an attached interface. */
 static json_t *json_live(const struct attached *attached, const struct link_info *link,
 			 struct error *error)
@@ -136,7 +165,7 @@ static json_t *json_live(const struct attached *attached, const struct link_info
 		return NULL;
 	return json_pack(
 		"{s:o,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:o,s:s,s:{s:o,s:o,s:o},"
-		"s:o,s:o,s:o}",
+		"s:o,s:o,s:o,s:o}",
 		"interface", output_json_text(link->name), "ifindex", link->ifindex, "attached", 1,
 		"running", lock_is_held(LOCK_RUN, link->name), "version", instance->version,
 		"hooks", json_hooks(attached->hooks), "hook",
@@ -150,7 +179,7 @@ static json_t *json_live(const struct attached *attached, const struct link_info
 		counters_json(&counters[DIR_EGRESS]), "uplink",
 		counters_json(&counters[DIR_UPLINK]), "tables", tables, "forwarder",
 		json_forwarder(attached, counters_to_forwarder(&counters[DIR_INGRESS])), "nat",
-		nat_json(attached, counters));
+		nat_json(attached, counters), "netbird", json_netbird(link->name));
 }
 
 /* What there is to say of one interface. */
@@ -311,6 +340,7 @@ static void print_forwarder(const json_t *forwarder)
 static void print_status(const json_t *status, bool colour)
 {
 	bool running = json_is_true(json_object_get(status, "running"));
+	const json_t *netbird = json_object_get(status, "netbird");
 	const char *hook;
 	json_t *state;
 
@@ -330,6 +360,8 @@ static void print_status(const json_t *status, bool colour)
 	       text_of(status, "routing_why"),
 	       json_is_true(json_object_get(status, "stateful")) ? "stateful" : "stateless",
 	       running ? "is active" : "is not active: nobody follows address changes");
+	if (json_is_object(netbird))
+		printf("  %s\n", text_of(netbird, "text"));
 	printf("  hook %s (%s):", text_of(status, "hook"), text_of(status, "hook_why"));
 	json_object_foreach (json_object_get(status, "hooks"), hook, state)
 		printf(" %s %s prog %lld", hook, text_of(state, "kind"),

@@ -76,6 +76,7 @@ int command_attached(int **ifindexes, size_t *n, struct error *error);
 enum common_option {
 	OPTION_HELP = 0x100,
 	OPTION_NUMERIC,
+	OPTION_COMMAND, /* the first of a command's own */
 };
 
 /* clang-format off */

@@ -94,13 +94,6 @@ static void log_generation(struct guard *guard)
 		 routing_name(instance->config.routing), instance->routing_why);
 }
 
-static int text_in_force(const struct attached *attached, char **text, size_t *len, void *unused,
-			 struct error *error)
-{
-	(void)unused;
-	return attached_policy_text(attached, text, len, error);
-}
-
 /* Have nothing forwarded that arrives on a device that has come in the place of the known one. */
 static void leave_old_device(struct guard *guard)
 {
@@ -110,6 +103,21 @@ static void leave_old_device(struct guard *guard)
 	if (guard->dataplane && !netlink_link_by_name(guard->ifname, &link, &ignored) &&
 	    link.ifindex != guard->dataplane->link.ifindex)
 		forward_pause(guard->forward);
+}
+
+static int apply(struct guard *guard, const struct dataplane_request *request, struct error *error)
+{
+	struct dataplane *fresh;
+	int err = dataplane_apply(request, &fresh, error);
+
+	if (err)
+		return err;
+	dataplane_free(guard->dataplane);
+	guard->dataplane = fresh;
+	err = refresh(guard, error);
+	if (!err)
+		log_generation(guard);
+	return err;
 }
 
 /**
@@ -127,23 +135,23 @@ int guard_apply(struct guard *guard, enum policy_source source, struct error *er
 		.policy_path = guard->policy_path,
 		.caller = DATAPLANE_RUN,
 		.before = guard->attached.maps.n ? &guard->attached : NULL,
-		.edit = source == POLICY_IN_FORCE ? text_in_force : NULL,
+		.edit = source == POLICY_IN_FORCE ? following_edit : NULL,
+		.edit_arg = &guard->following,
 		.revert = source == POLICY_BEFORE_CONFIRM,
 		.verify = policy_tests_verify,
 		.warn = guard->warn,
 	};
-	struct dataplane *fresh;
-	int err;
+	struct part_text text = {};
+	int err = 0;
 
 	leave_old_device(guard);
-	err = dataplane_apply(&request, &fresh, error);
-	if (err)
-		return err;
-	dataplane_free(guard->dataplane);
-	guard->dataplane = fresh;
-	err = refresh(guard, error);
+	if (source == POLICY_FROM_FILE)
+		err = following_read(&guard->following, guard->policy_path, &text, error);
+	request.policy_text = text.text;
+	request.policy_len = text.len;
 	if (!err)
-		log_generation(guard);
+		err = apply(guard, &request, error);
+	free(text.text);
 	return err;
 }
 
@@ -367,6 +375,50 @@ static void on_forwarder(void *arg, bool is_error, const char *text)
 	log_line(guard, is_error, "%s: %s", guard->ifname, text);
 }
 
+/*
+ * NetBird's daemon has another map.  Where the interface is gone, its part of the policy waits for
+ * it, as all of the policy does.
+ */
+static int on_map(void *arg, uint64_t serial, const char *text, size_t len, struct error *error)
+{
+	struct following *following = &((struct guard *)arg)->following;
+	struct part_text before = following->part;
+	struct guard *guard = arg;
+	int err;
+
+	if (following_is_known(following, text, len))
+		return 0;
+	following->part = (struct part_text){};
+	err = following_take(following, text, len, error);
+	if (!err)
+		err = guard_apply(guard, POLICY_IN_FORCE, error);
+	if (err && err != -ENODEV) {
+		free(following->part.text);
+		following->part = before;
+		return err;
+	}
+	free(before.text);
+	log_line(guard, false, "%s: NetBird's map of serial %llu is in force", guard->ifname,
+		 (unsigned long long)serial);
+	return 0;
+}
+
+/* Log what keeps maps away, once, and when they come again. */
+static void on_status(void *arg, const struct follow_status *status)
+{
+	struct guard *guard = arg;
+
+	following_publish(&guard->following, status);
+	if (!strcmp(guard->last_why, status->why))
+		return;
+	snprintf(guard->last_why, sizeof(guard->last_why), "%s", status->why);
+	if (status->why[0])
+		log_line(guard, true, "%s: NetBird: %s; the policy in force stays", guard->ifname,
+			 status->why);
+	else
+		log_line(guard, false, "%s: NetBird's daemon is followed again", guard->ifname);
+}
+
 /**
  * guard_init() - Prepare, with nothing in force yet
  * @guard: with interface, policy and callbacks set, the rest zero; it must not be moved later
@@ -376,10 +428,18 @@ static void on_forwarder(void *arg, bool is_error, const char *text)
  */
 int guard_init(struct guard *guard, struct error *error)
 {
+	const struct follow_user user = {
+		.ifname = guard->ifname,
+		.on_map = on_map,
+		.on_change = on_status,
+		.arg = guard,
+	};
 	int err;
 
 	map_set_init(&guard->attached.maps);
-	err = upkeep_init(&guard->upkeep, on_swept, guard, error);
+	err = following_init(&guard->following, &user, &guard->options, error);
+	if (!err)
+		err = upkeep_init(&guard->upkeep, on_swept, guard, error);
 	return err ? err : forward_new(on_forwarder, guard, &guard->forward, error);
 }
 
@@ -446,6 +506,7 @@ void guard_follow(struct guard *guard)
 void guard_check(struct guard *guard)
 {
 	forward_check(guard->forward);
+	following_check(&guard->following);
 	follow_link(guard);
 	follow_confirmation(guard);
 	if (!guard->is_attached)
@@ -480,6 +541,23 @@ void guard_look(struct guard *guard)
 }
 
 /**
+ * guard_netbird_fd() - Readable when guard_netbird_ready() has something to do
+ */
+int guard_netbird_fd(const struct guard *guard)
+{
+	return guard->following.epoll_fd;
+}
+
+/**
+ * guard_netbird_ready() - Do what NetBird's daemon gives to do
+ * @guard: the guard
+ */
+void guard_netbird_ready(struct guard *guard)
+{
+	following_ready(&guard->following);
+}
+
+/**
  * guard_leave() - End the forwarder, as the process is about to
  * @guard: the guard
  */
@@ -495,6 +573,7 @@ void guard_leave(struct guard *guard)
  */
 void guard_free(struct guard *guard)
 {
+	following_free(&guard->following);
 	upkeep_free(&guard->upkeep);
 	attached_close(&guard->attached);
 	dataplane_free(guard->dataplane);

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "conntrack/upkeep.h"
+#include "daemon/following.h"
 #include "dataplane/attached.h"
 #include "dataplane/mode.h"
 #include "forward/forward.h"
@@ -30,17 +31,20 @@ struct rebuild_inputs {
 /*
  * struct guard - an interface and its generation in force
  * @policy_path: NULL: the default policy
+ * @options: about following NetBird's daemon
  * @warn: called for each variable that is not understood
  * @log: called with each line for the log
  */
 struct guard {
 	const char *ifname;
 	const char *policy_path;
+	struct following_options options;
 	warn_fn warn;
 	guard_log log;
 
 	struct upkeep upkeep;
 	struct forward *forward;
+	struct following following;
 
 	/* private to guard.c */
 	struct dataplane *dataplane; /* holds the links */
@@ -55,6 +59,7 @@ struct guard {
 	bool uplinks_behind;		  /* programs on uplinks and what they know */
 	bool unpinned;			  /* and that is logged */
 	struct rebuild_inputs built_from; /* when is_outdated() said no last */
+	char last_why[FOLLOW_WHY_MAX];	  /* that NetBird's maps did not come */
 	char last_error[sizeof(((struct error *)0)->text)];
 };
 
@@ -73,6 +78,8 @@ void guard_follow(struct guard *guard);
 void guard_check(struct guard *guard);
 void guard_keep_up(struct guard *guard);
 void guard_look(struct guard *guard);
+int guard_netbird_fd(const struct guard *guard);
+void guard_netbird_ready(struct guard *guard);
 void guard_leave(struct guard *guard);
 void guard_free(struct guard *guard);
 

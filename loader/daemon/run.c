@@ -164,6 +164,8 @@ static int prepare(struct run *run, struct error *error)
 	if (!err)
 		err = watch(run, forward_fd(run->guard.forward), error);
 	if (!err)
+		err = watch(run, guard_netbird_fd(&run->guard), error);
+	if (!err)
 		err = hear_of_policies(run, error);
 	return err;
 }
@@ -192,6 +194,8 @@ static int loop(struct run *run, struct error *error)
 				on_check(run);
 			else if (fd == forward_fd(run->guard.forward))
 				forward_ready(run->guard.forward);
+			else if (fd == guard_netbird_fd(&run->guard))
+				guard_netbird_ready(&run->guard);
 			else if (fd == run->notice_fd)
 				on_notice(run);
 			else
@@ -244,10 +248,7 @@ static void clean_up(struct run *run)
 
 /**
  * run_forever() - Protect an interface until a signal ends it
- * @ifname: the interface
- * @policy_path: policy file, read again on SIGHUP; NULL: the default policy
- * @warn: called for each variable that is not understood
- * @log: called with each line for the log
+ * @request: which one, and how
  * @error: set on failure
  *
  * Takes over what an earlier process left in force.  SIGTERM and SIGINT detach everything, SIGUSR2
@@ -256,14 +257,15 @@ static void clean_up(struct run *run)
  *
  * Return: 0 after a signal, or -errno; -EBUSY where another process is in charge.
  */
-int run_forever(const char *ifname, const char *policy_path, warn_fn warn, guard_log log,
-		struct error *error)
+int run_forever(const struct run_request *request, struct error *error)
 {
+	const char *ifname = request->ifname;
 	struct run run = {
 		.guard.ifname = ifname,
-		.guard.policy_path = policy_path,
-		.guard.warn = warn,
-		.guard.log = log,
+		.guard.policy_path = request->policy_path,
+		.guard.options = request->options,
+		.guard.warn = request->warn,
+		.guard.log = request->log,
 		.notice_fd = -1,
 	};
 	int handover_fd = service_take();

@@ -10,7 +10,22 @@
 
 #include "daemon/guard.h"
 
-int run_forever(const char *ifname, const char *policy_path, warn_fn warn, guard_log log,
-		struct error *error);
+/*
+ * struct run_request - what to protect, and how
+ * @ifname: the interface
+ * @policy_path: policy file, read again on SIGHUP; NULL: the default policy
+ * @options: about following NetBird's daemon
+ * @warn: called for each variable that is not understood
+ * @log: called with each line for the log
+ */
+struct run_request {
+	const char *ifname;
+	const char *policy_path;
+	struct following_options options;
+	warn_fn warn;
+	guard_log log;
+};
+
+int run_forever(const struct run_request *request, struct error *error);
 
 #endif /* SHRIKE_DAEMON_RUN_H */

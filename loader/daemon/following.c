@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "daemon/following.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "kernel/board.h"
+#include "kernel/netlink.h"
+#include "policy/parse.h"
+#include "policy/policy.h"
+
+#define FOLLOW_KEY "follow"
+
+static void clear(struct part_text *text)
+{
+	free(text->text);
+	*text = (struct part_text){};
+}
+
+/**
+ * following_init() - Prepare; nothing is followed yet
+ * @following: all zero; it must not be moved later
+ * @user: who follows; without a socket and an interval
+ * @options: what the command line says
+ * @error: set on failure; following_free() is to be called all the same
+ *
+ * Return: 0 or -errno.
+ */
+int following_init(struct following *following, const struct follow_user *user,
+		   const struct following_options *options, struct error *error)
+{
+	following->user = *user;
+	following->options = *options;
+	following->board_fd = -1;
+	following->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (following->epoll_fd < 0)
+		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
+	return 0;
+}
+
+static void stop(struct following *following)
+{
+	follow_free(following->follow);
+	following->follow = NULL;
+	if (following->board_fd >= 0)
+		close(following->board_fd);
+	following->board_fd = -1;
+	following->is_on = false;
+}
+
+/* Follow the daemon at that socket. */
+static int start(struct following *following, const char *socket, struct error *error)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	int err;
+
+	snprintf(following->socket, sizeof(following->socket), "%s", socket);
+	following->user.socket = following->socket;
+	following->user.interval_ns = following->options.interval_ns;
+	err = board_open(FOLLOW_RECORD, following->user.ifname, sizeof(struct follow_status),
+			 &following->board_fd, error);
+	if (!err)
+		err = follow_new(&following->user, &following->follow, error);
+	if (!err &&
+	    epoll_ctl(following->epoll_fd, EPOLL_CTL_ADD, follow_fd(following->follow), &event))
+		err = error_set(error, errno, "cannot wait for events: %s", strerror(errno));
+	if (err)
+		stop(following);
+	else
+		following->is_on = true;
+	return err;
+}
+
+/* Follow what is to be followed, NULL: nothing; what is followed already goes on. */
+static int switch_to(struct following *following, const char *socket, struct error *error)
+{
+	if (following->is_on && socket && !strcmp(socket, following->socket)) {
+		follow_forget(following->follow);
+		return 0;
+	}
+	stop(following);
+	if (socket)
+		return start(following, socket, error);
+	clear(&following->part);
+	return 0;
+}
+
+/* The part in force, as an earlier process has left it; without a generation there is none. */
+static int recover(struct following *following, struct error *error)
+{
+	struct part_text whole = {}, own = {};
+	struct attached attached;
+	struct link_info link;
+	struct error ignored;
+	int err;
+
+	if (netlink_link_by_name(following->user.ifname, &link, &ignored) ||
+	    attached_open(link.ifindex, &attached, &ignored))
+		return 0;
+	err = attached_policy_text(&attached, &whole.text, &whole.len, error);
+	if (!err)
+		err = part_split(FOLLOW_RECORD, &whole, &own, &following->part, error);
+	free(own.text);
+	free(whole.text);
+	attached_close(&attached);
+	return err;
+}
+
+/* The socket that the policy names, if it does; a large policy is read once more only if it may. */
+static int read_socket(const char *path, const struct part_text *own, char **socket,
+		       struct error *error)
+{
+	struct policy *policy;
+	int err;
+
+	*socket = NULL;
+	if (!strstr(own->text, FOLLOW_KEY))
+		return 0;
+	err = policy_parse(path, own->text, own->len, &policy, error);
+	if (err)
+		return err;
+	*socket = policy->follow_netbird;
+	policy->follow_netbird = NULL;
+	policy_free(policy);
+	return 0;
+}
+
+/**
+ * following_read() - Read the user's policy, follow what it says, and add NetBird's part
+ * @following: what is followed so far
+ * @path: of the policy's file, NULL: the default policy
+ * @whole: set to the policy to apply; the caller frees its text
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int following_read(struct following *following, const char *path, struct part_text *whole,
+		   struct error *error)
+{
+	struct part_text own = {};
+	char *socket = NULL;
+	int err = policy_read_text(path, &own.text, &own.len, error);
+
+	if (!err && !following->options.socket)
+		err = read_socket(path, &own, &socket, error);
+	if (!err)
+		err = switch_to(following, socket ? socket : following->options.socket, error);
+	if (!err && following->is_on && !following->part.text)
+		err = recover(following, error);
+	if (!err && following->part.text)
+		err = part_join(path, &own, &following->part, whole, error);
+	free(socket);
+	if (err || following->part.text)
+		free(own.text);
+	else
+		*whole = own;
+	return err;
+}
+
+/**
+ * following_edit() - The policy in force, with NetBird's part as it is now
+ * @attached: the generation in force
+ * @text: set to the policy; the caller frees it
+ * @len: set to its length
+ * @following: a struct following
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int following_edit(const struct attached *attached, char **text, size_t *len, void *following,
+		   struct error *error)
+{
+	const struct part_text *part = &((struct following *)following)->part;
+	struct part_text whole = {}, own = {}, old = {};
+	const char *path = attached->instance.policy_path;
+	int err = attached_policy_text(attached, &whole.text, &whole.len, error);
+
+	if (!err && part->text) {
+		err = part_split(path, &whole, &own, &old, error);
+		clear(&whole);
+		if (!err)
+			err = part_join(path, &own, part, &whole, error);
+	}
+	if (!err) {
+		*text = whole.text;
+		*len = whole.len;
+	}
+	free(own.text);
+	free(old.text);
+	return err;
+}
+
+/**
+ * following_is_known() - Whether NetBird's part is what it was
+ */
+bool following_is_known(const struct following *following, const char *text, size_t len)
+{
+	return following->part.text && following->part.len == len &&
+	       !memcmp(following->part.text, text, len);
+}
+
+/**
+ * following_take() - Have another part of NetBird's from now on
+ * @text: a JSON object
+ * @len: in bytes
+ * @error: set on failure
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int following_take(struct following *following, const char *text, size_t len, struct error *error)
+{
+	char *copy = strndup(text, len);
+
+	if (!copy)
+		return error_no_memory(error);
+	clear(&following->part);
+	following->part = (struct part_text){copy, len};
+	return 0;
+}
+
+/**
+ * following_ready() - Do what there is to do; when following->epoll_fd is readable
+ */
+void following_ready(struct following *following)
+{
+	if (following->follow)
+		follow_ready(following->follow);
+}
+
+/**
+ * following_check() - To be called every second
+ */
+void following_check(struct following *following)
+{
+	if (following->follow)
+		follow_check(following->follow);
+}
+
+/**
+ * following_publish() - Let other commands know
+ */
+void following_publish(struct following *following, const struct follow_status *status)
+{
+	board_write(following->board_fd, status);
+}
+
+/**
+ * following_free() - Follow no longer, and release what is held
+ */
+void following_free(struct following *following)
+{
+	stop(following);
+	clear(&following->part);
+	if (following->epoll_fd > 0)
+		close(following->epoll_fd);
+}

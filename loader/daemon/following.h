@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * NetBird's part of the policy of an interface, while `run` follows the daemon.
+ */
+#ifndef SHRIKE_DAEMON_FOLLOWING_H
+#define SHRIKE_DAEMON_FOLLOWING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/attached.h"
+#include "follow/follow.h"
+#include "policy/part.h"
+
+/* What the user has said on the command line. */
+struct following_options {
+	const char *socket; /* of the daemon; NULL: as the policy says, if it does */
+	uint64_t interval_ns;
+};
+
+/*
+ * struct following - what is followed, if anything is
+ * @part: NetBird's, as of the last map, or as it was in force; without a text there is none
+ * @is_on: the daemon is followed
+ */
+struct following {
+	struct following_options options;
+	struct part_text part;
+	bool is_on;
+
+	/* private to following.c */
+	struct follow_user user;
+	struct follow *follow;
+	char socket[FOLLOW_SOCKET_MAX];
+	int epoll_fd;
+	int board_fd;
+};
+
+int following_init(struct following *following, const struct follow_user *user,
+		   const struct following_options *options, struct error *error);
+int following_read(struct following *following, const char *path, struct part_text *whole,
+		   struct error *error);
+int following_edit(const struct attached *attached, char **text, size_t *len, void *following,
+		   struct error *error);
+bool following_is_known(const struct following *following, const char *text, size_t len);
+int following_take(struct following *following, const char *text, size_t len, struct error *error);
+void following_ready(struct following *following);
+void following_check(struct following *following);
+void following_publish(struct following *following, const struct follow_status *status);
+void following_free(struct following *following);
+
+#endif /* SHRIKE_DAEMON_FOLLOWING_H */
