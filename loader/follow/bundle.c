@@ -67,12 +67,12 @@ static int take_in(int directory, const char *name, int *fd, struct error *error
 			    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
 	if (opened < 0)
-		return error_set(error, errno, "%s/%s: %s", DIRECTORY, name,
+		return error_set(error, errno, "the bundle's file: %s",
 				 errno == ELOOP ? "it is a symbolic link" : strerror(errno));
 	fault = fstat(opened, &file) ? strerror(errno) : fault_of(&file);
 	if (fault) {
 		close(opened);
-		return error_input(error, "%s/%s: %s", DIRECTORY, name, fault);
+		return error_input(error, "the bundle's file: %s", fault);
 	}
 	remove_name(directory, name, &file);
 	*fd = opened;
@@ -95,9 +95,8 @@ int bundle_take(const char *path, int *fd, struct error *error)
 	int directory, err;
 
 	if (!name)
-		return error_input(error,
-				   "the daemon names '%.64s' as its bundle, which is no %s/%s*%s",
-				   path, DIRECTORY, BEGINNING, ENDING);
+		return error_input(error, "the bundle's file: '%.64s' is not %s/%s*%s", path,
+				   DIRECTORY, BEGINNING, ENDING);
 	directory = open(DIRECTORY, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0)
 		return error_set(error, errno, "%s: %s", DIRECTORY, strerror(errno));

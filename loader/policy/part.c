@@ -9,8 +9,9 @@
 
 #include "yaml/yaml.h"
 
-#define KEY	"netbird"
-#define COMMENT "# of the daemon's map; 'shrike run' replaces it with each"
+#define KEY	    "netbird"
+#define LINES_DEPTH 2 /* of braces and brackets: what is in them has a line */
+#define COMMENT	    "# of the daemon's map; 'shrike run' replaces it with each"
 
 /* Where a line begins that a position is in. */
 static size_t line_start(const struct part_text *text, struct position at)
@@ -40,8 +41,8 @@ static int check_part(const struct part_text *part, struct error *error)
 {
 	size_t len = trimmed(part->text, part->len);
 
-	for (size_t i = 0; i < part->len; i++)
-		if (part->text[i] != '\n' && (part->text[i] < ' ' || part->text[i] > '~'))
+	for (size_t i = 0; i < len; i++)
+		if (part->text[i] < ' ' || part->text[i] > '~')
 			return error_input(error, "NetBird's part has a character that is not "
 						  "printable");
 	if (len < 2 || part->text[0] != '{' || part->text[len - 1] != '}')
@@ -49,17 +50,44 @@ static int check_part(const struct part_text *part, struct error *error)
 	return 0;
 }
 
-/* Write a part that lines of a policy end with; deeper than its key, so that it cannot end it. */
-static void write_indented(FILE *file, const struct part_text *part, int indent)
-{
-	const char *line = part->text, *end;
+/* Where the structure of JSON allows a line to end: not within what is in quotes. */
+struct structure {
+	int depth;
+	bool is_quoted;
+	bool is_escaped;
+};
 
-	for (; *line; line = end + (*end == '\n')) {
-		end = strchrnul(line, '\n');
-		fprintf(file, "%*s", indent + 1, "");
-		fwrite(line, 1, end - line, file);
-		putc('\n', file);
+static void follow_structure(struct structure *at, char c)
+{
+	if (at->is_escaped)
+		at->is_escaped = false;
+	else if (at->is_quoted && c == '\\')
+		at->is_escaped = true;
+	else if (c == '"')
+		at->is_quoted = !at->is_quoted;
+	else if (!at->is_quoted)
+		at->depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+}
+
+/*
+ * Write the part, deeper than its key, so that it cannot end it.  Each rule, set and name has a line:
+ * to read them, and since libfyaml looks to the end of a line for what a bracket begins.
+ */
+static void write_part(FILE *file, const struct part_text *part, int indent)
+{
+	size_t len = trimmed(part->text, part->len);
+	struct structure at = {};
+
+	fprintf(file, "%*s", indent + 1, "");
+	for (size_t i = 0; i < len; i++) {
+		char c = part->text[i];
+
+		follow_structure(&at, c);
+		putc(c, file);
+		if (!at.is_quoted && at.depth <= LINES_DEPTH && strchr("{[,", c))
+			fprintf(file, "\n%*s", indent + 1, "");
 	}
+	putc('\n', file);
 }
 
 static int write_joined(FILE *file, const struct part_text *own, const struct yaml_node *root,
@@ -74,7 +102,7 @@ static int write_joined(FILE *file, const struct part_text *own, const struct ya
 						  "NetBird's part to be put in");
 		fwrite(own->text, 1, trimmed(own->text, len - 1), file);
 		fprintf(file, ",\n\"" KEY "\":\n");
-		write_indented(file, part, 0);
+		write_part(file, part, 0);
 		fputs("}\n", file);
 		return 0;
 	}
@@ -83,7 +111,7 @@ static int write_joined(FILE *file, const struct part_text *own, const struct ya
 	if (own->len && own->text[own->len - 1] != '\n')
 		putc('\n', file);
 	fprintf(file, "%*s" KEY ": " COMMENT "\n", indent, "");
-	write_indented(file, part, indent);
+	write_part(file, part, indent);
 	return 0;
 }
 
@@ -112,7 +140,7 @@ static int join(const struct part_text *own, const struct yaml_node *root,
  * part_join() - Put NetBird's part behind a policy
  * @path: of the policy, for messages
  * @own: the user's policy
- * @part: a JSON object
+ * @part: a JSON object, on one line
  * @whole: set to both; the caller frees its text
  * @error: set on failure
  *
@@ -151,6 +179,21 @@ static int copy(const char *from, size_t len, const char *end, struct part_text 
 	return 0;
 }
 
+/* Take out again what write_part() has put in: the ends of lines, and what they begin with. */
+static void put_on_one_line(struct part_text *part)
+{
+	size_t len = 0;
+
+	for (const char *c = part->text; *c; c++) {
+		if (*c == '\n')
+			c += strspn(c + 1, " ");
+		else
+			part->text[len++] = *c;
+	}
+	part->text[len] = '\0';
+	part->len = len;
+}
+
 /* Take apart what part_join() has joined, or sets_change() has written since. */
 static int split(const struct part_text *whole, const struct yaml_node *root, struct part_text *own,
 		 struct part_text *part, struct error *error)
@@ -174,12 +217,14 @@ static int split(const struct part_text *whole, const struct yaml_node *root, st
 	err = copy(whole->text, own_len, in_braces ? "\n}\n" : "", own, error);
 	if (err)
 		return err;
-	err = copy(whole->text + start, end - start, "\n", part, error);
+	err = copy(whole->text + start, end - start, "", part, error);
 	if (err) {
 		free(own->text);
 		own->text = NULL;
+		return err;
 	}
-	return err;
+	put_on_one_line(part);
+	return 0;
 }
 
 /**
@@ -187,7 +232,7 @@ static int split(const struct part_text *whole, const struct yaml_node *root, st
  * @path: of the policy, for messages
  * @whole: the policy
  * @own: set to the user's; the caller frees its text
- * @part: set to NetBird's, without a text where there is none; the caller frees its text
+ * @part: set to NetBird's on one line, without a text where there is none; the caller frees its text
  * @error: set on failure
  *
  * Return: 0, -EINVAL (invalid input) or -ENOMEM.

@@ -12,7 +12,9 @@ Each call is a line on standard output.  Messages are bytes here: few fields of 
 import json
 import os
 import queue
+import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -117,7 +119,7 @@ def spoil(path, fault):
 		os.rename(path, path + ".real")
 		os.symlink(path + ".real", path)
 	elif fault == "elsewhere":
-		os.rename(path, DIRECTORY + "/netbird.debug.1.zip")
+		shutil.move(path, DIRECTORY + "/netbird.debug.1.zip")
 		return DIRECTORY + "/netbird.debug.1.zip"
 	elif fault == "dots":
 		return "/tmp/../" + path
@@ -176,7 +178,29 @@ def flood(*_):
 	threading.Thread(target=run, daemon=True).start()
 
 
+def listen_without_grpc(noise):
+	"""Never answers, or answers what nobody understands."""
+	listener = socket.socket(socket.AF_UNIX)
+	listener.bind(SOCKET)
+	listener.listen(16)
+	listener.settimeout(600)
+	say("ready")
+	kept = []
+	while True:
+		connection, _ = listener.accept()
+		if noise:
+			try:
+				connection.sendall(os.urandom(100000))
+			except OSError:  # it has heard enough
+				pass
+		kept.append(connection)
+
+
 def main():
+	if os.path.exists(SOCKET):
+		os.unlink(SOCKET)
+	if settings().get("fault") in ("deaf", "noise"):
+		listen_without_grpc(settings()["fault"] == "noise")
 	server = grpc.server(futures.ThreadPoolExecutor(16))
 	server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(
 		"daemon.DaemonService", {
@@ -186,8 +210,6 @@ def main():
 			"GetActiveProfile": raw(lambda *_: field(1, "default") + field(2, "root")),
 			"SetSyncResponsePersistence": raw(lambda *_: b""),
 		}),))
-	if os.path.exists(SOCKET):
-		os.unlink(SOCKET)
 	signal.signal(signal.SIGUSR1, publish)
 	signal.signal(signal.SIGUSR2, flood)
 	signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
