@@ -28,6 +28,9 @@ static const char check_details[] =
 	"errors, which are all told, or if one of its tests fails.\n";
 
 static const char diff_details[] =
+	"  --netbird[=SOCKET]    compare with what the newest map of NetBird's daemon\n"
+	"                        would make of the policy in force; takes seconds\n"
+	"\n"
 	"Changes nothing. Connections are named that would be cut by the policy, that it\n"
 	"would keep though the one in force would end them, and that it would allow by\n"
 	"another rule.\n";
@@ -66,7 +69,7 @@ static const struct command family[] = {
 	},
 	{
 		.name = "diff",
-		.arguments = "[IFACE] POLICY [-j]",
+		.arguments = "[IFACE] POLICY | --netbird [-j]",
 		.summary = "what a policy would change: rules, and live connections",
 		.details = diff_details,
 		.run = policy_command_diff,

@@ -18,6 +18,9 @@
 #include "conntrack/tables.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/preview.h"
+#include "follow/follow.h"
+#include "follow/newest.h"
+#include "kernel/board.h"
 #include "kernel/lock.h"
 #include "review/diff.h"
 #include "review/impact.h"
@@ -26,7 +29,10 @@
 /* Everything that a comparison is made of. */
 struct comparison {
 	const char *ifname;
-	const char *path;
+	const char *path;   /* or what the other policy is, where its text is known */
+	const char *socket; /* of NetBird's daemon, whose map makes the other policy; NULL: none */
+	struct part_text text;
+	char name[64];
 	bool json;
 	struct link_info link;
 	struct attached attached;
@@ -77,12 +83,40 @@ static int plan_in_force(struct comparison *c, struct error *error)
 	return err;
 }
 
+/* The policy in force with the newest of NetBird's maps. */
+static int join_newest(struct comparison *c, struct error *error)
+{
+	const char *path = c->attached.instance.policy_path;
+	struct part_text whole = {}, own = {}, old = {};
+	struct newest newest = {};
+	int err = newest_fetch(c->ifname, c->socket, &newest, error);
+
+	if (!err)
+		err = attached_policy_text(&c->attached, &whole.text, &whole.len, error);
+	if (!err)
+		err = part_split(path, &whole, &own, &old, error);
+	if (!err)
+		err = part_join(path, &own, &newest.part, &c->text, error);
+	if (!err) {
+		snprintf(c->name, sizeof(c->name), "NetBird map serial %llu",
+			 (unsigned long long)newest.serial);
+		c->path = c->name;
+	}
+	free(whole.text);
+	free(own.text);
+	free(old.text);
+	free(newest.part.text);
+	return err;
+}
+
 /* Build a dry-run clone of the policy to compare with. */
 static int clone_other(struct comparison *c, struct error *error)
 {
 	struct dataplane_request request = {
 		.ifname = c->ifname,
-		.policy_path = c->path,
+		.policy_path = c->text.text ? c->attached.instance.policy_path : c->path,
+		.policy_text = c->text.text,
+		.policy_len = c->text.len,
 		.caller = DATAPLANE_APPLY,
 		.before = &c->attached,
 		.warn = command_warn,
@@ -295,15 +329,25 @@ static int diff(struct comparison *c, struct error *error)
 	err = attached_open(c->link.ifindex, &c->attached, error);
 	if (err)
 		return error_prefix(error, "%s", c->ifname);
-	err = compare(c, error);
+	err = c->socket ? join_newest(c, error) : 0;
+	if (!err)
+		err = compare(c, error);
 	if (!err)
 		err = c->json ? print_json(c, error) : print_text(c, error);
 	attached_close(&c->attached);
 	impacts_close(&c->impacts);
 	json_decref(c->diff);
+	free(c->text.text);
 	for (int side = 0; side < 2; side++)
 		policy_free(c->policy[side]);
 	return err;
+}
+
+/* Of the daemon that `run` follows, or else the usual one. */
+static const char *daemon_socket(const char *ifname, struct follow_status *followed)
+{
+	return board_read(FOLLOW_RECORD, ifname, followed, sizeof(*followed)) ? FOLLOW_SOCKET
+									      : followed->socket;
 }
 
 /**
@@ -311,11 +355,16 @@ static int diff(struct comparison *c, struct error *error)
  */
 int policy_command_diff(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
+	static const struct option options[] = {
+		{"netbird", optional_argument, NULL, OPTION_COMMAND},
+		COMMON_LONG_OPTIONS,
+		{},
+	};
 	struct comparison comparison = {.json = false};
+	struct follow_status followed;
 	char name[IF_NAMESIZE];
 	struct error error;
-	int option, err, ifindex;
+	int option, err, ifindex, n_files;
 
 	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
 		if (option == OPTION_HELP)
@@ -323,13 +372,19 @@ int policy_command_diff(const struct command *command, int argc, char **argv)
 		if (option == '?')
 			return command_unknown_option(command, argv);
 		comparison.json |= option == 'j';
+		if (option == OPTION_COMMAND)
+			comparison.socket = optarg ? optarg : "";
 	}
-	if (argc - optind < 1 || argc - optind > 2)
-		return command_usage(command, "a policy file is needed");
+	n_files = comparison.socket ? 0 : 1;
+	if (argc - optind < n_files || argc - optind > n_files + 1)
+		return command_usage(command, n_files ? "a policy file is needed"
+						      : "NetBird's map is compared, and no file");
 	comparison.ifname = name;
-	comparison.path = argv[argc - 1];
-	err = policy_command_interface(argc - optind == 2 ? argv[optind] : NULL, name, &ifindex,
-				       &error);
+	comparison.path = n_files ? argv[argc - 1] : NULL;
+	err = policy_command_interface(argc - optind > n_files ? argv[optind] : NULL, name,
+				       &ifindex, &error);
+	if (comparison.socket && !*comparison.socket)
+		comparison.socket = daemon_socket(name, &followed);
 	if (!err)
 		err = diff(&comparison, &error);
 	return err ? command_fail(&error) : EXIT_DONE;

@@ -16,6 +16,9 @@
 #include "dataplane/confirm.h"
 #include "policy/rule_json.h"
 
+#define N_COLUMNS 10
+#define ORIGIN	  "origin" /* of rules that are not the user's */
+
 static double age_s(uint64_t then_ns)
 {
 	return (double)((int64_t)(clock_kernel_ns(CLOCK_MONOTONIC) - then_ns) / NS_PER_MS) / 1000;
@@ -66,11 +69,14 @@ static json_t *json_acl(const struct policy_view *view, enum acl acl, const stru
 		const struct policy_rule *rule = &policy->acl[acl].rules[i];
 		struct rule_view key = {};
 		const struct rule_view *found;
+		json_t *object;
 
 		strncpy(key.rule.id, rule->id, RULE_ID_MAX - 1);
 		found = n ? bsearch(&key, by_id, n, sizeof(*by_id), compare_ids) : NULL;
-		json_array_append_new(list,
-				      json_rule(view, rule, acl, found ? &found->rule : NULL));
+		object = json_rule(view, rule, acl, found ? &found->rule : NULL);
+		if (policy->has_netbird && i >= policy->acl[acl].n_own)
+			json_object_set_new(object, ORIGIN, json_string("netbird"));
+		json_array_append_new(list, object);
 	}
 	return list;
 }
@@ -137,7 +143,7 @@ static int add_row(struct output_table *table, const char *acl, const json_t *ru
 		bytes[24], last[OUTPUT_DURATION_LEN] = "never";
 	const json_t *to = json_object_get(rule, "destination");
 	const json_t *last_hit = json_object_get(rule, "last_hit_s");
-	const char *cells[10];
+	const char *cells[N_COLUMNS];
 
 	join_addresses(rule, "source", source, sizeof(source));
 	join_addresses(rule, "destination", destination, sizeof(destination));
@@ -165,26 +171,50 @@ static int add_row(struct output_table *table, const char *acl, const json_t *ru
 	return output_table_row(table, cells);
 }
 
+/* Add those rules of both ACLs that are NetBird's, or those that are not. */
+static int add_rules(struct output_table *table, const json_t *policy, bool of_netbird)
+{
+	static const struct {
+		const char *key;
+		const char *name;
+	} acls[] = {{"peer_acl", "peer"}, {"route_acl", "route"}};
+	int err = 0;
+
+	for (int i = 0; i < 2; i++) {
+		const json_t *rules = json_object_get(policy, acls[i].key);
+
+		for (size_t r = 0; r < json_array_size(rules) && !err; r++)
+			if (json_is_string(json_object_get(json_array_get(rules, r), ORIGIN)) ==
+			    of_netbird)
+				err = add_row(table, acls[i].name, json_array_get(rules, r));
+	}
+	return err;
+}
+
+/* A line between the rules of the user and those of NetBird. */
+static int add_heading(struct output_table *table)
+{
+	const char *const cells[N_COLUMNS] = {"NetBird:", "", "", "", "", "", "", "", "", ""};
+
+	return output_table_row(table, cells);
+}
+
 /* Print the policy as a table below its settings. */
 static int print_text(const json_t *policy, FILE *file, struct error *error)
 {
 	static const char *const titles[] = {"ACL",   "ACTION", "ID",	  "SOURCE",  "DESTINATION",
 					     "PROTO", "SPORTS", "DPORTS", "PACKETS", "LAST HIT"};
-	const struct {
-		const char *key;
-		const char *name;
-	} acls[] = {{"peer_acl", "peer"}, {"route_acl", "route"}};
-	struct output_table *table = output_table_new(10, titles);
+	struct output_table *table = output_table_new(N_COLUMNS, titles);
 	int err = table ? 0 : -ENOMEM;
 
-	if (table)
+	if (table) {
 		output_table_right(table, 8);
-	for (int i = 0; i < 2; i++) {
-		const json_t *rules = json_object_get(policy, acls[i].key);
-
-		for (size_t r = 0; r < json_array_size(rules) && !err; r++)
-			err = add_row(table, acls[i].name, json_array_get(rules, r));
+		err = add_rules(table, policy, false);
 	}
+	if (!err && json_is_true(json_object_get(policy, "netbird")))
+		err = add_heading(table);
+	if (!err)
+		err = add_rules(table, policy, true);
 	fprintf(file, "generation %lld, policy %s, routing %s, %lld rules\n",
 		(long long)json_integer_value(json_object_get(policy, "generation")),
 		json_string_value(json_object_get(policy, "path")),
@@ -226,14 +256,14 @@ int policy_print(const struct policy_view *view, bool json, FILE *file, struct e
 		qsort(by_id, n_rules, sizeof(*by_id), compare_ids);
 	}
 	object = json_pack(
-		"{s:i,s:o,s:o,s:I,s:o,s:o,s:o,s:o}", "generation", instance->config.generation,
+		"{s:i,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:b}", "generation", instance->config.generation,
 		"path",
 		output_json_text(instance->policy_path[0] ? instance->policy_path : "(default)"),
 		"confirm_s", json_confirm(view->undo), "rules",
 		(json_int_t)(policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules),
 		"mode", policy_mode_json(&instance->config), "peer_acl",
 		json_acl(view, ACL_PEER, by_id), "route_acl", json_acl(view, ACL_ROUTE, by_id),
-		"sets", policy_sets_json(policy));
+		"sets", policy_sets_json(policy), "netbird", policy->has_netbird);
 	free(by_id);
 	if (!object)
 		return error_no_memory(error);

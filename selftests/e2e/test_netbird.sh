@@ -13,6 +13,7 @@ tests "veth tun" \
 tests "veth" \
 	rules_keep_ids_and_counters_whatever_else_changes \
 	the_users_rules_come_first_and_stay \
+	diff_and_show_know_what_is_netbirds \
 	a_policy_says_what_is_followed \
 	what_the_daemon_spoils_leaves_the_policy_in_force \
 	what_is_no_map_leaves_the_policy_in_force \
@@ -121,6 +122,28 @@ test_the_users_rules_come_first_and_stay() {
 	kill -HUP "${PROCESS[run-wt0]}"
 	wait_for grep -q "version" "$T/run-wt0.err"
 	probe ok "$PEER" tcp 100.64.0.1 8002
+}
+
+test_diff_and_show_know_what_is_netbirds() {
+	prepare "$1"
+	session one "$PEER" tcp 100.64.0.1 8001
+	network_map 8 "$(in_rule 100.64.0.2 tcp 8002)"
+	expect 0 shrike policy diff wt0 --netbird
+	matches "the other" $'\n[+]{3} NetBird map serial 8\n' "$OUT"
+	matches "rules" "nb/ptcp8002/in/tcp/8002" "$OUT"
+	matches "connections" "of which 1 would be cut" "$OUT"
+	talk one ok
+	is "serial in force" 7 "$(netbird .serial)"
+	expect 0 shrike policy diff wt0 "--netbird=$T/nb.sock" -j
+	is "rules that come and go" "nb/ptcp8002/in/tcp/8002 nb/ptcp8001/in/tcp/8001" \
+		"$(jq -r '[.. | objects | .added?, .removed? | arrays | .[] | .id] | join(" ")' <<<"$OUT")"
+	expect 2 shrike policy diff wt0 --netbird "$T/base.yaml"
+	expect 1 shrike policy diff wt0 "--netbird=$T/none.sock"
+	is_one_error_line "$ERR" "^shrike: NetBird: $T/none.sock: No such file"
+	expect 0 shrike policy show wt0
+	matches "the groups" $'own-ping .*\nNetBird:\n.*nb/ptcp8001/in/tcp/8001' "$OUT"
+	is "whose rules" "null netbird" "$(shrike policy show wt0 -j |
+		jq -r '[.. | objects | select(.id? and .action?) | .origin // "null"] | join(" ")')"
 }
 
 test_a_policy_says_what_is_followed() {
