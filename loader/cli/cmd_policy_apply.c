@@ -18,6 +18,7 @@
 #include "cli/cmd_policy.h"
 #include "dataplane/apply.h"
 #include "dataplane/confirm.h"
+#include "follow/follow_status.h"
 #include "simulate/policy_tests.h"
 
 #define LOOK_NS 100000000 /* how often a waiting command looks whether it is confirmed */
@@ -202,6 +203,7 @@ int policy_command_apply(const struct command *command, int argc, char **argv)
 		.verify = policy_tests_verify,
 		.warn = command_warn,
 	};
+	struct follow_status followed;
 	char name[IF_NAMESIZE];
 	struct error error;
 	int option, err = 0, ifindex;
@@ -224,6 +226,7 @@ int policy_command_apply(const struct command *command, int argc, char **argv)
 	request.policy_path = argv[argc - 1];
 	err = policy_command_interface(argc - optind == 2 ? argv[optind] : NULL, name, &ifindex,
 				       &error);
+	request.keeps_part = !err && follow_status_read(name, &followed);
 	if (!err)
 		err = apply(&request, &error);
 	return err ? command_fail(&error) : EXIT_DONE;

@@ -20,7 +20,6 @@
 #include "dataplane/preview.h"
 #include "follow/follow.h"
 #include "follow/newest.h"
-#include "kernel/board.h"
 #include "kernel/lock.h"
 #include "review/diff.h"
 #include "review/impact.h"
@@ -33,6 +32,7 @@ struct comparison {
 	const char *socket; /* of NetBird's daemon, whose map makes the other policy; NULL: none */
 	struct part_text text;
 	char name[64];
+	bool is_followed; /* so that applying a file would keep NetBird's part */
 	bool json;
 	struct link_info link;
 	struct attached attached;
@@ -117,6 +117,7 @@ static int clone_other(struct comparison *c, struct error *error)
 		.policy_path = c->text.text ? c->attached.instance.policy_path : c->path,
 		.policy_text = c->text.text,
 		.policy_len = c->text.len,
+		.keeps_part = c->is_followed,
 		.caller = DATAPLANE_APPLY,
 		.before = &c->attached,
 		.warn = command_warn,
@@ -343,13 +344,6 @@ static int diff(struct comparison *c, struct error *error)
 	return err;
 }
 
-/* Of the daemon that `run` follows, or else the usual one. */
-static const char *daemon_socket(const char *ifname, struct follow_status *followed)
-{
-	return board_read(FOLLOW_RECORD, ifname, followed, sizeof(*followed)) ? FOLLOW_SOCKET
-									      : followed->socket;
-}
-
 /**
  * policy_command_diff() - shrike policy diff
  */
@@ -383,8 +377,9 @@ int policy_command_diff(const struct command *command, int argc, char **argv)
 	comparison.path = n_files ? argv[argc - 1] : NULL;
 	err = policy_command_interface(argc - optind > n_files ? argv[optind] : NULL, name,
 				       &ifindex, &error);
+	comparison.is_followed = !err && follow_status_read(name, &followed);
 	if (comparison.socket && !*comparison.socket)
-		comparison.socket = daemon_socket(name, &followed);
+		comparison.socket = comparison.is_followed ? followed.socket : FOLLOW_SOCKET;
 	if (!err)
 		err = diff(&comparison, &error);
 	return err ? command_fail(&error) : EXIT_DONE;

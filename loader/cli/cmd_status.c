@@ -17,7 +17,6 @@
 #include "dataplane/attached.h"
 #include "follow/follow_status.h"
 #include "forwarder.h"
-#include "kernel/board.h"
 #include "kernel/lock.h"
 #include "kernel/netlink.h"
 #include "maps.h"
@@ -138,7 +137,7 @@ static json_t *json_netbird(const char *ifname)
 	char sentence[FOLLOW_SENTENCE_MAX];
 	struct follow_status status;
 
-	if (board_read(FOLLOW_RECORD, ifname, &status, sizeof(status)))
+	if (!follow_status_read(ifname, &status))
 		return json_null();
 	follow_status_sentence(&status, now_ns, sentence);
 	return json_pack("{s:s,s:o,s:o,s:b,s:b,s:o,s:o,s:s}", "socket", status.socket, "serial",

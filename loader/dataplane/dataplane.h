@@ -40,6 +40,7 @@ struct dataplane {
  * @ifname: the interface, as the user named it
  * @policy_path: policy file, "-" for standard input, NULL for the default policy
  * @policy_text: the policy itself, read earlier from @policy_path; NULL: read the file
+ * @keeps_part: NetBird's part of the policy in force is kept, as it is followed
  * @edit, @edit_arg: makes the policy's text from the generation in force, which nobody changes
  *	meanwhile; NULL: not used
  * @verify: refuses a policy of a file, after NetBird's variables, before anything is built; NULL: none
@@ -54,6 +55,7 @@ struct dataplane_request {
 	const char *policy_path;
 	const char *policy_text;
 	size_t policy_len;
+	bool keeps_part;
 	int (*edit)(const struct attached *attached, char **text, size_t *len, void *arg,
 		    struct error *error);
 	void *edit_arg;

@@ -13,6 +13,7 @@
 #include "dataplane/masquerading.h"
 #include "maps.h"
 #include "policy/parse.h"
+#include "policy/part.h"
 
 #define SNAP_LEN 256
 
@@ -86,6 +87,46 @@ static int load_edited(struct plan *plan, struct error *error)
 	return err;
 }
 
+/* Put NetBird's part of the policy in force, if it has one, behind the policy that is planned. */
+static int keep_part(struct plan *plan, struct error *error)
+{
+	struct policy *planned = plan->to->policy, *whole;
+	const struct part_text text = {planned->text, planned->text_len};
+	struct part_text in_force = {}, own = {}, part = {}, joined = {};
+	int err = attached_policy_text(&plan->previous, &in_force.text, &in_force.len, error);
+
+	if (!err)
+		err = part_split(planned->path, &in_force, &own, &part, error);
+	if (!err && part.text) {
+		err = part_join(planned->path, &text, &part, &joined, error);
+		if (!err)
+			err = policy_parse(planned->path, joined.text, joined.len, &whole, error);
+		if (!err) {
+			policy_free(planned);
+			plan->to->policy = whole;
+		}
+	}
+	free(in_force.text);
+	free(own.text);
+	free(part.text);
+	free(joined.text);
+	return err;
+}
+
+/**
+ * plan_keep_part() - Keep NetBird's part of the policy in force, if that is asked for
+ * @plan: its policy is loaded; its generation in force has been looked up
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int plan_keep_part(struct plan *plan, struct error *error)
+{
+	if (!plan->request->keeps_part || !plan->has_previous || plan->to->policy->has_netbird)
+		return 0;
+	return keep_part(plan, error);
+}
+
 /**
  * plan_load_attached() - Load the policy that is made from the one in force, if one is asked for
  * @plan: the plan; its generation in force has been looked up
@@ -112,6 +153,8 @@ int plan_load_attached(struct plan *plan, struct error *error)
 			request->ifname, request->ifname);
 	if (request->edit)
 		err = load_edited(plan, error);
+	else
+		err = plan_keep_part(plan, error);
 	if (!err && request->confirm_s)
 		err = confirm_plan(&plan->previous, request->confirm_s, &plan->undo,
 				   &plan->undo_text, error);

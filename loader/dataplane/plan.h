@@ -42,6 +42,7 @@ struct plan {
 
 int plan_load(struct plan *plan, struct error *error);
 int plan_load_attached(struct plan *plan, struct error *error);
+int plan_keep_part(struct plan *plan, struct error *error);
 void plan_add_environment(struct plan *plan);
 int plan_decide(struct plan *plan, bool native_xdp, struct error *error);
 int plan_build(struct plan *plan, struct error *error);

@@ -70,8 +70,12 @@ int dataplane_clone(const struct dataplane_request *request, const struct link_i
 	};
 	int err = plan_load(&plan, error);
 
-	if (err)
+	if (!err)
+		err = plan_keep_part(&plan, error);
+	if (err) {
+		policy_free(to.policy);
 		return err;
+	}
 	plan_add_environment(&plan);
 	err = plan_decide(&plan, plan_may_run_xdp(link), error);
 	if (!err)

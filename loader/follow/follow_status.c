@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "kernel/board.h"
 
 #define AGE_MAX 32
 
@@ -28,6 +29,17 @@ static const char *age(uint64_t ns, char text[AGE_MAX])
 static uint64_t since(uint64_t then_ns, uint64_t now_ns)
 {
 	return now_ns > then_ns ? now_ns - then_ns : 0;
+}
+
+/**
+ * follow_status_read() - What the `run` of an interface says of following
+ * @status: is filled
+ *
+ * Return: whether it follows.
+ */
+bool follow_status_read(const char *ifname, struct follow_status *status)
+{
+	return !board_read(FOLLOW_RECORD, ifname, status, sizeof(*status));
 }
 
 /**

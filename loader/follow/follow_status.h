@@ -5,6 +5,7 @@
 #ifndef SHRIKE_FOLLOW_FOLLOW_STATUS_H
 #define SHRIKE_FOLLOW_FOLLOW_STATUS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define FOLLOW_RECORD	    "netbird" /* of kernel/board.h */
@@ -32,6 +33,7 @@ struct follow_status {
 	char why[FOLLOW_WHY_MAX];
 };
 
+bool follow_status_read(const char *ifname, struct follow_status *status);
 const char *follow_status_sentence(const struct follow_status *status, uint64_t now_ns,
 				   char text[FOLLOW_SENTENCE_MAX]);
 

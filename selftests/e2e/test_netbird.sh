@@ -117,6 +117,21 @@ test_the_users_rules_come_first_and_stay() {
 	wait_for follows 8
 	probe timeout "$PEER" tcp 100.64.0.1 8001
 	probe ok "$PEER" tcp 100.64.0.1 8002
+	# so does a policy that a command applies
+	policy other <<-EOF2
+		mode: {routing: native}
+		peer_acl:
+		  - {id: other-ping, action: allow, source: [any], protocol: icmp}
+	EOF2
+	expect 0 shrike policy diff wt0 "$T/other.yaml"
+	[[ $OUT != *nb/* ]] || die "NetBird's rules would go: $OUT"
+	expect 0 shrike policy apply wt0 "$T/other.yaml"
+	probe ok "$PEER" tcp 100.64.0.1 8001
+	pings ok "$PEER" 100.64.0.1
+	network_map 9 "$(in_rule 100.64.0.2 tcp 8002)"
+	map_changes
+	wait_for follows 9
+	pings ok "$PEER" 100.64.0.1
 	# what is no policy changes nothing
 	echo "peer_acl: 7" >"$T/base.yaml"
 	kill -HUP "${PROCESS[run-wt0]}"
@@ -141,7 +156,7 @@ test_diff_and_show_know_what_is_netbirds() {
 	expect 1 shrike policy diff wt0 "--netbird=$T/none.sock"
 	is_one_error_line "$ERR" "^shrike: NetBird: $T/none.sock: No such file"
 	expect 0 shrike policy show wt0
-	matches "the groups" $'own-ping .*\nNetBird:\n.*nb/ptcp8001/in/tcp/8001' "$OUT"
+	matches "the groups" $'own-ping .*\nNetBird: *\n.*nb/ptcp8001/in/tcp/8001' "$OUT"
 	is "whose rules" "null netbird" "$(shrike policy show wt0 -j |
 		jq -r '[.. | objects | select(.id? and .action?) | .origin // "null"] | join(" ")')"
 }
