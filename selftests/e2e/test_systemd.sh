@@ -10,26 +10,33 @@ tests "veth tun" \
 	a_restart_is_all_that_an_upgrade_takes
 tests "veth" \
 	the_unit_lets_the_service_route_by_nat
+tests "veth" \
+	the_unit_that_follows_netbird_follows
 tests "unit" \
-	the_unit_is_rated_below_three
+	the_units_are_rated_well \
+	the_unit_that_follows_netbird_differs_in_nothing_else
 
 . "$SELFTESTS/lib/nat.sh"
+. "$SELFTESTS/lib/netbird.sh"
 . "$SELFTESTS/lib/rights.sh"
 . "$SELFTESTS/lib/systemd.sh"
 
 # boot_systemd POLICY: until it takes orders; it ends when process "systemd" is killed
 boot_systemd() {
+	local unit
 	[ -x $SYSTEMD ] || skip "there is no systemd"
 	own_cgroup
 	write_targets
-	mkdir "$T/units/shrike@.service.d"
-	sed 's|@SBINDIR@|/run/sbin|' "$TREE/dist/shrike@.service" >"$T/units/shrike@.service"
-	# there is no journal
-	printf '[Service]\nStandardOutput=append:/run/shrike.out\nStandardError=append:/run/shrike.err\n' \
-		>"$T/units/shrike@.service.d/output.conf"
-	# who looks for leaks traces the process, which the unit forbids
-	is_sanitized && printf '[Service]\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n' \
-		>"$T/units/shrike@.service.d/sanitizer.conf"
+	for unit in shrike@.service shrike-netbird@.service; do
+		mkdir "$T/units/$unit.d"
+		sed 's|@SBINDIR@|/run/sbin|' "$TREE/dist/$unit" >"$T/units/$unit"
+		# there is no journal
+		printf '[Service]\nStandardOutput=append:/run/shrike.out\nStandardError=append:/run/shrike.err\n' \
+			>"$T/units/$unit.d/output.conf"
+		# who looks for leaks traces the process, which the unit forbids
+		is_sanitized && printf '[Service]\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n' \
+			>"$T/units/$unit.d/sanitizer.conf"
+	done
 	start systemd "$ROUTER" bash -c 'echo 0 >"$1/cgroup.procs" && shift && exec "$@"' own-cgroup \
 		"$T/cgroup/$CGROUP" unshare --pid --mount --uts --ipc --cgroup --fork --kill-child \
 		--mount-proc bash -c '
@@ -281,10 +288,51 @@ test_the_unit_lets_the_service_route_by_nat() {
 	stop systemd KILL
 }
 
-test_the_unit_is_rated_below_three() {
-	local unit=$T/shrike@wt0.service
+unit_is_inactive() {
+	[ "$(in_systemd systemctl is-active "$1")" = inactive ]
+}
+
+test_the_unit_that_follows_netbird_follows() {
+	local child
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	policy base <<<'mode: {routing: native}'
+	network_map 7 "$(in_rule 100.64.0.2 tcp 8001)"
+	boot_systemd base
+	in_systemd mkdir /run/daemon
+	in_systemd tee /run/daemon/map.json <"$T/map.json" >/dev/null
+	in_systemd tee /run/daemon/netbird.py <"$SELFTESTS/tools/netbird.py" >/dev/null
+	start daemon "$ROUTER" nsenter --target "$(pgrep -P "${PROCESS[systemd]}")" --all -- \
+		/usr/bin/python3 /run/daemon/netbird.py /run/netbird.sock /run/daemon
+	wait_for grep -q ready "$T/daemon.out"
+	expect 0 in_systemd systemctl start shrike-netbird@wt0
+	wait_for follows 7
+	probe ok "$PEER" tcp 100.64.0.1 8001
+	is "bundles left" "" "$(in_systemd find /tmp -name 'netbird.debug.*')"
+	child=$(in_systemd pgrep shrike-netbird)
+	is "capabilities" 0000000000000000 "$(in_systemd awk '$1 == "CapEff:" { print $2 }' \
+		"/proc/$child/status")"
+	# one of the two units at a time
+	expect 0 in_systemd systemctl start shrike@wt0
+	wait_for unit_is_inactive shrike-netbird@wt0
+	stop systemd KILL
+}
+
+test_the_units_are_rated_well() {
+	local name unit tenths
 	type -P systemd-analyze >/dev/null || skip "there is no systemd-analyze"
-	sed 's|@SBINDIR@|/usr/sbin|' "$TREE/dist/shrike@.service" >"$unit" || die "no unit"
-	expect 0 systemd-analyze security --offline=true --threshold=29 "$unit" # tenths: under 3.0
-	tail -n 1 <<<"$OUT"
+	# /tmp, where the daemon leaves bundles, costs two
+	while read -r name tenths; do
+		unit=$T/$name@wt0.service
+		sed 's|@SBINDIR@|/usr/sbin|' "$TREE/dist/$name@.service" >"$unit" || die "no unit"
+		expect 0 systemd-analyze security --offline=true "--threshold=$tenths" "$unit"
+		tail -n 1 <<<"$OUT"
+	done <<<$'shrike 29\nshrike-netbird 31'
+}
+
+test_the_unit_that_follows_netbird_differs_in_nothing_else() {
+	is "what differs" "After Conflicts Description ExecStart PrivateTmp ReadWritePaths" "$(
+		diff <(grep -v '^#' "$TREE/dist/shrike@.service") \
+			<(grep -v '^#' "$TREE/dist/shrike-netbird@.service") |
+			sed -n 's/^[<>] \([A-Za-z]*\)=.*/\1/p' | sort -u | paste -sd ' ')"
 }
