@@ -269,6 +269,7 @@ static void check_link(struct report *report, const char *ifname, const char *po
 	find(report, FINDING_OK, "routing", "%s: %s", routing_name(mode.routing), mode.routing_why);
 	if (mode.routing == ROUTING_NAT)
 		doctor_check_nat(report, &link, &policy->uplinks);
+	doctor_check_netbird(report, ifname, policy);
 	policy_free(policy);
 	check_input(report, &link, &mode);
 	if (mode.forwarder_input == FORWARDER_INPUT_AF_XDP &&

@@ -124,7 +124,10 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
 	return take_messages(grpc, call);
 }
 
-static void end(struct grpc_call *call)
+/**
+ * grpc_end() - Free what has come of a call, whose connection may be closed already
+ */
+void grpc_end(struct grpc_call *call)
 {
 	free(call->in);
 	call->in = NULL;
@@ -142,7 +145,7 @@ static int on_close(nghttp2_session *session, int32_t stream, uint32_t code, voi
 	if (call->status == GRPC_UNKNOWN && !call->reason[0])
 		snprintf(call->reason, sizeof(call->reason), "the stream has ended (%s)",
 			 nghttp2_http2_strerror(code));
-	end(call);
+	grpc_end(call);
 	return 0;
 }
 

@@ -55,6 +55,7 @@ int grpc_open(int fd, const char *service, struct grpc **grpc, struct error *err
 void grpc_close(struct grpc *grpc);
 int grpc_start(struct grpc *grpc, struct grpc_call *call, const uint8_t *request, size_t len,
 	       struct error *error);
+void grpc_end(struct grpc_call *call);
 int grpc_read(struct grpc *grpc, struct error *error);
 int grpc_write(struct grpc *grpc, struct error *error);
 bool grpc_wants_write(const struct grpc *grpc);

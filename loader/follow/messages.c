@@ -17,6 +17,7 @@ enum {
 	CONFIG_BLOCK_INBOUND = 15,
 	CONFIG_BLOCK_LAN_ACCESS = 20,
 	BUNDLE_PATH = 1,
+	STATUS_VERSION = 3,
 };
 
 /**
@@ -133,6 +134,32 @@ int daemon_read_config(const uint8_t *message, size_t len, struct daemon_config 
 	return result(&reader, err);
 }
 
+/* The text of one field of a message, empty where the message has none. */
+static int read_text(const uint8_t *message, size_t len, uint32_t number, char *text, size_t size)
+{
+	struct protobuf_reader reader;
+	struct protobuf_field field;
+	int err = 0;
+
+	text[0] = '\0';
+	protobuf_begin(&reader, message, len);
+	while (protobuf_next(&reader, &field) && !err)
+		if (field.number == number)
+			err = protobuf_text(&field, text, size);
+	return result(&reader, err);
+}
+
+/**
+ * daemon_read_version() - StatusResponse
+ * @version: set to the daemon's
+ *
+ * Return: 0, -EBADMSG or -EINVAL.
+ */
+int daemon_read_version(const uint8_t *message, size_t len, char version[DAEMON_NAME_MAX])
+{
+	return read_text(message, len, STATUS_VERSION, version, DAEMON_NAME_MAX);
+}
+
 /**
  * daemon_read_bundle() - DebugBundleResponse
  * @path: set to where the bundle is
@@ -141,14 +168,5 @@ int daemon_read_config(const uint8_t *message, size_t len, struct daemon_config 
  */
 int daemon_read_bundle(const uint8_t *message, size_t len, char path[BUNDLE_PATH_MAX])
 {
-	struct protobuf_reader reader;
-	struct protobuf_field field;
-	int err = 0;
-
-	path[0] = '\0';
-	protobuf_begin(&reader, message, len);
-	while (protobuf_next(&reader, &field) && !err)
-		if (field.number == BUNDLE_PATH)
-			err = protobuf_text(&field, path, BUNDLE_PATH_MAX);
-	return result(&reader, err);
+	return read_text(message, len, BUNDLE_PATH, path, BUNDLE_PATH_MAX);
 }

@@ -34,6 +34,7 @@ size_t daemon_write_bundle(uint8_t *message);
 int daemon_read_event(const uint8_t *message, size_t len, bool *is_update);
 int daemon_read_profile(const uint8_t *message, size_t len, struct daemon_profile *profile);
 int daemon_read_config(const uint8_t *message, size_t len, struct daemon_config *config);
+int daemon_read_version(const uint8_t *message, size_t len, char version[DAEMON_NAME_MAX]);
 int daemon_read_bundle(const uint8_t *message, size_t len, char path[BUNDLE_PATH_MAX]);
 
 #endif /* SHRIKE_FOLLOW_MESSAGES_H */

@@ -14,6 +14,7 @@ tests "veth" \
 	rules_keep_ids_and_counters_whatever_else_changes \
 	the_users_rules_come_first_and_stay \
 	diff_and_show_know_what_is_netbirds \
+	doctor_says_who_filters \
 	a_policy_says_what_is_followed \
 	what_the_daemon_spoils_leaves_the_policy_in_force \
 	what_is_no_map_leaves_the_policy_in_force \
@@ -159,6 +160,29 @@ test_diff_and_show_know_what_is_netbirds() {
 	matches "the groups" $'own-ping .*\nNetBird: *\n.*nb/ptcp8001/in/tcp/8001' "$OUT"
 	is "whose rules" "null netbird" "$(shrike policy show wt0 -j |
 		jq -r '[.. | objects | select(.id? and .action?) | .origin // "null"] | join(" ")')"
+}
+
+# finds CHECK REGEX: doctor does, with "result: detail"
+finds() {
+	matches "doctor's $1" "$2" "$(shrike doctor wt0 -j |
+		jq -r --arg check "$1" '.checks[] | select(.check == $check) | "\(.result): \(.detail)"')"
+}
+
+test_doctor_says_who_filters() {
+	prepare "$1"
+	finds netbird "^ok: daemon 0.77.1 answers at $T/nb.sock; NetBird map serial 7, [0-9]+ s old$"
+	finds netbird_firewall "^ok: off: shrike filters"
+	in_ns "$ROUTER" nft -f - <<-EOF2
+		table ip netbird {
+			chain netbird-rt-fwd {
+				type filter hook forward priority 0; policy accept;
+				counter accept
+			}
+		}
+	EOF2
+	finds netbird_firewall "^note: on, so both filter"
+	stop daemon KILL
+	finds netbird "^note: $T/nb.sock: Connection refused"
 }
 
 test_a_policy_says_what_is_followed() {

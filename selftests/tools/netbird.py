@@ -207,6 +207,7 @@ def main():
 			"SubscribeEvents": grpc.unary_stream_rpc_method_handler(subscribe),
 			"DebugBundle": raw(bundle),
 			"GetConfig": raw(config),
+			"Status": raw(lambda *_: field(1, "Connected") + field(3, "0.77.1")),
 			"GetActiveProfile": raw(lambda *_: field(1, "default") + field(2, "root")),
 			"SetSyncResponsePersistence": raw(lambda *_: b""),
 		}),))

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Doctor, about NetBird: does its daemon answer, is it followed, and who filters?
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli/doctor.h"
+#include "follow/follow.h"
+#include "follow/version.h"
+#include "kernel/bypassed.h"
+
+#define CHAINS_MAX 4096
+
+/* Whether NetBird's own firewall has rules in nftables. */
+static bool has_firewall(void)
+{
+	char chains[CHAINS_MAX];
+	struct error ignored;
+
+	return !bypassed_list(BYPASSED_CHAINS, chains, sizeof(chains), &ignored) &&
+	       (strstr(chains, "ip netbird ") || strstr(chains, "ip6 netbird "));
+}
+
+static void check_firewall(struct report *report, bool is_followed)
+{
+	bool is_on = has_firewall();
+
+	if (is_on && is_followed)
+		find(report, FINDING_NOTE, "netbird_firewall",
+		     "on, so both filter and a packet needs both; 'netbird up --disable-firewall' "
+		     "leaves it to shrike");
+	else if (is_on)
+		find(report, FINDING_OK, "netbird_firewall", "on: NetBird filters by its map");
+	else if (is_followed)
+		find(report, FINDING_OK, "netbird_firewall",
+		     "off: shrike filters by NetBird's map");
+	else
+		find(report, FINDING_NOTE, "netbird_firewall",
+		     "nothing in nftables, and its map is not followed: NetBird filters in its own "
+		     "process, or nobody does by its map");
+}
+
+/**
+ * doctor_check_netbird() - Look at NetBird's daemon, if there is one or one is to be followed
+ * @report: gets the findings
+ * @ifname: the interface
+ * @policy: of it; NULL: none is known
+ */
+void doctor_check_netbird(struct report *report, const char *ifname, const struct policy *policy)
+{
+	const char *socket = policy && policy->follow_netbird ? policy->follow_netbird
+							      : FOLLOW_SOCKET;
+	char version[DAEMON_NAME_MAX], sentence[FOLLOW_SENTENCE_MAX];
+	struct follow_status status;
+	bool is_followed = follow_status_read(ifname, &status);
+	struct error error;
+
+	if (is_followed)
+		socket = status.socket;
+	else if (!(policy && policy->follow_netbird) && access(socket, F_OK))
+		return;
+	if (daemon_version(socket, version, &error))
+		find(report, FINDING_NOTE, "netbird", "%s", error.text);
+	else
+		find(report, is_followed && status.why[0] ? FINDING_NOTE : FINDING_OK, "netbird",
+		     "daemon %s answers at %s; %s", version[0] ? version : "of unknown version",
+		     socket,
+		     is_followed ? follow_status_sentence(&status, clock_kernel_ns(CLOCK_MONOTONIC),
+							  sentence)
+				 : "not followed, which takes 'shrike run --netbird'");
+	check_firewall(report, is_followed);
+}
