@@ -40,16 +40,6 @@ void budget_note_event(struct budget *budget, uint64_t now_ns)
 }
 
 /**
- * budget_is_spent() - Whether the next event has to wait for a fetch to be regained
- */
-bool budget_is_spent(const struct budget *budget, uint64_t now_ns)
-{
-	uint64_t since_ns;
-
-	return !left_at(budget, now_ns, &since_ns);
-}
-
-/**
  * budget_due_ns() - When the map is to be fetched next
  * @now_ns: CLOCK_MONOTONIC
  *

@@ -30,7 +30,6 @@ struct budget {
 void budget_init(struct budget *budget, uint64_t interval_ns);
 void budget_note_event(struct budget *budget, uint64_t now_ns);
 uint64_t budget_due_ns(const struct budget *budget, uint64_t now_ns);
-bool budget_is_spent(const struct budget *budget, uint64_t now_ns);
 void budget_take(struct budget *budget, bool is_free, uint64_t now_ns);
 
 #endif /* SHRIKE_FOLLOW_BUDGET_H */
