@@ -398,8 +398,8 @@ static int on_map(void *arg, uint64_t serial, const char *text, size_t len, stru
 		return err;
 	}
 	free(before.text);
-	log_line(guard, false, "%s: NetBird's map of serial %llu is in force", guard->ifname,
-		 (unsigned long long)serial);
+	log_line(guard, false, "%s: NetBird's map of serial %llu %s", guard->ifname,
+		 (unsigned long long)serial, err ? "waits for the interface" : "is in force");
 	return 0;
 }
 

@@ -40,7 +40,9 @@ struct follow {
 	struct pulse pulse;
 	struct incoming incoming;
 	uint64_t delay_ns;
-	bool has_map; /* of this connection */
+	uint64_t free_ns; /* when a fetch was given that is none of the budget's */
+	bool has_map;	  /* of this connection */
+	bool takes_older; /* the next map, whatever its serial */
 	struct budget budget;
 	struct follow_status status;
 };
@@ -125,6 +127,7 @@ static int start_child(struct follow *follow, int daemon_fd)
 		.daemon_fd = daemon_fd,
 		.heartbeat = follow->pulse.heartbeat,
 		.budget = follow->budget,
+		.is_free = !follow->free_ns || now() - follow->free_ns >= follow->user.interval_ns,
 	};
 	pid_t pid, parent = getpid();
 	int err = open_ends(follow, &start);
@@ -146,6 +149,8 @@ static int start_child(struct follow *follow, int daemon_fd)
 	follow->pid = pid;
 	follow->pid_fd = syscall(SYS_pidfd_open, pid, 0);
 	follow->has_map = false;
+	if (start.is_free)
+		follow->free_ns = now();
 	watch(follow, follow->pid_fd);
 	watch(follow, follow->control_fd);
 	return 0;
@@ -232,7 +237,7 @@ static bool is_older(struct follow *follow, uint64_t serial)
 {
 	char why[FOLLOW_WHY_MAX];
 
-	if (!follow->status.map_ns || serial >= follow->status.serial)
+	if (!follow->status.map_ns || serial >= follow->status.serial || follow->takes_older)
 		return false;
 	snprintf(why, sizeof(why), "the daemon's map has serial %llu, which is older",
 		 (unsigned long long)serial);
@@ -255,6 +260,7 @@ static void take_policy(struct follow *follow)
 		fail(follow, error.text);
 		return;
 	}
+	follow->takes_older = false;
 	status->serial = policy->serial;
 	status->map_ns = clock_kernel_ns(CLOCK_MONOTONIC);
 	status->why[0] = '\0';
@@ -393,7 +399,7 @@ void follow_check(struct follow *follow)
  */
 void follow_forget(struct follow *follow)
 {
-	follow->status.serial = 0;
+	follow->takes_older = true;
 }
 
 /**

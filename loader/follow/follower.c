@@ -34,7 +34,6 @@ struct follower {
 	struct grpc_call events;
 	struct fetch fetch;
 	bool is_subscribed; /* the first event has come */
-	bool has_begun;	    /* the fetch on connect */
 	bool is_reported;   /* what is waited for */
 	bool is_writing;    /* waits for room towards the daemon */
 	bool over;
@@ -75,6 +74,8 @@ static void on_event(struct grpc_call *call, const uint8_t *message, size_t len)
 	struct follower *f = call->arg;
 	bool is_update;
 
+	if (!f->is_subscribed) /* the map as it is now */
+		budget_note_event(&f->start.budget, f->now_ns);
 	f->is_subscribed = true;
 	if (daemon_read_event(message, len, &is_update) || !is_update)
 		return;
@@ -143,8 +144,8 @@ static void begin_fetch(struct follower *f)
 	struct follow_report fetches = {.kind = FOLLOW_REPORT_FETCHES};
 	struct error error;
 
-	budget_take(&f->start.budget, !f->has_begun, f->now_ns);
-	f->has_begun = true;
+	budget_take(&f->start.budget, f->start.is_free, f->now_ns);
+	f->start.is_free = false;
 	f->is_reported = false;
 	report(f, &fetches);
 	if (fetch_begin(&f->fetch, f->now_ns, &error))
@@ -169,13 +170,19 @@ static void go_on_with_fetch(struct follower *f)
 	}
 }
 
+/* When the next fetch is due: at once, where it is none of the budget's. */
+static uint64_t due_ns(const struct follower *f)
+{
+	return f->start.is_free ? f->now_ns : budget_due_ns(&f->start.budget, f->now_ns);
+}
+
 /* Tell once when the next map is fetched. */
 static void report_wait(struct follower *f)
 {
-	uint64_t due_ns = budget_due_ns(&f->start.budget, f->now_ns);
+	uint64_t due = due_ns(f);
 	struct follow_report waits = {
 		.kind = FOLLOW_REPORT_WAITS,
-		.due_ns = due_ns == UINT64_MAX ? 0 : due_ns,
+		.due_ns = due == UINT64_MAX ? 0 : due,
 	};
 
 	f->is_reported = true;
@@ -198,11 +205,10 @@ static void go_on(struct follower *f)
 		leave(f, "it does not answer", &error);
 	} else if (f->fetch.step != FETCH_IDLE) {
 		go_on_with_fetch(f);
-	} else if (f->is_subscribed &&
-		   (!f->has_begun || budget_due_ns(&f->start.budget, f->now_ns) <= f->now_ns)) {
+	} else if (f->is_subscribed && due_ns(f) <= f->now_ns) {
 		begin_fetch(f);
 	}
-	if (f->has_begun && f->fetch.step == FETCH_IDLE && !f->is_reported && !f->over)
+	if (f->is_subscribed && f->fetch.step == FETCH_IDLE && !f->is_reported && !f->over)
 		report_wait(f);
 }
 
@@ -213,7 +219,7 @@ static uint64_t wakes_ns(const struct follower *f)
 		return f->subscribe_by_ns;
 	if (f->fetch.step != FETCH_IDLE)
 		return f->fetch.deadline_ns;
-	return budget_due_ns(&f->start.budget, f->now_ns);
+	return due_ns(f);
 }
 
 static int sleep_ms(uint64_t wakes_ns, uint64_t now_ns)

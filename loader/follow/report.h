@@ -5,6 +5,7 @@
 #ifndef SHRIKE_FOLLOW_REPORT_H
 #define SHRIKE_FOLLOW_REPORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "follow/budget.h"
@@ -43,6 +44,7 @@ struct follow_start {
 	int policy_fd;	/* of a pipe: policies */
 	struct heartbeat *heartbeat;
 	struct budget budget;
+	bool is_free; /* the first fetch is none of the budget's */
 	char ifname[16];
 };
 
