@@ -36,6 +36,7 @@ POLICY = {
         "tcp_established", "tcp_handshake", "tcp_fin_wait", "tcp_close_wait", "tcp_last_ack",
         "tcp_time_wait", "udp", "udp_stream", "icmp", "other", "fragment")},
     "mss_clamp": True,
+    "follow": {"netbird": "/var/run/netbird.sock"},
     "tests": [{"from": "100.64.0.2", "to": "self", "protocol": "tcp", "sport": 50000, "dport": 22,
                "expect": "allowed", "rule": "ssh"}],
 }
