@@ -17,11 +17,18 @@
 
 /* ---- writing a tree of values as JSON, which is YAML too ---- */
 
-struct writer {
-	FILE *file;
-	const struct yaml_node *set; /* written with this content instead of its own */
+/* A set that is written with this content instead of its own. */
+struct content {
+	const struct yaml_node *set;
 	const struct prefix *prefixes;
 	size_t n_prefixes;
+};
+
+struct writer {
+	FILE *file;
+	const struct content *contents; /* in the order of the text */
+	size_t n_contents;
+	char line_end; /* a blank: all is in one line */
 };
 
 /* No control characters are in it (yaml.h). */
@@ -59,25 +66,26 @@ static void write_scalar(FILE *file, const struct yaml_node *node)
 		write_quoted(file, node->text);
 }
 
-static void write_set(const struct writer *writer)
+static void write_set(const struct writer *writer, const struct content *content)
 {
 	char text[PREFIX_TEXT_MAX];
 
 	fputc('[', writer->file);
-	for (size_t i = 0; i < writer->n_prefixes; i++)
-		fprintf(writer->file, "%s\n\"%s\"", i ? "," : "",
-			prefix_format(&writer->prefixes[i], text, sizeof(text)));
+	for (size_t i = 0; i < content->n_prefixes; i++)
+		fprintf(writer->file, "%s%c\"%s\"", i ? "," : "", writer->line_end,
+			prefix_format(&content->prefixes[i], text, sizeof(text)));
 	fputc(']', writer->file);
 }
 
 /* The depth is bounded by YAML_DEPTH_MAX. */
-static void write_node(const struct writer *writer, const struct yaml_node *node, int depth)
+static void write_node(struct writer *writer, const struct yaml_node *node, int depth)
 {
 	const char *ends = node->kind == YAML_MAPPING ? "{}" : "[]";
 	const struct yaml_node *child;
 
-	if (node == writer->set) {
-		write_set(writer);
+	if (writer->n_contents && node == writer->contents->set) {
+		write_set(writer, writer->contents++);
+		writer->n_contents--;
 		return;
 	}
 	if (node->kind == YAML_SCALAR) {
@@ -89,7 +97,7 @@ static void write_node(const struct writer *writer, const struct yaml_node *node
 		if (child != node->first)
 			fputc(',', writer->file);
 		if (depth + 1 < LINES_DEPTH)
-			fputc('\n', writer->file);
+			fputc(writer->line_end, writer->file);
 		else if (child != node->first)
 			fputc(' ', writer->file);
 		if (node->kind == YAML_MAPPING) {
@@ -101,11 +109,10 @@ static void write_node(const struct writer *writer, const struct yaml_node *node
 	fputc(ends[1], writer->file);
 }
 
-/* Write the policy with the set changed to a text. */
-static int write_text(const struct writer *format, const struct yaml_node *root, char **text,
-		      size_t *len, struct error *error)
+/* Write the policy with those sets changed to a text. */
+static int write_text(struct writer writer, const struct yaml_node *root, struct sets_text *to,
+		      struct error *error)
 {
-	struct writer writer = *format;
 	char *buffer = NULL;
 	size_t size = 0;
 	bool failed;
@@ -126,8 +133,8 @@ static int write_text(const struct writer *format, const struct yaml_node *root,
 		return error_set(error, E2BIG, "the policy would be larger than %zu bytes",
 				 YAML_TEXT_MAX);
 	}
-	*text = buffer;
-	*len = size;
+	to->text = buffer;
+	to->len = size;
 	return 0;
 }
 
@@ -143,8 +150,14 @@ static int compare_prefixes(const void *a, const void *b)
 	return order ? order : (x->len > y->len) - (x->len < y->len);
 }
 
-/* Sorts and removes what is there twice; returns how many are left. */
-static size_t sort_prefixes(struct prefix *prefixes, size_t n)
+/**
+ * sets_sort() - Sort prefixes, and remove what is there twice
+ * @prefixes: sorted in place; NULL only if @n is 0
+ * @n: how many
+ *
+ * Return: how many are left.
+ */
+size_t sets_sort(struct prefix *prefixes, size_t n)
 {
 	size_t kept = 0;
 
@@ -173,7 +186,7 @@ static int read_set(const struct yaml_node *set, struct prefix **prefixes, size_
 		return err;
 	}
 	*prefixes = list;
-	*n = sort_prefixes(list, len);
+	*n = sets_sort(list, len);
 	return 0;
 }
 
@@ -249,15 +262,16 @@ static int change_root(const struct yaml_node *root, const struct sets_change *c
 	err = read_set(set, &old, &n_old, error);
 	if (err)
 		return err;
-	sorted.n_prefixes = sort_prefixes(change->prefixes, change->n_prefixes);
+	sorted.n_prefixes = sets_sort(change->prefixes, change->n_prefixes);
 	merged = calloc(n_old + sorted.n_prefixes + 1, sizeof(*merged));
 	if (!merged) {
 		err = error_no_memory(error);
 	} else {
 		done.n = merge(old, n_old, &sorted, merged, &done);
-		err = write_text(
-			&(struct writer){.set = set, .prefixes = merged, .n_prefixes = done.n},
-			root, &to->text, &to->len, error);
+		err = write_text((struct writer){.contents = &(struct content){set, merged, done.n},
+						 .n_contents = 1,
+						 .line_end = '\n'},
+				 root, to, error);
 	}
 	if (!err)
 		*result = done;
@@ -286,6 +300,98 @@ int sets_change(const struct sets_text *from, const struct sets_change *change,
 	if (err)
 		return err;
 	err = change_root(yaml_root(doc), change, to, result, error);
+	yaml_free(doc);
+	return err;
+}
+
+/* ---- the content of many sets ---- */
+
+/* Compare the content of a set with the one that it is to have, and sum up what changes. */
+static int compare_content(const struct content *content, struct sets_result *sum,
+			   struct error *error)
+{
+	struct sets_change change = {
+		.operation = SETS_REPLACE,
+		.prefixes = (struct prefix *)content->prefixes, /* only read */
+		.n_prefixes = content->n_prefixes,
+	};
+	struct prefix *old, *merged;
+	size_t n_old;
+	int err = read_set(content->set, &old, &n_old, error);
+
+	if (err)
+		return err;
+	merged = calloc(n_old + content->n_prefixes + 1, sizeof(*merged));
+	if (merged)
+		sum->n += merge(old, n_old, &change, merged, sum);
+	else
+		err = error_no_memory(error);
+	free(merged);
+	free(old);
+	return err;
+}
+
+/* Contents of the sets of a policy, and what they change. */
+struct contents {
+	struct content *list; /* with room for all sets */
+	size_t n;
+	struct sets_result sum;
+};
+
+/* Ask for the content of each set of the policy. */
+static int ask_contents(const struct yaml_node *sets, const struct sets_source *source,
+			struct contents *contents, struct error *error)
+{
+	const struct yaml_node *set = sets ? sets->first : NULL;
+	int err = 0;
+
+	for (; set && !err; set = set->next) {
+		struct content *content = &contents->list[contents->n];
+
+		content->set = set;
+		if (!source->find(source->arg, set->key, &content->prefixes, &content->n_prefixes))
+			continue;
+		err = compare_content(content, &contents->sum, error);
+		contents->n++;
+	}
+	return err;
+}
+
+/**
+ * sets_fill() - Give sets of a policy the content that somebody else knows
+ * @from: a valid policy
+ * @source: knows the content of some sets; the others stay as they are
+ * @to: its text becomes the policy with these contents; the caller frees it.  NULL where nothing
+ *	changes
+ * @result: what the change came to, over all sets that @source knows
+ * @error: set on failure
+ *
+ * Return: 0, -E2BIG or -ENOMEM, or an error of yaml_parse().
+ */
+int sets_fill(const struct sets_text *from, const struct sets_source *source, struct sets_text *to,
+	      struct sets_result *result, struct error *error)
+{
+	struct contents contents = {.n = 0};
+	const struct yaml_node *sets;
+	struct yaml_doc *doc;
+	int err;
+
+	err = yaml_parse(from->path, from->text, from->len, &doc, error);
+	if (err)
+		return err;
+	sets = yaml_get(yaml_root(doc), "sets");
+	contents.list = calloc(sets ? sets->n_children + 1 : 1, sizeof(*contents.list));
+	err = contents.list ? ask_contents(sets, source, &contents, error) : error_no_memory(error);
+	if (!err && (contents.sum.added || contents.sum.removed))
+		err = write_text((struct writer){.contents = contents.list,
+						 .n_contents = contents.n,
+						 .line_end = source->one_line ? ' ' : '\n'},
+				 yaml_root(doc), to, error);
+	else if (!err)
+		to->text = NULL;
+	if (!err)
+		*result = contents.sum;
+	free(contents.list);
 	yaml_free(doc);
 	return err;
 }

@@ -9,6 +9,7 @@
 #ifndef SHRIKE_POLICY_SETS_H
 #define SHRIKE_POLICY_SETS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/address.h"
@@ -44,8 +45,23 @@ struct sets_text {
 	size_t len;
 };
 
+/*
+ * struct sets_source - somebody who knows what some sets hold
+ * @find: the content of the set of that name, sorted by sets_sort() and not to be freed; false: not
+ *	known
+ * @one_line: the text is to be one, as NetBird's part of a policy is (policy/part.h)
+ */
+struct sets_source {
+	bool (*find)(void *arg, const char *name, const struct prefix **prefixes, size_t *n);
+	void *arg;
+	bool one_line;
+};
+
+size_t sets_sort(struct prefix *prefixes, size_t n);
 int sets_change(const struct sets_text *from, const struct sets_change *change,
 		struct sets_text *to, struct sets_result *result, struct error *error);
+int sets_fill(const struct sets_text *from, const struct sets_source *source, struct sets_text *to,
+	      struct sets_result *result, struct error *error);
 int sets_read_word(const char *word, struct sets_change *change, size_t *room, struct error *error);
 int sets_read_file(int fd, struct sets_change *change, size_t *room, struct error *error);
 

@@ -181,6 +181,46 @@ static void a_set_that_does_not_exist_is_refused_with_those_that_do(void **state
 	assert_string_equal(error.text, "t: no such set in the policy in force, which has none");
 }
 
+/* Knows one prefix of each set but those whose name begins with 's'. */
+static bool find_one(void *arg, const char *name, const struct prefix **prefixes, size_t *n)
+{
+	*prefixes = arg;
+	*n = 1;
+	return *name != 's';
+}
+
+static void sets_are_filled_by_who_knows_them_and_the_rest_stays(void **state)
+{
+	struct policy *before = parse(policy_text, strlen(policy_text)), *after;
+	const struct sets_text from = {"p", policy_text, strlen(policy_text)};
+	struct sets_text to, again;
+	struct sets_result result;
+	struct prefix prefix;
+	struct error error;
+	struct sets_source source = {find_one, &prefix, .one_line = true};
+	char set[256];
+
+	(void)state;
+	assert_int_equal(prefix_parse("fd00::/64", &prefix, &error), 0);
+	assert_int_equal(sets_fill(&from, &source, &to, &result, &error), 0);
+	assert_int_equal(result.added, 1);
+	assert_int_equal(result.removed, 1);
+	assert_ptr_equal(strchr(to.text, '\n'), to.text + to.len - 1);
+	after = parse(to.text, to.len);
+	assert_same(before, after);
+	set_text(after, "odd: name", set, sizeof(set));
+	assert_string_equal(set, "fd00::/64");
+	set_text(after, "s", set, sizeof(set));
+	assert_string_equal(set, "10.0.0.0/8 fd00::/8 10.0.0.1 10.0.0.0/8");
+	to.path = "p";
+	assert_int_equal(sets_fill(&to, &source, &again, &result, &error), 0);
+	assert_null(again.text);
+	assert_int_equal(result.added + result.removed, 0);
+	free(to.text);
+	policy_free(after);
+	policy_free(before);
+}
+
 static int read_text(const char *text, struct sets_change *change, struct error *error)
 {
 	size_t room = 0;
@@ -224,6 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_change_makes_the_set_so_and_leaves_the_rest),
 		cmocka_unit_test(a_set_that_does_not_exist_is_refused_with_those_that_do),
+		cmocka_unit_test(sets_are_filled_by_who_knows_them_and_the_rest_stays),
 		cmocka_unit_test(a_file_of_prefixes_may_have_lines_commas_and_comments),
 		cmocka_unit_test(a_bad_word_of_a_file_is_named_with_its_place),
 	};
