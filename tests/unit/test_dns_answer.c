@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * DNS answers: a row is a message and what is read of it, and real ones as they leave an interface.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "netbird/dns_answer.h"
+#include "netbird/dns_tap.h"
+#include "netbird/domain_index.h"
+#include "unit/namespace.h"
+
+#define EVENT_TIMEOUT_MS 10000
+
+/* Bytes with their number; what is quoted holds NULs. */
+#define BYTES(text) (text), sizeof(text) - 1
+
+#define HEADER(flags, answers) "\x12\x34" flags "\0\1" answers "\0\0\0\0"
+#define NAME		       "\3www\7Example\3com\0" /* at 12 */
+#define QUESTION(type)	       NAME "\0" type "\0\1"
+#define RECORD(type, ttl)      "\xc0\x0c\0" type "\0\1" ttl
+#define MINUTE		       "\0\0\0\x3c"
+#define ADDRESS		       RECORD("\1", MINUTE) "\0\4\xc0\0\2\1"
+
+struct row {
+	const char *what;
+	const char *bytes;
+	size_t len;
+	int result;
+	const char *read; /* name, and addresses with their TTL */
+};
+
+static const struct row rows[] = {
+	{"an address", BYTES(HEADER("\x81\x80", "\0\1") QUESTION("\1") ADDRESS), 0,
+	 "www.example.com 192.0.2.1/60"},
+	{"no address", BYTES(HEADER("\x81\x80", "\0\0") QUESTION("\1")), 0, "www.example.com"},
+	{"one of IPv6",
+	 BYTES(HEADER("\x81\x80", "\0\1") QUESTION("\x1c")
+		       RECORD("\x1c", MINUTE) "\0\x10\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\7"),
+	 0, "www.example.com 2001:db8::7/60"},
+	{"one that is IPv4's, mapped",
+	 BYTES(HEADER("\x81\x80", "\0\1") QUESTION("\x1c")
+		       RECORD("\x1c", MINUTE) "\0\x10\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\0\0\1"),
+	 0, "www.example.com"},
+	{"an alias, the shorter TTL",
+	 BYTES(HEADER("\x81\x80", "\0\2") QUESTION("\1")
+		       RECORD("\5", "\0\0\0\7") "\0\4\1a\xc0\x10"
+						"\1a\xc0\x10\0\1\0\1" MINUTE "\0\4\xc0\0\2\2"),
+	 0, "www.example.com 192.0.2.2/7"},
+	{"an alias behind what it stands for",
+	 BYTES(HEADER("\x81\x80", "\0\2")
+		       QUESTION("\1") "\1a\xc0\x10\0\1\0\1" MINUTE
+				      "\0\4\xc0\0\2\2" RECORD("\5", MINUTE) "\0\4\1a\xc0\x10"),
+	 0, "www.example.com 192.0.2.2/60"},
+	{"an alias of itself",
+	 BYTES(HEADER("\x81\x80", "\0\1") QUESTION("\1") RECORD("\5", MINUTE) "\0\2\xc0\x0c"), 0,
+	 "www.example.com"},
+	{"another name's address",
+	 BYTES(HEADER("\x81\x80", "\0\1") QUESTION("\1") "\1b\xc0\x10\0\1\0\1" MINUTE
+							 "\0\4\xc0\0\2\2"),
+	 0, "www.example.com"},
+	{"an address of 5 bytes",
+	 BYTES(HEADER("\x81\x80", "\0\1") QUESTION("\1") RECORD("\1", MINUTE) "\0\5\xc0\0\2\1\1"),
+	 0, "www.example.com"},
+	{"a negative TTL",
+	 BYTES(HEADER("\x81\x80", "\0\1") QUESTION("\1")
+		       RECORD("\1", "\xff\xff\xff\xff") "\0\4\xc0\0\2\1"),
+	 0, "www.example.com 192.0.2.1/0"},
+	{"a TTL of years",
+	 BYTES(HEADER("\x81\x80", "\0\1") QUESTION("\1")
+		       RECORD("\1", "\x7f\xff\xff\xff") "\0\4\xc0\0\2\1"),
+	 0, "www.example.com 192.0.2.1/86400"},
+	{"cut off, and said so", BYTES(HEADER("\x83\x80", "\0\1") QUESTION("\1") ADDRESS), 0,
+	 "www.example.com 192.0.2.1/60"},
+	{"cut off within the second",
+	 BYTES(HEADER("\x81\x80", "\0\2") QUESTION("\1") ADDRESS
+	       "\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\1"),
+	 0, "www.example.com 192.0.2.1/60"},
+	{"more said than there is", BYTES(HEADER("\x81\x80", "\xff\xff") QUESTION("\1") ADDRESS), 0,
+	 "www.example.com 192.0.2.1/60"},
+	{"a query", BYTES(HEADER("\1\0", "\0\0") QUESTION("\1")), -ENOMSG, NULL},
+	{"no such name", BYTES(HEADER("\x81\x83", "\0\0") QUESTION("\1")), -ENOMSG, NULL},
+	{"a mail exchanger", BYTES(HEADER("\x81\x80", "\0\1") QUESTION("\x0f") ADDRESS), -ENOMSG,
+	 NULL},
+	{"two questions", BYTES("\0\0\x81\x80\0\2\0\0\0\0\0\0" QUESTION("\1") "\xc0\x0c\0\1\0\1"),
+	 -ENOMSG, NULL},
+	{"a name that points at itself",
+	 BYTES(HEADER("\x81\x80", "\0\1") "\xc0\x0c\0\1\0\1" ADDRESS), -EBADMSG, NULL},
+	{"a name that points ahead", BYTES(HEADER("\x81\x80", "\0\1") "\xc0\x20\0\1\0\1" ADDRESS),
+	 -EBADMSG, NULL},
+	{"nothing", BYTES(""), -EBADMSG, NULL},
+	{"a header alone", BYTES(HEADER("\x81\x80", "\0\1")), -EBADMSG, NULL},
+};
+
+static void a_message_is_read_as_far_as_it_is_right(void **state)
+{
+	static struct dns_answer answer;
+	char text[DNS_NAME_SIZE + 256], one[PREFIX_TEXT_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct row *row = &rows[i];
+		uint8_t *copy = malloc(row->len + 1); /* of its size, for sanitizers */
+		int result;
+
+		assert_non_null(copy);
+		memcpy(copy, row->bytes, row->len);
+		result = dns_answer_parse(copy, row->len, &answer);
+		free(copy);
+		if (result != row->result)
+			fail_msg("%s: %d", row->what, result);
+		if (result)
+			continue;
+		snprintf(text, sizeof(text), "%s", answer.name);
+		for (size_t a = 0; a < answer.n; a++)
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), " %s/%u",
+				 prefix_format(&answer.addresses[a].prefix, one, sizeof(one)),
+				 answer.addresses[a].ttl_s);
+		if (strcmp(text, row->read))
+			fail_msg("%s: %s", row->what, text);
+	}
+}
+
+/* ---- domains ---- */
+
+static void append_set(void *arg, const char *set)
+{
+	strcat(arg, set);
+}
+
+static void assert_sets(const struct domain_index *index, const char *name, const char *expected)
+{
+	char text[64] = "";
+
+	assert_int_equal(domain_index_match(index, name, append_set, text), *expected != '\0');
+	assert_string_equal(text, expected);
+}
+
+static void a_name_is_in_the_sets_of_its_domains(void **state)
+{
+	struct domain_index *index = domain_index_new();
+	char longest[300];
+
+	(void)state;
+	assert_non_null(index);
+	assert_int_equal(domain_index_add(index, "a.example", "1"), 0);
+	assert_int_equal(domain_index_add(index, "A.Example", "2"), 0);
+	assert_int_equal(domain_index_add(index, "*.b.example", "3"), 0);
+	assert_int_equal(domain_index_add(index, "*.example", "4"), 0);
+	assert_int_equal(domain_index_add(index, "", "5"), -EINVAL);
+	memset(longest, 'x', sizeof(longest));
+	longest[sizeof(longest) - 1] = '\0';
+	assert_int_equal(domain_index_add(index, longest, "6"), -EINVAL);
+	domain_index_sort(index);
+	assert_sets(index, "a.example", "124");
+	assert_sets(index, "b.example", "34");
+	assert_sets(index, "c.b.example", "34");
+	assert_sets(index, "cb.example", "4");
+	assert_sets(index, "example", "4");
+	assert_sets(index, "a.example.com", "");
+	assert_sets(index, "ample", "");
+	assert_sets(index, "x\\.b.example", "");
+	assert_sets(index, "", "");
+	assert_sets(index, longest, "");
+	domain_index_free(index);
+}
+
+/* ---- what leaves an interface ---- */
+
+static int udp_socket(const char *address, uint16_t port)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1;
+
+	inet_pton(AF_INET, address, &from.sin_addr);
+	setsockopt(fd, SOL_IP, IP_TRANSPARENT, &on, sizeof(on));
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	return fd;
+}
+
+static void send_answer(const char *address, uint16_t port)
+{
+	const struct row *row = &rows[0];
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(40000)};
+	int fd = udp_socket(address, port);
+
+	inet_pton(AF_INET, "100.64.0.2", &to.sin_addr);
+	assert_int_equal(sendto(fd, row->bytes, row->len, 0, (struct sockaddr *)&to, sizeof(to)),
+			 row->len);
+	close(fd);
+}
+
+static void on_sighting(void *arg, const struct dns_sighting *sighting)
+{
+	char *text = arg, one[PREFIX_TEXT_MAX];
+
+	sprintf(text + strlen(text), "%s %s/%u;", sighting->set,
+		prefix_format(&sighting->prefix, one, sizeof(one)), sighting->ttl_s);
+}
+
+static void only_answers_of_this_host_are_seen(void **state)
+{
+	struct domain_index *index = domain_index_new();
+	struct pollfd poll_fd = {.events = POLLIN};
+	struct error error;
+	char text[256] = "";
+
+	(void)state;
+	need_root();
+	assert_int_equal(domain_index_add(index, "*.example.com", "nb-00000001"), 0);
+	domain_index_sort(index);
+	run("ip link set wt0 up; ip link set other0 up; ip addr add 100.64.0.1/16 dev wt0;"
+	    "ip addr add 100.64.0.9/32 dev wt0;"
+	    "ip neigh add 100.64.0.2 dev wt0 lladdr 02:00:00:00:00:02");
+	assert_int_equal(
+		dns_tap_open(ifindex_of("wt0"), inet_addr("100.64.0.1"), &poll_fd.fd, &error), 0);
+	send_answer("100.64.0.1", 22053);
+	send_answer("100.64.0.9", NETBIRD_DNS_PORT);
+	send_answer("192.168.9.9", NETBIRD_DNS_PORT); /* as one that is routed has */
+	send_answer("100.64.0.1", NETBIRD_DNS_PORT);
+	send_answer("100.64.0.1", NETBIRD_DNS_PORT_OLD);
+	assert_int_equal(poll(&poll_fd, 1, EVENT_TIMEOUT_MS), 1);
+	assert_int_equal(dns_tap_read(poll_fd.fd, index, on_sighting, text), 0);
+	assert_string_equal(text, "nb-00000001 192.0.2.1/60;nb-00000001 192.0.2.1/60;");
+	run("ip link del wt0");
+	assert_int_equal(poll(&poll_fd, 1, EVENT_TIMEOUT_MS), 1);
+	assert_true(dns_tap_read(poll_fd.fd, index, on_sighting, text) < 0);
+	close(poll_fd.fd);
+	domain_index_free(index);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_message_is_read_as_far_as_it_is_right),
+		cmocka_unit_test(a_name_is_in_the_sets_of_its_domains),
+		cmocka_unit_test_setup(only_answers_of_this_host_are_seen, namespace_setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
