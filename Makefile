@@ -12,7 +12,7 @@
 # make demo       see it work in a lab of network namespaces (as root)
 # make bench      measure (as root); ONLY=PART for one part; make bench-report writes it down
 # make fuzz T=60  random packets: the programs against a model of them (as root)
-# make fuzz-parsers T=60           libFuzzer: policies, scenarios, network maps, packets of peers
+# make fuzz-parsers T=60           libFuzzer: files, packets, and what DNS, nftables and daemon say
 # make format     as .clang-format says; make check-format is a test
 # make install    DESTDIR= PREFIX=/usr/local; make uninstall removes what it has installed
 # make dist       build/shrike-VERSION.tar.gz, of the files that git knows
@@ -276,7 +276,8 @@ PARSERS := $(wildcard loader/yaml/*.c loader/policy/*.c) $(addprefix loader/,\
 	   $(addprefix netbird/,$(addsuffix .c,draft entries import peers proto reader routes rules \
 	   write)) \
 	   $(addprefix simulate/,scenario.c fields.c expectation.c render.c numbers.c) \
-	   $(addprefix forward/,ip.c reassemble.c coalesce.c split.c))
+	   $(addprefix forward/,ip.c reassemble.c coalesce.c split.c) kernel/nftables.c \
+	   $(addprefix netbird/,dns_answer.c domain_index.c domain_sets.c nft_elements.c nft_sets.c))
 
 $(FUZZ)/fuzz: $(FUZZ)/fuzz.o $(TEST_PARTS) $(B)/libshrike.a
 	$(call say,LD,$@) $(CC) $(LINK_FLAGS) $^ -o $@ $(LIBS) -lcmocka
@@ -290,7 +291,8 @@ fuzz: $(FUZZ)/fuzz
 	$(Q)$< -t $(T) $(if $(S),-s $(S) -n 1)
 
 # sanitized in every build, but by clang, whose sanitizers cannot be linked with gcc's
-FUZZERS := $(if $(filter 1,$(SANITIZE)),,$(addprefix $(FUZZ)/fuzz_,policy scenario forward netbird))
+FUZZERS := $(if $(filter 1,$(SANITIZE)),,$(addprefix $(FUZZ)/fuzz_,policy scenario forward netbird \
+	   dns nft))
 
 fuzz-parsers: $(FUZZERS)
 	$(Q)selftests/parsers -t $(T) $^

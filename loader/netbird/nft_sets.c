@@ -308,36 +308,38 @@ static int pass_on(struct nft_sets *sets, uint64_t now_ns, struct error *error)
 }
 
 /**
- * nft_sets_open() - Follow the sets of the caller's network namespace
+ * nft_sets_new() - Begin without any set
  * @to: what they hold is noted there
  * @warn: is called about sets that are not understood
  * @arg: for @warn
- * @sets: set to what follows, for nft_sets_close()
+ *
+ * Return: for nft_sets_close(), or NULL without memory.
+ */
+struct nft_sets *nft_sets_new(struct domain_sets *to, nft_sets_warn_fn warn, void *arg)
+{
+	struct nft_sets *sets = calloc(1, sizeof(*sets));
+
+	if (sets) {
+		sets->to = to;
+		sets->warn = warn;
+		sets->arg = arg;
+		sets->is_behind = true;
+	}
+	return sets;
+}
+
+/**
+ * nft_sets_follow() - Follow the sets of the caller's network namespace
+ * @sets: new ones
  * @error: set on failure
  *
  * nft_sets_read() is to be called once, then whenever nft_sets_fd() is ready.
  *
  * Return: 0 or -errno; -EPROTONOSUPPORT where the kernel has no nftables.
  */
-int nft_sets_open(struct domain_sets *to, nft_sets_warn_fn warn, void *arg, struct nft_sets **sets,
-		  struct error *error)
+int nft_sets_follow(struct nft_sets *sets, struct error *error)
 {
-	struct nft_sets *fresh = calloc(1, sizeof(*fresh));
-	int err;
-
-	if (!fresh)
-		return error_no_memory_for(error, "nftables");
-	fresh->to = to;
-	fresh->warn = warn;
-	fresh->arg = arg;
-	fresh->is_behind = true;
-	err = nftables_open(true, &fresh->events, error);
-	if (err) {
-		free(fresh);
-		return err;
-	}
-	*sets = fresh;
-	return 0;
+	return nftables_open(true, &sets->events, error);
 }
 
 /**

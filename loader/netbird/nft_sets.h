@@ -22,8 +22,8 @@ struct nft_sets;
 /* Called with a sentence about a set that is not understood, once for each time it is made. */
 typedef void (*nft_sets_warn_fn)(void *arg, const char *text);
 
-int nft_sets_open(struct domain_sets *to, nft_sets_warn_fn warn, void *arg, struct nft_sets **sets,
-		  struct error *error);
+struct nft_sets *nft_sets_new(struct domain_sets *to, nft_sets_warn_fn warn, void *arg);
+int nft_sets_follow(struct nft_sets *sets, struct error *error);
 int nft_sets_fd(const struct nft_sets *sets);
 int nft_sets_read(struct nft_sets *sets, uint64_t now_ns, struct error *error);
 bool nft_sets_are_there(const struct nft_sets *sets);

@@ -89,7 +89,9 @@ static int end(void **state)
 
 static void follow(void)
 {
-	assert_int_equal(nft_sets_open(sets, on_warning, NULL, &nft, &error), 0);
+	nft = nft_sets_new(sets, on_warning, NULL);
+	assert_non_null(nft);
+	assert_int_equal(nft_sets_follow(nft, &error), 0);
 	if (nft_sets_read(nft, now_ns, &error))
 		fail_msg("%s", error.text);
 }
