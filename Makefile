@@ -95,7 +95,8 @@ BUILD_DEPS := clang gcc libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnl-route
 	      bpftool pkg-config
 TEST_DEPS := libcmocka-dev iproute2 iputils-ping procps util-linux ethtool tcpdump python3 \
 	     man-db clang-format mount jq curl traceroute libclang-rt-14-dev \
-	     bind9-dnsutils iperf3 netcat-openbsd nftables nghttp2-server python3-grpcio tshark systemd python3-jsonschema
+	     bind9-dnsutils dnsmasq-base iperf3 netcat-openbsd nftables nghttp2-server python3-grpcio \
+	     python3-jsonschema tshark systemd
 BENCH_DEPS := iperf3 passt slirp4netns gnuplot-nox
 KERNEL_DEPS := qemu-system-x86 cpio kmod xz-utils wireguard-tools
 HEADERS := bpf/libbpf.h:libbpf-dev libelf.h:libelf-dev zlib.h:zlib1g-dev \

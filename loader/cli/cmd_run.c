@@ -7,8 +7,9 @@
 #include "daemon/run.h"
 #include "dataplane/generation.h"
 #include "kernel/pin_path.h"
+#include "netbird/domain_sets.h"
 
-#define INTERVAL_MAX_S 86400
+#define SECONDS_MAX 86400
 
 static int run_run(const struct command *command, int argc, char **argv);
 
@@ -27,6 +28,10 @@ const struct command command_run = {
 		"      --netbird-interval S\n"
 		"                        seconds in which one fetch of its map is regained;\n"
 		"                        default 60; two may be had at once\n"
+		"      --netbird-hold S\n"
+		"                        seconds that addresses of its domains stay allowed\n"
+		"                        after their DNS answers have expired, and for as\n"
+		"                        long as connections use them; default 3600\n"
 		"  -v, --verbose         print libbpf messages\n"
 		"\n"
 		"Follows address and link changes and expires connections. SIGHUP reads the\n"
@@ -46,19 +51,22 @@ static void print(const char *text, bool is_error)
 enum {
 	OPTION_NETBIRD = OPTION_COMMAND,
 	OPTION_INTERVAL,
+	OPTION_HOLD,
 };
 
-/* Seconds in which a fetch of NetBird's map is regained. */
-static int parse_interval(const char *text, uint64_t *ns, struct error *error)
+/* The seconds of an option; an interval has at least one. */
+static int parse_seconds(int option, const char *text, struct following_options *options,
+			 struct error *error)
 {
+	bool is_hold = option == OPTION_HOLD;
 	uint64_t seconds;
-	int err = number_parse(text, 1, INTERVAL_MAX_S, &seconds, error);
+	int err = number_parse(text, is_hold ? 0 : 1, SECONDS_MAX, &seconds, error);
 
 	if (err) {
 		error->invalid_input = true;
-		return error_prefix(error, "--netbird-interval");
+		return error_prefix(error, is_hold ? "--netbird-hold" : "--netbird-interval");
 	}
-	*ns = seconds * NS_PER_S;
+	*(is_hold ? &options->hold_ns : &options->interval_ns) = seconds * NS_PER_S;
 	return 0;
 }
 
@@ -70,6 +78,7 @@ static int parse_options(const struct command *command, int argc, char **argv,
 		{"config", required_argument, NULL, 'c'},
 		{"netbird", optional_argument, NULL, OPTION_NETBIRD},
 		{"netbird-interval", required_argument, NULL, OPTION_INTERVAL},
+		{"netbird-hold", required_argument, NULL, OPTION_HOLD},
 		COMMON_LONG_OPTIONS,
 		{},
 	};
@@ -85,9 +94,9 @@ static int parse_options(const struct command *command, int argc, char **argv,
 			generation_verbose(true);
 		else if (option == OPTION_NETBIRD)
 			request->options.socket = optarg ? optarg : FOLLOW_SOCKET;
-		else if (option != OPTION_INTERVAL)
+		else if (option != OPTION_INTERVAL && option != OPTION_HOLD)
 			return command_unknown_option(command, argv);
-		else if (parse_interval(optarg, &request->options.interval_ns, &error))
+		else if (parse_seconds(option, optarg, &request->options, &error))
 			return command_fail(&error);
 	}
 	return -1;
@@ -100,6 +109,7 @@ static int run_run(const struct command *command, int argc, char **argv)
 	struct run_request request = {
 		.ifname = name,
 		.options.interval_ns = FOLLOW_INTERVAL_NS,
+		.options.hold_ns = DOMAIN_HOLD_NS,
 		.warn = command_warn,
 		.log = print,
 	};

@@ -44,6 +44,9 @@ int following_init(struct following *following, const struct follow_user *user,
 
 static void stop(struct following *following)
 {
+	domains_free(following->domains);
+	following->domains = NULL;
+	following->tap_ifindex = 0;
 	follow_free(following->follow);
 	following->follow = NULL;
 	if (following->board_fd >= 0)
@@ -52,10 +55,18 @@ static void stop(struct following *following)
 	following->is_on = false;
 }
 
+static int watch(const struct following *following, int fd, struct error *error)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	if (epoll_ctl(following->epoll_fd, EPOLL_CTL_ADD, fd, &event))
+		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
+	return 0;
+}
+
 /* Follow the daemon at that socket. */
 static int start(struct following *following, const char *socket, struct error *error)
 {
-	struct epoll_event event = {.events = EPOLLIN};
 	int err;
 
 	snprintf(following->socket, sizeof(following->socket), "%s", socket);
@@ -64,10 +75,14 @@ static int start(struct following *following, const char *socket, struct error *
 	err = board_open(FOLLOW_RECORD, following->user.ifname, sizeof(struct follow_status),
 			 &following->board_fd, error);
 	if (!err)
+		err = domains_new(following->options.hold_ns, following->user.on_line,
+				  following->user.arg, &following->domains, error);
+	if (!err)
+		err = watch(following, domains_fd(following->domains), error);
+	if (!err)
 		err = follow_new(&following->user, &following->follow, error);
-	if (!err &&
-	    epoll_ctl(following->epoll_fd, EPOLL_CTL_ADD, follow_fd(following->follow), &event))
-		err = error_set(error, errno, "cannot wait for events: %s", strerror(errno));
+	if (!err)
+		err = watch(following, follow_fd(following->follow), error);
 	if (err)
 		stop(following);
 	else
@@ -104,6 +119,8 @@ static int recover(struct following *following, struct error *error)
 	err = attached_policy_text(&attached, &whole.text, &whole.len, error);
 	if (!err)
 		err = part_split(FOLLOW_RECORD, &whole, &own, &following->part, error);
+	if (!err)
+		domains_recover(following->domains, &following->part);
 	free(own.text);
 	free(whole.text);
 	attached_close(&attached);
@@ -129,6 +146,20 @@ static int read_socket(const char *path, const struct part_text *own, char **soc
 	return 0;
 }
 
+/* Add NetBird's part to the user's policy, its domain sets filled. */
+static int join(struct following *following, const char *path, const struct part_text *own,
+		struct part_text *whole, struct error *error)
+{
+	const struct part_text *part = &following->part;
+	struct part_text filled = {};
+	int err = domains_fill(following->domains, part, &filled, error);
+
+	if (!err)
+		err = part_join(path, own, filled.text ? &filled : part, whole, error);
+	free(filled.text);
+	return err;
+}
+
 /**
  * following_read() - Read the user's policy, follow what it says, and add NetBird's part
  * @following: what is followed so far
@@ -152,7 +183,7 @@ int following_read(struct following *following, const char *path, struct part_te
 	if (!err && following->is_on && !following->part.text)
 		err = recover(following, error);
 	if (!err && following->part.text)
-		err = part_join(path, &own, &following->part, whole, error);
+		err = join(following, path, &own, whole, error);
 	free(socket);
 	if (err || following->part.text)
 		free(own.text);
@@ -183,7 +214,7 @@ int following_edit(const struct attached *attached, char **text, size_t *len, vo
 		err = part_split(path, &whole, &own, &old, error);
 		clear(&whole);
 		if (!err)
-			err = part_join(path, &own, part, &whole, error);
+			err = join(following, path, &own, &whole, error);
 	}
 	if (!err) {
 		*text = whole.text;
@@ -224,20 +255,82 @@ int following_take(struct following *following, const char *text, size_t len, st
 
 /**
  * following_ready() - Do what there is to do; when following->epoll_fd is readable
+ * @following: what is followed
+ * @attached: the generation in force
+ *
+ * Return: whether the policy in force is to be put into force anew, as domain sets have changed.
  */
-void following_ready(struct following *following)
+bool following_ready(struct following *following, const struct attached *attached)
 {
-	if (following->follow)
-		follow_ready(following->follow);
+	if (!following->is_on)
+		return false;
+	follow_ready(following->follow);
+	return domains_ready(following->domains, attached);
+}
+
+/* The interface's own IPv4 address, on which the daemon's DNS forwarder listens; 0: none. */
+static __be32 own_address(int ifindex)
+{
+	struct interface_address *addresses;
+	struct error ignored;
+	__be32 own = 0;
+	size_t n;
+
+	if (netlink_read_addresses(&addresses, &n, &ignored))
+		return 0;
+	for (size_t i = 0; i < n && !own; i++)
+		if (addresses[i].ifindex == ifindex && addresses[i].ip_version == IP_VERSION_4)
+			own = addresses[i].addr.word[3];
+	free(addresses);
+	return own;
+}
+
+/**
+ * following_listen() - Have DNS answers read where they leave, while domain sets are filled from them
+ * @following: what is followed
+ * @ifindex: of the interface, as it is now
+ */
+void following_listen(struct following *following, int ifindex)
+{
+	bool wanted = following->is_on && domains_want_answers(following->domains);
+	__be32 own = wanted ? own_address(ifindex) : 0;
+	struct error error;
+	int fd = -1;
+
+	if (!own)
+		ifindex = 0;
+	if (!following->is_on || (ifindex == following->tap_ifindex && own == following->tap_own))
+		return;
+	if (own && dns_tap_open(ifindex, own, &fd, &error)) {
+		following->user.on_line(following->user.arg, error.text);
+		ifindex = 0;
+	}
+	follow_listen(following->follow, fd);
+	following->tap_ifindex = ifindex;
+	following->tap_own = own;
 }
 
 /**
  * following_check() - To be called every second
+ * @following: what is followed
+ *
+ * Return: as following_ready().
  */
-void following_check(struct following *following)
+bool following_check(struct following *following)
 {
-	if (following->follow)
-		follow_check(following->follow);
+	if (!following->is_on)
+		return false;
+	follow_check(following->follow);
+	return domains_check(following->domains);
+}
+
+/**
+ * following_settle() - What following_read() or following_edit() has made is in force
+ */
+void following_settle(struct following *following)
+{
+	if (following->is_on)
+		domains_settle(following->domains);
 }
 
 /**

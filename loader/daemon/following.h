@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/domains.h"
 #include "dataplane/attached.h"
 #include "follow/follow.h"
 #include "policy/part.h"
@@ -16,16 +17,19 @@
 struct following_options {
 	const char *socket; /* of the daemon; NULL: as the policy says, if it does */
 	uint64_t interval_ns;
+	uint64_t hold_ns; /* of addresses of domains, beyond what their answers say */
 };
 
 /*
  * struct following - what is followed, if anything is
  * @part: NetBird's, as of the last map, or as it was in force; without a text there is none
+ * @domains: what its domain sets hold
  * @is_on: the daemon is followed
  */
 struct following {
 	struct following_options options;
 	struct part_text part;
+	struct domains *domains;
 	bool is_on;
 
 	/* private to following.c */
@@ -34,6 +38,8 @@ struct following {
 	char socket[FOLLOW_SOCKET_MAX];
 	int epoll_fd;
 	int board_fd;
+	int tap_ifindex; /* of the device whose answers are read; 0: none are */
+	__be32 tap_own;	 /* and its address */
 };
 
 int following_init(struct following *following, const struct follow_user *user,
@@ -44,8 +50,10 @@ int following_edit(const struct attached *attached, char **text, size_t *len, vo
 		   struct error *error);
 bool following_is_known(const struct following *following, const char *text, size_t len);
 int following_take(struct following *following, const char *text, size_t len, struct error *error);
-void following_ready(struct following *following);
-void following_check(struct following *following);
+bool following_ready(struct following *following, const struct attached *attached);
+bool following_check(struct following *following);
+void following_settle(struct following *following);
+void following_listen(struct following *following, int ifindex);
 void following_publish(struct following *following, const struct follow_status *status);
 void following_free(struct following *following);
 

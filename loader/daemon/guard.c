@@ -117,6 +117,8 @@ static int apply(struct guard *guard, const struct dataplane_request *request, s
 	err = refresh(guard, error);
 	if (!err)
 		log_generation(guard);
+	following_settle(&guard->following);
+	following_listen(&guard->following, fresh->link.ifindex);
 	return err;
 }
 
@@ -403,6 +405,18 @@ static int on_map(void *arg, uint64_t serial, const char *text, size_t len, stru
 	return 0;
 }
 
+static void on_address(void *arg, const struct dns_sighting *sighting)
+{
+	domains_see(((struct guard *)arg)->following.domains, sighting);
+}
+
+static void on_domains(void *arg, const char *text)
+{
+	struct guard *guard = arg;
+
+	log_line(guard, true, "%s: %s", guard->ifname, text);
+}
+
 /* Log what keeps maps away, once, and when they come again. */
 static void on_status(void *arg, const struct follow_status *status)
 {
@@ -431,6 +445,8 @@ int guard_init(struct guard *guard, struct error *error)
 	const struct follow_user user = {
 		.ifname = guard->ifname,
 		.on_map = on_map,
+		.on_address = on_address,
+		.on_line = on_domains,
 		.on_change = on_status,
 		.arg = guard,
 	};
@@ -505,12 +521,16 @@ void guard_follow(struct guard *guard)
  */
 void guard_check(struct guard *guard)
 {
+	bool sets_changed = following_check(&guard->following);
+
 	forward_check(guard->forward);
-	following_check(&guard->following);
 	follow_link(guard);
 	follow_confirmation(guard);
 	if (!guard->is_attached)
 		return;
+	if (sets_changed)
+		apply_and_log(guard, POLICY_IN_FORCE);
+	following_listen(&guard->following, guard->dataplane->link.ifindex);
 	if (guard->addresses_behind)
 		follow_addresses(guard);
 	if (guard->uplinks_behind)
@@ -554,7 +574,8 @@ int guard_netbird_fd(const struct guard *guard)
  */
 void guard_netbird_ready(struct guard *guard)
 {
-	following_ready(&guard->following);
+	if (following_ready(&guard->following, &guard->attached))
+		apply_and_log(guard, POLICY_IN_FORCE);
 }
 
 /**

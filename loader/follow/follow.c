@@ -35,6 +35,7 @@ struct follow {
 	int epoll_fd;
 	int timer_fd; /* to connect again */
 	int control_fd;
+	int tap_fd; /* of DNS answers, for each child; -1: none */
 	int pid_fd;
 	pid_t pid; /* 0: none runs */
 	struct pulse pulse;
@@ -121,6 +122,14 @@ static void close_ends(struct follow *follow)
 	incoming_close(&follow->incoming);
 }
 
+/* Have the child read DNS answers, or no more. */
+static void give_tap(struct follow *follow)
+{
+	const struct follow_answer tap = {.kind = FOLLOW_ANSWER_TAP};
+
+	pass_send(follow->control_fd, &tap, sizeof(tap), &follow->tap_fd, follow->tap_fd >= 0);
+}
+
 static int start_child(struct follow *follow, int daemon_fd)
 {
 	struct follow_start start = {
@@ -153,6 +162,8 @@ static int start_child(struct follow *follow, int daemon_fd)
 		follow->free_ns = now();
 	watch(follow, follow->pid_fd);
 	watch(follow, follow->control_fd);
+	if (follow->tap_fd >= 0)
+		give_tap(follow);
 	return 0;
 }
 
@@ -192,7 +203,7 @@ int follow_new(const struct follow_user *user, struct follow **follow, struct er
 	if (!fresh)
 		return error_no_memory(error);
 	fresh->user = *user;
-	fresh->control_fd = fresh->pid_fd = -1;
+	fresh->control_fd = fresh->pid_fd = fresh->tap_fd = -1;
 	incoming_init(&fresh->incoming);
 	budget_init(&fresh->budget, user->interval_ns);
 	snprintf(fresh->status.socket, sizeof(fresh->status.socket), "%s", user->socket);
@@ -220,7 +231,7 @@ int follow_fd(const struct follow *follow)
 /* Open the bundle that the child has been told of. */
 static void pass_bundle(struct follow *follow, const char *path)
 {
-	struct follow_answer answer = {};
+	struct follow_answer answer = {.kind = FOLLOW_ANSWER_BUNDLE};
 	struct error error;
 	int fd = -1, err = bundle_take(path, &fd, &error);
 
@@ -318,6 +329,9 @@ static void take_report(struct follow *follow, struct follow_report *report)
 	case FOLLOW_REPORT_FAILURE:
 		fail(follow, report->text);
 		break;
+	case FOLLOW_REPORT_ADDRESS:
+		follow->user.on_address(follow->user.arg, &report->sighting);
+		break;
 	}
 }
 
@@ -395,6 +409,19 @@ void follow_check(struct follow *follow)
 }
 
 /**
+ * follow_listen() - Have the answers of the daemon's DNS forwarder read
+ * @follow: who follows
+ * @tap_fd: of dns_tap_open(), owned from here on; -1: they are to be read no more
+ */
+void follow_listen(struct follow *follow, int tap_fd)
+{
+	close_fd(&follow->tap_fd);
+	follow->tap_fd = tap_fd;
+	if (follow->pid)
+		give_tap(follow);
+}
+
+/**
  * follow_forget() - Take the next map whatever its serial is, as the user has asked for it
  */
 void follow_forget(struct follow *follow)
@@ -415,6 +442,7 @@ void follow_free(struct follow *follow)
 	}
 	close_ends(follow);
 	close_fd(&follow->timer_fd);
+	close_fd(&follow->tap_fd);
 	close_fd(&follow->epoll_fd);
 	heartbeat_free(&follow->pulse);
 	free(follow);

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "follow/follow_status.h"
+#include "netbird/dns_tap.h"
 
 #define FOLLOW_SOCKET	   "/var/run/netbird.sock"
 #define FOLLOW_INTERVAL_NS (60 * NS_PER_S)
@@ -27,8 +28,10 @@ struct follow;
  * @interval_ns: in which a fetch of the map is regained
  * @on_map: called with NetBird's part of a policy, a JSON object in printable ASCII; 0, or -errno
  *	and an error where it does not come into force
+ * @on_address: called with each address of a domain set that the daemon's DNS forwarder answers
  * @on_change: called when the status has changed
- * @arg: for both
+ * @on_line: called with a line for the log, about what is read beside the map
+ * @arg: for all of them
  */
 struct follow_user {
 	const char *ifname;
@@ -36,7 +39,9 @@ struct follow_user {
 	uint64_t interval_ns;
 	int (*on_map)(void *arg, uint64_t serial, const char *text, size_t len,
 		      struct error *error);
+	void (*on_address)(void *arg, const struct dns_sighting *sighting);
 	void (*on_change)(void *arg, const struct follow_status *status);
+	void (*on_line)(void *arg, const char *text);
 	void *arg;
 };
 
@@ -44,6 +49,7 @@ int follow_new(const struct follow_user *user, struct follow **follow, struct er
 int follow_fd(const struct follow *follow);
 void follow_ready(struct follow *follow);
 void follow_check(struct follow *follow);
+void follow_listen(struct follow *follow, int tap_fd);
 void follow_forget(struct follow *follow);
 void follow_free(struct follow *follow);
 

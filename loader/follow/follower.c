@@ -17,6 +17,9 @@
 #include "follow/fetch.h"
 #include "follow/grpc.h"
 #include "follow/messages.h"
+#include "netbird/dns_memory.h"
+#include "netbird/dns_tap.h"
+#include "netbird/domain_index.h"
 #include "process/heartbeat.h"
 #include "process/inherit.h"
 #include "process/pass.h"
@@ -26,8 +29,15 @@
 #define MEMORY_MAX   ((rlim_t)1 << 30) /* bytes; a map of 34 MB takes a fifth of it */
 #define EVENTS	     4
 
+/*
+ * struct follower - the process
+ * @tap_fd: what the daemon's DNS forwarder answers, -1: not to be read
+ * @domains: of the last map; while there is none, what is answered waits
+ */
 struct follower {
 	struct follow_start start;
+	int tap_fd;
+	struct domain_index *domains;
 	int epoll_fd;
 	uint64_t now_ns;
 	struct grpc *grpc;
@@ -83,6 +93,74 @@ static void on_event(struct grpc_call *call, const uint8_t *message, size_t len)
 	f->is_reported = false;
 }
 
+static void on_sighting(void *arg, const struct dns_sighting *sighting)
+{
+	report(arg, &(struct follow_report){
+			    .kind = FOLLOW_REPORT_ADDRESS,
+			    .sighting = *sighting,
+		    });
+}
+
+static int watch(const struct follower *f, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	return epoll_ctl(f->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+static void leave_tap(struct follower *f)
+{
+	if (f->tap_fd >= 0)
+		close(f->tap_fd);
+	f->tap_fd = -1;
+}
+
+/* Read answers from now on from that socket, -1: from none. */
+static void take_tap(struct follower *f, int fd)
+{
+	leave_tap(f);
+	f->tap_fd = fd;
+	if (fd >= 0 && f->domains)
+		watch(f, fd);
+}
+
+static struct dns_reader reader(struct follower *f)
+{
+	static struct dns_memory memory;
+
+	return (struct dns_reader){f->domains, &memory, on_sighting, f};
+}
+
+/* An interface that is down may come up again; of one that is gone there is nothing to read. */
+static void read_tap(struct follower *f)
+{
+	const struct dns_reader answers = reader(f);
+	int err = dns_tap_read(f->tap_fd, &answers);
+
+	if (err && err != -ENETDOWN)
+		leave_tap(f);
+}
+
+/*
+ * Know the domains of a map from now on; without memory those of the last one.  What was resolved
+ * before is reported ahead of the map, so that its sets are not empty when it comes into force.
+ */
+static void take_domains(struct follower *f, const json_t *sets)
+{
+	struct domain_index *fresh = domain_index_read(sets);
+	bool is_first = !f->domains;
+	struct dns_reader answers;
+
+	if (!fresh)
+		return;
+	domain_index_free(f->domains);
+	f->domains = fresh;
+	answers = reader(f);
+	dns_tap_recall(&answers);
+	if (is_first && f->tap_fd >= 0)
+		watch(f, f->tap_fd);
+}
+
 /* Hand a policy over: the announcement first, as the pipe holds less than a policy. */
 static void give_policy(struct follower *f, const struct netbird_import *policy)
 {
@@ -111,32 +189,43 @@ static void try_again(struct follower *f, const struct error *error)
 	budget_note_event(&f->start.budget, f->now_ns);
 }
 
-/* The bundle's file, or why there is none. */
+/* The bundle's file, or -1: the answer says why there is none. */
+static void take_bundle(struct follower *f, int fd, const struct follow_answer *answer)
+{
+	struct netbird_import policy;
+	struct error error;
+
+	if (fd < 0) {
+		f->fetch.step = FETCH_IDLE;
+		error_set(&error, EIO, "%s", answer->text);
+		try_again(f, &error);
+	} else if (fetch_take_file(&f->fetch, fd, &answer->networks, &policy, &error)) {
+		report_failure(f, error.text); /* only another map helps */
+	} else {
+		take_domains(f, policy.sets);
+		give_policy(f, &policy);
+		netbird_import_free(&policy);
+	}
+	if (fd >= 0)
+		close(fd);
+	f->is_reported = false;
+}
+
+/* What the parent gives. */
 static void take_answer(struct follower *f)
 {
 	struct follow_answer answer;
-	struct netbird_import policy;
-	struct error error;
 	int fd = -1, n = 1;
 	ssize_t len = pass_receive(f->start.control_fd, &answer, sizeof(answer), &fd, &n);
 
 	if (len == -EAGAIN || len == -EINTR)
 		return;
-	if (len != sizeof(answer)) { /* the parent has left */
+	if (len != sizeof(answer)) /* the parent has left */
 		f->over = true;
-	} else if (n == 0) {
-		f->fetch.step = FETCH_IDLE;
-		error_set(&error, EIO, "%s", answer.text);
-		try_again(f, &error);
-	} else if (fetch_take_file(&f->fetch, fd, &answer.networks, &policy, &error)) {
-		report_failure(f, error.text); /* only another map helps */
-	} else {
-		give_policy(f, &policy);
-		netbird_import_free(&policy);
-	}
-	if (n)
-		close(fd);
-	f->is_reported = false;
+	else if (answer.kind == FOLLOW_ANSWER_TAP)
+		take_tap(f, n ? fd : -1);
+	else
+		take_bundle(f, n ? fd : -1, &answer);
 }
 
 static void begin_fetch(struct follower *f)
@@ -257,6 +346,8 @@ static void turn(struct follower *f)
 	for (int i = 0; i < n && !f->over; i++) {
 		if (events[i].data.fd == f->start.control_fd)
 			take_answer(f);
+		else if (events[i].data.fd == f->tap_fd)
+			read_tap(f);
 		else if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR) &&
 			 grpc_read(f->grpc, &error))
 			leave(f, "NetBird's daemon", &error);
@@ -266,13 +357,6 @@ static void turn(struct follower *f)
 	if (!f->over && grpc_write(f->grpc, &error))
 		leave(f, "NetBird's daemon", &error);
 	watch_room(f);
-}
-
-static int watch(const struct follower *f, int fd)
-{
-	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-
-	return epoll_ctl(f->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
 /* All that takes rights, and then their end. */
@@ -318,7 +402,7 @@ void follower_begin(struct follow_start *start, pid_t parent)
 {
 	int *const inherited[] = {&start->daemon_fd, &start->control_fd, &start->policy_fd};
 	size_t n = sizeof(inherited) / sizeof(*inherited);
-	struct follower f = {};
+	struct follower f = {.tap_fd = -1};
 	struct error error;
 
 	inherit_only(parent, inherited, n, n);

@@ -11,6 +11,7 @@
 #include "follow/budget.h"
 #include "follow/bundle.h"
 #include "follow/networks.h"
+#include "netbird/dns_tap.h"
 
 #define REPORT_TEXT_MAX 512
 
@@ -22,19 +23,25 @@ struct follow_report {
 		FOLLOW_REPORT_BUNDLE,  /* is in the file that @text names: it is to be passed */
 		FOLLOW_REPORT_MAP,     /* of @serial: @len bytes of policy are in the pipe */
 		FOLLOW_REPORT_FAILURE, /* no newer map can be had for now; @text says why */
+		FOLLOW_REPORT_ADDRESS, /* of a name that was resolved: @sighting */
 	} kind;
 	uint64_t due_ns; /* CLOCK_MONOTONIC; 0: there is none */
 	uint64_t serial;
 	uint64_t len;
 	struct budget budget; /* what the next child is to go on with */
+	struct dns_sighting sighting;
 	char text[REPORT_TEXT_MAX];
 };
 _Static_assert(BUNDLE_PATH_MAX <= REPORT_TEXT_MAX, "the path of a bundle is a report's text");
 
-/* What the parent answers to FOLLOW_REPORT_BUNDLE, with the file, or without one. */
+/* What the parent gives, with a descriptor, or without one. */
 struct follow_answer {
-	struct networks networks;   /* of this host */
-	char text[REPORT_TEXT_MAX]; /* why there is none */
+	enum {
+		FOLLOW_ANSWER_BUNDLE, /* the file that FOLLOW_REPORT_BUNDLE has named */
+		FOLLOW_ANSWER_TAP,    /* a socket of dns_tap_open() in the place of the last one */
+	} kind;
+	struct networks networks;   /* of this host, with a bundle */
+	char text[REPORT_TEXT_MAX]; /* why there is no file */
 };
 
 /* What the child is started with. */

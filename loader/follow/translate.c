@@ -26,6 +26,7 @@ int translate_map(const struct netbird_map *map, const struct daemon_config *con
 		.block_lan_access = setting(config->block_lan_access),
 		.lan = networks->list,
 		.n_lan = networks->n,
+		.fills_sets = true,
 		.json = true,
 	};
 

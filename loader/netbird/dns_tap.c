@@ -14,7 +14,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "netbird/dns_answer.h"
+#include "netbird/dns_memory.h"
 #include "netbird/domain_index.h"
 
 #define PACKET_MAX   65536 /* before segmentation, too */
@@ -89,43 +91,48 @@ int dns_tap_open(int ifindex, __be32 own, int *fd, struct error *error)
 	return 0;
 }
 
-/* What is known while the sets of an answer's name are found. */
+/* An address whose sets are looked for. */
 struct search {
-	const struct dns_answer *answer;
-	dns_sighting_fn on_sighting;
-	void *arg;
+	const struct dns_reader *reader;
+	struct dns_sighting sighting;
 };
 
 static void on_match(void *arg, const char *set)
 {
-	const struct search *search = arg;
-	struct dns_sighting sighting = {.ttl_s = 0};
+	struct search *search = arg;
 
-	snprintf(sighting.set, sizeof(sighting.set), "%s", set);
-	for (size_t i = 0; i < search->answer->n; i++) {
-		sighting.prefix = search->answer->addresses[i].prefix;
-		sighting.ttl_s = search->answer->addresses[i].ttl_s;
-		search->on_sighting(search->arg, &sighting);
-	}
+	snprintf(search->sighting.set, sizeof(search->sighting.set), "%s", set);
+	search->reader->on_sighting(search->reader->arg, &search->sighting);
+}
+
+static void report(const struct dns_reader *reader, const char *name, const struct prefix *prefix,
+		   int64_t ttl_s)
+{
+	struct search search = {.reader = reader, .sighting.prefix = *prefix};
+
+	search.sighting.ttl_s = ttl_s < -DNS_TTL_MAX_S ? -DNS_TTL_MAX_S : ttl_s;
+	domain_index_match(reader->index, name, on_match, &search);
+}
+
+static int64_t now_s(void)
+{
+	return clock_ns(CLOCK_MONOTONIC) / NS_PER_S;
 }
 
 /**
  * dns_tap_read() - Read the answers that are waiting
  * @fd: of dns_tap_open()
- * @index: the domains that matter
- * @on_sighting: called for each address of a name in one of them
- * @arg: for @on_sighting
+ * @reader: what is done with them
  *
  * Does not block.
  *
  * Return: 0; -errno: the socket is beyond use, as where the interface has gone (-ENODEV,
  * -ENETDOWN).
  */
-int dns_tap_read(int fd, const struct domain_index *index, dns_sighting_fn on_sighting, void *arg)
+int dns_tap_read(int fd, const struct dns_reader *reader)
 {
 	static uint8_t packet[PACKET_MAX];
 	static struct dns_answer answer;
-	struct search search = {&answer, on_sighting, arg};
 	const uint8_t *message;
 	size_t message_len;
 
@@ -136,9 +143,26 @@ int dns_tap_read(int fd, const struct domain_index *index, dns_sighting_fn on_si
 			continue;
 		if (len < 0)
 			return errno == EAGAIN ? 0 : -errno;
-		if (!dns_answer_find(packet, len, &message, &message_len) &&
-		    !dns_answer_parse(message, message_len, &answer))
-			domain_index_match(index, answer.name, on_match, &search);
+		if (dns_answer_find(packet, len, &message, &message_len) ||
+		    dns_answer_parse(message, message_len, &answer))
+			continue;
+		dns_memory_note(reader->memory, &answer, now_s());
+		for (size_t a = 0; a < answer.n; a++)
+			report(reader, answer.name, &answer.addresses[a].prefix,
+			       answer.addresses[a].ttl_s);
 	}
 	return 0;
+}
+
+/**
+ * dns_tap_recall() - Report what was answered lately once more, to domains that are new
+ * @reader: what is done with it
+ */
+void dns_tap_recall(const struct dns_reader *reader)
+{
+	for (size_t i = 0; i < reader->memory->n; i++) {
+		const struct dns_memory_entry *entry = &reader->memory->entries[i];
+
+		report(reader, entry->name, &entry->prefix, entry->until_s - now_s());
+	}
 }

@@ -14,6 +14,7 @@
 #include "base/error.h"
 
 struct domain_index;
+struct dns_memory;
 
 #define NETBIRD_DNS_PORT     22054
 #define NETBIRD_DNS_PORT_OLD 5353 /* which older clients ask, and which is translated */
@@ -22,12 +23,25 @@ struct domain_index;
 struct dns_sighting {
 	char set[64];
 	struct prefix prefix;
-	uint32_t ttl_s;
+	int32_t ttl_s; /* how long the answer may be kept, or since when it may be no more: negative */
 };
 
-typedef void (*dns_sighting_fn)(void *arg, const struct dns_sighting *sighting);
+/*
+ * struct dns_reader - what is done with answers
+ * @index: the domains that matter
+ * @memory: what was answered lately
+ * @on_sighting: called for each address of a name in one of the domains
+ * @arg: for @on_sighting
+ */
+struct dns_reader {
+	const struct domain_index *index;
+	struct dns_memory *memory;
+	void (*on_sighting)(void *arg, const struct dns_sighting *sighting);
+	void *arg;
+};
 
 int dns_tap_open(int ifindex, __be32 own, int *fd, struct error *error);
-int dns_tap_read(int fd, const struct domain_index *index, dns_sighting_fn on_sighting, void *arg);
+int dns_tap_read(int fd, const struct dns_reader *reader);
+void dns_tap_recall(const struct dns_reader *reader);
 
 #endif /* SHRIKE_NETBIRD_DNS_TAP_H */

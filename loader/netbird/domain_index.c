@@ -107,6 +107,39 @@ static bool report(const struct domain_index *index, const char *domain, size_t 
 	return first != NULL;
 }
 
+static int add_all(struct domain_index *index, const json_t *sets)
+{
+	const char *name;
+	json_t *domains, *domain;
+	size_t i;
+
+	json_object_foreach ((json_t *)sets, name, domains)
+		json_array_foreach (domains, i, domain)
+			if (json_is_string(domain) &&
+			    domain_index_add(index, json_string_value(domain), name) == -ENOMEM)
+				return -ENOMEM;
+	return 0;
+}
+
+/**
+ * domain_index_read() - The domains of a map
+ * @sets: an object: for each set an array of texts (struct netbird_import)
+ *
+ * Return: for domain_index_free(), sorted, or NULL without memory.
+ */
+struct domain_index *domain_index_read(const json_t *sets)
+{
+	struct domain_index *index = domain_index_new();
+
+	if (index && add_all(index, sets)) {
+		domain_index_free(index);
+		return NULL;
+	}
+	if (index)
+		domain_index_sort(index);
+	return index;
+}
+
 /**
  * domain_index_match() - Find the sets of a name
  * @index: sorted

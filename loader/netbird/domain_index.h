@@ -7,6 +7,7 @@
 #ifndef SHRIKE_NETBIRD_DOMAIN_INDEX_H
 #define SHRIKE_NETBIRD_DOMAIN_INDEX_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -15,6 +16,7 @@ struct domain_index;
 typedef void (*domain_match_fn)(void *arg, const char *set);
 
 struct domain_index *domain_index_new(void);
+struct domain_index *domain_index_read(const json_t *sets);
 int domain_index_add(struct domain_index *index, const char *domain, const char *set);
 void domain_index_sort(struct domain_index *index);
 bool domain_index_match(const struct domain_index *index, const char *name,

@@ -29,7 +29,9 @@ struct held {
  * struct domain_set - one set
  * @listings: by index_of()
  * @held: in no order
- * @content: all of it, sorted; made when it is asked for, unless @is_stale
+ * @content: all of it, sorted; made when it is asked for, if @is_stale
+ * @is_known: what it holds has been said
+ * @is_wanted: a policy has it
  */
 struct domain_set {
 	char name[DOMAIN_SET_NAME_SIZE];
@@ -39,6 +41,8 @@ struct domain_set {
 	struct prefix *content;
 	size_t n_content;
 	bool is_stale;
+	bool is_known;
+	bool is_wanted;
 };
 
 /*
@@ -155,8 +159,8 @@ static struct domain_set *find_or_make(struct domain_sets *sets, const char *nam
 
 static void note_change(struct domain_sets *sets, struct domain_set *set)
 {
-	set->is_stale = true;
-	sets->has_changed = true;
+	set->is_stale = set->is_known = true;
+	sets->has_changed |= set->is_wanted;
 }
 
 /* ---- what nftables hold ---- */
@@ -314,7 +318,8 @@ int domain_sets_hold(struct domain_sets *sets, const char *name, const struct pr
  * @sets: the sets
  * @name: of the set
  * @prefix: the address
- * @ttl_s: how long the answer may be kept; the address is held longer, by hold_ns
+ * @ttl_s: how long the answer may be kept, negative: it was to be forgotten before; the address is
+ *	held longer, by hold_ns
  * @now_ns: when
  *
  * Does nothing where nftables hold the set: NetBird has put the address there, or had a reason not to.
@@ -322,14 +327,16 @@ int domain_sets_hold(struct domain_sets *sets, const char *name, const struct pr
  * Return: as domain_sets_hold().
  */
 int domain_sets_answer(struct domain_sets *sets, const char *name, const struct prefix *prefix,
-		       uint32_t ttl_s, uint64_t now_ns)
+		       int32_t ttl_s, uint64_t now_ns)
 {
 	const struct domain_set *set = find(sets, name);
+	int64_t left_ns = ttl_s * NS_PER_S + (int64_t)sets->hold_ns;
 
 	for (size_t i = 0; set && i < FAMILIES; i++)
 		if (set->listings[i].is_listed)
 			return 0;
-	return domain_sets_hold(sets, name, prefix, now_ns + ttl_s * NS_PER_S + sets->hold_ns);
+	/* what is due is let go by domain_sets_expire(), unless a connection uses it */
+	return domain_sets_hold(sets, name, prefix, now_ns + (left_ns > 0 ? left_ns : 0));
 }
 
 static void expire_set(struct domain_sets *sets, struct domain_set *set, uint64_t now_ns,
@@ -378,7 +385,7 @@ uint64_t domain_sets_due_ns(const struct domain_sets *sets)
 /* ---- what there is ---- */
 
 /**
- * domain_sets_has_changed() - Whether a set has since domain_sets_taken(), perhaps
+ * domain_sets_has_changed() - Whether a set that was asked for has, since domain_sets_taken()
  */
 bool domain_sets_has_changed(const struct domain_sets *sets)
 {
@@ -427,9 +434,11 @@ static void make_content(struct domain_set *set)
  */
 bool domain_sets_find(void *sets, const char *name, const struct prefix **prefixes, size_t *n)
 {
-	struct domain_set *set = find(sets, name);
+	struct domain_set *set = find_or_make(sets, name);
 
-	if (!set)
+	if (set)
+		set->is_wanted = true;
+	if (!set || !set->is_known)
 		return false;
 	if (set->is_stale)
 		make_content(set);

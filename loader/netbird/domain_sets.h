@@ -40,7 +40,7 @@ void domain_sets_unlist(struct domain_sets *sets, const char *name, uint8_t ip_v
 int domain_sets_hold(struct domain_sets *sets, const char *name, const struct prefix *prefix,
 		     uint64_t until_ns);
 int domain_sets_answer(struct domain_sets *sets, const char *name, const struct prefix *prefix,
-		       uint32_t ttl_s, uint64_t now_ns);
+		       int32_t ttl_s, uint64_t now_ns);
 void domain_sets_expire(struct domain_sets *sets, uint64_t now_ns, domain_in_use_fn in_use,
 			void *arg);
 uint64_t domain_sets_due_ns(const struct domain_sets *sets);

@@ -396,6 +396,37 @@ int sets_fill(const struct sets_text *from, const struct sets_source *source, st
 	return err;
 }
 
+/**
+ * sets_visit() - See what the sets of a policy hold
+ * @from: a valid policy
+ * @visit: called for each set, with its content sorted
+ * @arg: for @visit
+ * @error: set on failure
+ *
+ * Return: 0, -ENOMEM, or an error of yaml_parse().
+ */
+int sets_visit(const struct sets_text *from, sets_visit_fn visit, void *arg, struct error *error)
+{
+	const struct yaml_node *sets, *set;
+	struct prefix *prefixes;
+	struct yaml_doc *doc;
+	size_t n;
+	int err = yaml_parse(from->path, from->text, from->len, &doc, error);
+
+	if (err)
+		return err;
+	sets = yaml_get(yaml_root(doc), "sets");
+	for (set = sets ? sets->first : NULL; set && !err; set = set->next) {
+		err = read_set(set, &prefixes, &n, error);
+		if (err)
+			break;
+		visit(arg, set->key, prefixes, n);
+		free(prefixes);
+	}
+	yaml_free(doc);
+	return err;
+}
+
 /* ---- the prefixes that a user gives ---- */
 
 /**

@@ -57,11 +57,14 @@ struct sets_source {
 	bool one_line;
 };
 
+typedef void (*sets_visit_fn)(void *arg, const char *name, const struct prefix *prefixes, size_t n);
+
 size_t sets_sort(struct prefix *prefixes, size_t n);
 int sets_change(const struct sets_text *from, const struct sets_change *change,
 		struct sets_text *to, struct sets_result *result, struct error *error);
 int sets_fill(const struct sets_text *from, const struct sets_source *source, struct sets_text *to,
 	      struct sets_result *result, struct error *error);
+int sets_visit(const struct sets_text *from, sets_visit_fn visit, void *arg, struct error *error);
 int sets_read_word(const char *word, struct sets_change *change, size_t *room, struct error *error);
 int sets_read_file(int fd, struct sets_change *change, size_t *room, struct error *error);
 

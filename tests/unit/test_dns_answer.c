@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "netbird/dns_answer.h"
+#include "netbird/dns_memory.h"
 #include "netbird/dns_tap.h"
 #include "netbird/domain_index.h"
 #include "unit/namespace.h"
@@ -208,17 +209,18 @@ static void on_sighting(void *arg, const struct dns_sighting *sighting)
 {
 	char *text = arg, one[PREFIX_TEXT_MAX];
 
-	sprintf(text + strlen(text), "%s %s/%u;", sighting->set,
+	sprintf(text + strlen(text), "%s %s/%d;", sighting->set,
 		prefix_format(&sighting->prefix, one, sizeof(one)), sighting->ttl_s);
 }
 
 static void only_answers_of_this_host_are_seen(void **state)
 {
-	struct domain_index *index = domain_index_new();
+	static struct dns_memory memory;
+	char text[256] = "";
+	struct domain_index *index = domain_index_new(), *other = domain_index_new();
+	struct dns_reader reader = {index, &memory, on_sighting, text};
 	struct pollfd poll_fd = {.events = POLLIN};
 	struct error error;
-	char text[256] = "";
-
 	(void)state;
 	need_root();
 	assert_int_equal(domain_index_add(index, "*.example.com", "nb-00000001"), 0);
@@ -234,13 +236,22 @@ static void only_answers_of_this_host_are_seen(void **state)
 	send_answer("100.64.0.1", NETBIRD_DNS_PORT);
 	send_answer("100.64.0.1", NETBIRD_DNS_PORT_OLD);
 	assert_int_equal(poll(&poll_fd, 1, EVENT_TIMEOUT_MS), 1);
-	assert_int_equal(dns_tap_read(poll_fd.fd, index, on_sighting, text), 0);
+	assert_int_equal(dns_tap_read(poll_fd.fd, &reader), 0);
 	assert_string_equal(text, "nb-00000001 192.0.2.1/60;nb-00000001 192.0.2.1/60;");
+	/* a set of other domains has it, too */
+	assert_int_equal(domain_index_add(other, "www.example.com", "nb-00000002"), 0);
+	domain_index_sort(other);
+	reader.index = other;
+	text[0] = '\0';
+	dns_tap_recall(&reader);
+	assert_true(!strcmp(text, "nb-00000002 192.0.2.1/60;") ||
+		    !strcmp(text, "nb-00000002 192.0.2.1/59;"));
 	run("ip link del wt0");
 	assert_int_equal(poll(&poll_fd, 1, EVENT_TIMEOUT_MS), 1);
-	assert_true(dns_tap_read(poll_fd.fd, index, on_sighting, text) < 0);
+	assert_true(dns_tap_read(poll_fd.fd, &reader) < 0);
 	close(poll_fd.fd);
 	domain_index_free(index);
+	domain_index_free(other);
 }
 
 int main(void)
