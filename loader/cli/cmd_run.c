@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/value.h"
@@ -28,6 +29,9 @@ const struct command command_run = {
 		"      --netbird-interval S\n"
 		"                        seconds in which one fetch of its map is regained;\n"
 		"                        default 60; two may be had at once\n"
+		"      --netbird-source SOURCE\n"
+		"                        nft: follow NetBird's tables in nftables instead,\n"
+		"                        exactly or not at all; default daemon\n"
 		"      --netbird-hold S\n"
 		"                        seconds that addresses of its domains stay allowed\n"
 		"                        after their DNS answers have expired, and for as\n"
@@ -52,6 +56,7 @@ enum {
 	OPTION_NETBIRD = OPTION_COMMAND,
 	OPTION_INTERVAL,
 	OPTION_HOLD,
+	OPTION_SOURCE,
 };
 
 /* The seconds of an option; an interval has at least one. */
@@ -70,6 +75,15 @@ static int parse_seconds(int option, const char *text, struct following_options 
 	return 0;
 }
 
+/* Where NetBird's rules come from. */
+static int parse_source(const char *text, struct following_options *options, struct error *error)
+{
+	options->from_nftables = !strcmp(text, "nft");
+	if (options->from_nftables || !strcmp(text, "daemon"))
+		return 0;
+	return error_input(error, "--netbird-source: '%.64s' is neither daemon nor nft", text);
+}
+
 /* Options of the command; -1, or the exit status. */
 static int parse_options(const struct command *command, int argc, char **argv,
 			 struct run_request *request)
@@ -79,6 +93,7 @@ static int parse_options(const struct command *command, int argc, char **argv,
 		{"netbird", optional_argument, NULL, OPTION_NETBIRD},
 		{"netbird-interval", required_argument, NULL, OPTION_INTERVAL},
 		{"netbird-hold", required_argument, NULL, OPTION_HOLD},
+		{"netbird-source", required_argument, NULL, OPTION_SOURCE},
 		COMMON_LONG_OPTIONS,
 		{},
 	};
@@ -94,9 +109,12 @@ static int parse_options(const struct command *command, int argc, char **argv,
 			generation_verbose(true);
 		else if (option == OPTION_NETBIRD)
 			request->options.socket = optarg ? optarg : FOLLOW_SOCKET;
-		else if (option != OPTION_INTERVAL && option != OPTION_HOLD)
+		else if (option != OPTION_INTERVAL && option != OPTION_HOLD &&
+			 option != OPTION_SOURCE)
 			return command_unknown_option(command, argv);
-		else if (parse_seconds(option, optarg, &request->options, &error))
+		else if (option == OPTION_SOURCE
+				 ? parse_source(optarg, &request->options, &error)
+				 : parse_seconds(option, optarg, &request->options, &error))
 			return command_fail(&error);
 	}
 	return -1;

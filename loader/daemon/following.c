@@ -49,6 +49,8 @@ static void stop(struct following *following)
 	following->tap_ifindex = 0;
 	follow_free(following->follow);
 	following->follow = NULL;
+	mirror_free(following->mirror);
+	following->mirror = NULL;
 	if (following->board_fd >= 0)
 		close(following->board_fd);
 	following->board_fd = -1;
@@ -62,6 +64,20 @@ static int watch(const struct following *following, int fd, struct error *error)
 	if (epoll_ctl(following->epoll_fd, EPOLL_CTL_ADD, fd, &event))
 		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
 	return 0;
+}
+
+/* Follow the daemon, or its tables. */
+static int start_source(struct following *following, struct error *error)
+{
+	const struct follow_user *user = &following->user;
+	int err;
+
+	if (following->options.from_nftables) {
+		err = mirror_new(user, &following->mirror, error);
+		return err ? err : watch(following, mirror_fd(following->mirror), error);
+	}
+	err = follow_new(user, &following->follow, error);
+	return err ? err : watch(following, follow_fd(following->follow), error);
 }
 
 /* Follow the daemon at that socket. */
@@ -80,9 +96,7 @@ static int start(struct following *following, const char *socket, struct error *
 	if (!err)
 		err = watch(following, domains_fd(following->domains), error);
 	if (!err)
-		err = follow_new(&following->user, &following->follow, error);
-	if (!err)
-		err = watch(following, follow_fd(following->follow), error);
+		err = start_source(following, error);
 	if (err)
 		stop(following);
 	else
@@ -94,7 +108,8 @@ static int start(struct following *following, const char *socket, struct error *
 static int switch_to(struct following *following, const char *socket, struct error *error)
 {
 	if (following->is_on && socket && !strcmp(socket, following->socket)) {
-		follow_forget(following->follow);
+		if (following->follow)
+			follow_forget(following->follow);
 		return 0;
 	}
 	stop(following);
@@ -176,10 +191,14 @@ int following_read(struct following *following, const char *path, struct part_te
 	char *socket = NULL;
 	int err = policy_read_text(path, &own.text, &own.len, error);
 
-	if (!err && !following->options.socket)
+	if (!err && !following->options.socket && !following->options.from_nftables)
 		err = read_socket(path, &own, &socket, error);
 	if (!err)
-		err = switch_to(following, socket ? socket : following->options.socket, error);
+		err = switch_to(following,
+				following->options.from_nftables ? MIRROR_SOCKET
+				: socket			 ? socket
+								 : following->options.socket,
+				error);
 	if (!err && following->is_on && !following->part.text)
 		err = recover(following, error);
 	if (!err && following->part.text)
@@ -264,7 +283,10 @@ bool following_ready(struct following *following, const struct attached *attache
 {
 	if (!following->is_on)
 		return false;
-	follow_ready(following->follow);
+	if (following->follow)
+		follow_ready(following->follow);
+	else
+		mirror_ready(following->mirror);
 	return domains_ready(following->domains, attached);
 }
 
@@ -292,14 +314,14 @@ static __be32 own_address(int ifindex)
  */
 void following_listen(struct following *following, int ifindex)
 {
-	bool wanted = following->is_on && domains_want_answers(following->domains);
+	bool wanted = following->follow && domains_want_answers(following->domains);
 	__be32 own = wanted ? own_address(ifindex) : 0;
 	struct error error;
 	int fd = -1;
 
 	if (!own)
 		ifindex = 0;
-	if (!following->is_on || (ifindex == following->tap_ifindex && own == following->tap_own))
+	if (!following->follow || (ifindex == following->tap_ifindex && own == following->tap_own))
 		return;
 	if (own && dns_tap_open(ifindex, own, &fd, &error)) {
 		following->user.on_line(following->user.arg, error.text);
@@ -320,7 +342,8 @@ bool following_check(struct following *following)
 {
 	if (!following->is_on)
 		return false;
-	follow_check(following->follow);
+	if (following->follow)
+		follow_check(following->follow);
 	return domains_check(following->domains);
 }
 

@@ -11,11 +11,13 @@
 #include "daemon/domains.h"
 #include "dataplane/attached.h"
 #include "follow/follow.h"
+#include "follow/mirror.h"
 #include "policy/part.h"
 
 /* What the user has said on the command line. */
 struct following_options {
 	const char *socket; /* of the daemon; NULL: as the policy says, if it does */
+	bool from_nftables; /* not the daemon, but its tables are followed */
 	uint64_t interval_ns;
 	uint64_t hold_ns; /* of addresses of domains, beyond what their answers say */
 };
@@ -35,6 +37,7 @@ struct following {
 	/* private to following.c */
 	struct follow_user user;
 	struct follow *follow;
+	struct mirror_follow *mirror; /* instead of that */
 	char socket[FOLLOW_SOCKET_MAX];
 	int epoll_fd;
 	int board_fd;

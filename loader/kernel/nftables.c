@@ -119,6 +119,8 @@ static int on_message(struct nl_msg *msg, void *arg)
 	if (nftables_parse(nlmsg_hdr(msg), &message))
 		return NL_OK;
 	nftables->result = nftables->on_object(nftables->arg, &message);
+	/* the only one that is not answered by a list */
+	nftables->is_done |= message.message == NFT_MSG_NEWGEN;
 	return nftables->result && !nftables->follows ? NL_STOP : NL_OK;
 }
 
@@ -218,7 +220,9 @@ static struct nl_msg *make_request(const struct nftables_request *request)
 	struct nfgenmsg general = {.nfgen_family = request->family, .version = NFNETLINK_V0};
 	bool is_of_set = request->message == NFT_MSG_GETSETELEM;
 	int type = NFNL_SUBSYS_NFTABLES << 8 | request->message;
-	struct nl_msg *msg = nlmsg_alloc_simple(type, NLM_F_REQUEST | NLM_F_DUMP);
+	bool is_list = request->message != NFT_MSG_GETGEN;
+	struct nl_msg *msg = nlmsg_alloc_simple(type, is_list ? NLM_F_REQUEST | NLM_F_DUMP
+							      : NLM_F_REQUEST);
 	int err;
 
 	if (!msg)

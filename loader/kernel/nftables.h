@@ -20,8 +20,8 @@ struct nftables;
 
 /*
  * struct nftables_request - what to list
- * @message: NFT_MSG_GETSET, NFT_MSG_GETSETELEM, NFT_MSG_GETCHAIN, NFT_MSG_GETRULE or
- *	NFT_MSG_GETTABLE
+ * @message: NFT_MSG_GETSET, NFT_MSG_GETSETELEM, NFT_MSG_GETCHAIN, NFT_MSG_GETRULE, or
+ *	NFT_MSG_GETGEN for the number of the last change
  * @family: AF_INET or AF_INET6
  * @table: its name, NULL: all
  * @set: for NFT_MSG_GETSETELEM

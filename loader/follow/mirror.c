@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "follow/mirror.h"
+
+#include <errno.h>
+#include <netlink/attr.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/value.h"
+#include "kernel/nftables.h"
+#include "netbird/nft_mirror.h"
+#include "netbird/nft_sets.h"
+
+#define PAUSE_NS                                                                                   \
+	(300 * NS_PER_MS) /* after the first of many changes, as NetBird makes them one by one */
+
+/*
+ * struct mirror_follow - the tables, followed
+ * @events: hears of changes
+ * @timer_fd: to read them
+ * @is_due: the timer is armed
+ */
+struct mirror_follow {
+	struct follow_user user;
+	struct follow_status status;
+	struct nftables *events;
+	int epoll_fd;
+	int timer_fd;
+	bool is_due;
+};
+
+static int watch(const struct mirror_follow *mirror, int fd, struct error *error)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	if (fd < 0 || epoll_ctl(mirror->epoll_fd, EPOLL_CTL_ADD, fd, &event))
+		return error_set(error, errno, "cannot wait for events: %s", strerror(errno));
+	return 0;
+}
+
+static void read_soon(struct mirror_follow *mirror, uint64_t pause_ns)
+{
+	if (!mirror->is_due)
+		clock_arm(mirror->timer_fd, pause_ns);
+	mirror->is_due = true;
+}
+
+/**
+ * mirror_new() - Follow the tables from now on
+ * @user: who; its socket and interval are not looked at
+ * @mirror: set to what follows, for mirror_free()
+ * @error: set on failure
+ *
+ * Tables that are not there are no failure: they may come.  Callbacks are called by mirror_ready().
+ *
+ * Return: 0 or -errno.
+ */
+int mirror_new(const struct follow_user *user, struct mirror_follow **mirror, struct error *error)
+{
+	struct mirror_follow *fresh = calloc(1, sizeof(*fresh));
+	int err;
+
+	if (!fresh)
+		return error_no_memory(error);
+	fresh->user = *user;
+	snprintf(fresh->status.socket, sizeof(fresh->status.socket), "%s", MIRROR_SOCKET);
+	fresh->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	fresh->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	err = watch(fresh, fresh->timer_fd, error);
+	if (!err)
+		err = nftables_open(true, &fresh->events, error);
+	if (!err)
+		err = watch(fresh, nftables_fd(fresh->events), error);
+	if (err) {
+		mirror_free(fresh);
+		return err;
+	}
+	read_soon(fresh, 1); /* at once, but not before this returns */
+	*mirror = fresh;
+	return 0;
+}
+
+/**
+ * mirror_fd() - Readable when mirror_ready() has something to do
+ */
+int mirror_fd(const struct mirror_follow *mirror)
+{
+	return mirror->epoll_fd;
+}
+
+static int on_event(void *arg, const struct nftables_message *message)
+{
+	struct nlattr *attributes[NFTA_SET_MAX + 1];
+	struct mirror_follow *mirror = arg;
+
+	/* the table is the same attribute of all */
+	if (!nftables_attributes(message, attributes, NFTA_SET_MAX) &&
+	    !strcmp(nftables_text(attributes[NFTA_SET_TABLE]), NETBIRD_TABLE))
+		read_soon(mirror, PAUSE_NS);
+	return 0;
+}
+
+static void fail(struct mirror_follow *mirror, const char *why)
+{
+	struct follow_status *status = &mirror->status;
+
+	if (!status->why[0])
+		status->stale_ns = clock_kernel_ns(CLOCK_MONOTONIC);
+	snprintf(status->why, sizeof(status->why), "%.*s", FOLLOW_WHY_MAX - 1, why);
+	text_make_printable(status->why);
+	mirror->user.on_change(mirror->user.arg, status);
+}
+
+/* Read the tables, and have them put into force. */
+static void read_tables(struct mirror_follow *mirror)
+{
+	struct follow_status *status = &mirror->status;
+	struct nft_mirrored mirrored;
+	struct error error;
+	int err = nft_mirror_read(mirror->user.ifname, &mirrored, &error);
+
+	if (err == -EAGAIN)
+		read_soon(mirror, PAUSE_NS);
+	if (err) {
+		fail(mirror, error.text);
+		return;
+	}
+	err = mirror->user.on_map(mirror->user.arg, mirrored.generation, mirrored.text,
+				  mirrored.len, &error);
+	free(mirrored.text);
+	if (err) {
+		fail(mirror, error.text);
+		return;
+	}
+	status->serial = mirrored.generation;
+	status->map_ns = clock_kernel_ns(CLOCK_MONOTONIC);
+	status->why[0] = '\0';
+	mirror->user.on_change(mirror->user.arg, status);
+}
+
+/**
+ * mirror_ready() - Do what there is to do
+ */
+void mirror_ready(struct mirror_follow *mirror)
+{
+	struct error error;
+	uint64_t ticks;
+	bool lost;
+
+	if (nftables_read(mirror->events, on_event, mirror, &lost, &error))
+		fail(mirror, error.text);
+	else if (lost)
+		read_soon(mirror, PAUSE_NS);
+	if (read(mirror->timer_fd, &ticks, sizeof(ticks)) != sizeof(ticks))
+		return;
+	mirror->is_due = false;
+	read_tables(mirror);
+}
+
+/**
+ * mirror_free() - Follow no longer; NULL is nothing and fine
+ */
+void mirror_free(struct mirror_follow *mirror)
+{
+	if (!mirror)
+		return;
+	nftables_close(mirror->events);
+	if (mirror->timer_fd >= 0)
+		close(mirror->timer_fd);
+	if (mirror->epoll_fd >= 0)
+		close(mirror->epoll_fd);
+	free(mirror);
+}
