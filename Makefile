@@ -272,28 +272,32 @@ test-rules: $(B)/tests/test_classify
 
 T ?= 60
 FUZZ := $(B)/tests/fuzz/programs
-PARSERS := $(wildcard loader/yaml/*.c loader/policy/*.c) $(addprefix loader/,\
+PARSERS := $(wildcard $(addprefix loader/,yaml/*.c policy/*.c netbird/*.c)) $(addprefix loader/,\
 	   $(addprefix base/,error.c address.c value.c keyed.c names.c) packet/build.c \
-	   $(addprefix netbird/,$(addsuffix .c,draft entries import peers proto reader routes rules \
-	   write)) \
 	   $(addprefix simulate/,scenario.c fields.c expectation.c render.c numbers.c) \
 	   $(addprefix forward/,ip.c reassemble.c coalesce.c split.c) kernel/nftables.c \
-	   $(addprefix netbird/,dns_answer.c domain_index.c domain_sets.c nft_elements.c nft_sets.c))
+	   $(addprefix follow/,grpc.c member.c messages.c protobuf.c))
+FUZZ_FLAGS := $(PLAIN_FLAGS) $(CFLAGS) -fno-sanitize-recover=undefined
+SANITIZERS := address,undefined
 
 $(FUZZ)/fuzz: $(FUZZ)/fuzz.o $(TEST_PARTS) $(B)/libshrike.a
 	$(call say,LD,$@) $(CC) $(LINK_FLAGS) $^ -o $@ $(LIBS) -lcmocka
 
-$(FUZZ)/fuzz_%: tests/fuzz/programs/fuzz_%.c $(PARSERS) $(B)/libshrike.a
+$(FUZZ)/%.o: loader/%.c | check-tools
 	@mkdir -p $(@D)
-	$(call say,LD,$@) $(CLANG) $(PLAIN_FLAGS) $(CFLAGS) $^ -o $@ $(LIBS) \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+	$(call say,FUZZ,$<) $(CLANG) $(FUZZ_FLAGS) $(DEPENDENCIES) \
+		-fsanitize=fuzzer-no-link,$(SANITIZERS) -c $< -o $@
+
+$(FUZZ)/fuzz_%: tests/fuzz/programs/fuzz_%.c $(PARSERS:loader/%.c=$(FUZZ)/%.o) $(B)/libshrike.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@) $(CLANG) $(FUZZ_FLAGS) $^ -o $@ $(LIBS) -fsanitize=fuzzer,$(SANITIZERS)
 
 fuzz: $(FUZZ)/fuzz
 	$(Q)$< -t $(T) $(if $(S),-s $(S) -n 1)
 
 # sanitized in every build, but by clang, whose sanitizers cannot be linked with gcc's
 FUZZERS := $(if $(filter 1,$(SANITIZE)),,$(addprefix $(FUZZ)/fuzz_,policy scenario forward netbird \
-	   dns nft))
+	   dns nft grpc bundle))
 
 fuzz-parsers: $(FUZZERS)
 	$(Q)selftests/parsers -t $(T) $^

@@ -10,6 +10,7 @@
 
 #include "netbird/domain_sets.h"
 #include "netbird/nft_elements.h"
+#include "netbird/nft_rule.h"
 #include "netbird/nft_sets.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -41,6 +42,24 @@ static void read_elements(struct nft_elements *elements)
 	free(prefixes);
 }
 
+/* What is read of a rule fits where it was put, and is what a policy can have. */
+static void read_rule(const struct nftables_message *message, uint8_t ip_version)
+{
+	struct nft_rule rule;
+	char why[NFT_WHY_SIZE];
+
+	if (nft_rule_read(message, ip_version, &rule, why)) {
+		if (!memchr(why, '\0', sizeof(why)))
+			abort();
+		return;
+	}
+	if (!memchr(rule.chain, '\0', sizeof(rule.chain)) ||
+	    !memchr(rule.jump, '\0', sizeof(rule.jump)) ||
+	    !memchr(rule.iif, '\0', sizeof(rule.iif)) || rule.ports.first > rule.ports.last ||
+	    rule.protocol > UINT8_MAX)
+		abort();
+}
+
 /* Read one message, of a size of its own, so that sanitizers see its end. */
 static void read_message(struct nft_sets *sets, struct nft_elements *elements,
 			 const struct nlmsghdr *from)
@@ -55,6 +74,7 @@ static void read_message(struct nft_sets *sets, struct nft_elements *elements,
 	if (!nftables_parse(header, &message)) {
 		nft_sets_note(sets, &message);
 		nft_elements_read(elements, &message);
+		read_rule(&message, elements->ip_version);
 	}
 	free(header);
 }
