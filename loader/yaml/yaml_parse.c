@@ -515,7 +515,7 @@ static int build(struct yaml_doc *doc, const char *text, size_t len, struct erro
 
 /**
  * yaml_parse() - Read a YAML or JSON text
- * @path: name of the file for messages
+ * @path: name of the file for messages, NULL for the default policy, which has none
  * @text: the text; need not outlive the call
  * @len: in bytes
  * @doc: result, to be freed with yaml_free()
@@ -531,7 +531,7 @@ int yaml_parse(const char *path, const char *text, size_t len, struct yaml_doc *
 
 	result = calloc(1, sizeof(*result));
 	if (result)
-		result->path = strdup(path);
+		result->path = strdup(path ? path : "default policy");
 	if (!result || !result->path) {
 		error_no_memory_for(error, path);
 		goto out;
