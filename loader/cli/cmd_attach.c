@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 
+#include "base/output.h"
 #include "cli/command.h"
+#include "cli/stale_print.h"
 #include "dataplane/apply.h"
 #include "dataplane/detach.h"
 #include "dataplane/generation.h"
@@ -32,9 +35,16 @@ const struct command command_attach = {
 
 const struct command command_detach = {
 	.name = "detach",
-	.arguments = "[IFACE] [--force]",
+	.arguments = "[IFACE | --stale] [--force] [-j]",
 	.summary = "remove programs, links and pins of an interface",
-	.details = "      --force           also what another version of shrike left there\n",
+	/* clang-format off */
+	.details =
+		"      --force           also what another version of shrike left there\n"
+		"      --stale           instead the pins of network namespaces that are gone\n"
+		"  -j, --json            JSON instead of text\n"
+		"\n"
+		"Where nothing is attached there is nothing to do, which is no error.\n",
+	/* clang-format on */
 	.run = run_detach,
 };
 
@@ -86,38 +96,84 @@ static int run_attach(const struct command *command, int argc, char **argv)
 	return EXIT_DONE;
 }
 
+/* The command line of detach. */
+struct detach_options {
+	bool force;
+	bool stale;
+	bool json;
+};
+
+/* Remove the pins of network namespaces that are gone. */
+static int detach_stale(bool json, struct error *error)
+{
+	json_t *removed, *one;
+	int err = stale_list(true, &removed, error);
+	size_t i;
+
+	if (err)
+		return err;
+	if (json)
+		return output_json(json_pack("{s:o}", "removed", removed), stdout, error);
+	json_array_foreach (removed, i, one)
+		printf("%s: pins removed\n", json_string_value(one));
+	if (!json_array_size(removed))
+		printf("no pins of network namespaces that are gone\n");
+	json_decref(removed);
+	return 0;
+}
+
+/* Detach an interface, and say whether there was something to detach. */
+static int detach(const char *given, const struct detach_options *options, struct error *error)
+{
+	char name[IF_NAMESIZE];
+	bool found = false;
+	int lock, err;
+
+	err = command_interface(given, name, NULL, error);
+	if (err)
+		return err;
+	err = lock_try(LOCK_RUN, name, &lock, error);
+	if (err == -EADDRINUSE)
+		return error_set(error, EBUSY,
+				 "%s: 'shrike run' is in charge of it; end that process first",
+				 name);
+	if (!err)
+		err = dataplane_detach(name, options->force, &found, error);
+	if (err)
+		return err;
+	if (options->json)
+		return output_json(json_pack("{s:o,s:b}", "interface", output_json_text(name),
+					     "detached", found),
+				   stdout, error);
+	printf(found ? "%s: detached\n" : "%s: shrike is not attached: nothing to detach\n", name);
+	return 0;
+}
+
 /* The command `shrike detach`. */
 static int run_detach(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {
+	static const struct option long_options[] = {
 		{"force", no_argument, NULL, 'f'},
+		{"stale", no_argument, NULL, 's'},
 		COMMON_LONG_OPTIONS,
 		{},
 	};
-	char name[IF_NAMESIZE];
+	struct detach_options options = {};
 	struct error error;
-	bool force = false;
-	int option, lock, err;
+	int option, err;
 
-	while ((option = getopt_long(argc, argv, "f", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "fj", long_options, NULL)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
-		if (option != 'f')
+		if (option != 'f' && option != 's' && option != 'j')
 			return command_unknown_option(command, argv);
-		force = true;
+		options.force |= option == 'f';
+		options.stale |= option == 's';
+		options.json |= option == 'j';
 	}
-	if (argc - optind > 1)
-		return command_usage(command, "unexpected argument '%s'", argv[optind + 1]);
-	err = command_interface(argv[optind], name, NULL, &error);
-	if (!err) {
-		err = lock_try(LOCK_RUN, name, &lock, &error);
-		if (err == -EADDRINUSE)
-			err = error_set(
-				&error, EBUSY,
-				"%s: 'shrike run' is in charge of it; end that process first",
-				name);
-	}
-	if (!err)
-		err = dataplane_detach(name, force, &error);
+	if (argc - optind > !options.stale)
+		return command_usage(command, "unexpected argument '%s'", argv[argc - 1]);
+	err = options.stale ? detach_stale(options.json, &error)
+			    : detach(argv[optind], &options, &error);
 	return err ? command_fail(&error) : EXIT_DONE;
 }

@@ -19,6 +19,7 @@
 #include "base/output.h"
 #include "cli/command.h"
 #include "cli/doctor.h"
+#include "cli/stale_print.h"
 #include "dataplane/attached.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/preview.h"
@@ -52,7 +53,7 @@ _Static_assert(sizeof(finding_names) / sizeof(*finding_names) == FINDING_MAX, "e
  * find() - Add a finding to a report
  * @report: where it goes
  * @finding: how good it is
- * @what: which check
+ * @what: which check, in words joined by '-'
  * @format: as of printf()
  */
 void find(struct report *report, enum finding finding, const char *what, const char *format, ...)
@@ -129,9 +130,9 @@ static void check_congestion_control(struct report *report)
 
 	read_line("/proc/sys/net/ipv4/tcp_congestion_control", line, sizeof(line));
 	if (fd >= 0 && !setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "bbr", strlen("bbr")))
-		find(report, FINDING_OK, "congestion control", "bbr for forwarded connections");
+		find(report, FINDING_OK, "congestion-control", "bbr for forwarded connections");
 	else
-		find(report, FINDING_NOTE, "congestion control",
+		find(report, FINDING_NOTE, "congestion-control",
 		     "no bbr (tcp_bbr) for forwarded connections: %s, slow where packets get lost",
 		     line);
 	if (fd >= 0)
@@ -153,19 +154,24 @@ static void check_features(struct report *report)
 		find(report, FINDING_NOTE, "tc", "no TCX before Linux 6.6: clsact filters instead");
 	check_congestion_control(report);
 	if (!getrlimit(RLIMIT_NOFILE, &files))
-		find(report, FINDING_OK, "open files", "at most %llu",
+		find(report, FINDING_OK, "open-files", "at most %llu",
 		     (unsigned long long)files.rlim_max);
 }
 
 static void check_pins(struct report *report, const char *ifname)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], stale[1024];
 	struct error error;
 
 	if (path_pin_dir(ifname, path, &error))
 		find(report, FINDING_NOTE, "pins", "%s", error.text);
+	else if (path_check_bpffs(&error))
+		find(report, FINDING_NOTE, "pins",
+		     "the policy would end with its process, and 'attach' fails: %s", error.text);
 	else
 		find(report, FINDING_OK, "pins", "under %s", path);
+	if (stale_describe(stale, sizeof(stale)))
+		find(report, FINDING_NOTE, "stale-pins", "%s", stale);
 }
 
 /* What is attached, and is it ours? */
@@ -191,7 +197,7 @@ static void check_attached(struct report *report, const struct link_info *link)
 		return;
 	for (int point = 0; point < HOOK_POINTS; point++)
 		if (hooks[point].foreign_id)
-			find(report, FINDING_NOTE, "other programs", "%s has %s (id %u)",
+			find(report, FINDING_NOTE, "other-programs", "%s has %s (id %u)",
 			     hook_point_name(point), hooks[point].foreign_name,
 			     hooks[point].foreign_id);
 }
@@ -210,12 +216,12 @@ static void check_free(struct report *report, const struct link_info *link, cons
 		err = hook_check_free(&hooks[HOOK_POINT_TC_EGRESS], HOOK_POINT_TC_EGRESS,
 				      link->name, &error);
 	if (err)
-		find(report, FINDING_BAD, "hook points", "%s", error.text);
+		find(report, FINDING_BAD, "hook-points", "%s", error.text);
 	else if (mode->hook == HOOK_XDP)
-		find(report, FINDING_OK, "hook points",
+		find(report, FINDING_OK, "hook-points",
 		     "free; XDP holds one program, there is no dispatcher for several");
 	else
-		find(report, FINDING_OK, "hook points", "free; XDP is left to others");
+		find(report, FINDING_OK, "hook-points", "free; XDP is left to others");
 }
 
 /* How packets would reach the forwarder, and which device it has now. */
@@ -232,7 +238,7 @@ static void check_input(struct report *report, const struct link_info *link,
 		attached_forwarder_device(&live, &device);
 		attached_close(&live);
 	}
-	find(report, mode->input_lack[0] ? FINDING_NOTE : FINDING_OK, "forwarder input",
+	find(report, mode->input_lack[0] ? FINDING_NOTE : FINDING_OK, "forwarder-input",
 	     "%s: %s%s%s%s%s", forwarder_input_name(mode->forwarder_input), mode->input_why,
 	     mode->input_lack[0] ? ", but " : "", mode->input_lack,
 	     device.name[0] ? "; device " : "", device.name);
@@ -295,10 +301,14 @@ static void print(const struct report *report)
 		const json_t *check = json_array_get(report->checks, i);
 		const char *result = json_string_value(json_object_get(check, "result"));
 		int finding = !strcmp(result, "ok") ? 0 : !strcmp(result, "note") ? 1 : 2;
+		char words[32];
 
+		snprintf(words, sizeof(words), "%s",
+			 json_string_value(json_object_get(check, "check")));
+		for (char *c = words; *c; c++)
+			*c = *c == '-' ? ' ' : *c;
 		printf("%s%-4s%s  %-18s  %s\n", output_colour_on(colour, colours[finding]), result,
-		       output_colour_off(colour),
-		       json_string_value(json_object_get(check, "check")),
+		       output_colour_off(colour), words,
 		       json_string_value(json_object_get(check, "detail")));
 	}
 }

@@ -13,6 +13,7 @@
 #include "cli/command.h"
 #include "cli/counters_print.h"
 #include "cli/nat_print.h"
+#include "cli/stale_print.h"
 #include "conntrack/tables.h"
 #include "dataplane/attached.h"
 #include "follow/follow_status.h"
@@ -395,6 +396,19 @@ static int find_links(const char *given, int **ifindexes, size_t *n, struct erro
 	return err;
 }
 
+/* Programs that read JSON get an array of interfaces, and nothing else. */
+static void print_stale(bool json)
+{
+	char text[1024];
+
+	if (!stale_describe(text, sizeof(text)))
+		return;
+	if (json)
+		command_warn(text, NULL);
+	else
+		printf("stale pins: %s\n", text);
+}
+
 /* Print the status of an interface, or of all that are attached. */
 static int status_of(const char *given, bool json, struct error *error)
 {
@@ -420,10 +434,14 @@ static int status_of(const char *given, bool json, struct error *error)
 			json_array_append_new(all, one);
 	}
 	free(ifindexes);
-	if (!err && json)
+	if (!err && json) {
+		print_stale(true);
 		return output_json(all, stdout, error);
+	}
 	for (size_t i = 0; i < json_array_size(all) && !err; i++)
 		print_status(json_array_get(all, i), colour);
+	if (!err)
+		print_stale(false);
 	json_decref(all);
 	return err;
 }

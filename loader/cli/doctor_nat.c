@@ -24,12 +24,12 @@ static void check_programs(struct report *report, const struct link_info *link)
 	struct error error;
 
 	if (hooks_query(link->ifindex, hooks, &error)) {
-		find(report, FINDING_NOTE, "uplink programs", "%s: %s", link->name, error.text);
+		find(report, FINDING_NOTE, "uplink-programs", "%s: %s", link->name, error.text);
 		return;
 	}
 	for (int point = 0; point < HOOK_POINTS; point++)
 		if (hooks[point].foreign_id)
-			find(report, FINDING_NOTE, "uplink programs",
+			find(report, FINDING_NOTE, "uplink-programs",
 			     "%s: %s has %s (id %u), which may take or change what NAT carries",
 			     link->name, hook_point_name(point), hooks[point].foreign_name,
 			     hooks[point].foreign_id);
@@ -44,7 +44,7 @@ static void check_offloads(struct report *report, const struct link_info *link)
 
 	strncpy(request.ifr_name, link->name, IFNAMSIZ - 1);
 	if (fd >= 0 && !ioctl(fd, SIOCETHTOOL, &request) && flags.data & ETH_FLAG_LRO)
-		find(report, FINDING_NOTE, "uplink offloads",
+		find(report, FINDING_NOTE, "uplink-offloads",
 		     "%s: LRO merges packets for good, and may be too big to send on: ethtool -K "
 		     "%s lro off",
 		     link->name, link->name);

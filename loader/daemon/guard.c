@@ -19,6 +19,7 @@
 #include "dataplane/repin.h"
 #include "forward/forward.h"
 #include "kernel/lock.h"
+#include "kernel/pin_path.h"
 #include "simulate/policy_tests.h"
 #include "trace/live.h"
 
@@ -365,9 +366,14 @@ static void follow_pins(struct guard *guard)
 		log_line(guard, true,
 			 "%s: not pinned, so its protection ends with this process: %s",
 			 guard->ifname, error.text);
+	else if (!err && path_is_fleeting() && !guard->unpinned)
+		log_line(guard, true,
+			 "%s: pinned in a bpffs that ends with this mount namespace, and the "
+			 "protection with it if this process is killed",
+			 guard->ifname);
 	if (err > 0)
 		log_line(guard, false, "%s: pinned again", guard->ifname);
-	guard->unpinned = err < 0;
+	guard->unpinned = err < 0 || path_is_fleeting();
 }
 
 static void on_forwarder(void *arg, bool is_error, const char *text)

@@ -230,7 +230,7 @@ static int apply_first(struct run *run, bool is_successor, struct error *error)
 	if (err != -EPROTO || !is_successor)
 		return err;
 	say(run, true, "all begins anew: ", error->text);
-	err = dataplane_detach(run->guard.ifname, true, error);
+	err = dataplane_detach(run->guard.ifname, true, NULL, error);
 	return err ? err : guard_apply(&run->guard, POLICY_FROM_FILE, error);
 }
 
@@ -292,7 +292,7 @@ int run_forever(const struct run_request *request, struct error *error)
 		hand_over(&run);
 	guard_leave(&run.guard);
 	if (run.over && !run.is_relieved)
-		err = dataplane_detach(ifname, true, error);
+		err = dataplane_detach(ifname, true, NULL, error);
 	clean_up(&run);
 	close(lock);
 	return err;

@@ -110,9 +110,10 @@ static int find_previous(struct application *a, struct error *error)
 	}
 	if (err != -ENOENT)
 		return err;
-	if (a->plan.request->caller == DATAPLANE_APPLY)
-		return error_set(error, ENOENT, "%s: shrike is not attached",
-				 a->plan.request->ifname);
+	if (a->plan.request->caller == DATAPLANE_APPLY) {
+		attached_none(a->plan.request->ifname, error);
+		return error_prefix(error, "%s", a->plan.request->ifname);
+	}
 	err = hooks_query(ifindex, a->plan.previous.hooks, error);
 	if (!err && a->plan.request->before)
 		err = take_over(a, a->plan.request->before, error);
@@ -135,6 +136,7 @@ static int leave_old_uplinks(const struct application *a, struct error *error)
 static void roll_back(struct application *a)
 {
 	struct error ignored;
+	bool found;
 
 	hooks_close(a->to->link_fds);
 	if (!attached_is_ours(a->plan.previous.hooks) && a->to->generation)
@@ -142,7 +144,7 @@ static void roll_back(struct application *a)
 	generation_free(a->to->generation);
 	a->to->generation = NULL;
 	if (!attached_is_ours(a->plan.previous.hooks))
-		detach_locked(a->to->link.name, true, &ignored);
+		detach_locked(a->to->link.name, true, &found, &ignored);
 	else if (a->to->dir[0])
 		path_remove(a->to->link.name, &ignored); /* if it was made just now */
 }

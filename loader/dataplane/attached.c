@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,10 +58,25 @@ static int read_instance(struct attached *attached, struct error *error)
 	return 0;
 }
 
+/**
+ * attached_none() - Say that nothing is attached to an interface, and what would be done about it
+ * @ifname: the interface
+ * @error: is set
+ *
+ * Return: -ENOENT.
+ */
+int attached_none(const char *ifname, struct error *error)
+{
+	return error_set(error, ENOENT,
+			 "shrike is not attached; 'shrike run %s -c POLICY' attaches and stays",
+			 ifname);
+}
+
 /* -ESTALE: what was found has been replaced before it could be opened. */
 static int open_once(int ifindex, struct attached *attached, struct error *error)
 {
 	struct attached found = {.ifindex = ifindex};
+	char name[IF_NAMESIZE];
 	int err;
 
 	map_set_init(&found.maps);
@@ -68,7 +84,7 @@ static int open_once(int ifindex, struct attached *attached, struct error *error
 	if (err)
 		return err;
 	if (!attached_is_ours(found.hooks))
-		return error_set(error, ENOENT, "shrike is not attached");
+		return attached_none(if_indextoname(ifindex, name) ?: "IFACE", error);
 	found.ingress = found.hooks[HOOK_POINT_XDP].prog_id ? HOOK_POINT_XDP
 							    : HOOK_POINT_TC_INGRESS;
 	err = add_maps(&found, found.hooks[found.ingress].prog_id, error);

@@ -25,6 +25,7 @@ struct attached {
 };
 
 bool attached_is_ours(const struct hook_state hooks[HOOK_POINTS]);
+int attached_none(const char *ifname, struct error *error);
 int attached_open(int ifindex, struct attached *attached, struct error *error);
 int attached_read_text(const struct map_set *maps, const char *name, size_t want, char **text,
 		       struct error *error);

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-int dataplane_detach(const char *ifname, bool force, struct error *error);
-int detach_locked(const char *ifname, bool force, struct error *error);
+int dataplane_detach(const char *ifname, bool force, bool *found, struct error *error);
+int detach_locked(const char *ifname, bool force, bool *found, struct error *error);
 
 #endif /* SHRIKE_DATAPLANE_DETACH_H */

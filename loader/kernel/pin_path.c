@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define DEFAULT_BPFFS "/sys/fs/bpf"
-#define NETNS_PREFIX  "netns-"
+#define PIN_ROOT      "shrike"
 
 /* How often path_create() begins anew where path_remove() takes away what it has just made. */
 #define CREATE_ATTEMPTS 8
@@ -35,9 +35,9 @@ static const char *bpffs_root(void)
 /* "netns-4026532281" is a directory of interfaces and must not be taken for one. */
 static bool is_netns_dir(const char *ifname)
 {
-	size_t len = strlen(NETNS_PREFIX);
+	size_t len = strlen(PATH_NETNS_PREFIX);
 
-	return !strncmp(ifname, NETNS_PREFIX, len) && ifname[len] &&
+	return !strncmp(ifname, PATH_NETNS_PREFIX, len) && ifname[len] &&
 	       strspn(ifname + len, "0123456789") == strlen(ifname + len);
 }
 
@@ -114,6 +114,18 @@ static int format_path(char path[PATH_MAX], struct error *error, const char *fir
 }
 
 /**
+ * path_pin_root() - The directory of all pins of shrike
+ * @path: set to its path; it need not exist
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int path_pin_root(char path[PATH_MAX], struct error *error)
+{
+	return format_path(path, error, bpffs_root(), PIN_ROOT);
+}
+
+/**
  * path_pin_parent() - The directory of the caller's network namespace
  * @path: set to the path of the directory that holds a directory per protected interface
  * @error: set on failure
@@ -124,15 +136,55 @@ static int format_path(char path[PATH_MAX], struct error *error, const char *fir
  */
 int path_pin_parent(char path[PATH_MAX], struct error *error)
 {
+	char root[PATH_MAX], name[64];
 	struct stat own;
-	char name[64];
+	int err;
 
 	if (stat("/proc/self/ns/net", &own))
 		return error_set(error, errno, "/proc/self/ns/net: %s", strerror(errno));
 	if (is_initial_netns(&own))
-		return format_path(path, error, bpffs_root(), "shrike");
-	snprintf(name, sizeof(name), "shrike/" NETNS_PREFIX "%llu", (unsigned long long)own.st_ino);
-	return format_path(path, error, bpffs_root(), name);
+		return path_pin_root(path, error);
+	snprintf(name, sizeof(name), PATH_NETNS_PREFIX "%llu", (unsigned long long)own.st_ino);
+	err = path_pin_root(root, error);
+	return err ? err : format_path(path, error, root, name);
+}
+
+/**
+ * path_escape_name() - The path component that stands for an interface
+ * @ifname: name of the interface
+ * @component: set to the name, with "%2e" for each dot, which bpffs refuses, and "%25" for '%'
+ */
+void path_escape_name(const char *ifname, char component[PATH_NAME_MAX])
+{
+	size_t len = 0;
+
+	component[0] = '\0';
+	for (; *ifname && len + 4 <= PATH_NAME_MAX; ifname++) {
+		if (*ifname == '.' || *ifname == '%')
+			len += snprintf(component + len, PATH_NAME_MAX - len, "%%%02x", *ifname);
+		else
+			len += snprintf(component + len, PATH_NAME_MAX - len, "%c", *ifname);
+	}
+}
+
+/**
+ * path_unescape_name() - The interface that a path component stands for
+ * @component: as path_escape_name() made it
+ * @ifname: set to the name, which has the length of an interface's if it is one
+ */
+void path_unescape_name(const char *component, char ifname[PATH_NAME_MAX])
+{
+	size_t len = 0;
+
+	for (; *component && len + 1 < PATH_NAME_MAX; component++) {
+		bool is_dot = !strncmp(component, "%2e", 3);
+		bool is_percent = !strncmp(component, "%25", 3);
+
+		ifname[len++] = is_dot ? '.' : *component;
+		if (is_dot || is_percent)
+			component += 2;
+	}
+	ifname[len] = '\0';
 }
 
 /**
@@ -145,15 +197,16 @@ int path_pin_parent(char path[PATH_MAX], struct error *error)
  */
 int path_pin_dir(const char *ifname, char path[PATH_MAX], struct error *error)
 {
-	char parent[PATH_MAX];
+	char parent[PATH_MAX], component[PATH_NAME_MAX];
 	int err;
 
 	err = path_check_name(ifname, error);
 	if (!err)
 		err = path_pin_parent(parent, error);
-	if (!err)
-		err = format_path(path, error, parent, ifname);
-	return err;
+	if (err)
+		return err;
+	path_escape_name(ifname, component);
+	return format_path(path, error, parent, component);
 }
 
 static bool is_empty_dir(const char *path)
@@ -178,6 +231,28 @@ static int no_bpffs(const char *root, const char *why, struct error *error)
 			 root, why, root);
 }
 
+/* Whether mounts of this process end with it and those that it comes from. */
+static bool has_own_mounts(void)
+{
+	struct stat own, initial;
+
+	return !stat("/proc/self/ns/mnt", &own) && !stat("/proc/1/ns/mnt", &initial) &&
+	       (own.st_dev != initial.st_dev || own.st_ino != initial.st_ino);
+}
+
+/* Whether this process has mounted a bpffs that ends with its mount namespace. */
+static bool is_fleeting;
+
+/**
+ * path_is_fleeting() - Whether pins are lost with the last process of this mount namespace
+ *
+ * Known after path_create(), and only where that has mounted the bpffs.
+ */
+bool path_is_fleeting(void)
+{
+	return is_fleeting;
+}
+
 /*
  * A mount of ours outside the initial network namespace is not lasting: 'ip netns exec' gives its
  * command a mount namespace of its own, which ends with it and takes the pins along.
@@ -198,10 +273,29 @@ static int ensure_bpffs(bool lasting, struct error *error)
 		return no_bpffs(root, "", error);
 	if (lasting && (stat("/proc/self/ns/net", &own) || !is_initial_netns(&own)))
 		return no_bpffs(root, "", error);
+	is_fleeting = has_own_mounts();
 	if (mount("bpf", root, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME, "mode=0700"))
 		return error_set(error, errno, "%s: cannot mount a bpffs: %s", root,
 				 strerror(errno));
 	return 0;
+}
+
+/**
+ * path_check_bpffs() - Whether there is a bpffs to pin in, without mounting one
+ * @error: set on failure, and what to mount
+ *
+ * Return: 0; -ENODEV: there is none; or another -errno.
+ */
+int path_check_bpffs(struct error *error)
+{
+	const char *root = bpffs_root();
+	struct statfs fs;
+
+	if (statfs(root, &fs))
+		return error_set(error, errno, "%s: %s", root, strerror(errno));
+	return fs.f_type == BPF_FS_MAGIC
+		       ? 0
+		       : no_bpffs(root, other_bpffs() ? " (SHRIKE_BPFFS)" : "", error);
 }
 
 /*

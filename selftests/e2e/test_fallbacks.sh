@@ -87,15 +87,15 @@ test_beside_a_program_that_has_xdp_doctor_names_tc_which_then_works() {
 		EOF
 	done
 	is "hook points" "ok free; XDP holds one program, there is no dispatcher for several" \
-		"$(checked "hook points" -c "$T/xdp.yaml")"
+		"$(checked hook-points -c "$T/xdp.yaml")"
 	start occupant "$ROUTER" "$TOOLS/hooks" occupy xdp wt0
 	wait_for grep -q ready "$T/occupant.out"
 	before=$(programs wt0)
 	expect 1 shrike doctor wt0 -c "$T/xdp.yaml"
 	matches "hook points" "^bad .*(occupant, id ${before//[!0-9]/}).*xdp.*one program.*hook:" \
-		"$(checked "hook points" -c "$T/xdp.yaml")"
+		"$(checked hook-points -c "$T/xdp.yaml")"
 	is "hook points" "ok free; XDP is left to others" \
-		"$(checked "hook points" -c "$T/tc.yaml")"
+		"$(checked hook-points -c "$T/tc.yaml")"
 	run_shrike wt0 tc
 	matches "programs" "^$before"$'\n'"$(tc_kind ingress) .*$(tc_kind egress) " "$(programs wt0)"
 	probe ok "$PEER" tcp 100.64.0.1 8001
@@ -111,10 +111,10 @@ test_doctor_says_which_congestion_control_there_is() {
 	if modprobe -q tcp_bbr 2>/dev/null ||
 		grep -qw bbr /proc/sys/net/ipv4/tcp_available_congestion_control; then
 		is "congestion control" "ok bbr for forwarded connections" \
-			"$(checked "congestion control")"
+			"$(checked congestion-control)"
 	else
 		matches "congestion control" \
 			"^note no bbr .*: $(cat /proc/sys/net/ipv4/tcp_congestion_control)," \
-			"$(checked "congestion control")"
+			"$(checked congestion-control)"
 	fi
 }

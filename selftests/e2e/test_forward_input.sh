@@ -66,7 +66,7 @@ test_the_input_fits_the_device_and_is_named() {
 	*-9000) why="packets of its MTU exceed what AF_XDP carries" ;;
 	*) input=af_xdp why="every frame is a single packet" ;;
 	esac
-	is "doctor before" "ok $input: $why" "$(checked "forwarder input" -c "$T/forward.yaml")"
+	is "doctor before" "ok $input: $why" "$(checked forwarder-input -c "$T/forward.yaml")"
 	run_forwarder
 	if [ $input = af_xdp ]; then
 		is "input" af_xdp "$(input)"
@@ -77,7 +77,7 @@ test_the_input_fits_the_device_and_is_named() {
 		is "alias" shrike:wt0 "$(ip -n "$ROUTER" -j link show shrike0 | jq -r '.[].ifalias')"
 		is "addresses" "" "$(ip -n "$ROUTER" -br address show shrike0 | awk '{ print $3 }')"
 		is "doctor" "ok tun: $why; device shrike0" \
-			"$(checked "forwarder input" -c "$T/forward.yaml")"
+			"$(checked forwarder-input -c "$T/forward.yaml")"
 		matches "status" "input tun, device shrike0: " "$(shrike status wt0)"
 		is "hook" "forwarder_input tun: $why" "$(status_of wt0 .hook_why)"
 	fi
@@ -273,7 +273,7 @@ test_af_xdp_on_a_device_that_brings_gso_packets_is_warned_of() {
 	serve_all "$LAN" 8080
 	input_policy af_xdp
 	is "doctor" "note af_xdp: policy file, but $lack" \
-		"$(checked "forwarder input" -c "$T/af_xdp.yaml")"
+		"$(checked forwarder-input -c "$T/af_xdp.yaml")"
 	run_shrike wt0 af_xdp
 	wait_for forwarder_runs
 	is "warning" "shrike: warning: wt0: forwarder_input is af_xdp, but $lack: these are lost or \

@@ -166,7 +166,7 @@ test_what_is_bypassed_is_named_and_ipsec_refuses() {
 	run_nat
 	matches "run names them" "these chains do not see them: inet mine routed" "$(cat "$T"/run-wt0.*)"
 	expect 0 shrike doctor wt0 -c "$T/nat.yaml" -j
-	is "our own program" "" "$(found "uplink programs")"
+	is "our own program" "" "$(found uplink-programs)"
 	stop run-wt0
 	in_ns "$ROUTER" ip xfrm policy add dst 10.99.0.0/16 dir out \
 		tmpl src 192.168.77.1 dst 192.168.77.2 proto esp mode tunnel

@@ -124,6 +124,34 @@ static void other_network_namespaces_have_directories_of_their_own(void **state)
 	assert_string_equal(path, expected);
 }
 
+static void names_are_paths_that_bpffs_takes(void **state)
+{
+	static const struct {
+		const char *name, *component;
+	} cases[] = {
+		{"wt0", "wt0"},
+		{"eth0.100", "eth0%2e100"},
+		{"...", "%2e%2e%2e"},
+		{"a%2eb", "a%252eb"},
+		{"%", "%25"},
+		{"...............", "%2e%2e%2e%2e%2e%2e%2e%2e%2e%2e%2e%2e%2e%2e%2e"},
+	};
+	char component[PATH_NAME_MAX], name[PATH_NAME_MAX], path[PATH_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		path_escape_name(cases[i].name, component);
+		assert_string_equal(component, cases[i].component);
+		path_unescape_name(component, name);
+		assert_string_equal(name, cases[i].name);
+		if (geteuid())
+			continue;
+		assert_int_equal(path_create(cases[i].name, true, path, &error), 0);
+		assert_string_equal(strrchr(path, '/') + 1, component);
+		assert_int_equal(path_remove(cases[i].name, &error), 0);
+	}
+}
+
 static void directories_are_made_for_root_alone_and_removed_when_empty(void **state)
 {
 	char path[PATH_MAX], other[PATH_MAX], shrike[PATH_MAX];
@@ -228,6 +256,7 @@ int main(void)
 		TEST(names_that_are_no_path_component_are_refused),
 		TEST(in_the_initial_network_namespace_the_name_alone_counts),
 		TEST(other_network_namespaces_have_directories_of_their_own),
+		TEST(names_are_paths_that_bpffs_takes),
 		TEST(directories_are_made_for_root_alone_and_removed_when_empty),
 		TEST(a_directory_that_holds_something_is_not_removed),
 		TEST(a_directory_of_somebody_else_is_not_used),
