@@ -2,11 +2,12 @@
 /*
  * The way of a packet, from first stage to verdict, for both hooks and both families.
  *
- * Owns config (the generation's read-only data), counters_v3 (counter.h), and the maps of
- * instance.h: instance_v2, numbers_v1, policy_text_v1, undo_v1 and undo_text_v1, which the programs
- * do not read, but which live as long as they do.
+ * Owns config (the generation's read-only data), counters_v3 (counter.h), and maps that the programs
+ * do not read, but which live as long as they do: change_v1 of change_record.h, and of instance.h
+ * instance_v2, numbers_v1, policy_text_v1, undo_v1 and undo_text_v1.
  */
 #include "addr.h"
+#include "change_record.h"
 #include "instance.h"
 #include "packet.h"
 
@@ -28,6 +29,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct instance);
 } instance_v2 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct change);
+} change_v1 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

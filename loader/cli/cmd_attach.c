@@ -4,9 +4,9 @@
 #include <stdio.h>
 
 #include "base/output.h"
+#include "cli/change_print.h"
 #include "cli/command.h"
 #include "cli/stale_print.h"
-#include "dataplane/apply.h"
 #include "dataplane/detach.h"
 #include "dataplane/generation.h"
 #include "kernel/hooks.h"
@@ -18,12 +18,13 @@ static int run_detach(const struct command *command, int argc, char **argv);
 
 const struct command command_attach = {
 	.name = "attach",
-	.arguments = "[IFACE] [-c POLICY]",
+	.arguments = "[IFACE] [-c POLICY] [-j]",
 	.summary = "attach to an interface, pin, and exit",
 	/* clang-format off */
 	.details =
 		"  -c, --config POLICY   policy file, '-' for standard input; without one,\n"
 		"                        everything inbound but replies is dropped\n"
+		"  -j, --json            JSON instead of text\n"
 		"  -v, --verbose         print libbpf messages\n"
 		"\n"
 		"Nobody stays: addresses that are added later are not known, the room of expired\n"
@@ -59,18 +60,22 @@ static int run_attach(const struct command *command, int argc, char **argv)
 	struct dataplane_request request = {
 		.caller = DATAPLANE_ATTACH,
 		.verify = policy_tests_verify,
+		.cause = "attach",
 		.warn = command_warn,
 	};
 	struct dataplane *dataplane;
 	char name[IF_NAMESIZE];
+	bool json = false;
 	int option, lock, err;
 	struct error error;
 
-	while ((option = getopt_long(argc, argv, "c:v", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "c:jv", options, NULL)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == 'c')
 			request.policy_path = optarg;
+		else if (option == 'j')
+			json = true;
 		else if (option == 'v')
 			generation_verbose(true);
 		else
@@ -89,7 +94,7 @@ static int run_attach(const struct command *command, int argc, char **argv)
 				  name, name);
 	}
 	if (!err)
-		err = dataplane_apply(&request, &dataplane, &error);
+		err = change_apply(&request, json, &dataplane, &error);
 	if (err)
 		return command_fail(&error);
 	dataplane_free(dataplane);

@@ -39,10 +39,12 @@ static const char apply_details[] =
 	"  --confirm SECONDS     wait for 'shrike policy confirm', and return to the\n"
 	"                        old policy if it does not come, or on Ctrl-C or a\n"
 	"                        lost terminal\n"
+	"  -j, --json            JSON instead of text\n"
 	"  -v, --verbose         print libbpf messages\n"
 	"\n"
 	"Connections stay. Those that a peer has opened are judged again with their\n"
-	"next packet. If anything is wrong the old policy stays in force.\n";
+	"next packet. If anything is wrong the old policy stays in force, and status\n"
+	"says so until a policy is applied.\n";
 
 static const char set_details[] =
 	"  PREFIX                an address or a prefix; '-': they are on standard input\n"
@@ -76,7 +78,7 @@ static const struct command family[] = {
 	},
 	{
 		.name = "apply",
-		.arguments = "[IFACE] POLICY [--confirm SECONDS]",
+		.arguments = "[IFACE] POLICY [--confirm SECONDS] [-j]",
 		.summary = "replace the policy in force, without losing a packet",
 		.details = apply_details,
 		.run = policy_command_apply,

@@ -14,7 +14,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/output.h"
 #include "base/value.h"
+#include "cli/change_print.h"
 #include "cli/cmd_policy.h"
 #include "dataplane/apply.h"
 #include "dataplane/confirm.h"
@@ -27,6 +29,7 @@
 struct waiting {
 	const char *ifname;
 	uint32_t seconds;
+	bool json;
 	const struct map_set *maps;
 	sigset_t signals;
 };
@@ -44,6 +47,8 @@ static int take_back(const char *ifname, uint32_t id, struct error *error)
 		.revert = true,
 		.revert_id = id,
 		.caller = DATAPLANE_APPLY,
+		.cause = "not confirmed",
+		.uid = getuid(),
 		.warn = command_warn,
 	};
 	struct dataplane *dataplane;
@@ -126,13 +131,20 @@ static int wait_for_confirmation(const struct waiting *waiting, struct error *er
 	int err = 0;
 
 	confirm_read(waiting->maps, &undo, error);
-	printf("%s: applied; to keep it: shrike policy confirm %s\n"
-	       "%s: without that, back to %s in %u s\n",
-	       waiting->ifname, waiting->ifname, waiting->ifname, name_of(&undo), waiting->seconds);
+	if (!waiting->json)
+		printf("%s: applied; to keep it: shrike policy confirm %s\n"
+		       "%s: without that, back to %s in %u s\n",
+		       waiting->ifname, waiting->ifname, waiting->ifname, name_of(&undo),
+		       waiting->seconds);
 	fflush(stdout);
 	while (!is_over(waiting, &undo, &why))
 		;
 	if (undo.state == UNDO_CONFIRMED) {
+		if (waiting->json)
+			return output_json(json_pack("{s:o,s:b}", "interface",
+						     output_json_text(waiting->ifname), "confirmed",
+						     1),
+					   stdout, error);
 		printf("%s: confirmed\n", waiting->ifname);
 		return 0;
 	}
@@ -146,9 +158,13 @@ static int wait_for_confirmation(const struct waiting *waiting, struct error *er
 }
 
 /* Put a policy into force, and wait for its confirmation if one was asked for. */
-static int apply(const struct dataplane_request *request, struct error *error)
+static int apply(struct dataplane_request *request, bool json, struct error *error)
 {
-	struct waiting waiting = {.ifname = request->ifname, .seconds = request->confirm_s};
+	struct waiting waiting = {
+		.ifname = request->ifname,
+		.seconds = request->confirm_s,
+		.json = json,
+	};
 	struct dataplane *dataplane;
 	int err;
 
@@ -160,7 +176,7 @@ static int apply(const struct dataplane_request *request, struct error *error)
 		sigprocmask(SIG_BLOCK, &waiting.signals, NULL);
 		signal(SIGPIPE, SIG_IGN);
 	}
-	err = dataplane_apply(request, &dataplane, error);
+	err = change_apply(request, json, &dataplane, error);
 	if (err)
 		return err;
 	waiting.maps = &dataplane->generation->maps;
@@ -201,18 +217,22 @@ int policy_command_apply(const struct command *command, int argc, char **argv)
 	struct dataplane_request request = {
 		.caller = DATAPLANE_APPLY,
 		.verify = policy_tests_verify,
+		.cause = "policy apply",
 		.warn = command_warn,
 	};
 	struct follow_status followed;
 	char name[IF_NAMESIZE];
 	struct error error;
+	bool json = false;
 	int option, err = 0, ifindex;
 
-	while ((option = getopt_long(argc, argv, "v", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == 'c')
 			err = parse_seconds(optarg, &request.confirm_s, &error);
+		else if (option == 'j')
+			json = true;
 		else if (option == 'v')
 			generation_verbose(true);
 		else
@@ -228,7 +248,7 @@ int policy_command_apply(const struct command *command, int argc, char **argv)
 				       &error);
 	request.keeps_part = !err && follow_status_read(name, &followed);
 	if (!err)
-		err = apply(&request, &error);
+		err = apply(&request, json, &error);
 	return err ? command_fail(&error) : EXIT_DONE;
 }
 

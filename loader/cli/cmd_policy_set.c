@@ -84,6 +84,8 @@ static int change_set(const char *given, const struct sets_change *change, bool 
 		.edit = edit,
 		.edit_arg = &arg,
 		.caller = DATAPLANE_APPLY,
+		.cause = "policy set",
+		.uid = getuid(),
 		.warn = command_warn,
 	};
 	struct dataplane *dataplane = NULL;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/value.h"
 #include "cli/command.h"
+#include "cli/log_print.h"
 #include "daemon/run.h"
 #include "dataplane/generation.h"
 #include "kernel/pin_path.h"
@@ -16,7 +17,7 @@ static int run_run(const struct command *command, int argc, char **argv);
 
 const struct command command_run = {
 	.name = "run",
-	.arguments = "[IFACE] [-c POLICY] [--netbird[=SOCKET]]",
+	.arguments = "[IFACE] [-c POLICY] [--wait] [--netbird[=SOCKET]]",
 	.summary = "attach to an interface and stay",
 	/* clang-format off */
 	.details =
@@ -36,6 +37,8 @@ const struct command command_run = {
 		"                        seconds that addresses of its domains stay allowed\n"
 		"                        after their DNS answers have expired, and for as\n"
 		"                        long as connections use them; default 3600\n"
+		"      --wait            wait for an interface that does not exist yet\n"
+		"      --log-level L     error, warning, info (the default) or debug\n"
 		"  -v, --verbose         print libbpf messages\n"
 		"\n"
 		"Follows address and link changes and expires connections. SIGHUP reads the\n"
@@ -46,17 +49,13 @@ const struct command command_run = {
 	.run = run_run,
 };
 
-static void print(const char *text, bool is_error)
-{
-	fprintf(is_error ? stderr : stdout, "%s%s\n", is_error ? "shrike: " : "", text);
-	fflush(stdout);
-}
-
 enum {
 	OPTION_NETBIRD = OPTION_COMMAND,
 	OPTION_INTERVAL,
 	OPTION_HOLD,
 	OPTION_SOURCE,
+	OPTION_WAIT,
+	OPTION_LEVEL,
 };
 
 /* The seconds of an option; an interval has at least one. */
@@ -94,11 +93,13 @@ static int parse_options(const struct command *command, int argc, char **argv,
 		{"netbird-interval", required_argument, NULL, OPTION_INTERVAL},
 		{"netbird-hold", required_argument, NULL, OPTION_HOLD},
 		{"netbird-source", required_argument, NULL, OPTION_SOURCE},
+		{"wait", no_argument, NULL, OPTION_WAIT},
+		{"log-level", required_argument, NULL, OPTION_LEVEL},
 		COMMON_LONG_OPTIONS,
 		{},
 	};
 	struct error error;
-	int option;
+	int option, err = 0;
 
 	while ((option = getopt_long(argc, argv, "c:v", options, NULL)) != -1) {
 		if (option == OPTION_HELP)
@@ -109,15 +110,29 @@ static int parse_options(const struct command *command, int argc, char **argv,
 			generation_verbose(true);
 		else if (option == OPTION_NETBIRD)
 			request->options.socket = optarg ? optarg : FOLLOW_SOCKET;
-		else if (option != OPTION_INTERVAL && option != OPTION_HOLD &&
-			 option != OPTION_SOURCE)
+		else if (option == OPTION_WAIT)
+			request->waits = true;
+		else if (option == OPTION_LEVEL)
+			err = log_set_level(optarg, &error);
+		else if (option == OPTION_SOURCE)
+			err = parse_source(optarg, &request->options, &error);
+		else if (option == OPTION_INTERVAL || option == OPTION_HOLD)
+			err = parse_seconds(option, optarg, &request->options, &error);
+		else
 			return command_unknown_option(command, argv);
-		else if (option == OPTION_SOURCE
-				 ? parse_source(optarg, &request->options, &error)
-				 : parse_seconds(option, optarg, &request->options, &error))
+		if (err)
 			return command_fail(&error);
 	}
 	return -1;
+}
+
+/* A journal has the last words as an error, too. */
+static int fail(const struct error *error)
+{
+	if (!log_is_journal())
+		return command_fail(error);
+	log_print(error->text, LEVEL_ERROR);
+	return error->invalid_input ? EXIT_INVALID : EXIT_FAILED;
 }
 
 /* The command `shrike run`. */
@@ -128,8 +143,8 @@ static int run_run(const struct command *command, int argc, char **argv)
 		.ifname = name,
 		.options.interval_ns = FOLLOW_INTERVAL_NS,
 		.options.hold_ns = DOMAIN_HOLD_NS,
-		.warn = command_warn,
-		.log = print,
+		.warn = log_warn,
+		.log = log_print,
 	};
 	int status = parse_options(command, argc, argv, &request), err;
 	struct error error;
@@ -143,5 +158,5 @@ static int run_run(const struct command *command, int argc, char **argv)
 		err = path_check_name(name, &error);
 	if (!err)
 		err = run_forever(&request, &error);
-	return err ? command_fail(&error) : EXIT_DONE;
+	return err ? fail(&error) : EXIT_DONE;
 }

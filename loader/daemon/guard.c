@@ -2,17 +2,16 @@
 #include "daemon/guard.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/names.h"
 #include "conntrack/events.h"
 #include "conntrack/upkeep.h"
 #include "dataplane/apply.h"
+#include "dataplane/change.h"
 #include "dataplane/confirm.h"
 #include "dataplane/masquerading.h"
 #include "dataplane/preview.h"
@@ -20,23 +19,9 @@
 #include "forward/forward.h"
 #include "kernel/lock.h"
 #include "kernel/pin_path.h"
+#include "review/change_count.h"
 #include "simulate/policy_tests.h"
 #include "trace/live.h"
-
-static void log_line(struct guard *guard, bool is_error, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-/* Give a formatted line to the log. */
-static void log_line(struct guard *guard, bool is_error, const char *format, ...)
-{
-	char text[1200];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	guard->log(text, is_error);
-}
 
 /* Whether the programs are those that guard->attached was read from; then its maps are, too. */
 static bool is_unchanged(const struct guard *guard)
@@ -84,17 +69,6 @@ static int refresh(struct guard *guard, struct error *error)
 	return 0;
 }
 
-/* Log what is in force, in one line. */
-static void log_generation(struct guard *guard)
-{
-	const struct instance *instance = &guard->attached.instance;
-
-	log_line(guard, false, "%s: generation %u in force: %u rules, %s, routing %s (%s)",
-		 guard->ifname, instance->config.generation, instance->rules,
-		 hook_kind_name(guard->attached.hooks[guard->attached.ingress].kind),
-		 routing_name(instance->config.routing), instance->routing_why);
-}
-
 /* Have nothing forwarded that arrives on a device that has come in the place of the known one. */
 static void leave_old_device(struct guard *guard)
 {
@@ -106,10 +80,14 @@ static void leave_old_device(struct guard *guard)
 		forward_pause(guard->forward);
 }
 
+/* Put what a request asks for into force, and log what that changes. */
 static int apply(struct guard *guard, const struct dataplane_request *request, struct error *error)
 {
 	struct dataplane *fresh;
-	int err = dataplane_apply(request, &fresh, error);
+	struct change ignored;
+	int err = request->counts
+			  ? change_count_apply(request, guard->dataplane, &fresh, &ignored, error)
+			  : dataplane_apply(request, &fresh, error);
 
 	if (err)
 		return err;
@@ -117,21 +95,33 @@ static int apply(struct guard *guard, const struct dataplane_request *request, s
 	guard->dataplane = fresh;
 	err = refresh(guard, error);
 	if (!err)
-		log_generation(guard);
+		log_generation(&guard->log, &guard->attached);
 	following_settle(&guard->following);
 	following_listen(&guard->following, fresh->link.ifindex);
 	return err;
 }
 
+/* Why a policy comes into force, unless guard_apply() was told. */
+static const char *cause_of(enum apply_source source)
+{
+	static const char *const causes[] = {
+		[POLICY_FROM_FILE] = "start",
+		[POLICY_IN_FORCE] = "interface or host changed",
+		[POLICY_BEFORE_CONFIRM] = "not confirmed",
+	};
+
+	return causes[source];
+}
+
 /**
  * guard_apply() - Put a policy into force on the interface
- * @guard: the guard
+ * @guard: the guard; its cause and uid say why, if they are set
  * @source: which one
  * @error: set on failure; what was in force stays
  *
  * Return: 0 or -errno.
  */
-int guard_apply(struct guard *guard, enum policy_source source, struct error *error)
+int guard_apply(struct guard *guard, enum apply_source source, struct error *error)
 {
 	struct dataplane_request request = {
 		.ifname = guard->ifname,
@@ -142,6 +132,9 @@ int guard_apply(struct guard *guard, enum policy_source source, struct error *er
 		.edit_arg = &guard->following,
 		.revert = source == POLICY_BEFORE_CONFIRM,
 		.verify = policy_tests_verify,
+		.cause = guard->cause ? guard->cause : cause_of(source),
+		.uid = guard->cause ? guard->uid : CHANGE_NO_UID,
+		.counts = source == POLICY_FROM_FILE,
 		.warn = guard->warn,
 	};
 	struct part_text text = {};
@@ -154,34 +147,31 @@ int guard_apply(struct guard *guard, enum policy_source source, struct error *er
 	request.policy_len = text.len;
 	if (!err)
 		err = apply(guard, &request, error);
+	else
+		change_failed(&request, error->text);
 	free(text.text);
 	return err;
 }
 
-/* Log an error of what is tried every second, unless it was the last one logged. */
-static void log_once(struct guard *guard, const struct error *error)
-{
-	if (strcmp(guard->last_error, error->text))
-		log_line(guard, true, "%s", error->text);
-	snprintf(guard->last_error, sizeof(guard->last_error), "%s", error->text);
-}
-
 /* An interface loses its addresses before it goes: follow_link() logs that it has gone. */
-static bool is_reported_by_link(enum policy_source source, int err)
+static bool is_reported_by_link(enum apply_source source, int err)
 {
 	return source == POLICY_IN_FORCE && err == -ENODEV;
 }
 
 /* Put a policy into force; nobody waits for the error, so log it. */
-static void apply_and_log(struct guard *guard, enum policy_source source)
+static void apply_and_log(struct guard *guard, enum apply_source source)
 {
 	struct error error;
 	int err = guard_apply(guard, source, &error);
 
 	if (!err || source == POLICY_FROM_FILE)
-		guard->last_error[0] = '\0';
-	if (err && !is_reported_by_link(source, err))
-		log_once(guard, &error);
+		log_forget_error(&guard->log);
+	if (guard->is_attached)
+		log_failure(&guard->log, &guard->attached);
+	if (err && !is_reported_by_link(source, err) &&
+	    (source != POLICY_FROM_FILE || !guard->log.has_failed))
+		log_once(&guard->log, &error);
 }
 
 /*
@@ -197,13 +187,13 @@ static void follow_confirmation(struct guard *guard)
 		return;
 	err = guard_apply(guard, POLICY_BEFORE_CONFIRM, &error);
 	if (!err)
-		log_line(guard, true, "%s: nobody confirmed the policy in time: back to %s",
-			 guard->ifname,
+		log_line(&guard->log, LEVEL_WARNING,
+			 "%s: nobody confirmed the policy in time: back to %s", guard->ifname,
 			 guard->attached.instance.policy_path[0]
 				 ? guard->attached.instance.policy_path
 				 : "the default policy");
 	else if (err != -EALREADY)
-		log_line(guard, true, "%s", error.text);
+		log_line(&guard->log, LEVEL_ERROR, "%s", error.text);
 }
 
 /*
@@ -234,7 +224,6 @@ static bool is_outdated(struct guard *guard, const struct link_info *link)
 /* The interface may be gone, back as another device, without our programs, or have a new MTU. */
 static void follow_link(struct guard *guard)
 {
-	uint32_t generation = guard->attached.instance.config.generation;
 	bool was_attached = guard->is_attached;
 	struct link_info link;
 	struct error error;
@@ -242,8 +231,8 @@ static void follow_link(struct guard *guard)
 
 	if (err == -ENODEV) {
 		if (!guard->is_gone)
-			log_line(guard, true, "%s: the interface is gone; waiting for it",
-				 guard->ifname);
+			log_line(&guard->log, LEVEL_WARNING,
+				 "%s: the interface is gone; waiting for it", guard->ifname);
 		guard->is_gone = true;
 		forward_pause(guard->forward);
 		guard->is_attached = false;
@@ -254,19 +243,20 @@ static void follow_link(struct guard *guard)
 		err = link.ifindex == guard->dataplane->link.ifindex ? refresh(guard, &error)
 								     : -ENOENT;
 	if (err && err != -ENOENT && err != -ENODEV) {
-		log_once(guard, &error); /* unknown for now: the policy in force stays */
+		log_once(&guard->log, &error); /* unknown for now: the policy in force stays */
 		return;
 	}
 	guard->is_attached = !err;
 	if (!guard->is_attached) {
 		if (was_attached)
-			log_line(guard, true, "%s: not protected any more; attaching again",
-				 guard->ifname);
+			log_line(&guard->log, LEVEL_WARNING,
+				 "%s: not protected any more; attaching again", guard->ifname);
 		apply_and_log(guard, POLICY_IN_FORCE);
 	} else if (is_outdated(guard, &link)) {
 		apply_and_log(guard, POLICY_IN_FORCE);
-	} else if (guard->attached.instance.config.generation != generation) {
-		log_generation(guard);
+	} else {
+		log_generation(&guard->log, &guard->attached);
+		log_failure(&guard->log, &guard->attached);
 	}
 }
 
@@ -282,7 +272,7 @@ static void follow_addresses(struct guard *guard)
 		guard->addresses_behind = false;
 	} else {
 		if (!guard->addresses_behind)
-			log_line(guard, true, "%s", error.text);
+			log_line(&guard->log, LEVEL_ERROR, "%s", error.text);
 		guard->addresses_behind = true;
 	}
 	if (!guard->overlay_changed)
@@ -333,7 +323,7 @@ static void follow_uplinks(struct guard *guard)
 		return;
 	err = sync_uplinks(guard, &error);
 	if (err && err != -EADDRINUSE && err != -ENOENT && !was_behind)
-		log_line(guard, true, "%s: %s", guard->ifname, error.text);
+		log_line(&guard->log, LEVEL_ERROR, "%s: %s", guard->ifname, error.text);
 	guard->uplinks_behind = err && err != -ENOENT;
 }
 
@@ -353,7 +343,7 @@ static void clear_up(struct guard *guard)
 	flow_events_reap(&guard->attached.maps, guard->ifname);
 	if (trace_live_is_on(&guard->attached.maps) &&
 	    trace_live_recover(guard->ifname, guard->dataplane->link.ifindex, &error))
-		log_line(guard, true, "%s", error.text);
+		log_line(&guard->log, LEVEL_ERROR, "%s", error.text);
 }
 
 /* Without pins the programs end with this process, so a bpffs that comes back is used again. */
@@ -363,16 +353,16 @@ static void follow_pins(struct guard *guard)
 	int err = repin(guard->ifname, guard->dataplane->link.ifindex, &error);
 
 	if (err < 0 && !guard->unpinned)
-		log_line(guard, true,
+		log_line(&guard->log, LEVEL_WARNING,
 			 "%s: not pinned, so its protection ends with this process: %s",
 			 guard->ifname, error.text);
 	else if (!err && path_is_fleeting() && !guard->unpinned)
-		log_line(guard, true,
+		log_line(&guard->log, LEVEL_WARNING,
 			 "%s: pinned in a bpffs that ends with this mount namespace, and the "
 			 "protection with it if this process is killed",
 			 guard->ifname);
 	if (err > 0)
-		log_line(guard, false, "%s: pinned again", guard->ifname);
+		log_line(&guard->log, LEVEL_INFO, "%s: pinned again", guard->ifname);
 	guard->unpinned = err < 0 || path_is_fleeting();
 }
 
@@ -380,7 +370,7 @@ static void on_forwarder(void *arg, bool is_error, const char *text)
 {
 	struct guard *guard = arg;
 
-	log_line(guard, is_error, "%s: %s", guard->ifname, text);
+	log_line(&guard->log, is_error ? LEVEL_ERROR : LEVEL_INFO, "%s: %s", guard->ifname, text);
 }
 
 /*
@@ -398,15 +388,18 @@ static int on_map(void *arg, uint64_t serial, const char *text, size_t len, stru
 		return 0;
 	following->part = (struct part_text){};
 	err = following_take(following, text, len, error);
+	guard->cause = "NetBird's map";
+	guard->uid = CHANGE_NO_UID;
 	if (!err)
 		err = guard_apply(guard, POLICY_IN_FORCE, error);
+	guard->cause = NULL;
 	if (err && err != -ENODEV) {
 		free(following->part.text);
 		following->part = before;
 		return err;
 	}
 	free(before.text);
-	log_line(guard, false, "%s: NetBird's map of serial %llu %s", guard->ifname,
+	log_line(&guard->log, LEVEL_INFO, "%s: NetBird's map of serial %llu %s", guard->ifname,
 		 (unsigned long long)serial, err ? "waits for the interface" : "is in force");
 	return 0;
 }
@@ -420,7 +413,7 @@ static void on_domains(void *arg, const char *text)
 {
 	struct guard *guard = arg;
 
-	log_line(guard, true, "%s: %s", guard->ifname, text);
+	log_line(&guard->log, LEVEL_WARNING, "%s: %s", guard->ifname, text);
 }
 
 /* Log what keeps maps away, once, and when they come again. */
@@ -433,10 +426,11 @@ static void on_status(void *arg, const struct follow_status *status)
 		return;
 	snprintf(guard->last_why, sizeof(guard->last_why), "%s", status->why);
 	if (status->why[0])
-		log_line(guard, true, "%s: NetBird: %s; the policy in force stays", guard->ifname,
-			 status->why);
+		log_line(&guard->log, LEVEL_WARNING, "%s: NetBird: %s; the policy in force stays",
+			 guard->ifname, status->why);
 	else
-		log_line(guard, false, "%s: NetBird's daemon is followed again", guard->ifname);
+		log_line(&guard->log, LEVEL_INFO, "%s: NetBird's daemon is followed again",
+			 guard->ifname);
 }
 
 /**
@@ -468,10 +462,15 @@ int guard_init(struct guard *guard, struct error *error)
 /**
  * guard_reload() - Read the policy's file again, and put it into force
  * @guard: the guard
+ * @cause: why
+ * @uid: who asks
  */
-void guard_reload(struct guard *guard)
+void guard_reload(struct guard *guard, const char *cause, uint32_t uid)
 {
+	guard->cause = cause;
+	guard->uid = uid;
 	apply_and_log(guard, POLICY_FROM_FILE);
+	guard->cause = NULL;
 }
 
 /**
@@ -481,6 +480,8 @@ void guard_reload(struct guard *guard)
  */
 void guard_note(struct guard *guard, const struct netlink_event *event)
 {
+	if (!guard->dataplane)
+		return; /* nothing is in force that would have to follow */
 	switch (event->kind) {
 	case NETLINK_ADDRESS_NEW:
 	case NETLINK_ADDRESS_GONE:
@@ -554,7 +555,7 @@ void guard_keep_up(struct guard *guard)
 	struct error error;
 
 	if (upkeep_ready(&guard->upkeep, guard->is_attached, &error))
-		log_line(guard, true, "%s", error.text);
+		log_line(&guard->log, LEVEL_ERROR, "%s", error.text);
 }
 
 /**
@@ -564,6 +565,18 @@ void guard_keep_up(struct guard *guard)
 void guard_look(struct guard *guard)
 {
 	follow_link(guard);
+}
+
+/**
+ * guard_state() - What is in force
+ * @attached: set to it; NULL: nothing
+ *
+ * Return: whether the interface is there.
+ */
+bool guard_state(const struct guard *guard, const struct attached **attached)
+{
+	*attached = guard->is_attached ? &guard->attached : NULL;
+	return guard->dataplane && !guard->is_gone;
 }
 
 /**

@@ -11,14 +11,12 @@
 #include "base/error.h"
 #include "conntrack/upkeep.h"
 #include "daemon/following.h"
+#include "daemon/log.h"
 #include "dataplane/attached.h"
 #include "dataplane/mode.h"
 #include "forward/forward.h"
 #include "kernel/netlink.h"
 #include "policy/environment.h"
-
-/* Takes one line for the log; @is_error: something failed, and the guard goes on without it. */
-typedef void (*guard_log)(const char *text, bool is_error);
 
 /* What is_outdated() depends on. */
 struct rebuild_inputs {
@@ -33,14 +31,14 @@ struct rebuild_inputs {
  * @policy_path: NULL: the default policy
  * @options: about following NetBird's daemon
  * @warn: called for each variable that is not understood
- * @log: called with each line for the log
+ * @log: with interface and function set
  */
 struct guard {
 	const char *ifname;
 	const char *policy_path;
 	struct following_options options;
 	warn_fn warn;
-	guard_log log;
+	struct log log;
 
 	struct upkeep upkeep;
 	struct forward *forward;
@@ -60,24 +58,26 @@ struct guard {
 	bool unpinned;			  /* and that is logged */
 	struct rebuild_inputs built_from; /* when is_outdated() said no last */
 	char last_why[FOLLOW_WHY_MAX];	  /* that NetBird's maps did not come */
-	char last_error[sizeof(((struct error *)0)->text)];
+	const char *cause;		  /* of what is applied next; NULL: by its source */
+	uint32_t uid;
 };
 
 /* Where the policy to apply comes from. */
-enum policy_source {
+enum apply_source {
 	POLICY_FROM_FILE,
 	POLICY_IN_FORCE,       /* its text, built anew */
 	POLICY_BEFORE_CONFIRM, /* the earlier one returns: nobody confirmed */
 };
 
 int guard_init(struct guard *guard, struct error *error);
-int guard_apply(struct guard *guard, enum policy_source source, struct error *error);
-void guard_reload(struct guard *guard);
+int guard_apply(struct guard *guard, enum apply_source source, struct error *error);
+void guard_reload(struct guard *guard, const char *cause, uint32_t uid);
 void guard_note(struct guard *guard, const struct netlink_event *event);
 void guard_follow(struct guard *guard);
 void guard_check(struct guard *guard);
 void guard_keep_up(struct guard *guard);
 void guard_look(struct guard *guard);
+bool guard_state(const struct guard *guard, const struct attached **attached);
 int guard_netbird_fd(const struct guard *guard);
 void guard_netbird_ready(struct guard *guard);
 void guard_leave(struct guard *guard);

@@ -12,10 +12,13 @@
 
 #include "base/capabilities.h"
 #include "base/clock.h"
+#include "base/names.h"
+#include "daemon/beat.h"
 #include "daemon/service.h"
 #include "dataplane/detach.h"
 #include "kernel/lock.h"
 #include "kernel/notice.h"
+#include "policy/parse.h"
 
 /*
  * What is needed at any time, as an interface may come back and a policy may ask for a forwarder:
@@ -31,24 +34,67 @@
 #define CHECK_PERIOD_NS NS_PER_S	/* of what netlink does not report, such as sysctls */
 #define NOTICE_PAUSE_NS (NS_PER_S / 10) /* before another notice is read */
 
+#define SERVICE_STATUS_MAX 256
+
 struct run {
 	struct guard guard;
 	struct netlink_monitor *monitor;
+	bool waits;
+	bool is_waiting; /* for its interface, with nothing in force yet */
+	bool is_ready;	 /* the service manager knows */
 	bool over;
 	bool is_relieved; /* by another process: what is in force stays */
+	int handover_fd;
+	int beat_fd;
 	int epoll_fd;
 	int signal_fd;
 	int check_fd;
 	int notice_fd; /* of policies that others apply; -errno: they are found by the check */
 	bool is_deaf;  /* to it, for a moment */
+	char status[SERVICE_STATUS_MAX]; /* as the service manager has it */
 };
 
-static void say(const struct run *run, bool is_error, const char *what, const char *why)
+static void say(struct run *run, enum log_level level, const char *what, const char *why)
 {
-	char text[1200];
+	log_line(&run->guard.log, level, "%s: %s%s", run->guard.ifname, what, why);
+}
 
-	snprintf(text, sizeof(text), "%s: %s%s", run->guard.ifname, what, why);
-	run->guard.log(text, is_error);
+/* What is in force, in one line; whether the interface is there. */
+static bool describe(const struct run *run, char status[SERVICE_STATUS_MAX])
+{
+	const char *ifname = run->guard.ifname;
+	const struct attached *attached;
+	bool is_there = guard_state(&run->guard, &attached);
+
+	if (!is_there)
+		snprintf(status, SERVICE_STATUS_MAX, "%s: waiting for the interface", ifname);
+	else if (!attached)
+		snprintf(status, SERVICE_STATUS_MAX, "%s: not protected", ifname);
+	else
+		snprintf(status, SERVICE_STATUS_MAX, "%s: generation %u, %u rule%s, routing %s%s",
+			 ifname, attached->instance.config.generation, attached->instance.rules,
+			 attached->instance.rules == 1 ? "" : "s",
+			 routing_name(attached->instance.config.routing),
+			 run->guard.log.has_failed
+				 ? "; the last reload failed, the old policy stays"
+				 : "");
+	return is_there;
+}
+
+/* Tell the service manager what is in force, where that has changed; and others that we live. */
+static void report_state(struct run *run)
+{
+	char message[SERVICE_STATUS_MAX + 32], status[SERVICE_STATUS_MAX];
+	bool becomes_ready = !run->is_waiting && !run->is_ready;
+
+	beat(run->beat_fd, !describe(run, status));
+	if (!strcmp(status, run->status) && !becomes_ready)
+		return;
+	memcpy(run->status, status, sizeof(status));
+	run->is_ready |= becomes_ready;
+	snprintf(message, sizeof(message), "%sSTATUS=%s\n", becomes_ready ? "READY=1\n" : "",
+		 status);
+	service_notify(message);
 }
 
 static int watch(struct run *run, int fd, struct error *error)
@@ -65,13 +111,93 @@ static void on_netlink(const struct netlink_event *event, void *arg)
 	guard_note(arg, event);
 }
 
+/*
+ * A process that was relieved by this one has left the policy in force, be it of a version that this
+ * one cannot read.  Then that is taken away, as it would have been by any other end.
+ */
+static int apply_first(struct run *run, struct error *error)
+{
+	int err = guard_apply(&run->guard, POLICY_FROM_FILE, error);
+
+	if (err != -EPROTO || run->handover_fd < 0)
+		return err;
+	say(run, LEVEL_WARNING, "all begins anew: ", error->text);
+	err = dataplane_detach(run->guard.ifname, true, NULL, error);
+	return err ? err : guard_apply(&run->guard, POLICY_FROM_FILE, error);
+}
+
+/* A policy that is invalid must not be found only when the interface comes. */
+static int check_policy(const struct run *run, struct error *error)
+{
+	const char *path = run->guard.policy_path;
+	struct policy *policy;
+	int err;
+
+	if (!path || !strcmp(path, "-"))
+		return 0;
+	err = policy_load(path, &policy, error);
+	if (!err)
+		policy_free(policy);
+	else if (err != -ENOMEM)
+		error->invalid_input = true;
+	return err;
+}
+
+/* Protect the interface if it is there, or begin to wait for it. */
+static int begin(struct run *run, struct error *error)
+{
+	struct link_info link;
+	int err = netlink_link_by_name(run->guard.ifname, &link, error);
+
+	if (!err)
+		err = apply_first(run, error);
+	if (err != -ENODEV || !run->waits)
+		return err;
+	if (!run->is_waiting) {
+		err = check_policy(run, error);
+		if (err)
+			return err;
+		say(run, LEVEL_WARNING, "there is no such interface yet; waiting for it", "");
+	}
+	run->is_waiting = true;
+	return 0;
+}
+
+/* The interface may be there now. */
+static int retry(struct run *run, struct error *error)
+{
+	struct link_info link;
+
+	if (netlink_link_by_name(run->guard.ifname, &link, error) == -ENODEV)
+		return 0;
+	run->is_waiting = false;
+	return begin(run, error);
+}
+
 static int on_monitor(struct run *run, struct error *error)
 {
 	int err = netlink_monitor_read(run->monitor, error);
 
-	if (!err)
-		guard_follow(&run->guard);
-	return err;
+	if (err)
+		return err;
+	if (run->is_waiting)
+		return retry(run, error);
+	guard_follow(&run->guard);
+	return 0;
+}
+
+/* Read the policy again; the service manager sees when that begins and ends. */
+static void reload(struct run *run, uint32_t uid)
+{
+	char message[64];
+
+	if (run->is_waiting)
+		return; /* it is read when there is something to protect */
+	snprintf(message, sizeof(message), "RELOADING=1\nMONOTONIC_USEC=%llu\nWATCHDOG=1\n",
+		 (unsigned long long)clock_ns(CLOCK_MONOTONIC) / 1000);
+	service_notify(message);
+	guard_reload(&run->guard, "SIGHUP", uid);
+	service_notify("READY=1\n");
 }
 
 static void on_signal(struct run *run)
@@ -85,7 +211,7 @@ static void on_signal(struct run *run)
 		forward_check(run->guard.forward);
 		break;
 	case SIGHUP:
-		guard_reload(&run->guard);
+		reload(run, info.ssi_uid);
 		break;
 	default:
 		run->over = true;
@@ -105,21 +231,29 @@ static void hear(struct run *run, uint32_t events)
 static void on_notice(struct run *run)
 {
 	notice_take(run->notice_fd);
-	guard_look(&run->guard);
+	if (!run->is_waiting)
+		guard_look(&run->guard);
 	hear(run, 0);
 	clock_arm(run->check_fd, NOTICE_PAUSE_NS);
 }
 
-static void on_check(struct run *run)
+static int on_check(struct run *run, struct error *error)
 {
 	uint64_t ticks;
+	int err = 0;
 
 	if (read(run->check_fd, &ticks, sizeof(ticks)) != sizeof(ticks))
-		return;
+		return 0;
 	if (run->is_deaf)
 		hear(run, EPOLLIN);
-	guard_check(&run->guard);
+	if (run->is_waiting)
+		err = retry(run, error);
+	else
+		guard_check(&run->guard);
+	service_notify("WATCHDOG=1\n");
+	report_state(run);
 	clock_arm(run->check_fd, CHECK_PERIOD_NS);
+	return err;
 }
 
 /* Without it, policies that others apply are followed with the next check. */
@@ -128,7 +262,7 @@ static int hear_of_policies(struct run *run, struct error *error)
 	run->notice_fd = notice_open(run->guard.ifname);
 	if (run->notice_fd >= 0)
 		return watch(run, run->notice_fd, error);
-	say(run, true, "policies of other processes are followed only once a second: ",
+	say(run, LEVEL_WARNING, "policies of other processes are followed only once a second: ",
 	    strerror(-run->notice_fd));
 	return 0;
 }
@@ -178,7 +312,10 @@ static int loop(struct run *run, struct error *error)
 
 	clock_arm(run->check_fd, CHECK_PERIOD_NS);
 	while (!run->over && !err) {
-		int n = epoll_wait(run->epoll_fd, events, 4, -1);
+		int n;
+
+		report_state(run);
+		n = epoll_wait(run->epoll_fd, events, 4, -1);
 
 		if (n < 0 && errno != EINTR)
 			return error_set(error, errno, "cannot wait for events: %s",
@@ -191,7 +328,7 @@ static int loop(struct run *run, struct error *error)
 			else if (fd == upkeep_fd(&run->guard.upkeep))
 				guard_keep_up(&run->guard);
 			else if (fd == run->check_fd)
-				on_check(run);
+				err = on_check(run, error);
 			else if (fd == forward_fd(run->guard.forward))
 				forward_ready(run->guard.forward);
 			else if (fd == guard_netbird_fd(&run->guard))
@@ -212,26 +349,12 @@ static void hand_over(struct run *run)
 	struct error error;
 
 	if (fd < 0 || service_store(fd, &error))
-		say(run, true, "forwarded connections end: ", fd < 0 ? strerror(-fd) : error.text);
+		say(run, LEVEL_ERROR,
+		    "forwarded connections end: ", fd < 0 ? strerror(-fd) : error.text);
 	else
-		say(run, false, "left to the next process", "");
+		say(run, LEVEL_INFO, "left to the next process", "");
 	if (fd >= 0)
 		close(fd);
-}
-
-/*
- * A process that was relieved by this one has left the policy in force, be it of a version that this
- * one cannot read.  Then that is taken away, as it would have been by any other end.
- */
-static int apply_first(struct run *run, bool is_successor, struct error *error)
-{
-	int err = guard_apply(&run->guard, POLICY_FROM_FILE, error);
-
-	if (err != -EPROTO || !is_successor)
-		return err;
-	say(run, true, "all begins anew: ", error->text);
-	err = dataplane_detach(run->guard.ifname, true, NULL, error);
-	return err ? err : guard_apply(&run->guard, POLICY_FROM_FILE, error);
 }
 
 static void clean_up(struct run *run)
@@ -244,6 +367,18 @@ static void clean_up(struct run *run)
 	close(run->check_fd);
 	if (run->notice_fd >= 0)
 		close(run->notice_fd);
+	if (run->beat_fd >= 0)
+		close(run->beat_fd);
+}
+
+/* Who forgets a policy may be about to lose the connection by which they type. */
+static void warn_of_default(struct run *run)
+{
+	if (!run->guard.policy_path)
+		say(run, LEVEL_WARNING,
+		    "no policy is given: everything inbound drops but replies to what this host "
+		    "opens; -c POLICY names one",
+		    "");
 }
 
 /**
@@ -265,10 +400,12 @@ int run_forever(const struct run_request *request, struct error *error)
 		.guard.policy_path = request->policy_path,
 		.guard.options = request->options,
 		.guard.warn = request->warn,
-		.guard.log = request->log,
+		.guard.log = {.ifname = ifname, .write = request->log},
+		.waits = request->waits,
+		.handover_fd = service_take(),
+		.beat_fd = -1,
 		.notice_fd = -1,
 	};
-	int handover_fd = service_take();
 	int lock, err;
 
 	err = lock_try(LOCK_RUN, ifname, &lock, error);
@@ -280,9 +417,12 @@ int run_forever(const struct run_request *request, struct error *error)
 				 "first",
 				 ifname);
 	err = prepare(&run, error);
+	if (!err)
+		err = beat_open(ifname, &run.beat_fd, error);
 	if (!err) {
-		forward_inherit(run.guard.forward, handover_fd);
-		err = apply_first(&run, handover_fd >= 0, error);
+		warn_of_default(&run);
+		forward_inherit(run.guard.forward, run.handover_fd);
+		err = begin(&run, error);
 	}
 	if (!err)
 		err = capabilities_keep(CAPABILITIES, error);

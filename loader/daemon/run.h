@@ -15,6 +15,7 @@
  * @ifname: the interface
  * @policy_path: policy file, read again on SIGHUP; NULL: the default policy
  * @options: about following NetBird's daemon
+ * @waits: for an interface that is not there yet
  * @warn: called for each variable that is not understood
  * @log: called with each line for the log
  */
@@ -22,8 +23,9 @@ struct run_request {
 	const char *ifname;
 	const char *policy_path;
 	struct following_options options;
+	bool waits;
 	warn_fn warn;
-	guard_log log;
+	log_fn log;
 };
 
 int run_forever(const struct run_request *request, struct error *error);

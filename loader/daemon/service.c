@@ -56,6 +56,15 @@ static int notify(const char *message, int fd)
 }
 
 /**
+ * service_notify() - Tell the service manager the state of this process, if there is one
+ * @message: lines of sd_notify(3)
+ */
+void service_notify(const char *message)
+{
+	notify(message, -1);
+}
+
+/**
  * service_store() - Have the service manager keep a descriptor for the next process of this service
  * @error: why not
  *

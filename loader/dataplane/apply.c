@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "dataplane/attach.h"
+#include "dataplane/change.h"
 #include "dataplane/confirm.h"
 #include "dataplane/detach.h"
 #include "dataplane/generation_rules.h"
@@ -286,6 +287,7 @@ int dataplane_apply(const struct dataplane_request *request, struct dataplane **
 	attached_close(&a.plan.previous);
 	if (err) {
 		dataplane_free(a.to);
+		change_failed(request, error->text);
 		return err;
 	}
 	notice_send(request->ifname);

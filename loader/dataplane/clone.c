@@ -64,6 +64,35 @@ int clone_open_attached(const struct attached *attached, struct testrun *testrun
 }
 
 /**
+ * clone_open_silent() - As clone_open_attached(), but the clone answers with verdicts alone
+ * @attached: a generation that is or was in force
+ * @clone: is filled; for clone_close()
+ * @error: set on failure
+ *
+ * That takes no right to read what programs record, and no thread that stays on its CPU.
+ *
+ * Return: 0 or -errno.
+ */
+int clone_open_silent(const struct attached *attached, struct clone *clone, struct error *error)
+{
+	const struct generation_spec spec = {
+		.previous = &attached->maps,
+		.instance_previous = &attached->instance,
+		.dry_run = true,
+		.clone = true,
+		.own_records = true,
+	};
+	struct generation *generation;
+	int err = generation_build(&spec, &generation, error);
+
+	if (err)
+		return err;
+	masquerading_carry(&attached->maps, generation);
+	*clone = (struct clone){.generation = generation};
+	return 0;
+}
+
+/**
  * clone_ask() - What would become of a packet?
  * @clone: opened
  * @testrun: that it was opened for; its event is filled

@@ -26,6 +26,7 @@ int clone_open(struct generation *generation, struct testrun *testrun, struct cl
 	       struct error *error);
 int clone_open_attached(const struct attached *attached, struct testrun *testrun,
 			struct clone *clone, struct error *error);
+int clone_open_silent(const struct attached *attached, struct clone *clone, struct error *error);
 int clone_ask(const struct clone *clone, struct testrun *testrun,
 	      const struct testrun_packet *packet, struct error *error);
 const struct rule_view *clone_rule(const struct clone *clone, uint32_t number);

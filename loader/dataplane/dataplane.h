@@ -48,6 +48,9 @@ struct dataplane {
  * @revert: what to apply is the policy that returns, if the one in force still waits
  * @revert_id: only if it waits by this confirm_id(); 0: by whichever
  * @before: where nothing is attached, the generation whose state to take over; may be NULL
+ * @cause: why, for the log and `status`: "policy apply"; at most 31 bytes
+ * @uid: who asks, or CHANGE_NO_UID
+ * @counts: what it changes is counted, see change_count_apply()
  * @warn, @warn_arg: called for each variable that is not understood
  */
 struct dataplane_request {
@@ -65,6 +68,9 @@ struct dataplane_request {
 	uint32_t revert_id;
 	enum dataplane_caller caller;
 	const struct attached *before;
+	const char *cause;
+	uint32_t uid;
+	bool counts;
 	warn_fn warn;
 	void *warn_arg;
 };

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/change.h"
 #include "dataplane/confirm.h"
 #include "dataplane/generation_build.h"
 #include "dataplane/generation_state.h"
@@ -313,6 +314,9 @@ int plan_build(struct plan *plan, struct error *error)
 	err = generation_build(&spec, &plan->to->generation, error);
 	if (!err && plan->has_previous)
 		masquerading_carry(&plan->previous.maps, plan->to->generation);
+	if (!err && !plan->is_clone)
+		err = change_begin(plan->request, plan->has_previous ? &plan->previous.maps : NULL,
+				   plan->to->generation, error);
 	if (!err)
 		err = generation_sync_addresses(&plan->to->generation->maps, spec.ifindex, error);
 	if (!err && plan->has_previous)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/perf_event.h>
+#include <linux/pkt_cls.h>
 #include <string.h>
 
 #include "classify.h"
@@ -121,7 +122,7 @@ static uint32_t make_frame(struct testrun *testrun, const struct testrun_packet 
  * testrun_packet() - Put one packet through a generation
  * @testrun: set to the record and the frame as it left
  * @generation: with a virtual clock, which the caller has set, or a dry run
- * @records: where its record comes out
+ * @records: where its record comes out; NULL: there is none, as the generation does not trace
  * @packet: the packet
  * @error: set on failure
  *
@@ -155,10 +156,14 @@ int testrun_packet(struct testrun *testrun, const struct generation *generation,
 	err = bpf_prog_test_run_opts(fds[packet->direction], &opts);
 	if (err)
 		return error_set(error, -err, "test run of a BPF program: %s", strerror(-err));
-	err = perf_buffer__consume(records);
+	testrun->drops = packet->direction == DIR_INGRESS &&
+					 generation->instance.config.hook == HOOK_XDP
+				 ? opts.retval == XDP_DROP
+				 : opts.retval == TC_ACT_SHOT;
+	err = records ? perf_buffer__consume(records) : 0;
 	if (err < 0)
 		return error_set(error, -err, "cannot read trace records: %s", strerror(-err));
-	if (testrun->n_records != 1 || opts.data_size_out != len)
+	if (testrun->n_records != !!records || opts.data_size_out != len)
 		return error_set(error, EIO,
 				 "%zu records and %u bytes came back for one packet of %u",
 				 testrun->n_records, opts.data_size_out, len);

@@ -28,12 +28,14 @@ struct perf_buffer;
  * @frame: the last packet as it left; from it on padded or cut
  * @l2_len: bytes of link header in it
  * @mark: that the last packet left with; not of DIR_INGRESS
+ * @drops: whether the program dropped the last packet
  */
 struct testrun {
 	struct trace_event event;
 	uint8_t frame[TESTRUN_FRAME_MAX];
 	uint8_t l2_len;
 	uint32_t mark;
+	bool drops;
 
 	/* private to test_run.c */
 	cpu_set_t affinity; /* of the thread before */

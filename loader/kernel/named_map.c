@@ -72,7 +72,8 @@ int named_map_name(const char *kind, const char *what, const char *ifname,
 int named_map_make(const char *name, uint32_t value_size)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
-	int fd = bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, name, sizeof(uint64_t), value_size, 1,
+	/* before Linux 6.13 a full one refuses to replace what it has */
+	int fd = bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, name, sizeof(uint64_t), value_size, 2,
 				&opts);
 
 	return fd < 0 ? -errno : fd;

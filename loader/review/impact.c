@@ -277,6 +277,55 @@ int impacts_open(const struct attached *attached, struct generation *after, stru
 }
 
 /**
+ * impacts_open_verdicts() - Prepare to count connections that a change has cut
+ * @before: the generation that was in force
+ * @after: the one that is
+ * @impacts: is filled; impacts_is_cut() is all that it is for, then impacts_close()
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int impacts_open_verdicts(const struct attached *before, const struct attached *after,
+			  struct impacts *impacts, struct error *error)
+{
+	int err;
+
+	memset(impacts, 0, sizeof(*impacts));
+	err = clone_open_silent(after, &impacts->after, error);
+	if (!err)
+		err = clone_open_silent(before, &impacts->before, error);
+	if (err)
+		impacts_close(impacts);
+	else
+		set_translation(impacts);
+	impacts->error = error;
+	return err;
+}
+
+/**
+ * impacts_is_cut() - Whether the next packet from the peer passed before and is dropped now
+ * @impacts: of impacts_open_verdicts()
+ * @view: the connection
+ * @is_cut: set to the answer
+ *
+ * Return: 0 or -errno, with @impacts->error set.
+ */
+int impacts_is_cut(struct impacts *impacts, const struct flow_view *view, bool *is_cut)
+{
+	struct question question;
+	bool passed;
+	int err;
+
+	set_question(impacts, view, &question);
+	err = ask(impacts, &impacts->before, &question, DIR_INGRESS);
+	passed = !impacts->testrun.drops;
+	if (!err)
+		err = ask(impacts, &impacts->after, &question, DIR_INGRESS);
+	*is_cut = !err && passed && impacts->testrun.drops;
+	return err;
+}
+
+/**
  * impacts_visit() - Find out what becomes of one connection; fits conntrack_walk()
  * @impacts: struct impacts; gets the connection if the policies differ about it
  * @view: the connection

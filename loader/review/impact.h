@@ -83,6 +83,9 @@ struct impacts {
 
 int impacts_open(const struct attached *attached, struct generation *after, struct impacts *impacts,
 		 struct error *error);
+int impacts_open_verdicts(const struct attached *before, const struct attached *after,
+			  struct impacts *impacts, struct error *error);
+int impacts_is_cut(struct impacts *impacts, const struct flow_view *view, bool *is_cut);
 int impacts_visit(void *impacts, const struct flow_view *view);
 void impacts_sort(struct impacts *impacts);
 bool impacts_same_group(const struct impact *a, const struct impact *b);
