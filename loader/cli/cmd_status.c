@@ -1,212 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/names.h"
 #include "base/output.h"
 #include "cli/command.h"
 #include "cli/counters_print.h"
 #include "cli/nat_print.h"
 #include "cli/stale_print.h"
-#include "conntrack/tables.h"
-#include "dataplane/attached.h"
-#include "follow/follow_status.h"
+#include "cli/status_check.h"
+#include "cli/status_json.h"
 #include "forwarder.h"
 #include "kernel/lock.h"
 #include "kernel/netlink.h"
-#include "maps.h"
 #include "trace/record_print.h"
+
+/* Packets are on their way for less than this. */
+#define RESIDUE_LOOKS	 10
+#define RESIDUE_PAUSE_NS 50000000
 
 static int run_status(const struct command *command, int argc, char **argv);
 
 const struct command command_status = {
 	.name = "status",
-	.arguments = "[IFACE] [-j]",
+	.arguments = "[IFACE] [--check] [-j]",
 	.summary = "what is attached, in which mode and why, counters, table fill",
 	/* clang-format off */
 	.details =
+		"      --check           one line: whether all is well; exit status 3 if not\n"
+		"  -j, --json            JSON instead of text\n"
+		"\n"
 		"Without IFACE: every attached interface. The counters hold\n"
 		"  seen = passed + forwarded + the sum of all drop reasons\n"
-		"and the difference, which should be 0, is printed as the residue.\n",
+		"and the difference, which should be 0, is printed as the residue.\n"
+		"Not well is: not attached, no run or one that hangs, no forwarder where one\n"
+		"is needed, a last reload that failed, a residue, or a stale map of NetBird's.\n",
 	/* clang-format on */
 	.run = run_status,
 };
-
-static json_t *json_hooks(const struct hook_state hooks[HOOK_POINTS])
-{
-	json_t *object = json_object();
-
-	for (int point = 0; point < HOOK_POINTS; point++)
-		if (hooks[point].prog_id)
-			json_object_set_new(object, hook_point_name(point),
-					    json_pack("{s:s,s:i,s:i}", "kind",
-						      hook_kind_name(hooks[point].kind), "prog_id",
-						      hooks[point].prog_id, "link_id",
-						      hooks[point].link_id));
-	return object;
-}
-
-/* How many entries each connection table holds, and how many it may hold. */
-static json_t *json_tables(const struct attached *attached, struct error *error)
-{
-	struct conntrack all, one = {.n = 1};
-	json_t *object = json_object();
-	struct flow_clock clock;
-
-	flow_clock_read(&attached->instance, &clock);
-	if (conntrack_open(&attached->maps, &all, error)) {
-		json_decref(object);
-		return NULL;
-	}
-	for (size_t i = 0; i < all.n; i++) {
-		uint64_t count;
-
-		one.tables[0] = all.tables[i];
-		if (conntrack_count(&one, &clock, NULL, &count, error)) {
-			json_decref(object);
-			return NULL;
-		}
-		json_object_set_new(object, conntrack_maps[i].name,
-				    json_pack("{s:I,s:I}", "entries", (json_int_t)count,
-					      "max_entries",
-					      (json_int_t)all.tables[i].max_entries));
-	}
-	return object;
-}
-
-/* The way into the forwarder. */
-static void add_input(json_t *object, const struct attached *attached)
-{
-	const struct config *config = &attached->instance.config;
-	bool is_tun = config->forwarder_input == FORWARDER_INPUT_TUN;
-	uint32_t most = is_tun ? UINT16_MAX : forwarder_packet_max(config->l2_len);
-	struct link_info device;
-	bool found = attached_forwarder_device(attached, &device);
-
-	json_object_set_new(object, "input",
-			    json_string(forwarder_input_name(config->forwarder_input)));
-	json_object_set_new(object, "device", found ? json_string(device.name) : json_null());
-	json_object_set_new(object, "packet_max", json_integer(most));
-}
-
-/* What the forwarder tells of itself; null where packets have none to go to. */
-static json_t *json_forwarder(const struct attached *attached, uint64_t forwarded)
-{
-	int fd = map_set_fd(&attached->maps, MAP_FORWARDER);
-	const struct config *config = &attached->instance.config;
-	struct forwarder_status status;
-	uint32_t zero = 0;
-	json_t *object;
-
-	if (!config_has_forwarder(config) || fd < 0 || bpf_map_lookup_elem(fd, &zero, &status))
-		return json_null();
-	object = json_object();
-#define FIELD(name) json_object_set_new(object, #name, json_integer(status.name));
-	FORWARDER_GAUGES(FIELD)
-	FORWARDER_TOTALS(FIELD)
-#undef FIELD
-#define FIELD(name, help) json_object_set_new(object, #name, json_integer(status.name));
-	FORWARDER_WAY_LOSSES(FIELD)
-	FORWARDER_LOSSES(FIELD)
-#undef FIELD
-	json_object_set_new(object, "unreceived",
-			    json_integer(forwarder_unreceived(&status, forwarded)));
-	json_object_set_new(object, "unrelayed", json_integer(forwarder_unrelayed(&status)));
-	add_input(object, attached);
-	json_object_set_new(object, "mtu", json_integer(attached->instance.mtu));
-	return object;
-}
-
-/* Seconds between two times, null where one of them has not been. */
-static json_t *seconds_json(uint64_t time_ns, uint64_t from_ns, uint64_t to_ns)
-{
-	if (!time_ns)
-		return json_null();
-	return json_integer(to_ns > from_ns ? (to_ns - from_ns) / NS_PER_S : 0);
-}
-
-/* How NetBird's daemon is followed; null where it is not. */
-static json_t *json_netbird(const char *ifname)
-{
-	uint64_t now_ns = clock_kernel_ns(CLOCK_MONOTONIC);
-	char sentence[FOLLOW_SENTENCE_MAX];
-	struct follow_status status;
-
-	if (!follow_status_read(ifname, &status))
-		return json_null();
-	follow_status_sentence(&status, now_ns, sentence);
-	return json_pack("{s:s,s:o,s:o,s:b,s:b,s:o,s:o,s:s}", "socket", status.socket, "serial",
-			 status.map_ns ? json_integer(status.serial) : json_null(), "age",
-			 seconds_json(status.map_ns, status.map_ns, now_ns), "fetching",
-			 status.is_fetching, "stale", status.why[0] != '\0', "why",
-			 status.why[0] ? json_string(status.why) : json_null(), "next_fetch",
-			 seconds_json(status.due_ns, now_ns, status.due_ns), "text", sentence);
-}
-
-/* What is in force on an attached interface. */
-static json_t *json_live(const struct attached *attached, const struct link_info *link,
-			 struct error *error)
-{
-	const struct instance *instance = &attached->instance;
-	struct counters counters[DIR_MAX];
-	char time[OUTPUT_TIME_LEN];
-	json_t *tables;
-
-	if (attached_counters(&attached->maps, counters, error))
-		return NULL;
-	tables = json_tables(attached, error);
-	if (!tables)
-		return NULL;
-	return json_pack(
-		"{s:o,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:o,s:s,s:{s:o,s:o,s:o},"
-		"s:o,s:o,s:o,s:o}",
-		"interface", output_json_text(link->name), "ifindex", link->ifindex, "attached", 1,
-		"running", lock_is_held(LOCK_RUN, link->name), "version", instance->version,
-		"hooks", json_hooks(attached->hooks), "hook",
-		hook_kind_name(attached->hooks[attached->ingress].kind), "hook_why",
-		instance->hook_why, "routing", routing_name(instance->config.routing),
-		"routing_why", instance->routing_why, "stateful", instance->config.stateful,
-		"generation", instance->config.generation, "rules", instance->rules, "policy",
-		output_json_text(instance->policy_path), "applied",
-		output_time(time, instance->applied_ns), "counters", "ingress",
-		counters_json(&counters[DIR_INGRESS]), "egress",
-		counters_json(&counters[DIR_EGRESS]), "uplink",
-		counters_json(&counters[DIR_UPLINK]), "tables", tables, "forwarder",
-		json_forwarder(attached, counters_to_forwarder(&counters[DIR_INGRESS])), "nat",
-		nat_json(attached, counters), "netbird", json_netbird(link->name));
-}
-
-/* What there is to say of one interface. */
-static json_t *json_status(const struct link_info *link, struct error *error)
-{
-	struct attached attached;
-	json_t *object;
-	int err = attached_open(link->ifindex, &attached, error);
-
-	if (err == -ENOENT)
-		object = json_pack("{s:o,s:i,s:b,s:b}", "interface", output_json_text(link->name),
-				   "ifindex", link->ifindex, "attached", 0, "running",
-				   lock_is_held(LOCK_RUN, link->name));
-	else if (err) {
-		error_prefix(error, "%s", link->name);
-		return NULL;
-	} else {
-		error->code = 0;
-		object = json_live(&attached, link, error);
-		attached_close(&attached);
-		if (!object && error->code)
-			return NULL;
-	}
-	if (!object)
-		error_no_memory_for(error, link->name);
-	return object;
-}
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -336,30 +172,64 @@ static void print_forwarder(const json_t *forwarder)
 		       number_of(forwarder, "packet_max"), number_of(forwarder, "mtu"));
 }
 
+/* Print that an interface has no protection, and what is being done about it. */
+static void print_bare(const json_t *status, bool colour)
+{
+	const json_t *run = json_object_get(status, "run");
+	bool is_there = json_is_integer(json_object_get(status, "ifindex"));
+	char who[64] = "";
+
+	if (json_is_object(run))
+		snprintf(who, sizeof(who), "; shrike run (pid %lld) %s", number_of(run, "pid"),
+			 is_there ? "is trying to attach" : "is waiting for it");
+	printf("%s: %s%s%s%s\n", text_of(status, "interface"), output_colour_on(colour, OUTPUT_RED),
+	       is_there ? "not attached: nothing protects this interface" : "no such interface",
+	       output_colour_off(colour), who);
+}
+
+/* Print who is in charge, and what they were asked for last. */
+static void print_run(const json_t *status, bool colour)
+{
+	const json_t *run = json_object_get(status, "run");
+	const json_t *failure = json_object_get(status, "last_failure");
+
+	if (!json_is_true(json_object_get(status, "running")))
+		printf("shrike run is not active: nobody follows address changes\n");
+	else if (!json_is_object(run))
+		printf("shrike run is active\n");
+	else if (json_is_true(json_object_get(run, "hung")))
+		printf("%sshrike run (pid %lld) hangs, silent for %lld s%s\n",
+		       output_colour_on(colour, OUTPUT_RED), number_of(run, "pid"),
+		       number_of(run, "silent_s"), output_colour_off(colour));
+	else
+		printf("shrike run is active (pid %lld)\n", number_of(run, "pid"));
+	if (json_is_object(failure))
+		printf("  %sthe last reload failed%s (%s, %s), the old policy stays: %s\n",
+		       output_colour_on(colour, OUTPUT_RED), output_colour_off(colour),
+		       text_of(failure, "cause"), text_of(failure, "time"),
+		       text_of(failure, "why"));
+}
+
 /* Print the status of an interface as text. */
 static void print_status(const json_t *status, bool colour)
 {
-	bool running = json_is_true(json_object_get(status, "running"));
 	const json_t *netbird = json_object_get(status, "netbird");
 	const char *hook;
 	json_t *state;
 
 	if (!json_is_true(json_object_get(status, "attached"))) {
-		printf("%s: %snot attached: nothing protects this interface%s%s\n",
-		       text_of(status, "interface"), output_colour_on(colour, OUTPUT_RED),
-		       output_colour_off(colour),
-		       running ? " ('shrike run' is trying to attach)" : "");
+		print_bare(status, colour);
 		return;
 	}
-	printf("%s: attached, generation %lld, %lld rules from %s, applied %s\n",
+	printf("%s: attached, generation %lld, %lld rule%s from %s, applied %s\n",
 	       text_of(status, "interface"), number_of(status, "generation"),
-	       number_of(status, "rules"),
+	       number_of(status, "rules"), number_of(status, "rules") == 1 ? "" : "s",
 	       *text_of(status, "policy") ? text_of(status, "policy") : "the default policy",
 	       text_of(status, "applied"));
-	printf("  routing %s (%s), %s, shrike run %s\n", text_of(status, "routing"),
+	printf("  routing %s (%s), %s, ", text_of(status, "routing"),
 	       text_of(status, "routing_why"),
-	       json_is_true(json_object_get(status, "stateful")) ? "stateful" : "stateless",
-	       running ? "is active" : "is not active: nobody follows address changes");
+	       json_is_true(json_object_get(status, "stateful")) ? "stateful" : "stateless");
+	print_run(status, colour);
 	if (json_is_object(netbird))
 		printf("  %s\n", text_of(netbird, "text"));
 	printf("  hook %s (%s):", text_of(status, "hook"), text_of(status, "hook_why"));
@@ -409,31 +279,109 @@ static void print_stale(bool json)
 		printf("stale pins: %s\n", text);
 }
 
+/* What there is to say of an interface that is not there, if somebody waits for it. */
+static json_t *json_awaited(const char *given, struct error *error)
+{
+	const char *name = given ?: "wt0";
+	json_t *run = status_json_run(name);
+
+	if (json_is_object(run))
+		return json_pack("{s:o,s:n,s:b,s:b,s:o}", "interface", output_json_text(name),
+				 "ifindex", "attached", 0, "running", lock_is_held(LOCK_RUN, name),
+				 "run", run);
+	json_decref(run);
+	error_set(error, ENODEV, "%s: no such interface in this network namespace", name);
+	return NULL;
+}
+
+/* The status of an interface.  Packets on their way are no residue: they are waited for. */
+static json_t *json_one(int ifindex, bool settled, struct error *error)
+{
+	const struct timespec pause = {.tv_nsec = RESIDUE_PAUSE_NS};
+	json_t *status = NULL;
+
+	for (int look = 0; look < RESIDUE_LOOKS; look++) {
+		struct link_info link;
+
+		json_decref(status);
+		status = netlink_link_by_index(ifindex, &link, error) ? NULL
+								      : status_json(&link, error);
+		if (!status || !settled || !status_has_residue(status))
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return status;
+}
+
+/* Collect the status of an interface, or of all that are attached. */
+static int collect(const char *given, bool settled, json_t *all, struct error *error)
+{
+	int *ifindexes, err;
+	size_t n;
+
+	err = find_links(given, &ifindexes, &n, error);
+	if (err == -ENODEV) {
+		json_t *one = json_awaited(given, error);
+
+		return one ? json_array_append_new(all, one) : -ENODEV;
+	}
+	if (err)
+		return err;
+	for (size_t i = 0; i < n && !err; i++) {
+		json_t *one = json_one(ifindexes[i], settled, error);
+
+		err = one ? json_array_append_new(all, one) : -error->code;
+	}
+	free(ifindexes);
+	return err;
+}
+
+/* Print whether all is well, a line for each interface; the exit status. */
+static int print_check(const json_t *all, bool json)
+{
+	json_t *checks = json_array(), *status;
+	int result = EXIT_DONE;
+	struct error error;
+	size_t i;
+
+	json_array_foreach ((json_t *)all, i, status) {
+		json_t *check = status_check(status);
+
+		if (!json_is_true(json_object_get(check, "healthy")))
+			result = EXIT_UNHEALTHY;
+		if (!json)
+			status_check_print(status, check);
+		json_array_append_new(checks, check);
+	}
+	if (json && output_json(checks, stdout, &error))
+		return command_fail(&error);
+	if (!json)
+		json_decref(checks);
+	return result;
+}
+
+/* For whoever watches, an interface that is not there is not protected. */
+static int check(const char *given, bool json, struct error *error)
+{
+	json_t *all = json_array();
+	int err = collect(given, true, all, error), result;
+
+	if (err == -ENODEV)
+		json_array_append_new(all, json_pack("{s:o,s:n,s:b,s:b}", "interface",
+						     output_json_text(given ?: "wt0"), "ifindex",
+						     "attached", 0, "running", 0));
+	result = err && err != -ENODEV ? command_fail(error) : print_check(all, json);
+	json_decref(all);
+	return result;
+}
+
 /* Print the status of an interface, or of all that are attached. */
 static int status_of(const char *given, bool json, struct error *error)
 {
 	json_t *all = json_array();
 	bool colour = output_wants_colour(stdout);
-	int *ifindexes, err;
-	size_t n;
+	int err = collect(given, false, all, error);
 
-	err = find_links(given, &ifindexes, &n, error);
-	if (err) {
-		json_decref(all);
-		return err;
-	}
-	for (size_t i = 0; i < n && !err; i++) {
-		struct link_info link;
-		json_t *one;
-
-		err = netlink_link_by_index(ifindexes[i], &link, error);
-		one = err ? NULL : json_status(&link, error);
-		if (!one)
-			err = -error->code;
-		else
-			json_array_append_new(all, one);
-	}
-	free(ifindexes);
 	if (!err && json) {
 		print_stale(true);
 		return output_json(all, stdout, error);
@@ -448,11 +396,26 @@ static int status_of(const char *given, bool json, struct error *error)
 
 static int run_status(const struct command *command, int argc, char **argv)
 {
-	bool json = false;
-	int status = command_parse_json(command, argc, argv, 1, &json);
+	static const struct option options[] = {
+		{"check", no_argument, NULL, 'c'},
+		COMMON_LONG_OPTIONS,
+		{},
+	};
+	bool json = false, checks = false;
 	struct error error;
+	int option;
 
-	if (status >= 0)
-		return status;
+	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+		if (option == OPTION_HELP)
+			return command_help(command);
+		if (option == '?')
+			return command_unknown_option(command, argv);
+		json |= option == 'j';
+		checks |= option == 'c';
+	}
+	if (argc - optind > 1)
+		return command_usage(command, "unexpected argument '%s'", argv[optind + 1]);
+	if (checks)
+		return check(argv[optind], json, &error);
 	return status_of(argv[optind], json, &error) ? command_fail(&error) : EXIT_DONE;
 }

@@ -14,8 +14,10 @@
 
 enum exit_status {
 	EXIT_DONE = 0,
-	EXIT_FAILED = 1,  /* it could not be done */
-	EXIT_INVALID = 2, /* usage or invalid input */
+	EXIT_FAILED = 1,    /* it could not be done */
+	EXIT_INVALID = 2,   /* usage or invalid input */
+	EXIT_UNHEALTHY = 3, /* status --check: not protected as it should be */
+	EXIT_DIFFERENT = 4, /* policy diff --exit-code */
 };
 
 /*

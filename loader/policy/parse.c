@@ -398,7 +398,7 @@ int policy_read(const struct policy_text *source, struct policy **policy, struct
 
 /**
  * policy_parse() - Read a policy from memory
- * @path: name of the file for messages and struct policy
+ * @path: name of the file for messages and struct policy; NULL: there is none
  * @text: YAML or JSON; any bytes at all are safe
  * @len: in bytes
  * @policy: result, to be freed with policy_free()

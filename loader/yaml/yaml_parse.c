@@ -531,9 +531,9 @@ int yaml_parse(const char *path, const char *text, size_t len, struct yaml_doc *
 
 	result = calloc(1, sizeof(*result));
 	if (result)
-		result->path = strdup(path ? path : "default policy");
+		result->path = strdup(path ?: "default policy");
 	if (!result || !result->path) {
-		error_no_memory_for(error, path);
+		error_no_memory_for(error, path ?: "default policy");
 		goto out;
 	}
 	err = build(result, text, len, error);

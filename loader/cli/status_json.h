@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The status of an interface as `status -j` prints it; its text is made from the same.
+ */
+#ifndef SHRIKE_CLI_STATUS_JSON_H
+#define SHRIKE_CLI_STATUS_JSON_H
+
+#include <jansson.h>
+
+#include "base/error.h"
+#include "kernel/netlink.h"
+
+json_t *status_json_run(const char *ifname);
+json_t *status_json(const struct link_info *link, struct error *error);
+
+#endif /* SHRIKE_CLI_STATUS_JSON_H */
