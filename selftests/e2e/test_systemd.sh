@@ -9,6 +9,7 @@ tests "veth tun" \
 	a_restart_keeps_forwarded_connections \
 	a_restart_is_all_that_an_upgrade_takes
 tests "veth" \
+	the_unit_waits_reloads_and_is_watched \
 	the_unit_lets_the_service_route_by_nat
 tests "veth" \
 	the_unit_that_follows_netbird_follows
@@ -259,6 +260,81 @@ test_a_restart_is_all_that_an_upgrade_takes() {
 	matches "said" "^shrike: wt0: all begins anew: .*another version of shrike" \
 		"$(in_systemd cat /run/shrike.err)"
 	forwards_for_peers
+	expect 0 in_systemd systemctl stop shrike@wt0
+	nothing_of_the_service_is_left
+	stop systemd KILL
+}
+
+# says TEXT: the service, of its state
+says() {
+	[[ $(service StatusText) == *"$1"* ]]
+}
+
+# is_in STATE: the service
+is_in() {
+	[ "$(service ActiveState)" = "$1" ]
+}
+
+has_been_replaced() {
+	[ "$(service NRestarts)" = 1 ] && is_in active
+}
+
+# new_policy: standard input, for the next reload
+new_policy() {
+	in_systemd cp /dev/stdin /run/etc/shrike/wt0.yaml # below /etc
+}
+
+test_the_unit_waits_reloads_and_is_watched() {
+	local pids
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	policy kept <<-EOF
+		mode: {routing: disabled}
+		peer_acl: [{id: kept, action: allow, source: [any], protocol: tcp}]
+	EOF
+	ip -n "$ROUTER" link set wt0 down
+	ip -n "$ROUTER" link set wt0 name later0
+	boot_systemd kept
+	in_systemd sh -c 'printf "[Service]\nWatchdogSec=6\n" \
+		>/run/units/shrike@.service.d/watchdog.conf'
+	expect 0 in_systemd systemctl daemon-reload
+	expect 0 in_systemd systemctl start --no-block shrike@wt0
+	wait_for says "waiting for the interface"
+	is "state" activating "$(service ActiveState)"
+	ip -n "$ROUTER" link set later0 name wt0
+	ip -n "$ROUTER" link set wt0 up
+	wait_for is_in active
+	is_protected wt0 || die "ready, and not protected"
+	wait_for says "generation 1, 1 rule, routing disabled"
+	expect 0 shrike status wt0 --check
+	session kept "$PEER" tcp 100.64.0.1 8001
+	talk kept ok
+
+	new_policy <<<"version: 2"
+	expect 1 in_systemd systemctl reload shrike@wt0
+	matches "said" "/etc/shrike/wt0.yaml:1:" "$(in_systemd cat /run/shrike.err)"
+	is "state" active "$(service ActiveState)"
+	wait_for says "last reload failed"
+	expect 3 shrike status wt0 --check
+	matches "its line" "^wt0: not healthy: the last reload failed: /etc/shrike/wt0.yaml:1:" "$OUT"
+	rule_is_in_force wt0 kept || die "the policy has gone"
+	{ cat "$T/kept.yaml" && echo "mss_clamp: false"; } | new_policy
+	expect 0 in_systemd systemctl reload shrike@wt0
+	wait_for says "generation 2, 1 rule, routing disabled"
+	expect 0 shrike status wt0 --check
+	# by the signal, which the unit does not use
+	new_policy <<<"version: 2"
+	in_systemd systemctl kill --kill-whom=main -s HUP shrike@wt0
+	wait_for says "last reload failed"
+	new_policy <"$T/kept.yaml"
+	in_systemd systemctl kill --kill-whom=main -s HUP shrike@wt0
+	wait_for says "generation 3, 1 rule, routing disabled"
+
+	mapfile -t pids < <(processes_of_the_service)
+	kill -STOP "${pids[0]}"
+	wait_for has_been_replaced
+	is_protected wt0 || die "not protected"
+	talk kept ok
 	expect 0 in_systemd systemctl stop shrike@wt0
 	nothing_of_the_service_is_left
 	stop systemd KILL
