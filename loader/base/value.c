@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "base/value.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <string.h>
@@ -79,8 +81,30 @@ int port_range_parse(const char *text, struct port_range *range, struct error *e
 }
 
 /**
+ * ports_parse() - Ports as users name them
+ * @text: as for port_range_parse(), or a service of /etc/services, such as "ssh"
+ * @range: result; of a service the port that it has, whatever the protocol
+ * @error: what is wrong
+ *
+ * Return: 0 or -EINVAL.
+ */
+int ports_parse(const char *text, struct port_range *range, struct error *error)
+{
+	const struct servent *entry;
+
+	if (!isalpha((unsigned char)*text))
+		return port_range_parse(text, range, error);
+	entry = getservbyname(text, NULL);
+	if (!entry)
+		return error_input(error, "'%.80s' is no service of /etc/services", text);
+	range->first = range->last = ntohs(entry->s_port);
+	return 0;
+}
+
+/**
  * protocol_parse() - Protocol of a rule
- * @text: tcp, udp, icmp (of either family), icmpv6 (58), all, or a number 0-255
+ * @text: tcp, udp, icmp (of either family), icmpv6 (58), all, a number 0-255, or a name of
+ *	/etc/protocols
  * @protocol: result: 0-255, PROTOCOL_ALL or PROTOCOL_ICMP; numbers mean exactly themselves
  * @error: what is wrong
  *
@@ -99,6 +123,7 @@ int protocol_parse(const char *text, uint16_t *protocol, struct error *error)
 		{"icmpv6", IPPROTO_ICMPV6},
 		{"all", PROTOCOL_ALL},
 	};
+	const struct protoent *entry;
 	const char *end = text;
 	uint64_t number;
 	size_t i;
@@ -109,10 +134,16 @@ int protocol_parse(const char *text, uint16_t *protocol, struct error *error)
 			return 0;
 		}
 	}
+	entry = isalpha((unsigned char)*text) ? getprotobyname(text) : NULL;
+	/* "ip" is 0 there, which it does not mean; other spellings are not the file's business */
+	if (entry && entry->p_proto && !strcmp(entry->p_name, text)) {
+		*protocol = entry->p_proto;
+		return 0;
+	}
 	if (!scan_digits(&end, &number) || *end != '\0' || number > UINT8_MAX)
 		return error_input(error,
 				   "unknown protocol '%.80s' (" PORT_PROTOCOL_WORDS
-				   "icmp, icmpv6, all or 0-255)",
+				   "icmp, icmpv6, all, 0-255 or a name of /etc/protocols)",
 				   text);
 	*protocol = (uint16_t)number;
 	return 0;

@@ -11,8 +11,6 @@
 #include "base/names.h"
 #include "base/value.h"
 
-#define PORT_MAX 65535
-
 /**
  * filter_init() - Make a filter that every flow matches
  * @filter: to fill
@@ -74,34 +72,17 @@ static int set_rule(struct filter *filter, const char *id, struct error *error)
 	return 0;
 }
 
-/* Decimal digits only, so that neither "-1" nor " 1" nor "0x1" is a port. */
-static const char *parse_port(const char *text, uint16_t *port)
-{
-	uint32_t value = 0;
-	const char *p;
-
-	for (p = text; *p >= '0' && *p <= '9'; p++) {
-		value = value * 10 + (*p - '0');
-		if (value > PORT_MAX)
-			return NULL;
-	}
-	if (p == text)
-		return NULL;
-	*port = value;
-	return p;
-}
-
 /* Set the ports of an end from "PORT" or "FIRST-LAST". */
 static int set_port(struct filter *filter, unsigned int end, const char *text, struct error *error)
 {
 	struct port_range range;
-	const char *p = parse_port(text, &range.first);
+	struct error ignored;
 
-	range.last = range.first;
-	if (p && *p == '-')
-		p = parse_port(p + 1, &range.last);
-	if (!p || *p || range.first > range.last)
-		return error_input(error, "port %s: not PORT or PORT-PORT within 0-65535", text);
+	if (ports_parse(text, &range, &ignored))
+		return error_input(error,
+				   "port %s: not PORT or PORT-PORT within 0-65535, and no service "
+				   "of /etc/services",
+				   text);
 	filter->port[end] = range;
 	filter->has_port[end] = true;
 	return 0;

@@ -214,7 +214,7 @@ static int parse_ports(const struct yaml_doc *doc, const struct yaml_node *node,
 		return parse_no_memory(error);
 	for (item = yaml_list_first(node); item; item = yaml_list_next(node, item)) {
 		err = expect_word(doc, item, "a port or a range of ports", error);
-		if (!err && port_range_parse(item->text, &(*ranges)[*n], error))
+		if (!err && ports_parse(item->text, &(*ranges)[*n], error))
 			err = yaml_locate(doc, item->position, error);
 		if (!err)
 			++*n;

@@ -187,18 +187,18 @@ static const struct bad_policy bad_policies[] = {
 	 "is not an address or prefix"},
 	{RULE "source: [10.0.0.1]\n    destination: ['2001:db8::1']\n",
 	 "6:18: mixed families: no source has the family of a destination"},
-	{RULE "protocol: sctp\n",
-	 "5:15: unknown protocol 'sctp' (tcp, udp, icmp, icmpv6, all or 0-255)"},
-	{RULE "protocol: 256\n",
-	 "5:15: unknown protocol '256' (tcp, udp, icmp, icmpv6, all or 0-255)"},
-	{RULE "protocol: TCP\n",
-	 "5:15: unknown protocol 'TCP' (tcp, udp, icmp, icmpv6, all or 0-255)"},
-	{RULE "protocol: -1\n",
-	 "5:15: unknown protocol '-1' (tcp, udp, icmp, icmpv6, all or 0-255)"},
+	{RULE "protocol: nosuch\n", "5:15: unknown protocol 'nosuch' (tcp, udp, icmp, icmpv6, all, "
+				    "0-255 or a name of /etc/protocols)"},
+	{RULE "protocol: 256\n", "5:15: unknown protocol '256' (tcp, udp, icmp, icmpv6, all, 0-255 "
+				 "or a name of /etc/protocols)"},
+	{RULE "protocol: TCP\n", "5:15: unknown protocol 'TCP' (tcp, udp, icmp, icmpv6, all, 0-255 "
+				 "or a name of /etc/protocols)"},
+	{RULE "protocol: -1\n", "5:15: unknown protocol '-1' (tcp, udp, icmp, icmpv6, all, 0-255 "
+				"or a name of /etc/protocols)"},
 	{RULE "protocol: [tcp]\n", "5:15: expected a protocol, not a list"},
 	{RULE "protocol:\n", "5:5: value missing, expected a protocol"},
-	{RULE "protocol: 006x\n",
-	 "5:15: unknown protocol '006x' (tcp, udp, icmp, icmpv6, all or 0-255)"},
+	{RULE "protocol: 006x\n", "5:15: unknown protocol '006x' (tcp, udp, icmp, icmpv6, all, "
+				  "0-255 or a name of /etc/protocols)"},
 	{RULE "destination_ports: []\n",
 	 "5:24: empty list of ports; leave the key out for any port"},
 	{RULE "destination_ports: 65536\n",
@@ -208,8 +208,7 @@ static const struct bad_policy bad_policies[] = {
 	 "5:25: '80-' is not a port or range of ports (0-65535)"},
 	{RULE "destination_ports: [-80]\n",
 	 "5:25: '-80' is not a port or range of ports (0-65535)"},
-	{RULE "destination_ports: [http]\n",
-	 "5:25: 'http' is not a port or range of ports (0-65535)"},
+	{RULE "destination_ports: [no-such]\n", "5:25: 'no-such' is no service of /etc/services"},
 	{RULE "destination_ports: [80-90-100]\n",
 	 "5:25: '80-90-100' is not a port or range of ports (0-65535)"},
 	{RULE "destination_ports: [80 - 90]\n",
