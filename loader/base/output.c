@@ -367,13 +367,26 @@ int output_json(json_t *value, FILE *file, struct error *error)
 	if (!value)
 		return error_set(error, ENOMEM, "writing JSON: %s", strerror(ENOMEM));
 	/* A failure to write stays in the stream's own error flag. */
-	if (json_dumpf(value, file, JSON_COMPACT | JSON_ENCODE_ANY) && !ferror(file))
+	if (json_dumpf(value, file, OUTPUT_JSON_FLAGS | JSON_ENCODE_ANY) && !ferror(file))
 		err = error_set(error, ENOMEM, "writing JSON: %s", strerror(ENOMEM));
 	json_decref(value);
 	if (err)
 		return err;
 	fputc('\n', file);
 	return output_flush(file, error);
+}
+
+/**
+ * output_real() - A JSON number with six decimals at most, if it is written with OUTPUT_JSON_FLAGS
+ * @value: below 10^9, or it is rounded to 15 digits
+ *
+ * Return: a new number, NULL without memory.
+ */
+json_t *output_real(double value)
+{
+	long long millionths = value * 1e6 + (value < 0 ? -0.5 : 0.5);
+
+	return json_real(value > -1e12 && value < 1e12 ? millionths / 1e6 : value);
 }
 
 /**

@@ -18,6 +18,9 @@
 #include "abi.h"
 #include "base/error.h"
 
+/* Digits that a number needs to be read back as the decimal fraction that it was. */
+#define OUTPUT_JSON_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(15))
+
 #define OUTPUT_DURATION_LEN 32
 #define OUTPUT_TIME_LEN	    32
 
@@ -49,6 +52,7 @@ int output_table_print(const struct output_table *table, FILE *file, struct erro
 void output_table_free(struct output_table *table);
 
 json_t *output_json_text(const char *text);
+json_t *output_real(double value);
 int output_json(json_t *value, FILE *file, struct error *error);
 int output_flush(FILE *file, struct error *error);
 

@@ -157,7 +157,7 @@ static int show(void *arg, const struct flow_event *event)
 	look_at_uplinks(monitor, event);
 	if (monitor->json) {
 		json = flow_event_json(event, &names);
-		if (!json || (json_dumpf(json, stdout, JSON_COMPACT) && !ferror(stdout))) {
+		if (!json || (json_dumpf(json, stdout, OUTPUT_JSON_FLAGS) && !ferror(stdout))) {
 			json_decref(json);
 			return -ENOMEM;
 		}

@@ -131,8 +131,8 @@ static int run_tests(struct check *check, struct policy *policy, struct error *e
 	if (err != -EPERM && err != -EACCES)
 		return err;
 	check->not_run = policy->n_tests;
-	fprintf(stderr, "shrike: %s: %zu tests not run: needs CAP_BPF\n", check->path,
-		check->not_run);
+	fprintf(stderr, "shrike: %s: %zu test%s not run: needs CAP_BPF\n", check->path,
+		check->not_run, check->not_run == 1 ? "" : "s");
 	return 0;
 }
 
@@ -165,9 +165,10 @@ static int report(struct check *check, struct policy *policy, struct error *erro
 			stdout, error);
 	if (check->failed)
 		return 0;
-	printf("%s: valid, %zu rules, tables of %zu kB", check->path, rules, (bytes + 1023) / 1024);
+	printf("%s: valid, %zu rule%s, tables of %zu kB", check->path, rules,
+	       rules == 1 ? "" : "s", (bytes + 1023) / 1024);
 	if (policy->n_tests > check->not_run)
-		printf(", %zu tests passed", policy->n_tests);
+		printf(", %zu test%s passed", policy->n_tests, policy->n_tests == 1 ? "" : "s");
 	putchar('\n');
 	return 0;
 }

@@ -299,7 +299,7 @@ static int print_json(const struct comparison *c, struct error *error)
 			    json_integer(c->attached.instance.config.generation));
 	json_object_set_new(c->diff, "policy", json_string(c->path));
 	json_object_set_new(c->diff, "connections", json_integer(impacts->n_flows));
-	head = json_dumps(c->diff, JSON_COMPACT);
+	head = json_dumps(c->diff, OUTPUT_JSON_FLAGS);
 	if (!head)
 		return error_no_memory(error);
 	printf("%.*s", (int)strlen(head) - 1, head);
@@ -310,7 +310,7 @@ static int print_json(const struct comparison *c, struct error *error)
 			json_t *object = impact_json(&impacts->list[i]);
 
 			fputs(any ? ",\n" : "\n", stdout);
-			json_dumpf(object, stdout, JSON_COMPACT);
+			json_dumpf(object, stdout, OUTPUT_JSON_FLAGS);
 			json_decref(object);
 			any = true;
 		}

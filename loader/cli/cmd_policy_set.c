@@ -67,7 +67,7 @@ static int print(const char *ifname, const struct sets_change *change,
 	printf("%s: set %s: %zu added, %zu removed, %zu now", ifname, change->name, result->added,
 	       result->removed, result->n);
 	if (result->unchanged)
-		printf(" (%zu were %s)", result->unchanged,
+		printf(" (%zu %s %s)", result->unchanged, result->unchanged == 1 ? "was" : "were",
 		       change->operation == SETS_DEL ? "not in it" : "in it before");
 	putchar('\n');
 	return 0;

@@ -140,10 +140,10 @@ static json_t *json_rates(const struct stats *stats, const struct reading *befor
 			       &now->counters[direction], &growth[direction]);
 	if (now->has_uplinks)
 		uplink = counters_json_rates(&growth[DIR_UPLINK], seconds);
-	return json_pack("{s:s,s:o,s:i,s:I,s:f,s:o,s:o,s:o*}", "time",
+	return json_pack("{s:s,s:o,s:i,s:I,s:o,s:o,s:o,s:o*}", "time",
 			 output_time(time, now->realtime_ns), "interface",
 			 output_json_text(stats->name), "ifindex", stats->ifindex, "generation",
-			 (json_int_t)now->generation, "seconds", seconds, "ingress",
+			 (json_int_t)now->generation, "seconds", output_real(seconds), "ingress",
 			 counters_json_rates(&growth[DIR_INGRESS], seconds), "egress",
 			 counters_json_rates(&growth[DIR_EGRESS], seconds), "uplink", uplink);
 }

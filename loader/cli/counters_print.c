@@ -2,6 +2,7 @@
 #include "cli/counters_print.h"
 
 #include "base/names.h"
+#include "base/output.h"
 #include "trace/record_print.h"
 
 static void counter_since(const struct counter *before, const struct counter *now,
@@ -34,8 +35,9 @@ void counters_since(const struct counters *before, const struct counters *now,
 static json_t *json_counter(const struct counter *counter, double seconds)
 {
 	if (seconds > 0)
-		return json_pack("{s:f,s:f}", "packets_per_s", counter->packets / seconds,
-				 "bytes_per_s", counter->bytes / seconds);
+		return json_pack("{s:o,s:o}", "packets_per_s",
+				 output_real(counter->packets / seconds), "bytes_per_s",
+				 output_real(counter->bytes / seconds));
 	return json_pack("{s:I,s:I}", "packets", (json_int_t)counter->packets, "bytes",
 			 (json_int_t)counter->bytes);
 }

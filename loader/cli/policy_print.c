@@ -46,7 +46,7 @@ static json_t *json_rule(const struct policy_view *view, const struct policy_rul
 	json_object_set_new(object, "packets", json_integer(hits ? hits->packets : 0));
 	json_object_set_new(object, "bytes", json_integer(hits ? hits->bytes : 0));
 	json_object_set_new(object, "last_hit_s",
-			    hits && hits->last_hit_ns ? json_real(age_s(hits->last_hit_ns))
+			    hits && hits->last_hit_ns ? output_real(age_s(hits->last_hit_ns))
 						      : json_null());
 	return object;
 }
@@ -88,7 +88,7 @@ static json_t *json_confirm(const struct undo *undo)
 
 	if (undo->state != UNDO_PENDING)
 		return json_null();
-	return json_real(left_ns > 0 ? left_ns / NS_PER_MS / 1e3 : 0);
+	return output_real(left_ns > 0 ? left_ns / NS_PER_MS / 1e3 : 0);
 }
 
 /* "tcp", "47", or with ICMP types "icmp:echo-request,3/4" */
@@ -215,11 +215,12 @@ static int print_text(const json_t *policy, FILE *file, struct error *error)
 		err = add_heading(table);
 	if (!err)
 		err = add_rules(table, policy, true);
-	fprintf(file, "generation %lld, policy %s, routing %s, %lld rules\n",
+	fprintf(file, "generation %lld, policy %s, routing %s, %lld rule%s\n",
 		(long long)json_integer_value(json_object_get(policy, "generation")),
 		json_string_value(json_object_get(policy, "path")),
 		json_string_value(json_object_get(json_object_get(policy, "mode"), "routing")),
-		(long long)json_integer_value(json_object_get(policy, "rules")));
+		(long long)json_integer_value(json_object_get(policy, "rules")),
+		json_integer_value(json_object_get(policy, "rules")) == 1 ? "" : "s");
 	if (json_is_real(json_object_get(policy, "confirm_s")))
 		fprintf(file, "waits to be confirmed for %.0f s more\n",
 			json_real_value(json_object_get(policy, "confirm_s")));

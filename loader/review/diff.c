@@ -10,6 +10,7 @@
 
 #include "base/keyed.h"
 #include "base/names.h"
+#include "base/output.h"
 #include "policy/rule_json.h"
 
 /* ---- values ---- */
@@ -265,7 +266,7 @@ static json_t *settings_of(const struct policy_side *side)
 	POLICY_SWITCHES(SWITCH)
 	ADD("nat", translations(policy))
 #define TIMEOUT(name, seconds, what)                                                               \
-	ADD("timeouts." #name, json_real(policy->timeouts.name / NS_PER_MS / 1e3))
+	ADD("timeouts." #name, output_real(policy->timeouts.name / NS_PER_MS / 1e3))
 	POLICY_TIMEOUTS(TIMEOUT)
 #undef TIMEOUT
 #undef SWITCH

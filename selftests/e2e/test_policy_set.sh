@@ -62,11 +62,11 @@ test_a_set_says_what_a_change_came_to_and_shows_what_is_in_it() {
 	is "said" "wt0: set friends: 3 added, 0 removed, 3 now" "$OUT"
 	is "content" "10.0.0.0/8 10.0.0.7 fd00::/8" "$(content friends)"
 	expect 0 shrike policy set wt0 friends add 10.0.0.7 10.0.0.8
-	is "said" "wt0: set friends: 1 added, 0 removed, 4 now (1 were in it before)" "$OUT"
+	is "said" "wt0: set friends: 1 added, 0 removed, 4 now (1 was in it before)" "$OUT"
 	expect 0 shrike policy set friends del 10.0.0.7 10.0.0.7/32 10.9.0.0/16
-	is "said" "wt0: set friends: 0 added, 1 removed, 3 now (1 were not in it)" "$OUT"
+	is "said" "wt0: set friends: 0 added, 1 removed, 3 now (1 was not in it)" "$OUT"
 	expect 0 shrike policy set wt0 friends replace 10.0.0.8 192.0.2.0/24
-	is "said" "wt0: set friends: 1 added, 2 removed, 2 now (1 were in it before)" "$OUT"
+	is "said" "wt0: set friends: 1 added, 2 removed, 2 now (1 was in it before)" "$OUT"
 	is "content" "10.0.0.8 192.0.2.0/24" "$(content friends)"
 	is "the other set" "fd64::/127" "$(content admins)"
 	# a change that changes nothing makes no generation

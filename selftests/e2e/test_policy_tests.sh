@@ -74,7 +74,7 @@ test_without_the_rights_check_says_that_tests_were_not_run() {
 	tested "from: 100.64.3.4, to: self, protocol: tcp, dport: 22, expect: allowed"
 	chmod 755 "$T" && cp "$SHRIKE" "$T/shrike"
 	expect 0 setpriv --reuid=65534 --clear-groups "$T/shrike" policy check "$T/tested.yaml"
-	is "said" "shrike: $T/tested.yaml: 1 tests not run: needs CAP_BPF" "$ERR"
+	is "said" "shrike: $T/tested.yaml: 1 test not run: needs CAP_BPF" "$ERR"
 	expect 1 setpriv --reuid=65534 --clear-groups "$T/shrike" policy check --require-tests \
 		"$T/tested.yaml"
 }

@@ -175,6 +175,31 @@ static void json_is_one_compact_line_in_the_order_of_insertion(void **state)
 	free(text);
 }
 
+static void fractions_have_at_most_six_decimals(void **state)
+{
+	static const struct {
+		double value;
+		const char *text;
+	} cases[] = {
+		{7.762, "7.762"},
+		{0.50122038000000002, "0.50122"},
+		{10795.1234567, "10795.123457"},
+		{999999999.123456, "999999999.123456"},
+		{-0.1, "-0.1"},
+		{0, "0.0"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		json_t *value = output_real(cases[i].value);
+		char *text = json_dumps(value, OUTPUT_JSON_FLAGS | JSON_ENCODE_ANY);
+
+		assert_string_equal(text, cases[i].text);
+		free(text);
+		json_decref(value);
+	}
+}
+
 static void output_that_does_not_arrive_is_an_error(void **state)
 {
 	struct error error = {0};
@@ -238,6 +263,7 @@ int main(void)
 		cmocka_unit_test(a_table_is_as_wide_as_its_widest_cells),
 		cmocka_unit_test(a_table_takes_many_rows),
 		cmocka_unit_test(json_is_one_compact_line_in_the_order_of_insertion),
+		cmocka_unit_test(fractions_have_at_most_six_decimals),
 		cmocka_unit_test(output_that_does_not_arrive_is_an_error),
 		cmocka_unit_test(text_that_is_not_utf8_becomes_json_all_the_same),
 		cmocka_unit_test(colour_needs_a_terminal_and_no_no_color),
