@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "cli/command.h"
+#include "cli/trace_ends.h"
 
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -33,6 +34,7 @@
 	"      --icmp-type N     else an echo request\n"                                           \
 	"      --icmp-code N     else 0\n"                                                         \
 	"      --syn --ack --fin --rst --psh --urg   TCP flags; none given: SYN\n"                 \
+	"  -e, --expect WHAT     allowed or denied: exit status 1 if that is not so\n"             \
 	"      --pcap FILE       instead of SRC and DST: each packet of a capture\n"               \
 	"  -i, --interface IFACE the interface; else the only attached one, else wt0\n"            \
 	"  -j, --json            one object per packet and line\n" NUMERIC_HELP                    \
@@ -112,6 +114,7 @@ struct request {
 	bool json;
 	bool numeric;
 	bool verbose;
+	const char *expected; /* disposition, NULL: any */
 };
 
 static int parse_number(const char *what, const char *text, unsigned int max, unsigned int *value,
@@ -123,6 +126,30 @@ static int parse_number(const char *what, const char *text, unsigned int max, un
 	if (err)
 		return error_prefix(error, "%s", what);
 	*value = number;
+	return 0;
+}
+
+static int parse_port(const char *text, uint16_t *port, struct error *error)
+{
+	struct port_range range;
+	int err = ports_parse(text, &range, error);
+
+	if (!err && range.first != range.last)
+		err = error_input(error, "'%.80s' is more than one port", text);
+	if (err)
+		return error_prefix(error, "port");
+	*port = range.first;
+	return 0;
+}
+
+static int parse_disposition(const char *text, const char **disposition, struct error *error)
+{
+	if (!strcasecmp(text, "allowed"))
+		*disposition = "ALLOWED";
+	else if (!strcasecmp(text, "denied"))
+		*disposition = "DENIED";
+	else
+		return error_input(error, "--expect %.32s: not allowed or denied", text);
 	return 0;
 }
 
@@ -143,14 +170,15 @@ static int set_option(struct request *request, int option, const char *argument,
 	case OPTION_PCAP:
 		request->pcap = argument;
 		break;
+	case 'e':
+		err = parse_disposition(argument, &request->expected, error);
+		break;
 	case OPTION_SPORT:
-		err = parse_number("port", argument, UINT16_MAX, &value, error);
-		spec->sport = value;
+		err = parse_port(argument, &spec->sport, error);
 		request->has_sport = true;
 		break;
 	case OPTION_DPORT:
-		err = parse_number("port", argument, UINT16_MAX, &value, error);
-		spec->dport = value;
+		err = parse_port(argument, &spec->dport, error);
 		request->has_dport = true;
 		break;
 	case OPTION_ICMP_TYPE:
@@ -204,6 +232,7 @@ static int parse(const struct command *command, int argc, char **argv, struct re
 		{"dport", required_argument, NULL, OPTION_DPORT},
 		{"icmp-type", required_argument, NULL, OPTION_ICMP_TYPE},
 		{"icmp-code", required_argument, NULL, OPTION_ICMP_CODE},
+		{"expect", required_argument, NULL, 'e'},
 		{"pcap", required_argument, NULL, OPTION_PCAP},
 		{"fin", no_argument, NULL, OPTION_FLAG + 0},
 		{"syn", no_argument, NULL, OPTION_FLAG + 1},
@@ -218,7 +247,7 @@ static int parse(const struct command *command, int argc, char **argv, struct re
 	struct error error;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "p:i:jv", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "e:p:i:jv", options, NULL)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')
@@ -237,128 +266,6 @@ static int parse(const struct command *command, int argc, char **argv, struct re
 	for (int i = 0; i < argc - optind; i++)
 		request->end[i] = argv[optind + i];
 	return check(command, request);
-}
-
-/* The interface's own address of a family; 0: of the first it has. */
-static int own_address(int ifindex, uint8_t ip_version, union addr *addr, uint8_t *found,
-		       struct error *error)
-{
-	struct interface_address *list;
-	size_t n;
-	int err = netlink_read_addresses(&list, &n, error);
-
-	if (err)
-		return err;
-	err = -EADDRNOTAVAIL;
-	for (size_t i = 0; i < n && err; i++) {
-		bool link_local = list[i].ip_version == IP_VERSION_6 &&
-				  list[i].addr.bytes[0] == 0xfe &&
-				  (list[i].addr.bytes[1] & 0xc0) == 0x80;
-
-		if (list[i].ifindex != ifindex || link_local ||
-		    (ip_version && list[i].ip_version != ip_version))
-			continue;
-		*addr = list[i].addr;
-		*found = list[i].ip_version;
-		err = 0;
-	}
-	free(list);
-	if (!err)
-		return 0;
-	return error_input(error, "self: the interface has no %saddress",
-			   ip_version == IP_VERSION_4	? "IPv4 "
-			   : ip_version == IP_VERSION_6 ? "IPv6 "
-							: "");
-}
-
-/* Whether an end of the packet can only be a name. */
-static bool is_name(const char *end)
-{
-	union addr addr;
-	uint8_t ip_version;
-	struct error ignored;
-
-	return strcmp(end, "self") && names_is_valid(end) &&
-	       addr_parse(end, &addr, &ip_version, &ignored);
-}
-
-/* Look a name up: its first address of a family. */
-static int named_address(const char *name, const struct names *names, uint8_t ip_version,
-			 union addr *addr, struct error *error)
-{
-	size_t n;
-	const struct name_address *named = names_find(names, name, &n);
-
-	if (!named)
-		return error_input(error,
-				   "'%s' is neither an address nor a name of the policy in force",
-				   name);
-	for (size_t i = 0; i < n; i++)
-		if (named[i].ip_version == ip_version) {
-			*addr = named[i].addr;
-			return 0;
-		}
-	return error_input(error, "'%s' has no %s address", name,
-			   ip_version == IP_VERSION_4 ? "IPv4" : "IPv6");
-}
-
-/* Set the ends that are addresses. */
-static int set_given(struct request *request, uint8_t version[2], struct error *error)
-{
-	union addr *addr[2] = {&request->spec.saddr, &request->spec.daddr};
-
-	for (int i = 0; i < 2; i++)
-		if (strcmp(request->end[i], "self") && !is_name(request->end[i]) &&
-		    addr_parse(request->end[i], addr[i], &version[i], error))
-			return error_prefix(error, "%s", i ? "destination" : "source");
-	return 0;
-}
-
-/* Set the ends that are names, of a family that both have. */
-static int set_named(struct request *request, uint8_t version[2], const struct names *names,
-		     struct error *error)
-{
-	union addr *addr[2] = {&request->spec.saddr, &request->spec.daddr};
-	const bool named[2] = {is_name(request->end[0]), is_name(request->end[1])};
-	uint8_t given = version[0] ? version[0] : version[1];
-	uint8_t family = given ? given : IP_VERSION_4;
-	int err = 0;
-
-	for (;; family = IP_VERSION_6) {
-		err = 0;
-		for (int i = 0; i < 2 && !err; i++)
-			if (named[i] &&
-			    named_address(request->end[i], names, family, addr[i], error))
-				err = error_prefix(error, "%s", i ? "destination" : "source");
-		if (!err || given || family == IP_VERSION_6)
-			break;
-	}
-	for (int i = 0; i < 2 && !err; i++)
-		if (named[i])
-			version[i] = family;
-	return err;
-}
-
-/* Parse the ends of the packet; "self" is an address of the interface. */
-static int set_addresses(struct request *request, int ifindex, const struct names *names,
-			 struct error *error)
-{
-	union addr *addr[2] = {&request->spec.saddr, &request->spec.daddr};
-	uint8_t version[2] = {};
-	int err = set_given(request, version, error);
-
-	if (!err)
-		err = set_named(request, version, names, error);
-	for (int i = 0; i < 2 && !err; i++)
-		if (!version[i])
-			err = own_address(ifindex, version[!i], addr[i], &version[i], error);
-	if (err)
-		return err;
-	if (version[0] != version[1])
-		return error_input(error, "%s and %s: not of one family", request->end[0],
-				   request->end[1]);
-	request->spec.ip_version = version[0];
-	return 0;
 }
 
 static uint16_t random_port(void)
@@ -390,6 +297,8 @@ struct printer {
 	struct clone clone;
 	struct policy *policy; /* with -v */
 	struct names names;
+	size_t n_packets;
+	size_t n_unexpected; /* with another disposition than the expected one */
 };
 
 /* What the record of the last packet refers to. */
@@ -414,6 +323,22 @@ static int print_json(const struct printer *printer, struct error *error)
 	return output_json(json, stdout, error);
 }
 
+/* Print what became of a packet; on a terminal its end in colour. */
+static void print_record(const char *text)
+{
+	bool colour = output_wants_colour(stdout);
+	const char *end = strstr(text, RECORD_END);
+
+	if (!colour || !end) {
+		fputs(text, stdout);
+		return;
+	}
+	end += strlen(RECORD_END);
+	printf("%.*s%s%.*s%s%s", (int)(end - text), text,
+	       output_colour_on(colour, *end == 'D' ? OUTPUT_RED : OUTPUT_GREEN),
+	       (int)strcspn(end, "\n"), end, output_colour_off(colour), end + strcspn(end, "\n"));
+}
+
 /* Print the record and, with -v, the rules that come nearest. */
 static int print_text(const struct printer *printer, struct error *error)
 {
@@ -424,7 +349,7 @@ static int print_text(const struct printer *printer, struct error *error)
 	if (text && printer->policy)
 		more = trace_explain_text(printer->policy, event, names.rule_id);
 	if (text)
-		fputs(text, stdout);
+		print_record(text);
 	if (more && *more)
 		printf("\n%s", more);
 	if (!text || (printer->policy && !more)) {
@@ -443,7 +368,21 @@ static int trace_one(struct printer *printer, const struct testrun_packet *packe
 
 	if (err)
 		return err;
+	printer->n_packets++;
+	if (printer->request->expected)
+		printer->n_unexpected += strcmp(record_disposition(&printer->testrun.event),
+						printer->request->expected) != 0;
 	return printer->request->json ? print_json(printer, error) : print_text(printer, error);
+}
+
+/* Whether every packet became of what was expected. */
+static int check_expectation(const struct printer *printer, struct error *error)
+{
+	if (!printer->n_unexpected)
+		return 0;
+	return error_set(error, ERANGE, "%zu of %zu packet%s not %s", printer->n_unexpected,
+			 printer->n_packets, printer->n_packets == 1 ? " is" : "s are",
+			 printer->request->expected);
 }
 
 /* Trace each packet of a capture. */
@@ -532,27 +471,28 @@ static void close_printer(struct printer *printer)
 static int trace(struct request *request, struct error *error)
 {
 	struct printer printer = {.request = request};
+	const struct ends ends = {{request->end[0], request->end[1]}, &request->spec};
 	char name[IF_NAMESIZE];
 	int ifindex, err;
 
-	uint8_t ignored[2];
-
 	err = command_interface(request->interface, name, &ifindex, error);
 	if (!err && !request->pcap)
-		err = set_given(request, ignored, error); /* before anything is opened */
+		err = trace_ends_check(&ends, error); /* before anything is opened */
 	if (err)
 		return err;
 	err = open_printer(&printer, ifindex, error);
 	if (err)
 		error_prefix(error, "%s", name);
 	if (!err && !request->pcap) {
-		err = set_addresses(request, ifindex, &printer.names, error);
+		err = trace_ends_set(&ends, ifindex, &printer.names, error);
 		set_protocol(request);
 	}
 	if (!err && request->verbose)
 		err = load_policy(&printer.attached, &printer.policy, error);
 	if (!err)
 		err = request->pcap ? trace_capture(&printer, error) : trace_spec(&printer, error);
+	if (!err)
+		err = check_expectation(&printer, error);
 	close_printer(&printer);
 	return err;
 }

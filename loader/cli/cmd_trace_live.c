@@ -175,11 +175,13 @@ static void write_packet(struct session *session, const struct trace_record *rec
 static void print_text(struct session *session, const struct trace_event *event,
 		       const struct record_names *names)
 {
+	bool colour = event->verdict == VERDICT_DROP && output_wants_colour(session->out);
 	char time[OUTPUT_TIME_LEN];
 
-	fprintf(session->out, "%s ", output_time(time, event->time_ns + session->offset_ns));
+	fprintf(session->out, "%s %s", output_time(time, event->time_ns + session->offset_ns),
+		output_colour_on(colour, OUTPUT_RED));
 	record_write_line(event, names, session->out);
-	fputc('\n', session->out);
+	fprintf(session->out, "%s\n", output_colour_off(colour));
 	if (session->verbose)
 		record_write_stages(event, names, "    ", session->out);
 }

@@ -256,7 +256,10 @@ static const char *way_name(const struct trace_event *event)
 	return event->direction == DIR_EGRESS ? "out" : "in";
 }
 
-static const char *disposition(const struct trace_event *event)
+/**
+ * record_disposition() - ALLOWED or DENIED
+ */
+const char *record_disposition(const struct trace_event *event)
 {
 	return event->verdict == VERDICT_PASS || event->verdict == VERDICT_FORWARD ? "ALLOWED"
 										   : "DENIED";
@@ -313,7 +316,7 @@ char *record_text(const struct trace_event *event, const struct record_names *na
 	describe(event, names, tuple, protocol);
 	fprintf(out, "\nPacket trace %s (%s)\n\n", tuple, protocol);
 	record_write_stages(event, names, "", out);
-	fprintf(out, "\nFinal disposition: %s\n", disposition(event));
+	fprintf(out, "\n" RECORD_END "%s\n", record_disposition(event));
 	if (fclose(out)) {
 		free(text);
 		return NULL;
@@ -495,7 +498,7 @@ json_t *record_json(const struct trace_event *event, const struct record_names *
 			 stages_json(event, names->rule_id), "verdict",
 			 verdict_name(event->verdict), "by", forwarded_by(event), "nat",
 			 translation_json(event), "reason", reason_name(event->reason), "rule",
-			 names->rule_id, "disposition", disposition(event));
+			 names->rule_id, "disposition", record_disposition(event));
 }
 
 /* Bytes in hexadecimal, to be freed; NULL if memory is out. */

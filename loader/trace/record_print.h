@@ -20,7 +20,7 @@
 #define RECORD_MESSAGE_MAX 256 /* bytes of any stage's message with its NUL */
 
 /* One JSON object per line; times keep their nanoseconds without a tail of binary digits. */
-#define RECORD_JSON_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(15))
+#define RECORD_JSON_FLAGS OUTPUT_JSON_FLAGS
 
 /*
  * struct record_names - what a record refers to
@@ -49,6 +49,9 @@ struct record_result {
 	uint64_t at_ns;
 };
 
+#define RECORD_END "Final disposition: " /* before the last word of record_text() */
+
+const char *record_disposition(const struct trace_event *event);
 const char *record_stage_title(enum stage stage);
 
 bool record_message(const struct trace_event *event, const struct record_names *names,
