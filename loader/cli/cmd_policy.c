@@ -30,7 +30,11 @@ static const char check_details[] =
 static const char diff_details[] =
 	"  --netbird[=SOCKET]    compare with what the newest map of NetBird's daemon\n"
 	"                        would make of the policy in force; takes seconds\n"
+	"  --exit-code           exit status 4 if anything differs\n"
+	"  -j, --json            JSON instead of text\n"
 	"\n"
+	"Of two files the rules, sets and settings are compared. What has a slash or ends\n"
+	"in .yaml, .yml or .json is a file.\n"
 	"Changes nothing. Connections are named that would be cut by the policy, that it\n"
 	"would keep though the one in force would end them, and that it would allow by\n"
 	"another rule.\n";
@@ -71,7 +75,7 @@ static const struct command family[] = {
 	},
 	{
 		.name = "diff",
-		.arguments = "[IFACE] POLICY | --netbird [-j]",
+		.arguments = "[IFACE | POLICY] POLICY | [IFACE] --netbird [--exit-code] [-j]",
 		.summary = "what a policy would change: rules, and live connections",
 		.details = diff_details,
 		.run = policy_command_diff,

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/names.h"
 #include "base/output.h"
@@ -21,13 +22,15 @@
 #include "follow/follow.h"
 #include "follow/newest.h"
 #include "kernel/lock.h"
+#include "policy/parse.h"
 #include "review/diff.h"
 #include "review/impact.h"
 #include "trace/record_print.h"
 
 /* Everything that a comparison is made of. */
 struct comparison {
-	const char *ifname;
+	char iface[IF_NAMESIZE];
+	const char *ifname; /* or the first file */
 	const char *path;   /* or what the other policy is, where its text is known */
 	const char *socket; /* of NetBird's daemon, whose map makes the other policy; NULL: none */
 	struct part_text text;
@@ -229,18 +232,22 @@ static void print_impact(const struct impact *impact)
 	putchar('\n');
 }
 
+static void print_differences(const struct comparison *c)
+{
+	if (!policy_diff_print(c->diff, stdout))
+		printf("the policies say the same\n");
+}
+
 /* Print the differences, and the connections that they affect, as text. */
 static int print_text(const struct comparison *c, struct error *error)
 {
 	const struct instance *instance = &c->attached.instance;
 	const struct impacts *impacts = &c->impacts;
-	size_t differences, end;
+	size_t end;
 
 	printf("--- %s, generation %u, %s\n+++ %s\n", c->ifname, instance->config.generation,
 	       instance->policy_path[0] ? instance->policy_path : "(default)", c->path);
-	differences = policy_diff_print(c->diff, stdout);
-	if (!differences)
-		printf("the policies say the same\n");
+	print_differences(c);
 	printf("connections: %llu, of which %zu would be cut, %zu opened, %zu would go on by "
 	       "another rule\n",
 	       (unsigned long long)impacts->n_flows, impacts->n_kind[IMPACT_CUT],
@@ -287,6 +294,37 @@ static json_t *impact_json(const struct impact *impact)
 	return object;
 }
 
+static int load(const char *path, struct policy **policy, struct error *error)
+{
+	int err = policy_load(path, policy, error);
+
+	if (err && err != -ENOMEM)
+		error->invalid_input = true;
+	return err;
+}
+
+/* Compare two files, whatever is in force. */
+static int diff_files(struct comparison *c, struct error *error)
+{
+	int err = load(c->ifname, &c->policy[0], error);
+
+	if (!err)
+		err = load(c->path, &c->policy[1], error);
+	if (!err)
+		err = policy_diff(&(struct policy_side){c->policy[0], NULL},
+				  &(struct policy_side){c->policy[1], NULL}, &c->diff, error);
+	if (err)
+		return err;
+	if (c->json) {
+		json_object_set_new(c->diff, "before", output_json_text(c->ifname));
+		json_object_set_new(c->diff, "policy", output_json_text(c->path));
+		return output_json(json_incref(c->diff), stdout, error);
+	}
+	printf("--- %s\n+++ %s\n", c->ifname, c->path);
+	print_differences(c);
+	return output_flush(stdout, error);
+}
+
 /* The head by jansson, the connections one by one. */
 static int print_json(const struct comparison *c, struct error *error)
 {
@@ -321,10 +359,17 @@ static int print_json(const struct comparison *c, struct error *error)
 }
 
 /* Compare the policy in force with the other one, and ask about connections. */
-static int diff(struct comparison *c, struct error *error)
+static int diff_in_force(struct comparison *c, const char *given, struct error *error)
 {
-	int err = netlink_link_by_name(c->ifname, &c->link, error);
+	struct follow_status followed;
+	int ifindex, err = policy_command_interface(given, c->iface, &ifindex, error);
 
+	c->ifname = c->iface;
+	c->is_followed = !err && follow_status_read(c->iface, &followed);
+	if (c->socket && !*c->socket)
+		c->socket = c->is_followed ? followed.socket : FOLLOW_SOCKET;
+	if (!err)
+		err = netlink_link_by_name(c->iface, &c->link, error);
 	if (err)
 		return err;
 	err = attached_open(c->link.ifindex, &c->attached, error);
@@ -337,11 +382,38 @@ static int diff(struct comparison *c, struct error *error)
 		err = c->json ? print_json(c, error) : print_text(c, error);
 	attached_close(&c->attached);
 	impacts_close(&c->impacts);
+	return err;
+}
+
+/* An argument is a file, not an interface, if it looks like one. */
+static bool is_file(const char *argument)
+{
+	const char *dot = strrchr(argument, '.');
+
+	return strchr(argument, '/') ||
+	       (dot && (!strcmp(dot, ".yaml") || !strcmp(dot, ".yml") || !strcmp(dot, ".json")));
+}
+
+/* Compare what the arguments name; the exit status. */
+static int diff(struct comparison *c, const char *first, bool exit_code)
+{
+	struct error error;
+	int status, err;
+
+	if (first && !c->socket && is_file(first)) {
+		c->ifname = first;
+		err = diff_files(c, &error);
+	} else {
+		err = diff_in_force(c, first, &error);
+	}
+	status = err				 ? command_fail(&error)
+		 : policy_diff_is_empty(c->diff) ? EXIT_DONE
+						 : EXIT_DIFFERENT;
 	json_decref(c->diff);
 	free(c->text.text);
 	for (int side = 0; side < 2; side++)
 		policy_free(c->policy[side]);
-	return err;
+	return status == EXIT_DIFFERENT && !exit_code ? EXIT_DONE : status;
 }
 
 /**
@@ -351,14 +423,13 @@ int policy_command_diff(const struct command *command, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"netbird", optional_argument, NULL, OPTION_COMMAND},
+		{"exit-code", no_argument, NULL, 'e'},
 		COMMON_LONG_OPTIONS,
 		{},
 	};
 	struct comparison comparison = {.json = false};
-	struct follow_status followed;
-	char name[IF_NAMESIZE];
-	struct error error;
-	int option, err, ifindex, n_files;
+	bool exit_code = false;
+	int option, n_files;
 
 	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
 		if (option == OPTION_HELP)
@@ -366,6 +437,7 @@ int policy_command_diff(const struct command *command, int argc, char **argv)
 		if (option == '?')
 			return command_unknown_option(command, argv);
 		comparison.json |= option == 'j';
+		exit_code |= option == 'e';
 		if (option == OPTION_COMMAND)
 			comparison.socket = optarg ? optarg : "";
 	}
@@ -373,14 +445,9 @@ int policy_command_diff(const struct command *command, int argc, char **argv)
 	if (argc - optind < n_files || argc - optind > n_files + 1)
 		return command_usage(command, n_files ? "a policy file is needed"
 						      : "NetBird's map is compared, and no file");
-	comparison.ifname = name;
 	comparison.path = n_files ? argv[argc - 1] : NULL;
-	err = policy_command_interface(argc - optind > n_files ? argv[optind] : NULL, name,
-				       &ifindex, &error);
-	comparison.is_followed = !err && follow_status_read(name, &followed);
-	if (comparison.socket && !*comparison.socket)
-		comparison.socket = comparison.is_followed ? followed.socket : FOLLOW_SOCKET;
-	if (!err)
-		err = diff(&comparison, &error);
-	return err ? command_fail(&error) : EXIT_DONE;
+	if (n_files && !is_file(comparison.path) && strcmp(comparison.path, "-") &&
+	    access(comparison.path, F_OK))
+		return command_usage(command, "'%s' is no policy file", comparison.path);
+	return diff(&comparison, argc - optind > n_files ? argv[optind] : NULL, exit_code);
 }

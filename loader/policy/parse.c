@@ -10,6 +10,7 @@
 
 #include "base/names.h"
 #include "base/value.h"
+#include "policy/mode_words.h"
 #include "policy/parse_names.h"
 #include "policy/parse_nat.h"
 #include "policy/parse_rules.h"
@@ -39,57 +40,27 @@ static int parse_version(const struct yaml_doc *doc, const struct yaml_node *roo
 /* Read mode.routing. */
 static int read_routing(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
-	static const char *const names[] = {
-		[POLICY_ROUTING_AUTO] = "auto",
-#define ROUTING(id, name) [POLICY_ROUTING_##id] = name,
-		ROUTINGS(ROUTING)
-#undef ROUTING
-			[ROUTING_MAX + 1] = NULL,
-	};
-	enum policy_routing *routing = to;
-	unsigned int choice;
-	int err;
+	_Static_assert(sizeof(enum policy_routing) == sizeof(unsigned int),
+		       "a choice is read into it");
 
-	err = yaml_read_choice(in->doc, node, names, &choice, in->error);
-	if (!err)
-		*routing = choice;
-	return err;
+	return yaml_read_choice(in->doc, node, policy_routing_words, to, in->error);
 }
 
-/* Read mode.hook. */
 static int read_hook(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
-	static const char *const names[] = {
-		[POLICY_HOOK_AUTO] = "auto",
-#define HOOK(id, name) [POLICY_HOOK_##id] = name,
-		HOOKS(HOOK)
-#undef HOOK
-			[HOOK_MAX + 1] = NULL,
-	};
-	enum policy_hook *hook = to;
-	unsigned int choice;
-	int err;
+	_Static_assert(sizeof(enum policy_hook) == sizeof(unsigned int),
+		       "a choice is read into it");
 
-	err = yaml_read_choice(in->doc, node, names, &choice, in->error);
-	if (!err)
-		*hook = choice;
-	return err;
+	return yaml_read_choice(in->doc, node, policy_hook_words, to, in->error);
 }
 
 static int read_forwarder_input(const struct yaml_reader *in, const struct yaml_node *node,
 				void *to)
 {
-	static const char *const names[] = {
-		[POLICY_FORWARDER_INPUT_AUTO] = "auto",
-#define FORWARDER_INPUT(id, name) [POLICY_FORWARDER_INPUT_##id] = name,
-		FORWARDER_INPUTS(FORWARDER_INPUT)
-#undef FORWARDER_INPUT
-			[FORWARDER_INPUT_MAX] = NULL,
-	};
 	_Static_assert(sizeof(enum policy_forwarder_input) == sizeof(unsigned int),
 		       "a choice is read into it");
 
-	return yaml_read_choice(in->doc, node, names, to, in->error);
+	return yaml_read_choice(in->doc, node, policy_forwarder_input_words, to, in->error);
 }
 
 static int read_native_acl(const struct yaml_reader *in, const struct yaml_node *node, void *to)

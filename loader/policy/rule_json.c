@@ -7,6 +7,7 @@
 #include "base/address.h"
 #include "base/names.h"
 #include "policy/icmp_type.h"
+#include "policy/mode_words.h"
 
 /* The addresses of a match as a list of texts. */
 static json_t *json_prefixes(const struct policy *policy, const struct address_match *match)
@@ -192,6 +193,28 @@ json_t *policy_mode_json(const struct config *config)
 	json_t *object = json_object();
 
 #define MODE(name, type, kind, value) json_object_set_new(object, #name, json_##kind(config->name));
+	POLICY_MODES(MODE)
+#undef MODE
+	return object;
+}
+
+#define asked_flag(value)	     json_boolean(value)
+#define asked_native_acl(value)	     json_native_acl(value)
+#define asked_routing(value)	     json_string(policy_routing_words[value])
+#define asked_forwarder_input(value) json_string(policy_forwarder_input_words[value])
+#define asked_hook(value)	     json_string(policy_hook_words[value])
+
+/**
+ * policy_asked_mode_json() - The keys of "mode" as a policy has them, whatever comes of them
+ * @mode: of the policy
+ *
+ * Return: a new object.
+ */
+json_t *policy_asked_mode_json(const struct policy_mode *mode)
+{
+	json_t *object = json_object();
+
+#define MODE(name, type, kind, value) json_object_set_new(object, #name, asked_##kind(mode->name));
 	POLICY_MODES(MODE)
 #undef MODE
 	return object;

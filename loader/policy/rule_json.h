@@ -14,6 +14,7 @@ json_t *policy_rule_json(const struct policy *policy, const struct policy_rule *
 json_t *policy_sets_json(const struct policy *policy);
 json_t *policy_names_json(const struct names *names);
 json_t *policy_match_names_json(const struct names *names, const struct address_match *match);
+json_t *policy_asked_mode_json(const struct policy_mode *mode);
 json_t *policy_mode_json(const struct config *config);
 void policy_join(const json_t *list, char *cell, size_t size);
 

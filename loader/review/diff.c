@@ -258,7 +258,8 @@ static json_t *settings_of(const struct policy_side *side)
 	const struct policy *policy = side->policy;
 	json_t *all = json_object();
 
-	add_mode(all, policy_mode_json(side->config));
+	add_mode(all, side->config ? policy_mode_json(side->config)
+				   : policy_asked_mode_json(&policy->mode));
 #define ADD(name, value)     json_object_set_new(all, name, value);
 #define LIMIT(name, entries) ADD("limits." #name, json_integer(policy->limits.name))
 	POLICY_LIMITS(LIMIT)
@@ -287,7 +288,7 @@ static json_t *changes_of(json_t *old_side, json_t *new_side)
 
 /**
  * policy_diff() - Compare two policies
- * @before: the one in force
+ * @before: the one in force, or a first one
  * @after: the other one
  * @diff: set to an object: "rules" (lists "added", "removed", "changed", "reordered"), "sets" and
  *	"settings" (changes by name)
@@ -308,6 +309,22 @@ int policy_diff(const struct policy_side *before, const struct policy_side *afte
 		changes_of(policy_sets_json(before->policy), policy_sets_json(after->policy)),
 		"settings", changes_of(settings_of(before), settings_of(after)));
 	return *diff ? 0 : error_no_memory(error);
+}
+
+/**
+ * policy_diff_is_empty() - Whether the policies say the same
+ * @diff: of policy_diff()
+ */
+bool policy_diff_is_empty(const json_t *diff)
+{
+	const char *key;
+	json_t *list;
+
+	json_object_foreach (json_object_get(diff, "rules"), key, list)
+		if (json_array_size(list))
+			return false;
+	return !json_object_size(json_object_get(diff, "sets")) &&
+	       !json_object_size(json_object_get(diff, "settings"));
 }
 
 /* ---- text ---- */

@@ -6,6 +6,7 @@
 #define SHRIKE_REVIEW_DIFF_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/error.h"
@@ -15,7 +16,7 @@
 /*
  * struct policy_side - one of the two
  * @policy: after environment_apply()
- * @config: of the generation that is in force or would be
+ * @config: of the generation that is in force or would be; NULL: only what the policies say counts
  */
 struct policy_side {
 	const struct policy *policy;
@@ -24,6 +25,7 @@ struct policy_side {
 
 int policy_diff(const struct policy_side *before, const struct policy_side *after, json_t **diff,
 		struct error *error);
+bool policy_diff_is_empty(const json_t *diff);
 size_t policy_diff_print(const json_t *diff, FILE *file);
 
 #endif /* SHRIKE_REVIEW_DIFF_H */
