@@ -146,19 +146,23 @@ static int check_policy(const struct run *run, struct error *error)
 /* Protect the interface if it is there, or begin to wait for it. */
 static int begin(struct run *run, struct error *error)
 {
+	struct error about_link;
 	struct link_info link;
-	int err = netlink_link_by_name(run->guard.ifname, &link, error);
+	int err = netlink_link_by_name(run->guard.ifname, &link, &about_link);
 
 	if (!err)
-		err = apply_first(run, error);
-	if (err != -ENODEV || !run->waits)
+		return apply_first(run, error);
+	if (check_policy(run, error))
+		return -error->code;
+	*error = about_link;
+	if (err == -ENODEV && !run->waits)
+		return error_set(error, ENODEV,
+				 "%s: no such interface in this network namespace; --wait waits "
+				 "for it",
+				 run->guard.ifname);
+	if (err != -ENODEV)
 		return err;
-	if (!run->is_waiting) {
-		err = check_policy(run, error);
-		if (err)
-			return err;
-		say(run, LEVEL_WARNING, "there is no such interface yet; waiting for it", "");
-	}
+	say(run, LEVEL_WARNING, "there is no such interface yet; waiting for it", "");
 	run->is_waiting = true;
 	return 0;
 }
@@ -167,11 +171,15 @@ static int begin(struct run *run, struct error *error)
 static int retry(struct run *run, struct error *error)
 {
 	struct link_info link;
+	int err;
 
 	if (netlink_link_by_name(run->guard.ifname, &link, error) == -ENODEV)
 		return 0;
+	err = apply_first(run, error);
+	if (err == -ENODEV) /* it has gone again */
+		return 0;
 	run->is_waiting = false;
-	return begin(run, error);
+	return err;
 }
 
 static int on_monitor(struct run *run, struct error *error)
@@ -420,10 +428,11 @@ int run_forever(const struct run_request *request, struct error *error)
 	if (!err)
 		err = beat_open(ifname, &run.beat_fd, error);
 	if (!err) {
-		warn_of_default(&run);
 		forward_inherit(run.guard.forward, run.handover_fd);
 		err = begin(&run, error);
 	}
+	if (!err)
+		warn_of_default(&run);
 	if (!err)
 		err = capabilities_keep(CAPABILITIES, error);
 	if (!err)

@@ -204,7 +204,7 @@ test_a_program_of_somebody_else_is_left_alone() {
 test_an_interface_that_does_not_exist_is_an_error() {
 	topology veth
 	allow_port web 8001
-	for command in "run wt7" "attach wt7" "detach wt7" "status wt7" "policy show wt7" \
+	for command in "run wt7" "attach wt7" "status wt7" "policy show wt7" \
 		"conntrack list wt7" "conntrack flush wt7"; do
 		# shellcheck disable=SC2086
 		expect 1 shrike $command
