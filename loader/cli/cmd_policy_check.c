@@ -165,8 +165,8 @@ static int report(struct check *check, struct policy *policy, struct error *erro
 			stdout, error);
 	if (check->failed)
 		return 0;
-	printf("%s: valid, %zu rule%s, tables of %zu kB", check->path, rules,
-	       rules == 1 ? "" : "s", (bytes + 1023) / 1024);
+	printf("%s: valid, %zu rule%s, tables of %zu kB", check->path, rules, rules == 1 ? "" : "s",
+	       (bytes + 1023) / 1024);
 	if (policy->n_tests > check->not_run)
 		printf(", %zu test%s passed", policy->n_tests, policy->n_tests == 1 ? "" : "s");
 	putchar('\n');
