@@ -242,6 +242,9 @@ static void print_status(const json_t *status, bool colour)
 	if (json_is_object(json_object_get(status, "nat")))
 		print_counters(json_object_get(status, "counters"), "uplink", colour);
 	print_tables(json_object_get(status, "tables"));
+	if (number_of(status, "lost_events"))
+		printf("  %lld flow events were lost, as a listener's ring was full\n",
+		       number_of(status, "lost_events"));
 	nat_print(json_object_get(status, "nat"));
 	print_forwarder(json_object_get(status, "forwarder"));
 }
@@ -304,8 +307,9 @@ static json_t *json_one(int ifindex, bool settled, struct error *error)
 		struct link_info link;
 
 		json_decref(status);
-		status = netlink_link_by_index(ifindex, &link, error) ? NULL
-								      : status_json(&link, error);
+		status = netlink_link_by_index(ifindex, &link, error)
+				 ? NULL
+				 : status_json(&link, false, error);
 		if (!status || !settled || !status_has_residue(status))
 			break;
 		nanosleep(&pause, NULL);

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -10,10 +11,11 @@
 #include "base/output.h"
 #include "cli/counters_print.h"
 #include "cli/nat_print.h"
-#include "conntrack/tables.h"
+#include "conntrack/census.h"
 #include "daemon/beat.h"
 #include "dataplane/attached.h"
 #include "dataplane/change.h"
+#include "flow_event.h"
 #include "follow/follow_status.h"
 #include "forwarder.h"
 #include "kernel/lock.h"
@@ -33,32 +35,47 @@ static json_t *json_hooks(const struct hook_state hooks[HOOK_POINTS])
 	return object;
 }
 
-/* How many entries each connection table holds, and how many it may hold. */
-static json_t *json_tables(const struct attached *attached, struct error *error)
+/* The rules with their hits, those first whose ids have been in force longest; NULL on failure. */
+static json_t *json_rule_hits(const struct attached *attached, struct error *error)
 {
-	struct conntrack all, one = {.n = 1};
-	json_t *object = json_object();
-	struct flow_clock clock;
+	json_t *list = json_array();
+	struct rule_view *rules;
+	size_t n;
 
-	flow_clock_read(&attached->instance, &clock);
-	if (conntrack_open(&attached->maps, &all, error)) {
-		json_decref(object);
+	if (generation_read_rules(&attached->maps, &rules, &n, error)) {
+		json_decref(list);
 		return NULL;
 	}
-	for (size_t i = 0; i < all.n; i++) {
-		uint64_t count;
+	generation_sort_rules(rules, n);
+	for (size_t i = 0; i < n; i++) {
+		const struct rule *rule = &rules[i].rule;
 
-		one.tables[0] = all.tables[i];
-		if (conntrack_count(&one, &clock, NULL, &count, error)) {
-			json_decref(object);
-			return NULL;
-		}
-		json_object_set_new(object, conntrack_maps[i].name,
-				    json_pack("{s:I,s:I}", "entries", (json_int_t)count,
-					      "max_entries",
-					      (json_int_t)all.tables[i].max_entries));
+		if (rule->flags & RULE_BUILTIN)
+			continue;
+		json_array_append_new(list, json_pack("{s:o,s:s,s:s,s:I,s:I}", "id",
+						      output_json_text(rule->id), "acl",
+						      acl_name(rule->acl), "action",
+						      rule->flags & RULE_ALLOW ? "allow" : "deny",
+						      "packets", (json_int_t)rule->packets, "bytes",
+						      (json_int_t)rule->bytes));
 	}
-	return object;
+	free(rules);
+	return list;
+}
+
+/* Flow events that found a listener's ring full, since the interface was attached. */
+static uint64_t lost_events(const struct attached *attached)
+{
+	int fd = map_set_fd(&attached->maps, MAP_FLOW_GATE);
+	struct flow_gate gate;
+	uint32_t zero = 0;
+	uint64_t sum = 0;
+
+	if (fd < 0 || bpf_map_lookup_elem(fd, &zero, &gate))
+		return 0;
+	for (int i = 0; i < FLOW_LISTENERS; i++)
+		sum += gate.lost[i];
+	return sum;
 }
 
 /* The way into the forwarder. */
@@ -188,16 +205,16 @@ static json_t *json_live(const struct attached *attached, const struct link_info
 	const struct instance *instance = &attached->instance;
 	struct counters counters[DIR_MAX];
 	char time[OUTPUT_TIME_LEN];
-	json_t *tables;
+	struct flow_clock clock;
+	struct census census;
 
-	if (attached_counters(&attached->maps, counters, error))
-		return NULL;
-	tables = json_tables(attached, error);
-	if (!tables)
+	flow_clock_read(instance, &clock);
+	if (attached_counters(&attached->maps, counters, error) ||
+	    census_take(&attached->maps, &clock, &census, error))
 		return NULL;
 	object = json_pack(
 		"{s:o,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:o,s:s,s:{s:o,s:o,s:o},"
-		"s:o,s:o,s:o,s:o}",
+		"s:o,s:o,s:o,s:o,s:o,s:I,s:I}",
 		"interface", output_json_text(link->name), "ifindex", link->ifindex, "attached", 1,
 		"running", lock_is_held(LOCK_RUN, link->name), "version", instance->version,
 		"hooks", json_hooks(attached->hooks), "hook",
@@ -209,37 +226,70 @@ static json_t *json_live(const struct attached *attached, const struct link_info
 		output_time(time, instance->applied_ns), "counters", "ingress",
 		counters_json(&counters[DIR_INGRESS]), "egress",
 		counters_json(&counters[DIR_EGRESS]), "uplink",
-		counters_json(&counters[DIR_UPLINK]), "tables", tables, "forwarder",
+		counters_json(&counters[DIR_UPLINK]), "tables", census_tables(&census), "forwarder",
 		json_forwarder(attached, counters_to_forwarder(&counters[DIR_INGRESS])), "nat",
-		nat_json(attached, counters), "netbird", json_netbird(link->name));
+		nat_json(attached, counters), "netbird", json_netbird(link->name), "connections",
+		census_states(&census), "lost_events", (json_int_t)lost_events(attached),
+		"applied_timestamp", (json_int_t)(instance->applied_ns / NS_PER_S));
 	if (object)
 		add_change(object, attached);
 	return object;
 }
 
 /**
+ * status_unattached_json() - What there is to say of an interface that nothing is attached to
+ *
+ * Return: a new object, NULL without memory.
+ */
+json_t *status_unattached_json(const struct link_info *link)
+{
+	return json_pack("{s:o,s:i,s:b,s:b}", "interface", output_json_text(link->name), "ifindex",
+			 link->ifindex, "attached", 0, "running",
+			 lock_is_held(LOCK_RUN, link->name));
+}
+
+/* Likewise of one with a generation in force; NULL on failure, without a code: there is no memory. */
+static json_t *json_attached(const struct attached *attached, const struct link_info *link,
+			     bool with_rules, struct error *error)
+{
+	json_t *object, *rules = NULL;
+
+	error->code = 0;
+	if (with_rules) {
+		rules = json_rule_hits(attached, error);
+		if (!rules)
+			return NULL;
+	}
+	object = json_live(attached, link, error);
+	if (rules && (!object || json_object_set(object, "rule_hits", rules))) {
+		json_decref(object);
+		object = NULL;
+	}
+	json_decref(rules);
+	return object;
+}
+
+/**
  * status_json() - What there is to say of one interface
  * @link: the interface
+ * @with_rules: add "rule_hits": its rules with what they have decided
  * @error: set on failure
  *
  * Return: an object, or NULL.
  */
-json_t *status_json(const struct link_info *link, struct error *error)
+json_t *status_json(const struct link_info *link, bool with_rules, struct error *error)
 {
 	struct attached attached;
 	json_t *object;
 	int err = attached_open(link->ifindex, &attached, error);
 
 	if (err == -ENOENT)
-		object = json_pack("{s:o,s:i,s:b,s:b}", "interface", output_json_text(link->name),
-				   "ifindex", link->ifindex, "attached", 0, "running",
-				   lock_is_held(LOCK_RUN, link->name));
+		object = status_unattached_json(link);
 	else if (err) {
 		error_prefix(error, "%s", link->name);
 		return NULL;
 	} else {
-		error->code = 0;
-		object = json_live(&attached, link, error);
+		object = json_attached(&attached, link, with_rules, error);
 		attached_close(&attached);
 		if (!object && error->code)
 			return NULL;
