@@ -96,7 +96,7 @@ BUILD_DEPS := clang gcc libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnl-route
 TEST_DEPS := libcmocka-dev iproute2 iputils-ping procps util-linux ethtool tcpdump python3 \
 	     man-db clang-format mount jq curl traceroute libclang-rt-14-dev \
 	     bind9-dnsutils dnsmasq-base iperf3 netcat-openbsd nftables nghttp2-server python3-grpcio \
-	     python3-jsonschema tshark systemd
+	     python3-jsonschema python3-prometheus-client tshark systemd
 BENCH_DEPS := iperf3 passt slirp4netns gnuplot-nox
 KERNEL_DEPS := qemu-system-x86 cpio kmod xz-utils wireguard-tools
 HEADERS := bpf/libbpf.h:libbpf-dev libelf.h:libelf-dev zlib.h:zlib1g-dev \
@@ -219,6 +219,7 @@ JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j $(shell nproc))
 test:
 	$(Q)$(MAKE) --no-print-directory deps \
 		TEST_DEPS="$(TEST_DEPS) $(if $(KERNELS),$(KERNEL_DEPS)) $(if $(ALL),$(CROSS_DEPS) $(DEB_DEPS))"
+	$(Q)selftests/promtool --fetch >/dev/null
 	$(Q)$(MAKE) --no-print-directory $(JOBS) shrike tools $(TESTS) $(FUZZERS) $(B)/kernels/verify
 	$(Q)$(TEST_ENV) FUZZERS="$(FUZZERS)" $(if $(KERNELS),KERNEL_TESTS="$(KERNEL_TESTS)") \
 		$(if $(ALL),WHOLE=1) selftests/all $(TESTS)
@@ -360,7 +361,7 @@ COMPLETION := $(PREFIX)/share/bash-completion/completions/shrike
 UNITS := $(PREFIX)/lib/systemd/system
 UNIT_FILES := $(wildcard dist/*.service)
 SHARE := $(PREFIX)/share/shrike
-SHARED_FILES := $(wildcard dist/*.schema.json)
+SHARED_FILES := $(wildcard dist/*.schema.json) dist/grafana-dashboard.json dist/alerts.yaml
 
 install: shrike
 	install -D -m 0755 $(B)/shrike $(DESTDIR)$(SBIN)/shrike

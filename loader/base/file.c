@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -98,5 +99,80 @@ int file_read(const char *path, const struct file_kind *kind, char **text, size_
 		return err;
 	*text = content.text;
 	*len = content.len;
+	return 0;
+}
+
+/* Write all of a text; 0 or -errno. */
+static int write_all(int fd, const char *text, size_t len)
+{
+	while (len) {
+		ssize_t done = write(fd, text, len);
+
+		if (done < 0 && errno != EINTR)
+			return -errno;
+		if (done > 0) {
+			text += done;
+			len -= done;
+		}
+	}
+	return 0;
+}
+
+/* Have a rename in a file's directory survive a power failure, where the file system can do that. */
+static void sync_directory(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash ? strndup(path, slash - path + 1) : strdup(".");
+	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (fd >= 0) {
+		fsync(fd);
+		close(fd);
+	}
+	free(dir);
+}
+
+/* A name beside @path for what is to take its place: hidden, and of no suffix that anybody looks for. */
+static char *name_beside(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+	char *name;
+
+	return asprintf(&name, "%.*s.%s.XXXXXX", (int)(base - path), path, base) < 0 ? NULL : name;
+}
+
+/**
+ * file_replace() - Put a file in the place of another one, or where there is none, at once
+ * @path: the file
+ * @mode: its permissions
+ * @text: its content
+ * @len: in bytes
+ * @error: "FILE: why"; then what was there is still there
+ *
+ * Whoever opens the file reads the old content or the new one, also after a power failure.
+ *
+ * Return: 0 or -errno.
+ */
+int file_replace(const char *path, mode_t mode, const char *text, size_t len, struct error *error)
+{
+	char *fresh = name_beside(path);
+	int fd, err;
+
+	if (!fresh)
+		return error_no_memory_for(error, path);
+	fd = mkostemp(fresh, O_CLOEXEC);
+	err = fd < 0 ? -errno : write_all(fd, text, len);
+	if (!err && (fchmod(fd, mode) || fsync(fd)))
+		err = -errno;
+	if (fd >= 0)
+		close(fd);
+	if (!err && rename(fresh, path))
+		err = -errno;
+	if (err && fd >= 0)
+		unlink(fresh);
+	free(fresh);
+	if (err)
+		return error_set(error, -err, "%.256s: %s", path, strerror(-err));
+	sync_directory(path);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #define SHRIKE_BASE_FILE_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -17,5 +18,6 @@ struct file_kind {
 
 int file_read(const char *path, const struct file_kind *kind, char **text, size_t *len,
 	      struct error *error);
+int file_replace(const char *path, mode_t mode, const char *text, size_t len, struct error *error);
 
 #endif /* SHRIKE_BASE_FILE_H */

@@ -48,6 +48,7 @@ struct command {
 	COMMAND(conntrack)                                                                         \
 	COMMAND(monitor)                                                                           \
 	COMMAND(stats)                                                                             \
+	COMMAND(metrics)                                                                           \
 	COMMAND(trace)                                                                             \
 	COMMAND(simulate)                                                                          \
 	COMMAND(doctor)                                                                            \
