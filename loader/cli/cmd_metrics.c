@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "cli/cmd_metrics.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +29,7 @@ const struct command command_metrics = {
 		"                        collector of node_exporter\n"
 		"\n"
 		"Without IFACE: every attached interface. One that is not attached, or not there,\n"
-		"has shrike_attached 0.\n",
+		"has shrike_attached 0. 'shrike run --metrics' serves the same over HTTP.\n",
 	/* clang-format on */
 	.run = run_metrics,
 };
@@ -90,6 +92,35 @@ static int read_families(const char *given, json_t **families, struct error *err
 	*families = metrics_families(all);
 	json_decref(all);
 	return *families ? 0 : error_no_memory(error);
+}
+
+/**
+ * metrics_command_collect() - Make the texts of an interface in all formats; a metrics_collect
+ * @ifname: the interface
+ * @texts: are set, for the caller to free
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int metrics_command_collect(const char *ifname, struct metrics_texts *texts, struct error *error)
+{
+	struct metrics_texts made = {};
+	json_t *families;
+	int err = read_families(ifname, &families, error);
+
+	if (err)
+		return err;
+	for (int format = 0; format < METRICS_FORMAT_MAX && !err; format++)
+		err = exposition_write(families, format, &made.text[format], &made.len[format],
+				       error);
+	json_decref(families);
+	if (!err) {
+		*texts = made;
+		return 0;
+	}
+	for (int format = 0; format < METRICS_FORMAT_MAX; format++)
+		free(made.text[format]);
+	return err;
 }
 
 /* Put the text where it is to go. */

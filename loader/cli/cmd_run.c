@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/value.h"
+#include "cli/cmd_metrics.h"
 #include "cli/command.h"
 #include "cli/log_print.h"
 #include "daemon/run.h"
@@ -17,7 +18,8 @@ static int run_run(const struct command *command, int argc, char **argv);
 
 const struct command command_run = {
 	.name = "run",
-	.arguments = "[IFACE] [-c POLICY] [--wait] [--netbird[=SOCKET]]",
+	.arguments =
+		"[IFACE] [-c POLICY] [--wait] [--netbird[=SOCKET]] [--metrics ADDR:PORT|unix:PATH]",
 	.summary = "attach to an interface and stay",
 	/* clang-format off */
 	.details =
@@ -37,6 +39,8 @@ const struct command command_run = {
 		"                        seconds that addresses of its domains stay allowed\n"
 		"                        after their DNS answers have expired, and for as\n"
 		"                        long as connections use them; default 3600\n"
+		"      --metrics ADDR:PORT|unix:PATH\n"
+		"                        serve what 'shrike metrics' prints over HTTP\n"
 		"      --wait            wait for an interface that does not exist yet\n"
 		"      --log-level L     error, warning, info (the default) or debug\n"
 		"  -v, --verbose         print libbpf messages\n"
@@ -54,6 +58,7 @@ enum {
 	OPTION_INTERVAL,
 	OPTION_HOLD,
 	OPTION_SOURCE,
+	OPTION_METRICS,
 	OPTION_WAIT,
 	OPTION_LEVEL,
 };
@@ -93,6 +98,7 @@ static int parse_options(const struct command *command, int argc, char **argv,
 		{"netbird-interval", required_argument, NULL, OPTION_INTERVAL},
 		{"netbird-hold", required_argument, NULL, OPTION_HOLD},
 		{"netbird-source", required_argument, NULL, OPTION_SOURCE},
+		{"metrics", required_argument, NULL, OPTION_METRICS},
 		{"wait", no_argument, NULL, OPTION_WAIT},
 		{"log-level", required_argument, NULL, OPTION_LEVEL},
 		COMMON_LONG_OPTIONS,
@@ -110,6 +116,8 @@ static int parse_options(const struct command *command, int argc, char **argv,
 			generation_verbose(true);
 		else if (option == OPTION_NETBIRD)
 			request->options.socket = optarg ? optarg : FOLLOW_SOCKET;
+		else if (option == OPTION_METRICS)
+			request->metrics_address = optarg;
 		else if (option == OPTION_WAIT)
 			request->waits = true;
 		else if (option == OPTION_LEVEL)
@@ -143,6 +151,7 @@ static int run_run(const struct command *command, int argc, char **argv)
 		.ifname = name,
 		.options.interval_ns = FOLLOW_INTERVAL_NS,
 		.options.hold_ns = DOMAIN_HOLD_NS,
+		.collect = metrics_command_collect,
 		.warn = log_warn,
 		.log = log_print,
 	};

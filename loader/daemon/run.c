@@ -39,6 +39,7 @@
 struct run {
 	struct guard guard;
 	struct netlink_monitor *monitor;
+	struct publish *publish; /* NULL: metrics are not served */
 	bool waits;
 	bool is_waiting; /* for its interface, with nothing in force yet */
 	bool is_ready;	 /* the service manager knows */
@@ -258,6 +259,7 @@ static int on_check(struct run *run, struct error *error)
 		err = retry(run, error);
 	else
 		guard_check(&run->guard);
+	publish_check(run->publish);
 	service_notify("WATCHDOG=1\n");
 	report_state(run);
 	clock_arm(run->check_fd, CHECK_PERIOD_NS);
@@ -273,6 +275,31 @@ static int hear_of_policies(struct run *run, struct error *error)
 	say(run, LEVEL_WARNING, "policies of other processes are followed only once a second: ",
 	    strerror(-run->notice_fd));
 	return 0;
+}
+
+static void on_unserved(void *arg, const char *what)
+{
+	struct run *run = arg;
+
+	log_line(&run->guard.log, LEVEL_WARNING, "%s: %s", run->guard.ifname, what);
+}
+
+/* Serve metrics, if that is asked for. */
+static int publish(struct run *run, const struct run_request *request, struct error *error)
+{
+	struct publish_user user = {
+		.ifname = request->ifname,
+		.address = request->metrics_address,
+		.collect = request->collect,
+		.on_failure = on_unserved,
+		.arg = run,
+	};
+	int err;
+
+	if (!request->metrics_address)
+		return 0;
+	err = publish_new(&user, &run->publish, error);
+	return err ? err : watch(run, publish_fd(run->publish), error);
 }
 
 /* Open signals, timers and netlink, and watch them. */
@@ -341,6 +368,8 @@ static int loop(struct run *run, struct error *error)
 				forward_ready(run->guard.forward);
 			else if (fd == guard_netbird_fd(&run->guard))
 				guard_netbird_ready(&run->guard);
+			else if (run->publish && fd == publish_fd(run->publish))
+				publish_ready(run->publish);
 			else if (fd == run->notice_fd)
 				on_notice(run);
 			else
@@ -367,6 +396,7 @@ static void hand_over(struct run *run)
 
 static void clean_up(struct run *run)
 {
+	publish_free(run->publish);
 	if (run->monitor)
 		netlink_monitor_close(run->monitor);
 	guard_free(&run->guard);
@@ -427,6 +457,8 @@ int run_forever(const struct run_request *request, struct error *error)
 	err = prepare(&run, error);
 	if (!err)
 		err = beat_open(ifname, &run.beat_fd, error);
+	if (!err)
+		err = publish(&run, request, error);
 	if (!err) {
 		forward_inherit(run.guard.forward, run.handover_fd);
 		err = begin(&run, error);

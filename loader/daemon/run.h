@@ -9,6 +9,7 @@
 #define SHRIKE_DAEMON_RUN_H
 
 #include "daemon/guard.h"
+#include "metrics/publish.h"
 
 /*
  * struct run_request - what to protect, and how
@@ -16,6 +17,8 @@
  * @policy_path: policy file, read again on SIGHUP; NULL: the default policy
  * @options: about following NetBird's daemon
  * @waits: for an interface that is not there yet
+ * @metrics_address: where metrics are served, see listen_open(); NULL: nowhere
+ * @collect: makes them
  * @warn: called for each variable that is not understood
  * @log: called with each line for the log
  */
@@ -24,6 +27,8 @@ struct run_request {
 	const char *policy_path;
 	struct following_options options;
 	bool waits;
+	const char *metrics_address;
+	metrics_collect collect;
 	warn_fn warn;
 	log_fn log;
 };

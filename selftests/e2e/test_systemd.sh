@@ -10,7 +10,8 @@ tests "veth tun" \
 	a_restart_is_all_that_an_upgrade_takes
 tests "veth" \
 	the_unit_waits_reloads_and_is_watched \
-	the_unit_lets_the_service_route_by_nat
+	the_unit_lets_the_service_route_by_nat \
+	the_unit_lets_the_service_serve_metrics
 tests "veth" \
 	the_unit_that_follows_netbird_follows
 tests "unit" \
@@ -361,6 +362,25 @@ test_the_unit_lets_the_service_route_by_nat() {
 	expect 0 in_systemd systemctl stop shrike@wt0
 	nothing_of_the_service_is_left
 	is "settings of the host" "$before" "$(host_settings)"
+	stop systemd KILL
+}
+
+test_the_unit_lets_the_service_serve_metrics() {
+	local socket=/run/shrike-metrics/wt0/http
+	topology "$1"
+	policy none </dev/null
+	boot_systemd none
+	expect 0 in_systemd bash -c 'printf "[Service]\nEnvironment=\"SHRIKE_OPTIONS=--metrics unix:$0\"\n" \
+		>/run/units/shrike@.service.d/metrics.conf' $socket
+	expect 0 in_systemd systemctl daemon-reload
+	expect 0 in_systemd systemctl start shrike@wt0
+	wait_for in_systemd curl --silent --fail --unix-socket $socket http://shrike/metrics
+	in_systemd curl --silent --unix-socket $socket http://shrike/metrics >"$T/text"
+	grep -q '^shrike_attached{interface="wt0"} 1' "$T/text" || die "no figures: $(head "$T/text")"
+	is "directory" "755 666" "$(in_systemd stat -c %a "${socket%/*}" $socket | xargs)"
+	expect 0 in_systemd systemctl stop shrike@wt0
+	expect 2 in_systemd ls "${socket%/*}"
+	nothing_of_the_service_is_left
 	stop systemd KILL
 }
 

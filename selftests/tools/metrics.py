@@ -8,10 +8,13 @@ Do metrics say what other commands say, and do queries name metrics that there a
 	metrics.py manual FAMILIES TEXT           every family and event is in the manual's text
 	metrics.py sum METRICS NAME [LABEL=VALUE...]   the sum of samples
 	metrics.py openmetrics METRICS            OpenMetrics, read by Prometheus' own client library
+	metrics.py slow ADDRESS PORT N            hold N connections, each of which says a byte now and then
 """
 
 import json
 import re
+import select
+import socket
 import sys
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -202,12 +205,33 @@ def total(metrics_path, name, *labels):
     print(int(sum(found)), len(found))
 
 
+def slow(address, port, n):
+    """Until standard input ends; says how many connections the server has ended so far."""
+    clients = []
+    for _ in range(int(n)):
+        clients.append(socket.create_connection((address, int(port))))
+        clients[-1].sendall(b"GET /metrics HTTP/1.1\r\nX-Slow: ")
+    print("ready", flush=True)
+    ended = 0
+    while not select.select([sys.stdin], [], [], 0.2)[0]:
+        for client in list(clients):
+            try:
+                client.send(b"x")
+                if select.select([client], [], [], 0)[0] and not client.recv(4096):
+                    raise ConnectionResetError
+            except OSError:
+                clients.remove(client)
+                ended += 1
+                print("ended", ended, flush=True)
+
+
 COMMANDS = {
     "same": same,
     "names": names,
     "manual": manual,
     "sum": total,
     "openmetrics": lambda path: print(len(families(path)), "families"),
+    "slow": slow,
 }
 
 if __name__ == "__main__":
