@@ -191,6 +191,8 @@ int following_read(struct following *following, const char *path, struct part_te
 	char *socket = NULL;
 	int err = policy_read_text(path, &own.text, &own.len, error);
 
+	if (err && err != -ENOMEM)
+		error->invalid_input = true;
 	if (!err && !following->options.socket && !following->options.from_nftables)
 		err = read_socket(path, &own, &socket, error);
 	if (!err)

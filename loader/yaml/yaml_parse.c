@@ -21,6 +21,7 @@
 #include "yaml/yaml.h"
 #include "yaml/yaml_scan.h"
 
+#define BUILT_IN       "(built in)" /* where a text without a file comes from */
 #define LOOKAHEAD_MAX  ((size_t)1 << 20)
 #define CHUNK_BYTES    ((size_t)1 << 18)
 #define PATH_SHOWN_MAX 512 /* bytes of a path in a message; the end of a longer one */
@@ -515,7 +516,7 @@ static int build(struct yaml_doc *doc, const char *text, size_t len, struct erro
 
 /**
  * yaml_parse() - Read a YAML or JSON text
- * @path: name of the file for messages, NULL for the default policy, which has none
+ * @path: name of the file for messages; NULL: the text is of no file
  * @text: the text; need not outlive the call
  * @len: in bytes
  * @doc: result, to be freed with yaml_free()
@@ -531,9 +532,9 @@ int yaml_parse(const char *path, const char *text, size_t len, struct yaml_doc *
 
 	result = calloc(1, sizeof(*result));
 	if (result)
-		result->path = strdup(path ?: "default policy");
+		result->path = strdup(path ? path : BUILT_IN);
 	if (!result || !result->path) {
-		error_no_memory_for(error, path ?: "default policy");
+		error_no_memory_for(error, path ? path : BUILT_IN);
 		goto out;
 	}
 	err = build(result, text, len, error);

@@ -197,6 +197,18 @@ test_a_policy_says_what_is_followed() {
 	run_shrike wt0 base
 	wait_for follows 7
 	probe ok "$PEER" tcp 100.64.0.1 8001
+	# or the command line does, behind the default policy
+	stop run-wt0
+	start run-wt0 "$ROUTER" "$SHRIKE" run wt0 "--netbird=$T/nb.sock"
+	until_protected wt0
+	wait_for follows 7
+	probe ok "$PEER" tcp 100.64.0.1 8001
+	ip -n "$ROUTER" link set wt0 mtu 1400
+	wait_for grep -q "generation 3 in force" "$T/run-wt0.out"
+	probe ok "$PEER" tcp 100.64.0.1 8001
+	stop run-wt0
+	run_shrike wt0 base
+	wait_for follows 7
 	# and when nothing is
 	policy base <<<'mode: {routing: native}'
 	kill -HUP "${PROCESS[run-wt0]}"
