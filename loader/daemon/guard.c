@@ -10,7 +10,7 @@
 #include "base/names.h"
 #include "conntrack/events.h"
 #include "conntrack/upkeep.h"
-#include "dataplane/apply.h"
+#include "daemon/guard_apply.h"
 #include "dataplane/change.h"
 #include "dataplane/confirm.h"
 #include "dataplane/masquerading.h"
@@ -19,139 +19,7 @@
 #include "forward/forward.h"
 #include "kernel/lock.h"
 #include "kernel/pin_path.h"
-#include "review/change_count.h"
-#include "simulate/policy_tests.h"
 #include "trace/live.h"
-
-/* Whether the programs are those that guard->attached was read from; then its maps are, too. */
-static bool is_unchanged(const struct guard *guard)
-{
-	struct hook_state now[HOOK_POINTS];
-	struct error ignored;
-
-	if (!guard->attached.maps.n ||
-	    guard->attached.ifindex != (int)guard->dataplane->link.ifindex ||
-	    hooks_query(guard->attached.ifindex, now, &ignored) || !attached_is_ours(now))
-		return false;
-	for (int i = 0; i < HOOK_POINTS; i++)
-		if (now[i].prog_id != guard->attached.hooks[i].prog_id ||
-		    now[i].link_id != guard->attached.hooks[i].link_id)
-			return false;
-	return true;
-}
-
-/*
- * Look at the generation in force anew: `policy apply` may have come from another process.  The
- * sweep begins anew only with other tables, or it would never get through large ones.
- */
-static int refresh(struct guard *guard, struct error *error)
-{
-	struct attached fresh;
-	int err;
-
-	if (is_unchanged(guard)) {
-		guard->is_attached = true;
-		forward_follow(guard->forward, &guard->attached, &guard->dataplane->link);
-		return 0;
-	}
-	err = attached_open(guard->dataplane->link.ifindex, &fresh, error);
-	if (err)
-		return err;
-	err = upkeep_follow(&guard->upkeep, &fresh.maps, &fresh.instance, error);
-	if (err) {
-		attached_close(&fresh);
-		return err;
-	}
-	attached_close(&guard->attached);
-	guard->attached = fresh;
-	guard->is_attached = true;
-	forward_follow(guard->forward, &guard->attached, &guard->dataplane->link);
-	return 0;
-}
-
-/* Have nothing forwarded that arrives on a device that has come in the place of the known one. */
-static void leave_old_device(struct guard *guard)
-{
-	struct link_info link;
-	struct error ignored;
-
-	if (guard->dataplane && !netlink_link_by_name(guard->ifname, &link, &ignored) &&
-	    link.ifindex != guard->dataplane->link.ifindex)
-		forward_pause(guard->forward);
-}
-
-/* Put what a request asks for into force, and log what that changes. */
-static int apply(struct guard *guard, const struct dataplane_request *request, struct error *error)
-{
-	struct dataplane *fresh;
-	struct change ignored;
-	int err = request->counts
-			  ? change_count_apply(request, guard->dataplane, &fresh, &ignored, error)
-			  : dataplane_apply(request, &fresh, error);
-
-	if (err)
-		return err;
-	dataplane_free(guard->dataplane);
-	guard->dataplane = fresh;
-	err = refresh(guard, error);
-	if (!err)
-		log_generation(&guard->log, &guard->attached);
-	following_settle(&guard->following);
-	following_listen(&guard->following, fresh->link.ifindex);
-	return err;
-}
-
-/* Why a policy comes into force, unless guard_apply() was told. */
-static const char *cause_of(enum apply_source source)
-{
-	static const char *const causes[] = {
-		[POLICY_FROM_FILE] = "start",
-		[POLICY_IN_FORCE] = "interface or host changed",
-		[POLICY_BEFORE_CONFIRM] = "not confirmed",
-	};
-
-	return causes[source];
-}
-
-/**
- * guard_apply() - Put a policy into force on the interface
- * @guard: the guard; its cause and uid say why, if they are set
- * @source: which one
- * @error: set on failure; what was in force stays
- *
- * Return: 0 or -errno.
- */
-int guard_apply(struct guard *guard, enum apply_source source, struct error *error)
-{
-	struct dataplane_request request = {
-		.ifname = guard->ifname,
-		.policy_path = guard->policy_path,
-		.caller = DATAPLANE_RUN,
-		.before = guard->attached.maps.n ? &guard->attached : NULL,
-		.edit = source == POLICY_IN_FORCE ? following_edit : NULL,
-		.edit_arg = &guard->following,
-		.revert = source == POLICY_BEFORE_CONFIRM,
-		.verify = policy_tests_verify,
-		.cause = guard->cause ? guard->cause : cause_of(source),
-		.uid = guard->cause ? guard->uid : CHANGE_NO_UID,
-		.counts = source == POLICY_FROM_FILE,
-		.warn = guard->warn,
-	};
-	struct part_text text = {};
-	int err = 0;
-
-	leave_old_device(guard);
-	if (source == POLICY_FROM_FILE)
-		err = following_read(&guard->following, guard->policy_path, &text, error);
-	request.policy_text = text.text;
-	request.policy_len = text.len;
-	if (!err)
-		err = apply(guard, &request, error);
-	else
-		change_failed(&request, error->text);
-	free(text.text);
-	return err;
-}
 
 /* An interface loses its addresses before it goes: follow_link() logs that it has gone. */
 static bool is_reported_by_link(enum apply_source source, int err)
@@ -240,7 +108,7 @@ static void follow_link(struct guard *guard)
 	}
 	guard->is_gone &= err != 0;
 	if (!err)
-		err = link.ifindex == guard->dataplane->link.ifindex ? refresh(guard, &error)
+		err = link.ifindex == guard->dataplane->link.ifindex ? guard_refresh(guard, &error)
 								     : -ENOENT;
 	if (err && err != -ENOENT && err != -ENODEV) {
 		log_once(&guard->log, &error); /* unknown for now: the policy in force stays */
@@ -302,7 +170,7 @@ static int sync_uplinks(struct guard *guard, struct error *error)
 
 	if (err)
 		return err;
-	err = refresh(guard, error);
+	err = guard_refresh(guard, error);
 	is_nat = !err && guard->attached.instance.config.routing == ROUTING_NAT;
 	is_built = is_nat && !lacks_programs(guard);
 	if (is_built)

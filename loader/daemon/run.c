@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "daemon/run.h"
+#include "daemon/guard_apply.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Putting a policy into force on an interface under protection, and looking at what is.
+ */
+#ifndef SHRIKE_DAEMON_GUARD_APPLY_H
+#define SHRIKE_DAEMON_GUARD_APPLY_H
+
+#include "daemon/guard_state.h"
+
+/* Where the policy to apply comes from. */
+enum apply_source {
+	POLICY_FROM_FILE,
+	POLICY_IN_FORCE,       /* its text, built anew */
+	POLICY_BEFORE_CONFIRM, /* the earlier one returns: nobody confirmed */
+};
+
+int guard_refresh(struct guard *guard, struct error *error);
+int guard_apply(struct guard *guard, enum apply_source source, struct error *error);
+
+#endif /* SHRIKE_DAEMON_GUARD_APPLY_H */
