@@ -86,7 +86,7 @@ test_a_command_without_descriptors_changes_nothing() {
 
 # The numbers just below the least that suffices: what they lack is missed between the two hooks.
 apply_with_few_descriptors() {
-	local low=8 high=240 n
+	local low=8 high=480 n
 	RESULTS=
 	shrike attach wt0 -c "$T/web.yaml" || die "cannot attach"
 	while [ $((high - low)) -gt 1 ]; do
