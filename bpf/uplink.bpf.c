@@ -165,8 +165,10 @@ static __always_inline enum verdict judge_answer(struct packet *p, struct snat_i
 	}
 	if (verdict != VERDICT_FORWARD)
 		return verdict == VERDICT_DROP ? verdict : drop(p, REASON_NO_FLOW);
-	in->generation = config.generation;
-	in->epoch = p->epoch;
+	if (!config.dry_run) {
+		in->generation = config.generation;
+		in->epoch = p->epoch;
+	}
 	return verdict;
 }
 

@@ -70,8 +70,9 @@ struct generation {
 	struct map_set maps; /* all of them, shared ones included */
 	int ingress_fd;	     /* the program for the hook of the mode; owned by the skeleton */
 	int egress_fd;	     /* -1: a clone with @rules_only has none */
-	int uplink_fds[2]; /* for uplinks with and without link header; -1 unless routing is nat */
-	int event_fd;	   /* shrike_event, for flow_event_report(); -1: a clone has none */
+	int uplink_fds[2];   /* for uplinks with and without link header; -1 unless routing is nat;
+				of a clone, unless its clock is virtual */
+	int event_fd;	     /* shrike_event, for flow_event_report(); -1: a clone has none */
 };
 
 int generation_sync_addresses(const struct map_set *maps, int ifindex, struct error *error);

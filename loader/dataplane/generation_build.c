@@ -293,7 +293,8 @@ static int load_programs(struct generation *generation, const struct generation_
 	struct bpf_program *programs[PROGRAMS] = {ingress, skeleton->progs.shrike_egress,
 						  skeleton->progs.shrike_uplink,
 						  skeleton->progs.shrike_uplinkl3};
-	bool has_uplinks = generation->instance.config.routing == ROUTING_NAT && !spec->clone;
+	bool has_uplinks = generation->instance.config.routing == ROUTING_NAT &&
+			   (!spec->clone || spec->virtual_clock);
 	char *log = mmap(NULL, PROGRAMS * VERIFIER_LOG, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	char words[256] = "";

@@ -262,7 +262,7 @@ static int read_where(const struct scenario *scenario, const struct yaml_doc *do
 	if (!scenario->uplink.name[0] || strcmp(where->text, scenario->uplink.name))
 		return yaml_error(doc, where->position, error, "no 'uplink' is named '%.80s'",
 				  where->text);
-	if (step->direction != DIR_INGRESS || step->kind != SCENARIO_PACKET)
+	if (step->direction != DIR_INGRESS)
 		return yaml_error(doc, where->position, error,
 				  "what an uplink has is packets with 'direction: in' alone");
 	step->direction = DIR_UPLINK;

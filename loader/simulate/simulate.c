@@ -158,7 +158,7 @@ static void set_uplink(const struct scenario *scenario, const struct policy *pol
 {
 	const struct scenario_interface *interface = &scenario->uplink.interface;
 	const struct masquerade_ports local = UPLINKS_LOCAL_PORTS;
-	struct masquerade masquerade = {.mtu = scenario->interface.mtu};
+	struct masquerade masquerade = {.mtu = scenario->interface.mtu}, before;
 	struct uplink *uplink = &masquerade.uplinks[0];
 
 	uplinks_set_ports(&policy->uplinks, local, masquerade.ports);
@@ -172,6 +172,8 @@ static void set_uplink(const struct scenario *scenario, const struct policy *pol
 	for (size_t i = interface->n_addresses; i--;)
 		uplink->addr[interface->addresses[i].ip_version == IP_VERSION_6] =
 			interface->addresses[i].addr;
+	if (masquerading_read(&generation->maps, &before))
+		masquerade.epoch = before.epoch + 1;
 	masquerading_set(generation, &masquerade);
 }
 
@@ -204,6 +206,8 @@ static int build(const struct simulation *simulation, const struct policy *polic
 		err = generation_build(&spec, generation, error);
 	}
 	free(overlay);
+	if (!err && old)
+		masquerading_carry(&old->maps, *generation);
 	if (!err && mode.routing == ROUTING_NAT)
 		set_uplink(simulation->scenario, policy, *generation);
 	return err;
@@ -311,8 +315,8 @@ static int run(struct simulation *simulation, const struct generation *generatio
 }
 
 /* What an uplink has brought goes out by the interface, where its connection may have ended. */
-static int run_out(struct simulation *simulation, const struct scenario_step *step,
-		   struct error *error)
+static int run_out(struct simulation *simulation, const struct generation *generation,
+		   const struct scenario_step *step, struct error *error)
 {
 	const struct trace_event in = simulation->testrun.event;
 	const struct testrun_packet packet = {
@@ -325,8 +329,8 @@ static int run_out(struct simulation *simulation, const struct scenario_step *st
 	};
 	struct trace_event *event = &simulation->testrun.event;
 	struct trace_event out;
-	int err = testrun_packet(&simulation->testrun, simulation->stand.generation,
-				 simulation->stand.records, &packet, error);
+	int err = testrun_packet(&simulation->testrun, generation, simulation->stand.records,
+				 &packet, error);
 
 	if (err)
 		return err;
@@ -377,6 +381,7 @@ int simulation_step(struct simulation *simulation, const struct scenario_step *s
 {
 	struct stand *stand = &simulation->stand;
 	bool is_trace = step->kind == SCENARIO_TRACE;
+	const struct generation *judge;
 	int err = 0;
 
 	if (step->kind == SCENARIO_APPLY)
@@ -385,15 +390,16 @@ int simulation_step(struct simulation *simulation, const struct scenario_step *s
 		return error_input(error, "packets of an uplink need 'routing: nat'");
 	if (is_trace)
 		err = make_clone(stand, error);
+	judge = is_trace ? stand->clone : stand->generation;
 	if (!err)
 		err = make_packet(simulation, step, error);
 	if (!err)
-		err = run(simulation, is_trace ? stand->clone : stand->generation, step, error);
+		err = run(simulation, judge, step, error);
 	if (err)
 		return err;
 	take_packet(simulation, step);
 	if (step->direction == DIR_UPLINK && simulation->testrun.event.verdict == VERDICT_FORWARD) {
-		err = run_out(simulation, step, error);
+		err = run_out(simulation, judge, step, error);
 		if (err)
 			return err;
 		take_packet(simulation, step);
