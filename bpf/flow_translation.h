@@ -189,7 +189,10 @@ int conntrack_forget(struct packet *p)
 	struct flow_key key;
 	struct flow *flow;
 
-	if (!p || config.dry_run)
+	if (!p)
+		return 0;
+	p->flow_state = FLOW_STATE_NONE;
+	if (config.dry_run)
 		return 0;
 	key_of_packet(&key, p);
 	flow = flow_find(&key);
@@ -197,7 +200,6 @@ int conntrack_forget(struct packet *p)
 		flow_remove(&key, flow); /* its start has not been reported */
 	else if (flow)
 		flow_end(&key, flow, FLOW_CAUSE_CLOSED, p->now_ns);
-	p->flow_state = FLOW_STATE_NONE;
 	return 0;
 }
 

@@ -122,15 +122,6 @@ static __always_inline int refuse(struct packet *p, enum verdict *verdict, int r
 	return TC_ACT_SHOT;
 }
 
-/* For counters and traces. */
-static __always_inline void note_way(struct packet *p, const struct translation *translation)
-{
-	p->sender = SENDER_MASQUERADE;
-	p->snat_port = translation->port;
-	p->uplink = translation->uplink;
-	trace_note(p, STAGE_FORWARDING, MESSAGE_FORWARD_NAT);
-}
-
 /**
  * masquerade_turn() - Address a packet to the peer that has its destination, a port on an uplink
  * @skb, @p: the packet, whose source is not translated yet

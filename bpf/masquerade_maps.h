@@ -80,4 +80,13 @@ static __always_inline bool masquerade_is_port(__be16 port)
 	       (number >= ports[1].first && number <= ports[1].last);
 }
 
+/* For counters and traces. */
+static __always_inline void note_way(struct packet *p, const struct translation *translation)
+{
+	p->sender = SENDER_MASQUERADE;
+	p->snat_port = translation->port;
+	p->uplink = translation->uplink;
+	trace_note(p, STAGE_FORWARDING, MESSAGE_FORWARD_NAT);
+}
+
 #endif /* SHRIKE_MASQUERADE_MAPS_H */

@@ -311,6 +311,8 @@ static __always_inline bool holder_of(struct packet *p, const struct translation
  * @try: which of them
  * @in_use: the flow need not be over
  *
+ * In a dry run the flow keeps it, and which port it would be is noted.
+ *
  * Return: whether the port is free now.
  */
 __noinline int snat_room_at(struct packet *p, struct translation *translation, __u32 try,
@@ -323,6 +325,10 @@ __noinline int snat_room_at(struct packet *p, struct translation *translation, _
 		return false;
 	if (!holder_of(p, translation, &holder) || !conntrack_give_way(&holder, p->now_ns, in_use))
 		return false;
+	if (config.dry_run) {
+		note_way(p, translation);
+		return true;
+	}
 	answer_key(&key, p, translation); /* where the flow had gone before */
 	snat_in_delete(&key, p->ip_version);
 	return true;
@@ -412,7 +418,7 @@ __hidden bool snat_make_room(struct frame *f, struct packet *p)
 {
 	struct translation translation = {};
 
-	if (config.dry_run || masquerade_route(f->ctx, p, &translation))
+	if (masquerade_route(f->ctx, p, &translation))
 		return false;
 	for (int i = 0; i < PORT_TRIES; i++)
 		if (snat_room_at(p, &translation, i, false))
