@@ -14,6 +14,7 @@
 #include "served.h"
 #include "tcp_track.h"
 
+__hidden extern struct snat_in *snat_in_find(const struct flow_key6 *key, __u8 ip_version);
 __hidden extern void snat_in_delete(const struct flow_key6 *key, __u8 ip_version);
 
 /*
@@ -43,20 +44,43 @@ __noinline int flow_delete(const struct flow_key *key, int tier)
 	return 0;
 }
 
+/* Whether answers are led to the opener of a flow. */
+static __always_inline bool leads_to(const struct snat_in *in, const struct flow_key *key,
+				     const struct flow *flow)
+{
+	bool second = l4_has_ports(key->l4_proto) && flow->opener;
+	union addr opener;
+	__be16 port;
+
+	if (key->ip_version == IP_VERSION_4) {
+		flow_source4(&opener, &key->v4, flow->opener);
+		port = second ? key->v4.port[1] : key->v4.port[0];
+	} else {
+		flow_source6(&opener, &key->v6, flow->opener);
+		port = second ? key->v6.port[1] : key->v6.port[0];
+	}
+	return in->port == port && addr_equal(&in->peer, &opener);
+}
+
 /**
  * flow_untranslate() - Remove the entry by which answers to a translated flow are found
  * @key, @flow: the flow
+ *
+ * Where the uplink has got another address since, what is found there is another flow's.
  *
  * Return: 0.
  */
 __noinline int flow_untranslate(const struct flow_key *key, const struct flow *flow)
 {
 	struct flow_scratch *scratch = flow_scratch();
+	const struct snat_in *in;
 
 	if (!key || !flow || !scratch)
 		return 0;
 	snat_key_of_flow(&scratch->key, key, flow);
-	snat_in_delete(&scratch->key, key->ip_version);
+	in = snat_in_find(&scratch->key, key->ip_version);
+	if (in && leads_to(in, key, flow))
+		snat_in_delete(&scratch->key, key->ip_version);
 	return 0;
 }
 

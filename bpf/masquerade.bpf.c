@@ -103,7 +103,7 @@ static __always_inline int find_way(struct __sk_buff *skb, struct packet *p,
 	translation->epoch = masquerade.epoch;
 	if (translation->state == TRANSLATION_NEW)
 		reason = snat_port(skb, p, translation);
-	else if (translation->uplink != uplink)
+	else if (translation->uplink != uplink || !snat_leads_back(p, translation))
 		reason = REASON_UPLINK_DOWN;
 	if (reason || config.dry_run)
 		return reason;

@@ -311,6 +311,7 @@ int conntrack_answer(struct packet *p);
 int icmp_answer(struct __sk_buff *skb, struct packet *p, const union addr *source, __u32 l2_len,
 		__u32 mtu);
 int snat_port(struct __sk_buff *skb, struct packet *p, struct translation *translation);
+int snat_leads_back(struct packet *p, struct translation *translation);
 bool snat_make_room(struct frame *f, struct packet *p);
 bool snat_is_peers(struct frame *f, struct packet *p);
 int masquerade_route(struct __sk_buff *skb, struct packet *p, struct translation *translation);

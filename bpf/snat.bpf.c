@@ -161,12 +161,19 @@ __hidden bool snat_is_peers(struct frame *f, struct packet *p)
 	return snat_was_taken(p) && !is_of_socket(f->ctx, p, &ends);
 }
 
+/* Whether a port is led to whom a packet is from, whose flow was displaced meanwhile. */
+static __always_inline bool is_led_back(const struct packet *p, const struct snat_in *in)
+{
+	return in->port == p->sport && addr_equal(&in->peer, &p->saddr);
+}
+
 /**
  * snat_take() - Take a port for a flow, if it is free
  * @skb, @p: its first packet
  * @translation: with uplink, address and port
  *
- * Flows with different remote ends may have the same port.
+ * Flows with different remote ends may have the same port.  A flow whose entry was displaced finds
+ * its port again.
  *
  * Return: whether it is taken.
  */
@@ -174,7 +181,7 @@ __noinline int snat_take(struct __sk_buff *skb, struct packet *p, struct transla
 {
 	struct snat_ends ends;
 	struct flow_key6 key;
-	struct snat_in in = {};
+	struct snat_in in = {}, *held;
 	int err; /* before Linux 6.4 the upper half of the result is not the sign's */
 
 	if (!skb || !p || !translation)
@@ -187,8 +194,15 @@ __noinline int snat_take(struct __sk_buff *skb, struct packet *p, struct transla
 	in.generation = config.generation;
 	in.epoch = p->epoch;
 	snat_key_set(&key, &ends, p->ip_version, p->l4_proto);
+	held = snat_in_find(&key, p->ip_version);
+	if (held && !is_led_back(p, held))
+		return false;
 	if (config.dry_run)
-		return !snat_in_find(&key, p->ip_version);
+		return true;
+	if (held) {
+		*held = in;
+		return true;
+	}
 	if (p->ip_version == IP_VERSION_4)
 		err = bpf_map_update_elem(&snat_in4_v1, &key, &in, BPF_NOEXIST);
 	else
@@ -196,6 +210,26 @@ __noinline int snat_take(struct __sk_buff *skb, struct packet *p, struct transla
 	if (!err)
 		note_taken(p->l4_proto, translation->port);
 	return !err;
+}
+
+/**
+ * snat_leads_back() - Whether answers to a flow find it, as its uplink is now
+ * @p: its packet
+ * @translation: with address and port
+ *
+ * An uplink may have got another address, or the policy other ports, where no answer is looked for.
+ */
+__noinline int snat_leads_back(struct packet *p, struct translation *translation)
+{
+	const struct snat_in *in;
+	struct flow_key6 key;
+
+	if (!p || !translation ||
+	    (!masquerade_is_port(translation->port) && !l4_is_by_address(p->l4_proto)))
+		return false;
+	answer_key(&key, p, translation);
+	in = snat_in_find(&key, p->ip_version);
+	return in && is_led_back(p, in);
 }
 
 /* The number of ports in a range. */

@@ -53,8 +53,11 @@ static void tuple_of(const void *key, const struct snat_in *in, bool is_6, struc
 	tuple->daddr.word[3] = key4->addr[0];
 }
 
-/* Tables that are not confirmed come first, so one that is confirmed meanwhile is found. */
-static bool has_flow(const struct conntrack *conntrack, const struct tuple *tuple)
+/*
+ * Whether an entry leads to a flow, which leaves from @port.  Tables that are not confirmed come first,
+ * so one that is confirmed meanwhile is found.
+ */
+static bool has_flow(const struct conntrack *conntrack, const struct tuple *tuple, __be16 port)
 {
 	__u8 l4_proto = flow_table_protocol(tuple->l4_proto, tuple->ip_version);
 	struct flow_key key;
@@ -66,7 +69,7 @@ static bool has_flow(const struct conntrack *conntrack, const struct tuple *tupl
 
 		if (table->l4_proto == l4_proto && table->ip_version == tuple->ip_version &&
 		    !bpf_map_lookup_elem(table->fd, &key.v6, &flow))
-			return true;
+			return flow.snat_port == port;
 	}
 	return false;
 }
@@ -77,11 +80,13 @@ static int remove_orphan(struct snat_sweep *sweep, const struct conntrack *connt
 {
 	int fd = sweep->fds[sweep->is_6];
 	struct tuple tuple;
+	__be16 port = sweep->is_6 ? ((const struct flow_key6 *)key)->port[1]
+				  : ((const struct flow_key4 *)key)->port[1];
 
 	tuple_of(key, in, sweep->is_6, &tuple);
-	if (has_flow(conntrack, &tuple) || bpf_map_delete_elem(fd, key))
+	if (has_flow(conntrack, &tuple, port) || bpf_map_delete_elem(fd, key))
 		return 0;
-	if (!has_flow(conntrack, &tuple)) {
+	if (!has_flow(conntrack, &tuple, port)) {
 		sweep->removed++;
 		return 0;
 	}

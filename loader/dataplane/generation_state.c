@@ -75,8 +75,9 @@ bool generation_lost_state(const struct map_set *from, const struct generation *
  * @to: the generation that takes over
  * @error: set on failure
  *
- * Tables whose limit has not changed are shared and need nothing.  Called before the switch and
- * after it: the second time brings what was opened in between.
+ * Tables whose limit has not changed are shared and need nothing.  What leads from uplinks to flows
+ * is of use with `routing: nat` alone: a flow that was translated ends when that returns.  Called
+ * before the switch and after it: the second time brings what was opened in between.
  *
  * Return: 0 or -errno.
  */
@@ -84,9 +85,10 @@ int generation_carry_state(const struct map_set *from, const struct generation *
 			   struct error *error)
 {
 	static const char *const others[N_OTHERS] = {MAP_FRAGMENTS, MAP_SNAT_IN4, MAP_SNAT_IN6};
+	size_t n = to->instance.config.routing == ROUTING_NAT ? N_OTHERS : 1;
 	int err = 0;
 
-	for (size_t i = 0; i < CONNTRACK_TABLES + N_OTHERS && !err; i++) {
+	for (size_t i = 0; i < CONNTRACK_TABLES + n && !err; i++) {
 		const char *name = i < CONNTRACK_TABLES ? conntrack_maps[i].name
 							: others[i - CONNTRACK_TABLES];
 		const struct map_entry *source = map_set_find(from, name);

@@ -63,6 +63,15 @@ static void lead_to(const struct snat_sweep *sweep, const struct flow_spec *spec
 			 0);
 }
 
+/* A flow that leaves from this port of ours. */
+static void add_flow(struct fixture *f, const struct flow_spec *spec, uint16_t port)
+{
+	struct flow_spec flow = *spec;
+
+	flow.flow.snat_port = htons(port);
+	fixture_add(f, &flow);
+}
+
 static struct snat_sweep *sweep_new(void)
 {
 	struct snat_sweep *sweep = malloc(sizeof(*sweep));
@@ -97,9 +106,9 @@ static void what_leads_to_a_flow_stays_in_whichever_tier_it_is(void **state)
 	struct fixture *f = fixture_new(1024);
 
 	(void)state;
-	fixture_add(f, &tcp);
-	fixture_add(f, &echo6);
-	fixture_add(f, &gre); /* in a table of many protocols */
+	add_flow(f, &tcp, 61000);
+	add_flow(f, &echo6, 62000);
+	add_flow(f, &gre, 0); /* in a table of many protocols */
 	lead_to(sweep, &tcp, 61000);
 	lead_to(sweep, &echo6, 62000);
 	lead_to(sweep, &gre, 0);
@@ -116,7 +125,7 @@ static void what_leads_nowhere_goes_after_both_maps_were_walked(void **state)
 	struct flow_spec other = tcp;
 
 	(void)state;
-	fixture_add(f, &tcp);
+	add_flow(f, &tcp, 61000);
 	lead_to(sweep, &tcp, 61000);
 	lead_to(sweep, &echo6, 62000);
 	for (uint16_t port = 1; port <= 5000; port++) {
@@ -131,11 +140,27 @@ static void what_leads_nowhere_goes_after_both_maps_were_walked(void **state)
 	sweep_delete(sweep);
 }
 
+static void what_leads_to_a_flow_from_another_port_goes(void **state)
+{
+	struct snat_sweep *sweep = sweep_new();
+	struct fixture *f = fixture_new(1024);
+
+	(void)state;
+	add_flow(f, &tcp, 61000);
+	lead_to(sweep, &tcp, 61000);
+	lead_to(sweep, &tcp, 61001); /* before it was displaced, and opened again */
+	sweep_steps(sweep, f, 4);
+	assert_int_equal(sweep->removed, 1);
+	fixture_free(f);
+	sweep_delete(sweep);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_leads_to_a_flow_stays_in_whichever_tier_it_is),
 		cmocka_unit_test(what_leads_nowhere_goes_after_both_maps_were_walked),
+		cmocka_unit_test(what_leads_to_a_flow_from_another_port_goes),
 	};
 
 	return cmocka_run_group_tests_name("snat_sweep", tests, NULL, NULL);
