@@ -283,7 +283,8 @@ static __always_inline void renew(struct packet *p, const struct flow_key *key, 
 		flow->rule = p->rule;
 		flow->flags = flags;
 	}
-	if (is_legal(p))
+	/* an answer that an uplink has brought counts as it leaves */
+	if (is_legal(p) && p->direction != DIR_UPLINK)
 		advance(p, key, flow, flags, p->flow_match == FLOW_MATCH_STALE);
 }
 

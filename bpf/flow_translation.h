@@ -19,6 +19,12 @@ static __always_inline bool may_translate(const struct packet *p, const struct f
 	       may_open(p);
 }
 
+/* Whether a packet that is forwarded has opened its flow. */
+static __always_inline bool has_opened(const struct packet *p)
+{
+	return (p->flow_match == FLOW_MATCH_NONE || p->flow_match == FLOW_MATCH_OLD) && may_open(p);
+}
+
 /* A next hop is missing that has not answered three times (ARP, RFC 4861), a second apart. */
 #define NEIGHBOUR_PATIENCE_S 3
 
@@ -57,8 +63,10 @@ int conntrack_translation(struct packet *p, struct translation *translation)
 	translation->state = TRANSLATION_NONE;
 	key_of_packet(&key, p);
 	flow = flow_find(&key);
-	if (!flow && config.dry_run && config.stateful && p->frag == FRAGMENT_NONE && may_open(p))
-		translation->state = TRANSLATION_NEW; /* it would have been opened */
+	if (config.dry_run && config.stateful && p->frag == FRAGMENT_NONE && has_opened(p)) {
+		translation->state = TRANSLATION_NEW; /* what it would have opened */
+		return 0;
+	}
 	if (!flow || !(flow->flags & FLOW_BY_PEER) || flow->flags & FLOW_LOCAL ||
 	    key.source != flow->opener)
 		return 0;
@@ -76,22 +84,24 @@ int conntrack_translation(struct packet *p, struct translation *translation)
 
 /**
  * conntrack_quoted() - How the flow leaves that a peer's ICMP error is about
+ * @p: the error
  * @quoted: the packet in it, which went to the peer
  * @translation: is filled, but for the address
  *
  * Return: 0.
  */
-int conntrack_quoted(const struct tuple *quoted, struct translation *translation)
+int conntrack_quoted(struct packet *p, const struct tuple *quoted, struct translation *translation)
 {
 	struct flow_key key;
 	struct flow *flow;
 
-	if (!quoted || !translation)
+	if (!p || !quoted || !translation)
 		return 0;
 	translation->state = TRANSLATION_NONE;
 	flow_key_of(&key, quoted);
 	flow = flow_find(&key);
-	if (!flow || !(flow->flags & FLOW_MASQUERADED) || key.source == flow->opener)
+	if (!flow || !(flow->flags & FLOW_MASQUERADED) || flow->flags & FLOW_REVOKED ||
+	    key.source == flow->opener || flow_is_expired(flow, p->now_ns))
 		return 0;
 	translation->state = TRANSLATION_KNOWN;
 	translation->port = flow->snat_port;
@@ -123,12 +133,6 @@ int conntrack_give_way(const struct tuple *holder, __u64 now_ns, bool in_use)
 		return false;
 	flow_end(&key, flow, in_use ? FLOW_CAUSE_EVICTED : FLOW_CAUSE_CLOSED, now_ns);
 	return true;
-}
-
-/* Whether a packet that is forwarded has opened its flow. */
-static __always_inline bool has_opened(const struct packet *p)
-{
-	return (p->flow_match == FLOW_MATCH_NONE || p->flow_match == FLOW_MATCH_OLD) && may_open(p);
 }
 
 /**

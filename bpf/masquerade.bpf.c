@@ -227,7 +227,7 @@ __hidden int masquerade_error_out(struct frame *f, struct packet *p)
 
 	if (!is_plain(p) || p->hop_limit <= 1 || !icmp_error_quote(f, p, &quote))
 		return TC_ACT_UNSPEC;
-	conntrack_quoted(&quote.tuple, &translation);
+	conntrack_quoted(p, &quote.tuple, &translation);
 	uplink = uplink_at(translation.uplink);
 	if (translation.state != TRANSLATION_KNOWN || !uplink->ifindex)
 		return TC_ACT_UNSPEC;

@@ -133,8 +133,9 @@ static __noinline struct snat_in *find_quoted(struct frame *f, struct packet *p)
 		.local = &quote.tuple.saddr,
 	};
 
-	if (!icmp_error_quote(f, p, &quote) || !addr_equal(&quote.tuple.saddr, &p->daddr))
-		return NULL;
+	if (!icmp_error_quote(f, p, &quote) || quote.tuple.is_echo_reply ||
+	    !addr_equal(&quote.tuple.saddr, &p->daddr))
+		return NULL; /* what this host has answered is its own */
 	ends.local_port = quote.tuple.sport;
 	ends.remote_port = l4_has_ports(quote.tuple.l4_proto) ? quote.tuple.dport : 0;
 	snat_key_set(&key, &ends, p->ip_version, quote.tuple.l4_proto);
@@ -278,7 +279,8 @@ static __noinline int tell_sender(struct frame *f, struct packet *p, __u32 l2_le
 /* One body for uplinks with a link header and for those without. */
 static __always_inline int uplink_in(struct __sk_buff *skb, const __u32 l2_len)
 {
-	struct packet p = {.avail_len = skb->len - l2_len};
+	struct packet p = {.avail_len = (config.virtual_clock ? virtual_frame_len : skb->len) -
+					l2_len};
 	struct snat_in *in = find_peer(skb, l2_len);
 	struct frame f = {.ctx = skb};
 	int action = TC_ACT_SHOT;

@@ -39,6 +39,21 @@ static void set_prefix(struct prefix *prefix, const char *text)
 	prefix->len = slash ? (unsigned int)atoi(slash + 1) : prefix_bits(prefix->ip_version);
 }
 
+static void make_uplink(struct fuzz_random *random, struct scenario_uplink *uplink)
+{
+	static const uint16_t mtus[] = {1500, 1500, 1280, 576, 9000};
+
+	strcpy(uplink->name, "eth0");
+	uplink->interface.addresses = calloc(2, sizeof(struct prefix));
+	if (!uplink->interface.addresses)
+		abort();
+	set_prefix(&uplink->interface.addresses[0], fuzz_uplink4);
+	set_prefix(&uplink->interface.addresses[1], fuzz_uplink6);
+	uplink->interface.n_addresses = fuzz_chance(random, 90) ? 2 : 1;
+	uplink->interface.mtu = mtus[fuzz_random(random, 5)];
+	uplink->interface.ethernet = true;
+}
+
 static struct scenario *make_host(struct fuzz_random *random)
 {
 	static const uint16_t mtus[] = {1280, 1420, 1500, 576, 9000};
@@ -59,6 +74,8 @@ static struct scenario *make_host(struct fuzz_random *random)
 	scenario->n_local_addresses = 2;
 	scenario->interface.mtu = mtus[fuzz_random(random, 5)];
 	scenario->interface.ethernet = fuzz_chance(random, 40);
+	if (fuzz_chance(random, 85))
+		make_uplink(random, &scenario->uplink);
 	scenario->ip_forward = fuzz_chance(random, 50);
 	return scenario;
 }
@@ -80,6 +97,9 @@ static void make_packet(struct fuzz_traffic *traffic, struct numbers *numbers, b
 	step->tcp_off = 0;
 	if (step->kind == SCENARIO_PACKET && step->direction == DIR_EGRESS)
 		fuzz_traffic_left(traffic, result.packet.bytes, result.packet.len);
+	if (step->kind == SCENARIO_PACKET && step->direction == DIR_INGRESS &&
+	    result.verdict == VERDICT_FORWARD)
+		fuzz_traffic_sent(traffic, step, result.packet.bytes);
 }
 
 /**
@@ -108,6 +128,9 @@ struct scenario *fuzz_scenario(uint64_t seed)
 	traffic->random = &random;
 	traffic->policy = scenario->policy;
 	traffic->ethernet = scenario->interface.ethernet;
+	traffic->has_uplink = scenario->uplink.name[0];
+	for (size_t i = 0; i < scenario->uplink.interface.n_addresses; i++)
+		traffic->uplink[i] = scenario->uplink.interface.addresses[i].addr;
 	model = model_new(scenario);
 	for (size_t i = 0; i < n_steps; i++) {
 		struct scenario_step *step = &scenario->steps[i];
@@ -196,12 +219,19 @@ static void keep_silent(const char *text, void *arg)
 	(void)arg;
 }
 
+/* NAT has one hook, whatever the others'. */
+static void set_hook_of(struct policy *policy, enum policy_hook hook)
+{
+	if (policy->mode.routing != POLICY_ROUTING_NAT)
+		policy->mode.hook = hook;
+}
+
 static void set_hook(const struct scenario *scenario, enum policy_hook hook)
 {
-	scenario->policy->mode.hook = hook;
+	set_hook_of(scenario->policy, hook);
 	for (size_t i = 0; i < scenario->n_steps; i++)
 		if (scenario->steps[i].kind == SCENARIO_APPLY)
-			scenario->steps[i].policy->mode.hook = hook;
+			set_hook_of(scenario->steps[i].policy, hook);
 }
 
 /* How many segments did not fit their connection, so far. */
@@ -233,6 +263,7 @@ int fuzz_run(const struct scenario *scenario, enum policy_hook hook,
 	struct simulation *simulation = NULL;
 	struct simulation_result programs;
 	struct model_result result;
+	const struct policy *policy = scenario->policy;
 	uint64_t before = 0, now = 0;
 	struct model *model;
 	int err;
@@ -246,6 +277,10 @@ int fuzz_run(const struct scenario *scenario, enum policy_hook hook,
 	for (size_t i = 0; i < scenario->n_steps && !err; i++) {
 		const struct scenario_step *step = &scenario->steps[i];
 
+		if (step->kind == SCENARIO_APPLY)
+			policy = step->policy;
+		if (step->direction == DIR_UPLINK && policy->mode.routing != POLICY_ROUTING_NAT)
+			continue; /* its policy was left out */
 		model_step(model, step, &result);
 		err = simulation_step(simulation, step, &programs, error);
 		if (!err)
@@ -333,6 +368,10 @@ static void print_policy(FILE *file, const struct policy *policy, enum policy_ho
 {
 	const char *text = policy->text, *hook_at = strstr(text, "hook: xdp");
 
+	if (!hook_at) {
+		fputs(text, file);
+		return;
+	}
 	fprintf(file, "%.*shook: %s%s", (int)(hook_at - text), text,
 		hook == POLICY_HOOK_XDP ? "xdp" : "tc", hook_at + strlen("hook: xdp"));
 }
@@ -348,8 +387,9 @@ static void print_expectation(FILE *file, const struct model_result *model)
 static void print_packet(FILE *file, const struct scenario *scenario,
 			 const struct scenario_step *step, const struct model_result *expected)
 {
-	fprintf(file, "%sdirection: %s, ", step->kind == SCENARIO_TRACE ? "trace: true, " : "",
-		step->direction == DIR_INGRESS ? "in" : "out");
+	fprintf(file, "%s%sdirection: %s, ", step->kind == SCENARIO_TRACE ? "trace: true, " : "",
+		step->direction == DIR_UPLINK ? "interface: eth0, " : "",
+		step->direction == DIR_EGRESS ? "out" : "in");
 	if (scenario->interface.ethernet)
 		fprintf(file, "ethertype: 0x%04x, ", step->ethertype);
 	fputs("hex: \"", file);
@@ -358,6 +398,15 @@ static void print_packet(FILE *file, const struct scenario *scenario,
 	fputs("\"", file);
 	if (expected)
 		print_expectation(file, expected);
+}
+
+static void print_uplink(FILE *file, const struct scenario_uplink *uplink)
+{
+	if (uplink->name[0])
+		fprintf(file, "uplink: {name: %s, addresses: [%s%s%s], mtu: %u}\n", uplink->name,
+			fuzz_uplink4, uplink->interface.n_addresses > 1 ? ", " : "",
+			uplink->interface.n_addresses > 1 ? fuzz_uplink6 : "",
+			uplink->interface.mtu);
 }
 
 /**
@@ -376,10 +425,12 @@ void fuzz_print(FILE *file, const struct scenario *scenario, uint64_t seed, enum
 	print_policy(file, scenario->policy, hook);
 	fprintf(file,
 		"\ninterface: {addresses: [%s, \"%s\"], mtu: %u, link: %s}\n"
-		"local_addresses: [192.168.1.1, \"2001:db8:1::1\"]\nip_forward: %s\npackets:\n",
+		"local_addresses: [192.168.1.1, \"2001:db8:1::1\"]\nip_forward: %s\n",
 		fuzz_interface4, fuzz_interface6, scenario->interface.mtu,
 		scenario->interface.ethernet ? "ethernet" : "l3",
 		scenario->ip_forward ? "true" : "false");
+	print_uplink(file, &scenario->uplink);
+	fputs("packets:\n", file);
 	for (size_t i = 0; i <= difference->step; i++) {
 		const struct scenario_step *step = &scenario->steps[i];
 

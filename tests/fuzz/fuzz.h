@@ -29,6 +29,8 @@ bool fuzz_chance(struct fuzz_random *random, uint32_t percent);
 /* The universe. */
 extern const char *const fuzz_interface4;
 extern const char *const fuzz_interface6;
+extern const char *const fuzz_uplink4;
+extern const char *const fuzz_uplink6;
 union addr fuzz_addr(struct fuzz_random *random, uint8_t version, bool ours);
 uint16_t fuzz_port(struct fuzz_random *random);
 
@@ -37,6 +39,7 @@ struct policy *fuzz_policy(struct fuzz_random *random);
 #define FUZZ_CONVERSATIONS   24
 #define FUZZ_QUOTES	     16
 #define FUZZ_FIRST_FRAGMENTS 4
+#define FUZZ_SNATS	     64
 
 /* Headers of one packet, from which it is made. */
 struct fuzz_draft {
@@ -72,7 +75,18 @@ struct fuzz_conversation {
 	bool we_open;
 	bool we_close;
 	bool wild;
+	bool routed; /* a peer opens it to a host behind the uplink */
 	uint64_t last_ns;
+};
+
+/* A port of the uplink from which a peer's packets have left. */
+struct fuzz_snat {
+	union addr peer;
+	union addr remote;
+	uint16_t peer_port; /* ICMP: the identifier */
+	uint16_t remote_port;
+	uint16_t port;
+	uint8_t proto;
 };
 
 /* What a case's packets are made from. */
@@ -80,22 +94,39 @@ struct fuzz_traffic {
 	struct fuzz_random *random;
 	const struct policy *policy; /* in force */
 	bool ethernet;
+	bool has_uplink;
+	union addr uplink[2]; /* its addresses */
 	uint64_t now_ns;
 	struct fuzz_conversation conversations[FUZZ_CONVERSATIONS];
 	size_t n_conversations;
 	uint8_t quotes[FUZZ_QUOTES][64]; /* the beginnings of packets that left */
 	uint8_t quote_len[FUZZ_QUOTES];
+	bool quote_by_uplink[FUZZ_QUOTES]; /* where they left */
 	size_t n_quotes;
 	size_t quote; /* that the next error is about */
 	struct fuzz_draft
 		first_fragments[FUZZ_FIRST_FRAGMENTS]; /* first fragments, for others to follow */
 	size_t n_first_fragments;
+	struct fuzz_snat snats[FUZZ_SNATS];
+	size_t n_snats;
 	uint8_t bytes[FUZZ_PACKET_MAX];
 	uint32_t len;
 };
 
 void fuzz_traffic_next(struct fuzz_traffic *traffic, struct scenario_step *step);
 void fuzz_traffic_left(struct fuzz_traffic *traffic, const uint8_t *bytes, uint32_t len);
+void fuzz_add_quote(struct fuzz_traffic *traffic, const uint8_t *bytes, uint32_t len,
+		    bool by_uplink);
+uint8_t fuzz_echo_type(const struct fuzz_draft *d, bool request);
+
+bool fuzz_is_nat(const struct fuzz_traffic *t);
+void fuzz_route_conversation(struct fuzz_traffic *t, struct fuzz_conversation *conversation);
+bool fuzz_uses_uplink(struct fuzz_traffic *t, const struct fuzz_conversation *conversation);
+void fuzz_to_uplink(struct fuzz_traffic *t, const struct fuzz_conversation *conversation,
+		    struct fuzz_draft *d);
+void fuzz_spare_hairpins(const struct fuzz_traffic *t, struct fuzz_draft *d);
+void fuzz_traffic_sent(struct fuzz_traffic *traffic, const struct scenario_step *step,
+		       const uint8_t *bytes);
 
 void fuzz_put16(uint8_t *at, uint32_t value);
 void fuzz_mutate(struct fuzz_traffic *traffic, uint32_t l4);

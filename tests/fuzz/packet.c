@@ -222,6 +222,8 @@ static void start_conversation(struct fuzz_traffic *t, struct fuzz_conversation 
 		conversation->proto = fuzz_chance(random, 50) ? ICMP4 : ICMP6;
 	conversation->ours = fuzz_addr(random, conversation->version, true);
 	conversation->theirs = fuzz_addr(random, conversation->version, false);
+	if (fuzz_is_nat(t) && fuzz_chance(random, 70))
+		fuzz_route_conversation(t, conversation);
 }
 
 static struct fuzz_conversation *pick_conversation(struct fuzz_traffic *t)
@@ -254,7 +256,7 @@ static uint8_t next_segment(struct fuzz_traffic *t, struct fuzz_conversation *co
 	bool leads;
 
 	if (step == 0) {
-		conversation->we_open = fuzz_chance(t->random, 50);
+		conversation->we_open = !conversation->routed && fuzz_chance(t->random, 50);
 		conversation->we_close = fuzz_chance(t->random, 50);
 	}
 	leads = step < 5 ? conversation->we_open : conversation->we_close;
@@ -277,7 +279,12 @@ static uint8_t random_flags(struct fuzz_random *random)
 	return common[fuzz_random(random, COUNT(common))];
 }
 
-static uint8_t echo_type(const struct fuzz_draft *d, bool request)
+/**
+ * fuzz_echo_type() - The ICMP type of a ping, or of its answer
+ * @d: of whose family
+ * @request: the ping
+ */
+uint8_t fuzz_echo_type(const struct fuzz_draft *d, bool request)
 {
 	if (d->version == 4)
 		return request ? 8 : 0;
@@ -291,7 +298,7 @@ static uint8_t random_icmp_type(struct fuzz_traffic *t, const struct fuzz_draft 
 
 	if (fuzz_chance(t->random, 15))
 		return others[fuzz_random(t->random, COUNT(others))];
-	return echo_type(d, fuzz_chance(t->random, 85) ? by_opener : !by_opener);
+	return fuzz_echo_type(d, fuzz_chance(t->random, 85) ? by_opener : !by_opener);
 }
 
 /* What an Ethernet link would not work without, or what only seems so. */
@@ -362,6 +369,10 @@ static void draft_conversation(struct fuzz_traffic *t, struct fuzz_conversation 
 	d->payload = fuzz_chance(random, 70) ? fuzz_random(random, 40) : 8 * fuzz_random(random, 4);
 	if (fuzz_chance(random, 1))
 		d->payload = fuzz_random(random, 60000);
+	if (we_send && fuzz_uses_uplink(t, conversation)) {
+		fuzz_to_uplink(t, conversation, d);
+		return;
+	}
 	leaves = fuzz_chance(random, conversation->wild ? 80 : 99) ? we_send : !we_send;
 	if (!leaves)
 		to_wire(t, d, we_send);
@@ -440,6 +451,8 @@ static void make_error(struct fuzz_traffic *t, struct fuzz_draft *d)
 	d->direction = fuzz_chance(random, 90) ? DIR_INGRESS : DIR_EGRESS;
 	if (fuzz_chance(random, 80)) /* to whom it is about */
 		d->dst = model_get_addr(t->quotes[n] + (d->version == 4 ? 12 : 8), d->version);
+	if (t->quote_by_uplink[n] && fuzz_is_nat(t) && fuzz_chance(random, 90))
+		d->direction = DIR_UPLINK;
 	t->quote = n;
 	d->payload = 0;
 }
@@ -505,6 +518,8 @@ void fuzz_traffic_next(struct fuzz_traffic *traffic, struct scenario_step *step)
 	}
 	if (is_error)
 		make_error(traffic, &draft);
+	else
+		fuzz_spare_hairpins(traffic, &draft);
 	l4 = write_packet(traffic, &draft);
 	if (is_error && !draft.frag_off)
 		write_error(traffic, &draft, l4);
@@ -522,11 +537,13 @@ void fuzz_traffic_next(struct fuzz_traffic *traffic, struct scenario_step *step)
 }
 
 /**
- * fuzz_traffic_left() - Remember a packet that left by the interface, for errors to quote
+ * fuzz_add_quote() - Remember a packet, for errors to quote
  * @traffic: whose
  * @bytes, @len: the packet
+ * @by_uplink: where it has left, else by the interface
  */
-void fuzz_traffic_left(struct fuzz_traffic *traffic, const uint8_t *bytes, uint32_t len)
+void fuzz_add_quote(struct fuzz_traffic *traffic, const uint8_t *bytes, uint32_t len,
+		    bool by_uplink)
 {
 	size_t n;
 
@@ -538,4 +555,15 @@ void fuzz_traffic_left(struct fuzz_traffic *traffic, const uint8_t *bytes, uint3
 		len = sizeof(traffic->quotes[n]);
 	memcpy(traffic->quotes[n], bytes, len);
 	traffic->quote_len[n] = len;
+	traffic->quote_by_uplink[n] = by_uplink;
+}
+
+/**
+ * fuzz_traffic_left() - Remember a packet that left by the interface, for errors to quote
+ * @traffic: whose
+ * @bytes, @len: the packet
+ */
+void fuzz_traffic_left(struct fuzz_traffic *traffic, const uint8_t *bytes, uint32_t len)
+{
+	fuzz_add_quote(traffic, bytes, len, false);
 }

@@ -13,6 +13,8 @@
 
 const char *const fuzz_interface4 = "100.64.0.100/16";
 const char *const fuzz_interface6 = "fd00:64::100/64";
+const char *const fuzz_uplink4 = "203.0.113.5/24";
+const char *const fuzz_uplink6 = "2001:db8:5::5/64";
 
 /* What a side of a packet usually is, and addresses that nobody there can have, or should. */
 static const char *const ours4[] = {"100.64.0.100", "100.64.0.100", "192.168.1.1", "10.0.0.1",
@@ -23,9 +25,10 @@ static const char *const theirs4[] = {"100.64.0.1", "100.64.0.2", "100.64.0.5", 
 				      "10.9.0.6"};
 static const char *const theirs6[] = {"fd00:64::1", "fd00:64::2", "fd00:64::5", "fd00:9::5",
 				      "fd00:9::6"};
-static const char *const odd4[] = {
-	"127.0.0.1", "127.0.0.2",	"169.254.1.1", "224.0.0.1",	 "224.0.0.251", "0.0.0.0",
-	"240.0.0.1", "255.255.255.255", "100.64.0.0",  "100.64.255.255", "100.64.0.100"};
+static const char *const odd4[] = {"127.0.0.1",	     "127.0.0.2",	"169.254.1.1",
+				   "224.0.0.1",	     "224.0.0.251",	"0.0.0.0",
+				   "240.0.0.1",	     "255.255.255.255", "100.64.0.0",
+				   "100.64.255.255", "100.64.0.100",	"203.0.113.5"};
 static const char *const odd6[] = {"::1",	  "fe80::1",   "ff02::1",
 				   "::",	  "febf::1",   "fd00:64::100",
 				   "100:64::100", "fd00:64::", "2001:db8:1::1"};
@@ -193,19 +196,17 @@ static void write_rules(FILE *out, struct fuzz_random *random, const char *acl, 
 	fputs("]", out);
 }
 
-static void write_mode(FILE *out, struct fuzz_random *random, bool stateful)
+static void write_mode(FILE *out, struct fuzz_random *random, const char *routing, bool stateful)
 {
-	static const char *const routings[] = {"auto",	    "native",	 "native",
-					       "userspace", "userspace", "disabled"};
 
 	/* one for each key of settings.h: what the key is, as often as it finds most */
 #define WORD_stateful	      stateful ? "true" : "false"
-#define WORD_routing	      pick(random, routings, COUNT(routings))
+#define WORD_routing	      routing
 #define WORD_native_acl	      fuzz_chance(random, 25) ? "skip" : "enforce"
 #define WORD_netstack	      boolean(random, 15)
 #define WORD_local_forwarding boolean(random, 30)
 #define WORD_forwarder_input  "auto" /* "tun" and "xdp" are not allowed together */
-#define WORD_hook	      "xdp"  /* the runs replace it, see fuzz/case.c */
+#define WORD_hook	      !strcmp(routing, "nat") ? "tc" : "xdp" /* replaced, see fuzz/case.c */
 	fputs(", mode: {", out);
 #define MODE(name, type, kind, value) fprintf(out, #name ": %s, ", WORD_##name);
 	POLICY_MODES(MODE)
@@ -215,7 +216,10 @@ static void write_mode(FILE *out, struct fuzz_random *random, bool stateful)
 
 static void write_nat(FILE *out, struct fuzz_random *random, bool ports_too)
 {
-	fputs(", nat: {one_to_one: [", out);
+	static const char *const ranges[] = {"auto", "1024-65535", "40000-40007", "8080-8084",
+					     "5353"};
+
+	fprintf(out, ", nat: {port_range: %s, one_to_one: [", pick(random, ranges, COUNT(ranges)));
 	if (fuzz_chance(random, 60))
 		fputs("{original: 10.9.0.5, translated: 100.64.0.5}, "
 		      "{original: \"fd00:9::5\", translated: \"fd00:64::5\"}",
@@ -251,10 +255,13 @@ static void write_timeouts(FILE *out, struct fuzz_random *random)
 
 static void write_policy(FILE *out, struct fuzz_random *random)
 {
-	bool stateful = fuzz_chance(random, 92);
+	static const char *const routings[] = {"auto",	    "native",	 "nat",	     "nat",
+					       "userspace", "userspace", "disabled", "native"};
+	const char *routing = pick(random, routings, COUNT(routings));
+	bool is_nat = !strcmp(routing, "nat"), stateful = is_nat || fuzz_chance(random, 92);
 
 	fputs("{version: 1", out);
-	write_mode(out, random, stateful);
+	write_mode(out, random, routing, stateful);
 	write_rules(out, random, "peer_acl", "p");
 	write_rules(out, random, "route_acl", "r");
 	fprintf(out, ", sets: {corp: [%s, \"%s\"]}", pick(random, prefixes4, COUNT(prefixes4)),

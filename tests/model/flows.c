@@ -119,6 +119,62 @@ struct model_flow *model_flow_find(struct model_flows *flows, const struct polic
 }
 
 /**
+ * model_flow_of() - The flow that packets like this one have opened, expired or not; NULL for none
+ */
+struct model_flow *model_flow_of(struct model_flows *flows, const struct model_tuple *tuple)
+{
+	bool from_opener = false;
+	struct model_flow *flow = find(flows, tuple, &from_opener);
+
+	return from_opener ? flow : NULL;
+}
+
+/**
+ * model_snat_find() - Who has a port of the uplink for a remote end; NULL: nobody
+ * @flows: where that is
+ * @opener: a packet to the remote end
+ * @port: of the uplink
+ */
+struct model_snat *model_snat_find(struct model_flows *flows, const struct model_tuple *opener,
+				   uint16_t port)
+{
+	for (size_t i = 0; i < flows->n_snat; i++) {
+		struct model_snat *snat = &flows->snat[i];
+
+		if (snat->version == opener->version && snat->proto == opener->proto &&
+		    snat->port == port && snat->remote_port == opener->dport &&
+		    model_addr_same(&snat->remote, &opener->dst))
+			return snat;
+	}
+	return NULL;
+}
+
+/**
+ * model_snat_add() - A peer gets a port of the uplink; the process ends where memory is out
+ */
+void model_snat_add(struct model_flows *flows, const struct model_snat *snat)
+{
+	struct model_snat *list = realloc(flows->snat, (flows->n_snat + 1) * sizeof(*list));
+
+	if (!list)
+		abort();
+	flows->snat = list;
+	list[flows->n_snat++] = *snat;
+}
+
+/* A flow that ends gives up its port. */
+static void snat_remove(struct model_flows *flows, const struct model_flow *flow)
+{
+	struct model_snat *snat = NULL;
+
+	if (flow->translated)
+		snat = model_snat_find(flows, &flow->opener, flow->snat_port);
+	if (snat && snat->peer_port == flow->opener.sport &&
+	    model_addr_same(&snat->peer, &flow->opener.src))
+		*snat = flows->snat[--flows->n_snat];
+}
+
+/**
  * model_flow_add() - Add a flow; the process ends where memory is out
  */
 struct model_flow *model_flow_add(struct model_flows *flows, const struct model_flow *flow)
@@ -137,6 +193,7 @@ struct model_flow *model_flow_add(struct model_flows *flows, const struct model_
  */
 void model_flow_remove(struct model_flows *flows, struct model_flow *flow)
 {
+	snat_remove(flows, flow);
 	*flow = flows->list[--flows->n];
 }
 

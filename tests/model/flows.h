@@ -37,9 +37,12 @@ struct model_tuple {
  * @seen_ns: last packet that belongs to it
  * @judged_by: number of the policy that judged it last
  * @rule: that allowed it, empty: none
- * @packets: of both ends together, and @answered: whether there is one of the other end's; UDP
+ * @packets: of both ends together, UDP
+ * @answered: there is one of the other end's
  * @tcp: of a TCP connection, whose state @state is
  * @asked_port: that the peer asked for, where another one serves; 0: the same
+ * @translated: it leaves by the uplink from @snat_port, and @routed_by is the number of the policy under
+ *	which its way was looked up
  */
 struct model_flow {
 	struct model_tuple opener;
@@ -55,6 +58,24 @@ struct model_flow {
 	bool answered;
 	uint64_t packets;
 	struct model_tcp tcp;
+	bool translated;
+	uint16_t snat_port;
+	unsigned int routed_by;
+};
+
+/*
+ * struct model_snat - a port of the uplink, and the peer that gets what a remote end sends there
+ * @judged_by: number of the policy under which that was looked at
+ */
+struct model_snat {
+	union addr remote;
+	union addr peer;
+	uint16_t remote_port;
+	uint16_t port;
+	uint16_t peer_port;
+	uint8_t version;
+	uint8_t proto;
+	unsigned int judged_by;
 };
 
 /*
@@ -75,6 +96,8 @@ struct model_flows {
 	size_t n;
 	struct model_served *served;
 	size_t n_served;
+	struct model_snat *snat;
+	size_t n_snat;
 };
 
 struct model_flow *model_flow_peek(struct model_flows *flows, const struct policy_timeouts *limits,
@@ -83,10 +106,15 @@ struct model_flow *model_flow_peek(struct model_flows *flows, const struct polic
 struct model_flow *model_flow_find(struct model_flows *flows, const struct policy_timeouts *limits,
 				   const struct model_tuple *tuple, uint64_t now_ns,
 				   bool *from_opener);
+struct model_flow *model_flow_of(struct model_flows *flows, const struct model_tuple *tuple);
 struct model_flow *model_flow_add(struct model_flows *flows, const struct model_flow *flow);
 void model_flow_remove(struct model_flows *flows, struct model_flow *flow);
 
 struct model_served *model_served_find(struct model_flows *flows, const struct model_tuple *peer);
 void model_served_note(struct model_flows *flows, const struct model_served *served);
+
+struct model_snat *model_snat_find(struct model_flows *flows, const struct model_tuple *opener,
+				   uint16_t port);
+void model_snat_add(struct model_flows *flows, const struct model_snat *snat);
 
 #endif /* SHRIKE_TESTS_MODEL_FLOWS_H */

@@ -88,6 +88,7 @@ enum local_kind model_local_kind(const struct model *model, const union addr *ad
 {
 	const struct scenario *host = model->scenario;
 	const struct scenario_interface *interface = &host->interface;
+	const struct scenario_interface *uplink = &host->uplink.interface;
 
 	if (is_multicast(addr, version))
 		return LOCAL_MULTICAST;
@@ -95,10 +96,14 @@ enum local_kind model_local_kind(const struct model *model, const union addr *ad
 		return LOCAL_BROADCAST;
 	if (lists(interface->addresses, interface->n_addresses, addr, version))
 		return LOCAL_OVERLAY;
-	if (lists(host->local_addresses, host->n_local_addresses, addr, version))
+	if (lists(host->local_addresses, host->n_local_addresses, addr, version) ||
+	    lists(uplink->addresses, uplink->n_addresses, addr, version))
 		return LOCAL_HOST;
 	for (size_t i = 0; i < interface->n_addresses && version == 4; i++)
 		if (is_broadcast(addr, &interface->addresses[i]))
+			return LOCAL_BROADCAST;
+	for (size_t i = 0; i < uplink->n_addresses && version == 4; i++)
+		if (is_broadcast(addr, &uplink->addresses[i]))
 			return LOCAL_BROADCAST;
 	return LOCAL_NONE;
 }
@@ -113,11 +118,19 @@ static enum policy_routing routing(const struct model *model)
 							      : POLICY_ROUTING_USERSPACE;
 }
 
+/**
+ * model_is_nat() - Whether the programs themselves send peers' routed packets on
+ */
+bool model_is_nat(const struct model *model)
+{
+	return routing(model) == POLICY_ROUTING_NAT;
+}
+
 static bool has_forwarder(const struct model *model)
 {
 	const struct policy_mode *mode = &model->policy->mode;
 
-	return routing(model) == POLICY_ROUTING_USERSPACE ||
+	return routing(model) == POLICY_ROUTING_USERSPACE || model_is_nat(model) ||
 	       (mode->netstack && mode->local_forwarding);
 }
 
@@ -198,7 +211,7 @@ static enum verdict judge_routed(struct model_way *way)
 		return model_decide(way, VERDICT_PASS, REASON_NATIVE_ROUTER, NULL);
 	if (ask_acl(way, ACL_ROUTE) == VERDICT_DROP)
 		return VERDICT_DROP;
-	if (how == POLICY_ROUTING_USERSPACE)
+	if (how == POLICY_ROUTING_USERSPACE || how == POLICY_ROUTING_NAT)
 		way->result->verdict = VERDICT_FORWARD;
 	return way->result->verdict;
 }

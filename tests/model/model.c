@@ -6,6 +6,8 @@
 
 #include "model/way.h"
 
+#define FRAME_PADDED 64 /* bytes of a short frame that can be looked at */
+
 /* Neighbour discovery and multicast listening, without which an Ethernet link does not work. */
 static bool is_housekeeping(const struct model_way *way)
 {
@@ -40,9 +42,15 @@ static void come_in(struct model_way *way)
 	model_translate_in(way);
 	if (model_track_in(way) != VERDICT_DROP && p->first_fragment)
 		model_remember_fragment(way);
+	if (way->result->verdict == VERDICT_FORWARD && model_is_nat(way->model))
+		model_masquerade_out(way);
 }
 
-static void go_out(struct model_way *way)
+/**
+ * model_go_out() - A packet leaves by the interface
+ * @way: the packet, parsed
+ */
+void model_go_out(struct model_way *way)
 {
 	const struct policy *policy = way->model->policy;
 	struct model_packet *p = way->p;
@@ -70,6 +78,12 @@ static void judge_packet(struct model *model, const struct scenario_step *step,
 	};
 	way.now_ns = step->at_ns;
 	memcpy(model->bytes, step->bytes, step->len);
+	if (step->direction == DIR_UPLINK) {
+		if (step->len < FRAME_PADDED)
+			memset(model->bytes + step->len, 0, FRAME_PADDED - step->len);
+		model_masquerade_in(&way, step->ethertype);
+		return;
+	}
 	reason = model_parse(&result->packet, step->ethertype);
 	if (step->direction == DIR_INGRESS && result->packet.source_routed)
 		reason = REASON_SOURCE_ROUTE;
@@ -82,7 +96,7 @@ static void judge_packet(struct model *model, const struct scenario_step *step,
 	else if (step->direction == DIR_INGRESS)
 		come_in(&way);
 	else
-		go_out(&way);
+		model_go_out(&way);
 }
 
 /* Rules that are gone decide nothing any more, even if one of that name comes again. */
@@ -99,6 +113,8 @@ static void apply(struct model *model, const struct policy *policy)
 {
 	model->policy = policy;
 	model->policy_number++;
+	if (!model_is_nat(model))
+		model->flows.n_snat = 0; /* nobody looks for answers, until others are expected */
 	for (size_t i = 0; i < model->flows.n; i++)
 		forget_rule(policy, model->flows.list[i].rule);
 	for (size_t i = 0; i < model->flows.n_served; i++)
@@ -128,6 +144,7 @@ static void trace(struct model *model, const struct scenario_step *step,
 
 	model->flows.list = copy(flows.list, flows.n * sizeof(*flows.list));
 	model->flows.served = copy(flows.served, flows.n_served * sizeof(*flows.served));
+	model->flows.snat = copy(flows.snat, flows.n_snat * sizeof(*flows.snat));
 	model->fragments = copy(fragments, n_fragments * sizeof(*fragments));
 	model->tracing = true;
 	judge_packet(model, step, result);
@@ -135,6 +152,7 @@ static void trace(struct model *model, const struct scenario_step *step,
 	model->tracing = false;
 	free(model->flows.list);
 	free(model->flows.served);
+	free(model->flows.snat);
 	free(model->fragments);
 	model->flows = flows;
 	model->fragments = fragments;
@@ -184,6 +202,7 @@ void model_free(struct model *model)
 		return;
 	free(model->flows.list);
 	free(model->flows.served);
+	free(model->flows.snat);
 	free(model->fragments);
 	free(model);
 }

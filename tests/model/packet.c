@@ -411,6 +411,33 @@ void model_set_port(struct model_packet *p, bool source, uint16_t to)
 }
 
 /**
+ * model_set_id() - Write the identifier of an ICMP echo message
+ * @p: the message
+ * @to: the identifier
+ */
+void model_set_id(struct model_packet *p, uint16_t to)
+{
+	uint8_t bytes[2];
+
+	put16(bytes, to);
+	change(p, p->l4 + 4, bytes, 2);
+	p->icmp_id = to;
+}
+
+/**
+ * model_lower_ttl() - Count a hop
+ */
+void model_lower_ttl(struct model_packet *p)
+{
+	uint8_t *ttl = p->bytes + (p->version == 4 ? 8 : 7);
+
+	(*ttl)--;
+	p->hop_limit--;
+	if (p->version == 4)
+		keep_sum(p->bytes + 10, 0x100, 0, false);
+}
+
+/**
  * model_set_quoted() - Overwrite bytes of the packet that an ICMP error quotes
  * @p: the error
  * @at: where they are

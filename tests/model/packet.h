@@ -62,6 +62,8 @@ enum reason model_parse(struct model_packet *p, uint16_t ethertype);
 
 void model_set_addr(struct model_packet *p, bool source, const union addr *to);
 void model_set_port(struct model_packet *p, bool source, uint16_t to);
+void model_set_id(struct model_packet *p, uint16_t to);
+void model_lower_ttl(struct model_packet *p);
 void model_set_quoted(struct model_packet *p, uint32_t at, const uint8_t *to, uint32_t n,
 		      uint32_t checksum);
 void model_clamp_mss(struct model_packet *p, uint16_t limit);

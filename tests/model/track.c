@@ -6,7 +6,10 @@
 
 #include "model/way.h"
 
-static struct model_tuple tuple_of(const struct model_packet *p)
+/**
+ * model_tuple_of() - What a packet says of its flow
+ */
+struct model_tuple model_tuple_of(const struct model_packet *p)
 {
 	bool is_icmp = model_is_icmp(p);
 
@@ -39,7 +42,7 @@ static bool is_datagram(const struct model_packet *p)
 
 static struct model_flow *find_flow(struct model_way *way, bool *from_opener)
 {
-	struct model_tuple tuple = tuple_of(way->p);
+	struct model_tuple tuple = model_tuple_of(way->p);
 
 	if (!is_tracked(way))
 		return NULL;
@@ -69,7 +72,7 @@ bool model_has_flow(const struct model_way *way, const struct model_tuple *tuple
 bool model_answers_this_host(const struct model_way *way)
 {
 	struct model *model = way->model;
-	struct model_tuple tuple = tuple_of(way->p);
+	struct model_tuple tuple = model_tuple_of(way->p);
 	const struct model_flow *flow;
 	bool from_opener;
 
@@ -80,20 +83,26 @@ bool model_answers_this_host(const struct model_way *way)
 	return flow && !flow->by_peer && !from_opener;
 }
 
-static bool may_open(const struct model_packet *p, bool by_peer)
+/* Whether a packet may open a flow; a peer opens other protocols' where NAT is to remember them. */
+static bool may_open(const struct model_way *way, bool by_peer)
 {
+	const struct model_packet *p = way->p;
+
 	if (p->proto == TCP)
 		return model_tcp_is_opening(p->tcp.flags);
 	if (model_is_icmp(p))
 		return model_is_request(p->version, p->icmp_type);
-	return p->proto == UDP || !by_peer;
+	if (p->proto == UDP || !by_peer)
+		return true;
+	return model_is_nat(way->model) && model_is_by_address(p->proto) &&
+	       model_local_kind(way->model, &p->dst, p->version) == LOCAL_NONE;
 }
 
 static void open_flow(struct model_way *way, bool by_peer)
 {
 	const struct model_packet *p = way->p;
 	struct model_flow flow = {
-		.opener = tuple_of(p),
+		.opener = model_tuple_of(p),
 		.by_peer = by_peer,
 		.forwarded = by_peer && way->result->verdict == VERDICT_FORWARD,
 		.seen_ns = way->now_ns,
@@ -114,6 +123,7 @@ static void open_flow(struct model_way *way, bool by_peer)
 		strcpy(flow.rule, way->result->rule_id);
 	model_flow_add(&way->model->flows, &flow);
 	way->result->state = flow.state;
+	way->has_opened = by_peer;
 }
 
 /* A rule has let a peer's datagram in: what answers it is no flow of this host's own. */
@@ -121,7 +131,7 @@ static void note_served(struct model_way *way)
 {
 	struct model_flows *flows = &way->model->flows;
 	struct model_served served = {
-		.peer = tuple_of(way->p),
+		.peer = model_tuple_of(way->p),
 		.seen_ns = way->now_ns,
 		.judged_by = way->model->policy_number,
 		.forwarded = way->result->verdict == VERDICT_FORWARD,
@@ -160,7 +170,7 @@ static void note_answered(struct model_way *way, const struct model_flow *flow)
 static struct model_served *find_served(struct model_way *way)
 {
 	struct model *model = way->model;
-	struct model_tuple own = tuple_of(way->p), peer = own;
+	struct model_tuple own = model_tuple_of(way->p), peer = own;
 	struct model_served *served;
 
 	if (!is_datagram(way->p))
@@ -179,7 +189,7 @@ static struct model_served *find_served(struct model_way *way)
 /* Whether a packet of a protocol without flows of peers leaves on its way between two of these. */
 static bool passes_through(struct model_way *way)
 {
-	struct model_tuple tuple = tuple_of(way->p);
+	struct model_tuple tuple = model_tuple_of(way->p);
 
 	return is_datagram(way->p) && way->p->proto != UDP &&
 	       model_served_find(&way->model->flows, &tuple);
@@ -188,7 +198,7 @@ static bool passes_through(struct model_way *way)
 /* An answer to a peer whose flow is gone: make the flow again; other protocols have none. */
 static void open_again(struct model_way *way, struct model_served *served)
 {
-	struct model_tuple own = tuple_of(way->p);
+	struct model_tuple own = model_tuple_of(way->p);
 	struct model_flow flow = {
 		.opener = own,
 		.by_peer = true,
@@ -223,9 +233,8 @@ static enum model_effect weigh(const struct model_way *way, const struct model_f
 }
 
 /* UDP that the forwarder relays lives longer once it is more than a question and its answer. */
-static void advance_udp(const struct model_way *way, struct model_flow *flow, bool from_opener)
+static void advance_udp(const struct model_way *way, struct model_flow *flow)
 {
-	flow->answered |= !from_opener;
 	flow->packets++;
 	if (!flow->forwarded)
 		flow->state = FLOW_STATE_UDP;
@@ -240,10 +249,11 @@ static void advance(struct model_way *way, struct model_flow *flow, bool from_op
 	enum model_effect effect = weigh(way, flow, from_opener, &next);
 
 	flow->tcp = next;
+	flow->answered |= !from_opener && effect == EFFECT_MOVES;
 	if (way->p->proto == TCP)
 		flow->state = next.state;
 	else if (way->p->proto == UDP)
-		advance_udp(way, flow, from_opener);
+		advance_udp(way, flow);
 	way->result->state = flow->state;
 	if (effect == EFFECT_OUTSIDE || effect == EFFECT_REFUSED)
 		way->result->out_of_window = true;
@@ -309,11 +319,15 @@ static struct model_flow *find_quoted(struct model_way *way, struct model_quote 
 	return flow;
 }
 
-/* The policy in force has judged the flow's opener: go on with the flow, or end it. */
-static enum verdict settle(struct model_way *way, struct model_flow *flow, bool from_opener)
+/**
+ * model_settle() - The policy in force has judged a flow's opener: it goes on, or ends
+ * @way: a packet of the flow, with the verdict
+ * @flow: the flow
+ */
+enum verdict model_settle(struct model_way *way, struct model_flow *flow)
 {
 	if (way->result->verdict == VERDICT_DROP) {
-		if (way->p->proto == UDP && !flow->hairpin)
+		if (is_datagram(way->p) && !flow->hairpin)
 			flow->revoked = true;
 		else
 			model_flow_remove(&way->model->flows, flow);
@@ -323,6 +337,14 @@ static enum verdict settle(struct model_way *way, struct model_flow *flow, bool 
 	flow->judged_by = way->model->policy_number;
 	flow->forwarded = way->result->verdict == VERDICT_FORWARD;
 	strcpy(flow->rule, way->result->rule_id);
+	return way->result->verdict;
+}
+
+/* And the packet belongs to it, if it does. */
+static enum verdict settle(struct model_way *way, struct model_flow *flow, bool from_opener)
+{
+	if (model_settle(way, flow) == VERDICT_DROP)
+		return VERDICT_DROP;
 	advance(way, flow, from_opener);
 	if (from_opener && is_datagram(way->p))
 		note_served(way);
@@ -367,7 +389,7 @@ static enum verdict judge(struct model_way *way, struct model_flow *flow, bool i
 
 	if (model_judge(way) == VERDICT_DROP || (flow && !is_old) || !is_tracked(way))
 		return way->result->verdict;
-	if (may_open(p, true)) {
+	if (may_open(way, true)) {
 		if (flow)
 			model_flow_remove(&way->model->flows, flow);
 		open_flow(way, true);
@@ -458,18 +480,21 @@ void model_track_out(struct model_way *way)
 	struct model_served *served;
 
 	if (flow && is_superseded(p, flow)) {
+		way->result->state = flow->state;
+		if (way->sender != SENDER_HOST)
+			return;
 		model_flow_remove(&way->model->flows, flow);
 		flow = NULL;
 	}
 	if (!flow) {
-		if (!is_tracked(way))
+		if (!is_tracked(way) || way->sender != SENDER_HOST)
 			return;
 		served = find_served(way);
 		if (passes_through(way) || model_is_nobodys(way, &p->dst))
 			return;
 		if (served)
 			open_again(way, served);
-		else if (may_open(p, false))
+		else if (may_open(way, false))
 			open_flow(way, false);
 		return;
 	}
@@ -482,6 +507,7 @@ void model_track_out(struct model_way *way)
 	}
 	if (flow->hairpin || flow->by_peer == from_opener)
 		return;
+	way->of_flow = true;
 	if (!from_opener && flow->judged_by != way->model->policy_number && is_datagram(p))
 		note_answered(way, flow);
 	advance(way, flow, from_opener);

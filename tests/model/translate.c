@@ -132,19 +132,16 @@ static bool read_headers(const struct model_packet *p, struct model_quote *quote
 }
 
 /**
- * model_read_quote() - What an ICMP error says of the packet that it quotes
- * @way: the error
- * @quote: set to the packet
+ * model_read_wire_quote() - What packet an ICMP error quotes, as that was on the wire
+ * @p: the error
+ * @quote: set to the packet, but for @tuple
  *
  * Return: false where that is not to be known.
  */
-bool model_read_quote(const struct model_way *way, struct model_quote *quote)
+bool model_read_wire_quote(const struct model_packet *p, struct model_quote *quote)
 {
-	const struct model_packet *p = way->p;
 	struct model_tuple *wire = &quote->wire;
-	const union addr *original;
 	const uint8_t *l4;
-	uint16_t port = 0;
 
 	*quote = (struct model_quote){};
 	if (!read_headers(p, quote))
@@ -157,14 +154,33 @@ bool model_read_quote(const struct model_way *way, struct model_quote *quote)
 	} else if (wire->proto != p->proto) {
 		wire->sport = model_get16(l4);
 		wire->dport = model_get16(l4 + 2);
-		port = serving_port(way->model, &wire->src, wire->version, wire->proto,
-				    wire->sport);
 	} else {
 		wire->sport = model_get16(l4 + 4);
 		wire->echo_reply = model_is_reply(p->version, l4[0]);
 		if (!wire->echo_reply && !model_is_request(p->version, l4[0]))
 			return false;
 	}
+	return true;
+}
+
+/**
+ * model_read_quote() - What an ICMP error says of the packet that it quotes
+ * @way: the error
+ * @quote: set to the packet
+ *
+ * Return: false where that is not to be known.
+ */
+bool model_read_quote(const struct model_way *way, struct model_quote *quote)
+{
+	struct model_tuple *wire = &quote->wire;
+	const union addr *original;
+	uint16_t port = 0;
+
+	if (!model_read_wire_quote(way->p, quote))
+		return false;
+	if (wire->proto == TCP || wire->proto == UDP)
+		port = serving_port(way->model, &wire->src, wire->version, wire->proto,
+				    wire->sport);
 	quote->tuple = *wire;
 	original = original_of(way->model, &wire->dst, wire->version);
 	if (original)
@@ -189,6 +205,24 @@ static void set_quoted_port(struct model_packet *p, uint32_t at, uint16_t to)
 	const uint8_t bytes[2] = {to >> 8, to & 0xff};
 
 	model_set_quoted(p, at, bytes, sizeof(bytes), 0);
+}
+
+/**
+ * model_set_quoted_end() - Have an error quote a packet with another end
+ * @p: the error
+ * @quote: what it quotes, with ports or an identifier
+ * @source: the end that has sent it, else the one that was to get it
+ * @addr, @port: the end
+ */
+void model_set_quoted_end(struct model_packet *p, const struct model_quote *quote, bool source,
+			  const union addr *addr, uint16_t port)
+{
+	bool has_ports = quote->wire.proto == TCP || quote->wire.proto == UDP;
+
+	set_quoted_addr(p, quote, source, addr);
+	if (model_is_by_address(quote->wire.proto))
+		return;
+	set_quoted_port(p, quote->l4 + (!has_ports ? 4 : source ? 0 : 2), port);
 }
 
 /**

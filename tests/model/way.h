@@ -45,12 +45,17 @@ struct model {
 	uint8_t bytes[65536];
 };
 
+enum model_sender { SENDER_HOST, SENDER_FORWARDER, SENDER_MASQUERADE };
+
 /*
  * struct model_way - a packet on its way, and what is known so far of what becomes of it
  * @wire_src: its source before translation
  * @asked_port: its destination port before translation, or that of its flow; 0: not translated
  * @is_reply: a flow of this host has let it in
  * @is_answer: it answers one peer for another
+ * @sender: who has it leave by the interface
+ * @has_opened: it has opened a flow as it came in
+ * @of_flow: as it leaves, it belongs to a flow of the one that it goes to
  */
 struct model_way {
 	struct model *model;
@@ -61,6 +66,9 @@ struct model_way {
 	uint16_t asked_port;
 	bool is_reply;
 	bool is_answer;
+	enum model_sender sender;
+	bool has_opened;
+	bool of_flow;
 };
 
 /*
@@ -93,13 +101,23 @@ void model_remember_fragment(struct model_way *way);
 
 bool model_has_flow(const struct model_way *way, const struct model_tuple *tuple);
 bool model_answers_this_host(const struct model_way *way);
+struct model_tuple model_tuple_of(const struct model_packet *p);
+bool model_is_nat(const struct model *model);
+bool model_is_by_address(uint8_t proto);
+enum verdict model_settle(struct model_way *way, struct model_flow *flow);
+void model_go_out(struct model_way *way);
+void model_masquerade_out(struct model_way *way);
+void model_masquerade_in(struct model_way *way, uint16_t ethertype);
 enum verdict model_track_in(struct model_way *way);
 void model_quote_out(struct model_way *way);
 void model_track_out(struct model_way *way);
 
 void model_translate_in(struct model_way *way);
 void model_translate_out(struct model_way *way);
+bool model_read_wire_quote(const struct model_packet *p, struct model_quote *quote);
 bool model_read_quote(const struct model_way *way, struct model_quote *quote);
+void model_set_quoted_end(struct model_packet *p, const struct model_quote *quote, bool source,
+			  const union addr *addr, uint16_t port);
 void model_translate_quote(struct model_way *way, const struct model_quote *quote);
 void model_translate_quote_out(struct model_way *way, const struct model_quote *quote,
 			       uint16_t asked_port);

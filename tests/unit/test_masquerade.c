@@ -139,7 +139,7 @@ static int put(const struct nat *nat, int prog_fd, uint8_t l2_len, const struct 
 		memcpy(in + 2 * ETH_ALEN, &ethertype, sizeof(ethertype));
 	}
 	memcpy(in + l2_len, packet->bytes, packet->len);
-	nat->generation->skeleton->bss->virtual_frame_len = packet->len + nat->l2_len;
+	nat->generation->skeleton->bss->virtual_frame_len = packet->len + l2_len;
 	assert_int_equal(bpf_prog_test_run_opts(prog_fd, &opts), 0);
 	assert_true(opts.data_size_out >= l2_len);
 	out->len = opts.data_size_out - l2_len;

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a case does with `routing: nat`: hosts behind the uplink, and the ports that they know peers by.
+ */
+#include "fuzz/fuzz.h"
+
+/**
+ * fuzz_is_nat() - Whether the policy in force sends peers' connections out by an uplink
+ */
+bool fuzz_is_nat(const struct fuzz_traffic *t)
+{
+	return t->has_uplink && t->policy->mode.routing == POLICY_ROUTING_NAT;
+}
+
+/**
+ * fuzz_route_conversation() - Make a conversation one that a peer opens to a host behind the uplink
+ * @t: whose
+ * @conversation: of any two ends
+ *
+ * There are few such hosts, so that ports become scarce.
+ */
+void fuzz_route_conversation(struct fuzz_traffic *t, struct fuzz_conversation *conversation)
+{
+	static const union addr remotes[2] = {
+		{.bytes = {[10] = 0xff, [11] = 0xff, [12] = 172, [13] = 20, [15] = 1}},
+		{.bytes = {0x20, 0x01, 0x0d, 0xb8, 0, 2, [15] = 1}},
+	};
+
+	conversation->ours = remotes[conversation->version == 6];
+	conversation->our_port = fuzz_chance(t->random, 60) ? 443 : 53;
+	conversation->wild = fuzz_chance(t->random, 20);
+	conversation->we_open = false;
+	conversation->routed = true;
+	if (conversation->proto != TCP && conversation->proto != UDP)
+		conversation->our_port = fuzz_port(t->random);
+}
+
+/**
+ * fuzz_uses_uplink() - Whether what our side sends comes in by the uplink
+ * @t: whose
+ * @conversation: that sends
+ */
+bool fuzz_uses_uplink(struct fuzz_traffic *t, const struct fuzz_conversation *conversation)
+{
+	return fuzz_is_nat(t) && fuzz_chance(t->random, conversation->routed ? 97 : 20);
+}
+
+/**
+ * fuzz_to_uplink() - Have what our side sends come in by the uplink
+ * @t: whose
+ * @conversation: that sends
+ * @d: the packet; is for the port from which the other side's packets leave, as far as that is known
+ */
+void fuzz_to_uplink(struct fuzz_traffic *t, const struct fuzz_conversation *conversation,
+		    struct fuzz_draft *d)
+{
+	uint16_t remote_port = d->sport, peer_port = d->dport;
+	bool is_icmp = d->proto == ICMP4 || d->proto == ICMP6;
+
+	if (is_icmp) {
+		peer_port = d->sport;
+		remote_port = 0;
+		if (fuzz_chance(t->random, 90))
+			d->icmp_type = fuzz_echo_type(d, false);
+	}
+	for (size_t i = 0; i < t->n_snats; i++) {
+		const struct fuzz_snat *snat = &t->snats[i];
+
+		if (snat->proto == d->proto && snat->peer_port == peer_port &&
+		    snat->remote_port == remote_port &&
+		    model_addr_same(&snat->peer, &conversation->theirs) &&
+		    model_addr_same(&snat->remote, &conversation->ours))
+			*(is_icmp ? &d->sport : &d->dport) = snat->port;
+	}
+	d->dst = t->uplink[d->version == 6];
+	if (fuzz_chance(t->random, 3))
+		d->dst = conversation->theirs;
+	d->direction = DIR_UPLINK;
+}
+
+/**
+ * fuzz_spare_hairpins() - Have no peer send to a port of the uplink
+ * @t: whose
+ * @d: a packet; is for another address of this host then
+ *
+ * The model knows nothing of peers that reach each other there: tests/unit/test_masquerade.c and
+ * scenarios try that.
+ */
+void fuzz_spare_hairpins(const struct fuzz_traffic *t, struct fuzz_draft *d)
+{
+	static const union addr others[2] = {
+		{.bytes = {[10] = 0xff, [11] = 0xff, [12] = 192, [13] = 168, [14] = 1, [15] = 1}},
+		{.bytes = {0x20, 0x01, 0x0d, 0xb8, 0, 1, [15] = 1}},
+	};
+	bool is_v6 = d->version == 6;
+
+	if (t->has_uplink && d->direction == DIR_INGRESS &&
+	    model_addr_same(&d->dst, &t->uplink[is_v6]))
+		d->dst = others[is_v6];
+}
+
+static void read_ends(const uint8_t *bytes, union addr *src, union addr *dst, uint16_t ports[2])
+{
+	bool is_v4 = bytes[0] >> 4 == 4;
+	const uint8_t *l4 = bytes + (is_v4 ? 20 : 40);
+	uint8_t proto = is_v4 ? bytes[9] : bytes[6];
+
+	*src = model_get_addr(bytes + (is_v4 ? 12 : 8), is_v4 ? 4 : 6);
+	*dst = model_get_addr(bytes + (is_v4 ? 16 : 24), is_v4 ? 4 : 6);
+	ports[0] = model_get16(l4);
+	ports[1] = model_get16(l4 + 2);
+	if (proto == ICMP4 || proto == ICMP6) {
+		ports[0] = model_get16(l4 + 4);
+		ports[1] = 0;
+	}
+}
+
+/**
+ * fuzz_traffic_sent() - Remember a peer's packet that was forwarded, and its port if it was translated
+ * @traffic: whose
+ * @step: the packet
+ * @bytes: as it left
+ */
+void fuzz_traffic_sent(struct fuzz_traffic *traffic, const struct scenario_step *step,
+		       const uint8_t *bytes)
+{
+	struct fuzz_snat snat = {.proto = bytes[0] >> 4 == 4 ? bytes[9] : bytes[6]};
+	uint16_t before[2], after[2];
+	union addr source, remote;
+	size_t n;
+
+	if (step->len < 48)
+		return;
+	read_ends(step->bytes, &snat.peer, &snat.remote, before);
+	read_ends(bytes, &source, &remote, after);
+	if (model_addr_same(&source, &snat.peer))
+		return;
+	fuzz_add_quote(traffic, bytes, step->len, true);
+	snat.peer_port = before[0];
+	snat.remote_port = before[1];
+	snat.port = after[0];
+	n = traffic->n_snats < FUZZ_SNATS ? traffic->n_snats++
+					  : fuzz_random(traffic->random, FUZZ_SNATS);
+	traffic->snats[n] = snat;
+}
