@@ -14,9 +14,6 @@
 #include "served.h"
 #include "tcp_track.h"
 
-__hidden extern struct snat_in *snat_in_find(const struct flow_key6 *key, __u8 ip_version);
-__hidden extern void snat_in_delete(const struct flow_key6 *key, __u8 ip_version);
-
 /*
  * The functions that follow are global where they work on a flow: the verifier would look at them
  * once for each of the tables that it may be in.  Linux 6.1 takes no map key from an argument of

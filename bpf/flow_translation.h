@@ -136,6 +136,23 @@ int conntrack_give_way(const struct tuple *holder, __u64 now_ns, bool in_use)
 }
 
 /**
+ * conntrack_leaves_by() - Whether a flow is there, and leaves from a port
+ * @opener: a packet of who opened it
+ * @port: of the uplink
+ */
+int conntrack_leaves_by(const struct tuple *opener, __u32 port)
+{
+	struct flow_key key;
+	struct flow *flow;
+
+	if (!opener)
+		return false;
+	flow_key_of(&key, opener);
+	flow = flow_find(&key);
+	return flow && flow->flags & FLOW_MASQUERADED && flow->snat_port == port;
+}
+
+/**
  * conntrack_left() - A packet is left to the userspace forwarder: report what it may have opened
  * @p: the packet
  *

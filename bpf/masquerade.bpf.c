@@ -16,8 +16,6 @@
 #include "tc.h"
 #include "translate.h"
 
-__hidden extern struct snat_in *snat_in_find(const struct flow_key6 *key, __u8 ip_version);
-
 struct masquerade masquerade = {};
 
 /*

@@ -10,6 +10,9 @@
 
 extern struct masquerade masquerade;
 
+__hidden struct snat_in *snat_in_find(const struct flow_key6 *key, __u8 ip_version);
+__hidden void snat_in_delete(const struct flow_key6 *key, __u8 ip_version);
+
 /* Both ends of a translated packet, as on the wire of an uplink. */
 struct snat_ends {
 	const union addr *remote;

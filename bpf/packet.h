@@ -303,6 +303,7 @@ int conntrack_turn(struct packet *p);
 int conntrack_judged(struct packet *p, int verdict);
 int conntrack_translation(struct packet *p, struct translation *translation);
 int conntrack_quoted(struct packet *p, const struct tuple *quoted, struct translation *translation);
+int conntrack_leaves_by(const struct tuple *opener, __u32 port);
 int conntrack_give_way(const struct tuple *holder, __u64 now_ns, bool in_use);
 int conntrack_translated(struct packet *p, const struct translation *translation);
 int conntrack_forget(struct packet *p);

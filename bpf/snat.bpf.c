@@ -7,51 +7,11 @@
 #include "masquerade.h"
 #include "masquerade_maps.h"
 #include "packet.h"
+#include "snat_in.h"
 
 #define PORT_TRIES 32
 
 __u64 snat_taken[2 * SNAT_TAKEN_WORDS] = {};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 1);
-	__type(key, struct flow_key4);
-	__type(value, struct snat_in);
-} snat_in4_v1 SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 1);
-	__type(key, struct flow_key6);
-	__type(value, struct snat_in);
-} snat_in6_v1 SEC(".maps");
-
-/**
- * snat_in_find() - The peer whom an answer is for, NULL: it is for this host
- * @key: as in the map
- * @ip_version: of the packet
- */
-__hidden struct snat_in *snat_in_find(const struct flow_key6 *key, __u8 ip_version)
-{
-	if (ip_version == IP_VERSION_4)
-		return bpf_map_lookup_elem(&snat_in4_v1, key);
-	return bpf_map_lookup_elem(&snat_in6_v1, key);
-}
-
-/**
- * snat_in_delete() - A translated flow ends: what answers it is this host's from now on
- * @key: as in the map
- * @ip_version: of the flow
- */
-__hidden void snat_in_delete(const struct flow_key6 *key, __u8 ip_version)
-{
-	if (ip_version == IP_VERSION_4)
-		bpf_map_delete_elem(&snat_in4_v1, key);
-	else
-		bpf_map_delete_elem(&snat_in6_v1, key);
-}
 
 /* The ends of the answers to a packet, once it has this address and port. */
 static __always_inline struct snat_ends answer_ends(const struct packet *p,
@@ -182,13 +142,10 @@ __noinline int snat_take(struct __sk_buff *skb, struct packet *p, struct transla
 	struct snat_ends ends;
 	struct flow_key6 key;
 	struct snat_in in = {}, *held;
-	int err; /* before Linux 6.4 the upper half of the result is not the sign's */
 
 	if (!skb || !p || !translation)
 		return false;
 	ends = answer_ends(p, translation);
-	if (is_of_socket(skb, p, &ends))
-		return false;
 	in.peer = p->saddr;
 	in.port = p->sport;
 	in.generation = config.generation;
@@ -197,19 +154,18 @@ __noinline int snat_take(struct __sk_buff *skb, struct packet *p, struct transla
 	held = snat_in_find(&key, p->ip_version);
 	if (held && !is_led_back(p, held))
 		return false;
+	if (is_of_socket(skb, p, &ends))
+		return false;
 	if (config.dry_run)
 		return true;
 	if (held) {
 		*held = in;
 		return true;
 	}
-	if (p->ip_version == IP_VERSION_4)
-		err = bpf_map_update_elem(&snat_in4_v1, &key, &in, BPF_NOEXIST);
-	else
-		err = bpf_map_update_elem(&snat_in6_v1, &key, &in, BPF_NOEXIST);
-	if (!err)
-		note_taken(p->l4_proto, translation->port);
-	return !err;
+	if (!snat_in_insert(&key, &in, p->ip_version))
+		return false;
+	note_taken(p->l4_proto, translation->port);
+	return true;
 }
 
 /**
@@ -457,5 +413,7 @@ __hidden bool snat_make_room(struct frame *f, struct packet *p)
 	for (int i = 0; i < PORT_TRIES; i++)
 		if (snat_room_at(p, &translation, i, false))
 			return true;
+	if (snat_in_make_room(p->ip_version, p->now_ns))
+		return true;
 	return take_share(p, &translation);
 }

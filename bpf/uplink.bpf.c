@@ -14,8 +14,6 @@
 #include "tc.h"
 #include "translate.h"
 
-__hidden extern struct snat_in *snat_in_find(const struct flow_key6 *key, __u8 ip_version);
-
 #define IP_DF	    0x4000
 #define IP_FRAGMENT 0x3fff /* "more fragments", and the offset */
 

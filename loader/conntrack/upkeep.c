@@ -129,6 +129,24 @@ static bool is_due(int timer_fd)
 	return read(timer_fd, &ticks, sizeof(ticks)) == sizeof(ticks);
 }
 
+#define SNAT_STEPS   16		  /* at most, one after another: 50 ms */
+#define SNAT_MANY    512	  /* removed in a step */
+#define SNAT_WAIT_NS 200000000ull /* where that was not enough */
+
+/* A flood of openings leaves more behind than a step removes; returns whether there may be more. */
+static bool sweep_snat(struct upkeep *upkeep, struct error *error, int *err)
+{
+	uint64_t before;
+
+	for (int step = 0; step < SNAT_STEPS; step++) {
+		before = upkeep->snat.removed;
+		*err = snat_sweep_step(&upkeep->snat, &upkeep->conntrack, error);
+		if (*err || upkeep->snat.removed - before < SNAT_MANY)
+			return false;
+	}
+	return true;
+}
+
 /* Make a step of the sweep, and arm the timer for the next one. */
 static int sweep(struct upkeep *upkeep, bool is_attached, struct error *error)
 {
@@ -142,8 +160,8 @@ static int sweep(struct upkeep *upkeep, bool is_attached, struct error *error)
 				 error);
 		if (!err)
 			wait_ns = upkeep->sweep.wait_ns;
-		if (!err)
-			err = snat_sweep_step(&upkeep->snat, &upkeep->conntrack, error);
+		if (!err && sweep_snat(upkeep, error, &err) && wait_ns > SNAT_WAIT_NS)
+			wait_ns = SNAT_WAIT_NS;
 	}
 	clock_arm(upkeep->sweep_fd, wait_ns);
 	if (relief_is_wanted(&upkeep->relief))
