@@ -85,7 +85,7 @@ static void check_bypassed(struct report *report)
 		     "these chains do not see what NAT carries: %s", names);
 	else
 		find(report, FINDING_OK, "netfilter",
-		     "no chain with rules of nftables hooks output, forward or postrouting");
+		     "no chain with rules at the hooks output, forward or postrouting");
 	if (!bypassed_list(BYPASSED_FLOWTABLES, names, sizeof(names), &error) && names[0])
 		find(report, FINDING_NOTE, "flowtables",
 		     "%s: connections of the kernel's router, which NAT does not enter", names);

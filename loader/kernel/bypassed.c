@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/legacy.h"
+
 /* Names with ", " between; what does not fit ends with "...". */
 struct names {
 	char *text;
@@ -85,6 +87,11 @@ static int on_chain(struct nl_msg *message, void *arg)
 	    number == NF_INET_POST_ROUTING)
 		add_object(arg, nlmsg_data(header), attributes, NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME);
 	return NL_OK;
+}
+
+static void on_legacy_chain(void *names, const char *name)
+{
+	add_name(names, name);
 }
 
 static int on_flowtable(struct nl_msg *message, void *arg)
@@ -166,6 +173,8 @@ int bypassed_list(enum bypassed what, char *names, size_t size, struct error *er
 	if (err >= 0)
 		err = dump(socket, what, &list);
 	nl_socket_free(socket);
+	if (what == BYPASSED_CHAINS)
+		legacy_chains(on_legacy_chain, &list);
 	if (err == -NLE_PERM || err == -NLE_NOMEM)
 		return error_set(error, EIO, "cannot ask for rules of the kernel: %s",
 				 nl_geterror(err));

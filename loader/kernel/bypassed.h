@@ -12,7 +12,7 @@
 #include "base/error.h"
 
 enum bypassed {
-	BYPASSED_CHAINS,     /* nftables, at the hooks output, forward and postrouting */
+	BYPASSED_CHAINS, /* of nftables and iptables, at the hooks output, forward and postrouting */
 	BYPASSED_FLOWTABLES, /* nftables */
 	BYPASSED_POLICIES,   /* IPsec (xfrm), of what leaves */
 };

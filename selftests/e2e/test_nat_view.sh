@@ -149,6 +149,7 @@ found() {
 }
 
 test_what_is_bypassed_is_named_and_ipsec_refuses() {
+	local kind
 	nat_topology "$1"
 	expect 0 shrike doctor wt0 -c "$T/nat.yaml" -j
 	matches "uplink" "ok lan0: 192.168.77.1, fd77::1, MTU 1500, Ethernet header" "$(found uplink)"
@@ -163,6 +164,12 @@ test_what_is_bypassed_is_named_and_ipsec_refuses() {
 	expect 0 shrike doctor wt0 -c "$T/nat.yaml" -j
 	is "chains" "note these chains do not see what NAT carries: inet mine routed" \
 		"$(found netfilter)"
+	for kind in $([ -e /proc/net/ip_tables_names ] && echo rule drop empty); do
+		in_ns "$ROUTER" python3 "$SELFTESTS/tools/legacy.py" $kind
+		expect 0 shrike doctor wt0 -c "$T/nat.yaml" -j
+		is "chains with those of iptables: $kind" "inet mine routed$([ $kind = empty ] ||
+			echo ", ip filter FORWARD (iptables-legacy)")" "$(found netfilter | sed 's/.*: //')"
+	done
 	run_nat
 	matches "run names them" "these chains do not see them: inet mine routed" "$(cat "$T"/run-wt0.*)"
 	expect 0 shrike doctor wt0 -c "$T/nat.yaml" -j
