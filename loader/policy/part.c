@@ -159,6 +159,9 @@ int part_join(const char *path, const struct part_text *own, const struct part_t
 	if (err)
 		return err;
 	err = yaml_expect(doc, yaml_root(doc), YAML_MAPPING, NULL, error);
+	if (!err && yaml_get(yaml_root(doc), KEY))
+		err = yaml_error(doc, yaml_get(yaml_root(doc), KEY)->key_position, error,
+				 "this key is for NetBird's part, which shrike puts there itself");
 	if (!err)
 		err = join(own, yaml_root(doc), part, whole, error);
 	yaml_free(doc);
