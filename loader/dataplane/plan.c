@@ -53,6 +53,34 @@ static const char *get_variable(const char *name, void *arg)
 	return found;
 }
 
+/*
+ * What returns is the user's policy.  NetBird's part stays as it is in force: the earlier one may hold
+ * rules that a map has revoked since.
+ */
+static int parse_undo(struct plan *plan, const char *path, struct error *error)
+{
+	const struct part_text undo = {plan->undo_text, plan->undo.policy_len};
+	struct part_text in_force = {}, own = {}, old = {}, part = {}, joined = {}, now = {};
+	int err = attached_policy_text(&plan->previous, &in_force.text, &in_force.len, error);
+
+	if (!err)
+		err = part_split(path, &in_force, &now, &part, error);
+	if (!err && part.text)
+		err = part_split(path, &undo, &own, &old, error);
+	if (!err && part.text)
+		err = part_join(path, &own, &part, &joined, error);
+	if (!err)
+		err = policy_parse(path, joined.text ? joined.text : undo.text,
+				   joined.text ? joined.len : undo.len, &plan->to->policy, error);
+	free(in_force.text);
+	free(now.text);
+	free(part.text);
+	free(own.text);
+	free(old.text);
+	free(joined.text);
+	return err;
+}
+
 /* The policy that was in force before the one that waits to be confirmed. */
 static int load_undo(struct plan *plan, struct error *error)
 {
@@ -69,9 +97,7 @@ static int load_undo(struct plan *plan, struct error *error)
 				 plan->request->ifname);
 	err = attached_read_text(maps, MAP_UNDO_TEXT, plan->undo.policy_len, &plan->undo_text,
 				 error);
-	return err ? err
-		   : policy_parse(path[0] ? path : NULL, plan->undo_text, plan->undo.policy_len,
-				  &plan->to->policy, error);
+	return err ? err : parse_undo(plan, path[0] ? path : NULL, error);
 }
 
 static int load_edited(struct plan *plan, struct error *error)

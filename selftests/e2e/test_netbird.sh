@@ -13,6 +13,7 @@ tests "veth tun" \
 tests "veth" \
 	rules_keep_ids_and_counters_whatever_else_changes \
 	the_users_rules_come_first_and_stay \
+	a_policy_that_returns_brings_no_revoked_rule_back \
 	diff_and_show_know_what_is_netbirds \
 	doctor_says_who_filters \
 	a_policy_says_what_is_followed \
@@ -47,6 +48,26 @@ prepare() {
 	run_daemon
 	run_following base
 	wait_for follows 7
+}
+
+# was_taken_back: the user's policy of before is in force again
+was_taken_back() {
+	rule_is_in_force wt0 own-ping
+}
+
+test_a_policy_that_returns_brings_no_revoked_rule_back() {
+	prepare "$1"
+	policy new <<<'peer_acl: [{id: new, action: allow, source: [any], protocol: icmp}]'
+	start apply "$ROUTER" "$SHRIKE" policy apply wt0 "$T/new.yaml" --confirm 5
+	wait_for rule_is_in_force wt0 new
+	probe ok "$PEER" tcp 100.64.0.1 8001
+	network_map 8 "$(in_rule 100.64.0.2 tcp 8002)"
+	map_changes
+	wait_for follows 8
+	wait_for was_taken_back # nobody confirms
+	probe timeout "$PEER" tcp 100.64.0.1 8001
+	probe ok "$PEER" tcp 100.64.0.1 8002
+	pings ok "$PEER" 100.64.0.1
 }
 
 test_a_rule_of_the_map_lets_in_and_its_end_cuts() {
