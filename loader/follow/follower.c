@@ -56,7 +56,8 @@ static void report(struct follower *f, const struct follow_report *what)
 	struct follow_report report = *what;
 
 	report.budget = f->start.budget;
-	if (pass_send(f->start.control_fd, &report, sizeof(report), NULL, 0))
+	/* many addresses at once are more than the pair of sockets holds: the parent takes them in time */
+	if (pass_send_waiting(f->start.control_fd, &report, sizeof(report)))
 		f->over = true;
 }
 

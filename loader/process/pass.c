@@ -11,6 +11,30 @@ union control {
 	char bytes[CMSG_SPACE(PASS_FDS_MAX * sizeof(int))];
 };
 
+struct pass_message {
+	const void *data;
+	size_t len;
+	const int *fds;
+	int n;
+};
+
+static int send_message(int socket, const struct pass_message *message, int flags)
+{
+	union control control = {};
+	struct iovec part = {(void *)message->data, message->len};
+	struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+
+	if (message->n) {
+		header.msg_control = &control;
+		header.msg_controllen = CMSG_SPACE(message->n * sizeof(int));
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(message->n * sizeof(int));
+		memcpy(CMSG_DATA(&control.header), message->fds, message->n * sizeof(int));
+	}
+	return sendmsg(socket, &header, MSG_NOSIGNAL | flags) < 0 ? -errno : 0;
+}
+
 /**
  * pass_send() - Send a message with descriptors, without waiting for room
  * @fds: stay open here
@@ -20,19 +44,17 @@ union control {
  */
 int pass_send(int socket, const void *data, size_t len, const int *fds, int n)
 {
-	union control control = {};
-	struct iovec part = {(void *)data, len};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+	return send_message(socket, &(struct pass_message){data, len, fds, n}, MSG_DONTWAIT);
+}
 
-	if (n) {
-		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(n * sizeof(int));
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(n * sizeof(int));
-		memcpy(CMSG_DATA(&control.header), fds, n * sizeof(int));
-	}
-	return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+/**
+ * pass_send_waiting() - Send a message, as soon as there is room
+ *
+ * Return: 0 or -errno.
+ */
+int pass_send_waiting(int socket, const void *data, size_t len)
+{
+	return send_message(socket, &(struct pass_message){data, len, NULL, 0}, 0);
 }
 
 /**
