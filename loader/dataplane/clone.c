@@ -34,6 +34,25 @@ int clone_open(struct generation *generation, struct testrun *testrun, struct cl
 	return err;
 }
 
+/* The generation of a clone of what is attached. */
+static int build(const struct attached *attached, bool traces, struct generation **generation,
+		 struct error *error)
+{
+	const struct generation_spec spec = {
+		.previous = &attached->maps,
+		.instance_previous = &attached->instance,
+		.trace = traces,
+		.dry_run = true,
+		.clone = true,
+		.own_records = true,
+	};
+	int err = generation_build(&spec, generation, error);
+
+	if (!err)
+		masquerading_carry(&attached->maps, *generation);
+	return err;
+}
+
 /**
  * clone_open_attached() - Prepare to ask the generation in force on an interface
  * @attached: the generation in force
@@ -46,21 +65,10 @@ int clone_open(struct generation *generation, struct testrun *testrun, struct cl
 int clone_open_attached(const struct attached *attached, struct testrun *testrun,
 			struct clone *clone, struct error *error)
 {
-	const struct generation_spec spec = {
-		.previous = &attached->maps,
-		.instance_previous = &attached->instance,
-		.trace = true,
-		.dry_run = true,
-		.clone = true,
-		.own_records = true,
-	};
 	struct generation *generation;
-	int err = generation_build(&spec, &generation, error);
+	int err = build(attached, true, &generation, error);
 
-	if (err)
-		return err;
-	masquerading_carry(&attached->maps, generation);
-	return clone_open(generation, testrun, clone, error);
+	return err ? err : clone_open(generation, testrun, clone, error);
 }
 
 /**
@@ -75,21 +83,12 @@ int clone_open_attached(const struct attached *attached, struct testrun *testrun
  */
 int clone_open_silent(const struct attached *attached, struct clone *clone, struct error *error)
 {
-	const struct generation_spec spec = {
-		.previous = &attached->maps,
-		.instance_previous = &attached->instance,
-		.dry_run = true,
-		.clone = true,
-		.own_records = true,
-	};
 	struct generation *generation;
-	int err = generation_build(&spec, &generation, error);
+	int err = build(attached, false, &generation, error);
 
-	if (err)
-		return err;
-	masquerading_carry(&attached->maps, generation);
-	*clone = (struct clone){.generation = generation};
-	return 0;
+	if (!err)
+		*clone = (struct clone){.generation = generation};
+	return err;
 }
 
 /**

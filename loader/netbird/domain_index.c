@@ -170,14 +170,6 @@ bool domain_index_match(const struct domain_index *index, const char *name,
 }
 
 /**
- * domain_index_size() - How many domains there are
- */
-size_t domain_index_size(const struct domain_index *index)
-{
-	return index->n;
-}
-
-/**
  * domain_index_free() - Forget all; NULL is nothing and fine
  */
 void domain_index_free(struct domain_index *index)

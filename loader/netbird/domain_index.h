@@ -21,7 +21,6 @@ int domain_index_add(struct domain_index *index, const char *domain, const char 
 void domain_index_sort(struct domain_index *index);
 bool domain_index_match(const struct domain_index *index, const char *name,
 			domain_match_fn on_match, void *arg);
-size_t domain_index_size(const struct domain_index *index);
 void domain_index_free(struct domain_index *index);
 
 #endif /* SHRIKE_NETBIRD_DOMAIN_INDEX_H */
