@@ -120,7 +120,7 @@ static int clone_other(struct comparison *c, struct error *error)
 		.policy_path = c->text.text ? c->attached.instance.policy_path : c->path,
 		.policy_text = c->text.text,
 		.policy_len = c->text.len,
-		.keeps_part = c->is_followed,
+		.keeps_part = c->is_followed && !c->text.text,
 		.caller = DATAPLANE_APPLY,
 		.before = &c->attached,
 		.warn = command_warn,

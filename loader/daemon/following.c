@@ -201,6 +201,8 @@ int following_read(struct following *following, const char *path, struct part_te
 				: socket			 ? socket
 								 : following->options.socket,
 				error);
+	if (!err && following->is_on)
+		err = part_refuse(path, &own, error);
 	if (!err && following->is_on && !following->part.text)
 		err = recover(following, error);
 	if (!err && following->part.text)

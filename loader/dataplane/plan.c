@@ -149,9 +149,14 @@ static int keep_part(struct plan *plan, struct error *error)
  */
 int plan_keep_part(struct plan *plan, struct error *error)
 {
-	if (!plan->request->keeps_part || !plan->has_previous || plan->to->policy->has_netbird)
+	const struct policy *planned = plan->to->policy;
+	const struct part_text text = {planned->text, planned->text_len};
+	int err;
+
+	if (!plan->request->keeps_part || !plan->has_previous)
 		return 0;
-	return keep_part(plan, error);
+	err = part_refuse(planned->path, &text, error);
+	return err ? err : keep_part(plan, error);
 }
 
 /**

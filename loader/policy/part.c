@@ -136,6 +136,39 @@ static int join(const struct part_text *own, const struct yaml_node *root,
 	return err;
 }
 
+static int refuse_key(const struct yaml_doc *doc, struct error *error)
+{
+	const struct yaml_node *node = yaml_get(yaml_root(doc), KEY);
+
+	if (!node)
+		return 0;
+	return yaml_error(doc, node->key_position, error,
+			  "this key is for NetBird's part, which shrike puts there itself");
+}
+
+/**
+ * part_refuse() - Refuse a policy that has NetBird's part already, as a user may have written it
+ * @path: of the policy, for messages
+ * @own: the user's policy
+ * @error: names the place
+ *
+ * Return: 0, -EINVAL (invalid input) or -ENOMEM.
+ */
+int part_refuse(const char *path, const struct part_text *own, struct error *error)
+{
+	struct yaml_doc *doc;
+	int err;
+
+	if (!strstr(own->text, KEY))
+		return 0;
+	err = yaml_parse(path, own->text, own->len, &doc, error);
+	if (err)
+		return err;
+	err = refuse_key(doc, error);
+	yaml_free(doc);
+	return err;
+}
+
 /**
  * part_join() - Put NetBird's part behind a policy
  * @path: of the policy, for messages
@@ -159,9 +192,8 @@ int part_join(const char *path, const struct part_text *own, const struct part_t
 	if (err)
 		return err;
 	err = yaml_expect(doc, yaml_root(doc), YAML_MAPPING, NULL, error);
-	if (!err && yaml_get(yaml_root(doc), KEY))
-		err = yaml_error(doc, yaml_get(yaml_root(doc), KEY)->key_position, error,
-				 "this key is for NetBird's part, which shrike puts there itself");
+	if (!err)
+		err = refuse_key(doc, error);
 	if (!err)
 		err = join(own, yaml_root(doc), part, whole, error);
 	yaml_free(doc);

@@ -17,6 +17,7 @@ struct part_text {
 	size_t len;
 };
 
+int part_refuse(const char *path, const struct part_text *own, struct error *error);
 int part_join(const char *path, const struct part_text *own, const struct part_text *part,
 	      struct part_text *whole, struct error *error);
 int part_split(const char *path, const struct part_text *whole, struct part_text *own,

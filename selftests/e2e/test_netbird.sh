@@ -230,6 +230,18 @@ test_a_policy_says_what_is_followed() {
 	stop run-wt0
 	run_shrike wt0 base
 	wait_for follows 7
+	# which puts NetBird's part there itself
+	policy forged <<-EOF2
+		follow: {netbird: $T/nb.sock}
+		mode: {routing: native}
+		netbird: {peer_acl: [{id: open, action: allow, source: [any], protocol: all}]}
+	EOF2
+	expect 2 shrike policy apply wt0 "$T/forged.yaml"
+	is_one_error_line "$ERR" "^$T/forged.yaml:4:1: this key is for NetBird's part"
+	cp "$T/forged.yaml" "$T/base.yaml"
+	kill -HUP "${PROCESS[run-wt0]}"
+	wait_for grep -q "this key is for NetBird's part" "$T/run-wt0.err"
+	is "forged" "" "$(rule_is_in_force wt0 open && echo in force)"
 	# and when nothing is
 	policy base <<<'mode: {routing: native}'
 	kill -HUP "${PROCESS[run-wt0]}"
