@@ -97,6 +97,9 @@ json_t *status_check(const json_t *status)
 		add(problems, "residue %lld", residue_of(status));
 	if (json_is_true(value_of(status, "netbird", "stale")))
 		add(problems, "NetBird's map is stale: %s", text_of(status, "netbird", "why"));
+	else if (json_is_object(json_object_get(status, "netbird")) &&
+		 json_is_null(value_of(status, "netbird", "serial")))
+		add(problems, "no map of NetBird's has come yet");
 	return json_pack("{s:O,s:b,s:o}", "interface", json_object_get(status, "interface"),
 			 "healthy", !json_array_size(problems), "problems", problems);
 }

@@ -17,6 +17,7 @@ tests "veth" \
 	diff_and_show_know_what_is_netbirds \
 	doctor_says_who_filters \
 	a_policy_says_what_is_followed \
+	until_a_map_has_come_something_is_wrong \
 	what_the_daemon_spoils_leaves_the_policy_in_force \
 	what_is_no_map_leaves_the_policy_in_force \
 	what_the_configuration_says_is_honoured \
@@ -204,6 +205,19 @@ test_doctor_says_who_filters() {
 	finds netbird_firewall "^note: on, so both filter"
 	stop daemon KILL
 	finds netbird "^note: $T/nb.sock: Connection refused"
+}
+
+test_until_a_map_has_come_something_is_wrong() {
+	topology "$1"
+	policy base <<<'mode: {routing: native}'
+	network_map 7 "$(in_rule 100.64.0.2 tcp 8001)"
+	run_daemon
+	daemon_is '{"delay": 10}'
+	run_following base
+	expect 3 shrike status wt0 --check
+	matches "said" "no map of NetBird's has come yet" "$OUT"
+	wait_for follows 7
+	expect 0 shrike status wt0 --check
 }
 
 test_a_policy_says_what_is_followed() {
