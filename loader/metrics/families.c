@@ -437,7 +437,7 @@ static const struct family families[] = {
 	 "Since when NetBird's map in force is known, where its daemon is followed.",
 	 fill_number, "netbird.age", NULL},
 	{"shrike_netbird_map_stale", "gauge",
-	 "Whether NetBird may have a newer map than the one in force.",
+	 "Whether NetBird may have a newer map that cannot be had.",
 	 fill_number, "netbird.stale", NULL},
 	{"shrike_netbird_map_serial", "gauge",
 	 "Serial number of NetBird's map in force.",
