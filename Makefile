@@ -199,6 +199,10 @@ $(B)/tools/%: selftests/tools/%.c | check-tools
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(C_FLAGS) $(DEPENDENCIES) $(LINK_FLAGS) $< -o $@ -lbpf
 
+$(B)/tools/lock: selftests/tools/lock.c $(B)/libshrike.a
+	@mkdir -p $(@D)
+	$(call say,CC,$<) $(CC) $(C_FLAGS) $(DEPENDENCIES) $(LINK_FLAGS) $(filter %.c %.a,$^) -o $@ $(LIBS)
+
 tools: $(TOOLS)
 
 unit: $(TESTS)

@@ -61,17 +61,6 @@ int guard_refresh(struct guard *guard, struct error *error)
 	return 0;
 }
 
-/* Have nothing forwarded that arrives on a device that has come in the place of the known one. */
-static void leave_old_device(struct guard *guard)
-{
-	struct link_info link;
-	struct error ignored;
-
-	if (guard->dataplane && !netlink_link_by_name(guard->ifname, &link, &ignored) &&
-	    link.ifindex != guard->dataplane->link.ifindex)
-		forward_pause(guard->forward);
-}
-
 /* Put what a request asks for into force, and log what that changes. */
 static int apply(struct guard *guard, const struct dataplane_request *request, struct error *error)
 {
@@ -132,7 +121,6 @@ int guard_apply(struct guard *guard, enum apply_source source, struct error *err
 	struct part_text text = {};
 	int err = 0;
 
-	leave_old_device(guard);
 	if (source == POLICY_FROM_FILE)
 		err = following_read(&guard->following, guard->policy_path, &text, error);
 	request.policy_text = text.text;

@@ -110,15 +110,29 @@ static int share_undo(struct bpf_object *object, const struct map_set *previous,
 	return err;
 }
 
+/*
+ * The forwarder's sockets take packets of the device that they are bound to alone.  What is redirected
+ * to one of another device is lost, and nobody counts it.  An empty slot says that there is no
+ * forwarder.
+ */
+static int share_queues(struct bpf_object *object, const struct generation_spec *spec,
+			struct error *error)
+{
+	const struct instance *previous = spec->instance_previous;
+	bool is_same_device = previous && previous->config.ifindex == spec->ifindex;
+
+	return share_map(object, is_same_device ? spec->previous : NULL, MAP_XSKS, 0, error);
+}
+
 /* Use the state maps of the generation in force, as far as they fit. */
 static int share_state(struct bpf_object *object, const struct generation_spec *spec,
 		       struct error *error)
 {
 	static const char *const addresses[] = {MAP_LOCAL_FILTER, MAP_LOCAL_ADDR, MAP_LOCAL_PREFIX,
 						MAP_CT_EPOCH};
-	static const char *const others[] = {MAP_CT_SERVED,   MAP_CT_PRESSURE, MAP_NUMBERS,
-					     MAP_COUNTERS,    MAP_XSKS,	       MAP_FORWARDER,
-					     MAP_FORWARD_TUN, MAP_FLOW_GATE,   MAP_FLOW_RINGS};
+	static const char *const others[] = {MAP_CT_SERVED, MAP_CT_PRESSURE, MAP_NUMBERS,
+					     MAP_COUNTERS,  MAP_FORWARDER,   MAP_FORWARD_TUN,
+					     MAP_FLOW_GATE, MAP_FLOW_RINGS};
 	static const char *const answers[] = {MAP_SNAT_IN4, MAP_SNAT_IN6};
 	const struct policy_limits *limits = &spec->policy->limits;
 	int err = 0;
@@ -131,6 +145,8 @@ static int share_state(struct bpf_object *object, const struct generation_spec *
 				0, error);
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others) && !err; i++)
 		err = share_map(object, spec->previous, others[i], 0, error);
+	if (!err)
+		err = share_queues(object, spec, error);
 	if (!err)
 		err = share_map(object, spec->previous, MAP_FRAGMENTS, limits->fragments, error);
 	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers) && !err; i++)

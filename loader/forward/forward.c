@@ -64,7 +64,7 @@ struct forward {
 	bool lacks_policy; /* its flows are to be judged by the generation in force, and were not */
 	uint64_t started_ns;
 	uint64_t delay_ns;
-	uint32_t xsks_id;
+	uint32_t xsks_id, tun_id; /* of the maps in start.fds */
 	struct pulse pulse;
 	int counters_fd;	   /* of the generation in force, for account.c */
 	struct worker_start start; /* for the next one, and what the present one knows */
@@ -269,10 +269,7 @@ int forward_hand_over(struct forward *forward)
 	return reader;
 }
 
-/*
- * What is redirected to the socket of a device that is gone is lost, and nobody counts it.  An empty
- * slot says that there is no forwarder.
- */
+/* For a device that comes with the number of the one that is gone. */
 static void leave_queues(struct forward *forward)
 {
 	for (uint32_t i = 0; i < sockets_max(forward->start.queues); i++)
@@ -282,7 +279,6 @@ static void leave_queues(struct forward *forward)
 /**
  * forward_pause() - The interface is gone: keep what is forwarded until there is another one
  *
- * To be called before a device that has come in its place gets programs, too.
  * forward_follow() has it go on.  A forwarder that ends meanwhile is not replaced before that.
  */
 void forward_pause(struct forward *forward)
@@ -490,6 +486,7 @@ static int prepare(struct forward *forward, const struct attached *attached,
 	close_fd(&forward->counters_fd);
 	forward->counters_fd = fcntl(map_set_fd(&attached->maps, MAP_COUNTERS), F_DUPFD_CLOEXEC, 0);
 	forward->xsks_id = map_set_find(&attached->maps, MAP_XSKS)->id;
+	forward->tun_id = map_set_find(&attached->maps, MAP_FORWARD_TUN)->id;
 	return 0;
 }
 
@@ -520,12 +517,12 @@ static bool is_elsewhere(const struct forward *forward, const struct attached *a
 static bool can_move(const struct forward *forward, const struct attached *attached)
 {
 	const struct config *is = &attached->instance.config, *was = &forward->start.order.config;
-	const struct map_entry *xsks = map_set_find(&attached->maps, MAP_XSKS);
+	const struct map_entry *tun = map_set_find(&attached->maps, MAP_FORWARD_TUN);
 
 	if (!forward->is_ready || is->forwarder_input != was->forwarder_input)
 		return false;
 	return is->forwarder_input != FORWARDER_INPUT_TUN ||
-	       (xsks && xsks->id == forward->xsks_id && is->l2_len == was->l2_len);
+	       (tun && tun->id == forward->tun_id && is->l2_len == was->l2_len);
 }
 
 /* Whether the forwarder knows the policy; other programs of the same generation are a tracer's doing. */

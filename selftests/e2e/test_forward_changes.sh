@@ -7,7 +7,8 @@
 tests "veth tun gso" \
 	a_change_of_the_mtu_resets_nothing \
 	a_device_that_is_created_again_resets_nothing \
-	what_comes_before_the_forwarder_is_back_has_a_name
+	what_comes_before_the_forwarder_is_back_has_a_name \
+	sockets_of_a_device_that_is_gone_are_given_nothing
 
 # hold_sessions LINK: through a forwarder, one of TCP and one of UDP for each family, to port 8080;
 # none ends by itself, however long the test takes
@@ -134,4 +135,29 @@ test_what_comes_before_the_forwarder_is_back_has_a_name() {
 	[ "$(dropped wt0 no_forwarder)" -gt 0 ] || die "nothing came in between"
 	! queues_change_hands "$1" || is "forwarders" 1 "$(forwarder starts)"
 	counters_agree wt0
+}
+
+# Here run has looked at the device that goes, and acts when the one in its place is there.
+test_sockets_of_a_device_that_is_gone_are_given_nothing() {
+	forwarding_topology "$1"
+	serve_all "$LAN" 8080
+	run_forwarder
+	start flood "$PEER" python3 "$SELFTESTS/tools/datagrams.py" flood 192.168.77.2 8080
+	wait_for in_ns "$PEER" "$TOOLS/peer" ask udp 192.168.77.2 8080 -t 200
+	start lock "$ROUTER" "$TOOLS/lock" wt0
+	wait_for grep -q locked "$T/lock.out"
+	ip -n "$ROUTER" address add 100.64.0.9/16 dev wt0
+	wait_for is_asleep "${PROCESS[run-wt0]}"
+	remove_overlay "$1" 0
+	add_overlay "$1" 0 "$PEER" 1420
+	stop lock
+	wait_for in_ns "$PEER" "$TOOLS/peer" ask udp 192.168.77.2 8080 -t 200
+	stop flood
+	! queues_change_hands "$1" || is "forwarders" 1 "$(forwarder starts)"
+	counters_agree wt0
+}
+
+# is_asleep PID: for a time, as who waits for a lock; 230 is clock_nanosleep(), 115 on arm64
+is_asleep() {
+	grep -qE '^(230|115) ' "/proc/$1/syscall"
 }
