@@ -53,20 +53,27 @@ at_end() {
 	AT_END+=("$1")
 }
 
+# what nobody ever writes to: a read of it with a time limit is a pause without a process of its own
+exec {PAUSE}<> <(:)
+
 # wait_for [-t SECONDS] COMMAND...: until it succeeds.  It is given half a minute, which a test that fails
-# takes, and one that passes on a busy machine; -t is for what is promised to be done by then.
+# takes, and one that passes on a busy machine; -t is for what is promised to be done by then.  Who
+# has waited for long is in no hurry, and looking takes the processor from what is waited for.
 wait_for() {
-	local seconds=30 deadline pause=0.02
+	local seconds=30 deadline wait pause=20 longest=150
 	if [ "$1" = -t ]; then
 		seconds=$2
 		shift 2
 	fi
 	seconds=$((seconds * ${SLOWNESS:-1}))
-	[ "${SLOWNESS:-1}" -eq 1 ] || pause=0.4
-	deadline=$(($(date +%s%N) + seconds * 1000000000))
+	[ "${SLOWNESS:-1}" -eq 1 ] || pause=400 longest=400
+	deadline=$((${EPOCHREALTIME//[!0-9]/} + seconds * 1000000))
 	until "$@" >/dev/null 2>&1; do
-		[ "$(date +%s%N)" -lt $deadline ] || die "not so after $seconds s: $*"
-		sleep $pause
+		[ "${EPOCHREALTIME//[!0-9]/}" -lt $deadline ] || die "not so after $seconds s: $*"
+		printf -v wait '0.%03d' $pause
+		read -rt "$wait" -u "$PAUSE"
+		pause=$((pause * 5 / 4))
+		[ $pause -le $longest ] || pause=$longest
 	done
 }
 
