@@ -137,10 +137,14 @@ $(B)/shrike.bpf.o: $(BPF_OBJS)
 $(B)/shrike.skel.h: $(B)/shrike.bpf.o
 	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name shrike_bpf >$@
 
-# of the forwarder's private network namespace and of its TUN device: programs by themselves
+# programs by themselves: of the forwarder's private network namespace and of its TUN device, and what
+# sees DNS answers
 FORWARD_SKELS := $(patsubst bpf/forward/%.bpf.c,$(B)/%.skel.h,$(wildcard bpf/forward/*.bpf.c))
+NETBIRD_SKELS := $(patsubst bpf/netbird/%.bpf.c,$(B)/%.skel.h,$(wildcard bpf/netbird/*.bpf.c))
 
 $(FORWARD_SKELS): $(B)/%.skel.h: $(B)/bpf/forward/%.o
+$(NETBIRD_SKELS): $(B)/%.skel.h: $(B)/bpf/netbird/%.o
+$(FORWARD_SKELS) $(NETBIRD_SKELS):
 	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name $*_bpf >$@
 
 # --- the command ------------------------------------------------------------------------------
@@ -149,7 +153,7 @@ $(B)/%.o: %.c | check-tools
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(C_FLAGS) $(DEPENDENCIES) -c $< -o $@
 
-$(OBJS) $(CMD_OBJS): | $(B)/shrike.skel.h $(FORWARD_SKELS) $(B)/version.h
+$(OBJS) $(CMD_OBJS): | $(B)/shrike.skel.h $(FORWARD_SKELS) $(NETBIRD_SKELS) $(B)/version.h
 
 # written again only where the version is another one
 VERSION := $(shell dist/version)
@@ -178,7 +182,9 @@ cross-arm64:
 
 # --- tests ------------------------------------------------------------------------------------
 
-$(B)/tests/%.bpf.o: $(B)/tests/%.part.o $(B)/bpf/classify.o
+$(B)/tests/classify_probe.bpf.o: $(B)/bpf/classify.o
+
+$(B)/tests/%.bpf.o: $(B)/tests/%.part.o
 	$(call say,LINK,$@) $(BPFTOOL) gen object $@ $^
 
 $(B)/tests/%.part.o: tests/bpf/%.bpf.c | check-tools

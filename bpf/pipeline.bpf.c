@@ -8,6 +8,7 @@
  */
 #include "addr.h"
 #include "change_record.h"
+#include "dns_answer.h"
 #include "instance.h"
 #include "packet.h"
 
@@ -248,6 +249,8 @@ __hidden enum verdict pipeline_out(struct frame *f, struct packet *p, __u16 ethe
 		conntrack_out(p);
 	if (p->sender >= SENDER_MASQUERADE && p->flow_match != FLOW_MATCH_REPLY)
 		return drop(p, REASON_NO_FLOW);
+	if (p->sender == SENDER_HOST)
+		dns_answer_note(f->ctx, p->sport);
 	if (has_nat()) {
 		icmp_error_out(f, p);
 		nat_out(f, p);

@@ -3,11 +3,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <netinet/in.h>
-#include <netinet/ip.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "dns_tap.skel.h"
 #include "netbird/dns_answer.h"
 #include "netbird/dns_memory.h"
 #include "netbird/domain_index.h"
@@ -23,37 +21,24 @@
 #define READS_MAX    64	   /* of one dns_tap_read(), or a flood would keep its caller */
 #define BUFFER_BYTES (1 << 20)
 
-/* Jumps are counted from the next instruction on; the last ones are to accept and to leave. */
-#define EQUAL(value, otherwise) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, otherwise)
-
-/*
- * See only what this host sends itself: from @own, over UDP or TCP, from the forwarder's port, no
- * later fragment.  Offsets count from the IP header.
- */
-static int set_filter(int fd, __be32 own)
+/* Have the socket see the forwarder's answers alone: those from @own. */
+static int set_filter(int fd, __be32 own, struct error *error)
 {
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SKF_AD_OFF + SKF_AD_PKTTYPE),
-		EQUAL(PACKET_OUTGOING, 14),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SKF_AD_OFF + SKF_AD_PROTOCOL),
-		EQUAL(ETH_P_IP, 12),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct iphdr, saddr)),
-		EQUAL(ntohl(own), 10),
-		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct iphdr, frag_off)),
-		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, IP_OFFMASK, 8, 0),
-		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, offsetof(struct iphdr, protocol)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 1, 0),
-		EQUAL(IPPROTO_TCP, 5),
-		BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
-		BPF_STMT(BPF_LD | BPF_H | BPF_IND, 0), /* the source port of both */
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NETBIRD_DNS_PORT, 1, 0),
-		EQUAL(NETBIRD_DNS_PORT_OLD, 1),
-		BPF_STMT(BPF_RET | BPF_K, PACKET_MAX),
-		BPF_STMT(BPF_RET | BPF_K, 0),
-	};
-	struct sock_fprog program = {.len = sizeof(code) / sizeof(*code), .filter = code};
+	struct dns_tap_bpf *filter = dns_tap_bpf__open();
+	int program, err;
 
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+	if (!filter)
+		return error_set(error, errno, "DNS answers: cannot open their filter: %s",
+				 strerror(errno));
+	filter->rodata->own = own;
+	err = dns_tap_bpf__load(filter);
+	program = bpf_program__fd(filter->progs.shrike_dns_tap);
+	if (!err && setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof(program)))
+		err = -errno;
+	dns_tap_bpf__destroy(filter);
+	return err ? error_set(error, -err, "DNS answers: cannot load their filter: %s",
+			       strerror(-err))
+		   : 0;
 }
 
 /**
@@ -63,7 +48,8 @@ static int set_filter(int fd, __be32 own)
  * @fd: set to the socket, for dns_tap_read() and poll()
  * @error: set on failure
  *
- * The socket belongs to that interface alone, and sees nothing once it is gone.
+ * The socket belongs to that interface alone, and sees nothing once it is gone.  It sees what the
+ * egress program of a generation in force has noted, see dns_sender.h.
  *
  * Return: 0 or -errno.
  */
@@ -76,16 +62,19 @@ int dns_tap_open(int ifindex, __be32 own, int *fd, struct error *error)
 	};
 	/* without a protocol it sees nothing, until it is bound */
 	int tap = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int bytes = BUFFER_BYTES;
+	int bytes = BUFFER_BYTES, err;
 
 	if (tap < 0)
 		return error_set(error, errno, "DNS answers: cannot open a packet socket: %s",
 				 strerror(errno));
 	setsockopt(tap, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-	if (set_filter(tap, own) || bind(tap, (struct sockaddr *)&to, sizeof(to))) {
-		error_set(error, errno, "DNS answers: cannot see what leaves: %s", strerror(errno));
+	err = set_filter(tap, own, error);
+	if (!err && bind(tap, (struct sockaddr *)&to, sizeof(to)))
+		err = error_set(error, errno, "DNS answers: cannot see what leaves: %s",
+				strerror(errno));
+	if (err) {
 		close(tap);
-		return -error->code;
+		return err;
 	}
 	*fd = tap;
 	return 0;

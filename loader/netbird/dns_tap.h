@@ -16,9 +16,6 @@
 struct domain_index;
 struct dns_memory;
 
-#define NETBIRD_DNS_PORT     22054
-#define NETBIRD_DNS_PORT_OLD 5353 /* which older clients ask, and which is translated */
-
 /* An address that belongs to a set; of one size, to be passed between processes. */
 struct dns_sighting {
 	char set[64];

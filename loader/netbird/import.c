@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "dns_sender.h"
 #include "netbird/entries.h"
 #include "netbird/peers.h"
 #include "netbird/proto.h"
@@ -15,8 +16,7 @@
 #include "netbird/routes.h"
 #include "netbird/write.h"
 
-#define DNS_SERVER_PORT 22054 /* of NetBird's DNS forwarder */
-#define DNS_CLIENT_PORT 5353  /* where peers of older versions ask it */
+#define DNS_CLIENT_PORT 5353 /* where peers of older versions ask it */
 
 /*
  * struct importer - a map that is being read
@@ -255,7 +255,7 @@ static void own_address(const struct importer *importer, char text[NETBIRD_TEXT_
 static void open_dns_forwarder(struct importer *importer)
 {
 	static const uint16_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP};
-	static const uint16_t ports[] = {DNS_CLIENT_PORT, DNS_SERVER_PORT};
+	static const uint16_t ports[] = {DNS_CLIENT_PORT, NETBIRD_DNS_PORT};
 	char address[NETBIRD_TEXT_MAX];
 	struct prefix ignored;
 
@@ -273,7 +273,7 @@ static void open_dns_forwarder(struct importer *importer)
 		if (json_array_append_new(importer->out.nat,
 					  json_pack("{s:s,s:i,s:i,s:s}", "protocol",
 						    i ? "udp" : "tcp", "port", DNS_CLIENT_PORT,
-						    "to", DNS_SERVER_PORT, "address", address)))
+						    "to", NETBIRD_DNS_PORT, "address", address)))
 			importer->out.drafts.no_memory = true;
 }
 

@@ -4,6 +4,8 @@
 # nftables, without it from the answers of its DNS forwarder.  The daemon is tools/netbird.py, its
 # forwarder dnsmasq on the same port, its firewall nft(8).
 
+. "$SELFTESTS/lib/forward.sh"
+
 tests "veth tun" \
 	a_name_that_is_resolved_opens_its_address_until_it_expires \
 	a_set_of_nftables_opens_what_is_in_it
@@ -11,6 +13,7 @@ tests "veth tun" \
 tests "tun" \
 	an_old_client_asks_the_port_that_is_translated \
 	only_the_answers_of_this_host_open_anything \
+	only_what_root_of_this_host_answers_opens_anything \
 	addresses_of_domains_survive_a_map_a_daemon_and_a_restart \
 	a_set_that_goes_with_its_table_cuts_nobody
 
@@ -165,6 +168,37 @@ test_only_the_answers_of_this_host_open_anything() {
 answers_in_lan() {
 	[ "$(in_ns "$PEER" dig +short +tries=1 +time=1 -p 22054 @192.168.77.2 \
 		intranet.example.com A)" = 192.168.77.2 ]
+}
+
+# answers NETNS UID FROM PORT NAME ADDRESS [MORE...]: to the peer, see tools/dns_answers.py
+answers() {
+	local ns=$1 uid=$2
+	shift 2
+	in_ns "$ns" setpriv --reuid "$uid" --regid "$uid" --clear-groups /usr/bin/python3 - \
+		"$1" "$2" 100.64.0.2 "${@:3}" <"$SELFTESTS/tools/dns_answers.py"
+}
+
+test_only_what_root_of_this_host_answers_opens_anything() {
+	local set
+	LINK=$1 follow
+	set=$(set_of intranet.example.com '*.apps.example.com')
+	answers "$ROUTER" 12345 100.64.0.1 5353 intranet.example.com 192.168.77.3
+	answers "$ROUTER" 12345 100.64.0.1 22054 intranet.example.com 192.168.77.4
+	# the port is the forwarder's on its own address alone, and a packet may say another than its socket
+	forwarder --host-record=intranet.example.com,192.168.77.2,60
+	answers "$ROUTER" 12345 127.0.0.1=100.64.0.1 22054 intranet.example.com 192.168.77.5
+	# what is forwarded may leave with this host's address
+	in_ns "$ROUTER" nft "add table ip nat
+		add chain ip nat post { type nat hook postrouting priority 100; }
+		add rule ip nat post ip saddr 192.168.77.0/24 oifname wt0 masquerade"
+	answers "$LAN" 0 192.168.77.2 22054 intranet.example.com 192.168.77.6
+	answers "$LAN" 0 192.168.77.2 5353 intranet.example.com 192.168.77.7
+	# translated answers have this port, and nobody else's count
+	answers "$ROUTER" 0 100.64.0.1 5353 intranet.example.com 192.168.77.8
+	# they are read in their order, so those were read before this one
+	resolve intranet.example.com A
+	wait_for content_is "$set" 192.168.77.2
+	probe ok "$PEER" tcp 192.168.77.2 8080
 }
 
 test_addresses_of_domains_survive_a_map_a_daemon_and_a_restart() {

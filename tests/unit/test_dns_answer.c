@@ -19,6 +19,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "dns_answer_probe.skel.h"
+#include "dns_sender.h"
+#include "kernel/hooks.h"
 #include "netbird/dns_answer.h"
 #include "netbird/dns_memory.h"
 #include "netbird/dns_tap.h"
@@ -182,27 +185,65 @@ static void a_name_is_in_the_sets_of_its_domains(void **state)
 
 /* ---- what leaves an interface ---- */
 
-static int udp_socket(const char *address, uint16_t port)
+/* @uid: of its owner */
+static int udp_socket(uid_t uid, const char *address, uint16_t port)
 {
 	struct sockaddr_in from = {.sin_family = AF_INET, .sin_port = htons(port)};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1;
+	int fd, on = 1;
 
+	assert_int_equal(seteuid(uid), 0);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(seteuid(0), 0);
 	inet_pton(AF_INET, address, &from.sin_addr);
 	setsockopt(fd, SOL_IP, IP_TRANSPARENT, &on, sizeof(on));
 	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
 	return fd;
 }
 
-static void send_answer(const char *address, uint16_t port)
+static void send_answer(uid_t uid, const char *address, uint16_t port)
 {
 	const struct row *row = &rows[0];
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(40000)};
-	int fd = udp_socket(address, port);
+	int fd = udp_socket(uid, address, port);
 
 	inet_pton(AF_INET, "100.64.0.2", &to.sin_addr);
 	assert_int_equal(sendto(fd, row->bytes, row->len, 0, (struct sockaddr *)&to, sizeof(to)),
 			 row->len);
 	close(fd);
+}
+
+/* From the forwarder's port of @bound, but with the address @source. */
+static void send_answer_as(uid_t uid, const char *bound, const char *source)
+{
+	const struct row *row = &rows[0];
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(40000)};
+	struct in_pktinfo info = {.ipi_spec_dst.s_addr = inet_addr(source)};
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(info))];
+	} control = {.header = {CMSG_LEN(sizeof(info)), IPPROTO_IP, IP_PKTINFO}};
+	struct iovec part = {(void *)row->bytes, row->len};
+	struct msghdr message = {&to, sizeof(to), &part, 1, &control, sizeof(control), 0};
+	int fd = udp_socket(uid, bound, NETBIRD_DNS_PORT);
+
+	inet_pton(AF_INET, "100.64.0.2", &to.sin_addr);
+	memcpy(CMSG_DATA(&control.header), &info, sizeof(info));
+	assert_int_equal(sendmsg(fd, &message, 0), row->len);
+	close(fd);
+}
+
+/* Have an interface note who sends, as one that is protected does. */
+static void note_senders(const char *name)
+{
+	struct hook_place place = {.ifindex = ifindex_of(name), .point = HOOK_POINT_TC_EGRESS};
+	struct dns_answer_probe *probe = dns_answer_probe__open_and_load();
+	struct error error;
+	int link;
+
+	assert_non_null(probe);
+	if (hook_attach(&place, bpf_program__fd(probe->progs.note_sender), &link, &error))
+		fail_msg("%s", error.text); /* the link ends with the test */
+	dns_answer_probe__destroy(probe);
 }
 
 static void on_sighting(void *arg, const struct dns_sighting *sighting)
@@ -230,14 +271,19 @@ static void only_answers_of_this_host_are_seen(void **state)
 	    "ip neigh add 100.64.0.2 dev wt0 lladdr 02:00:00:00:00:02");
 	assert_int_equal(
 		dns_tap_open(ifindex_of("wt0"), inet_addr("100.64.0.1"), &poll_fd.fd, &error), 0);
-	send_answer("100.64.0.1", 22053);
-	send_answer("100.64.0.9", NETBIRD_DNS_PORT);
-	send_answer("192.168.9.9", NETBIRD_DNS_PORT); /* as one that is routed has */
-	send_answer("100.64.0.1", NETBIRD_DNS_PORT);
-	send_answer("100.64.0.1", NETBIRD_DNS_PORT_OLD);
+	send_answer(0, "100.64.0.1",
+		    NETBIRD_DNS_PORT); /* not noted: nothing protects the interface */
+	note_senders("wt0");
+	send_answer(0, "100.64.0.1", NETBIRD_DNS_PORT + 1);
+	send_answer(0, "100.64.0.9", NETBIRD_DNS_PORT);
+	send_answer(0, "192.168.9.9", NETBIRD_DNS_PORT); /* as one that is routed has */
+	send_answer(12345, "100.64.0.1", NETBIRD_DNS_PORT);
+	send_answer_as(12345, "100.64.0.9", "100.64.0.1"); /* though root may have bound the port */
+	send_answer(0, "100.64.0.1", 5353); /* translated answers have 22054 where they are noted */
+	send_answer(0, "100.64.0.1", NETBIRD_DNS_PORT);
 	assert_int_equal(poll(&poll_fd, 1, EVENT_TIMEOUT_MS), 1);
 	assert_int_equal(dns_tap_read(poll_fd.fd, &reader), 0);
-	assert_string_equal(text, "nb-00000001 192.0.2.1/60;nb-00000001 192.0.2.1/60;");
+	assert_string_equal(text, "nb-00000001 192.0.2.1/60;");
 	/* a set of other domains has it, too */
 	assert_int_equal(domain_index_add(other, "www.example.com", "nb-00000002"), 0);
 	domain_index_sort(other);
