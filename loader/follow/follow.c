@@ -28,6 +28,8 @@
 #define DELAY_CONNECT_NS (2 * NS_PER_S)	 /* at most, while there is no daemon */
 #define DELAY_MAX_NS	 (60 * NS_PER_S) /* at most, while the daemon gives no map */
 #define HANG_NS		 (30 * NS_PER_S) /* of silence; a large map takes seconds */
+#define TAKING_NS	 (5 * NS_PER_S) /* a map at most, from its file on; a large one takes 4 s */
+#define REPORTS_MAX	 256 /* of one call, or a flood of addresses would keep its caller */
 #define EVENTS		 5
 
 struct follow {
@@ -41,9 +43,10 @@ struct follow {
 	struct pulse pulse;
 	struct incoming incoming;
 	uint64_t delay_ns;
-	uint64_t free_ns; /* when a fetch was given that is none of the budget's */
-	bool has_map;	  /* of this connection */
-	bool takes_older; /* the next map, whatever its serial */
+	uint64_t free_ns;   /* when a fetch was given that is none of the budget's */
+	bool has_map;	    /* of this connection */
+	bool takes_older;   /* the next map, whatever its serial */
+	uint64_t taking_ns; /* since when the child has a map's file; 0: it has none */
 	struct budget budget;
 	struct follow_status status;
 };
@@ -76,6 +79,7 @@ static void fail(struct follow *follow, const char *why)
 	text_make_printable(status->why);
 	status->is_fetching = false;
 	status->due_ns = 0;
+	follow->taking_ns = 0;
 	publish(follow);
 }
 
@@ -239,6 +243,8 @@ static void pass_bundle(struct follow *follow, const char *path)
 		err = networks_read(follow->user.ifname, &answer.networks, &error);
 	if (err)
 		snprintf(answer.text, sizeof(answer.text), "%.*s", REPORT_TEXT_MAX - 1, error.text);
+	else
+		follow->taking_ns = now();
 	pass_send(follow->control_fd, &answer, sizeof(answer), &fd, !err);
 	close_fd(&fd);
 }
@@ -263,6 +269,7 @@ static void take_policy(struct follow *follow)
 	struct error error;
 
 	follow->has_map = true;
+	follow->taking_ns = 0;
 	follow->delay_ns = 0;
 	if (is_older(follow, policy->serial))
 		return;
@@ -329,8 +336,9 @@ static void take_report(struct follow *follow, struct follow_report *report)
 	case FOLLOW_REPORT_FAILURE:
 		fail(follow, report->text);
 		break;
-	case FOLLOW_REPORT_ADDRESS:
-		follow->user.on_address(follow->user.arg, &report->sighting);
+	case FOLLOW_REPORT_ADDRESSES:
+		for (size_t i = 0; i < report->len && i < REPORT_SIGHTINGS; i++)
+			follow->user.on_address(follow->user.arg, &report->sightings[i]);
 		break;
 	}
 }
@@ -347,6 +355,13 @@ static bool on_report(struct follow *follow)
 	else if (!len) /* its descriptor reports the end of the process */
 		epoll_ctl(follow->epoll_fd, EPOLL_CTL_DEL, follow->control_fd, NULL);
 	return len > 0;
+}
+
+/* All at once: what they change together comes into force together. */
+static void take_reports(struct follow *follow)
+{
+	for (int i = 0; i < REPORTS_MAX && on_report(follow); i++)
+		;
 }
 
 static void on_end(struct follow *follow)
@@ -379,7 +394,7 @@ void follow_ready(struct follow *follow)
 {
 	struct epoll_event events[EVENTS];
 	int n = epoll_wait(follow->epoll_fd, events, EVENTS, 0);
-	bool has_ended = false;
+	bool has_ended = false, has_policy = false;
 
 	for (int i = 0; i < n; i++) {
 		int fd = events[i].data.fd;
@@ -389,13 +404,24 @@ void follow_ready(struct follow *follow)
 		else if (fd == follow->pid_fd)
 			has_ended = true;
 		else if (fd == follow->control_fd)
-			on_report(follow);
+			take_reports(follow);
 		else if (fd == follow->incoming.fd)
-			on_pipe(follow);
+			has_policy = true;
 	}
+	/* behind the addresses that belong to it */
+	if (has_policy)
+		on_pipe(follow);
 	/* last, as it closes the others */
 	if (has_ended)
 		on_end(follow);
+}
+
+/**
+ * follow_is_taking() - Whether a map is about to come, so that nothing less is to be begun
+ */
+bool follow_is_taking(const struct follow *follow)
+{
+	return follow->taking_ns && now() - follow->taking_ns < TAKING_NS;
 }
 
 /**

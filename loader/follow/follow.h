@@ -48,6 +48,7 @@ struct follow_user {
 int follow_new(const struct follow_user *user, struct follow **follow, struct error *error);
 int follow_fd(const struct follow *follow);
 void follow_ready(struct follow *follow);
+bool follow_is_taking(const struct follow *follow);
 void follow_check(struct follow *follow);
 void follow_listen(struct follow *follow, int tap_fd);
 void follow_forget(struct follow *follow);

@@ -33,11 +33,13 @@
  * struct follower - the process
  * @tap_fd: what the daemon's DNS forwarder answers, -1: not to be read
  * @domains: of the last map; while there is none, what is answered waits
+ * @addresses: a report of those that are to be reported next
  */
 struct follower {
 	struct follow_start start;
 	int tap_fd;
 	struct domain_index *domains;
+	struct follow_report addresses;
 	int epoll_fd;
 	uint64_t now_ns;
 	struct grpc *grpc;
@@ -94,12 +96,20 @@ static void on_event(struct grpc_call *call, const uint8_t *message, size_t len)
 	f->is_reported = false;
 }
 
+static void report_addresses(struct follower *f)
+{
+	if (f->addresses.len)
+		report(f, &f->addresses);
+	f->addresses.len = 0;
+}
+
 static void on_sighting(void *arg, const struct dns_sighting *sighting)
 {
-	report(arg, &(struct follow_report){
-			    .kind = FOLLOW_REPORT_ADDRESS,
-			    .sighting = *sighting,
-		    });
+	struct follower *f = arg;
+
+	f->addresses.sightings[f->addresses.len++] = *sighting;
+	if (f->addresses.len == REPORT_SIGHTINGS)
+		report_addresses(f);
 }
 
 static int watch(const struct follower *f, int fd)
@@ -138,6 +148,7 @@ static void read_tap(struct follower *f)
 	const struct dns_reader answers = reader(f);
 	int err = dns_tap_read(f->tap_fd, &answers);
 
+	report_addresses(f);
 	if (err && err != -ENETDOWN)
 		leave_tap(f);
 }
@@ -158,6 +169,7 @@ static void take_domains(struct follower *f, const json_t *sets)
 	f->domains = fresh;
 	answers = reader(f);
 	dns_tap_recall(&answers);
+	report_addresses(f);
 	if (is_first && f->tap_fd >= 0)
 		watch(f, f->tap_fd);
 }
@@ -337,6 +349,7 @@ static void turn(struct follower *f)
 {
 	struct epoll_event events[EVENTS];
 	uint64_t wakes = wakes_ns(f);
+	bool has_answers = false;
 	struct error error;
 	int n;
 
@@ -348,13 +361,16 @@ static void turn(struct follower *f)
 		if (events[i].data.fd == f->start.control_fd)
 			take_answer(f);
 		else if (events[i].data.fd == f->tap_fd)
-			read_tap(f);
+			has_answers = true;
 		else if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR) &&
 			 grpc_read(f->grpc, &error))
 			leave(f, "NetBird's daemon", &error);
 	}
 	if (!f->over)
 		go_on(f);
+	/* after all that concerns maps, as the parent may take its time to hear of addresses */
+	if (has_answers && !f->over && f->tap_fd >= 0)
+		read_tap(f);
 	if (!f->over && grpc_write(f->grpc, &error))
 		leave(f, "NetBird's daemon", &error);
 	watch_room(f);
@@ -403,7 +419,7 @@ void follower_begin(struct follow_start *start, pid_t parent)
 {
 	int *const inherited[] = {&start->daemon_fd, &start->control_fd, &start->policy_fd};
 	size_t n = sizeof(inherited) / sizeof(*inherited);
-	struct follower f = {.tap_fd = -1};
+	struct follower f = {.tap_fd = -1, .addresses.kind = FOLLOW_REPORT_ADDRESSES};
 	struct error error;
 
 	inherit_only(parent, inherited, n, n);

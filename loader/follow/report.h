@@ -13,23 +13,24 @@
 #include "follow/networks.h"
 #include "netbird/dns_tap.h"
 
-#define REPORT_TEXT_MAX 512
+#define REPORT_TEXT_MAX	 512
+#define REPORT_SIGHTINGS 16 /* addresses of one report */
 
 /* What the child reports. */
 struct follow_report {
 	enum {
-		FOLLOW_REPORT_WAITS,   /* nothing to do; @due_ns: when the next map is fetched */
-		FOLLOW_REPORT_FETCHES, /* the map */
-		FOLLOW_REPORT_BUNDLE,  /* is in the file that @text names: it is to be passed */
-		FOLLOW_REPORT_MAP,     /* of @serial: @len bytes of policy are in the pipe */
-		FOLLOW_REPORT_FAILURE, /* no newer map can be had for now; @text says why */
-		FOLLOW_REPORT_ADDRESS, /* of a name that was resolved: @sighting */
+		FOLLOW_REPORT_WAITS,	 /* nothing to do; @due_ns: when the next map is fetched */
+		FOLLOW_REPORT_FETCHES,	 /* the map */
+		FOLLOW_REPORT_BUNDLE,	 /* is in the file that @text names: it is to be passed */
+		FOLLOW_REPORT_MAP,	 /* of @serial: @len bytes of policy are in the pipe */
+		FOLLOW_REPORT_FAILURE,	 /* no newer map can be had for now; @text says why */
+		FOLLOW_REPORT_ADDRESSES, /* of names that were resolved: @len @sightings */
 	} kind;
 	uint64_t due_ns; /* CLOCK_MONOTONIC; 0: there is none */
 	uint64_t serial;
 	uint64_t len;
 	struct budget budget; /* what the next child is to go on with */
-	struct dns_sighting sighting;
+	struct dns_sighting sightings[REPORT_SIGHTINGS];
 	char text[REPORT_TEXT_MAX];
 };
 _Static_assert(BUNDLE_PATH_MAX <= REPORT_TEXT_MAX, "the path of a bundle is a report's text");

@@ -18,7 +18,8 @@
 #include "netbird/domain_index.h"
 
 #define PACKET_MAX   65536 /* before segmentation, too */
-#define READS_MAX    64	   /* of one dns_tap_read(), or a flood would keep its caller */
+#define READS_MAX    64	   /* of one dns_tap_read(), or a flood would keep its caller, */
+#define REPORTS_MAX  256   /* as would answers that are long */
 #define BUFFER_BYTES (1 << 20)
 
 /* Have the socket see the forwarder's answers alone: those from @own. */
@@ -90,7 +91,9 @@ static void on_match(void *arg, const char *set)
 {
 	struct search *search = arg;
 
-	snprintf(search->sighting.set, sizeof(search->sighting.set), "%s", set);
+	if (!domain_set_is_name(set))
+		return;
+	memcpy(search->sighting.set, set, sizeof(search->sighting.set));
 	search->reader->on_sighting(search->reader->arg, &search->sighting);
 }
 
@@ -113,7 +116,7 @@ static int64_t now_s(void)
  * @fd: of dns_tap_open()
  * @reader: what is done with them
  *
- * Does not block.
+ * Does not block, and leaves some for another call where many are waiting.
  *
  * Return: 0; -errno: the socket is beyond use, as where the interface has gone (-ENODEV,
  * -ENETDOWN).
@@ -123,9 +126,9 @@ int dns_tap_read(int fd, const struct dns_reader *reader)
 	static uint8_t packet[PACKET_MAX];
 	static struct dns_answer answer;
 	const uint8_t *message;
-	size_t message_len;
+	size_t message_len, reported = 0;
 
-	for (int i = 0; i < READS_MAX; i++) {
+	for (int i = 0; i < READS_MAX && reported < REPORTS_MAX; i++) {
 		ssize_t len = recv(fd, packet, sizeof(packet), MSG_DONTWAIT);
 
 		if (len < 0 && errno == EINTR)
@@ -136,6 +139,7 @@ int dns_tap_read(int fd, const struct dns_reader *reader)
 		    dns_answer_parse(message, message_len, &answer))
 			continue;
 		dns_memory_note(reader->memory, &answer, now_s());
+		reported += answer.n;
 		for (size_t a = 0; a < answer.n; a++)
 			report(reader, answer.name, &answer.addresses[a].prefix,
 			       answer.addresses[a].ttl_s);

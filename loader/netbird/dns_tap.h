@@ -12,13 +12,14 @@
 
 #include "base/address.h"
 #include "base/error.h"
+#include "netbird/domain_sets.h"
 
 struct domain_index;
 struct dns_memory;
 
 /* An address that belongs to a set; of one size, to be passed between processes. */
 struct dns_sighting {
-	char set[64];
+	char set[DOMAIN_SET_NAME_SIZE];
 	struct prefix prefix;
 	int32_t ttl_s; /* how long the answer may be kept, or since when it may be no more: negative */
 };
