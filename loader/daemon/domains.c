@@ -19,7 +19,19 @@
 #define PATH "NetBird's part" /* for messages */
 
 /*
+ * Sets alone bring a policy into force only for a part of the time: whoever has names resolved must not
+ * keep others, and maps least of all, from their turn.
+ */
+#define PAUSE	     3		    /* so many times as long as it took, */
+#define PAUSE_MAX_NS (NS_PER_S / 2) /* but no longer: a large policy takes seconds by itself */
+#define AHEAD_NS     (2 * NS_PER_S) /* of time that may be spent without pauses, after some rest */
+#define FAILED_NS    (2 * NS_PER_S) /* what one counts for that fails */
+
+/*
  * struct domains - the sets and what fills them
+ * @attached: the generation in force, for as long as it lasts; NULL: not known yet
+ * @begun_ns: when the policy that comes into force was filled; 0: none is
+ * @before_ns, @paid_ns: until when the time is spent, before and with that policy
  * @nft: NULL: this kernel has no nftables, so NetBird has no sets there
  * @is_behind: nftables could not be read, and that is logged
  * @n_sets: domain sets of the part that was filled last
@@ -31,6 +43,10 @@ struct domains {
 	void *arg;
 	int epoll_fd;
 	int timer_fd;
+	const struct attached *attached;
+	uint64_t begun_ns;
+	uint64_t before_ns;
+	uint64_t paid_ns;
 	bool is_behind;
 	size_t n_sets;
 };
@@ -49,11 +65,33 @@ static int watch(const struct domains *domains, int fd, struct error *error)
 	return 0;
 }
 
-/* Wake when an address is due; nothing ticks while none is. */
-static void arm(struct domains *domains)
+/* Count the time for what began then; or, before it has come to its end, that it may fail. */
+static void spend(struct domains *domains, uint64_t begun_ns, uint64_t ns)
+{
+	uint64_t pause_ns = PAUSE * ns < PAUSE_MAX_NS ? PAUSE * ns : PAUSE_MAX_NS;
+
+	domains->paid_ns = domains->before_ns > begun_ns ? domains->before_ns : begun_ns;
+	domains->paid_ns += ns + pause_ns;
+}
+
+/* From when on sets alone may bring a policy into force. */
+static uint64_t may_ns(const struct domains *domains)
+{
+	return domains->paid_ns > AHEAD_NS ? domains->paid_ns - AHEAD_NS : 0;
+}
+
+static bool has_work(const struct domains *domains)
+{
+	return domain_sets_has_changed(domains->sets) || domain_sets_are_over(domains->sets);
+}
+
+/* Wake when an address is due, or a change may come into force; nothing ticks while there is none. */
+static void arm(struct domains *domains, bool waits)
 {
 	uint64_t due_ns = domain_sets_due_ns(domains->sets), at = now();
 
+	if (!waits && has_work(domains) && may_ns(domains) < due_ns)
+		due_ns = may_ns(domains);
 	if (due_ns == UINT64_MAX)
 		timerfd_settime(domains->timer_fd, 0, &(struct itimerspec){}, NULL);
 	else
@@ -118,7 +156,7 @@ int domains_new(uint64_t hold_ns, domains_log_fn log, void *arg, struct domains 
 		return err;
 	}
 	read_nftables(fresh);
-	arm(fresh);
+	arm(fresh, false);
 	*domains = fresh;
 	return 0;
 }
@@ -160,36 +198,70 @@ static bool is_used_perhaps(void *arg, const struct prefix *prefix)
 	return true;
 }
 
-static void expire(struct domains *domains, const struct attached *attached)
+/* A function of domain_sets that asks what connections use. */
+typedef void (*ask_fn)(struct domains *domains, domain_in_use_fn in_use, void *arg);
+
+static void expire(struct domains *domains, domain_in_use_fn in_use, void *arg)
 {
+	domain_sets_expire(domains->sets, now(), in_use, arg);
+}
+
+static void make_room(struct domains *domains, domain_in_use_fn in_use, void *arg)
+{
+	domain_sets_make_room(domains->sets, in_use, arg);
+}
+
+static void ask(struct domains *domains, ask_fn function)
+{
+	const struct attached *attached = domains->attached;
 	struct destinations destinations;
 	struct error ignored;
-	bool known = attached->maps.n && !destinations_read(&attached->maps, &attached->instance,
-							    &destinations, &ignored);
+	bool known = attached && attached->maps.n &&
+		     !destinations_read(&attached->maps, &attached->instance, &destinations,
+					&ignored);
 
-	domain_sets_expire(domains->sets, now(), known ? is_used : is_used_perhaps, &destinations);
+	function(domains, known ? is_used : is_used_perhaps, &destinations);
 	if (known)
 		destinations_free(&destinations);
+}
+
+/* Whether sets are to come into force now: not too often, and not ahead of a map that is about to. */
+static bool is_due(struct domains *domains, bool waits)
+{
+	uint64_t begun_ns = now();
+
+	if (waits || !has_work(domains) || begun_ns < may_ns(domains))
+		return false;
+	if (domain_sets_are_over(domains->sets)) {
+		ask(domains, make_room);
+		domains->before_ns = domains->paid_ns;
+		spend(domains, begun_ns, now() - begun_ns);
+	}
+	return domain_sets_has_changed(domains->sets);
 }
 
 /**
  * domains_ready() - Do what there is to do
  * @domains: the sets
  * @attached: the generation in force, whose connections hold addresses
+ * @waits: what brings all into force is about to come
  *
  * Return: whether sets have changed: then a policy filled by domains_fill() is to be put into force.
  */
-bool domains_ready(struct domains *domains, const struct attached *attached)
+bool domains_ready(struct domains *domains, const struct attached *attached, bool waits)
 {
 	uint64_t ticks;
+	bool due;
 
 	if (read(domains->timer_fd, &ticks, sizeof(ticks)) < 0)
 		ticks = 0; /* nothing is due */
+	domains->attached = attached;
 	read_nftables(domains);
 	if (domain_sets_due_ns(domains->sets) <= now())
-		expire(domains, attached);
-	arm(domains);
-	return domain_sets_has_changed(domains->sets);
+		ask(domains, expire);
+	due = is_due(domains, waits);
+	arm(domains, waits || due);
+	return due;
 }
 
 static void recover_set(void *arg, const char *name, const struct prefix *prefixes, size_t n)
@@ -212,7 +284,8 @@ void domains_recover(struct domains *domains, const struct part_text *part)
 
 	if (part->text)
 		sets_visit(&text, recover_set, domains, &ignored);
-	arm(domains);
+	domain_sets_taken(domains->sets, now());
+	arm(domains, false);
 }
 
 /* What is reported by whomever is taken only as a policy could have it. */
@@ -233,6 +306,8 @@ static bool is_address(const struct prefix *prefix)
  * domains_see() - Note an address of a DNS answer
  * @domains: the sets
  * @sighting: as it was reported, by whomever
+ *
+ * domains_ready() is to be called behind it.
  */
 void domains_see(struct domains *domains, const struct dns_sighting *sighting)
 {
@@ -242,20 +317,20 @@ void domains_see(struct domains *domains, const struct dns_sighting *sighting)
 	    sighting->ttl_s > DNS_TTL_MAX_S || sighting->ttl_s < -DNS_TTL_MAX_S)
 		return;
 	domain_sets_answer(domains->sets, sighting->set, &sighting->prefix, sighting->ttl_s, now());
-	arm(domains);
 }
 
 /**
  * domains_check() - Try again what has failed; to be called every second
- * @domains: the sets
+ * @domains, @attached, @waits: as for domains_ready()
  *
  * Return: as domains_ready().
  */
-bool domains_check(struct domains *domains)
+bool domains_check(struct domains *domains, const struct attached *attached, bool waits)
 {
+	domains->attached = attached;
 	if (domains->is_behind)
 		read_nftables(domains);
-	return domain_sets_has_changed(domains->sets);
+	return is_due(domains, waits);
 }
 
 static bool find(void *arg, const char *name, const struct prefix **prefixes, size_t *n)
@@ -285,6 +360,11 @@ int domains_fill(struct domains *domains, const struct part_text *part, struct p
 	int err;
 
 	domains->n_sets = 0;
+	domains->begun_ns = now();
+	domains->before_ns = domains->paid_ns;
+	spend(domains, domains->begun_ns, FAILED_NS);
+	if (domain_sets_are_over(domains->sets))
+		ask(domains, make_room);
 	err = sets_fill(&from, &source, &to, &ignored, error);
 	if (!err)
 		*filled = (struct part_text){to.text, to.text ? to.len : 0};
@@ -296,7 +376,22 @@ int domains_fill(struct domains *domains, const struct part_text *part, struct p
  */
 void domains_settle(struct domains *domains)
 {
-	domain_sets_taken(domains->sets);
+	domain_sets_taken(domains->sets, now());
+	if (domains->begun_ns)
+		spend(domains, domains->begun_ns, now() - domains->begun_ns);
+	domains->begun_ns = 0;
+	arm(domains, false);
+}
+
+/**
+ * domains_full() - Whether sets are full
+ * @name: as for domain_sets_full()
+ *
+ * Return: how many are.
+ */
+size_t domains_full(const struct domains *domains, char name[DOMAIN_SET_NAME_SIZE])
+{
+	return domain_sets_full(domains->sets, name);
 }
 
 /**

@@ -54,6 +54,7 @@ static void stop(struct following *following)
 	if (following->board_fd >= 0)
 		close(following->board_fd);
 	following->board_fd = -1;
+	following->status = (struct follow_status){};
 	following->is_on = false;
 }
 
@@ -276,6 +277,12 @@ int following_take(struct following *following, const char *text, size_t len, st
 	return 0;
 }
 
+/* A map brings what its sets hold into force, too. */
+static bool is_taking(const struct following *following)
+{
+	return following->follow && follow_is_taking(following->follow);
+}
+
 /**
  * following_ready() - Do what there is to do; when following->epoll_fd is readable
  * @following: what is followed
@@ -291,7 +298,7 @@ bool following_ready(struct following *following, const struct attached *attache
 		follow_ready(following->follow);
 	else
 		mirror_ready(following->mirror);
-	return domains_ready(following->domains, attached);
+	return domains_ready(following->domains, attached, is_taking(following));
 }
 
 /* The interface's own IPv4 address, on which the daemon's DNS forwarder listens; 0: none. */
@@ -338,17 +345,26 @@ void following_listen(struct following *following, int ifindex)
 
 /**
  * following_check() - To be called every second
- * @following: what is followed
+ * @following, @attached: as for following_ready()
  *
  * Return: as following_ready().
  */
-bool following_check(struct following *following)
+bool following_check(struct following *following, const struct attached *attached)
 {
 	if (!following->is_on)
 		return false;
 	if (following->follow)
 		follow_check(following->follow);
-	return domains_check(following->domains);
+	return domains_check(following->domains, attached, is_taking(following));
+}
+
+/* Let other commands know. */
+static void publish(struct following *following)
+{
+	struct follow_status *status = &following->status;
+
+	status->full_sets = domains_full(following->domains, status->full_set);
+	board_write(following->board_fd, status);
 }
 
 /**
@@ -356,8 +372,10 @@ bool following_check(struct following *following)
  */
 void following_settle(struct following *following)
 {
-	if (following->is_on)
-		domains_settle(following->domains);
+	if (!following->is_on)
+		return;
+	domains_settle(following->domains);
+	publish(following);
 }
 
 /**
@@ -365,7 +383,8 @@ void following_settle(struct following *following)
  */
 void following_publish(struct following *following, const struct follow_status *status)
 {
-	board_write(following->board_fd, status);
+	following->status = *status;
+	publish(following);
 }
 
 /**

@@ -41,8 +41,9 @@ struct following {
 	char socket[FOLLOW_SOCKET_MAX];
 	int epoll_fd;
 	int board_fd;
-	int tap_ifindex; /* of the device whose answers are read; 0: none are */
-	__be32 tap_own;	 /* and its address */
+	int tap_ifindex;	     /* of the device whose answers are read; 0: none are */
+	__be32 tap_own;		     /* and its address */
+	struct follow_status status; /* as others know it */
 };
 
 int following_init(struct following *following, const struct follow_user *user,
@@ -54,7 +55,7 @@ int following_edit(const struct attached *attached, char **text, size_t *len, vo
 bool following_is_known(const struct following *following, const char *text, size_t len);
 int following_take(struct following *following, const char *text, size_t len, struct error *error);
 bool following_ready(struct following *following, const struct attached *attached);
-bool following_check(struct following *following);
+bool following_check(struct following *following, const struct attached *attached);
 void following_settle(struct following *following);
 void following_listen(struct following *following, int ifindex);
 void following_publish(struct following *following, const struct follow_status *status);

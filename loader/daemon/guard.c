@@ -396,7 +396,7 @@ void guard_follow(struct guard *guard)
  */
 void guard_check(struct guard *guard)
 {
-	bool sets_changed = following_check(&guard->following);
+	bool sets_changed = following_check(&guard->following, &guard->attached);
 
 	forward_check(guard->forward);
 	follow_link(guard);

@@ -65,9 +65,17 @@ const char *follow_status_sentence(const struct follow_status *status, uint64_t 
 		len += snprintf(text + len, FOLLOW_SENTENCE_MAX - len, ", stale for %s: %s",
 				age(since(status->stale_ns, now_ns), text_of_age), status->why);
 	if (status->is_fetching)
-		snprintf(text + len, FOLLOW_SENTENCE_MAX - len, "; it is being fetched");
+		len += snprintf(text + len, FOLLOW_SENTENCE_MAX - len, "; it is being fetched");
 	else if (status->due_ns)
-		snprintf(text + len, FOLLOW_SENTENCE_MAX - len, "; a newer one is fetched in %s",
-			 age(since(now_ns, status->due_ns) + NS_PER_S - 1, text_of_age));
+		len += snprintf(text + len, FOLLOW_SENTENCE_MAX - len,
+				"; a newer one is fetched in %s",
+				age(since(now_ns, status->due_ns) + NS_PER_S - 1, text_of_age));
+	if (status->full_sets == 1)
+		snprintf(text + len, FOLLOW_SENTENCE_MAX - len, "; domain set %s is full",
+			 status->full_set);
+	else if (status->full_sets)
+		snprintf(text + len, FOLLOW_SENTENCE_MAX - len,
+			 "; %u domain sets are full, as %s is", status->full_sets,
+			 status->full_set);
 	return text;
 }

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "netbird/domain_sets.h"
+
 #define FOLLOW_RECORD	    "netbird" /* of kernel/board.h */
 #define FOLLOW_SOCKET_MAX   108
 #define FOLLOW_WHY_MAX	    256
@@ -20,6 +22,8 @@
  * @due_ns: when the next one is, as the map has changed
  * @stale_ns: since when the map in force may not be the newest one
  * @is_fetching: the daemon has been asked
+ * @full_sets: domain sets that have no more room
+ * @full_set: the name of the first of them
  * @why: what keeps a newer map away, printable; empty: nothing
  */
 struct follow_status {
@@ -28,8 +32,9 @@ struct follow_status {
 	uint64_t due_ns;
 	uint64_t stale_ns;
 	uint32_t is_fetching;
-	uint32_t pad;
+	uint32_t full_sets;
 	char socket[FOLLOW_SOCKET_MAX];
+	char full_set[DOMAIN_SET_NAME_SIZE];
 	char why[FOLLOW_WHY_MAX];
 };
 

@@ -10,6 +10,9 @@
 
 #define FAMILIES 2
 
+/* An address is in force for so long at least: TCP sends a SYN again after one and three seconds. */
+#define FORCE_NS ((uint64_t)4 * NS_PER_S)
+
 /* An address that is due has another look at whether it is used so much later. */
 #define USED_NS ((uint64_t)60 * NS_PER_S)
 
@@ -20,15 +23,23 @@ struct listing {
 	size_t n;
 };
 
+/*
+ * struct held - an address for a time
+ * @is_new: it is not in force yet, nor due before it is
+ * @is_used: by a connection, while there is made room
+ */
 struct held {
 	struct prefix prefix;
 	uint64_t until_ns;
+	bool is_new;
+	bool is_used;
 };
 
 /*
  * struct domain_set - one set
  * @listings: by index_of()
  * @held: in no order
+ * @has_changed: what is in force is another content, even without the addresses that are new
  * @content: all of it, sorted; made when it is asked for, if @is_stale
  * @is_known: what it holds has been said
  * @is_wanted: a policy has it
@@ -40,6 +51,7 @@ struct domain_set {
 	size_t n_held;
 	struct prefix *content;
 	size_t n_content;
+	bool has_changed;
 	bool is_stale;
 	bool is_known;
 	bool is_wanted;
@@ -49,6 +61,7 @@ struct domain_set {
  * struct domain_sets - all sets
  * @sets: by name
  * @due_ns: no address is due before; UINT64_MAX: none is
+ * @is_over: a set may hold too many
  */
 struct domain_sets {
 	struct domain_set **sets;
@@ -57,6 +70,7 @@ struct domain_sets {
 	uint64_t hold_ns;
 	uint64_t due_ns;
 	bool has_changed;
+	bool is_over;
 };
 
 static size_t index_of(uint8_t ip_version)
@@ -157,10 +171,17 @@ static struct domain_set *find_or_make(struct domain_sets *sets, const char *nam
 	return set;
 }
 
-static void note_change(struct domain_sets *sets, struct domain_set *set)
+/* An address that is new may go before it comes into force. */
+static void note_new(struct domain_sets *sets, struct domain_set *set)
 {
 	set->is_stale = set->is_known = true;
 	sets->has_changed |= set->is_wanted;
+}
+
+static void note_change(struct domain_sets *sets, struct domain_set *set)
+{
+	set->has_changed = true;
+	note_new(sets, set);
 }
 
 /* ---- what nftables hold ---- */
@@ -209,28 +230,6 @@ int domain_sets_list(struct domain_sets *sets, const char *name, uint8_t ip_vers
 	return 0;
 }
 
-/**
- * domain_sets_unlist() - Note that nftables have a set no more
- * @sets: the sets
- * @name: of the set; may be unknown
- * @ip_version: of the table that it was in
- * @now_ns: what it held is held from now on
- */
-void domain_sets_unlist(struct domain_sets *sets, const char *name, uint8_t ip_version,
-			uint64_t now_ns)
-{
-	struct domain_set *set = find(sets, name);
-	struct listing *listing = set ? &set->listings[index_of(ip_version)] : NULL;
-
-	if (!set || !listing->is_listed)
-		return;
-	for (size_t i = 0; i < listing->n; i++)
-		if (domain_sets_hold(sets, name, &listing->prefixes[i], now_ns + sets->hold_ns))
-			note_change(sets, set); /* it is lost, as there is no room */
-	free(listing->prefixes);
-	*listing = (struct listing){.is_listed = false};
-}
-
 /* ---- what is held ---- */
 
 static struct held *find_held(const struct domain_set *set, const struct prefix *prefix)
@@ -250,32 +249,19 @@ static bool is_listed(const struct domain_set *set, const struct prefix *prefix)
 	return false;
 }
 
-static struct held *oldest(const struct domain_set *set)
-{
-	struct held *found = set->held;
-
-	for (size_t i = 1; i < set->n_held; i++)
-		if (set->held[i].until_ns < found->until_ns)
-			found = &set->held[i];
-	return found;
-}
-
-/* A place for another address: a new one, or that of the oldest; NULL: there is none. */
-static struct held *make_room(struct domain_sets *sets, struct domain_set *set)
+/* A place for another address; NULL: there is none. */
+static struct held *make_place(struct domain_sets *sets, struct domain_set *set, size_t max)
 {
 	struct held *larger;
 
-	if (set->n_held == DOMAIN_HELD_MAX || (set->n_held && sets->n_held == DOMAIN_HELD_ALL)) {
-		note_change(sets, set);
-		return oldest(set);
-	}
-	if (sets->n_held == DOMAIN_HELD_ALL)
+	if (set->n_held >= max)
 		return NULL;
 	larger = realloc(set->held, (set->n_held + 1) * sizeof(*larger));
 	if (!larger)
 		return NULL;
 	set->held = larger;
 	sets->n_held++;
+	sets->is_over |= set->n_held >= DOMAIN_HELD_MAX; /* with this one */
 	return &larger[set->n_held++];
 }
 
@@ -302,15 +288,70 @@ int domain_sets_hold(struct domain_sets *sets, const char *name, const struct pr
 			held->until_ns = until_ns;
 		return 0;
 	}
-	if (!is_listed(set, prefix))
-		note_change(sets, set);
-	held = make_room(sets, set);
+	if (sets->n_held >= DOMAIN_HELD_ALL)
+		return -ENOMEM;
+	held = make_place(sets, set, DOMAIN_HELD_MAX + DOMAIN_HELD_NEW);
 	if (!held)
 		return -ENOMEM;
-	*held = (struct held){*prefix, until_ns};
-	if (until_ns < sets->due_ns)
+	*held = (struct held){*prefix, until_ns, .is_new = !is_listed(set, prefix)};
+	if (held->is_new)
+		note_new(sets, set);
+	else if (until_ns < sets->due_ns)
 		sets->due_ns = until_ns;
 	return 0;
+}
+
+/* Hold what is listed, however much it is; returns whether there was memory. */
+static bool hold_listing(struct domain_sets *sets, struct domain_set *set,
+			 const struct listing *listing, uint64_t until_ns)
+{
+	bool *is_held = calloc(listing->n + 1, sizeof(*is_held));
+	bool has_memory = true;
+
+	if (!is_held)
+		return false;
+	for (size_t i = 0; i < set->n_held; i++) {
+		struct held *held = &set->held[i];
+		const struct prefix *same = bsearch(&held->prefix, listing->prefixes, listing->n,
+						    sizeof(*same), sets_compare);
+
+		if (same)
+			is_held[same - listing->prefixes] = true;
+		if (same && held->until_ns < until_ns)
+			held->until_ns = until_ns;
+	}
+	for (size_t i = 0; i < listing->n && has_memory; i++) {
+		struct held *held = is_held[i] ? NULL : make_place(sets, set, SIZE_MAX);
+
+		if (held)
+			*held = (struct held){.prefix = listing->prefixes[i], .until_ns = until_ns};
+		has_memory = held || is_held[i];
+	}
+	free(is_held);
+	if (until_ns < sets->due_ns)
+		sets->due_ns = until_ns;
+	return has_memory;
+}
+
+/**
+ * domain_sets_unlist() - Note that nftables have a set no more
+ * @sets: the sets
+ * @name: of the set; may be unknown
+ * @ip_version: of the table that it was in
+ * @now_ns: what it held is held from now on
+ */
+void domain_sets_unlist(struct domain_sets *sets, const char *name, uint8_t ip_version,
+			uint64_t now_ns)
+{
+	struct domain_set *set = find(sets, name);
+	struct listing *listing = set ? &set->listings[index_of(ip_version)] : NULL;
+
+	if (!set || !listing->is_listed)
+		return;
+	if (!hold_listing(sets, set, listing, now_ns + sets->hold_ns))
+		note_change(sets, set);
+	free(listing->prefixes);
+	*listing = (struct listing){.is_listed = false};
 }
 
 /**
@@ -345,6 +386,8 @@ static void expire_set(struct domain_sets *sets, struct domain_set *set, uint64_
 	for (size_t i = set->n_held; i-- > 0;) {
 		struct held *held = &set->held[i];
 
+		if (held->is_new)
+			continue;
 		if (held->until_ns <= now_ns && in_use(arg, &held->prefix))
 			held->until_ns = now_ns + USED_NS;
 		if (held->until_ns <= now_ns) {
@@ -382,6 +425,94 @@ uint64_t domain_sets_due_ns(const struct domain_sets *sets)
 	return sets->due_ns;
 }
 
+/* ---- what is too much ---- */
+
+/**
+ * domain_sets_are_over() - Whether domain_sets_make_room() is to be called before sets are asked for
+ */
+bool domain_sets_are_over(const struct domain_sets *sets)
+{
+	return sets->is_over;
+}
+
+/* Those that no connection uses first, of these the one that is due first; then those that are new. */
+static int by_use(const void *a, const void *b)
+{
+	const struct held *first = a, *second = b;
+
+	if (first->is_used != second->is_used)
+		return first->is_used ? 1 : -1;
+	if (first->is_used && first->is_new != second->is_new)
+		return first->is_new ? -1 : 1;
+	return (first->until_ns > second->until_ns) - (first->until_ns < second->until_ns);
+}
+
+/* Have as many addresses go as are too many, but none that is in force and used. */
+static void make_room_in(struct domain_sets *sets, struct domain_set *set, domain_in_use_fn in_use,
+			 void *arg)
+{
+	size_t n = 0, over = set->n_held - DOMAIN_HELD_MAX;
+
+	for (size_t i = 0; i < set->n_held; i++)
+		set->held[i].is_used = in_use(arg, &set->held[i].prefix);
+	qsort(set->held, set->n_held, sizeof(*set->held), by_use);
+	while (n < over && (!set->held[n].is_used || set->held[n].is_new)) {
+		set->has_changed |= !set->held[n].is_new;
+		n++;
+	}
+	set->n_held -= n;
+	sets->n_held -= n;
+	memmove(set->held, &set->held[n], set->n_held * sizeof(*set->held));
+	set->is_stale = true;
+}
+
+static bool differs(const struct domain_set *set)
+{
+	bool found = set->has_changed;
+
+	for (size_t i = 0; i < set->n_held && !found; i++)
+		found = set->held[i].is_new;
+	return found;
+}
+
+/**
+ * domain_sets_make_room() - Have addresses go of sets that hold too many
+ * @sets: the sets; it is seen anew whether they have changed
+ * @in_use: is asked about all addresses of such a set
+ * @arg: for @in_use
+ */
+void domain_sets_make_room(struct domain_sets *sets, domain_in_use_fn in_use, void *arg)
+{
+	sets->is_over = sets->has_changed = false;
+	for (size_t i = 0; i < sets->n; i++) {
+		struct domain_set *set = sets->sets[i];
+
+		if (set->n_held > DOMAIN_HELD_MAX)
+			make_room_in(sets, set, in_use, arg);
+		sets->has_changed |= set->is_wanted && differs(set);
+	}
+}
+
+/**
+ * domain_sets_full() - Whether sets are full
+ * @sets: the sets
+ * @name: set to the name of the first one, if there is any
+ *
+ * Return: how many are.
+ */
+size_t domain_sets_full(const struct domain_sets *sets, char name[DOMAIN_SET_NAME_SIZE])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < sets->n; i++) {
+		if (!sets->sets[i]->is_wanted || sets->sets[i]->n_held < DOMAIN_HELD_MAX)
+			continue;
+		if (!n++)
+			memcpy(name, sets->sets[i]->name, DOMAIN_SET_NAME_SIZE);
+	}
+	return n;
+}
+
 /* ---- what there is ---- */
 
 /**
@@ -392,12 +523,33 @@ bool domain_sets_has_changed(const struct domain_sets *sets)
 	return sets->has_changed;
 }
 
+/* From now on, an address may be due. */
+static void take(struct domain_sets *sets, struct held *held, uint64_t now_ns)
+{
+	if (!held->is_new)
+		return;
+	held->is_new = false;
+	if (held->until_ns < now_ns + FORCE_NS)
+		held->until_ns = now_ns + FORCE_NS;
+	if (held->until_ns < sets->due_ns)
+		sets->due_ns = held->until_ns;
+}
+
 /**
  * domain_sets_taken() - What there is now is in force
+ * @sets: the sets
+ * @now_ns: when
  */
-void domain_sets_taken(struct domain_sets *sets)
+void domain_sets_taken(struct domain_sets *sets, uint64_t now_ns)
 {
 	sets->has_changed = false;
+	for (size_t i = 0; i < sets->n; i++) {
+		struct domain_set *set = sets->sets[i];
+
+		for (size_t h = 0; h < set->n_held; h++)
+			take(sets, &set->held[h], now_ns);
+		set->has_changed = false;
+	}
 }
 
 /* Put the content together; without memory it stays as it was. */

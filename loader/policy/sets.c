@@ -140,7 +140,14 @@ static int write_text(struct writer writer, const struct yaml_node *root, struct
 
 /* ---- the content of a set ---- */
 
-static int compare_prefixes(const void *a, const void *b)
+/**
+ * sets_compare() - The order of sets_sort()
+ * @a: a prefix
+ * @b: another one
+ *
+ * Return: as for bsearch(3).
+ */
+int sets_compare(const void *a, const void *b)
 {
 	const struct prefix *x = a, *y = b;
 	int order = (x->ip_version > y->ip_version) - (x->ip_version < y->ip_version);
@@ -162,9 +169,9 @@ size_t sets_sort(struct prefix *prefixes, size_t n)
 	size_t kept = 0;
 
 	if (n > 1)
-		qsort(prefixes, n, sizeof(*prefixes), compare_prefixes);
+		qsort(prefixes, n, sizeof(*prefixes), sets_compare);
 	for (size_t i = 0; i < n; i++)
-		if (!kept || compare_prefixes(&prefixes[kept - 1], &prefixes[i]))
+		if (!kept || sets_compare(&prefixes[kept - 1], &prefixes[i]))
 			prefixes[kept++] = prefixes[i];
 	return kept;
 }
@@ -200,7 +207,7 @@ static size_t merge(const struct prefix *old, size_t n_old, const struct sets_ch
 		const struct prefix *given = &change->prefixes[j];
 		int order = i == n_old		      ? 1
 			    : j == change->n_prefixes ? -1
-						      : compare_prefixes(&old[i], given);
+						      : sets_compare(&old[i], given);
 
 		bool keeps = order < 0 ? change->operation != SETS_REPLACE
 				       : change->operation != SETS_DEL;

@@ -59,6 +59,7 @@ struct sets_source {
 
 typedef void (*sets_visit_fn)(void *arg, const char *name, const struct prefix *prefixes, size_t n);
 
+int sets_compare(const void *a, const void *b);
 size_t sets_sort(struct prefix *prefixes, size_t n);
 int sets_change(const struct sets_text *from, const struct sets_change *change,
 		struct sets_text *to, struct sets_result *result, struct error *error);

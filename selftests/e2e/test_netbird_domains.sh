@@ -5,6 +5,7 @@
 # forwarder dnsmasq on the same port, its firewall nft(8).
 
 . "$SELFTESTS/lib/forward.sh"
+. "$SELFTESTS/lib/netbird.sh"
 
 tests "veth tun" \
 	a_name_that_is_resolved_opens_its_address_until_it_expires \
@@ -15,9 +16,12 @@ tests "tun" \
 	only_the_answers_of_this_host_open_anything \
 	only_what_root_of_this_host_answers_opens_anything \
 	addresses_of_domains_survive_a_map_a_daemon_and_a_restart \
-	a_set_that_goes_with_its_table_cuts_nobody
+	an_answer_of_many_addresses_comes_into_force_at_once \
+	a_set_that_goes_with_its_table_cuts_nobody \
+	a_full_set_cuts_nobody_and_status_says_so
 
 alone "tun" \
+	names_by_the_thousand_keep_no_revocation_waiting \
 	thousands_of_domain_sets_are_filled_within_seconds
 
 # domain_map SERIAL DOMAIN...: the daemon's map: peers may reach TCP port 8080 behind the domains
@@ -268,6 +272,89 @@ test_a_set_that_goes_with_its_table_cuts_nobody() {
 		add element ip netbird $set { 192.168.77.9 }"
 	wait_for content_is "$set" "192.168.77.2 192.168.77.9"
 	talk open ok
+}
+
+test_a_full_set_cuts_nobody_and_status_says_so() {
+	local set many
+	LINK=$1 follow
+	set=$(set_of intranet.example.com '*.apps.example.com')
+	many=$(printf '10.0.%d.1,' {1..200}; printf '10.1.%d.1,' {1..200}; printf '10.2.%d.1,' {1..200}
+		printf '10.3.%d.1,' {1..200}; printf '10.4.%d.1,' {1..200}; printf '10.5.%d.1,' {1..200})
+	in_ns "$ROUTER" nft "add table ip netbird
+		add set ip netbird $set { type ipv4_addr; flags interval; }
+		add element ip netbird $set { ${many}192.168.77.2 }"
+	wait_for holds "$set" 1201
+	session open "$PEER" tcp 192.168.77.2 8080
+	is "full sets" 0 "$(netbird .full_sets)"
+	# as the daemon is started again
+	in_ns "$ROUTER" nft "delete table ip netbird"
+	wait_for holds "$set" 1024
+	talk open ok
+	is "full sets" 1 "$(netbird .full_sets)"
+	expect 0 shrike status wt0
+	matches "status" "; domain set $set is full" "$OUT"
+	# nor does it cut anybody that others resolve names
+	answers "$ROUTER" 0 100.64.0.1 22054 'h%d.apps.example.com' 10.9.0.1 1000 0 1
+	wait_for has_address "$set" 10.9.0.1
+	talk open ok
+	is "size" 1024 "$(content "$set" | wc -w)"
+}
+
+# holds SET N: addresses
+holds() {
+	[ "$(content "$1" | wc -w)" = "$2" ]
+}
+
+# has_address SET ADDRESS
+has_address() {
+	[[ " $(content "$1") " == *" $2 "* ]]
+}
+
+test_an_answer_of_many_addresses_comes_into_force_at_once() {
+	local set before
+	LINK=$1 follow
+	set=$(set_of intranet.example.com '*.apps.example.com')
+	before=$(status_of wt0 .generation)
+	answers "$ROUTER" 0 100.64.0.1 22054 intranet.example.com 10.9.0.1 1 0 64
+	wait_for holds "$set" 64
+	# the child reports it in several messages, of which the first may come alone
+	[ $(($(status_of wt0 .generation) - before)) -le 3 ] || die "it took too many generations"
+}
+
+# waited: for a processor, by all that a map takes, ms
+waited() {
+	echo $((($(waited_for_processor "${PROCESS[run-wt0]}") + $(waited_for_processor "$(follower)") +
+		$(waited_for_processor "${PROCESS[netbird]}")) / 1000000))
+}
+
+test_names_by_the_thousand_keep_no_revocation_waiting() {
+	local set changed last ms waits
+	LINK=$1 follow --netbird-interval 1
+	set=$(set_of intranet.example.com '*.apps.example.com')
+	domain_map 2 intranet.example.com '*.apps.example.com'
+	jq --argjson rule "$(in_rule 100.64.0.2 icmp)" '.NetworkMap.FirewallRules = [$rule]
+		| .NetworkMap.firewallRulesIsEmpty = false' "$T/map.json" >"$T/pings.json"
+	mv "$T/pings.json" "$T/map.json"
+	kill -USR1 "${PROCESS[netbird]}"
+	wait_for has_serial 2
+	start names "$ROUTER" /usr/bin/python3 "$SELFTESTS/tools/dns_answers.py" 100.64.0.1 22054 100.64.0.2 \
+		'h%d.apps.example.com' 10.0.0.1 1000000 1000
+	wait_for holds "$set" 1024
+	start pings "$PEER" ping -n -D -i 0.01 100.64.0.1
+	wait_for grep -q "icmp_seq=50" "$T/pings.out"
+	domain_map 3 intranet.example.com '*.apps.example.com'
+	waits=$(waited)
+	changed=$(date +%s%N)
+	kill -USR1 "${PROCESS[netbird]}"
+	wait_for has_serial 3
+	waits=$(($(waited) - waits))
+	stop pings INT
+	stop names
+	last=$(sed -n 's/^\[\([0-9]*\)\.\([0-9]*\)\].*icmp_seq.*/\1\2000/p' "$T/pings.out" | tail -n 1)
+	ms=$(((last - changed) / 1000000))
+	echo "from the event to the last answer: $ms ms, $waits without a processor"
+	[ $((ms - waits)) -le $((1500 * ${SLOWNESS:-1})) ] ||
+		die "the last answer came $ms ms after the event, $waits without a processor"
 }
 
 test_thousands_of_domain_sets_are_filled_within_seconds() {

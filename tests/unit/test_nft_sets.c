@@ -113,7 +113,7 @@ static void sets_that_are_there_are_read_and_changes_followed(void **state)
 	assert_true(nft_sets_are_there(nft));
 	assert_false(domain_sets_has_changed(sets)); /* no policy has it */
 	assert_content("nb-00000001", "10.0.0.0/8 192.0.2.1");
-	domain_sets_taken(sets);
+	domain_sets_taken(sets, now_ns);
 	run("nft 'add element ip netbird nb-00000001 { 192.0.2.2 };"
 	    "add element ip6 netbird nb-00000001 { 2001:db8::7 }'");
 	catch_up();
@@ -193,7 +193,7 @@ static void what_a_set_held_that_goes_is_held_for_a_time(void **state)
 	    "add element ip netbird nb-00000001 { 192.0.2.2 }'");
 	catch_up();
 	assert_content("nb-00000001", "192.0.2.1 192.0.2.2");
-	domain_sets_taken(sets);
+	domain_sets_taken(sets, now_ns);
 	domain_sets_expire(sets, domain_sets_due_ns(sets) - 1, never, NULL);
 	assert_false(domain_sets_has_changed(sets));
 	domain_sets_expire(sets, domain_sets_due_ns(sets), never, NULL);
