@@ -13,9 +13,7 @@
 #include "conntrack/events.h"
 #include "conntrack/filter.h"
 #include "conntrack/missing_ends.h"
-#include "dataplane/attached.h"
-#include "dataplane/masquerading.h"
-#include "dataplane/rule_names.h"
+#include "dataplane/event_context.h"
 
 #define KEEP_PERIOD_MS 1000
 #define LOOK_PERIOD_NS NS_PER_S
@@ -37,11 +35,8 @@ const struct command command_monitor = {
 
 struct monitor {
 	struct filter filter;
-	struct attached attached;
-	struct rule_names rules;
-	struct names names;	      /* as of the last look around */
-	struct names filter_names;    /* as of the beginning */
-	struct masquerade masquerade; /* as of the last look around */
+	struct event_context context;
+	struct names filter_names; /* as of the beginning */
 	struct flow_events *events;
 	struct missing_ends *missing_ends;
 	char name[IF_NAMESIZE];
@@ -95,20 +90,6 @@ static int parse(const struct command *command, int argc, char **argv, struct mo
 	return -1;
 }
 
-/* Rules may have come with a policy since. */
-static const char *rule_id(struct monitor *monitor, uint32_t number)
-{
-	const char *id = rule_names_find(&monitor->rules, number);
-	struct error ignored;
-	struct attached fresh;
-
-	if (id || number == RULE_NONE || attached_open(monitor->attached.ifindex, &fresh, &ignored))
-		return id;
-	rule_names_read(&monitor->rules, &fresh.maps, &ignored);
-	attached_close(&fresh);
-	return rule_names_find(&monitor->rules, number);
-}
-
 /* Whether the filter lets an event through. */
 static bool is_wanted(struct monitor *monitor, const struct flow_event *event)
 {
@@ -128,33 +109,24 @@ static bool is_wanted(struct monitor *monitor, const struct flow_event *event)
 	    (monitor->flows_only && event->type == FLOW_EVENT_DROP))
 		return false;
 	if (filter->rule_id[0] && filter->rule == RULE_NONE)
-		filter->rule = rule_names_number(&monitor->rules, filter->rule_id);
+		filter->rule = rule_names_number(&monitor->context.rules, filter->rule_id);
 	return filter_match_flow(filter, &view);
-}
-
-/* An uplink may have come since the last look around. */
-static void look_at_uplinks(struct monitor *monitor, const struct flow_event *event)
-{
-	if (event->uplink && !masquerade_uplink(&monitor->masquerade, event->uplink - 1))
-		masquerading_read(&monitor->attached.maps, &monitor->masquerade);
 }
 
 /* Print an event, unless the filter or the count forbids it. */
 static int show(void *arg, const struct flow_event *event)
 {
 	struct monitor *monitor = arg;
-	const struct flow_event_names names = {
-		.rule_id = rule_id(monitor, event->rule),
-		.masquerade = &monitor->masquerade,
-		.names = monitor->numeric ? NULL : &monitor->names,
-		.offset_ns = monitor->offset_ns,
-	};
+	struct flow_event_names names;
 	char line[FLOW_LINE_MAX];
 	json_t *json;
 
 	if (monitor->over || !is_wanted(monitor, event))
 		return 0;
-	look_at_uplinks(monitor, event);
+	names = event_context_names(&monitor->context, event);
+	names.offset_ns = monitor->offset_ns;
+	if (monitor->numeric)
+		names.names = NULL;
 	if (monitor->json) {
 		json = flow_event_json(event, &names);
 		if (!json || (json_dumpf(json, stdout, OUTPUT_JSON_FLAGS) && !ferror(stdout))) {
@@ -210,24 +182,14 @@ static void report_losses(struct monitor *monitor)
  */
 static int look(struct monitor *monitor, uint64_t now_ns, struct error *error)
 {
-	struct attached fresh;
-	struct error ignored;
-	int err = attached_open(monitor->attached.ifindex, &fresh, error);
+	int err = event_context_refresh(&monitor->context, error);
 
 	if (err)
 		return error_prefix(error, "%s", monitor->name);
-	if (fresh.instance.config.generation != monitor->attached.instance.config.generation) {
-		err = rule_names_read(&monitor->rules, &fresh.maps, error);
-		names_free(&monitor->names);
-		attached_names(&fresh, &monitor->names, &ignored);
-	}
-	attached_close(&monitor->attached);
-	monitor->attached = fresh;
-	masquerading_read(&fresh.maps, &monitor->masquerade);
-	if (!err && missing_ends_scan(monitor->missing_ends, &monitor->attached.maps, now_ns, show,
-				      monitor))
-		err = error_no_memory(error);
-	return err;
+	if (missing_ends_scan(monitor->missing_ends, &monitor->context.attached.maps, now_ns, show,
+			      monitor))
+		return error_no_memory(error);
+	return 0;
 }
 
 /* Print what events there are; once a second, look for missing ends. */
@@ -278,9 +240,8 @@ static int read_names(struct monitor *monitor, struct error *error)
 {
 	struct error ignored;
 
-	attached_names(&monitor->attached, &monitor->names, &ignored);
 	if (filter_has_names(&monitor->filter))
-		attached_names(&monitor->attached, &monitor->filter_names, &ignored);
+		attached_names(&monitor->context.attached, &monitor->filter_names, &ignored);
 	return filter_resolve(&monitor->filter, &monitor->filter_names, error);
 }
 
@@ -290,15 +251,12 @@ static int prepare(struct monitor *monitor, const char *given, struct error *err
 	int ifindex, err;
 
 	err = command_interface(given, monitor->name, &ifindex, error);
-	if (!err && attached_open(ifindex, &monitor->attached, error))
+	if (!err && event_context_open(&monitor->context, ifindex, error))
 		err = error_prefix(error, "%s", monitor->name);
 	if (err)
 		return filter_unresolved(&monitor->filter, error);
-	err = rule_names_read(&monitor->rules, &monitor->attached.maps, error);
-	if (err)
-		return err;
 	if (monitor->filter.rule_id[0] &&
-	    rule_names_number(&monitor->rules, monitor->filter.rule_id) == RULE_NONE)
+	    rule_names_number(&monitor->context.rules, monitor->filter.rule_id) == RULE_NONE)
 		return error_input(error, "rule %s: none in force has this id",
 				   monitor->filter.rule_id);
 	err = read_names(monitor, error);
@@ -311,7 +269,7 @@ static int prepare(struct monitor *monitor, const char *given, struct error *err
 	monitor->missing_ends = missing_ends_new();
 	if (!monitor->missing_ends)
 		return error_no_memory(error);
-	monitor->events = flow_events_open(&monitor->attached.maps, monitor->name, on_event,
+	monitor->events = flow_events_open(&monitor->context.attached.maps, monitor->name, on_event,
 					   monitor, error);
 	return monitor->events ? 0 : -error->code;
 }
@@ -325,16 +283,14 @@ static int monitor_interface(const struct command *command, int argc, char **arg
 
 	if (status >= 0)
 		return status;
-	map_set_init(&monitor.attached.maps);
+	map_set_init(&monitor.context.attached.maps);
 	err = prepare(&monitor, argv[optind], &error);
 	if (!err)
 		err = loop(&monitor, &error);
 	flow_events_close(monitor.events);
 	missing_ends_free(monitor.missing_ends);
-	rule_names_free(&monitor.rules);
-	names_free(&monitor.names);
 	names_free(&monitor.filter_names);
-	attached_close(&monitor.attached);
+	event_context_close(&monitor.context);
 	if (monitor.signal_fd >= 0)
 		close(monitor.signal_fd);
 	return err ? command_fail(&error) : EXIT_DONE;
