@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Reports flows and drops to listeners.  Owns flow_gate_v1 and flow_rings_v1 (flow_event.h).
+ * Reports flows and drops to listeners.  Owns flow_gate_v2 and flow_rings_v2 (flow_event.h).
  */
 #include "packet.h"
 
@@ -13,10 +13,10 @@ struct flow_ring {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, FLOW_LISTENERS);
+	__uint(max_entries, FLOW_RINGS);
 	__type(key, __u32);
 	__array(values, struct flow_ring);
-} flow_rings_v1 SEC(".maps");
+} flow_rings_v2 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -24,7 +24,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct flow_gate);
-} flow_gate_v1 SEC(".maps");
+} flow_gate_v2 SEC(".maps");
 
 /**
  * flow_event_wanted() - Whether anybody listens
@@ -37,8 +37,26 @@ __hidden bool flow_event_wanted(__u64 now_ns)
 
 	if (config.dry_run)
 		return false;
-	gate = bpf_map_lookup_elem(&flow_gate_v1, &zero);
-	return gate && (__s64)(gate->until_ns - now_ns) > 0;
+	gate = bpf_map_lookup_elem(&flow_gate_v2, &zero);
+	return gate && (gate->log.on || (__s64)(gate->until_ns - now_ns) > 0);
+}
+
+/*
+ * Whether a drop is one of those that the log gets in this second.  CPUs that begin a second at
+ * once may let some more through; those that do not pass are counted.
+ */
+static __always_inline bool is_sampled(struct flow_log *log, __u64 now_ns)
+{
+	if ((__s64)(now_ns - log->second_ns) >= (__s64)FLOW_LOG_SECOND_NS) {
+		log->second_ns = now_ns;
+		log->drops = 0;
+	}
+	if (log->drops < log->drops_per_s) {
+		__sync_fetch_and_add(&log->drops, 1);
+		return true;
+	}
+	__sync_fetch_and_add(&log->unsampled, 1);
+	return false;
 }
 
 /**
@@ -54,13 +72,16 @@ int flow_event_emit(struct flow_event *event)
 
 	if (!event)
 		return 0;
-	gate = bpf_map_lookup_elem(&flow_gate_v1, &zero);
+	gate = bpf_map_lookup_elem(&flow_gate_v2, &zero);
 	if (!gate)
 		return 0;
-	for (slot = 0; slot < FLOW_LISTENERS; slot++) {
+	for (slot = 0; slot < FLOW_RINGS; slot++) {
 		__u32 key = slot;
-		void *ring = bpf_map_lookup_elem(&flow_rings_v1, &key);
+		void *ring = bpf_map_lookup_elem(&flow_rings_v2, &key);
 
+		if (ring && slot == FLOW_LOG_SLOT && event->type == FLOW_EVENT_DROP &&
+		    !is_sampled(&gate->log, event->time_ns))
+			continue;
 		if (ring && bpf_ringbuf_output(ring, event, sizeof(*event), 0))
 			__sync_fetch_and_add(&gate->lost[slot], 1);
 	}

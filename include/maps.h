@@ -34,8 +34,8 @@
 	MAP(CT_PRESSURE, ct_pressure_v1)                                                           \
 	MAP(CT_SCRATCH, ct_scratch_v1)                                                             \
 	MAP(CT_SERVED, ct_served_v1)                                                               \
-	MAP(FLOW_GATE, flow_gate_v1)                                                               \
-	MAP(FLOW_RINGS, flow_rings_v1)                                                             \
+	MAP(FLOW_GATE, flow_gate_v2)                                                               \
+	MAP(FLOW_RINGS, flow_rings_v2)                                                             \
 	MAP(FORWARDER, forwarder_v2)                                                               \
 	MAP(FORWARD_TUN, forward_tun_v1)                                                           \
 	MAP(FRAGMENTS, fragments_v2)                                                               \

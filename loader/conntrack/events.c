@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A listener owns a lock, a slot of flow_rings_v1 and the ring in it.  The lock goes with the
+ * A listener owns a lock, a slot of flow_rings_v2 and the ring in it.  The lock goes with the
  * process; the slot of one that was killed is cleared by the next listener or by `shrike run`.
  */
 #include "conntrack/events.h"
@@ -65,23 +65,39 @@ static int find_slot(struct flow_events *events, const char *ifname, struct erro
 			 FLOW_LISTENERS);
 }
 
+/**
+ * flow_gate_map() - Map the gate of an interface's events
+ * @maps: of the generation in force
+ * @gate: set to it, for munmap()
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int flow_gate_map(const struct map_set *maps, struct flow_gate **gate, struct error *error)
+{
+	const struct map_entry *map = map_set_find(maps, MAP_FLOW_GATE);
+	void *mapped;
+
+	if (!map || map_set_fd(maps, MAP_FLOW_RINGS) < 0)
+		return error_set(error, EPROTO,
+				 "the programs in force belong to another version of shrike");
+	mapped = mmap(NULL, sizeof(**gate), PROT_READ | PROT_WRITE, MAP_SHARED, map->fd, 0);
+	if (mapped == MAP_FAILED)
+		return error_set(error, errno, "cannot map %s: %s", map->name, strerror(errno));
+	*gate = mapped;
+	return 0;
+}
+
 /* Open the maps by which programs find listeners. */
 static int open_maps(struct flow_events *events, const struct map_set *maps, struct error *error)
 {
-	int gate_fd = map_set_fd(maps, MAP_FLOW_GATE);
-	int rings_fd = map_set_fd(maps, MAP_FLOW_RINGS);
-	struct flow_gate *gate;
+	int err = flow_gate_map(maps, &events->gate, error);
 
-	if (gate_fd < 0 || rings_fd < 0)
-		return error_set(error, EPROTO,
-				 "the programs in force belong to another version of shrike");
-	events->rings_fd = fcntl(rings_fd, F_DUPFD_CLOEXEC, 0);
+	if (err)
+		return err;
+	events->rings_fd = fcntl(map_set_fd(maps, MAP_FLOW_RINGS), F_DUPFD_CLOEXEC, 0);
 	if (events->rings_fd < 0)
 		return error_set(error, errno, "cannot duplicate a map: %s", strerror(errno));
-	gate = mmap(NULL, sizeof(*gate), PROT_READ | PROT_WRITE, MAP_SHARED, gate_fd, 0);
-	if (gate == MAP_FAILED)
-		return error_set(error, errno, "cannot map flow_gate_v1: %s", strerror(errno));
-	events->gate = gate;
 	return 0;
 }
 
@@ -106,7 +122,7 @@ static int open_ring(struct flow_events *events, struct error *error)
 		return error_set(error, errno, "cannot read a ring buffer: %s", strerror(errno));
 	events->lost_before = __atomic_load_n(&events->gate->lost[events->slot], __ATOMIC_RELAXED);
 	if (bpf_map_update_elem(events->rings_fd, &events->slot, &events->ring_fd, BPF_ANY))
-		return error_set(error, errno, "cannot fill BPF map flow_rings_v1: %s",
+		return error_set(error, errno, "cannot fill BPF map flow_rings_v2: %s",
 				 strerror(errno));
 	return 0;
 }

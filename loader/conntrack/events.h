@@ -15,6 +15,8 @@ typedef int (*flow_on_event)(void *arg, const struct flow_event *event);
 
 struct flow_events;
 
+int flow_gate_map(const struct map_set *maps, struct flow_gate **gate, struct error *error);
+
 struct flow_events *flow_events_open(const struct map_set *maps, const char *ifname,
 				     flow_on_event on_event, void *arg, struct error *error);
 int flow_events_fd(const struct flow_events *events);

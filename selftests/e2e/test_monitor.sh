@@ -27,7 +27,7 @@ flow_policy() {
 
 # rings: how many listeners the dataplane feeds
 rings() {
-	bpftool -j map dump pinned "$(pins)/wt0/flow_rings_v1" |
+	bpftool -j map dump pinned "$(pins)/wt0/flow_rings_v2" |
 		jq '[.[] | select(.value | type == "array")] | length'
 }
 
@@ -205,7 +205,7 @@ test_ends_without_a_word_of_the_kernel_are_told() {
 # gate_is_shut: no events are made, as no listener has asked for any of late
 gate_is_shut() {
 	local until
-	until=$(bpftool -j map dump pinned "$(pins)/wt0/flow_gate_v1" |
+	until=$(bpftool -j map dump pinned "$(pins)/wt0/flow_gate_v2" |
 		jq '.[0].formatted.value.until_ns')
 	[ "$until" -lt "$(python3 -c 'import time; print(time.monotonic_ns())')" ]
 }

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The ring of the flow log (flow_event.h), which stays when its reader ends: the next one goes on
+ * where this one has stopped.
+ */
+#ifndef SHRIKE_CONNTRACK_FLOW_LOG_H
+#define SHRIKE_CONNTRACK_FLOW_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "flow_event.h"
+#include "kernel/map_set.h"
+#include "kernel/ring_reader.h"
+
+/* What no record in the log tells of. */
+struct flow_log_losses {
+	uint64_t events;    /* that found the ring full */
+	uint64_t unsampled; /* drops beyond those that the log gets in a second */
+};
+
+struct flow_log_reader {
+	struct ring_reader ring;
+	struct flow_gate *gate; /* mapped */
+	int ring_fd;
+	int lock_fd;
+};
+
+int flow_log_open(struct flow_log_reader *reader, const struct map_set *maps, const char *ifname,
+		  uint64_t drops_per_s, struct error *error);
+const struct flow_event *flow_log_next(struct flow_log_reader *reader);
+struct flow_log_losses flow_log_losses(const struct flow_log_reader *reader);
+void flow_log_begin(struct flow_log_reader *reader, const struct stat *file);
+bool flow_log_unfinished(const struct flow_log_reader *reader, const struct stat *file,
+			 off_t *bytes);
+void flow_log_commit(struct flow_log_reader *reader, const struct flow_log_losses *reported);
+void flow_log_close(struct flow_log_reader *reader);
+int flow_log_end(const struct map_set *maps, const char *ifname, struct error *error);
+
+#endif /* SHRIKE_CONNTRACK_FLOW_LOG_H */
