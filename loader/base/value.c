@@ -51,6 +51,35 @@ int number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value, 
 }
 
 /**
+ * size_parse() - Number of bytes
+ * @text: digits, and K, M or G for 2^10, 2^20 or 2^30 of them
+ * @bytes: result
+ * @error: what is wrong
+ *
+ * Return: 0 or -EINVAL.
+ */
+int size_parse(const char *text, uint64_t *bytes, struct error *error)
+{
+	static const char units[] = "KMG";
+	const char *end = text, *unit;
+	unsigned int shift = 0;
+	uint64_t number;
+
+	if (scan_digits(&end, &number)) {
+		unit = *end ? strchr(units, *end) : NULL;
+		if (unit) {
+			shift = 10 * (unit - units + 1);
+			end++;
+		}
+		if (!*end && number <= UINT64_MAX >> shift) {
+			*bytes = number << shift;
+			return 0;
+		}
+	}
+	return error_input(error, "'%.80s' is not a size such as 1000000, 512K, 64M or 1G", text);
+}
+
+/**
  * port_range_parse() - Port or range of ports
  * @text: "80" or "8000-8999", 0-65535
  * @range: result, both ends inclusive

@@ -33,6 +33,7 @@ static inline bool protocol_has_ports(uint16_t protocol)
 
 int number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value,
 		 struct error *error);
+int size_parse(const char *text, uint64_t *bytes, struct error *error);
 int port_range_parse(const char *text, struct port_range *range, struct error *error);
 int ports_parse(const char *text, struct port_range *range, struct error *error);
 int protocol_parse(const char *text, uint16_t *protocol, struct error *error);

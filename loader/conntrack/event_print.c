@@ -104,9 +104,15 @@ static void endpoint(const struct flow_event *event, const struct flow_event_nam
 		snprintf(text, ENDPOINT_MAX, brackets ? "[%s]:%u" : "%s:%u", addr, ntohs(port));
 }
 
-/* The uplink by which a flow leaves, NULL: by none, or by one that has gone. */
-static const struct uplink *uplink_of(const struct flow_event *event,
-				      const struct flow_event_names *names)
+/**
+ * flow_event_uplink() - The uplink by which a flow leaves
+ * @event: the event
+ * @names: what it refers to
+ *
+ * Return: the uplink; NULL: it leaves by none, or by one that has gone.
+ */
+const struct uplink *flow_event_uplink(const struct flow_event *event,
+				       const struct flow_event_names *names)
 {
 	if (!names->masquerade || !event->uplink || event->type == FLOW_EVENT_DROP)
 		return NULL;
@@ -117,7 +123,7 @@ static const struct uplink *uplink_of(const struct flow_event *event,
 static void add_translation(const struct flow_event *event, const struct flow_event_names *names,
 			    char *text, size_t size)
 {
-	const struct uplink *uplink = uplink_of(event, names);
+	const struct uplink *uplink = flow_event_uplink(event, names);
 	char from[ENDPOINT_MAX], id[16] = "";
 
 	if (!uplink)
@@ -145,13 +151,16 @@ static unsigned int received(const struct flow_event *event)
 static void add_outcome(const struct flow_event *event, char *text, size_t size)
 {
 	unsigned int rx = received(event);
+	char sum[32] = "";
 
+	if (event->packets[0] > 1) /* drops that are summed up */
+		snprintf(sum, sizeof(sum), " packets=%llu", event->packets[0]);
 	if (event->type == FLOW_EVENT_END)
 		snprintf(text, size, " rx=%llu/%llu tx=%llu/%llu cause=%s", event->packets[rx],
 			 event->bytes[rx], event->packets[!rx], event->bytes[!rx],
 			 flow_cause_name(event->cause));
 	else if (event->type == FLOW_EVENT_DROP)
-		snprintf(text, size, " bytes=%llu reason=%s", event->bytes[0],
+		snprintf(text, size, "%s bytes=%llu reason=%s", sum, event->bytes[0],
 			 reason_name(event->reason));
 }
 
@@ -213,7 +222,7 @@ static void add_ends(json_t *json, const struct flow_event *event,
 static json_t *translation_json(const struct flow_event *event,
 				const struct flow_event_names *names)
 {
-	const struct uplink *uplink = uplink_of(event, names);
+	const struct uplink *uplink = flow_event_uplink(event, names);
 	char addr[ADDR_TEXT_MAX];
 
 	if (!uplink)
@@ -226,18 +235,11 @@ static json_t *translation_json(const struct flow_event *event,
 			 l4_has_ports(event->l4_proto) ? "sport" : "id", ntohs(event->snat_port));
 }
 
-/**
- * flow_event_json() - An event as `shrike monitor --json` prints it
- *
- * As flow_event_line().
- *
- * Return: a new object, NULL if memory is out.
- */
-json_t *flow_event_json(const struct flow_event *event, const struct flow_event_names *names)
+/* What every form of an event has, but for counters. */
+static json_t *event_json(const struct flow_event *event, const struct flow_event_names *names)
 {
 	const char *cause = event->type == FLOW_EVENT_END ? flow_cause_name(event->cause) : NULL;
 	const char *reason = event->type == FLOW_EVENT_DROP ? reason_name(event->reason) : NULL;
-	unsigned int rx = received(event);
 	char time[OUTPUT_TIME_LEN], id[17], number[FLOW_PROTOCOL_NUMBER];
 	json_t *json;
 
@@ -249,16 +251,68 @@ json_t *flow_event_json(const struct flow_event *event, const struct flow_event_
 	if (!json)
 		return NULL;
 	add_ends(json, event, names);
-	json_object_update_new(json,
-			       json_pack("{s:o*,s:s?,s:I,s:I,s:I,s:I}", "nat",
-					 translation_json(event, names), "rule", names->rule_id,
-					 "rx_packets", (json_int_t)event->packets[rx], "rx_bytes",
-					 (json_int_t)event->bytes[rx], "tx_packets",
-					 (json_int_t)event->packets[!rx], "tx_bytes",
-					 (json_int_t)event->bytes[!rx]));
+	json_object_update_new(json, json_pack("{s:o*,s:s?}", "nat", translation_json(event, names),
+					       "rule", names->rule_id));
 	if (cause)
 		json_object_set_new(json, "cause", json_string(cause));
 	if (reason)
 		json_object_set_new(json, "reason", json_string(reason));
+	return json;
+}
+
+/**
+ * flow_event_json() - An event as `shrike monitor --json` prints it
+ *
+ * As flow_event_line().
+ *
+ * Return: a new object, NULL if memory is out.
+ */
+json_t *flow_event_json(const struct flow_event *event, const struct flow_event_names *names)
+{
+	unsigned int rx = received(event);
+	json_t *json = event_json(event, names);
+
+	if (json)
+		json_object_update_new(json, json_pack("{s:I,s:I,s:I,s:I}", "rx_packets",
+						       (json_int_t)event->packets[rx], "rx_bytes",
+						       (json_int_t)event->bytes[rx], "tx_packets",
+						       (json_int_t)event->packets[!rx], "tx_bytes",
+						       (json_int_t)event->bytes[!rx]));
+	return json;
+}
+
+/**
+ * flow_event_record() - An event as `shrike flowlog` writes it
+ * @event: the event, or drops that are summed up: then created_ns is of the first one
+ * @names: what it refers to
+ * @interface: the name of the interface
+ *
+ * Return: a new object, NULL if memory is out.
+ */
+json_t *flow_event_record(const struct flow_event *event, const struct flow_event_names *names,
+			  const char *interface)
+{
+	static const char *const ends[] = {"opener", "answerer"};
+	json_t *json = json_pack("{s:i,s:o}", "schema", 2, "interface",
+				 output_json_text(interface));
+	char time[OUTPUT_TIME_LEN];
+
+	if (json_object_update_new(json, event_json(event, names))) {
+		json_decref(json);
+		return NULL;
+	}
+	if (event->created_ns && event->type != FLOW_EVENT_START)
+		json_object_set_new(
+			json, "since",
+			json_string(output_time(time, event->created_ns + names->offset_ns)));
+	if (!event->port[0] && event->type == FLOW_EVENT_DROP) {
+		json_object_del(json, "sport");
+		json_object_del(json, "icmp_id");
+	}
+	for (int end = 0; end < (event->type == FLOW_EVENT_DROP ? 1 : 2); end++)
+		json_object_set_new(json, ends[end],
+				    json_pack("{s:I,s:I}", "packets",
+					      (json_int_t)event->packets[end], "bytes",
+					      (json_int_t)event->bytes[end]));
 	return json;
 }

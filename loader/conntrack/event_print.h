@@ -34,5 +34,9 @@ uint64_t flow_clock_offset_ns(void);
 void flow_event_line(const struct flow_event *event, const struct flow_event_names *names,
 		     char line[FLOW_LINE_MAX]);
 json_t *flow_event_json(const struct flow_event *event, const struct flow_event_names *names);
+json_t *flow_event_record(const struct flow_event *event, const struct flow_event_names *names,
+			  const char *interface);
+const struct uplink *flow_event_uplink(const struct flow_event *event,
+				       const struct flow_event_names *names);
 
 #endif /* SHRIKE_CONNTRACK_EVENT_PRINT_H */

@@ -71,6 +71,11 @@ static void lines_show_what_each_type_has(void **state)
 	expect_line(
 		&event, NULL,
 		"2023-11-14T22:13:21.500Z drop  ingress icmp fd64::2 -> fd64::1 type=128 code=0 "
+		"id=4242 packets=7 bytes=700 reason=peer_acl_default");
+	event.packets[0] = 1;
+	expect_line(
+		&event, NULL,
+		"2023-11-14T22:13:21.500Z drop  ingress icmp fd64::2 -> fd64::1 type=128 code=0 "
 		"id=4242 bytes=700 reason=peer_acl_default");
 }
 
