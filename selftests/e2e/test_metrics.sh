@@ -105,7 +105,8 @@ test_prometheus_reads_the_metrics_and_the_alert_rules() {
 	cp "$T/expect.out" "$T/metrics"
 	expect 0 "$METRICS" openmetrics "$T/metrics"
 	is "the last line" "# EOF" "$(tail -n 1 "$T/metrics")"
-	promtool=$("$SELFTESTS/promtool") || skip "there is no promtool: selftests/promtool --fetch gets it"
+	promtool=$("$SELFTESTS/unpacked" prometheus promtool) ||
+		skip "there is no promtool: selftests/unpacked --fetch prometheus promtool gets it"
 	expect 0 shrike metrics wt0
 	cp "$T/expect.out" "$T/metrics"
 	is "what promtool says" "" "$("$promtool" check metrics <"$T/metrics" 2>&1 || echo "status $?")"
