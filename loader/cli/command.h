@@ -49,6 +49,7 @@ struct command {
 	COMMAND(monitor)                                                                           \
 	COMMAND(stats)                                                                             \
 	COMMAND(metrics)                                                                           \
+	COMMAND(flowlog)                                                                           \
 	COMMAND(trace)                                                                             \
 	COMMAND(simulate)                                                                          \
 	COMMAND(doctor)                                                                            \

@@ -45,4 +45,7 @@ struct sink {
 	char interface[16];
 };
 
+void *sink_new(size_t bytes, const struct sink_ops *ops, const char *interface,
+	       struct error *error);
+
 #endif /* SHRIKE_FLOWLOG_SINK_H */

@@ -317,7 +317,7 @@ test_failures_are_one_line_and_status_1() {
 	fails attach wt0 -c "$T/none.yaml" # userspace routing
 	for command in "policy apply $T/none.yaml" "policy show" "policy diff $T/none.yaml" \
 		"policy confirm" "policy set a add 10.0.0.1" "conntrack list" "conntrack count" \
-		"conntrack flush" "conntrack watch" monitor stats "trace in 10.0.0.1 10.0.0.2" \
+		"conntrack flush" "conntrack watch" monitor flowlog stats "trace in 10.0.0.1 10.0.0.2" \
 		"trace live" "run none0" "attach none0" "status none0" "run lo"; do
 		read -ra words <<<"$command"
 		fails "${words[@]}"

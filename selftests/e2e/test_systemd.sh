@@ -11,7 +11,8 @@ tests "veth tun" \
 tests "veth" \
 	the_unit_waits_reloads_and_is_watched \
 	the_unit_lets_the_service_route_by_nat \
-	the_unit_lets_the_service_serve_metrics
+	the_unit_lets_the_service_serve_metrics \
+	the_unit_of_the_flow_log_logs_over_restarts
 tests "veth" \
 	the_unit_that_follows_netbird_follows
 tests "unit" \
@@ -29,7 +30,7 @@ boot_systemd() {
 	[ -x $SYSTEMD ] || skip "there is no systemd"
 	own_cgroup
 	write_targets
-	for unit in shrike@.service shrike-netbird@.service; do
+	for unit in shrike@.service shrike-netbird@.service shrike-flowlog@.service; do
 		mkdir "$T/units/$unit.d"
 		sed 's|@SBINDIR@|/run/sbin|' "$TREE/dist/$unit" >"$T/units/$unit"
 		# there is no journal
@@ -48,6 +49,7 @@ boot_systemd() {
 			cp "$1/$2.yaml" /run/etc/shrike/wt0.yaml && cp "$3" /run/sbin/shrike &&
 			mount -t overlay -o lowerdir=/run/etc:/etc overlay /etc &&
 			mount -t tmpfs tmpfs /tmp && mount -t tmpfs tmpfs /var/tmp && # PrivateTmp=
+			mount -t tmpfs tmpfs /var/log &&
 			mount --make-rshared / && # as systemd does outside of containers
 			export container=shrike SYSTEMD_UNIT_PATH=/run/units &&
 			exec "$4" --system --unit=multi-user.target --log-target=console' \
@@ -414,6 +416,46 @@ test_the_unit_that_follows_netbird_follows() {
 	stop systemd KILL
 }
 
+# logged JQ-CONDITION: some record of the flow log fulfils it
+logged() {
+	in_systemd cat /var/log/shrike/wt0.ndjson | jq -se "any(.[]; $1)" >/dev/null
+}
+
+test_the_unit_of_the_flow_log_logs_over_restarts() {
+	local before
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	policy base <<-EOF
+		mode: {routing: native}
+		peer_acl: [{id: web, action: allow, source: [any], destination_ports: [8001]}]
+	EOF
+	boot_systemd base
+	expect 0 in_systemd systemctl start shrike@wt0 shrike-flowlog@wt0
+	# it tries again until the interface is protected
+	wait_for eval '[ "$(bpftool_log on)" = 1 ]'
+	probe ok "$PEER" tcp 100.64.0.1 8001
+	wait_for logged '.type == "start" and .dst == "100.64.0.1"'
+	before=$(in_systemd systemctl show -P MainPID shrike-flowlog@wt0)
+	in_systemd systemctl kill --kill-whom=main -s KILL shrike-flowlog@wt0
+	probe ok "$PEER" tcp fd64::1 8001
+	wait_for logged '.type == "start" and .dst == "fd64::1"'
+	[ "$(in_systemd systemctl show -P MainPID shrike-flowlog@wt0)" != "$before" ] || die "it was not killed"
+	expect 0 in_systemd mv /var/log/shrike/wt0.ndjson /var/log/shrike/moved
+	expect 0 in_systemd systemctl reload shrike-flowlog@wt0
+	probe ok "$PEER" udp 100.64.0.1 8001
+	wait_for logged '.type == "start" and .protocol == "udp"'
+	is "mode of the folder" 750 "$(in_systemd stat -c %a /var/log/shrike)"
+	expect 0 in_systemd systemctl stop shrike-flowlog@wt0
+	expect 0 in_systemd systemctl stop shrike@wt0
+	stop systemd KILL
+}
+
+# bpftool_log FIELD: of the flow log that the service's programs have
+bpftool_log() {
+	in_systemd sh -c "$(type -P bpftool)"' -j map dump pinned /sys/fs/bpf/shrike/*/wt0/flow_gate_v2' |
+		jq ".[0].formatted.value.log.$1"
+}
+
 test_the_units_are_rated_well() {
 	local name unit tenths
 	type -P systemd-analyze >/dev/null || skip "there is no systemd-analyze"
@@ -423,7 +465,7 @@ test_the_units_are_rated_well() {
 		sed 's|@SBINDIR@|/usr/sbin|' "$TREE/dist/$name@.service" >"$unit" || die "no unit"
 		expect 0 systemd-analyze security --offline=true "--threshold=$tenths" "$unit"
 		tail -n 1 <<<"$OUT"
-	done <<<$'shrike 29\nshrike-netbird 31'
+	done <<<$'shrike 29\nshrike-netbird 31\nshrike-flowlog 23'
 }
 
 test_the_unit_that_follows_netbird_differs_in_nothing_else() {
