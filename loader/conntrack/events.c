@@ -242,18 +242,18 @@ void flow_events_close(struct flow_events *events)
 }
 
 /**
- * flow_event_report() - Report the end of a flow that the sweep has removed to the listeners
- * @prog_fd: the program shrike_event of any generation of the interface
- * @ifindex: the interface
+ * flow_event_of() - A flow in a table as an event that starts it
  * @view: the flow
- * @reason: why it was removed
+ * @ifindex: the interface
+ *
+ * Return: the event, as of now.
  */
-void flow_event_report(int prog_fd, uint32_t ifindex, const struct flow_view *view,
-		       enum removal_reason reason)
+struct flow_event flow_event_of(const struct flow_view *view, uint32_t ifindex)
 {
 	const struct flow *flow = view->flow;
 	bool has_ports = l4_has_ports(view->l4_proto);
-	struct flow_event event = {
+
+	return (struct flow_event){
 		.time_ns = clock_kernel_ns(CLOCK_MONOTONIC),
 		.created_ns = flow->created_ns,
 		.addr = {view->addr[0], view->addr[1]},
@@ -263,8 +263,7 @@ void flow_event_report(int prog_fd, uint32_t ifindex, const struct flow_view *vi
 		.ifindex = ifindex,
 		.port = {htobe16(has_ports ? view->port[0] : view->icmp_id),
 			 htobe16(view->port[1])},
-		.type = FLOW_EVENT_END,
-		.cause = reason == REMOVAL_EVICTED ? FLOW_CAUSE_EVICTED : FLOW_CAUSE_TIMEOUT,
+		.type = FLOW_EVENT_START,
 		.direction = flow->flags & FLOW_BY_PEER ? DIR_INGRESS : DIR_EGRESS,
 		.ip_version = view->ip_version,
 		.l4_proto = view->l4_proto,
@@ -275,9 +274,33 @@ void flow_event_report(int prog_fd, uint32_t ifindex, const struct flow_view *vi
 		.uplink = flow->flags & FLOW_MASQUERADED ? flow->uplink + 1 : 0,
 		.snat_port = flow->flags & FLOW_MASQUERADED ? flow->snat_port : 0,
 	};
+}
+
+/**
+ * flow_has_ended() - Whether the end of a flow that is still in a table has been reported
+ */
+bool flow_has_ended(const struct flow_view *view)
+{
+	return view->state == FLOW_STATE_TIME_WAIT || view->state == FLOW_STATE_CLOSING ||
+	       view->state == FLOW_STATE_CLOSED || view->flow->flags & FLOW_REVOKED;
+}
+
+/**
+ * flow_event_report() - Report the end of a flow that the sweep has removed to the listeners
+ * @prog_fd: the program shrike_event of any generation of the interface
+ * @ifindex: the interface
+ * @view: the flow
+ * @reason: why it was removed
+ */
+void flow_event_report(int prog_fd, uint32_t ifindex, const struct flow_view *view,
+		       enum removal_reason reason)
+{
+	struct flow_event event = flow_event_of(view, ifindex);
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &event, .ctx_size_in = sizeof(event));
 
-	if (view->state != FLOW_STATE_TIME_WAIT && view->state != FLOW_STATE_CLOSING &&
-	    !(flow->flags & FLOW_REVOKED))
-		bpf_prog_test_run_opts(prog_fd, &opts);
+	if (flow_has_ended(view))
+		return;
+	event.type = FLOW_EVENT_END;
+	event.cause = reason == REMOVAL_EVICTED ? FLOW_CAUSE_EVICTED : FLOW_CAUSE_TIMEOUT;
+	bpf_prog_test_run_opts(prog_fd, &opts);
 }

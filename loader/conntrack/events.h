@@ -27,6 +27,8 @@ uint64_t flow_events_lost(const struct flow_events *events);
 void flow_events_close(struct flow_events *events);
 void flow_events_reap(const struct map_set *maps, const char *ifname);
 
+struct flow_event flow_event_of(const struct flow_view *view, uint32_t ifindex);
+bool flow_has_ended(const struct flow_view *view);
 void flow_event_report(int prog_fd, uint32_t ifindex, const struct flow_view *view,
 		       enum removal_reason reason);
 

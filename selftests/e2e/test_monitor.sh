@@ -4,7 +4,8 @@
 
 tests "veth tun" \
 	monitor_tells_of_starts_ends_and_drops \
-	ends_are_told_after_a_timeout_and_after_a_revocation
+	ends_are_told_after_a_timeout_and_after_a_revocation \
+	a_connection_that_is_reset_ends_once
 
 tests tun \
 	several_listen_at_once_each_with_its_filter \
@@ -128,6 +129,26 @@ test_ends_are_told_after_a_timeout_and_after_a_revocation() {
 	await_end monitor
 	is "exit status without an interface to watch" 1 $STATUS
 	is_one_error_line "$(cat "$T/monitor.err")"
+}
+
+# A connection that is over stays known for 10 s, after which the sweep removes it.
+test_a_connection_that_is_reset_ends_once() {
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	flow_policy 13s
+	run_shrike wt0 flows
+	listen monitor monitor wt0 -j
+	expect 0 in_ns "$PEER" python3 -c 'import socket, struct
+with socket.create_connection(("100.64.0.1", 8001)) as one:
+    one.sendall(b"?")
+    one.recv(1)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))'
+	wait_for has_heard 1 monitor '.type == "end" and .protocol == "tcp" and .cause == "reset"'
+	# it is swept later
+	probe ok "$PEER" udp 100.64.0.1 8001
+	wait_for -t 60 has_heard 1 monitor '.type == "end" and .protocol == "udp"'
+	is "ends of the connection" 1 "$(count_events monitor '.type == "end" and .protocol == "tcp"')"
+	stop monitor
 }
 
 test_several_listen_at_once_each_with_its_filter() {
