@@ -136,8 +136,10 @@ struct flow_log_losses flow_log_losses(const struct flow_log_reader *reader)
 	uint64_t lost = __atomic_load_n(&gate->lost[FLOW_LOG_SLOT], __ATOMIC_RELAXED);
 	uint64_t unsampled = __atomic_load_n(&gate->log.unsampled, __ATOMIC_RELAXED);
 
-	return (struct flow_log_losses){lost - gate->log.reported_lost,
-					unsampled - gate->log.reported_unsampled};
+	return (struct flow_log_losses){
+		.events = lost - gate->log.reported_lost,
+		.unsampled = unsampled - gate->log.reported_unsampled,
+	};
 }
 
 /**

@@ -18,8 +18,9 @@
 
 /* What no record in the log tells of. */
 struct flow_log_losses {
-	uint64_t events;    /* that found the ring full */
-	uint64_t unsampled; /* drops beyond those that the log gets in a second */
+	uint64_t events;     /* that found the ring full */
+	uint64_t unsampled;  /* drops beyond those that the log gets in a second */
+	uint64_t unfollowed; /* connections that are too many to look whether they are displaced */
 };
 
 struct flow_log_reader {

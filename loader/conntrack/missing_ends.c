@@ -111,6 +111,41 @@ void missing_ends_note(struct missing_ends *ends, const struct flow_event *event
 	}
 }
 
+/* Where connections of an interface are noted. */
+struct note {
+	struct missing_ends *ends;
+	uint32_t ifindex;
+};
+
+/* Note a flow of the tables, unless its end has been reported. */
+static int note_tracked(void *arg, const struct flow_view *view)
+{
+	const struct note *note = arg;
+	struct flow_event event = flow_event_of(view, note->ifindex);
+
+	if (!flow_has_ended(view))
+		missing_ends_note(note->ends, &event);
+	return 0;
+}
+
+/**
+ * missing_ends_begin() - Add the connections that there are, whose start nobody has read
+ * @ends: the connections
+ * @conntrack: the tables
+ * @clock: now and the timeouts
+ * @ifindex: the interface
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int missing_ends_begin(struct missing_ends *ends, const struct conntrack *conntrack,
+		       const struct flow_clock *clock, uint32_t ifindex, struct error *error)
+{
+	struct note note = {ends, ifindex};
+
+	return conntrack_walk(conntrack, clock, NULL, note_tracked, &note, error);
+}
+
 /* Openings first: one that is confirmed meanwhile is in both tables for a moment. */
 static bool is_tracked(const struct map_set *maps, struct flow_event *event)
 {

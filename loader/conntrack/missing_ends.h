@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "conntrack/events.h"
+#include "conntrack/tables.h"
 #include "flow_event.h"
 #include "kernel/map_set.h"
 
@@ -24,6 +25,8 @@ struct missing_ends;
 
 struct missing_ends *missing_ends_new(void);
 void missing_ends_note(struct missing_ends *ends, const struct flow_event *event);
+int missing_ends_begin(struct missing_ends *ends, const struct conntrack *conntrack,
+		       const struct flow_clock *clock, uint32_t ifindex, struct error *error);
 int missing_ends_scan(struct missing_ends *ends, const struct map_set *maps, uint64_t now_ns,
 		      flow_on_event on_event, void *arg);
 void missing_ends_clear(struct missing_ends *ends);

@@ -22,6 +22,7 @@ struct flowlog {
 	struct missing_ends *missing_ends;
 	struct aggregates drops;
 	struct flow_log_losses losses; /* in the batch */
+	uint64_t reported_unfollowed;
 	uint64_t offset_ns;
 	bool numeric;
 	bool has_batch; /* that is to be written */
@@ -71,7 +72,9 @@ static int take(struct flowlog *flowlog, const struct flow_event *event)
 static int add_losses(struct flowlog *flowlog)
 {
 	flowlog->losses = flow_log_losses(&flowlog->reader);
-	if (!flowlog->losses.events && !flowlog->losses.unsampled)
+	flowlog->losses.unfollowed = missing_ends_skipped(flowlog->missing_ends) -
+				     flowlog->reported_unfollowed;
+	if (!flowlog->losses.events && !flowlog->losses.unsampled && !flowlog->losses.unfollowed)
 		return 0;
 	if (flowlog->losses.events) /* any of them may have been an end */
 		missing_ends_clear(flowlog->missing_ends);
@@ -120,6 +123,7 @@ int flowlog_write(struct flowlog *flowlog, struct error *error)
 	if (err)
 		return err;
 	flow_log_commit(&flowlog->reader, &flowlog->losses);
+	flowlog->reported_unfollowed += flowlog->losses.unfollowed;
 	flowlog->losses = (struct flow_log_losses){};
 	flowlog->has_batch = false;
 	return 0;
@@ -192,6 +196,20 @@ static int cut_unfinished(struct flowlog *flowlog, struct error *error)
 	return ops->cut(flowlog->sink, bytes, error);
 }
 
+/* Know the connections that there are: what becomes of them is to be in the log. */
+static int note_connections(struct flowlog *flowlog, struct error *error)
+{
+	const struct attached *attached = &flowlog->context.attached;
+	struct conntrack conntrack;
+	struct flow_clock clock;
+	int err = conntrack_open(&attached->maps, &conntrack, error);
+
+	flow_clock_read(&attached->instance, &clock);
+	return err ? err
+		   : missing_ends_begin(flowlog->missing_ends, &conntrack, &clock,
+					attached->ifindex, error);
+}
+
 /**
  * flowlog_open() - Read the flow log of an interface
  * @settings: which, and where to; the sink is freed also on failure
@@ -220,6 +238,8 @@ struct flowlog *flowlog_open(const struct flowlog_settings *settings, struct err
 	if (!err)
 		err = flow_log_open(&flowlog->reader, &flowlog->context.attached.maps,
 				    settings->ifname, settings->drops_per_s, error);
+	if (!err)
+		err = note_connections(flowlog, error);
 	if (!err)
 		err = cut_unfinished(flowlog, error);
 	if (!err)

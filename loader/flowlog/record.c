@@ -22,10 +22,11 @@ json_t *record_of_losses(const struct flow_log_losses *losses, const char *inter
 {
 	char time[OUTPUT_TIME_LEN];
 
-	return json_pack("{s:i,s:o,s:s,s:s,s:I,s:I}", "schema", 2, "interface",
+	return json_pack("{s:i,s:o,s:s,s:s,s:I,s:I,s:I}", "schema", 2, "interface",
 			 output_json_text(interface), "type", "loss", "time",
 			 output_time(time, time_ns), "lost_events", (json_int_t)losses->events,
-			 "unsampled_drops", (json_int_t)losses->unsampled);
+			 "unsampled_drops", (json_int_t)losses->unsampled, "unfollowed_connections",
+			 (json_int_t)losses->unfollowed);
 }
 
 /* Have room for @len bytes more. */

@@ -136,6 +136,13 @@ test_a_killed_reader_loses_and_repeats_nothing() {
 	is "exit status" 0 $STATUS
 	is "connections" 1000 "$(jq -s 'map(select(.type == "start") | .sport) | unique | length' "$T/log")"
 	is "records of losses" 0 "$(records "$T/log" '.type == "loss"')"
+	# a reader that has read no start of them
+	flowlog log -o "$T/log"
+	expect 0 shrike conntrack flush wt0
+	wait_for records_are 1000 "$T/log" '.type == "end" and .cause == "evicted" and .opener.packets == 1'
+	is "ids that start and end share" 1000 "$(jq -s 'group_by(.id) |
+		map(select(map(.type) == ["start", "end"])) | length' "$T/log")"
+	stop log
 }
 
 test_nothing_is_made_before_the_first_log_and_after_the_last() {

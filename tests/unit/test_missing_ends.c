@@ -113,6 +113,37 @@ static void who_is_tracked_is_left_alone(void **state)
 		assert_int_equal(scan(), 0);
 }
 
+static void who_was_there_before_is_reported_too(void **state)
+{
+	const struct flow_spec over = {
+		IPPROTO_TCP,
+		false,
+		"100.64.0.9",
+		"100.64.0.1",
+		40000,
+		22,
+		0,
+		{.created_ns = 9, .state = FLOW_STATE_CLOSED},
+		false,
+	};
+	struct error error;
+
+	(void)state;
+	for (size_t i = 0; i < N_SPECS; i++)
+		fixture_add(t.fixture, &specs[i]);
+	fixture_add(t.fixture, &over);
+	assert_int_equal(
+		missing_ends_begin(t.ends, &t.fixture->conntrack, &t.fixture->clock, 7, &error), 0);
+	/* their starts may still be read */
+	note(&specs[0], FLOW_EVENT_START);
+	for (size_t i = 0; i < N_SPECS; i++)
+		vanish(&specs[i]);
+	vanish(&over);
+	scan();
+	assert_int_equal(scan(), N_SPECS);
+	assert_int_equal(t.last.ifindex, 7);
+}
+
 static void who_vanishes_is_reported_once_with_its_last_counts(void **state)
 {
 	(void)state;
@@ -248,6 +279,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(who_is_tracked_is_left_alone),
+		TEST(who_was_there_before_is_reported_too),
 		TEST(who_vanishes_is_reported_once_with_its_last_counts),
 		TEST(who_has_ended_is_not_reported_again),
 		TEST(who_came_back_under_the_same_address_is_another),
