@@ -15,6 +15,7 @@
 
 #include "classify/walk.h"
 #include "model/rulesets.h"
+#include "review/prove.h"
 #include "review/reach.h"
 
 #define PACKETS 1000000
@@ -220,9 +221,210 @@ static void boxes_say_what_the_classifier_says_of_a_million_packets(void **state
 	}
 }
 
+/* ---- proofs, against every packet of a small question ---- */
+
+#define FEW	  3
+#define QUESTIONS 200 /* of each policy */
+
+/* A question about a few addresses, ports and one protocol. */
+struct few {
+	struct classifier_key key[FEW];
+	struct range source[FEW], destination[FEW], port[FEW];
+};
+
+static void ask_few(struct ruleset *set, struct few *few, struct traffic *traffic)
+{
+	enum acl acl;
+
+	traffic_all(traffic);
+	memset(&traffic->protocols, 0, sizeof(traffic->protocols));
+	for (int i = 0; i < FEW; i++) {
+		struct range *source = &few->source[i], *destination = &few->destination[i];
+
+		few->key[i] = i && set->random & 1 ? few->key[0] : ruleset_packet(set, &acl);
+		few->key[i].local_kind = LOCAL_NONE;
+		source->first = source->last = point_of(&few->key[i].source);
+		destination->first = destination->last = point_of(&few->key[i].destination);
+		few->port[i].first = few->port[i].last = few->key[i].dport;
+	}
+	traffic->product.dim[BOX_SOURCE] = (struct ranges){few->source, FEW, true};
+	traffic->product.dim[BOX_DESTINATION] = (struct ranges){few->destination, FEW, true};
+	traffic->product.dim[BOX_DPORT] = (struct ranges){few->port, FEW, true};
+	for (int d = BOX_DPORT; d < BOX_DIMENSIONS; d++)
+		ranges_sort(&traffic->product.dim[d]);
+	protocols_add(&traffic->protocols, 6);
+}
+
+/* Try the packets of a question by ACLs from @first on: how many are let in, and how many not. */
+static void count_few(const struct classifier *classifier, const struct few *few, enum acl first,
+		      size_t counts[2])
+{
+	counts[0] = counts[1] = 0;
+	for (int i = first * 27; i < 27 * ACL_MAX; i++) {
+		const struct classifier_key *from = &few->key[i % FEW],
+					    *to = &few->key[i / 3 % FEW];
+		struct classifier_key key = {.source = from->source,
+					     .destination = to->destination,
+					     .ip_version = from->ip_version,
+					     .l4_proto = 6,
+					     .sport = 50000,
+					     .dport = few->key[i / 9 % FEW].dport};
+		uint32_t index;
+
+		if (from->ip_version != to->ip_version ||
+		    !memcmp(&key.source, &key.destination, sizeof(key.source)))
+			continue;
+		if (i / 27 == ACL_PEER)
+			key.local_kind = point_group(point_of(&key.destination));
+		index = classifier_lookup(classifier, &key, i / 27);
+		counts[index && classifier_rule(classifier, index - 1).rule->allow]++;
+	}
+}
+
+/* Whether the classifier says of a witness what the proof does. */
+static void check_witness(const struct classifier *classifier, const struct witness *witness)
+{
+	struct classifier_key key = {.source = witness->source,
+				     .destination = witness->destination,
+				     .ip_version = witness->ip_version,
+				     .l4_proto = witness->l4_proto,
+				     .sport = witness->sport,
+				     .dport = witness->dport,
+				     .icmp_type = witness->icmp_type,
+				     .icmp_code = witness->icmp_code};
+	bool peer = witness->reason == REASON_PEER_ACL_ALLOWED ||
+		    witness->reason == REASON_PEER_ACL_DENIED ||
+		    witness->reason == REASON_PEER_ACL_DEFAULT;
+	uint32_t index;
+
+	if (peer)
+		key.local_kind = point_group(point_of(&key.destination));
+	index = classifier_lookup(classifier, &key, peer ? ACL_PEER : ACL_ROUTE);
+	if (!index)
+		assert_null(witness->rule);
+	else
+		assert_ptr_equal(witness->rule, classifier_rule(classifier, index - 1).rule);
+	assert_int_equal(witness->allowed, witness->rule && witness->rule->allow);
+}
+
+static struct classifier *compiled(const struct policy *policy)
+{
+	struct classifier *classifier;
+	struct error error;
+
+	assert_int_equal(classifier_compile(policy, NULL, 0, (size_t)1 << 30, &classifier, &error),
+			 0);
+	return classifier;
+}
+
+static void proofs_agree_with_every_packet_of_a_question(void **state)
+{
+	size_t answers[2][2] = {};
+
+	(void)state;
+	for (size_t n = 1; n <= 60; n++) {
+		struct ruleset *set = ruleset_make(RULESET_RANDOM, n % 2 ? 4 : 6, n / 2 + 1, n);
+		struct classifier *classifier = compiled(&set->policy);
+		struct inquiry inquiry;
+
+		open_world(&inquiry, &set->policy);
+		if (n % 3) /* what both ACLs let in is rare */
+			memmove(inquiry.region, inquiry.region + 2, 2 * sizeof(*inquiry.region));
+		inquiry.n_regions = n % 3 ? 2 : 4;
+		for (int i = 0; i < QUESTIONS; i++) {
+			struct range sport = {50000, 50000};
+			struct traffic traffic;
+			struct witness witness;
+			struct few few;
+			size_t counts[2];
+
+			ask_few(set, &few, &traffic);
+			traffic.product.dim[BOX_SPORT] = (struct ranges){&sport, 1, true};
+			count_few(classifier, &few, n % 3 ? ACL_ROUTE : ACL_PEER, counts);
+			for (int all = 0; all <= 1; all++) {
+				int answer = all ? prove_all(&inquiry, &traffic, &witness)
+						 : prove_none(&inquiry, &traffic, &witness);
+
+				if (answer == PROVE_NOBODY || !(counts[0] + counts[1]))
+					continue;
+				assert_int_equal(answer, !counts[!all]);
+				if (!answer)
+					check_witness(classifier, &witness);
+				answers[all][answer]++;
+			}
+		}
+		inquiry_close(&inquiry);
+		classifier_free(classifier);
+		ruleset_free(set);
+	}
+	for (int i = 0; i < 4; i++)
+		assert_true(answers[i / 2][i % 2] > 20);
+}
+
+/* Two policies that differ in a rule, or in the order of their rules alone. */
+static void policies_are_equal_if_every_packet_is_judged_alike(void **state)
+{
+	size_t n_equal = 0, n_different = 0;
+
+	(void)state;
+	for (size_t n = 1; n <= 400; n++) {
+		struct ruleset *sets[2] = {ruleset_make(RULESET_RANDOM, n % 2 ? 4 : 6, 6, n),
+					   ruleset_make(RULESET_RANDOM, n % 2 ? 4 : 6, 6, n)};
+		struct policy_acl *acl = &sets[1]->policy.acl[n / 2 % 2];
+		struct inquiry inquiry[2];
+		struct classifier *classifier[2];
+		struct witness witness[2];
+		struct policy_rule first = acl->rules[0];
+		int answer;
+
+		if (n % 3) {
+			acl->rules[n % 3].allow = !acl->rules[n % 3].allow;
+		} else { /* both deny before they allow */
+			acl->rules[0] = acl->rules[acl->n_rules - 1];
+			acl->rules[acl->n_rules - 1] = first;
+		}
+		for (int i = 0; i < 2; i++) {
+			open_world(&inquiry[i], &sets[i]->policy);
+			classifier[i] = compiled(&sets[i]->policy);
+		}
+		answer = prove_equal(&inquiry[0], &inquiry[1], witness);
+		assert_true(answer == 0 || answer == 1);
+		for (int i = 0; i < 2 && !answer; i++)
+			check_witness(classifier[i], &witness[i]);
+		if (!answer)
+			assert_int_not_equal(witness[0].allowed, witness[1].allowed);
+		for (int i = 0; i < 2000 && answer; i++) {
+			enum acl which;
+			struct classifier_key key = ruleset_packet(sets[i % 2], &which);
+			bool allowed[2];
+
+			if (!protocol_can_arrive(key.l4_proto, key.ip_version) ||
+			    !memcmp(&key.source, &key.destination, sizeof(key.source)))
+				continue;
+			for (int j = 0; j < 2; j++) {
+				uint32_t found = classifier_lookup(classifier[j], &key, which);
+
+				allowed[j] = found &&
+					     classifier_rule(classifier[j], found - 1).rule->allow;
+			}
+			assert_int_equal(allowed[0], allowed[1]);
+		}
+		n_equal += answer;
+		n_different += !answer;
+		for (int i = 0; i < 2; i++) {
+			inquiry_close(&inquiry[i]);
+			classifier_free(classifier[i]);
+			ruleset_free(sets[i]);
+		}
+	}
+	assert_true(n_equal > 50 && n_different > 50);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(proofs_agree_with_every_packet_of_a_question),
+		cmocka_unit_test(policies_are_equal_if_every_packet_is_judged_alike),
 		cmocka_unit_test(boxes_say_what_the_classifier_says_of_a_million_packets),
 	};
 
