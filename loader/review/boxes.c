@@ -325,6 +325,26 @@ static int expand_dports(struct boxes *boxes, const struct policy_rule *rule, st
 }
 
 /**
+ * ranges_from() - The place of the first range that ends at a value or behind it
+ * @ranges: the list
+ * @value: the value
+ */
+size_t ranges_from(const struct ranges *ranges, point value)
+{
+	size_t low = 0, high = ranges->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (ranges->list[middle].last < value)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/**
  * ranges_meet() - Whether two lists of ranges have a value in common
  */
 bool ranges_meet(const struct ranges *a, const struct ranges *b)

@@ -76,6 +76,7 @@ struct range prefix_range(const struct prefix *prefix);
 void ranges_add_prefixes(struct ranges *ranges, const struct prefix *prefixes, size_t n);
 void ranges_sort(struct ranges *ranges);
 void ranges_intersect(const struct ranges *a, const struct ranges *b, struct ranges *both);
+size_t ranges_from(const struct ranges *ranges, point value);
 bool ranges_meet(const struct ranges *a, const struct ranges *b);
 bool ranges_contain(const struct ranges *outer, const struct ranges *inner);
 bool boxes_meet(const struct box *a, const struct box *b);

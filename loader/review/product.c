@@ -93,22 +93,6 @@ static bool pool_keep(struct product_pool *pool, const struct ranges *ranges)
 	return ranges->n;
 }
 
-/* The first range that ends at a value or behind it. */
-static size_t first_from(const struct ranges *ranges, point value)
-{
-	size_t low = 0, high = ranges->n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (ranges->list[middle].last < value)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 /**
  * ranges_window() - Of a list the part that can meet another one
  * @ranges: the list, which may be a long set
@@ -122,8 +106,8 @@ struct ranges ranges_window(const struct ranges *ranges, const struct ranges *ot
 
 	if (!ranges->n || !other->n)
 		return (struct ranges){.list = ranges->list};
-	first = first_from(ranges, other->list[0].first);
-	end = first_from(ranges, other->list[other->n - 1].last);
+	first = ranges_from(ranges, other->list[0].first);
+	end = ranges_from(ranges, other->list[other->n - 1].last);
 	if (end < ranges->n && ranges->list[end].first <= other->list[other->n - 1].last)
 		end++;
 	return (struct ranges){.list = ranges->list + first, .n = end - first, .borrowed = true};
