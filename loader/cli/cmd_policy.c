@@ -39,6 +39,34 @@ static const char diff_details[] =
 	"would keep though the one in force would end them, and that it would allow by\n"
 	"another rule.\n";
 
+static const char reach_details[] =
+	"      --from, --to END  self, any, an address, a prefix, a name or set:NAME; several\n"
+	"                        with commas between them\n"
+	"  -p, --protocol PROTO  tcp, udp, icmp, 0-255 or a name of /etc/protocols\n"
+	"      --dport PORTS     ports and ranges with commas between them\n"
+	"  -i, --interface IFACE a policy file as on this interface\n"
+	"  -j, --json            JSON instead of text\n"
+	"\n"
+	"For each rule a line for the packets that it lets in; the first rule that decides\n"
+	"about a packet has it. What opens connections is meant: answers, and what this\n"
+	"host sends, need no rule. \"at most\": many rules overlap, it may be less.\n";
+
+static const char prove_details[] =
+	"  SENTENCE              \"FROM can|cannot reach TO [PROTOCOL[/PORTS]]\", as in\n"
+	"                        \"100.64.9.0/24 cannot reach 10.0.0.0/8,set:corp tcp/22,80\"\n"
+	"  -i, --interface IFACE a policy file as on this interface\n"
+	"  -j, --json            JSON instead of text\n"
+	"\n"
+	"\"can\": every such packet is let in, \"cannot\": none is. Exit status 0: yes; 1: no,\n"
+	"and a packet shows it, with its trace.\n";
+
+static const char equal_details[] =
+	"  -i, --interface IFACE policy files as on this interface\n"
+	"  -j, --json            JSON instead of text\n"
+	"\n"
+	"Exit status 0: both let in the same packets; 4: not, and a packet shows it, with\n"
+	"its traces. What opens connections is meant, whoever forwards it.\n";
+
 static const char apply_details[] =
 	"  --confirm SECONDS     wait for 'shrike policy confirm', and return to the\n"
 	"                        old policy if it does not come, or on Ctrl-C or a\n"
@@ -79,6 +107,27 @@ static const struct command family[] = {
 		.summary = "what a policy would change: rules, and live connections",
 		.details = diff_details,
 		.run = policy_command_diff,
+	},
+	{
+		.name = "reach",
+		.arguments = "POLICY|IFACE [--from END] [--to END] [-p PROTO] [--dport PORTS] [-j]",
+		.summary = "what can reach what, by rule",
+		.details = reach_details,
+		.run = policy_command_reach,
+	},
+	{
+		.name = "prove",
+		.arguments = "POLICY|IFACE SENTENCE [-i IFACE] [-j]",
+		.summary = "whether \"FROM can|cannot reach TO tcp/22\" is true",
+		.details = prove_details,
+		.run = policy_command_prove,
+	},
+	{
+		.name = "equal",
+		.arguments = "POLICY|IFACE POLICY|IFACE [-i IFACE] [-j]",
+		.summary = "whether two policies let in the same packets",
+		.details = equal_details,
+		.run = policy_command_equal,
 	},
 	{
 		.name = "apply",

@@ -130,7 +130,7 @@ static int run_tests(struct check *check, struct policy *policy, struct error *e
 	err = policy_tests_run(&tests, &check->failed, error);
 	if (err != -EPERM && err != -EACCES)
 		return err;
-	check->not_run = policy->n_tests;
+	check->not_run = policy_tests_packets(policy);
 	fprintf(stderr, "shrike: %s: %zu test%s not run: needs CAP_BPF\n", check->path,
 		check->not_run, check->not_run == 1 ? "" : "s");
 	return 0;

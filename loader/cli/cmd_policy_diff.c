@@ -16,6 +16,7 @@
 #include "base/names.h"
 #include "base/output.h"
 #include "cli/cmd_policy.h"
+#include "cli/policy_source.h"
 #include "conntrack/tables.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/preview.h"
@@ -385,22 +386,13 @@ static int diff_in_force(struct comparison *c, const char *given, struct error *
 	return err;
 }
 
-/* An argument is a file, not an interface, if it looks like one. */
-static bool is_file(const char *argument)
-{
-	const char *dot = strrchr(argument, '.');
-
-	return strchr(argument, '/') ||
-	       (dot && (!strcmp(dot, ".yaml") || !strcmp(dot, ".yml") || !strcmp(dot, ".json")));
-}
-
 /* Compare what the arguments name; the exit status. */
 static int diff(struct comparison *c, const char *first, bool exit_code)
 {
 	struct error error;
 	int status, err;
 
-	if (first && !c->socket && is_file(first)) {
+	if (first && !c->socket && policy_source_is_file(first)) {
 		c->ifname = first;
 		err = diff_files(c, &error);
 	} else {
@@ -446,7 +438,7 @@ int policy_command_diff(const struct command *command, int argc, char **argv)
 		return command_usage(command, n_files ? "a policy file is needed"
 						      : "NetBird's map is compared, and no file");
 	comparison.path = n_files ? argv[argc - 1] : NULL;
-	if (n_files && !is_file(comparison.path) && strcmp(comparison.path, "-") &&
+	if (n_files && !policy_source_is_file(comparison.path) && strcmp(comparison.path, "-") &&
 	    access(comparison.path, F_OK))
 		return command_usage(command, "'%s' is no policy file", comparison.path);
 	return diff(&comparison, argc - optind > n_files ? argv[optind] : NULL, exit_code);

@@ -8,50 +8,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/claim.h"
 #include "policy/icmp_type.h"
 #include "policy/parse_match.h"
-#include "policy/parse_names.h"
-
-#define SELF	     "self"
-#define ANY	     "any"
-#define ENDS_STAND   "self, an address, a prefix or any"
-#define FAMILIES_MAX 2 /* prefixes that "any" stands for */
 
 /* Read who sends or gets packets; @to is a struct policy_test_end. */
 static int parse_end(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
-	int err = yaml_expect(in->doc, node, YAML_SCALAR, ENDS_STAND, in->error);
-	const struct name_address *named = NULL;
-	struct policy_test_end *end = to;
-	size_t n = 0;
+	const struct parse *parse = in->context;
+	int err = yaml_expect(in->doc, node, YAML_SCALAR, "self, an address, a prefix or any",
+			      in->error);
+
+	if (!err && claim_read_end(&parse->policy->names, node->text, to, in->error))
+		err = yaml_locate(in->doc, node->position, in->error);
+	return err;
+}
+
+/* Read a sentence; @to is the claim of a struct policy_test. */
+static int parse_assert(const struct yaml_reader *in, const struct yaml_node *node, void *to)
+{
+	struct policy_test *test =
+		(struct policy_test *)((char *)to - offsetof(struct policy_test, claim));
+	const struct parse *parse = in->context;
+	int err = yaml_expect(in->doc, node, YAML_SCALAR, "a sentence", in->error);
 
 	if (err)
 		return err;
-	if (!strcmp(node->text, SELF)) {
-		end->is_self = true;
-		return 0;
-	}
-	named = parse_named(in, node, &n);
-	end->prefixes = calloc(n > FAMILIES_MAX ? n : FAMILIES_MAX, sizeof(*end->prefixes));
-	if (!end->prefixes)
+	test->text = strdup(node->text);
+	test->claim = calloc(1, sizeof(*test->claim));
+	if (!test->text || !test->claim)
 		return parse_no_memory(in->error);
-	for (; named && end->n_prefixes < n; end->n_prefixes++)
-		end->prefixes[end->n_prefixes] = names_prefix(&named[end->n_prefixes]);
-	if (named)
-		return 0;
-	if (!strcmp(node->text, ANY)) {
-		end->n_prefixes = 2;
-		if (prefix_parse("0.0.0.0/0", &end->prefixes[0], in->error) ||
-		    prefix_parse("::/0", &end->prefixes[1], in->error))
-			return yaml_locate(in->doc, node->position, in->error);
-		return 0;
-	}
-	if (!strpbrk(node->text, ".:/"))
-		return yaml_error(in->doc, node->position, in->error, "'%.80s' is not " ENDS_STAND,
-				  node->text);
-	if (prefix_parse(node->text, end->prefixes, in->error))
+	if (claim_parse(parse->policy, node->text, test->claim, in->error))
 		return yaml_locate(in->doc, node->position, in->error);
-	end->n_prefixes = 1;
 	return 0;
 }
 
@@ -145,6 +133,7 @@ static const struct yaml_field test_fields[] = {
 	{"dport", parse_port, offsetof(struct policy_test, dport)},
 	{"icmp_type", parse_icmp_type, offsetof(struct policy_test, icmp_type)},
 	{"expect", parse_expect, offsetof(struct policy_test, allowed)},
+	{"assert", parse_assert, offsetof(struct policy_test, claim)},
 	{"rule", parse_rule_id, offsetof(struct policy_test, rule)},
 };
 
@@ -152,16 +141,20 @@ static int parse_test(const struct yaml_reader *in, const struct yaml_node *node
 		      struct policy_test *test)
 {
 	static const char *const required[] = {"from", "to", "protocol", "expect"};
+	const struct yaml_node *assertion = yaml_get(node, "assert");
 	size_t n_errors = yaml_n_errors(in->doc);
 	int err;
 
 	test->position = node->position;
+	if (assertion && node->n_children > 1)
+		return yaml_error(in->doc, assertion->key_position, in->error,
+				  "assert stands alone");
 	err = yaml_read_fields(in, node, test_fields, sizeof(test_fields) / sizeof(test_fields[0]),
 			       test);
-	for (size_t i = 0; !err && i < sizeof(required) / sizeof(required[0]); i++)
+	for (size_t i = 0; !err && !assertion && i < sizeof(required) / sizeof(required[0]); i++)
 		err = yaml_go_on(in->doc, in->error,
 				 yaml_require(in->doc, node, required[i], in->error));
-	if (err || yaml_n_errors(in->doc) != n_errors)
+	if (err || assertion || yaml_n_errors(in->doc) != n_errors)
 		return err;
 	return check_test(in, node, test);
 }

@@ -89,6 +89,17 @@ static void acl_free(struct policy_acl *acl)
 }
 
 /**
+ * policy_claim_free() - Release what a claim holds
+ */
+void policy_claim_free(struct policy_claim *claim)
+{
+	free(claim->from.prefixes);
+	free(claim->to.prefixes);
+	free(claim->ports);
+	free(claim->types);
+}
+
+/**
  * policy_free() - Free a policy
  * @policy: may be NULL
  */
@@ -108,6 +119,10 @@ void policy_free(struct policy *policy)
 		free(policy->tests[i].from.prefixes);
 		free(policy->tests[i].to.prefixes);
 		free(policy->tests[i].rule);
+		free(policy->tests[i].text);
+		if (policy->tests[i].claim)
+			policy_claim_free(policy->tests[i].claim);
+		free(policy->tests[i].claim);
 	}
 	free(policy->tests);
 	free(policy->sets);

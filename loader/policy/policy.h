@@ -115,8 +115,30 @@ struct policy_test_end {
 	size_t n_prefixes;
 };
 
+/*
+ * struct policy_claim - what a user says of all packets from some addresses to others
+ * @protocol: as of rules
+ * @ports: destination ports of TCP and UDP; none: any port
+ * @types: of ICMP; none: any type
+ * @can: each is let in; else none is
+ * @sets: one of the ends names a set, which may be empty
+ */
+struct policy_claim {
+	struct policy_test_end from;
+	struct policy_test_end to;
+	struct port_range *ports;
+	size_t n_ports;
+	struct icmp_type *types;
+	size_t n_types;
+	uint16_t protocol;
+	bool can;
+	bool sets;
+};
+
 /* What a user expects of the policy, before it comes into force. */
 struct policy_test {
+	struct policy_claim *claim; /* NULL: the test is about what follows */
+	char *text;		    /* of the claim */
 	struct policy_test_end from;
 	struct policy_test_end to;
 	struct icmp_type icmp_type; /* of ICMP; families 0: echo request */
@@ -156,5 +178,6 @@ struct policy {
 struct policy *policy_create(const char *path, const char *text, size_t len);
 struct policy *policy_default(void);
 void policy_free(struct policy *policy);
+void policy_claim_free(struct policy_claim *claim);
 
 #endif /* SHRIKE_POLICY_H */

@@ -104,8 +104,10 @@ static int compare_ranges(const void *a, const void *b)
 	return (x->first > y->first) - (x->first < y->first);
 }
 
-/* Sort ranges, and join those that touch or overlap. */
-static void join(struct ranges *ranges)
+/**
+ * ranges_sort() - Sort ranges, and join those that touch or overlap
+ */
+void ranges_sort(struct ranges *ranges)
 {
 	size_t kept = 0;
 
@@ -132,17 +134,31 @@ static int reserve(struct boxes *boxes, struct ranges *ranges, size_t n)
 	return ranges->list ? 0 : -ENOMEM;
 }
 
-/* At most two ranges to a prefix. */
-static void add_prefixes(struct ranges *ranges, const struct prefix *prefixes, size_t n)
+/**
+ * prefix_range() - The addresses of a prefix
+ * @prefix: one that does not enclose the block of IPv4 (of IPv6, with a length below 96)
+ */
+struct range prefix_range(const struct prefix *prefix)
+{
+	unsigned int host = prefix_bits(prefix->ip_version) - prefix->len;
+	point low = host == 128 ? POINT_MAX : ((point)1 << host) - 1;
+	point first = addr_to_point(&prefix->addr) & ~low;
+
+	return (struct range){first, first | low};
+}
+
+/**
+ * ranges_add_prefixes() - Append the addresses of prefixes
+ * @ranges: has room for two ranges to a prefix; they are not sorted
+ * @prefixes, @n: the prefixes
+ */
+void ranges_add_prefixes(struct ranges *ranges, const struct prefix *prefixes, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		unsigned int bits = prefixes[i].ip_version == IP_VERSION_4 ? 32 : 128;
-		unsigned int host = bits - prefixes[i].len;
-		point low = host == 128 ? POINT_MAX : ((point)1 << host) - 1;
-		struct range range = {.first = addr_to_point(&prefixes[i].addr)};
+		struct range range = prefix_range(&prefixes[i]);
 
-		range.last = range.first | low;
-		if (bits == 32 || range.first > MAPPED_FIRST || range.last < MAPPED_LAST) {
+		if (prefixes[i].ip_version == IP_VERSION_4 || range.first > MAPPED_FIRST ||
+		    range.last < MAPPED_LAST) {
 			ranges->list[ranges->n++] = range;
 			continue;
 		}
@@ -163,8 +179,8 @@ static int expand_set(struct boxes *boxes, size_t index)
 	err = reserve(boxes, ranges, 2 * set->n_prefixes);
 	if (err)
 		return err;
-	add_prefixes(ranges, set->prefixes, set->n_prefixes);
-	join(ranges);
+	ranges_add_prefixes(ranges, set->prefixes, set->n_prefixes);
+	ranges_sort(ranges);
 	return 0;
 }
 
@@ -193,19 +209,23 @@ static int expand_match(struct boxes *boxes, const struct address_match *match,
 	err = reserve(boxes, ranges, n);
 	if (err)
 		return err;
-	add_prefixes(ranges, match->prefixes, match->n_prefixes);
+	ranges_add_prefixes(ranges, match->prefixes, match->n_prefixes);
 	for (size_t i = 0; i < match->n_sets; i++) {
 		const struct ranges *set = &boxes->sets[match->sets[i]];
 
 		memcpy(ranges->list + ranges->n, set->list, set->n * sizeof(*set->list));
 		ranges->n += set->n;
 	}
-	join(ranges);
+	ranges_sort(ranges);
 	return 0;
 }
 
-/* What two lists of ranges have in common, behind what is in @both. */
-static void intersect(const struct ranges *a, const struct ranges *b, struct ranges *both)
+/**
+ * ranges_intersect() - What two lists of ranges have in common
+ * @a, @b: the lists
+ * @both: gets it, behind what is there; has room for as many ranges as they have together
+ */
+void ranges_intersect(const struct ranges *a, const struct ranges *b, struct ranges *both)
 {
 	size_t i = 0, j = 0;
 
@@ -241,12 +261,12 @@ static int expand_own(struct boxes *boxes, const struct address_match *match, st
 		return err;
 	err = reserve(boxes, ranges, listed.n + every_unicast.n + 3);
 	if (!err) {
-		intersect(&listed, &every_unicast, ranges);
+		ranges_intersect(&listed, &every_unicast, ranges);
 		if (match->groups & GROUP_BROADCAST)
 			ranges->list[ranges->n++] = broadcast;
 		for (size_t i = 0; match->groups & GROUP_MULTICAST && i < 2; i++)
 			ranges->list[ranges->n++] = multicast[i];
-		join(ranges);
+		ranges_sort(ranges);
 	}
 	if (!listed.borrowed)
 		free(listed.list);
@@ -269,7 +289,7 @@ static int expand_sports(struct boxes *boxes, const struct policy_rule *rule, st
 		return err;
 	for (size_t i = 0; i < n; i++)
 		ranges->list[ranges->n++] = (struct range){ports[i].first, ports[i].last};
-	join(ranges);
+	ranges_sort(ranges);
 	return 0;
 }
 
@@ -300,8 +320,28 @@ static int expand_dports(struct boxes *boxes, const struct policy_rule *rule, st
 					ICMP_FIRST(v) | codes.first, ICMP_FIRST(v) | codes.last};
 		}
 	}
-	join(ranges);
+	ranges_sort(ranges);
 	return 0;
+}
+
+/**
+ * ranges_from() - The place of the first range that ends at a value or behind it
+ * @ranges: the list
+ * @value: the value
+ */
+size_t ranges_from(const struct ranges *ranges, point value)
+{
+	size_t low = 0, high = ranges->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (ranges->list[middle].last < value)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 /**

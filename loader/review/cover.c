@@ -179,16 +179,8 @@ static bool is_covered(struct search *s, int dim, const uint32_t *active, size_t
 /* Whether a value is in one of the ranges. */
 static bool ranges_have(const struct ranges *ranges, point value)
 {
-	size_t low = 0, high = ranges->n;
+	size_t low = ranges_from(ranges, value);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (ranges->list[middle].last < value)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low < ranges->n && ranges->list[low].first <= value;
 }
 

@@ -9,12 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/names.h"
-#include "dataplane/mode.h"
-#include "kernel/netlink.h"
 #include "packet/build.h"
 #include "policy/icmp_type.h"
-#include "simulate/simulate.h"
+#include "simulate/question.h"
 
 #define PACKETS_MAX 65536 /* of one test */
 #define SPORT_ANY   50000
@@ -35,7 +32,7 @@ struct ends {
 
 struct runner {
 	const struct policy_tests *tests;
-	struct scenario scenario;
+	struct question question;
 	struct simulation *simulation;
 	struct bounds bounds;
 	char text[TEXT_MAX]; /* of the test that has failed last */
@@ -78,7 +75,7 @@ static void add(struct bounds *bounds, const struct prefix *prefixes, size_t n)
 static size_t each_prefix(const struct runner *runner, struct bounds *bounds)
 {
 	const struct policy *policy = runner->tests->policy;
-	const struct scenario *scenario = &runner->scenario;
+	const struct scenario *scenario = &runner->question.scenario;
 	size_t n = 0;
 
 #define PREFIXES(list, count)                                                                      \
@@ -165,7 +162,7 @@ static int append_prefix(const struct runner *runner, const struct prefix *prefi
 
 static int expand(const struct runner *runner, const struct policy_test_end *end, struct ends *ends)
 {
-	const struct scenario_interface *interface = &runner->scenario.interface;
+	const struct scenario_interface *interface = &runner->question.scenario.interface;
 	int err = 0;
 
 	for (size_t i = 0; !err && end->is_self && i < interface->n_addresses; i++)
@@ -201,21 +198,27 @@ static bool set_protocol(const struct policy_test *test, struct packet_spec *spe
 static bool is_as_expected(const struct policy_test *test, const struct packet_spec *spec,
 			   const struct simulation_result *result, char text[TEXT_MAX])
 {
-	bool allowed = result->event.verdict != VERDICT_DROP;
-	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX], port[16] = "", protocol[FLOW_PROTOCOL_NUMBER];
-	const char *rule = result->rule_id;
+	const struct policy_rule rule = {.id = (char *)result->rule_id};
+	const struct witness packet = {
+		.source = spec->saddr,
+		.destination = spec->daddr,
+		.dport = spec->dport,
+		.ip_version = spec->ip_version,
+		.l4_proto = spec->l4_proto,
+		.icmp_type = result->event.icmp_type,
+		.icmp_code = result->event.icmp_code,
+		.allowed = result->event.verdict != VERDICT_DROP,
+		.reason = result->event.reason,
+		.rule = result->rule_id ? &rule : NULL,
+	};
+	char came[WITNESS_TEXT_MAX];
 
-	if (allowed == test->allowed && (!test->rule || (rule && !strcmp(rule, test->rule))))
+	if (packet.allowed == test->allowed &&
+	    (!test->rule || (result->rule_id && !strcmp(result->rule_id, test->rule))))
 		return true;
-	if (l4_has_ports(spec->l4_proto))
-		snprintf(port, sizeof(port), "/%u", spec->dport);
-	snprintf(text, TEXT_MAX, "%s -> %s %s%s is %s by %s%s (%s), expected %s%s%s",
-		 addr_format(&spec->saddr, spec->ip_version, from, sizeof(from)),
-		 addr_format(&spec->daddr, spec->ip_version, to, sizeof(to)),
-		 flow_protocol_name(spec->l4_proto, spec->ip_version, protocol), port,
-		 allowed ? "allowed" : "denied", rule ? "rule " : "no rule", rule ? rule : "",
-		 reason_name(result->event.reason), test->allowed ? "allowed" : "denied",
-		 test->rule ? " by rule " : "", test->rule ? test->rule : "");
+	snprintf(text, TEXT_MAX, "%s, expected %s%s%s", witness_format(&packet, came),
+		 test->allowed ? "allowed" : "denied", test->rule ? " by rule " : "",
+		 test->rule ? test->rule : "");
 	return false;
 }
 
@@ -264,7 +267,7 @@ static int try_packet(struct runner *runner, const struct policy_test *test,
 	step.bytes = bytes;
 	step.len = len;
 	step.ethertype = spec.ip_version == IP_VERSION_4 ? ETH_P_IP : ETH_P_IPV6;
-	step.direction = is_own(&runner->scenario, &spec.saddr) ? DIR_EGRESS : DIR_INGRESS;
+	step.direction = is_own(&runner->question.scenario, &spec.saddr) ? DIR_EGRESS : DIR_INGRESS;
 	err = simulation_step(runner->simulation, &step, &result, error);
 	if (err)
 		return err;
@@ -281,7 +284,8 @@ static int try_pairs(struct runner *runner, const struct policy_test *test, cons
 	for (size_t i = 0; good == 1 && i < from->n; i++)
 		for (size_t j = 0; good == 1 && j < to->n; j++) {
 			if (from->addr[i].ip_version != to->addr[j].ip_version ||
-			    (!test->from.is_self && is_own(&runner->scenario, &from->addr[i].addr)))
+			    (!test->from.is_self &&
+			     is_own(&runner->question.scenario, &from->addr[i].addr)))
 				continue;
 			n++;
 			good = try_packet(runner, test, &from->addr[i], &to->addr[j], error);
@@ -313,92 +317,68 @@ static int try_test(struct runner *runner, const struct policy_test *test, struc
 	return good;
 }
 
-/*
- * An interface that is nowhere has addresses that are nobody's (RFC 5737, 3849), and so has one that
- * has none of a family, as it is about to get some.
- */
-static int stand_in(struct scenario_interface *interface, struct error *error)
+/* Judge tests that are sentences, which takes no programs.  Return: 0 or -errno. */
+static int try_claims(struct runner *runner, size_t *failed, struct error *error)
 {
-	static const char *const texts[] = {"192.0.2.1", "2001:db8::1"};
-	unsigned int families = 0;
+	const struct policy_tests *tests = runner->tests;
 	int err = 0;
 
-	for (size_t i = 0; i < interface->n_addresses; i++)
-		families |= interface->addresses[i].ip_version == IP_VERSION_4 ? FAMILY_4
-									       : FAMILY_6;
-	for (int i = 0; !err && i < 2; i++)
-		if (!(families & (i ? FAMILY_6 : FAMILY_4)))
-			err = prefix_parse(texts[i],
-					   &interface->addresses[interface->n_addresses++], error);
+	for (size_t i = 0; i < tests->policy->n_tests && !err; i++) {
+		const struct policy_test *test = &tests->policy->tests[i];
+		char came[WITNESS_TEXT_MAX];
+		struct witness witness;
+		struct error why;
+		int answer = 1;
+
+		if (test->claim)
+			answer = ask_claim(&runner->question.inquiry, test->claim, &witness, &why);
+		if (answer == 1)
+			continue;
+		snprintf(runner->text, TEXT_MAX, "'%s': %s", test->text,
+			 answer ? why.text + why.what : witness_format(&witness, came));
+		++*failed;
+		tests->on_failure(tests->arg, test, runner->text);
+		if (answer == -ENOMEM)
+			err = error_no_memory(error);
+	}
 	return err;
 }
 
-static int read_host(const char *ifname, struct link_info *link, struct interface_address **list,
-		     size_t *n, struct error *error)
-{
-	int err = ifname ? netlink_link_by_name(ifname, link, error) : 0;
-
-	return err || !ifname ? err : netlink_read_addresses(list, n, error);
-}
-
-/* The addresses of this host, and which of them the interface has; none where it is nowhere. */
-static int take_host(const char *ifname, struct scenario *scenario, struct error *error)
-{
-	struct link_info link = {.mtu = SCENARIO_DEFAULT_MTU};
-	struct scenario_interface *interface = &scenario->interface;
-	struct interface_address *list = NULL;
-	size_t n = 0;
-	int err = read_host(ifname, &link, &list, &n, error);
-
-	if (err)
-		return err;
-	interface->mtu = link.mtu;
-	interface->ethernet = link.l2_len;
-	interface->addresses = calloc(n + 2, sizeof(*interface->addresses)); /* stand_in() adds */
-	scenario->local_addresses = calloc(n + 1, sizeof(*scenario->local_addresses));
-	for (size_t i = 0; interface->addresses && scenario->local_addresses && i < n; i++) {
-		bool own = list[i].ifindex == link.ifindex;
-		struct prefix *to = own ? &interface->addresses[interface->n_addresses++]
-					: &scenario->local_addresses[scenario->n_local_addresses++];
-
-		*to = (struct prefix){list[i].addr, list[i].ip_version,
-				      own ? list[i].connected.len
-					  : prefix_bits(list[i].ip_version)};
-	}
-	free(list);
-	return interface->addresses && scenario->local_addresses ? 0 : error_no_memory(error);
-}
-
-/* What a flow that is translated leaves by. */
-static void add_uplink(struct scenario *scenario)
-{
-	if (scenario->policy->mode.routing != POLICY_ROUTING_NAT)
-		return;
-	strcpy(scenario->uplink.name, "uplink");
-	scenario->uplink.interface = scenario->interface;
-	scenario->uplink.interface.mtu = SCENARIO_DEFAULT_UPLINK_MTU;
-}
-
-static int begin(struct runner *runner, struct error *error)
+/* Judge the other tests by programs.  Return: 0 or -errno. */
+static int try_packets(struct runner *runner, size_t *failed, struct error *error)
 {
 	const struct policy_tests *tests = runner->tests;
-	const struct environment none = {}; /* it has been applied */
-	struct scenario *scenario = &runner->scenario;
-	struct mode_facts facts;
-	int err = mode_read_facts(&facts, error);
+	const struct policy *policy = tests->policy;
+	int good, err = find_bounds(runner, error);
 
-	if (err)
-		return err;
-	scenario->policy = tests->policy;
-	scenario->ip_forward = facts.ip_forward4 || facts.ip_forward6;
-	err = take_host(tests->ifname, scenario, error);
 	if (!err)
-		err = stand_in(&scenario->interface, error);
-	if (err)
-		return err;
-	add_uplink(scenario);
-	err = find_bounds(runner, error);
-	return err ? err : simulation_new(scenario, &none, tests->warn, &runner->simulation, error);
+		err = simulation_new(&runner->question.scenario, &runner->question.environment,
+				     tests->warn, &runner->simulation, error);
+	for (size_t i = 0; !err && i < policy->n_tests; i++) {
+		if (policy->tests[i].claim)
+			continue;
+		good = try_test(runner, &policy->tests[i], error);
+		if (!good) {
+			++*failed;
+			tests->on_failure(tests->arg, &policy->tests[i], runner->text);
+		}
+		err = good < 0 ? good : 0;
+	}
+	simulation_free(runner->simulation);
+	free(runner->bounds.at);
+	return err;
+}
+
+/**
+ * policy_tests_packets() - How many tests of a policy are judged by programs
+ */
+size_t policy_tests_packets(const struct policy *policy)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < policy->n_tests; i++)
+		n += !policy->tests[i].claim;
+	return n;
 }
 
 /**
@@ -407,32 +387,24 @@ static int begin(struct runner *runner, struct error *error)
  * @failed: becomes the number of those that fail
  * @error: set where they cannot be judged
  *
- * Loads programs, which takes CAP_BPF; without tests it does nothing.
+ * Loads programs where tests are not all sentences, which takes CAP_BPF; without tests it does nothing.
  *
  * Return: 0 or -errno.
  */
 int policy_tests_run(const struct policy_tests *tests, size_t *failed, struct error *error)
 {
-	struct runner runner = {.tests = tests};
-	const struct policy *policy = tests->policy;
-	int err, good;
+	struct runner runner = {.tests = tests, .question.scenario.policy = tests->policy};
+	int err;
 
 	*failed = 0;
-	if (!policy->n_tests)
+	if (!tests->policy->n_tests)
 		return 0;
-	err = begin(&runner, error);
-	for (size_t i = 0; !err && i < policy->n_tests; i++) {
-		good = try_test(&runner, &policy->tests[i], error);
-		if (!good) {
-			++*failed;
-			tests->on_failure(tests->arg, &policy->tests[i], runner.text);
-		}
-		err = good < 0 ? good : 0;
-	}
-	simulation_free(runner.simulation);
-	free(runner.bounds.at);
-	free(runner.scenario.interface.addresses);
-	free(runner.scenario.local_addresses);
+	err = question_open(&runner.question, tests->ifname, tests->warn, error);
+	if (!err)
+		err = try_claims(&runner, failed, error);
+	if (!err && policy_tests_packets(tests->policy))
+		err = try_packets(&runner, failed, error);
+	question_close(&runner.question);
 	return err;
 }
 

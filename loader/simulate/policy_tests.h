@@ -32,6 +32,7 @@ struct policy_tests {
 };
 
 int policy_tests_run(const struct policy_tests *tests, size_t *failed, struct error *error);
+size_t policy_tests_packets(const struct policy *policy);
 int policy_tests_verify(struct policy *policy, const char *ifname, struct error *error);
 
 #endif /* SHRIKE_SIMULATE_POLICY_TESTS_H */

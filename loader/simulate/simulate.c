@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "simulate/simulate.h"
 
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -22,6 +21,7 @@
 #include "maps.h"
 #include "masquerade.h"
 #include "packet/build.h"
+#include "simulate/host.h"
 #include "simulate/numbers.h"
 #include "uplink/uplinks.h"
 
@@ -59,24 +59,6 @@ static uint8_t l2_len(const struct simulation *simulation)
 	return simulation->scenario->interface.ethernet ? ETH_HLEN : 0;
 }
 
-/* What the mode would be on a host like the scenario's, except that anything can be tried. */
-static int decide_mode(const struct simulation *simulation, const struct policy *policy,
-		       struct mode *mode, struct error *error)
-{
-	const struct mode_facts facts = {
-		.ip_forward4 = simulation->scenario->ip_forward,
-		.ip_forward6 = simulation->scenario->ip_forward,
-		.native_xdp = simulation->scenario->interface.ethernet,
-		.tcx = true,
-		.simulate = true,
-		.l2_len = l2_len(simulation),
-	};
-
-	return mode_decide(&(struct mode_question){policy, &simulation->environment, &facts,
-						   simulation->warn, NULL},
-			   mode, error);
-}
-
 static bool has_forwarder(const struct policy *policy, const struct mode *mode)
 {
 	const struct config config = {
@@ -86,36 +68,6 @@ static bool has_forwarder(const struct policy *policy, const struct mode *mode)
 	};
 
 	return config_has_forwarder(&config);
-}
-
-/* The networks that the interface is connected to; NULL if memory is out. */
-static struct prefix *connected(const struct scenario_interface *interface)
-{
-	struct prefix *prefixes = calloc(interface->n_addresses + 1, sizeof(*prefixes));
-
-	for (size_t i = 0; prefixes && i < interface->n_addresses; i++) {
-		prefixes[i] = interface->addresses[i];
-		prefix_truncate(&prefixes[i], prefixes[i].len);
-	}
-	return prefixes;
-}
-
-static struct local_address single(const struct prefix *prefix, enum local_kind kind)
-{
-	struct local_address local = {.prefix = *prefix, .kind = kind};
-
-	local.prefix.len = prefix_bits(prefix->ip_version);
-	return local;
-}
-
-/* The broadcast address that the kernel gives a network, where it has one (RFC 3021). */
-static bool broadcast_of(const struct prefix *prefix, struct local_address *local)
-{
-	if (prefix->ip_version != IP_VERSION_4 || prefix->len > 30)
-		return false;
-	*local = single(prefix, LOCAL_BROADCAST);
-	local->prefix.addr.word[3] |= htonl(UINT32_MAX >> prefix->len);
-	return true;
 }
 
 /* Fill the tables of local addresses as the scenario has them. */
@@ -128,25 +80,12 @@ static int fill_addresses(const struct scenario *scenario, const struct map_set 
 		.prefix_fd = map_set_fd(maps, MAP_LOCAL_PREFIX),
 		.epoch_fd = map_set_fd(maps, MAP_CT_EPOCH),
 	};
-	const struct scenario_interface *interface = &scenario->interface;
-	const struct scenario_interface *uplink = &scenario->uplink.interface;
-	size_t n = 0, room = 2 * (interface->n_addresses + uplink->n_addresses) +
-			     scenario->n_local_addresses + 1;
-	struct local_address *list = calloc(room, sizeof(*list));
-	int err;
+	struct local_address *list;
+	size_t n;
+	int err = host_local_addresses(scenario, &list, &n, error);
 
-	if (!list)
-		return error_no_memory(error);
-	for (size_t i = 0; i < interface->n_addresses; i++) {
-		list[n++] = single(&interface->addresses[i], LOCAL_OVERLAY);
-		n += broadcast_of(&interface->addresses[i], &list[n]);
-	}
-	for (size_t i = 0; i < uplink->n_addresses; i++) {
-		list[n++] = single(&uplink->addresses[i], LOCAL_HOST);
-		n += broadcast_of(&uplink->addresses[i], &list[n]);
-	}
-	for (size_t i = 0; i < scenario->n_local_addresses; i++)
-		list[n++] = (struct local_address){scenario->local_addresses[i], LOCAL_HOST};
+	if (err)
+		return err;
 	err = addresses_sync_list(&local, list, n, NULL, error);
 	free(list);
 	return err;
@@ -182,7 +121,7 @@ static int build(const struct simulation *simulation, const struct policy *polic
 		 struct generation **generation, struct error *error)
 {
 	const struct generation *old = simulation->stand.generation;
-	struct prefix *overlay = connected(&simulation->scenario->interface);
+	struct prefix *overlay = host_networks(&simulation->scenario->interface);
 	struct mode mode;
 	struct generation_spec spec = {
 		.policy = policy,
@@ -199,7 +138,10 @@ static int build(const struct simulation *simulation, const struct policy *polic
 
 	if (!overlay)
 		return error_no_memory(error);
-	err = decide_mode(simulation, policy, &mode, error);
+	err = host_mode(simulation->scenario,
+			&(struct mode_question){policy, &simulation->environment, NULL,
+						simulation->warn, NULL},
+			&mode, error);
 	if (!err) {
 		if (has_forwarder(policy, &mode))
 			spec.n_overlay = simulation->scenario->interface.n_addresses;

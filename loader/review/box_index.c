@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * An interval tree for each of the two dimensions: entries are sorted by where they begin, the middle
+ * of a part of the list is the root of a subtree, and knows where the last of the subtree ends.
+ * A long list of ranges is there as a few spans that enclose them, so a set in a thousand rules costs
+ * no more than a prefix; what is found is compared range by range.
+ */
+#include "review/box_index.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define SPANS  16 /* of a list of ranges */
+#define ENOUGH 64 /* rules found by their sources: destinations are not tried */
+
+struct index_entry {
+	struct range range;
+	point end; /* the last value of all entries of the subtree */
+	uint32_t rank;
+};
+
+static size_t spans_of(const struct ranges *ranges)
+{
+	return ranges->n < SPANS ? ranges->n : SPANS;
+}
+
+/* One of the spans that enclose a list of ranges. */
+static struct range span(const struct ranges *ranges, size_t i)
+{
+	size_t n = spans_of(ranges), first = i * ranges->n / n, end = (i + 1) * ranges->n / n;
+
+	return (struct range){ranges->list[first].first, ranges->list[end - 1].last};
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct index_entry *x = a, *y = b;
+
+	return (x->range.first > y->range.first) - (x->range.first < y->range.first);
+}
+
+/* Note where subtrees end; the end of this one. */
+static point set_ends(struct index_entry *entries, size_t low, size_t high)
+{
+	size_t middle = low + (high - low) / 2;
+	point end, below;
+
+	if (low == high)
+		return 0;
+	end = entries[middle].range.last;
+	below = set_ends(entries, low, middle);
+	end = below > end ? below : end;
+	below = set_ends(entries, middle + 1, high);
+	end = below > end ? below : end;
+	entries[middle].end = end;
+	return end;
+}
+
+/* Make the tree of one dimension. */
+static int make_tree(struct box_index *index, int side)
+{
+	const struct boxes *boxes = index->boxes;
+	size_t n = 0;
+
+	for (size_t i = 0; i < boxes->n; i++)
+		n += spans_of(&boxes->list[i].dim[BOX_SOURCE + side]);
+	index->entries[side] = calloc(n + 1, sizeof(*index->entries[side]));
+	index->found[side].rank = calloc(boxes->n + 1, sizeof(*index->found[side].rank));
+	if (!index->entries[side] || !index->found[side].rank)
+		return -ENOMEM;
+	for (size_t i = 0; i < boxes->n; i++) {
+		const struct ranges *ranges = &boxes->list[i].dim[BOX_SOURCE + side];
+
+		for (size_t s = 0; s < spans_of(ranges); s++)
+			index->entries[side][index->n[side]++] =
+				(struct index_entry){.range = span(ranges, s), .rank = i};
+	}
+	qsort(index->entries[side], n, sizeof(*index->entries[side]), compare_entries);
+	set_ends(index->entries[side], 0, n);
+	return 0;
+}
+
+/**
+ * box_index_make() - Index the rules of an ACL
+ * @index: to be freed with box_index_free(), whatever is returned
+ * @boxes: the rules; they outlive the index
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int box_index_make(struct box_index *index, const struct boxes *boxes)
+{
+	int err;
+
+	*index = (struct box_index){.boxes = boxes};
+	index->seen = calloc(boxes->n + 1, sizeof(*index->seen));
+	err = index->seen ? make_tree(index, 0) : -ENOMEM;
+	return err ? err : make_tree(index, 1);
+}
+
+/* One search through a tree. */
+struct lookup {
+	struct box_index *index;
+	int side;
+	struct range range;
+	uint32_t end;
+};
+
+/* Note the rules of a subtree that have a value in the range. */
+static void look(const struct lookup *lookup, size_t low, size_t high)
+{
+	const struct index_entry *entries = lookup->index->entries[lookup->side];
+	struct rank_list *found = &lookup->index->found[lookup->side];
+	uint32_t *seen = lookup->index->seen;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct index_entry *entry = &entries[middle];
+
+		if (entry->end < lookup->range.first)
+			return;
+		look(lookup, low, middle);
+		if (entry->range.first > lookup->range.last)
+			return;
+		if (entry->range.last >= lookup->range.first && entry->rank < lookup->end &&
+		    seen[entry->rank] != lookup->index->search) {
+			seen[entry->rank] = lookup->index->search;
+			found->rank[found->n++] = entry->rank;
+		}
+		low = middle + 1;
+	}
+}
+
+static void search(struct box_index *index, int side, const struct ranges *ranges, uint32_t end)
+{
+	struct lookup lookup = {.index = index, .side = side, .end = end};
+
+	index->search++;
+	index->found[side].n = 0;
+	for (size_t s = 0; s < spans_of(ranges); s++) {
+		lookup.range = span(ranges, s);
+		look(&lookup, 0, index->n[side]);
+	}
+}
+
+static int compare_ranks(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/**
+ * box_index_find() - The rules that have addresses of a product
+ * @index: of the ACL
+ * @product: its sources and destinations count
+ * @end: rank that they are before
+ *
+ * Return: ranks in ascending order; valid until the next search.
+ */
+struct rank_list box_index_find(struct box_index *index, const struct product *product,
+				uint32_t end)
+{
+	struct rank_list *found = &index->found[0];
+	size_t kept = 0;
+
+	search(index, 0, &product->dim[BOX_SOURCE], end);
+	if (found->n > ENOUGH) {
+		search(index, 1, &product->dim[BOX_DESTINATION], end);
+		if (index->found[1].n < found->n)
+			found = &index->found[1];
+	}
+	index->looked_at = found->n;
+	for (size_t i = 0; i < found->n; i++)
+		if (product_meets(product, index->boxes->list[found->rank[i]].dim, BOX_SOURCE))
+			found->rank[kept++] = found->rank[i];
+	found->n = kept;
+	qsort(found->rank, found->n, sizeof(*found->rank), compare_ranks);
+	return *found;
+}
+
+/**
+ * box_index_free() - Release an index
+ */
+void box_index_free(struct box_index *index)
+{
+	for (int side = 0; side < 2; side++) {
+		free(index->entries[side]);
+		free(index->found[side].rank);
+	}
+	free(index->seen);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Which rules of an ACL may match some of a product's packets: found by their addresses, as comparing
+ * all pairs of 65,536 rules would take minutes.
+ */
+#ifndef SHRIKE_REVIEW_BOX_INDEX_H
+#define SHRIKE_REVIEW_BOX_INDEX_H
+
+#include "review/boxes.h"
+#include "review/product.h"
+
+struct index_entry;
+
+/* Ranks are places in the order of evaluation. */
+struct rank_list {
+	uint32_t *rank;
+	size_t n;
+};
+
+/*
+ * struct box_index - the rules of an ACL by their sources and by their destinations
+ * @found: by both of them, of the last search
+ * @looked_at: rules that the last search has compared
+ * @seen: by rank: the search that has met the rule last
+ */
+struct box_index {
+	const struct boxes *boxes;
+	struct index_entry *entries[2];
+	size_t n[2];
+	struct rank_list found[2];
+	size_t looked_at;
+	uint32_t *seen;
+	uint32_t search;
+};
+
+int box_index_make(struct box_index *index, const struct boxes *boxes);
+struct rank_list box_index_find(struct box_index *index, const struct product *product,
+				uint32_t end);
+void box_index_free(struct box_index *index);
+
+#endif /* SHRIKE_REVIEW_BOX_INDEX_H */
