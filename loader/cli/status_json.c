@@ -129,6 +129,20 @@ static json_t *seconds_json(uint64_t time_ns, uint64_t from_ns, uint64_t to_ns)
 	return json_integer(to_ns > from_ns ? (to_ns - from_ns) / NS_PER_S : 0);
 }
 
+/* Words with ", " between them as an array. */
+static json_t *words_json(const char *text)
+{
+	json_t *array = json_array();
+
+	while (*text) {
+		size_t len = strcspn(text, ",");
+
+		json_array_append_new(array, json_stringn(text, len));
+		text += len + strspn(text + len, ", ");
+	}
+	return array;
+}
+
 /* How NetBird's daemon is followed; null where it is not. */
 static json_t *json_netbird(const char *ifname)
 {
@@ -139,13 +153,14 @@ static json_t *json_netbird(const char *ifname)
 	if (!follow_status_read(ifname, &status))
 		return json_null();
 	follow_status_sentence(&status, now_ns, sentence);
-	return json_pack("{s:s,s:o,s:o,s:b,s:b,s:o,s:o,s:i,s:s}", "socket", status.socket, "serial",
-			 status.map_ns ? json_integer(status.serial) : json_null(), "age",
+	return json_pack("{s:s,s:o,s:o,s:b,s:b,s:o,s:o,s:i,s:o,s:s}", "socket", status.socket,
+			 "serial", status.map_ns ? json_integer(status.serial) : json_null(), "age",
 			 seconds_json(status.map_ns, status.map_ns, now_ns), "fetching",
 			 status.is_fetching, "stale", status.why[0] != '\0', "why",
 			 status.why[0] ? json_string(status.why) : json_null(), "next_fetch",
 			 seconds_json(status.due_ns, now_ns, status.due_ns), "full_sets",
-			 status.full_sets, "text", sentence);
+			 status.full_sets, "missing_names", words_json(status.missing), "text",
+			 sentence);
 }
 
 /**

@@ -125,6 +125,7 @@ static void follow_link(struct guard *guard)
 	} else {
 		log_generation(&guard->log, &guard->attached);
 		log_failure(&guard->log, &guard->attached);
+		following_look(&guard->following, &guard->attached);
 	}
 }
 

@@ -75,8 +75,10 @@ static int apply(struct guard *guard, const struct dataplane_request *request, s
 	dataplane_free(guard->dataplane);
 	guard->dataplane = fresh;
 	err = guard_refresh(guard, error);
-	if (!err)
+	if (!err) {
 		log_generation(&guard->log, &guard->attached);
+		following_note(&guard->following, fresh->policy, &guard->attached);
+	}
 	following_settle(&guard->following);
 	following_listen(&guard->following, fresh->link.ifindex);
 	return err;

@@ -4,6 +4,7 @@
  */
 #include "policy/parse_tests.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,19 @@
 #define ANY	     "any"
 #define ENDS_STAND   "self, an address, a prefix or any"
 #define FAMILIES_MAX 2 /* prefixes that "any" stands for */
+
+/* A word that is no address, nor a name that there is: it may be a name of NetBird's. */
+static int refuse_or_miss(const struct yaml_reader *in, const struct yaml_node *node)
+{
+	int err = parse_missing(in, node, node->text);
+
+	if (err != -ENOENT)
+		return err;
+	if (!strpbrk(node->text, ".:/"))
+		return yaml_error(in->doc, node->position, in->error, "'%.80s' is not " ENDS_STAND,
+				  node->text);
+	return yaml_locate(in->doc, node->position, in->error);
+}
 
 /* Read who sends or gets packets; @to is a struct policy_test_end. */
 static int parse_end(const struct yaml_reader *in, const struct yaml_node *node, void *to)
@@ -37,6 +51,7 @@ static int parse_end(const struct yaml_reader *in, const struct yaml_node *node,
 		return parse_no_memory(in->error);
 	for (; named && end->n_prefixes < n; end->n_prefixes++)
 		end->prefixes[end->n_prefixes] = names_prefix(&named[end->n_prefixes]);
+	end->is_netbirds = parse_is_netbirds(in, named);
 	if (named)
 		return 0;
 	if (!strcmp(node->text, ANY)) {
@@ -46,13 +61,12 @@ static int parse_end(const struct yaml_reader *in, const struct yaml_node *node,
 			return yaml_locate(in->doc, node->position, in->error);
 		return 0;
 	}
-	if (!strpbrk(node->text, ".:/"))
-		return yaml_error(in->doc, node->position, in->error, "'%.80s' is not " ENDS_STAND,
-				  node->text);
-	if (prefix_parse(node->text, end->prefixes, in->error))
-		return yaml_locate(in->doc, node->position, in->error);
-	end->n_prefixes = 1;
-	return 0;
+	if (!prefix_parse(node->text, end->prefixes, in->error)) {
+		end->n_prefixes = 1;
+		return 0;
+	}
+	end->is_netbirds = true;
+	return refuse_or_miss(in, node);
 }
 
 static int parse_port(const struct yaml_reader *in, const struct yaml_node *node, void *to)
@@ -119,7 +133,8 @@ static int check_test(const struct yaml_reader *in, const struct yaml_node *node
 	if (test->from.is_self && test->to.is_self)
 		return yaml_error(in->doc, node->position, in->error,
 				  "from this host to itself nothing passes the interface");
-	if (!(families_of(&test->from) & families_of(&test->to)))
+	if (!test->from.is_netbirds && !test->to.is_netbirds &&
+	    !(families_of(&test->from) & families_of(&test->to)))
 		return yaml_error(in->doc, node->position, in->error,
 				  "mixed families: from and to have none in common");
 	if (test->protocol == PROTOCOL_ALL)

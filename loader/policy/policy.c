@@ -109,6 +109,9 @@ void policy_free(struct policy *policy)
 		free(policy->tests[i].to.prefixes);
 		free(policy->tests[i].rule);
 	}
+	for (i = 0; i < policy->n_missing; i++)
+		free(policy->missing[i].name);
+	free(policy->missing);
 	free(policy->tests);
 	free(policy->sets);
 	names_free(&policy->names);

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# What would keep NetBird's maps away for good, or leave something behind, while its daemon is followed.
+
+. "$SELFTESTS/lib/netbird.sh"
+
+tests "veth" \
+	a_name_that_leaves_the_map_matches_nothing_and_blocks_none \
+	names_and_sets_of_netbirds_may_come_later
+
+tests "file" \
+	a_name_that_nobody_gives_is_a_warning_only_with_netbird
+
+# by_name FILE NAME: a policy that lets that peer reach port 8002
+by_name() {
+	policy "$1" <<-EOF2
+		mode: {routing: native}
+		peer_acl:
+		  - {id: by-name, action: allow, source: [$2], protocol: tcp, destination_ports: [8002]}
+	EOF2
+}
+
+# lacks_peers: the daemon's map has none from now on
+lacks_peers() {
+	jq '.NetworkMap.remotePeers = []' "$T/map.json" >"$T/map.new"
+	mv "$T/map.new" "$T/map.json"
+}
+
+# the_missing: names in the policy that the map does not have
+the_missing() {
+	netbird '.missing_names | join(" ")'
+}
+
+is_missing() {
+	[ "$(the_missing)" = "$1" ]
+}
+
+test_a_name_that_leaves_the_map_matches_nothing_and_blocks_none() {
+	prepare "$1"
+	by_name base laptop-anna
+	kill -HUP "${PROCESS[run-wt0]}"
+	wait_for rule_is_in_force wt0 by-name
+	probe ok "$PEER" tcp 100.64.0.1 8001
+	session named "$PEER" tcp 100.64.0.1 8002
+	is "missing" "" "$(the_missing)"
+	# the peer goes, and a rule with it
+	network_map 8 "$(in_rule 100.64.0.9 tcp 8001)"
+	lacks_peers
+	map_changes
+	wait_for follows 8
+	probe timeout "$PEER" tcp 100.64.0.1 8001
+	talk named timeout
+	is "missing" laptop-anna "$(the_missing)"
+	expect 0 shrike status wt0
+	matches "status" "the map does not have these names of the policy: laptop-anna" "$OUT"
+	wait_for grep -q "NetBird's map has no such names, .*: laptop-anna$" "$T/run-wt0.err"
+	# and comes again
+	network_map 9 "$(in_rule 100.64.0.9 tcp 8001)"
+	map_changes
+	wait_for follows 9
+	probe ok "$PEER" tcp 100.64.0.1 8002
+	is "missing" "" "$(the_missing)"
+	# with an address of another family than the rule's other end
+	policy base <<-EOF2
+		mode: {routing: native}
+		route_acl:
+		  - {id: mixed, action: allow, source: [laptop-anna], destination: [10.0.0.0/8], protocol: tcp}
+	EOF2
+	kill -HUP "${PROCESS[run-wt0]}"
+	wait_for rule_is_in_force wt0 mixed
+	network_map 10 "$(in_rule 100.64.0.2 tcp 8001)"
+	jq '.NetworkMap.remotePeers[0].allowedIps = ["fd64::2/128"]' "$T/map.json" >"$T/map.new"
+	mv "$T/map.new" "$T/map.json"
+	map_changes
+	wait_for follows 10
+	probe ok "$PEER" tcp 100.64.0.1 8001
+}
+
+test_names_and_sets_of_netbirds_may_come_later() {
+	topology "$1"
+	serve_all "$ROUTER" 8002
+	policy base <<-EOF2
+		mode: {routing: native}
+		peer_acl:
+		  - {id: by-name, action: allow, source: [laptop-anna], protocol: tcp, destination_ports: [8002]}
+		route_acl:
+		  - {id: by-set, action: allow, source: [server-bert], destination: [set:nb-0123abcd]}
+		tests:
+		  - {from: laptop-anna, to: self, protocol: tcp, dport: 8002, expect: allowed}
+	EOF2
+	network_map 7
+	# there is no daemon yet
+	run_following base
+	wait_for rule_is_in_force wt0 by-name
+	probe timeout "$PEER" tcp 100.64.0.1 8002
+	is "missing" "laptop-anna server-bert set:nb-0123abcd" "$(the_missing)"
+	expect 0 shrike policy show wt0
+	run_daemon
+	wait_for follows 7
+	probe ok "$PEER" tcp 100.64.0.1 8002
+	is "missing" "server-bert set:nb-0123abcd" "$(the_missing)"
+	# so does another process that applies a policy
+	by_name other laptop-anne
+	expect 0 shrike policy apply wt0 "$T/other.yaml"
+	matches "the warning" "unknown name 'laptop-anne': it matches nothing" "$ERR"
+	wait_for is_missing laptop-anne
+	by_name other laptop-anna
+	expect 0 shrike policy apply wt0 "$T/other.yaml"
+	is "warnings" "" "$ERR"
+	probe ok "$PEER" tcp 100.64.0.1 8002
+	wait_for is_missing ""
+	# and whose ids are NetBird's
+	sed -i 's,by-name,nb/ptcp8001/in/tcp/8001,' "$T/other.yaml"
+	expect 2 shrike policy apply wt0 "$T/other.yaml"
+	is_one_error_line "$ERR" "^$T/other.yaml:4:10: ids that begin with nb/ are those of NetBird's"
+	# nobody follows any more
+	stop run-wt0
+	policy none </dev/null
+	run_shrike wt0 none
+	by_name other laptop-anna
+	expect 2 shrike policy apply wt0 "$T/other.yaml"
+}
+
+test_a_name_that_nobody_gives_is_a_warning_only_with_netbird() {
+	by_name own laptop-anna
+	expect 2 "$SHRIKE" policy check "$T/own.yaml"
+	is_one_error_line "$ERR" "^$T/own.yaml:4:43: '"
+	expect 0 "$SHRIKE" policy check --netbird "$T/own.yaml"
+	matches "a warning" "^$T/own.yaml:4:43: warning: unknown name 'laptop-anna': it matches nothing" "$OUT"
+	sed -i "1i follow: {netbird: $T/nb.sock}" "$T/own.yaml"
+	expect 0 "$SHRIKE" policy check -j "$T/own.yaml"
+	is "warnings" "5 unknown name 'laptop-anna': it matches nothing until NetBird's map has it" \
+		"$(jq -r '.warnings[] | select(.message | test("unknown")) | "\(.line) \(.message)"' <<<"$OUT")"
+	# what cannot be a name is an error all the same
+	by_name own 10.0.0.256
+	expect 2 "$SHRIKE" policy check --netbird "$T/own.yaml"
+	by_name own set:nobodys
+	expect 2 "$SHRIKE" policy check --netbird "$T/own.yaml"
+}
