@@ -6,7 +6,8 @@
 
 tests "veth" \
 	a_name_that_leaves_the_map_matches_nothing_and_blocks_none \
-	names_and_sets_of_netbirds_may_come_later
+	names_and_sets_of_netbirds_may_come_later \
+	a_daemon_that_has_kept_no_map_is_told_to_again
 
 tests "file" \
 	a_name_that_nobody_gives_is_a_warning_only_with_netbird
@@ -136,4 +137,40 @@ test_a_name_that_nobody_gives_is_a_warning_only_with_netbird() {
 	expect 2 "$SHRIKE" policy check --netbird "$T/own.yaml"
 	by_name own set:nobodys
 	expect 2 "$SHRIKE" policy check --netbird "$T/own.yaml"
+}
+
+# kept: how often the daemon was told to keep its maps
+kept() {
+	grep -c SetSyncResponsePersistence "$T/daemon.out"
+}
+
+kept_are() {
+	[ "$(kept)" = "$1" ]
+}
+
+test_a_daemon_that_has_kept_no_map_is_told_to_again() {
+	prepare "$1"
+	is "times that the daemon was told" 1 "$(kept)"
+	# any user of the host may do that
+	touch "$T/off"
+	network_map 8 "$(in_rule 100.64.0.9 tcp 8001)"
+	map_changes
+	wait_for follows 8
+	probe timeout "$PEER" tcp 100.64.0.1 8001
+	is "times that the daemon was told" 2 "$(kept)"
+	# once more with each loss, and not with each map
+	network_map 9 "$(in_rule 100.64.0.2 tcp 8001)"
+	map_changes
+	wait_for follows 9
+	is "times that the daemon was told" 2 "$(kept)"
+	# a daemon that has none for good is asked twice, not for ever
+	daemon_is '{"fault": "no-map"}'
+	map_changes
+	wait_for kept_are 3
+	wait_for is_stale "no network_map.json is in it"
+	wait_for fetches_are 6
+	map_changes
+	wait_for fetches_are 7
+	is "times that the daemon was told" 4 "$(kept)"
+	probe ok "$PEER" tcp 100.64.0.1 8001
 }
