@@ -112,6 +112,8 @@ static int switch_to(struct following *following, const char *socket, struct err
 	if (following->is_on && socket && !strcmp(socket, following->socket)) {
 		if (following->follow)
 			follow_forget(following->follow);
+		else
+			mirror_forget(following->mirror);
 		return 0;
 	}
 	stop(following);
