@@ -283,11 +283,15 @@ static void begin_fetch(struct follower *f)
 
 static void go_on_with_fetch(struct follower *f)
 {
+	const struct follow_report asks = {.kind = FOLLOW_REPORT_ASKS};
 	struct follow_report bundle = {.kind = FOLLOW_REPORT_BUNDLE};
+	enum fetch_step before = f->fetch.step;
 	struct error error;
 
 	switch (fetch_go_on(&f->fetch, f->now_ns, &error)) {
 	case FETCH_GOES_ON:
+		if (f->fetch.step == FETCH_BUNDLE && before != FETCH_BUNDLE)
+			report(f, &asks);
 		break;
 	case FETCH_WANTS_FILE:
 		snprintf(bundle.text, sizeof(bundle.text), "%s", f->fetch.path);

@@ -7,7 +7,8 @@
 tests "veth" \
 	a_name_that_leaves_the_map_matches_nothing_and_blocks_none \
 	names_and_sets_of_netbirds_may_come_later \
-	a_daemon_that_has_kept_no_map_is_told_to_again
+	a_daemon_that_has_kept_no_map_is_told_to_again \
+	a_bundle_that_nobody_takes_is_removed
 
 tests "file" \
 	a_name_that_nobody_gives_is_a_warning_only_with_netbird
@@ -173,4 +174,47 @@ test_a_daemon_that_has_kept_no_map_is_told_to_again() {
 	wait_for fetches_are 7
 	is "times that the daemon was told" 4 "$(kept)"
 	probe ok "$PEER" tcp 100.64.0.1 8001
+}
+
+# bundles: those of the daemon that are still there
+bundles() {
+	sed -n 's/.*bundle //p' "$T/daemon.out" | xargs -r ls -d 2>/dev/null | wc -l
+}
+
+# gave BUNDLES: the daemon has made so many
+gave() {
+	[ "$(grep -c "bundle /" "$T/daemon.out")" -ge "$1" ]
+}
+
+bundles_are() {
+	[ "$(bundles)" = "$1" ]
+}
+
+test_a_bundle_that_nobody_takes_is_removed() {
+	local own="/tmp/netbird.debug.own$$.zip" theirs="/tmp/netbird.debug.a$$.zip" n
+	prepare "$1"
+	at_end "rm -f '$own' '$theirs'"
+	: >"$own" # a user has made it before
+	daemon_is '{"delay": 2}'
+	n=$(fetches)
+	map_changes
+	wait_for fetches_are $((n + 1))
+	install -o 65534 /dev/null "$theirs" # not the daemon's
+	kill -KILL "$(follower)"
+	# the next one, which asks at once, gets its own
+	network_map 8 "$(in_rule 100.64.0.2 tcp 8002)"
+	wait_for follows 8
+	wait_for gave $((n + 2))
+	wait_for bundles_are 0
+	# as well when nobody asks for another one
+	daemon_is '{"delay": 4}'
+	n=$(fetches)
+	map_changes
+	wait_for fetches_are $((n + 1))
+	kill -KILL "$(follower)"
+	daemon_is '{"config": {"6": "wt9"}}'
+	wait_for gave $((n + 1))
+	wait_for bundles_are 0
+	[ -e "$own" ] || die "a bundle of the user's was removed"
+	[ -e "$theirs" ] || die "a file of another user's was removed"
 }
