@@ -205,6 +205,11 @@ int following_read(struct following *following, const char *path, struct part_te
 				: socket			 ? socket
 								 : following->options.socket,
 				error);
+	if (!err && !following->is_on && following->options.depends)
+		err = error_input(error,
+				  "%s: neither --netbird nor the policy says what is followed",
+				  following->options.depends);
+	following->options.depends = NULL; /* a policy that is read again may say that nothing is */
 	if (!err && following->is_on)
 		err = part_refuse(path, &own, error);
 	if (!err && following->is_on && !following->part.text)

@@ -21,6 +21,8 @@ struct following_options {
 	bool from_nftables; /* not the daemon, but its tables are followed */
 	uint64_t interval_ns;
 	uint64_t hold_ns; /* of addresses of domains, beyond what their answers say */
+	const char *
+		depends; /* an option that was given and is of use only while something is followed */
 };
 
 /*

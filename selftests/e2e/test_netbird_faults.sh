@@ -8,10 +8,12 @@ tests "veth" \
 	a_name_that_leaves_the_map_matches_nothing_and_blocks_none \
 	names_and_sets_of_netbirds_may_come_later \
 	a_daemon_that_has_kept_no_map_is_told_to_again \
-	a_bundle_that_nobody_takes_is_removed
+	a_bundle_that_nobody_takes_is_removed \
+	options_of_following_need_something_to_follow
 
 tests "file" \
-	a_name_that_nobody_gives_is_a_warning_only_with_netbird
+	a_name_that_nobody_gives_is_a_warning_only_with_netbird \
+	options_of_use_to_nobody_are_refused
 
 # by_name FILE NAME: a policy that lets that peer reach port 8002
 by_name() {
@@ -217,4 +219,46 @@ test_a_bundle_that_nobody_takes_is_removed() {
 	wait_for bundles_are 0
 	[ -e "$own" ] || die "a bundle of the user's was removed"
 	[ -e "$theirs" ] || die "a file of another user's was removed"
+}
+
+test_options_of_following_need_something_to_follow() {
+	local option
+	topology "$1"
+	policy base <<<'mode: {routing: native}'
+	for option in --netbird-interval --netbird-hold; do
+		expect 2 shrike run wt0 -c "$T/base.yaml" $option 5
+		is_one_error_line "$ERR" "^shrike: $option: neither --netbird nor the policy says what is followed"
+		expect 2 shrike run wt0 $option 5
+	done
+	# which a policy may say, too, and no longer when it is read again
+	policy base <<-EOF2
+		follow: {netbird: $T/nb.sock}
+		mode: {routing: native}
+	EOF2
+	start run-wt0 "$ROUTER" "$SHRIKE" run wt0 -c "$T/base.yaml" --netbird-hold 5
+	until_protected wt0
+	policy base <<<'peer_acl: [{id: own, action: allow, source: [any], protocol: icmp}]'
+	kill -HUP "${PROCESS[run-wt0]}"
+	wait_for rule_is_in_force wt0 own
+	is "following" null "$(status_of wt0 .netbird)"
+}
+
+# refuses ERROR COMMAND...: which is one line, with exit status 2
+refuses() {
+	local error=$1
+	shift
+	expect 2 "$SHRIKE" "$@"
+	is_one_error_line "$ERR" "^shrike: $error"
+}
+
+test_options_of_use_to_nobody_are_refused() {
+	local long command
+	long=/run/$(printf 'x%.0s' {1..110}).sock
+	policy own </dev/null
+	for command in "run wt0" "policy diff wt0" "doctor wt0"; do
+		# shellcheck disable=SC2086
+		refuses "--netbird=: the path of a socket is missing" $command --netbird=
+		# shellcheck disable=SC2086
+		refuses "--netbird: '/run/xx.*' is longer than 107 bytes" $command "--netbird=$long"
+	done
 }
