@@ -9,6 +9,7 @@ tests "veth" \
 	names_and_sets_of_netbirds_may_come_later \
 	a_daemon_that_has_kept_no_map_is_told_to_again \
 	a_bundle_that_nobody_takes_is_removed \
+	the_log_counts_the_rules_of_a_map \
 	options_of_following_need_something_to_follow
 
 tests "file" \
@@ -219,6 +220,16 @@ test_a_bundle_that_nobody_takes_is_removed() {
 	wait_for bundles_are 0
 	[ -e "$own" ] || die "a bundle of the user's was removed"
 	[ -e "$theirs" ] || die "a file of another user's was removed"
+}
+
+test_the_log_counts_the_rules_of_a_map() {
+	prepare "$1"
+	network_map 8 "$(in_rule 100.64.0.2 tcp 8002)" "$(in_rule 100.64.0.3 udp 53)"
+	map_changes
+	wait_for follows 8
+	wait_for grep -qE "generation [0-9]+ in force \\(NetBird's map\\): \\+2 -1 rules; 3 rules" \
+		"$T/run-wt0.out"
+	is "counts in status" "2 1" "$(status_of wt0 '.change | "\(.added) \(.removed)"')"
 }
 
 test_options_of_following_need_something_to_follow() {
