@@ -33,6 +33,7 @@ static const char diff_details[] =
 	"  --netbird[=SOCKET]    compare with what the newest map of NetBird's daemon\n"
 	"                        would make of the policy in force; takes seconds\n"
 	"  --exit-code           exit status 4 if anything differs\n"
+	NUMERIC_HELP
 	"  -j, --json            JSON instead of text\n"
 	"\n"
 	"Of two files the rules, sets and settings are compared. What has a slash or ends\n"
@@ -77,7 +78,8 @@ static const struct command family[] = {
 	},
 	{
 		.name = "diff",
-		.arguments = "[IFACE | POLICY] POLICY | [IFACE] --netbird [--exit-code] [-j]",
+		.arguments = "[IFACE | POLICY] POLICY | [IFACE] --netbird [--exit-code] "
+			     "[--numeric] [-j]",
 		.summary = "what a policy would change: rules, and live connections",
 		.details = diff_details,
 		.run = policy_command_diff,

@@ -10,6 +10,7 @@ tests "veth" \
 	a_daemon_that_has_kept_no_map_is_told_to_again \
 	a_bundle_that_nobody_takes_is_removed \
 	the_log_counts_the_rules_of_a_map \
+	commands_show_the_names_of_the_map \
 	options_of_following_need_something_to_follow
 
 tests "file" \
@@ -230,6 +231,22 @@ test_the_log_counts_the_rules_of_a_map() {
 	wait_for grep -qE "generation [0-9]+ in force \\(NetBird's map\\): \\+2 -1 rules; 3 rules" \
 		"$T/run-wt0.out"
 	is "counts in status" "2 1" "$(status_of wt0 '.change | "\(.added) \(.removed)"')"
+}
+
+test_commands_show_the_names_of_the_map() {
+	prepare "$1"
+	session one "$PEER" tcp 100.64.0.1 8001
+	network_map 8 "$(in_rule 100.64.0.2 tcp 8002)"
+	expect 0 shrike policy diff wt0 --netbird
+	matches "connections" " laptop-anna:[0-9]+ -> router:8001" "$OUT"
+	matches "rules" "nb/ptcp8002/in/tcp/8002: action allow source laptop-anna protocol" "$OUT"
+	expect 0 shrike policy diff wt0 --netbird --numeric
+	matches "addresses" " 100\\.64\\.0\\.2:[0-9]+ -> 100\\.64\\.0\\.1:8001" "$OUT"
+	matches "rules" "nb/ptcp8002/in/tcp/8002: action allow source 100\\.64\\.0\\.2 protocol" "$OUT"
+	expect 0 shrike policy diff wt0 --netbird -j
+	is "JSON" "100.64.0.2 laptop-anna" "$(jq -r '.cut[] | "\(.src) \(.src_name)"' <<<"$OUT")"
+	expect 0 shrike trace in laptop-anna self -p tcp --dport 9 -i wt0 -v
+	matches "the nearest rule" "nb/ptcp8001/in/tcp/8001 \\(NetBird's\\): destination port 9 is not 8001" "$OUT"
 }
 
 test_options_of_following_need_something_to_follow() {
