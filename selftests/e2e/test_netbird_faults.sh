@@ -11,6 +11,7 @@ tests "veth" \
 	a_bundle_that_nobody_takes_is_removed \
 	the_log_counts_the_rules_of_a_map \
 	commands_show_the_names_of_the_map \
+	rules_that_nobody_follows_any_more_are_said_to_be_old \
 	options_of_following_need_something_to_follow
 
 tests "file" \
@@ -247,6 +248,20 @@ test_commands_show_the_names_of_the_map() {
 	is "JSON" "100.64.0.2 laptop-anna" "$(jq -r '.cut[] | "\(.src) \(.src_name)"' <<<"$OUT")"
 	expect 0 shrike trace in laptop-anna self -p tcp --dport 9 -i wt0 -v
 	matches "the nearest rule" "nb/ptcp8001/in/tcp/8001 \\(NetBird's\\): destination port 9 is not 8001" "$OUT"
+}
+
+test_rules_that_nobody_follows_any_more_are_said_to_be_old() {
+	prepare "$1"
+	stop run-wt0 KILL
+	probe ok "$PEER" tcp 100.64.0.1 8001
+	expect 0 shrike status wt0
+	matches "status" "NetBird's rules stay as they are: shrike run is not active" "$OUT"
+	is "JSON" "true shrike run is not active" "$(netbird '"\(.stale) \(.why)"')"
+	expect 3 shrike status wt0 --check
+	matches "the check" "NetBird's map is stale: shrike run is not active" "$OUT"
+	# a policy of the user's alone is nobody's
+	expect 0 shrike policy apply wt0 "$T/base.yaml"
+	is "JSON" null "$(status_of wt0 .netbird)"
 }
 
 test_options_of_following_need_something_to_follow() {
