@@ -23,6 +23,7 @@
 #include "dataplane/attached.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/preview.h"
+#include "follow/follow_status.h"
 #include "forwarder.h"
 #include "kernel/netlink.h"
 #include "kernel/pin_path.h"
@@ -31,11 +32,14 @@ static int run_doctor(const struct command *command, int argc, char **argv);
 
 const struct command command_doctor = {
 	.name = "doctor",
-	.arguments = "[IFACE] [-c POLICY] [-j]",
+	.arguments = "[IFACE] [-c POLICY] [--netbird[=SOCKET]] [-j]",
 	.summary = "kernel features, limits, and what would be chosen and why",
 	/* clang-format off */
 	.details =
 		"  -c, --config POLICY   choose for this policy instead of the defaults\n"
+		"      --netbird[=SOCKET]\n"
+		"                        look at NetBird's daemon at this socket, as\n"
+		"                        'shrike run --netbird' would follow it\n"
 		"\n"
 		"Exit status 1 if something keeps shrike from working here.\n",
 	/* clang-format on */
@@ -245,11 +249,14 @@ static void check_input(struct report *report, const struct link_info *link,
 }
 
 /* Can the policy be put into force on this link, and in which mode? */
-static void check_link(struct report *report, const char *ifname, const char *policy_path)
+static void check_link(struct report *report, const char *ifname, const char *policy_path,
+		       const char *netbird)
 {
+	struct follow_status followed;
 	struct dataplane_request request = {
 		.ifname = ifname,
 		.policy_path = policy_path,
+		.keeps_part = netbird || follow_status_read(ifname, &followed),
 		.caller = DATAPLANE_RUN,
 		.warn = command_warn,
 	};
@@ -275,7 +282,7 @@ static void check_link(struct report *report, const char *ifname, const char *po
 	find(report, FINDING_OK, "routing", "%s: %s", routing_name(mode.routing), mode.routing_why);
 	if (mode.routing == ROUTING_NAT)
 		doctor_check_nat(report, &link, &policy->uplinks);
-	doctor_check_netbird(report, ifname, policy);
+	doctor_check_netbird(report, ifname, policy, netbird);
 	policy_free(policy);
 	check_input(report, &link, &mode);
 	if (mode.forwarder_input == FORWARDER_INPUT_AF_XDP &&
@@ -314,7 +321,7 @@ static void print(const struct report *report)
 }
 
 /* Make and print all checks; without an interface those of the host alone. */
-static int diagnose(const char *given, const char *policy_path, bool json)
+static int diagnose(const char *given, const char *policy_path, const char *netbird, bool json)
 {
 	struct report report = {.checks = json_array()};
 	char name[IF_NAMESIZE];
@@ -328,7 +335,7 @@ static int diagnose(const char *given, const char *policy_path, bool json)
 	if (!err) {
 		check_pins(&report, name);
 		if (given || policy_path || if_nametoindex(name))
-			check_link(&report, name, policy_path);
+			check_link(&report, name, policy_path, netbird);
 	}
 	if (!err && json)
 		err = output_json(
@@ -347,10 +354,12 @@ static int run_doctor(const struct command *command, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
+		{"netbird", optional_argument, NULL, OPTION_COMMAND},
 		COMMON_LONG_OPTIONS,
 		{},
 	};
-	const char *policy = NULL;
+	const char *policy = NULL, *netbird = NULL;
+	struct error error;
 	bool json = false;
 	int option;
 
@@ -361,9 +370,11 @@ static int run_doctor(const struct command *command, int argc, char **argv)
 			return command_unknown_option(command, argv);
 		if (option == 'c')
 			policy = optarg;
+		if (option == OPTION_COMMAND && command_netbird(optarg, &netbird, &error))
+			return command_fail(&error);
 		json |= option == 'j';
 	}
 	if (argc - optind > 1)
 		return command_usage(command, "unexpected argument '%s'", argv[optind + 1]);
-	return diagnose(argv[optind], policy, json);
+	return diagnose(argv[optind], policy, netbird, json);
 }

@@ -23,6 +23,8 @@ static const char check_details[] =
 	"  -i, --interface IFACE run the tests of the policy as on this interface: its\n"
 	"                        addresses are \"self\", those of the host are local\n"
 	"  --require-tests       exit status 1 where the rights to run them lack\n"
+	"  --netbird             the policy is for 'shrike run --netbird': names that are\n"
+	"                        unknown may be NetBird's, which is a warning\n"
 	"\n"
 	"Exit status 0 if the policy could be applied, warnings or not, 2 if it has\n"
 	"errors, which are all told, or if one of its tests fails.\n";
@@ -31,6 +33,7 @@ static const char diff_details[] =
 	"  --netbird[=SOCKET]    compare with what the newest map of NetBird's daemon\n"
 	"                        would make of the policy in force; takes seconds\n"
 	"  --exit-code           exit status 4 if anything differs\n"
+	NUMERIC_HELP
 	"  -j, --json            JSON instead of text\n"
 	"\n"
 	"Of two files the rules, sets and settings are compared. What has a slash or ends\n"
@@ -96,14 +99,15 @@ static const char show_details[] =
 static const struct command family[] = {
 	{
 		.name = "check",
-		.arguments = "POLICY [-i IFACE] [--require-tests] [-j]",
+		.arguments = "POLICY [-i IFACE] [--require-tests] [--netbird] [-j]",
 		.summary = "parse and compile a policy, warn about rules that have no effect",
 		.details = check_details,
 		.run = policy_command_check,
 	},
 	{
 		.name = "diff",
-		.arguments = "[IFACE | POLICY] POLICY | [IFACE] --netbird [--exit-code] [-j]",
+		.arguments = "[IFACE | POLICY] POLICY | [IFACE] --netbird [--exit-code] "
+			     "[--numeric] [-j]",
 		.summary = "what a policy would change: rules, and live connections",
 		.details = diff_details,
 		.run = policy_command_diff,

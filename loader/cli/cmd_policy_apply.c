@@ -157,6 +157,19 @@ static int wait_for_confirmation(const struct waiting *waiting, struct error *er
 	return error_set(error, ETIME, "%s: %s: back to %s", waiting->ifname, why, name_of(&undo));
 }
 
+/* What the map that is followed may have, and does not have now. */
+static void warn_of_missing(const struct policy *policy)
+{
+	char text[256];
+
+	for (size_t i = 0; i < policy->n_missing; i++) {
+		snprintf(text, sizeof(text),
+			 "unknown name '%.80s': it matches nothing until NetBird's map has it",
+			 policy->missing[i].name);
+		command_warn(text, NULL);
+	}
+}
+
 /* Put a policy into force, and wait for its confirmation if one was asked for. */
 static int apply(struct dataplane_request *request, bool json, struct error *error)
 {
@@ -180,6 +193,7 @@ static int apply(struct dataplane_request *request, bool json, struct error *err
 	if (err)
 		return err;
 	waiting.maps = &dataplane->generation->maps;
+	warn_of_missing(dataplane->policy);
 	if (request->confirm_s)
 		err = wait_for_confirmation(&waiting, error);
 	dataplane_free(dataplane);

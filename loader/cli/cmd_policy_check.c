@@ -27,6 +27,7 @@ struct check {
 	size_t failed;
 	size_t not_run;
 	bool require_tests;
+	bool expects_netbird;
 	size_t n_errors;
 	bool json;
 };
@@ -77,6 +78,19 @@ static void on_warning(void *arg, struct position at, const char *text)
 	json_array_append_new(check->warnings, json);
 }
 
+/* Names that are NetBird's, or mistyped. */
+static void warn_of_missing(const struct policy *policy, struct check *check)
+{
+	char text[256];
+
+	for (size_t i = 0; i < policy->n_missing; i++) {
+		snprintf(text, sizeof(text),
+			 "unknown name '%.80s': it matches nothing until NetBird's map has it",
+			 policy->missing[i].name);
+		on_warning(check, policy->missing[i].position, text);
+	}
+}
+
 /* Look for rules without effect, and print a warning for each. */
 static int find_warnings(const struct policy *policy, const struct classifier *classifier,
 			 struct check *check, struct error *error)
@@ -89,6 +103,7 @@ static int find_warnings(const struct policy *policy, const struct classifier *c
 
 	if (!dead)
 		return error_no_memory(error);
+	warn_of_missing(policy, check);
 	err = policy_check(policy, on_warning, check, dead, error);
 	if (!err)
 		err = policy_cover(&(struct cover_input){policy, classifier, dead}, on_warning,
@@ -203,11 +218,17 @@ static int report_errors(struct check *check)
 
 static int check_file(struct check *check)
 {
+	const struct policy_text how = {
+		.path = check->path,
+		.on_error = on_error,
+		.arg = check,
+		.expects_netbird = check->expects_netbird,
+	};
 	struct policy *policy;
 	struct error error;
 	int err;
 
-	err = policy_load_all(check->path, on_error, check, &policy, &error);
+	err = policy_load_as(&how, &policy, &error);
 	if (err && !(err == -EINVAL && check->n_errors))
 		on_error(check, &error);
 	if (err)
@@ -229,6 +250,7 @@ int policy_command_check(const struct command *command, int argc, char **argv)
 	static const struct option options[] = {
 		{"interface", required_argument, NULL, 'i'},
 		{"require-tests", no_argument, NULL, 'r'},
+		{"netbird", no_argument, NULL, 'n'},
 		COMMON_LONG_OPTIONS,
 		{},
 	};
@@ -243,6 +265,7 @@ int policy_command_check(const struct command *command, int argc, char **argv)
 		if (option == 'i')
 			check.ifname = optarg;
 		check.require_tests |= option == 'r';
+		check.expects_netbird |= option == 'n';
 		check.json |= option == 'j';
 	}
 	if (argc - optind != 1)

@@ -16,6 +16,7 @@
 #include "base/names.h"
 #include "base/output.h"
 #include "cli/cmd_policy.h"
+#include "cli/diff_names.h"
 #include "cli/policy_source.h"
 #include "conntrack/tables.h"
 #include "dataplane/dataplane.h"
@@ -28,6 +29,8 @@
 #include "review/impact.h"
 #include "trace/record_print.h"
 
+#define END_TEXT_MAX 96 /* a name or an address, and a port */
+
 /* Everything that a comparison is made of. */
 struct comparison {
 	char iface[IF_NAMESIZE];
@@ -38,6 +41,7 @@ struct comparison {
 	char name[64];
 	bool is_followed; /* so that applying a file would keep NetBird's part */
 	bool json;
+	bool numeric; /* addresses, and not their names */
 	struct link_info link;
 	struct attached attached;
 	struct policy *policy[2]; /* in force, and the other one */
@@ -205,25 +209,33 @@ static void print_group(const struct impact *first, size_t n)
 	printf(": %zu\n", n);
 }
 
-static void print_end(const struct impact *impact, int end, char *text, size_t size)
+static const char *name_of_end(const struct comparison *c, const struct impact *impact, int end)
+{
+	return diff_name(c->policy, &impact->addr[end], impact->ip_version);
+}
+
+static void print_end(const struct comparison *c, const struct impact *impact, int end,
+		      char text[END_TEXT_MAX])
 {
 	char addr[ADDR_TEXT_MAX];
 	bool v6 = impact->ip_version == IP_VERSION_6;
+	const char *name = c->numeric ? NULL : name_of_end(c, impact, end);
 
 	addr_format(&impact->addr[end], impact->ip_version, addr, sizeof(addr));
-	if (l4_has_ports(impact->l4_proto))
-		snprintf(text, size, v6 ? "[%s]:%u" : "%s:%u", addr, impact->port[end]);
+	if (!l4_has_ports(impact->l4_proto))
+		snprintf(text, END_TEXT_MAX, "%s", name ? name : addr);
 	else
-		snprintf(text, size, "%s", addr);
+		snprintf(text, END_TEXT_MAX, v6 && !name ? "[%s]:%u" : "%s:%u", name ? name : addr,
+			 impact->port[end]);
 }
 
 /* Print a connection, and what becomes of it. */
-static void print_impact(const struct impact *impact)
+static void print_impact(const struct comparison *c, const struct impact *impact)
 {
-	char from[ADDR_TEXT_MAX + 16], to[ADDR_TEXT_MAX + 16], number[FLOW_PROTOCOL_NUMBER];
+	char from[END_TEXT_MAX], to[END_TEXT_MAX], number[FLOW_PROTOCOL_NUMBER];
 
-	print_end(impact, 0, from, sizeof(from));
-	print_end(impact, 1, to, sizeof(to));
+	print_end(c, impact, 0, from);
+	print_end(c, impact, 1, to);
 	printf("  %s %s -> %s", flow_protocol_name(impact->l4_proto, impact->ip_version, number),
 	       from, to);
 	if (impact->l4_proto == IPPROTO_TCP)
@@ -235,6 +247,8 @@ static void print_impact(const struct impact *impact)
 
 static void print_differences(const struct comparison *c)
 {
+	if (!c->numeric)
+		diff_use_names(c->policy, c->diff);
 	if (!policy_diff_print(c->diff, stdout))
 		printf("the policies say the same\n");
 }
@@ -260,7 +274,7 @@ static int print_text(const struct comparison *c, struct error *error)
 			;
 		print_group(&impacts->list[i], end - i);
 		for (size_t j = i; j < end; j++)
-			print_impact(&impacts->list[j]);
+			print_impact(c, &impacts->list[j]);
 	}
 	return output_flush(stdout, error);
 }
@@ -273,7 +287,7 @@ static json_t *cause_json(const struct impact_cause *cause)
 }
 
 /* A connection, and what becomes of it, as JSON. */
-static json_t *impact_json(const struct impact *impact)
+static json_t *impact_json(const struct comparison *c, const struct impact *impact)
 {
 	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX], number[FLOW_PROTOCOL_NUMBER];
 	json_t *object =
@@ -289,6 +303,13 @@ static json_t *impact_json(const struct impact *impact)
 		json_object_set_new(object, "dport", json_integer(impact->port[1]));
 	} else if (impact->state == FLOW_STATE_ICMP) {
 		json_object_set_new(object, "id", json_integer(impact->icmp_id));
+	}
+	for (int end = 0; end < 2; end++) {
+		const char *name = name_of_end(c, impact, end);
+
+		if (name)
+			json_object_set_new(object, end ? "dst_name" : "src_name",
+					    json_string(name));
 	}
 	json_object_set_new(object, "before", cause_json(&impact->before));
 	json_object_set_new(object, "after", cause_json(&impact->after));
@@ -346,7 +367,7 @@ static int print_json(const struct comparison *c, struct error *error)
 	for (int kind = 0; kind < IMPACT_KINDS; kind++) {
 		printf(",\n\"%s\":[", kind_keys[kind]);
 		for (bool any = false; i < impacts->n && impacts->list[i].kind == kind; i++) {
-			json_t *object = impact_json(&impacts->list[i]);
+			json_t *object = impact_json(c, &impacts->list[i]);
 
 			fputs(any ? ",\n" : "\n", stdout);
 			json_dumpf(object, stdout, OUTPUT_JSON_FLAGS);
@@ -416,10 +437,12 @@ int policy_command_diff(const struct command *command, int argc, char **argv)
 	static const struct option options[] = {
 		{"netbird", optional_argument, NULL, OPTION_COMMAND},
 		{"exit-code", no_argument, NULL, 'e'},
+		NUMERIC_LONG_OPTION,
 		COMMON_LONG_OPTIONS,
 		{},
 	};
 	struct comparison comparison = {.json = false};
+	struct error error;
 	bool exit_code = false;
 	int option, n_files;
 
@@ -430,8 +453,13 @@ int policy_command_diff(const struct command *command, int argc, char **argv)
 			return command_unknown_option(command, argv);
 		comparison.json |= option == 'j';
 		exit_code |= option == 'e';
-		if (option == OPTION_COMMAND)
-			comparison.socket = optarg ? optarg : "";
+		comparison.numeric |= option == OPTION_NUMERIC;
+		if (option != OPTION_COMMAND)
+			continue;
+		if (command_netbird(optarg, &comparison.socket, &error))
+			return command_fail(&error);
+		if (!optarg)
+			comparison.socket = ""; /* as it is followed */
 	}
 	n_files = comparison.socket ? 0 : 1;
 	if (argc - optind < n_files || argc - optind > n_files + 1)

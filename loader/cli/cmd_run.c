@@ -76,6 +76,7 @@ static int parse_seconds(int option, const char *text, struct following_options 
 		return error_prefix(error, is_hold ? "--netbird-hold" : "--netbird-interval");
 	}
 	*(is_hold ? &options->hold_ns : &options->interval_ns) = seconds * NS_PER_S;
+	options->depends = is_hold ? "--netbird-hold" : "--netbird-interval";
 	return 0;
 }
 
@@ -115,7 +116,7 @@ static int parse_options(const struct command *command, int argc, char **argv,
 		else if (option == 'v')
 			generation_verbose(true);
 		else if (option == OPTION_NETBIRD)
-			request->options.socket = optarg ? optarg : FOLLOW_SOCKET;
+			err = command_netbird(optarg, &request->options.socket, &error);
 		else if (option == OPTION_METRICS)
 			request->metrics_address = optarg;
 		else if (option == OPTION_WAIT)

@@ -12,6 +12,8 @@
 
 #include "base/value.h"
 #include "dataplane/attached.h"
+#include "follow/daemon_socket.h"
+#include "follow/follow.h"
 #include "kernel/netlink.h"
 #include "kernel/pin_path.h"
 #include "trace/live.h"
@@ -279,4 +281,18 @@ int command_signals(int *fd, struct error *error)
 	*fd = signalfd(-1, &signals, SFD_CLOEXEC);
 	return *fd < 0 ? error_set(error, errno, "cannot wait for signals: %s", strerror(errno))
 		       : 0;
+}
+
+/**
+ * command_netbird() - The socket of NetBird's daemon that an option names
+ * @given: its argument; NULL: it has none
+ * @socket: set to the path
+ * @error: set on failure
+ *
+ * Return: 0 or -EINVAL (invalid input).
+ */
+int command_netbird(const char *given, const char **socket, struct error *error)
+{
+	*socket = given ? given : FOLLOW_SOCKET;
+	return daemon_check_path(*socket, error);
 }

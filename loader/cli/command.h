@@ -83,6 +83,8 @@ enum common_option {
 	OPTION_COMMAND, /* the first of a command's own */
 };
 
+int command_netbird(const char *given, const char **socket, struct error *error);
+
 /* clang-format off */
 #define COMMON_LONG_OPTIONS                                                                        \
 	{"help", no_argument, NULL, OPTION_HELP},                                                  \

@@ -28,6 +28,7 @@ void find(struct report *report, enum finding finding, const char *what, const c
 
 void doctor_check_nat(struct report *report, const struct link_info *link,
 		      const struct policy_uplinks *wanted);
-void doctor_check_netbird(struct report *report, const char *ifname, const struct policy *policy);
+void doctor_check_netbird(struct report *report, const char *ifname, const struct policy *policy,
+			  const char *given);
 
 #endif /* SHRIKE_CLI_DOCTOR_H */

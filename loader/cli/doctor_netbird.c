@@ -43,31 +43,39 @@ static void check_firewall(struct report *report, bool is_followed)
 		     "process, or nobody does by its map");
 }
 
+/* Whether the newest map is in force, as far as anybody knows. */
+static bool is_current(const struct follow_status *status)
+{
+	return status->map_ns && !status->why[0];
+}
+
 /**
  * doctor_check_netbird() - Look at NetBird's daemon, if there is one or one is to be followed
  * @report: gets the findings
  * @ifname: the interface
  * @policy: of it; NULL: none is known
+ * @given: the daemon's socket; NULL: as it is followed, or as the policy says
  */
-void doctor_check_netbird(struct report *report, const char *ifname, const struct policy *policy)
+void doctor_check_netbird(struct report *report, const char *ifname, const struct policy *policy,
+			  const char *given)
 {
-	const char *socket = policy && policy->follow_netbird ? policy->follow_netbird
-							      : FOLLOW_SOCKET;
+	const char *named = given ? given : policy ? policy->follow_netbird : NULL;
+	const char *socket = named ? named : FOLLOW_SOCKET;
 	char version[DAEMON_NAME_MAX], sentence[FOLLOW_SENTENCE_MAX];
 	struct follow_status status;
 	bool is_followed = follow_status_read(ifname, &status);
 	struct error error;
 
-	if (is_followed)
+	if (is_followed && !given)
 		socket = status.socket;
-	else if (!(policy && policy->follow_netbird) && access(socket, F_OK))
+	else if (!named && access(socket, F_OK))
 		return;
 	if (daemon_version(socket, version, &error))
 		find(report, FINDING_NOTE, "netbird", "%s", error.text);
 	else
-		find(report, is_followed && status.why[0] ? FINDING_NOTE : FINDING_OK, "netbird",
-		     "daemon %s answers at %s; %s", version[0] ? version : "of unknown version",
-		     socket,
+		find(report, is_followed && !is_current(&status) ? FINDING_NOTE : FINDING_OK,
+		     "netbird", "daemon %s answers at %s; %s",
+		     version[0] ? version : "of unknown version", socket,
 		     is_followed ? follow_status_sentence(&status, clock_kernel_ns(CLOCK_MONOTONIC),
 							  sentence)
 				 : "not followed, which takes 'shrike run --netbird'");

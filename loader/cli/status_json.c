@@ -20,6 +20,7 @@
 #include "forwarder.h"
 #include "kernel/lock.h"
 #include "maps.h"
+#include "policy/part.h"
 
 static json_t *json_hooks(const struct hook_state hooks[HOOK_POINTS])
 {
@@ -129,23 +130,57 @@ static json_t *seconds_json(uint64_t time_ns, uint64_t from_ns, uint64_t to_ns)
 	return json_integer(to_ns > from_ns ? (to_ns - from_ns) / NS_PER_S : 0);
 }
 
+/* Words with ", " between them as an array. */
+static json_t *words_json(const char *text)
+{
+	json_t *array = json_array();
+
+	while (*text) {
+		size_t len = strcspn(text, ",");
+
+		json_array_append_new(array, json_stringn(text, len));
+		text += len + strspn(text + len, ", ");
+	}
+	return array;
+}
+
+/* NetBird's part is in force, and nobody is there to follow what becomes of it; null: it is not. */
+static json_t *json_netbird_left(const struct attached *attached, const char *ifname)
+{
+	struct part_text text = {};
+	struct error ignored;
+	bool is_left = !lock_is_held(LOCK_RUN, ifname) &&
+		       !attached_policy_text(attached, &text.text, &text.len, &ignored) &&
+		       part_is_in(attached->instance.policy_path, &text);
+
+	free(text.text);
+	if (!is_left)
+		return json_null();
+	return json_pack("{s:n,s:n,s:n,s:b,s:b,s:s,s:n,s:[],s:s}", "socket", "serial", "age",
+			 "fetching", 0, "stale", 1, "why", "shrike run is not active", "next_fetch",
+			 "missing_names", "text",
+			 "NetBird's rules stay as they are: shrike run is not active, and nobody "
+			 "follows its map");
+}
+
 /* How NetBird's daemon is followed; null where it is not. */
-static json_t *json_netbird(const char *ifname)
+static json_t *json_netbird(const struct attached *attached, const char *ifname)
 {
 	uint64_t now_ns = clock_kernel_ns(CLOCK_MONOTONIC);
 	char sentence[FOLLOW_SENTENCE_MAX];
 	struct follow_status status;
 
 	if (!follow_status_read(ifname, &status))
-		return json_null();
+		return json_netbird_left(attached, ifname);
 	follow_status_sentence(&status, now_ns, sentence);
-	return json_pack("{s:s,s:o,s:o,s:b,s:b,s:o,s:o,s:i,s:s}", "socket", status.socket, "serial",
-			 status.map_ns ? json_integer(status.serial) : json_null(), "age",
+	return json_pack("{s:s,s:o,s:o,s:b,s:b,s:o,s:o,s:i,s:o,s:s}", "socket", status.socket,
+			 "serial", status.map_ns ? json_integer(status.serial) : json_null(), "age",
 			 seconds_json(status.map_ns, status.map_ns, now_ns), "fetching",
 			 status.is_fetching, "stale", status.why[0] != '\0', "why",
 			 status.why[0] ? json_string(status.why) : json_null(), "next_fetch",
 			 seconds_json(status.due_ns, now_ns, status.due_ns), "full_sets",
-			 status.full_sets, "text", sentence);
+			 status.full_sets, "missing_names", words_json(status.missing), "text",
+			 sentence);
 }
 
 /**
@@ -229,9 +264,10 @@ static json_t *json_live(const struct attached *attached, const struct link_info
 		counters_json(&counters[DIR_EGRESS]), "uplink",
 		counters_json(&counters[DIR_UPLINK]), "tables", census_tables(&census), "forwarder",
 		json_forwarder(attached, counters_to_forwarder(&counters[DIR_INGRESS])), "nat",
-		nat_json(attached, counters), "netbird", json_netbird(link->name), "connections",
-		census_states(&census), "lost_events", (json_int_t)lost_events(attached),
-		"applied_timestamp", (json_int_t)(instance->applied_ns / NS_PER_S));
+		nat_json(attached, counters), "netbird", json_netbird(attached, link->name),
+		"connections", census_states(&census), "lost_events",
+		(json_int_t)lost_events(attached), "applied_timestamp",
+		(json_int_t)(instance->applied_ns / NS_PER_S));
 	if (object)
 		add_change(object, attached);
 	return object;

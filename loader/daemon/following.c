@@ -14,6 +14,7 @@
 #include "policy/policy.h"
 
 #define FOLLOW_KEY "follow"
+#define EMPTY_PART "{}" /* until a map has come: names that are not there may be NetBird's */
 
 static void clear(struct part_text *text)
 {
@@ -111,6 +112,8 @@ static int switch_to(struct following *following, const char *socket, struct err
 	if (following->is_on && socket && !strcmp(socket, following->socket)) {
 		if (following->follow)
 			follow_forget(following->follow);
+		else
+			mirror_forget(following->mirror);
 		return 0;
 	}
 	stop(following);
@@ -202,10 +205,17 @@ int following_read(struct following *following, const char *path, struct part_te
 				: socket			 ? socket
 								 : following->options.socket,
 				error);
+	if (!err && !following->is_on && following->options.depends)
+		err = error_input(error,
+				  "%s: neither --netbird nor the policy says what is followed",
+				  following->options.depends);
+	following->options.depends = NULL; /* a policy that is read again may say that nothing is */
 	if (!err && following->is_on)
 		err = part_refuse(path, &own, error);
 	if (!err && following->is_on && !following->part.text)
 		err = recover(following, error);
+	if (!err && following->is_on && !following->part.text)
+		err = following_take(following, EMPTY_PART, strlen(EMPTY_PART), error);
 	if (!err && following->part.text)
 		err = join(following, path, &own, whole, error);
 	free(socket);
@@ -383,8 +393,80 @@ void following_settle(struct following *following)
  */
 void following_publish(struct following *following, const struct follow_status *status)
 {
+	char missing[FOLLOW_MISSING_MAX];
+
+	memcpy(missing, following->status.missing, sizeof(missing));
 	following->status = *status;
+	memcpy(following->status.missing, missing, sizeof(missing));
 	publish(following);
+}
+
+/* Names with ", " between them, as many as there is room for. */
+static void list_missing(const struct policy *policy, char text[FOLLOW_MISSING_MAX])
+{
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < policy->n_missing; i++) {
+		const char *name = policy->missing[i].name;
+
+		if (len + strlen(name) + sizeof(", , ...") > FOLLOW_MISSING_MAX) {
+			snprintf(text + len, FOLLOW_MISSING_MAX - len, ", ...");
+			return;
+		}
+		len += snprintf(text + len, FOLLOW_MISSING_MAX - len, "%s%s", len ? ", " : "",
+				name);
+	}
+}
+
+/**
+ * following_note() - Let it be known which names of the policy in force no map has
+ * @following: what is followed, if anything is
+ * @policy: in force
+ * @attached: its generation
+ *
+ * Logs them, where they are others than before.
+ */
+void following_note(struct following *following, const struct policy *policy,
+		    const struct attached *attached)
+{
+	char missing[FOLLOW_MISSING_MAX] = {}, line[FOLLOW_MISSING_MAX + 80];
+
+	following->noted_ns = attached->instance.applied_ns;
+	if (following->is_on)
+		list_missing(policy, missing);
+	if (!strcmp(missing, following->status.missing))
+		return;
+	memcpy(following->status.missing, missing, sizeof(missing));
+	if (following->is_on)
+		publish(following);
+	if (!missing[0])
+		return;
+	snprintf(line, sizeof(line), "NetBird's map has no such names, so they match nothing: %s",
+		 missing);
+	following->user.on_line(following->user.arg, line);
+}
+
+/**
+ * following_look() - As following_note(), where another process may have applied a policy
+ */
+void following_look(struct following *following, const struct attached *attached)
+{
+	const char *path = attached->instance.policy_path;
+	struct policy *policy;
+	struct error ignored;
+	char *text = NULL;
+	size_t len;
+
+	if (!following->is_on || following->noted_ns == attached->instance.applied_ns)
+		return;
+	if (!attached_policy_text(attached, &text, &len, &ignored) &&
+	    !policy_parse(path[0] ? path : NULL, text, len, &policy, &ignored)) {
+		following_note(following, policy, attached);
+		policy_free(policy);
+	}
+	following->noted_ns = attached->instance.applied_ns;
+	free(text);
 }
 
 /**

@@ -13,6 +13,7 @@
 #include "follow/follow.h"
 #include "follow/mirror.h"
 #include "policy/part.h"
+#include "policy/policy.h"
 
 /* What the user has said on the command line. */
 struct following_options {
@@ -20,6 +21,8 @@ struct following_options {
 	bool from_nftables; /* not the daemon, but its tables are followed */
 	uint64_t interval_ns;
 	uint64_t hold_ns; /* of addresses of domains, beyond what their answers say */
+	const char *
+		depends; /* an option that was given and is of use only while something is followed */
 };
 
 /*
@@ -39,11 +42,12 @@ struct following {
 	struct follow *follow;
 	struct mirror_follow *mirror; /* instead of that */
 	char socket[FOLLOW_SOCKET_MAX];
+	struct follow_status status; /* as others know it */
+	uint64_t noted_ns; /* when the generation was applied whose names are noted in that */
 	int epoll_fd;
 	int board_fd;
-	int tap_ifindex;	     /* of the device whose answers are read; 0: none are */
-	__be32 tap_own;		     /* and its address */
-	struct follow_status status; /* as others know it */
+	int tap_ifindex; /* of the device whose answers are read; 0: none are */
+	__be32 tap_own;	 /* and its address */
 };
 
 int following_init(struct following *following, const struct follow_user *user,
@@ -59,6 +63,9 @@ bool following_check(struct following *following, const struct attached *attache
 void following_settle(struct following *following);
 void following_listen(struct following *following, int ifindex);
 void following_publish(struct following *following, const struct follow_status *status);
+void following_note(struct following *following, const struct policy *policy,
+		    const struct attached *attached);
+void following_look(struct following *following, const struct attached *attached);
 void following_free(struct following *following);
 
 #endif /* SHRIKE_DAEMON_FOLLOWING_H */

@@ -125,6 +125,7 @@ static void follow_link(struct guard *guard)
 	} else {
 		log_generation(&guard->log, &guard->attached);
 		log_failure(&guard->log, &guard->attached);
+		following_look(&guard->following, &guard->attached);
 	}
 }
 
@@ -256,11 +257,8 @@ static int on_map(void *arg, uint64_t serial, const char *text, size_t len, stru
 		return 0;
 	following->part = (struct part_text){};
 	err = following_take(following, text, len, error);
-	guard->cause = "NetBird's map";
-	guard->uid = CHANGE_NO_UID;
 	if (!err)
-		err = guard_apply(guard, POLICY_IN_FORCE, error);
-	guard->cause = NULL;
+		err = guard_apply(guard, POLICY_WITH_MAP, error);
 	if (err && err != -ENODEV) {
 		free(following->part.text);
 		following->part = before;

@@ -64,19 +64,22 @@ int guard_refresh(struct guard *guard, struct error *error)
 /* Put what a request asks for into force, and log what that changes. */
 static int apply(struct guard *guard, const struct dataplane_request *request, struct error *error)
 {
+	/* connections of a map's rules are not asked about: that would take time before they end */
+	bool with_flows = guard->dataplane && !request->edit;
 	struct dataplane *fresh;
 	struct change ignored;
-	int err = request->counts
-			  ? change_count_apply(request, guard->dataplane, &fresh, &ignored, error)
-			  : dataplane_apply(request, &fresh, error);
+	int err = request->counts ? change_count_apply(request, with_flows, &fresh, &ignored, error)
+				  : dataplane_apply(request, &fresh, error);
 
 	if (err)
 		return err;
 	dataplane_free(guard->dataplane);
 	guard->dataplane = fresh;
 	err = guard_refresh(guard, error);
-	if (!err)
+	if (!err) {
 		log_generation(&guard->log, &guard->attached);
+		following_note(&guard->following, fresh->policy, &guard->attached);
+	}
 	following_settle(&guard->following);
 	following_listen(&guard->following, fresh->link.ifindex);
 	return err;
@@ -88,6 +91,7 @@ static const char *cause_of(enum apply_source source)
 	static const char *const causes[] = {
 		[POLICY_FROM_FILE] = "start",
 		[POLICY_IN_FORCE] = "interface or host changed",
+		[POLICY_WITH_MAP] = "NetBird's map",
 		[POLICY_BEFORE_CONFIRM] = "not confirmed",
 	};
 
@@ -104,18 +108,19 @@ static const char *cause_of(enum apply_source source)
  */
 int guard_apply(struct guard *guard, enum apply_source source, struct error *error)
 {
+	bool edits = source == POLICY_IN_FORCE || source == POLICY_WITH_MAP;
 	struct dataplane_request request = {
 		.ifname = guard->ifname,
 		.policy_path = guard->policy_path,
 		.caller = DATAPLANE_RUN,
 		.before = guard->attached.maps.n ? &guard->attached : NULL,
-		.edit = source == POLICY_IN_FORCE ? following_edit : NULL,
+		.edit = edits ? following_edit : NULL,
 		.edit_arg = &guard->following,
 		.revert = source == POLICY_BEFORE_CONFIRM,
 		.verify = policy_tests_verify,
 		.cause = guard->cause ? guard->cause : cause_of(source),
 		.uid = guard->cause ? guard->uid : CHANGE_NO_UID,
-		.counts = source == POLICY_FROM_FILE,
+		.counts = source == POLICY_FROM_FILE || source == POLICY_WITH_MAP,
 		.warn = guard->warn,
 	};
 	struct part_text text = {};

@@ -11,6 +11,7 @@
 enum apply_source {
 	POLICY_FROM_FILE,
 	POLICY_IN_FORCE,       /* its text, built anew */
+	POLICY_WITH_MAP,       /* that, as NetBird's part is another one */
 	POLICY_BEFORE_CONFIRM, /* the earlier one returns: nobody confirmed */
 };
 

@@ -131,13 +131,17 @@ static int apply_first(struct run *run, struct error *error)
 /* A policy that is invalid must not be found only when the interface comes. */
 static int check_policy(const struct run *run, struct error *error)
 {
-	const char *path = run->guard.policy_path;
+	const struct following_options *options = &run->guard.options;
+	const struct policy_text how = {
+		.path = run->guard.policy_path,
+		.expects_netbird = options->socket || options->from_nftables,
+	};
 	struct policy *policy;
 	int err;
 
-	if (!path || !strcmp(path, "-"))
+	if (!how.path || !strcmp(how.path, "-"))
 		return 0;
-	err = policy_load(path, &policy, error);
+	err = policy_load_as(&how, &policy, error);
 	if (!err)
 		policy_free(policy);
 	else if (err != -ENOMEM)

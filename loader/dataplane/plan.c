@@ -124,6 +124,11 @@ static int keep_part(struct plan *plan, struct error *error)
 
 	if (!err)
 		err = part_split(planned->path, &in_force, &own, &part, error);
+	/* nobody has put NetBird's part there: a name that is not there is an error after all */
+	if (!err && !part.text && planned->n_missing) {
+		err = policy_parse(planned->path, text.text, text.len, &whole, error);
+		policy_free(err ? NULL : whole);
+	}
 	if (!err && part.text) {
 		err = part_join(planned->path, &text, &part, &joined, error);
 		if (!err)
@@ -209,7 +214,11 @@ int plan_load(struct plan *plan, struct error *error)
 		return policy_parse(request->policy_path, request->policy_text, request->policy_len,
 				    policy, error);
 	if (request->policy_path) {
-		int err = policy_load(request->policy_path, policy, error);
+		const struct policy_text how = {
+			.path = request->policy_path,
+			.expects_netbird = request->keeps_part,
+		};
+		int err = policy_load_as(&how, policy, error);
 
 		if (err && err != -ENOMEM)
 			error->invalid_input = true;

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "follow/bundle.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 #define DIRECTORY "/tmp"
 #define BEGINNING "netbird.debug."
@@ -24,13 +29,17 @@ static bool ends_with(const char *text, const char *ending)
 	return len >= ending_len && !strcmp(text + len - ending_len, ending);
 }
 
+static bool is_name(const char *name)
+{
+	return begins_with(name, BEGINNING) && ends_with(name, ENDING);
+}
+
 /* The name of a file directly in DIRECTORY that can be a bundle, or NULL. */
 static const char *name_of(const char *path)
 {
 	const char *name = path + strlen(DIRECTORY "/");
 
-	if (!begins_with(path, DIRECTORY "/") || strchr(name, '/') ||
-	    !begins_with(name, BEGINNING) || !ends_with(name, ENDING))
+	if (!begins_with(path, DIRECTORY "/") || strchr(name, '/') || !is_name(name))
 		return NULL;
 	return name;
 }
@@ -103,4 +112,69 @@ int bundle_take(const char *path, int *fd, struct error *error)
 	err = take_in(directory, name, fd, error);
 	close(directory);
 	return err;
+}
+
+/* When a file was made, CLOCK_REALTIME; 0: the file system does not say it. */
+static uint64_t made_ns(int directory, const char *name)
+{
+	struct statx file;
+
+	if (statx(directory, name, AT_SYMLINK_NOFOLLOW, STATX_BTIME, &file) ||
+	    !(file.stx_mask & STATX_BTIME))
+		return 0;
+	return file.stx_btime.tv_sec * NS_PER_S + file.stx_btime.tv_nsec;
+}
+
+/* When a file was made that is like a bundle; 0: it is none, or nobody knows. */
+static uint64_t bundle_ns(int directory, const char *name, struct stat *file)
+{
+	if (!is_name(name) || fstatat(directory, name, file, AT_SYMLINK_NOFOLLOW) || fault_of(file))
+		return 0;
+	return made_ns(directory, name);
+}
+
+/* Find the oldest bundle that was made since then; false: there is none. */
+static bool find_oldest(DIR *directory, uint64_t since_ns, char name[NAME_MAX + 1],
+			struct stat *file)
+{
+	uint64_t oldest_ns = UINT64_MAX;
+	const struct dirent *entry;
+
+	while ((entry = readdir(directory))) {
+		struct stat found;
+		uint64_t ns = bundle_ns(dirfd(directory), entry->d_name, &found);
+
+		if (ns < since_ns || ns >= oldest_ns)
+			continue;
+		oldest_ns = ns;
+		*file = found;
+		snprintf(name, NAME_MAX + 1, "%s", entry->d_name);
+	}
+	return oldest_ns != UINT64_MAX;
+}
+
+/**
+ * bundle_clear() - Remove a bundle that was asked for, and that nobody has taken
+ * @since_ns: when it was asked for, CLOCK_REALTIME, not 0
+ * @before: a bundle that was asked for later, as the daemon has said it; NULL: there is none
+ *
+ * The daemon makes one bundle after the other, so that of those made since then it is the oldest.
+ *
+ * Return: whether there was one.
+ */
+bool bundle_clear(uint64_t since_ns, const char *before)
+{
+	const char *later = before ? name_of(before) : NULL;
+	DIR *directory = opendir(DIRECTORY);
+	char name[NAME_MAX + 1];
+	struct stat file;
+	bool is_there;
+
+	if (!directory)
+		return false;
+	is_there = find_oldest(directory, since_ns, name, &file) && (!later || strcmp(name, later));
+	if (is_there)
+		remove_name(dirfd(directory), name, &file);
+	closedir(directory);
+	return is_there;
 }

@@ -8,6 +8,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "follow/follow_status.h"
+
+_Static_assert(FOLLOW_SOCKET_MAX == sizeof(((struct sockaddr_un *)0)->sun_path),
+	       "as the kernel has it");
+
 /* Whether who listens there is root. */
 static int check_peer(int fd, const char *path, struct error *error)
 {
@@ -19,6 +24,23 @@ static int check_peer(int fd, const char *path, struct error *error)
 	if (peer.uid)
 		return error_set(error, EACCES, "%s: who listens there is user %u, not root", path,
 				 peer.uid);
+	return 0;
+}
+
+/**
+ * daemon_check_path() - Whether what a user has given can be the path of a socket
+ * @path: of the option --netbird
+ * @error: set where it cannot
+ *
+ * Return: 0 or -EINVAL (invalid input).
+ */
+int daemon_check_path(const char *path, struct error *error)
+{
+	if (!*path)
+		return error_input(error, "--netbird=: the path of a socket is missing");
+	if (strlen(path) >= FOLLOW_SOCKET_MAX)
+		return error_input(error, "--netbird: '%.64s...' is longer than %d bytes", path,
+				   FOLLOW_SOCKET_MAX - 1);
 	return 0;
 }
 

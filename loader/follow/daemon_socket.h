@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 
+int daemon_check_path(const char *path, struct error *error);
 int daemon_connect(const char *path, int *fd, struct error *error);
 
 #endif /* SHRIKE_FOLLOW_DAEMON_SOCKET_H */

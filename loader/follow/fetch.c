@@ -161,7 +161,7 @@ bool fetch_is_late(const struct fetch *fetch, uint64_t now_ns, struct error *err
  * @to: is filled, for netbird_import_free()
  * @error: set on failure
  *
- * Return: 0, -EINVAL or -ENOMEM.
+ * Return: 0; -ENOENT: the daemon has kept no map, which the next fetch has it do; -EINVAL or -ENOMEM.
  */
 int fetch_take_file(struct fetch *fetch, int fd, const struct networks *networks,
 		    struct netbird_import *to, struct error *error)
@@ -172,6 +172,9 @@ int fetch_take_file(struct fetch *fetch, int fd, const struct networks *networks
 
 	fetch->step = FETCH_IDLE;
 	err = member_read(fd, MAP_FILE, &json, &map.len, error);
+	/* every user of this host may have told the daemon to keep none */
+	if (err == -ENOENT)
+		fetch->is_kept = false;
 	if (err)
 		return error_prefix(error, "the bundle");
 	map.text = json;

@@ -15,7 +15,7 @@
 /* What a fetch waits for, in this order. */
 enum fetch_step {
 	FETCH_IDLE,	   /* nothing: there is none under way */
-	FETCH_PERSISTENCE, /* the daemon to keep its next map, once for each connection */
+	FETCH_PERSISTENCE, /* the daemon to keep its next map: at first, and when it has kept none */
 	FETCH_PROFILE,
 	FETCH_CONFIG,
 	FETCH_BUNDLE,
@@ -45,8 +45,8 @@ struct fetch {
 
 	/* private to fetch.c */
 	struct grpc_call call;
-	bool is_kept;
-	int err; /* of reading the answer */
+	bool is_kept; /* the daemon has been told to */
+	int err;      /* of reading the answer */
 	struct daemon_profile profile;
 	struct daemon_config config;
 };

@@ -20,6 +20,7 @@
 #include "follow/daemon_socket.h"
 #include "follow/follower.h"
 #include "follow/incoming.h"
+#include "follow/leftover.h"
 #include "process/heartbeat.h"
 #include "process/pass.h"
 #include "process/privileges.h"
@@ -48,6 +49,7 @@ struct follow {
 	bool takes_older;   /* the next map, whatever its serial */
 	uint64_t taking_ns; /* since when the child has a map's file; 0: it has none */
 	struct budget budget;
+	struct leftover leftover;
 	struct follow_status status;
 };
 
@@ -185,6 +187,7 @@ static void start(struct follow *follow)
 	}
 	if (!err)
 		return;
+	leftover_daemon_gone(&follow->leftover);
 	fail(follow, error.text);
 	connect_again(follow, DELAY_CONNECT_NS);
 }
@@ -316,6 +319,7 @@ static void take_report(struct follow *follow, struct follow_report *report)
 	report->text[sizeof(report->text) - 1] = '\0';
 	switch (report->kind) {
 	case FOLLOW_REPORT_WAITS:
+		leftover_answered(&follow->leftover, NULL);
 		status->due_ns = report->due_ns;
 		status->is_fetching = false;
 		publish(follow);
@@ -325,7 +329,11 @@ static void take_report(struct follow *follow, struct follow_report *report)
 		status->is_fetching = true;
 		publish(follow);
 		break;
+	case FOLLOW_REPORT_ASKS:
+		leftover_asked(&follow->leftover);
+		break;
 	case FOLLOW_REPORT_BUNDLE:
+		leftover_answered(&follow->leftover, report->text);
 		pass_bundle(follow, report->text);
 		break;
 	case FOLLOW_REPORT_MAP:
@@ -373,6 +381,7 @@ static void on_end(struct follow *follow)
 	while (on_pipe(follow))
 		;
 	follow->pid = 0;
+	leftover_child_ended(&follow->leftover);
 	close_ends(follow);
 	if (!follow->status.why[0])
 		fail(follow, "the process that listens to the daemon has ended");
@@ -425,10 +434,11 @@ bool follow_is_taking(const struct follow *follow)
 }
 
 /**
- * follow_check() - End a child that hangs; to be called every second
+ * follow_check() - End a child that hangs, and clear up after it; to be called every second
  */
 void follow_check(struct follow *follow)
 {
+	leftover_look(&follow->leftover);
 	if (follow->pid &&
 	    heartbeat_look(&follow->pulse, follow->pid, true, now()) == HEARTBEAT_HANGS)
 		end_child(follow, "the process that listens to the daemon hangs");

@@ -71,11 +71,14 @@ const char *follow_status_sentence(const struct follow_status *status, uint64_t 
 				"; a newer one is fetched in %s",
 				age(since(now_ns, status->due_ns) + NS_PER_S - 1, text_of_age));
 	if (status->full_sets == 1)
-		snprintf(text + len, FOLLOW_SENTENCE_MAX - len, "; domain set %s is full",
-			 status->full_set);
+		len += snprintf(text + len, FOLLOW_SENTENCE_MAX - len, "; domain set %s is full",
+				status->full_set);
 	else if (status->full_sets)
+		len += snprintf(text + len, FOLLOW_SENTENCE_MAX - len,
+				"; %u domain sets are full, as %s is", status->full_sets,
+				status->full_set);
+	if (status->missing[0])
 		snprintf(text + len, FOLLOW_SENTENCE_MAX - len,
-			 "; %u domain sets are full, as %s is", status->full_sets,
-			 status->full_set);
+			 "; the map does not have these names of the policy: %s", status->missing);
 	return text;
 }

@@ -13,7 +13,8 @@
 #define FOLLOW_RECORD	    "netbird" /* of kernel/board.h */
 #define FOLLOW_SOCKET_MAX   108
 #define FOLLOW_WHY_MAX	    256
-#define FOLLOW_SENTENCE_MAX 512
+#define FOLLOW_MISSING_MAX  256
+#define FOLLOW_SENTENCE_MAX 1024
 
 /*
  * struct follow_status - as of the last change; times are CLOCK_MONOTONIC of the kernel, 0: never
@@ -25,6 +26,7 @@
  * @full_sets: domain sets that have no more room
  * @full_set: the name of the first of them
  * @why: what keeps a newer map away, printable; empty: nothing
+ * @missing: names in the policy that the map does not have, with ", " between them
  */
 struct follow_status {
 	uint64_t serial;
@@ -36,6 +38,7 @@ struct follow_status {
 	char socket[FOLLOW_SOCKET_MAX];
 	char full_set[DOMAIN_SET_NAME_SIZE];
 	char why[FOLLOW_WHY_MAX];
+	char missing[FOLLOW_MISSING_MAX];
 };
 
 bool follow_status_read(const char *ifname, struct follow_status *status);

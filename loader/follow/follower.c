@@ -48,6 +48,7 @@ struct follower {
 	bool is_subscribed; /* the first event has come */
 	bool is_reported;   /* what is waited for */
 	bool is_writing;    /* waits for room towards the daemon */
+	bool lacks_map;	    /* of the last bundle */
 	bool over;
 	uint64_t subscribe_by_ns;
 };
@@ -202,25 +203,51 @@ static void try_again(struct follower *f, const struct error *error)
 	budget_note_event(&f->start.budget, f->now_ns);
 }
 
+/*
+ * Only another map helps, but where there was none: a daemon that was told to keep none may have kept one
+ * since it has been told to again.
+ */
+static void refuse_bundle(struct follower *f, int err, const struct error *why)
+{
+	bool may_help = err == -ENOENT && !f->lacks_map;
+
+	f->lacks_map = err == -ENOENT;
+	if (may_help)
+		try_again(f, why);
+	else
+		report_failure(f, why->text);
+}
+
+/* Take the policy out of the bundle's file. */
+static void read_bundle(struct follower *f, int fd, const struct follow_answer *answer)
+{
+	struct netbird_import policy;
+	struct error error;
+	int err = fetch_take_file(&f->fetch, fd, &answer->networks, &policy, &error);
+
+	if (err) {
+		refuse_bundle(f, err, &error);
+		return;
+	}
+	f->lacks_map = false;
+	take_domains(f, policy.sets);
+	give_policy(f, &policy);
+	netbird_import_free(&policy);
+}
+
 /* The bundle's file, or -1: the answer says why there is none. */
 static void take_bundle(struct follower *f, int fd, const struct follow_answer *answer)
 {
-	struct netbird_import policy;
 	struct error error;
 
 	if (fd < 0) {
 		f->fetch.step = FETCH_IDLE;
 		error_set(&error, EIO, "%s", answer->text);
 		try_again(f, &error);
-	} else if (fetch_take_file(&f->fetch, fd, &answer->networks, &policy, &error)) {
-		report_failure(f, error.text); /* only another map helps */
 	} else {
-		take_domains(f, policy.sets);
-		give_policy(f, &policy);
-		netbird_import_free(&policy);
-	}
-	if (fd >= 0)
+		read_bundle(f, fd, answer);
 		close(fd);
+	}
 	f->is_reported = false;
 }
 
@@ -256,11 +283,15 @@ static void begin_fetch(struct follower *f)
 
 static void go_on_with_fetch(struct follower *f)
 {
+	const struct follow_report asks = {.kind = FOLLOW_REPORT_ASKS};
 	struct follow_report bundle = {.kind = FOLLOW_REPORT_BUNDLE};
+	enum fetch_step before = f->fetch.step;
 	struct error error;
 
 	switch (fetch_go_on(&f->fetch, f->now_ns, &error)) {
 	case FETCH_GOES_ON:
+		if (f->fetch.step == FETCH_BUNDLE && before != FETCH_BUNDLE)
+			report(f, &asks);
 		break;
 	case FETCH_WANTS_FILE:
 		snprintf(bundle.text, sizeof(bundle.text), "%s", f->fetch.path);

@@ -158,7 +158,8 @@ static int read_found(unzFile zip, const char *name, char **data, size_t *len, s
  * @len: set to how many there are
  * @error: set on failure; its text goes behind what the archive is called
  *
- * Return: 0, -EINVAL: there is no such member, it is damaged, or exceeds the bounds; or -ENOMEM.
+ * Return: 0; -ENOENT: there is no such member; -EINVAL: it is damaged, or exceeds the bounds; or
+ * -ENOMEM.
  */
 int member_read(int fd, const char *name, char **data, size_t *len, struct error *error)
 {
@@ -189,7 +190,7 @@ int member_read(int fd, const char *name, char **data, size_t *len, struct error
 	if (unzGetGlobalInfo64(zip, &all) != UNZ_OK || all.number_entry > ARCHIVE_FILES_MAX)
 		err = error_input(error, "more than %d members", ARCHIVE_FILES_MAX);
 	else if (unzLocateFile(zip, name, CASE_COUNTS) != UNZ_OK)
-		err = error_input(error, "no %s is in it", name);
+		err = error_set(error, ENOENT, "no %s is in it", name);
 	else
 		err = read_found(zip, name, data, len, error);
 	unzClose(zip);

@@ -16,14 +16,16 @@
 #include "netbird/nft_mirror.h"
 #include "netbird/nft_sets.h"
 
-#define PAUSE_NS                                                                                   \
-	(300 * NS_PER_MS) /* after the first of many changes, as NetBird makes them one by one */
+/* NetBird makes changes one by one: they are read when there were none for so long, or after so long. */
+#define PAUSE_NS     (300 * NS_PER_MS)
+#define PAUSE_MAX_NS (2 * NS_PER_S)
 
 /*
  * struct mirror_follow - the tables, followed
  * @events: hears of changes
  * @timer_fd: to read them
- * @is_due: the timer is armed
+ * @changed_ns: when the first change came that has not been read; 0: none has
+ * @has: of them, as of nft_mirror_read(); 0 where none was there
  */
 struct mirror_follow {
 	struct follow_user user;
@@ -31,7 +33,8 @@ struct mirror_follow {
 	struct nftables *events;
 	int epoll_fd;
 	int timer_fd;
-	bool is_due;
+	uint64_t changed_ns;
+	uint32_t has;
 };
 
 static int watch(const struct mirror_follow *mirror, int fd, struct error *error)
@@ -43,11 +46,17 @@ static int watch(const struct mirror_follow *mirror, int fd, struct error *error
 	return 0;
 }
 
-static void read_soon(struct mirror_follow *mirror, uint64_t pause_ns)
+/* There is a change: read when no more of them come. */
+static void read_soon(struct mirror_follow *mirror)
 {
-	if (!mirror->is_due)
-		clock_arm(mirror->timer_fd, pause_ns);
-	mirror->is_due = true;
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC), left_ns;
+
+	if (!mirror->changed_ns)
+		mirror->changed_ns = now_ns;
+	left_ns = mirror->changed_ns + PAUSE_MAX_NS > now_ns
+			  ? mirror->changed_ns + PAUSE_MAX_NS - now_ns
+			  : 1;
+	clock_arm(mirror->timer_fd, left_ns < PAUSE_NS ? left_ns : PAUSE_NS);
 }
 
 /**
@@ -80,7 +89,7 @@ int mirror_new(const struct follow_user *user, struct mirror_follow **mirror, st
 		mirror_free(fresh);
 		return err;
 	}
-	read_soon(fresh, 1); /* at once, but not before this returns */
+	clock_arm(fresh->timer_fd, 1); /* at once, but not before this returns */
 	*mirror = fresh;
 	return 0;
 }
@@ -101,7 +110,7 @@ static int on_event(void *arg, const struct nftables_message *message)
 	/* the table is the same attribute of all */
 	if (!nftables_attributes(message, attributes, NFTA_SET_MAX) &&
 	    !strcmp(nftables_text(attributes[NFTA_SET_TABLE]), NETBIRD_TABLE))
-		read_soon(mirror, PAUSE_NS);
+		read_soon(mirror);
 	return 0;
 }
 
@@ -122,10 +131,12 @@ static void read_tables(struct mirror_follow *mirror)
 	struct follow_status *status = &mirror->status;
 	struct nft_mirrored mirrored;
 	struct error error;
-	int err = nft_mirror_read(mirror->user.ifname, &mirrored, &error);
+	int err = nft_mirror_read(mirror->user.ifname, mirror->has, &mirrored, &error);
 
 	if (err == -EAGAIN)
-		read_soon(mirror, PAUSE_NS);
+		read_soon(mirror);
+	if (err == -ENOENT)
+		mirror->has = 0; /* whatever comes is as NetBird makes it from then on */
 	if (err) {
 		fail(mirror, error.text);
 		return;
@@ -137,6 +148,7 @@ static void read_tables(struct mirror_follow *mirror)
 		fail(mirror, error.text);
 		return;
 	}
+	mirror->has = mirrored.has;
 	status->serial = mirrored.generation;
 	status->map_ns = clock_kernel_ns(CLOCK_MONOTONIC);
 	status->why[0] = '\0';
@@ -155,11 +167,21 @@ void mirror_ready(struct mirror_follow *mirror)
 	if (nftables_read(mirror->events, on_event, mirror, &lost, &error))
 		fail(mirror, error.text);
 	else if (lost)
-		read_soon(mirror, PAUSE_NS);
+		read_soon(mirror);
 	if (read(mirror->timer_fd, &ticks, sizeof(ticks)) != sizeof(ticks))
 		return;
-	mirror->is_due = false;
+	mirror->changed_ns = 0;
 	read_tables(mirror);
+}
+
+/**
+ * mirror_forget() - Take the tables as they are, whatever has been there before, as the user has asked
+ * for it
+ */
+void mirror_forget(struct mirror_follow *mirror)
+{
+	mirror->has = 0;
+	read_soon(mirror);
 }
 
 /**

@@ -16,6 +16,7 @@ struct mirror_follow;
 int mirror_new(const struct follow_user *user, struct mirror_follow **mirror, struct error *error);
 int mirror_fd(const struct mirror_follow *mirror);
 void mirror_ready(struct mirror_follow *mirror);
+void mirror_forget(struct mirror_follow *mirror);
 void mirror_free(struct mirror_follow *mirror);
 
 #endif /* SHRIKE_FOLLOW_MIRROR_H */

@@ -21,6 +21,7 @@ struct follow_report {
 	enum {
 		FOLLOW_REPORT_WAITS,	 /* nothing to do; @due_ns: when the next map is fetched */
 		FOLLOW_REPORT_FETCHES,	 /* the map */
+		FOLLOW_REPORT_ASKS,	 /* the daemon for a bundle, as of now */
 		FOLLOW_REPORT_BUNDLE,	 /* is in the file that @text names: it is to be passed */
 		FOLLOW_REPORT_MAP,	 /* of @serial: @len bytes of policy are in the pipe */
 		FOLLOW_REPORT_FAILURE,	 /* no newer map can be had for now; @text says why */

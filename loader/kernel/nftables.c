@@ -284,6 +284,36 @@ int nftables_list(struct nftables *nftables, const struct nftables_request *requ
 		       : 0;
 }
 
+static int on_generation(void *arg, const struct nftables_message *message)
+{
+	struct nlattr *attributes[NFTA_GEN_MAX + 1];
+
+	if (message->message == NFT_MSG_NEWGEN &&
+	    !nftables_attributes(message, attributes, NFTA_GEN_MAX))
+		*(uint32_t *)arg = nftables_number(attributes[NFTA_GEN_ID], 0);
+	return 0;
+}
+
+/**
+ * nftables_generation() - Ask for the number of the last change
+ * @generation: set to it
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int nftables_generation(uint32_t *generation, struct error *error)
+{
+	const struct nftables_request request = {.message = NFT_MSG_GETGEN};
+	struct nftables *nftables;
+	int err = nftables_open(false, &nftables, error);
+
+	if (err)
+		return err;
+	err = nftables_list(nftables, &request, on_generation, generation, error);
+	nftables_close(nftables);
+	return err;
+}
+
 /**
  * nftables_read() - Hand over the changes that are waiting
  * @nftables: a socket that follows

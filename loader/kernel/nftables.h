@@ -52,6 +52,7 @@ int nftables_open(bool follow, struct nftables **nftables, struct error *error);
 int nftables_fd(const struct nftables *nftables);
 int nftables_list(struct nftables *nftables, const struct nftables_request *request,
 		  nftables_fn on_object, void *arg, struct error *error);
+int nftables_generation(uint32_t *generation, struct error *error);
 int nftables_read(struct nftables *nftables, nftables_fn on_event, void *arg, bool *lost,
 		  struct error *error);
 void nftables_close(struct nftables *nftables);

@@ -15,6 +15,7 @@
 #include "netbird/nft_elements.h"
 #include "netbird/nft_rule.h"
 #include "netbird/nft_sets.h"
+#include "netbird/nft_whole.h"
 #include "netbird/write.h"
 
 #define POLICY_ID  "nft"
@@ -35,11 +36,15 @@ enum chain {
 };
 
 static const char *const chain_names[CHAIN_MAX] = {
-	[CHAIN_INPUT] = "netbird-acl-input-filter",
-	[CHAIN_INPUT_RULES] = "netbird-acl-input-rules",
-	[CHAIN_FORWARD] = "netbird-acl-forward-filter",
-	[CHAIN_FORWARD_RULES] = "netbird-rt-fwd",
+	[CHAIN_INPUT] = "netbird-acl-input-filter",	[CHAIN_INPUT_RULES] = NFT_INPUT_RULES,
+	[CHAIN_FORWARD] = "netbird-acl-forward-filter", [CHAIN_FORWARD_RULES] = NFT_FORWARD_RULES,
 	[CHAIN_REDIRECT] = "netbird-rt-redirect",
+};
+
+/* Which of them an ACL becomes. */
+static const enum chain rules_of[ACL_MAX] = {
+	[ACL_PEER] = CHAIN_INPUT_RULES,
+	[ACL_ROUTE] = CHAIN_FORWARD_RULES,
 };
 
 /* Chains that translate, mark or clamp, and let everything pass. */
@@ -74,6 +79,7 @@ struct mirror {
 	size_t sets_room;
 	bool has_chain[CHAIN_MAX];
 	bool has_table;
+	uint32_t has; /* NFT_HAS_* of this table */
 	struct error *error;
 };
 
@@ -87,7 +93,7 @@ static int refuse(const struct mirror *mirror, const char *chain, const char *wh
 {
 	return error_set(mirror->error, EOPNOTSUPP,
 			 "nftables: %s of table %s %s: %s is not understood", chain,
-			 mirror->ip_version == IP_VERSION_4 ? "ip" : "ip6", NETBIRD_TABLE, why);
+			 nft_family_name(mirror->ip_version), NETBIRD_TABLE, why);
 }
 
 static int find_chain(const char *name)
@@ -373,7 +379,7 @@ static bool is_for_answers(const struct nft_rule *rule)
 }
 
 /* Rules that deny come first, as they are asked first in a policy. */
-static int add_acl(struct mirror *mirror, enum chain chain, enum acl acl)
+static int add_acl(struct mirror *mirror, enum acl acl)
 {
 	bool allows = false;
 	int err = 0;
@@ -381,8 +387,12 @@ static int add_acl(struct mirror *mirror, enum chain chain, enum acl acl)
 	for (size_t i = 0; i < mirror->n_rules && !err; i++) {
 		const struct nft_rule *rule = &mirror->rules[i];
 
-		if (find_chain(rule->chain) != (int)chain || is_for_answers(rule))
+		if (find_chain(rule->chain) != (int)rules_of[acl])
 			continue;
+		if (is_for_answers(rule)) {
+			mirror->has |= NFT_HAS_ANSWERS(acl);
+			continue;
+		}
 		if (!is_plain(rule))
 			return refuse(mirror, rule->chain,
 				      "a rule that is none of addresses and ports");
@@ -478,26 +488,28 @@ static int read_table(struct mirror *mirror)
 
 	if (err || !mirror->has_table)
 		return err;
+	mirror->has = NFT_HAS_TABLE;
 	err = check_chains(mirror);
 	if (!err)
 		err = check_filter(mirror, CHAIN_INPUT, CHAIN_INPUT_RULES);
 	if (!err)
 		err = check_filter(mirror, CHAIN_FORWARD, CHAIN_FORWARD_RULES);
 	if (!err)
-		err = add_acl(mirror, CHAIN_INPUT_RULES, ACL_PEER);
+		err = add_acl(mirror, ACL_PEER);
 	if (!err)
-		err = add_acl(mirror, CHAIN_FORWARD_RULES, ACL_ROUTE);
+		err = add_acl(mirror, ACL_ROUTE);
 	if (!err)
 		err = add_translations(mirror);
 	return err;
 }
 
-static int read_tables(const char *ifname, struct netbird_draft_policy *out, struct error *error)
+static int read_tables(const char *ifname, uint32_t expected, struct nft_mirrored *mirrored,
+		       struct netbird_draft_policy *out, struct error *error)
 {
 	static const uint8_t versions[] = {IP_VERSION_4, IP_VERSION_6};
-	bool has_table = false;
 	int err = 0;
 
+	mirrored->has = 0;
 	for (int i = 0; i < 2 && !err; i++) {
 		struct mirror mirror = {
 			.ifname = ifname,
@@ -507,74 +519,60 @@ static int read_tables(const char *ifname, struct netbird_draft_policy *out, str
 		};
 
 		err = read_table(&mirror);
-		has_table |= mirror.has_table;
+		mirrored->has |= NFT_HAS_OF(i, mirror.has);
 		free(mirror.rules);
 		free(mirror.sets);
 	}
-	if (!err && !has_table)
+	if (!err && !mirrored->has)
 		err = error_set(error, ENOENT,
 				"nftables: there is no table %s: is NetBird running, "
 				"with its firewall?",
 				NETBIRD_TABLE);
-	return err;
+	return err ? err : nft_whole_check(mirrored->has, expected, error);
 }
 
 /* One try, which nftables that change beneath spoil. */
-static int read_once(const char *ifname, char **text, size_t *len, struct error *error)
+static int read_once(const char *ifname, uint32_t expected, struct nft_mirrored *made,
+		     struct error *error)
 {
 	struct netbird_draft_policy out = {.nat = json_array()};
-	int err = drafts_init(&out.drafts) || !out.nat ? error_no_memory(error)
-						       : read_tables(ifname, &out, error);
+	int err = drafts_init(&out.drafts) || !out.nat
+			  ? error_no_memory(error)
+			  : read_tables(ifname, expected, made, &out, error);
 
-	if (!err && (rules_finish(&out.drafts.rules) || netbird_write(&out, true, text, len)))
+	if (!err &&
+	    (rules_finish(&out.drafts.rules) || netbird_write(&out, true, &made->text, &made->len)))
 		err = error_no_memory(error);
 	json_decref(out.nat);
 	drafts_free(&out.drafts);
 	return err;
 }
 
-static int on_generation(void *arg, const struct nftables_message *message)
-{
-	struct nlattr *attributes[NFTA_GEN_MAX + 1];
-
-	if (message->message == NFT_MSG_NEWGEN &&
-	    !nftables_attributes(message, attributes, NFTA_GEN_MAX))
-		*(uint32_t *)arg = nftables_number(attributes[NFTA_GEN_ID], 0);
-	return 0;
-}
-
-/* The number of the last change of nftables. */
-static int read_generation(uint32_t *generation, struct error *error)
-{
-	const struct nftables_request request = {.message = NFT_MSG_GETGEN};
-	const struct mirror mirror = {.error = error};
-
-	return list(&mirror, &request, on_generation, generation);
-}
-
 /**
  * nft_mirror_read() - Make NetBird's part of a policy of its tables
  * @ifname: the interface, which they have to be for
+ * @expected: what was there when it was read last, 0: that is not known
  * @mirrored: is filled; its text is for the caller to free
  * @error: what is not understood
  *
  * All of it is of one time: where nftables change beneath, reading begins anew.
  *
- * Return: 0; -EOPNOTSUPP: what is there is not understood; -ENOENT: there is nothing; -EAGAIN: it
- * changes too fast; -errno.
+ * Return: 0; -EOPNOTSUPP: what is there is not understood; -ENOENT: there is nothing; -ENODATA: it is
+ * not whole; -EAGAIN: it changes too fast; -errno.
  */
-int nft_mirror_read(const char *ifname, struct nft_mirrored *mirrored, struct error *error)
+int nft_mirror_read(const char *ifname, uint32_t expected, struct nft_mirrored *mirrored,
+		    struct error *error)
 {
 	uint32_t before = 0, after = 0;
 	struct nft_mirrored made = {};
 	int err = -EAGAIN;
 
 	for (int i = 0; i < TRIES_MAX && err == -EAGAIN; i++) {
-		err = read_generation(&before, error);
+		err = nftables_generation(&before, error);
 		if (!err)
-			err = read_once(ifname, &made.text, &made.len, error);
+			err = read_once(ifname, expected, &made, error);
 		if (!err)
-			err = read_generation(&after, error);
+			err = nftables_generation(&after, error);
 		if (!err && before != after)
 			err = error_set(error, EAGAIN, "nftables: they change too fast");
 		if (err) {

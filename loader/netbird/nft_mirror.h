@@ -16,13 +16,16 @@
  * @text: a JSON object
  * @len: of @text
  * @generation: of nftables
+ * @has: what there is of what NetBird always has, to be expected from then on; bits of nft_mirror.c
  */
 struct nft_mirrored {
 	char *text;
 	size_t len;
 	uint32_t generation;
+	uint32_t has;
 };
 
-int nft_mirror_read(const char *ifname, struct nft_mirrored *mirrored, struct error *error);
+int nft_mirror_read(const char *ifname, uint32_t expected, struct nft_mirrored *mirrored,
+		    struct error *error);
 
 #endif /* SHRIKE_NETBIRD_NFT_MIRROR_H */

@@ -27,6 +27,7 @@ struct name_address {
 /*
  * struct names - names and their addresses; all zero: there are none
  * @list: addresses in the order of the file, those of one name together
+ * @n_own: of these, with NetBird's part: the user's, which come first
  * @by_name: names, sorted after names_seal(); index is of the first of its addresses
  * @by_addr: hash table: 1 + an index into @list, 0 where a slot is free
  * @mask: slots of @by_addr, less one
@@ -34,6 +35,7 @@ struct name_address {
 struct names {
 	struct name_address *list;
 	size_t n;
+	size_t n_own;
 	size_t room;
 	struct keyed *by_name;
 	size_t n_names;

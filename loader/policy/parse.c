@@ -5,6 +5,7 @@
 #include "policy/parse.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -238,6 +239,17 @@ static int parse_follow(const struct yaml_reader *in, const struct yaml_node *no
 	return yaml_read_fields(in, node, fields, sizeof(fields) / sizeof(fields[0]), to);
 }
 
+/* NetBird's part stands in no file, so that its lines would be of none: its rule is named. */
+static int blame_part(const struct parse *parse, struct error *error)
+{
+	const char *id = parse->rule ? parse->rule->id : NULL;
+	char what[sizeof(error->text)];
+
+	snprintf(what, sizeof(what), "%s", error->text + error->what);
+	return error_input(error, "NetBird's %s%.80s%s: %.800s", id ? "rule '" : "part",
+			   id ? id : "", id ? "'" : "", what);
+}
+
 /* Read NetBird's part, whose rules come behind all others. */
 static int parse_part(const struct yaml_doc *doc, const struct yaml_node *node, struct parse *parse,
 		      struct error *error)
@@ -251,12 +263,22 @@ static int parse_part(const struct yaml_doc *doc, const struct yaml_node *node, 
 		{"nat", parse_part_nat, 0},
 	};
 	const struct yaml_reader in = {doc, parse, error};
+	int err;
 
-	parse->policy->has_netbird = true;
+	parse->policy->has_netbird = parse->in_part = true;
 	for (int i = 0; i < ACL_MAX; i++)
 		parse->policy->acl[i].n_own = parse->policy->acl[i].n_rules;
-	return yaml_read_fields(&in, node, fields, sizeof(fields) / sizeof(fields[0]),
-				parse->policy);
+	err = yaml_read_fields(&in, node, fields, sizeof(fields) / sizeof(fields[0]),
+			       parse->policy);
+	return err == -EINVAL ? blame_part(parse, error) : err;
+}
+
+/* Whether NetBird's part is there, or is to come. */
+static bool names_netbird(const struct yaml_node *root)
+{
+	const struct yaml_node *follow = yaml_get(root, "follow");
+
+	return yaml_get(root, "netbird") || (follow && yaml_get(follow, "netbird"));
 }
 
 /* Sets come before rules that refer to them; the user's before NetBird's, which they may replace. */
@@ -304,6 +326,7 @@ static int parse_root(const struct yaml_doc *doc, const struct yaml_node *root, 
 		err = yaml_go_on(doc, error, parse_version(doc, root, error));
 	if (err)
 		return err;
+	parse->expects_netbird |= names_netbird(root);
 	err = yaml_go_on(doc, error, parse_all_sets(doc, root, parse, error));
 	if (!err)
 		err = yaml_go_on(doc, error, parse_all_names(&in, root, &parse->policy->names));
@@ -331,7 +354,10 @@ static int parse_root(const struct yaml_doc *doc, const struct yaml_node *root, 
 int policy_parse_node(const struct yaml_doc *doc, const struct yaml_node *node,
 		      const struct policy_text *source, struct policy **policy, struct error *error)
 {
-	struct parse parse = {.policy = policy_create(source->path, source->text, source->len)};
+	struct parse parse = {
+		.policy = policy_create(source->path, source->text, source->len),
+		.expects_netbird = source->expects_netbird,
+	};
 	int err;
 
 	if (!parse.policy)
@@ -421,26 +447,23 @@ int policy_read_text(const char *path, char **text, size_t *len, struct error *e
  */
 int policy_load(const char *path, struct policy **policy, struct error *error)
 {
-	return policy_load_all(path, NULL, NULL, policy, error);
+	return policy_load_as(&(struct policy_text){.path = path}, policy, error);
 }
 
 /**
- * policy_load_all() - Read a policy file, and go on after an error
- * @path: the file, "-" for standard input
- * @on_error: told each error that leaves the rest of the file readable; NULL: the first one ends it
- * @arg: for @on_error
+ * policy_load_as() - Read a policy file as it is said
+ * @how: the file, "-" for standard input, and how to read it; its text is not looked at
  * @policy: result, to be freed with policy_free()
- * @error: as of policy_load(); has been told to @on_error if that was called
+ * @error: as of policy_load(); has been told to @how->on_error if that was called
  *
  * Return: as policy_load().
  */
-int policy_load_all(const char *path, yaml_on_error on_error, void *arg, struct policy **policy,
-		    struct error *error)
+int policy_load_as(const struct policy_text *how, struct policy **policy, struct error *error)
 {
-	struct policy_text source = {.path = path, .on_error = on_error, .arg = arg};
+	struct policy_text source = *how;
 	char *text;
 	size_t len;
-	int err = yaml_read_file(path, &text, &len, error);
+	int err = yaml_read_file(how->path, &text, &len, error);
 
 	if (err)
 		return err;

@@ -17,6 +17,7 @@
  * @text: YAML or JSON, of @len bytes
  * @on_error: told each error that leaves the rest readable; NULL: the first one ends the reading
  * @arg: for @on_error
+ * @expects_netbird: NetBird's part is to be put behind it: a name that is not there may be NetBird's
  */
 struct policy_text {
 	const char *path;
@@ -24,11 +25,11 @@ struct policy_text {
 	size_t len;
 	yaml_on_error on_error;
 	void *arg;
+	bool expects_netbird;
 };
 
 int policy_read(const struct policy_text *source, struct policy **policy, struct error *error);
-int policy_load_all(const char *path, yaml_on_error on_error, void *arg, struct policy **policy,
-		    struct error *error);
+int policy_load_as(const struct policy_text *how, struct policy **policy, struct error *error);
 int policy_read_text(const char *path, char **text, size_t *len, struct error *error);
 int policy_load(const char *path, struct policy **policy, struct error *error);
 int policy_parse(const char *path, const char *text, size_t len, struct policy **policy,

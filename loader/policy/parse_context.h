@@ -11,10 +11,13 @@
 #include "yaml/yaml.h"
 
 struct parse {
-	struct policy *policy;	 /* under construction */
-	struct keyed *set_names; /* sorted; policy->n_sets of them */
-	enum acl acl;		 /* of the rule that is read */
-	bool groups;		 /* broadcast and multicast may be named here */
+	struct policy *policy;		/* under construction */
+	struct keyed *set_names;	/* sorted; policy->n_sets of them */
+	enum acl acl;			/* of the rule that is read */
+	bool groups;			/* broadcast and multicast may be named here */
+	bool expects_netbird;		/* what is not there may be of a map that comes */
+	bool in_part;			/* NetBird's part is read */
+	const struct policy_rule *rule; /* that is read; NULL: none */
 };
 
 int parse_no_memory(struct error *error);

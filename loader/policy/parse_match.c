@@ -4,6 +4,7 @@
  */
 #include "policy/parse_match.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "policy/parse_names.h"
 
 #define SET_REFERENCE "set:"
+#define SET_NETBIRDS  "nb-" /* what NetBird calls its own sets begins so */
 #define WHAT_STANDS   "an address, a prefix, any or set:NAME"
 #define WITH_GROUPS   "an address, a prefix, any, set:NAME, broadcast or multicast"
 
@@ -29,10 +31,17 @@ static int match_add_set(const struct yaml_reader *in, const struct yaml_node *i
 	const struct parse *parse = in->context;
 	const char *name = item->text + strlen(SET_REFERENCE);
 	const struct keyed *found;
+	int err = -ENOENT;
 
 	found = keyed_find(parse->set_names, parse->policy->n_sets, name, strlen(name));
-	if (!found)
+	if (!found && !strncmp(name, SET_NETBIRDS, strlen(SET_NETBIRDS)))
+		err = parse_missing(in, item, item->text, name);
+	if (!found && err == -ENOENT)
 		return yaml_error(in->doc, item->position, in->error, "unknown set '%.80s'", name);
+	if (!found) {
+		match->is_netbirds = true;
+		return err;
+	}
 	if (!match->sets) {
 		match->sets = calloc(room, sizeof(*match->sets));
 		if (!match->sets)
@@ -87,8 +96,13 @@ static int match_add_prefixes(const struct yaml_reader *in, const struct yaml_no
 	const struct name_address *named = parse_named(in, item, &n);
 	struct prefix *to = &match->prefixes[match->n_prefixes];
 
-	if (!named && prefix_parse(item->text, to, in->error))
-		return refuse_word(in, item);
+	if (!named && prefix_parse(item->text, to, in->error)) {
+		int err = parse_missing(in, item, item->text, item->text);
+
+		match->is_netbirds |= !err;
+		return err == -ENOENT ? refuse_word(in, item) : err;
+	}
+	match->is_netbirds |= parse_is_netbirds(in, named);
 	for (size_t i = 0; i < n; i++)
 		to[i] = names_prefix(&named[i]);
 	match->n_prefixes += named ? n : 1;
@@ -293,10 +307,11 @@ int parse_protocol(const struct yaml_reader *in, const struct yaml_node *node, v
 	return 0;
 }
 
-/* Families that a match can ever mean; what is in a set may change, so a set can mean both. */
+/* Families that a match can ever mean; what sets and NetBird's names stand for may change: both. */
 static unsigned int match_families(const struct address_match *match)
 {
-	bool both = match->any || match->n_sets || match->groups & GROUP_MULTICAST;
+	bool both = match->any || match->n_sets || match->is_netbirds ||
+		    match->groups & GROUP_MULTICAST;
 	unsigned int families = both ? FAMILY_BOTH : 0;
 	size_t i;
 

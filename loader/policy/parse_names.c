@@ -93,6 +93,7 @@ int parse_all_names(const struct yaml_reader *in, const struct yaml_node *root, 
 	const struct yaml_node *part = yaml_get(root, "netbird"), *own = yaml_get(root, KEY);
 	int err = own ? parse_names(in, own, names) : 0;
 
+	names->n_own = names->n;
 	if (err || !part)
 		return err;
 	err = yaml_expect(in->doc, part, YAML_MAPPING, NULL, in->error);
@@ -121,6 +122,55 @@ const struct name_address *parse_named(const struct yaml_reader *in, const struc
 
 	*n = 0;
 	return is_numeric(node->text) ? NULL : names_find(&parse->policy->names, node->text, n);
+}
+
+/**
+ * parse_missing() - Take a word that stands for nothing, as NetBird's next map may have it
+ * @in: the file, with a struct parse
+ * @node: a scalar
+ * @word: of it: a name, or a set with what stands in front of it
+ * @name: that of it which NetBird would give
+ *
+ * Where NetBird is not expected, or has left the word out of its own part, nothing is taken.
+ *
+ * Return: 0, -ENOENT: it is an error; or -ENOMEM.
+ */
+int parse_missing(const struct yaml_reader *in, const struct yaml_node *node, const char *word,
+		  const char *name)
+{
+	const struct parse *parse = in->context;
+	struct policy *policy = parse->policy;
+	struct missing_name *larger = policy->missing;
+	bool is_bool;
+
+	/* true and false are no text, unless in quotes */
+	if (!parse->expects_netbird || parse->in_part || !names_is_valid(name) ||
+	    !yaml_read_bool(in, node, &is_bool))
+		return -ENOENT;
+	for (size_t i = 0; i < policy->n_missing; i++)
+		if (!strcmp(policy->missing[i].name, word))
+			return 0;
+	if (policy->n_missing == POLICY_MISSING_MAX)
+		return 0;
+	larger = reallocarray(larger, policy->n_missing + 1, sizeof(*larger));
+	if (!larger)
+		return parse_no_memory(in->error);
+	policy->missing = larger;
+	larger[policy->n_missing] = (struct missing_name){strdup(word), node->position};
+	if (!larger[policy->n_missing].name)
+		return parse_no_memory(in->error);
+	policy->n_missing++;
+	return 0;
+}
+
+/**
+ * parse_is_netbirds() - Whether an address is of a name that NetBird's part has given
+ */
+bool parse_is_netbirds(const struct yaml_reader *in, const struct name_address *named)
+{
+	const struct names *names = &((const struct parse *)in->context)->policy->names;
+
+	return named && (size_t)(named - names->list) >= names->n_own;
 }
 
 /* The lines of the key "names" where it stands at the margin; false: there are none. */

@@ -10,6 +10,8 @@
 
 #include "policy/parse_match.h"
 
+#define NETBIRD_IDS "nb/" /* how the ids of NetBird's rules begin */
+
 static int make_room(struct policy *policy, struct parse *parse, size_t more)
 {
 	size_t n = policy->n_sets + more;
@@ -72,9 +74,17 @@ int parse_sets(const struct yaml_doc *doc, const struct yaml_node *node, struct 
 
 static int parse_id(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
+	const struct parse *parse = in->context;
 	int err;
 
 	err = yaml_expect(in->doc, node, YAML_SCALAR, "an id", in->error);
+	/* or a map that comes might have a rule of the same id, and could not come into force */
+	if (!err && parse->expects_netbird && !parse->in_part &&
+	    !strncmp(node->text, NETBIRD_IDS, strlen(NETBIRD_IDS)))
+		return yaml_error(in->doc, node->position, in->error,
+				  "ids that begin with " NETBIRD_IDS
+				  " are those of NetBird's rules, "
+				  "which is followed");
 	return err ? err : parse_name(in, node->position, "id", node->text, to);
 }
 
@@ -111,6 +121,7 @@ static int parse_rule(const struct yaml_doc *doc, const struct yaml_node *node,
 	size_t n_errors = yaml_n_errors(doc);
 	int err;
 
+	parse->rule = rule;
 	rule->position = node->position;
 	rule->protocol = PROTOCOL_ALL;
 	rule->source.any = true;
@@ -151,6 +162,7 @@ static int parse_acl(const struct yaml_doc *doc, const struct yaml_node *node, e
 		if (err)
 			return err;
 	}
+	parse->rule = NULL;
 	return 0;
 }
 
@@ -191,12 +203,26 @@ static size_t collect_ids(const struct yaml_node *root, const char *acl_key,
 	return n;
 }
 
+/* The ids of the policy's own rules and, from @n_own on, of NetBird's; returns how many. */
+static size_t collect_all_ids(const struct yaml_node *root, const struct yaml_node **places,
+			      struct keyed *ids, size_t *n_own)
+{
+	const struct yaml_node *part = yaml_get(root, "netbird");
+	size_t n = collect_ids(root, "peer_acl", places, ids, 0);
+
+	n = *n_own = collect_ids(root, "route_acl", places, ids, n);
+	if (part)
+		n = collect_ids(part, "peer_acl", places, ids, n);
+	return part ? collect_ids(part, "route_acl", places, ids, n) : n;
+}
+
 /**
  * parse_unique_ids() - Check that no two rules of the policy have the same id
  * @doc: for positions
  * @root: the policy's mapping, already read
  * @policy: what was read from it
- * @error: names the second rule with an id, peer_acl being before route_acl, and NetBird's last
+ * @error: names the second rule with an id, peer_acl being before route_acl; or the one that has
+ *	   an id of NetBird's
  *
  * Return: 0, -EINVAL or -ENOMEM.
  */
@@ -204,10 +230,10 @@ int parse_unique_ids(const struct yaml_doc *doc, const struct yaml_node *root,
 		     const struct policy *policy, struct error *error)
 {
 	size_t n = policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules;
-	const struct yaml_node *part = yaml_get(root, "netbird");
-	const struct keyed *duplicate;
+	const struct keyed *duplicate, *first;
 	const struct yaml_node **places;
 	struct keyed *ids;
+	size_t n_own;
 	int err = 0;
 
 	if (n == 0)
@@ -218,19 +244,21 @@ int parse_unique_ids(const struct yaml_doc *doc, const struct yaml_node *root,
 		err = parse_no_memory(error);
 		goto out;
 	}
-	n = collect_ids(root, "peer_acl", places, ids, 0);
-	n = collect_ids(root, "route_acl", places, ids, n);
-	if (part)
-		n = collect_ids(part, "peer_acl", places, ids, n);
-	if (part)
-		n = collect_ids(part, "route_acl", places, ids, n);
+	n = collect_all_ids(root, places, ids, &n_own);
 	keyed_sort(ids, n);
 	duplicate = keyed_duplicate(ids, n);
-	if (duplicate)
+	first = duplicate ? duplicate - 1 : NULL;
+	if (duplicate && duplicate->index < n_own)
 		err = yaml_error(doc, places[duplicate->index]->position, error,
 				 "duplicate id '%.80s', which line %u has already",
-				 (const char *)duplicate->key,
-				 places[duplicate[-1].index]->position.line);
+				 (const char *)duplicate->key, places[first->index]->position.line);
+	else if (duplicate && first->index < n_own)
+		err = yaml_error(doc, places[first->index]->position, error,
+				 "duplicate id '%.80s', which a rule of NetBird's has",
+				 (const char *)duplicate->key);
+	else if (duplicate)
+		err = error_input(error, "NetBird's rule '%.80s': duplicate id",
+				  (const char *)duplicate->key);
 out:
 	free(ids);
 	free(places);

@@ -4,6 +4,7 @@
  */
 #include "policy/parse_tests.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,20 +12,61 @@
 #include "policy/claim.h"
 #include "policy/icmp_type.h"
 #include "policy/parse_match.h"
+#include "policy/parse_names.h"
 
 /* Read who sends or gets packets; @to is a struct policy_test_end. */
 static int parse_end(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
+	int missing, err = yaml_expect(in->doc, node, YAML_SCALAR,
+				       "self, an address, a prefix or any", in->error);
 	const struct parse *parse = in->context;
-	int err = yaml_expect(in->doc, node, YAML_SCALAR, "self, an address, a prefix or any",
-			      in->error);
+	struct policy_test_end *end = to;
+	size_t n;
 
-	if (!err && claim_read_end(&parse->policy->names, node->text, to, in->error))
-		err = yaml_locate(in->doc, node->position, in->error);
-	return err;
+	if (err)
+		return err;
+	end->is_netbirds = parse_is_netbirds(in, parse_named(in, node, &n));
+	err = claim_read_end(&parse->policy->names, node->text, end, in->error);
+	if (err != -EINVAL)
+		return err;
+	/* it may be a name of NetBird's */
+	end->is_netbirds = true;
+	missing = parse_missing(in, node, node->text, node->text);
+	return missing == -ENOENT ? yaml_locate(in->doc, node->position, in->error) : missing;
 }
 
-/* Read a sentence; @to is the claim of a struct policy_test. */
+/* Whether one of several words with commas between them may be known to NetBird's next map. */
+static bool is_missing(const struct yaml_reader *in, const struct yaml_node *node, char *list)
+{
+	const struct parse *parse = in->context;
+	bool found = false;
+	char *word;
+	size_t n;
+
+	while ((word = strsep(&list, ","))) {
+		const char *name = strncmp(word, "set:", 4) ? word : word + 4;
+
+		if (!names_find(&parse->policy->names, word, &n))
+			found |= !parse_missing(in, node, word, name);
+	}
+	return found;
+}
+
+/* The same of who sends and who gets the packets of a sentence, its first word and its fourth one. */
+static bool ends_are_missing(const struct yaml_reader *in, const struct yaml_node *node)
+{
+	char *copy = strdup(node->text), *rest = NULL;
+	char *word = copy ? strtok_r(copy, " \t\n", &rest) : NULL;
+	bool found = false;
+
+	for (int i = 0; word; word = strtok_r(NULL, " \t\n", &rest), i++)
+		if (i == 0 || i == 3)
+			found |= is_missing(in, node, word);
+	free(copy);
+	return found;
+}
+
+/* Read a sentence; @to is the claim of a struct policy_test, which stays NULL where nothing is to judge. */
 static int parse_assert(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
 	struct policy_test *test =
@@ -38,8 +80,13 @@ static int parse_assert(const struct yaml_reader *in, const struct yaml_node *no
 	test->claim = calloc(1, sizeof(*test->claim));
 	if (!test->text || !test->claim)
 		return parse_no_memory(in->error);
-	if (claim_parse(parse->policy, node->text, test->claim, in->error))
+	err = claim_parse(parse->policy, node->text, test->claim, in->error);
+	if (!err)
+		return 0;
+	if (err == -ENOMEM || !ends_are_missing(in, node))
 		return yaml_locate(in->doc, node->position, in->error);
+	free(test->claim);
+	test->claim = NULL;
 	return 0;
 }
 
@@ -107,7 +154,8 @@ static int check_test(const struct yaml_reader *in, const struct yaml_node *node
 	if (test->from.is_self && test->to.is_self)
 		return yaml_error(in->doc, node->position, in->error,
 				  "from this host to itself nothing passes the interface");
-	if (!(families_of(&test->from) & families_of(&test->to)))
+	if (!test->from.is_netbirds && !test->to.is_netbirds &&
+	    !(families_of(&test->from) & families_of(&test->to)))
 		return yaml_error(in->doc, node->position, in->error,
 				  "mixed families: from and to have none in common");
 	if (test->protocol == PROTOCOL_ALL)

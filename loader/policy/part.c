@@ -2,7 +2,6 @@
 #include "policy/part.h"
 
 #include <ctype.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,4 +285,23 @@ int part_split(const char *path, const struct part_text *whole, struct part_text
 		err = split(whole, yaml_root(doc), own, part, error);
 	yaml_free(doc);
 	return err;
+}
+
+/**
+ * part_is_in() - Whether NetBird's part is in a policy in force
+ * @path: of the policy
+ * @whole: the policy
+ */
+bool part_is_in(const char *path, const struct part_text *whole)
+{
+	struct part_text own = {}, part = {};
+	struct error ignored;
+	bool is_there;
+
+	if (!strstr(whole->text, KEY))
+		return false;
+	is_there = !part_split(path, whole, &own, &part, &ignored) && part.text;
+	free(own.text);
+	free(part.text);
+	return is_there;
 }

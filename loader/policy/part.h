@@ -7,6 +7,7 @@
 #ifndef SHRIKE_POLICY_PART_H
 #define SHRIKE_POLICY_PART_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -18,6 +19,7 @@ struct part_text {
 };
 
 int part_refuse(const char *path, const struct part_text *own, struct error *error);
+bool part_is_in(const char *path, const struct part_text *whole);
 int part_join(const char *path, const struct part_text *own, const struct part_text *part,
 	      struct part_text *whole, struct error *error);
 int part_split(const char *path, const struct part_text *whole, struct part_text *own,

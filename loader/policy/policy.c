@@ -124,6 +124,9 @@ void policy_free(struct policy *policy)
 			policy_claim_free(policy->tests[i].claim);
 		free(policy->tests[i].claim);
 	}
+	for (i = 0; i < policy->n_missing; i++)
+		free(policy->missing[i].name);
+	free(policy->missing);
 	free(policy->tests);
 	free(policy->sets);
 	names_free(&policy->names);

@@ -19,6 +19,7 @@
 #include "yaml/position.h"
 
 #define POLICY_IFNAME_SIZE 16 /* IF_NAMESIZE */
+#define POLICY_MISSING_MAX 64 /* names that are noted; of more the rest is not */
 
 /* Families, as bits. */
 enum {
@@ -49,6 +50,12 @@ struct prefix_set {
 	struct position position;
 };
 
+/* A name or set that may be NetBird's, and is of none of its maps so far: it matches nothing. */
+struct missing_name {
+	char *name; /* as it is written */
+	struct position position;
+};
+
 /*
  * Where a rule's addresses come from: listed prefixes and named sets together; a set may be
  * empty, and a match without any prefix matches nothing.  "any" is both families' /0.  In peer_acl
@@ -60,7 +67,8 @@ struct address_match {
 	size_t n_prefixes;
 	size_t *sets; /* indexes into policy.sets */
 	size_t n_sets;
-	uint8_t groups; /* enum destination_group; of peer_acl's destinations */
+	uint8_t groups;	  /* enum destination_group; of peer_acl's destinations */
+	bool is_netbirds; /* names of NetBird's are in it, whose addresses each map may change */
 };
 
 struct policy_rule {
@@ -111,6 +119,7 @@ struct policy_uplinks {
 /* Who sends or gets the packets of a test: this host by the interface's address, or prefixes. */
 struct policy_test_end {
 	bool is_self;
+	bool is_netbirds; /* a name of NetBird's, which may have no address of a family, or none */
 	struct prefix *prefixes;
 	size_t n_prefixes;
 };
@@ -137,8 +146,8 @@ struct policy_claim {
 
 /* What a user expects of the policy, before it comes into force. */
 struct policy_test {
-	struct policy_claim *claim; /* NULL: the test is about what follows */
-	char *text;		    /* of the claim */
+	char *text;		    /* a sentence; NULL: the test is about what follows from */
+	struct policy_claim *claim; /* of the sentence; NULL: NetBird's map lacks a name of it */
 	struct policy_test_end from;
 	struct policy_test_end to;
 	struct icmp_type icmp_type; /* of ICMP; families 0: echo request */
@@ -159,6 +168,8 @@ struct policy {
 	struct prefix_set *sets;
 	size_t n_sets;
 	struct names names;
+	struct missing_name *missing;
+	size_t n_missing;
 	struct nat_one_to_one *one_to_one;
 	size_t n_one_to_one;
 	struct nat_port_rule *nat_port;
@@ -174,6 +185,15 @@ struct policy {
 	POLICY_SWITCHES(SWITCH)
 #undef SWITCH
 };
+
+/* Whether a rule is of NetBird's part; its position is then in no file of the user's. */
+static inline bool policy_rule_is_netbirds(const struct policy *policy, enum acl acl,
+					   const struct policy_rule *rule)
+{
+	const struct policy_acl *list = &policy->acl[acl];
+
+	return policy->has_netbird && (size_t)(rule - list->rules) >= list->n_own;
+}
 
 struct policy *policy_create(const char *path, const char *text, size_t len);
 struct policy *policy_default(void);

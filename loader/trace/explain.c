@@ -333,13 +333,29 @@ static enum acl default_acl(const struct trace_event *event)
 	return event->reason == REASON_ROUTE_ACL_DEFAULT ? ACL_ROUTE : ACL_MAX;
 }
 
+/* The line of the user's file; null: it is NetBird's rule, which stands in none. */
+static json_t *line_json(const struct policy *policy, enum acl acl, const struct policy_rule *rule)
+{
+	return policy_rule_is_netbirds(policy, acl, rule) ? json_null()
+							  : json_integer(rule->position.line);
+}
+
+static void put_place(FILE *out, const json_t *line)
+{
+	if (json_is_null(line))
+		fputs(" (NetBird's)", out);
+	else
+		fprintf(out, " (line %lld)", (long long)json_integer_value(line));
+}
+
 /**
  * trace_explain() - The allow rules nearest to a packet that none of them allowed
  * @policy: in force
  * @event: the packet's record
  *
- * Return: a new array of {"rule","line","mismatches":[{"field","message"}]}, nearest first; empty
- * where the packet was not dropped for want of a rule; NULL if memory is out.
+ * Return: a new array of {"rule","line","mismatches":[{"field","message"}]}, nearest first, the line
+ * null of NetBird's rules; empty where the packet was not dropped for want of a rule; NULL if memory is
+ * out.
  */
 json_t *trace_explain(const struct policy *policy, const struct trace_event *event)
 {
@@ -355,19 +371,29 @@ json_t *trace_explain(const struct policy *policy, const struct trace_event *eve
 	n = nearest(policy, acl, &seen, list);
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(array,
-				      json_pack("{s:s,s:i,s:o}", "rule", list[i].rule->id, "line",
-						(int)list[i].rule->position.line, "mismatches",
+				      json_pack("{s:s,s:o,s:o}", "rule", list[i].rule->id, "line",
+						line_json(policy, acl, list[i].rule), "mismatches",
 						mismatches(policy, &list[i], &seen)));
 	return array;
 }
 
-static const struct policy_rule *find_rule(const struct policy *policy, const char *id)
+/* Print who has denied, and where that stands. */
+static void put_denier(FILE *out, const struct policy *policy, const char *id)
 {
 	for (int acl = 0; acl < ACL_MAX; acl++)
-		for (size_t i = 0; i < policy->acl[acl].n_rules; i++)
-			if (!strcmp(policy->acl[acl].rules[i].id, id))
-				return &policy->acl[acl].rules[i];
-	return NULL;
+		for (size_t i = 0; i < policy->acl[acl].n_rules; i++) {
+			const struct policy_rule *rule = &policy->acl[acl].rules[i];
+			json_t *line;
+
+			if (strcmp(rule->id, id))
+				continue;
+			line = line_json(policy, acl, rule);
+			fprintf(out, "Denied by rule %s", id);
+			put_place(out, line);
+			fputs(".\n", out);
+			json_decref(line);
+			return;
+		}
 }
 
 /* Print the rules that come nearest. */
@@ -378,8 +404,9 @@ static void put_nearest(FILE *out, const struct policy *policy, const struct tra
 
 	fputs(json_array_size(list) ? "Nearest rules:\n" : "There is no rule that allows.\n", out);
 	json_array_foreach (list, i, rule) {
-		fprintf(out, "  %s (line %lld): ", json_string_value(json_object_get(rule, "rule")),
-			(long long)json_integer_value(json_object_get(rule, "line")));
+		fprintf(out, "  %s", json_string_value(json_object_get(rule, "rule")));
+		put_place(out, json_object_get(rule, "line"));
+		fputs(": ", out);
 		json_array_foreach (json_object_get(rule, "mismatches"), k, mismatch)
 			fprintf(out, "%s%s", k ? "; " : "",
 				json_string_value(json_object_get(mismatch, "message")));
@@ -400,7 +427,6 @@ static void put_nearest(FILE *out, const struct policy *policy, const struct tra
 char *trace_explain_text(const struct policy *policy, const struct trace_event *event,
 			 const char *rule_id)
 {
-	const struct policy_rule *rule = rule_id ? find_rule(policy, rule_id) : NULL;
 	bool denied = event->reason == REASON_PEER_ACL_DENIED ||
 		      event->reason == REASON_ROUTE_ACL_DENIED;
 	char *text = NULL;
@@ -410,8 +436,8 @@ char *trace_explain_text(const struct policy *policy, const struct trace_event *
 	out = open_memstream(&text, &len);
 	if (!out)
 		return NULL;
-	if (denied && rule)
-		fprintf(out, "Denied by rule %s (line %u).\n", rule_id, rule->position.line);
+	if (denied && rule_id)
+		put_denier(out, policy, rule_id);
 	else if (default_acl(event) != ACL_MAX)
 		put_nearest(out, policy, event);
 	if (fclose(out)) {

@@ -35,22 +35,6 @@ alone "veth" \
 	a_revoked_flow_ends_in_time \
 	a_map_of_a_hundred_thousand_rules_is_followed
 
-# prepare LINK: a policy that lets pings in, a daemon that lets TCP to port 8001 in, and both run
-prepare() {
-	topology "$1"
-	serve_all "$ROUTER" 8001
-	serve_all "$ROUTER" 8002
-	policy base <<-EOF2
-		mode: {routing: native}
-		peer_acl:
-		  - {id: own-ping, action: allow, source: [any], protocol: icmp}
-	EOF2
-	network_map 7 "$(in_rule 100.64.0.2 tcp 8001)"
-	run_daemon
-	run_following base
-	wait_for follows 7
-}
-
 # was_taken_back: the user's policy of before is in force again
 was_taken_back() {
 	rule_is_in_force wt0 own-ping
@@ -184,10 +168,12 @@ test_diff_and_show_know_what_is_netbirds() {
 		jq -r '[.. | objects | select(.id? and .action?) | .origin // "null"] | join(" ")')"
 }
 
-# finds CHECK REGEX: doctor does, with "result: detail"
+# finds CHECK REGEX [OPTION...]: doctor does, with "result: detail"
 finds() {
-	matches "doctor's $1" "$2" "$(shrike doctor wt0 -j |
-		jq -r --arg check "$1" '.checks[] | select(.check == $check) | "\(.result): \(.detail)"')"
+	local check=$1 regex=$2
+	shift 2
+	matches "doctor's $check" "$regex" "$(shrike doctor wt0 "$@" -j |
+		jq -r --arg check "$check" '.checks[] | select(.check == $check) | "\(.result): \(.detail)"')"
 }
 
 test_doctor_says_who_filters() {
@@ -213,9 +199,12 @@ test_until_a_map_has_come_something_is_wrong() {
 	network_map 7 "$(in_rule 100.64.0.2 tcp 8001)"
 	run_daemon
 	daemon_is '{"delay": 10}'
+	finds netbird "^ok: daemon 0.77.1 answers at $T/nb.sock; not followed" "--netbird=$T/nb.sock"
+	finds netbird "^note: $T/none.sock: No such file" "--netbird=$T/none.sock"
 	run_following base
 	expect 3 shrike status wt0 --check
 	matches "said" "no map of NetBird's has come yet" "$OUT"
+	finds netbird "^note: daemon 0.77.1 answers at $T/nb.sock; no NetBird map yet"
 	wait_for follows 7
 	expect 0 shrike status wt0 --check
 }

@@ -7,7 +7,8 @@ tests "veth tun" \
 	tables_of_nftables_are_the_policy_while_they_are_understood
 
 tests "tun" \
-	tables_that_come_and_go_leave_the_policy_in_force
+	tables_that_come_and_go_leave_the_policy_in_force \
+	half_of_the_tables_is_no_policy
 
 tests "file" \
 	a_source_that_does_not_exist_is_refused
@@ -121,6 +122,45 @@ test_tables_that_come_and_go_leave_the_policy_in_force() {
 	tables
 	wait_for has_rules 1
 	talk open timeout
+}
+
+# followed_again TIMES
+followed_again() {
+	[ "$(grep -c "followed again" "$T/run-wt0.out")" = "$1" ]
+}
+
+# reads_have_failed WHY: which the log says
+reads_have_failed() {
+	cat "$T/run-wt0.err" "$T/run-wt0.out" | grep -q "NetBird: nftables: $1.*; the policy in force stays"
+}
+
+test_half_of_the_tables_is_no_policy() {
+	follow_nft "$1"
+	nft_rule ip netbird netbird-acl-input-rules "ip protocol tcp th dport 8001 accept"
+	wait_for has_rules 2
+	session open "$PEER" tcp 100.64.0.1 8001
+	in_ns "$ROUTER" nft flush chain ip netbird netbird-acl-input-rules
+	wait_for reads_have_failed "netbird-acl-input-rules of table ip netbird lets no answers pass any more"
+	has_rules 2 || die "rules have gone with those of nftables"
+	in_ns "$ROUTER" nft delete table ip netbird
+	wait_for reads_have_failed "table ip netbird is not there"
+	talk open ok
+	# nor is the half that remains to the run that begins again
+	stop run-wt0 KILL
+	start run-wt0 "$ROUTER" "$SHRIKE" run wt0 -c "$T/own.yaml" --netbird-source nft
+	wait_for reads_have_failed "table ip netbird is not there"
+	talk open ok
+	in_ns "$ROUTER" nft delete table ip6 netbird
+	wait_for reads_have_failed "there is no table netbird"
+	talk open ok
+	tables
+	wait_for has_rules 1
+	talk open timeout
+	# NetBird may have left IPv6 for good, which a user may say
+	in_ns "$ROUTER" nft delete table ip6 netbird
+	wait_for reads_have_failed "table ip6 netbird is not there"
+	kill -HUP "${PROCESS[run-wt0]}"
+	wait_for followed_again 2
 }
 
 test_a_source_that_does_not_exist_is_refused() {

@@ -94,3 +94,19 @@ fetches_are() {
 follower() {
 	pgrep -P "${PROCESS[run-wt0]}" shrike-netbird
 }
+
+# prepare LINK: a policy that lets pings in, a daemon that lets TCP to port 8001 in, and both run
+prepare() {
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	serve_all "$ROUTER" 8002
+	policy base <<-EOF2
+		mode: {routing: native}
+		peer_acl:
+		  - {id: own-ping, action: allow, source: [any], protocol: icmp}
+	EOF2
+	network_map 7 "$(in_rule 100.64.0.2 tcp 8001)"
+	run_daemon
+	run_following base
+	wait_for follows 7
+}

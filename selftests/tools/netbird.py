@@ -4,7 +4,8 @@
 
 	netbird.py SOCKET DIRECTORY
 
-DIRECTORY/map.json is its network map.  DIRECTORY/daemon.json, read with each call, may hold "delay"
+DIRECTORY/map.json is its network map, which it keeps for bundles unless there is DIRECTORY/off: that goes
+when it is told to keep maps.  DIRECTORY/daemon.json, read with each call, may hold "delay"
 (seconds that a bundle takes), "config" (fields of GetConfigResponse by number) and "fault", how it
 goes wrong.  SIGUSR1 says that the map has changed; SIGUSR2 says so a thousand times within a second.
 Each call is a line on standard output.  Messages are bytes here: few fields of them matter.
@@ -134,7 +135,7 @@ def spoil(path, fault):
 
 def bundle(_request, _context):
 	now = settings()
-	fault = now.get("fault")
+	fault = "no-map" if os.path.exists(DIRECTORY + "/off") else now.get("fault")
 	say("DebugBundle")
 	with mutex:
 		time.sleep(now.get("delay", 0))
@@ -155,6 +156,15 @@ def config(_request, context):
 	fields = {"6": "wt0", "8": 1280}
 	fields.update(now.get("config", {}))
 	return b"".join(field(int(number), value) for number, value in fields.items())
+
+
+def keep_maps(_request, _context):
+	say("SetSyncResponsePersistence")
+	try:
+		os.unlink(DIRECTORY + "/off")
+	except FileNotFoundError:
+		pass
+	return b""
 
 
 def raw(handler):
@@ -209,7 +219,7 @@ def main():
 			"GetConfig": raw(config),
 			"Status": raw(lambda *_: field(1, "Connected") + field(3, "0.77.1")),
 			"GetActiveProfile": raw(lambda *_: field(1, "default") + field(2, "root")),
-			"SetSyncResponsePersistence": raw(lambda *_: b""),
+			"SetSyncResponsePersistence": raw(keep_maps),
 		}),))
 	signal.signal(signal.SIGUSR1, publish)
 	signal.signal(signal.SIGUSR2, flood)

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -256,6 +257,48 @@ static void a_part_is_put_behind_a_policy_and_taken_away(void **state)
 	}
 }
 
+/* What is wrong with a policy with NetBird's part is told of the user's file, or of NetBird's rule. */
+static void what_is_wrong_with_a_part_names_no_line(void **state)
+{
+	static const struct {
+		const char *own;
+		const char *part;
+		const char *why;
+	} rows[] = {
+		{"version: 1\npeer_acl:\n  - {id: own, action: deny, source: 10.0.0.256}\n", "{}",
+		 "own:3:37: '10.0.0.256' is not an address or prefix"},
+		{"version: 1\npeer_acl:\n  - {id: nb/own, action: deny}\n", "{}",
+		 "own:3:10: ids that begin with nb/ are those of NetBird's rules, which is "
+		 "followed"},
+		{"version: 1\npeer_acl:\n  - {id: own, action: deny}\n",
+		 "{\"peer_acl\":[{\"id\":\"own\",\"action\":\"allow\"}]}",
+		 "own:3:10: duplicate id 'own', which a rule of NetBird's has"},
+		{"version: 1\n",
+		 "{\"peer_acl\":[{\"id\":\"nb/a\",\"action\":\"allow\",\"source\":[\"anna\"]}]}",
+		 "NetBird's rule 'nb/a': 'anna' is not an address or prefix"},
+		{"version: 1\n",
+		 "{\"peer_acl\":[{\"id\":\"nb/a\",\"action\":\"deny\"},"
+		 "{\"id\":\"nb/a\",\"action\":\"deny\"}]}",
+		 "NetBird's rule 'nb/a': duplicate id"},
+		{"version: 1\n", "{\"mode\":{}}", "NetBird's part: unknown key 'mode'"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct part_text own = {(char *)rows[i].own, strlen(rows[i].own)},
+				       part = {(char *)rows[i].part, strlen(rows[i].part)};
+		struct part_text whole;
+		struct policy *policy;
+		struct error error;
+
+		assert_int_equal(part_join("own", &own, &part, &whole, &error), 0);
+		assert_int_equal(policy_parse("own", whole.text, whole.len, &policy, &error),
+				 -EINVAL);
+		assert_string_equal(error.text, rows[i].why);
+		free(whole.text);
+	}
+}
+
 static void a_part_cannot_say_more_than_it_may(void **state)
 {
 	static const char *const parts[] = {
@@ -348,6 +391,7 @@ int main(void)
 		cmocka_unit_test(only_files_that_can_be_bundles_are_taken),
 		cmocka_unit_test(what_is_no_archive_has_no_member),
 		cmocka_unit_test(a_part_is_put_behind_a_policy_and_taken_away),
+		cmocka_unit_test(what_is_wrong_with_a_part_names_no_line),
 		cmocka_unit_test(a_part_cannot_say_more_than_it_may),
 		cmocka_unit_test(a_policy_comes_out_of_a_pipe_in_pieces),
 		cmocka_unit_test(the_status_is_a_sentence),

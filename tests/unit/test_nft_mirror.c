@@ -145,13 +145,16 @@ static void make_tables(void)
 	make_family("ip6", "ipv6_addr", "fd64::2", "fd00::/8");
 }
 
+static uint32_t expected; /* of what is mirrored next */
+
 static json_t *mirror(void)
 {
 	struct nft_mirrored mirrored;
 	json_t *policy;
 
-	if (nft_mirror_read("wt0", &mirrored, &error))
+	if (nft_mirror_read("wt0", expected, &mirrored, &error))
 		return NULL;
+	expected = mirrored.has;
 	policy = json_loadb(mirrored.text, mirrored.len, JSON_REJECT_DUPLICATES, NULL);
 	assert_non_null(policy);
 	assert_true(mirrored.generation > 0);
@@ -196,6 +199,7 @@ static void a_rule_is_carried_exactly_or_refused_by_name(void **state)
 
 		run("nft flush ruleset");
 		make_tables();
+		expected = 0;
 		snprintf(command, sizeof(command), "nft 'add rule %s netbird %s %s'", row->family,
 			 row->chain, row->rule);
 		run(command);
@@ -219,10 +223,12 @@ static void what_is_not_there_whole_is_refused(void **state)
 {
 	(void)state;
 	need_root();
+	expected = 0;
 	assert_null(mirror());
 	assert_int_equal(error.code, ENOENT);
 	make_tables();
 	json_decref(mirror());
+	expected = 0;
 	run("nft delete table ip6 netbird"); /* NetBird has none without IPv6 */
 	json_decref(mirror());
 	run("nft 'add chain ip netbird another'");
@@ -235,6 +241,36 @@ static void what_is_not_there_whole_is_refused(void **state)
 	assert_non_null(strstr(error.text, "the way to its rules is not understood"));
 }
 
+/* Refuse what is there by that sentence. */
+static void refuses(const char *why)
+{
+	assert_null(mirror());
+	assert_int_equal(error.code, ENODATA);
+	if (!strstr(error.text, why))
+		fail_msg("%s", error.text);
+}
+
+static void half_of_what_was_there_is_refused(void **state)
+{
+	(void)state;
+	need_root();
+	expected = 0;
+	make_tables();
+	json_decref(mirror());
+	run("nft delete table ip6 netbird");
+	refuses("table ip6 netbird is not there, the other one is");
+	run("nft flush ruleset");
+	make_tables();
+	run("nft flush chain ip6 netbird " ROUTE);
+	refuses(ROUTE " of table ip6 netbird lets no answers pass any more");
+	run("nft 'add rule ip6 netbird " ROUTE " " ANSWERS "; flush chain ip netbird " INPUT "'");
+	refuses(INPUT " of table ip netbird lets no answers pass any more");
+	run("nft delete table ip netbird");
+	refuses("table ip netbird is not there, the other one is");
+	expected = 0; /* which never happens with a NetBird that is up */
+	refuses("table ip netbird is not there, the other one is");
+}
+
 static void a_port_that_is_translated_is_one_of_the_policy(void **state)
 {
 	json_t *policy;
@@ -242,6 +278,7 @@ static void a_port_that_is_translated_is_one_of_the_policy(void **state)
 
 	(void)state;
 	need_root();
+	expected = 0;
 	make_tables();
 	if (system("nft 'add chain ip netbird netbird-rt-redirect "
 		   "{ type nat hook prerouting priority dstnat; }'")) {
@@ -272,6 +309,7 @@ int main(void)
 		cmocka_unit_test_setup(a_rule_is_carried_exactly_or_refused_by_name,
 				       namespace_setup),
 		cmocka_unit_test_setup(what_is_not_there_whole_is_refused, namespace_setup),
+		cmocka_unit_test_setup(half_of_what_was_there_is_refused, namespace_setup),
 		cmocka_unit_test_setup(a_port_that_is_translated_is_one_of_the_policy,
 				       namespace_setup),
 	};

@@ -423,7 +423,13 @@ static void all_mistakes_are_told_and_none_that_follows_from_another(void **stat
 		"12:12: expected a list, not a mapping of keys to values\n"
 		"6:10: duplicate id 'a', which line 4 has already\n";
 	char all[4096] = "";
-	const struct policy_text source = {"p", text, sizeof(text) - 1, note, all};
+	const struct policy_text source = {
+		.path = "p",
+		.text = text,
+		.len = sizeof(text) - 1,
+		.on_error = note,
+		.arg = all,
+	};
 	struct policy *policy = NULL;
 	struct error error = {0};
 

@@ -90,6 +90,34 @@ static void the_rule_with_fewest_mismatches_comes_first(void **state)
 	       "  far (line 9): protocol tcp is not 47; source 100.64.0.2 is not in 10.0.0.1\n");
 }
 
+static void a_rule_of_netbirds_stands_in_no_line(void **state)
+{
+	static const char joined[] = "version: 1\n"
+				     "peer_acl: [{id: own, action: allow, protocol: 47}]\n"
+				     "netbird:\n"
+				     " {\"peer_acl\":[{\"id\":\"nb/a\",\"action\":\"allow\","
+				     "\"protocol\":\"udp\"},\n"
+				     " {\"id\":\"nb/d\",\"action\":\"deny\"}]}\n";
+	struct trace_event event = event_of("100.64.0.2", "100.64.0.1", IPPROTO_TCP, 40000, 23,
+					    REASON_PEER_ACL_DEFAULT);
+	struct policy *policy;
+	struct error error;
+	char *got;
+
+	(void)state;
+	assert_int_equal(policy_parse("p", joined, sizeof(joined) - 1, &policy, &error), 0);
+	got = trace_explain_text(policy, &event, NULL);
+	assert_string_equal(got, "Nearest rules:\n"
+				 "  own (line 2): protocol tcp is not 47\n"
+				 "  nb/a (NetBird's): protocol tcp is not udp\n");
+	free(got);
+	event.reason = REASON_PEER_ACL_DENIED;
+	got = trace_explain_text(policy, &event, "nb/d");
+	assert_string_equal(got, "Denied by rule nb/d (NetBird's).\n");
+	free(got);
+	policy_free(policy);
+}
+
 static void sets_and_families_are_named(void **state)
 {
 	struct trace_event event = event_of("fd65::2", "fd64::1", IPPROTO_UDP, 40000, 53,
@@ -186,6 +214,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_rule_with_fewest_mismatches_comes_first),
 		cmocka_unit_test(sets_and_families_are_named),
+		cmocka_unit_test(a_rule_of_netbirds_stands_in_no_line),
 		cmocka_unit_test(what_is_to_a_group_is_explained),
 		cmocka_unit_test(icmp_types_are_explained),
 		cmocka_unit_test(a_rule_that_denies_is_named),
