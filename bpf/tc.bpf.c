@@ -53,7 +53,8 @@ static __always_inline __u32 forwarder_device(struct __sk_buff *skb)
 static __always_inline bool has_no_way(const struct packet *p, enum verdict verdict)
 {
 	if (verdict != VERDICT_DROP || p->reason == REASON_TOO_BIG ||
-	    p->reason == REASON_NO_NEIGHBOUR || p->reason == REASON_FILTERED)
+	    p->reason == REASON_NO_NEIGHBOUR || p->reason == REASON_FILTERED ||
+	    p->frag == FRAGMENT_LATER)
 		return false;
 	if (p->reason == REASON_TTL || p->reason == REASON_LINK_MULTICAST)
 		return p->flow_match == FLOW_MATCH_NONE || p->flow_match == FLOW_MATCH_OLD;
@@ -78,6 +79,8 @@ static __always_inline int by_nat(struct frame *f, struct packet *p, enum verdic
 	}
 	if (has_no_way(p, *verdict))
 		conntrack_forget(p);
+	if (*verdict == VERDICT_DROP && p->frag == FRAGMENT_FIRST)
+		fragment_drop_verdict(p); /* nor have the later ones a way */
 	return action;
 }
 

@@ -354,9 +354,9 @@ test_attach_is_enough_where_nothing_changes() {
 		pings ok "$PEER" $LAN_IP
 		pings lost "$PEER" $LAN_IP -t 1
 		matches "at the end of its way" "Time to live exceeded|Hop limit" "$OUT"
-		pings lost "$PEER" $LAN_IP -s 5000
+		in_ns "$PEER" ping -n -c 1 -W 1 -s 5000 $LAN_IP || true # tells the server wt0's MTU
+		pings ok "$PEER" $LAN_IP -s 5000
 	done
-	[ "$(dropped wt0 no_forwarder)" -gt 0 ] || die "no_forwarder is not counted"
 	matches "uplink" "shrike_uplink" "$(programs lan0)"
 	expect 0 shrike detach wt0
 	is "programs of the uplink" "" "$(programs lan0)"
