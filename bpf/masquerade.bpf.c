@@ -148,8 +148,10 @@ __noinline int masquerade_turn(struct __sk_buff *skb, struct packet *p,
 	ends.local_port = p->dport;
 	snat_key_set(&key, &ends, p->ip_version, p->l4_proto);
 	in = snat_in_find(&key, p->ip_version);
-	if (!in || config.dry_run)
-		return !!in;
+	if (!in || in->owner != config.nat_owner)
+		return false; /* what a peer of another interface has been reached by leads elsewhere */
+	if (config.dry_run)
+		return true;
 	end.addr = &in->peer;
 	end.port = in->port;
 	skb->mark = HAIRPIN_MARK;

@@ -124,7 +124,8 @@ __hidden bool snat_is_peers(struct frame *f, struct packet *p)
 /* Whether a port is led to whom a packet is from, whose flow was displaced meanwhile. */
 static __always_inline bool is_led_back(const struct packet *p, const struct snat_in *in)
 {
-	return in->port == p->sport && addr_equal(&in->peer, &p->saddr);
+	return in->owner == config.nat_owner && in->port == p->sport &&
+	       addr_equal(&in->peer, &p->saddr);
 }
 
 /**
@@ -150,6 +151,7 @@ __noinline int snat_take(struct __sk_buff *skb, struct packet *p, struct transla
 	in.port = p->sport;
 	in.generation = config.generation;
 	in.epoch = p->epoch;
+	in.owner = config.nat_owner;
 	snat_key_set(&key, &ends, p->ip_version, p->l4_proto);
 	held = snat_in_find(&key, p->ip_version);
 	if (held && !is_led_back(p, held))
@@ -274,7 +276,7 @@ __noinline int snat_port(struct __sk_buff *skb, struct packet *p, struct transla
 	return REASON_NO_PORT;
 }
 
-/* Who has a port for the remote end of a packet; false: nobody. */
+/* Who has a port for the remote end of a packet; false: nobody here. */
 static __always_inline bool holder_of(struct packet *p, const struct translation *translation,
 				      struct tuple *holder)
 {
@@ -283,7 +285,7 @@ static __always_inline bool holder_of(struct packet *p, const struct translation
 
 	answer_key(&key, p, translation);
 	in = snat_in_find(&key, p->ip_version);
-	if (!in)
+	if (!in || in->owner != config.nat_owner)
 		return false;
 	holder->saddr = in->peer;
 	holder->daddr = p->daddr;

@@ -78,6 +78,14 @@ static __always_inline bool glance_ports(struct glance *g, void *l4, void *data_
 	return true;
 }
 
+/* The peer that an answer is for; NULL: it is for this host, or for another interface's peer. */
+static __always_inline struct snat_in *own_peer(const struct flow_key6 *key, __u8 ip_version)
+{
+	struct snat_in *in = snat_in_find(key, ip_version);
+
+	return in && in->owner == config.nat_owner ? in : NULL;
+}
+
 /* Where the answer goes; NULL where the packet is this host's or somebody else's. */
 static __noinline struct snat_in *find_peer(struct __sk_buff *skb, __u32 l2_len)
 {
@@ -97,7 +105,7 @@ static __noinline struct snat_in *find_peer(struct __sk_buff *skb, __u32 l2_len)
 	ends.remote_port = g.remote_port;
 	ends.local_port = g.local_port;
 	snat_key_set(&key, &ends, g.ip_version, g.l4_proto);
-	return snat_in_find(&key, g.ip_version);
+	return own_peer(&key, g.ip_version);
 }
 
 /* RFC 792 types 3, 11, 12; RFC 4443 types 1 to 4. */
@@ -144,7 +152,7 @@ static __noinline struct snat_in *find_quoted(struct frame *f, struct packet *p)
 	ends.local_port = quote.tuple.sport;
 	ends.remote_port = l4_has_ports(quote.tuple.l4_proto) ? quote.tuple.dport : 0;
 	snat_key_set(&key, &ends, p->ip_version, quote.tuple.l4_proto);
-	return snat_in_find(&key, p->ip_version);
+	return own_peer(&key, p->ip_version);
 }
 
 static __always_inline bool is_error(const struct packet *p)
@@ -173,7 +181,7 @@ static __noinline struct snat_in *find_parsed(struct packet *p)
 	if (!l4_is_by_address(p->l4_proto) && !masquerade_is_port(ends.local_port))
 		return NULL;
 	snat_key_set(&key, &ends, p->ip_version, p->l4_proto);
-	return snat_in_find(&key, p->ip_version);
+	return own_peer(&key, p->ip_version);
 }
 
 /* Whether the flow is alive, and the policy in force allows it. */
@@ -182,7 +190,7 @@ static __always_inline enum verdict judge_answer(struct packet *p, struct snat_i
 	enum verdict verdict;
 
 	p->epoch = conntrack_epoch();
-	if (in->generation == config.generation && in->epoch == p->epoch &&
+	if (in->generation == config.generation && in->epoch == (__u8)p->epoch &&
 	    p->frag != FRAGMENT_LATER)
 		return forward(p, REASON_ESTABLISHED); /* egress looks whether it is alive */
 	if (is_error(p))

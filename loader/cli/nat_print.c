@@ -30,11 +30,11 @@ static json_t *addresses_json(const struct uplink *uplink)
 	return list;
 }
 
-static json_t *uplink_json(const struct uplink *uplink, uint32_t map_id)
+static json_t *uplink_json(const struct uplink *uplink, const struct hook_maps *maps)
 {
 	struct hook_state state;
 	struct error error;
-	bool is_attached = !hook_query_uplink(uplink->ifindex, map_id, &state, &error) &&
+	bool is_attached = !hook_query_uplink(uplink->ifindex, maps, &state, &error) &&
 			   state.prog_id;
 
 	return json_pack("{s:o,s:i,s:o,s:i,s:s,s:b}", "name", output_json_text(uplink->name),
@@ -45,14 +45,14 @@ static json_t *uplink_json(const struct uplink *uplink, uint32_t map_id)
 
 static json_t *uplinks_json(const struct masquerade *masquerade, const struct map_set *maps)
 {
-	const struct map_entry *map = map_set_find(maps, MAP_CT_EPOCH);
+	const struct hook_maps ids = masquerading_hook_maps(maps);
 	json_t *list = json_array();
 
 	for (__u8 i = 0; i < UPLINKS_MAX; i++) {
 		const struct uplink *uplink = masquerade_uplink(masquerade, i);
 
 		if (uplink)
-			json_array_append_new(list, uplink_json(uplink, map ? map->id : 0));
+			json_array_append_new(list, uplink_json(uplink, &ids));
 	}
 	return list;
 }

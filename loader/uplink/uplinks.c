@@ -2,6 +2,7 @@
 #include "uplink/uplinks.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -52,15 +53,16 @@ static void place_devices(struct table *table, const struct uplink_devices *devi
 	}
 }
 
-/* One uplink cannot tell the flows of two interfaces apart. */
+/* Two interfaces that do not know of each other's ports would get each other's answers. */
 static int check_shared(const struct link_info *link, const struct hook_state *state,
 			struct error *error)
 {
 	if (!state->foreign_id)
 		return 0;
 	return error_set(error, EBUSY,
-			 "%s: carries the flows of another interface that shrike protects; name "
-			 "other uplinks with 'nat: {uplinks: [...]}'",
+			 "%s: carries the flows of another interface that shrike protects, which "
+			 "does not share: attach that one again with this version, or name other "
+			 "uplinks with 'nat: {uplinks: [...]}'",
 			 link->name);
 }
 
@@ -68,7 +70,11 @@ static int check_shared(const struct link_info *link, const struct hook_state *s
 static int attach_one(const struct link_info *link, const struct hook_state *state, int prog_fd,
 		      int *link_fd, struct error *error)
 {
-	const struct hook_place place = {.ifindex = link->ifindex, .point = HOOK_POINT_UPLINK};
+	const struct hook_place place = {
+		.ifindex = link->ifindex,
+		.point = HOOK_POINT_UPLINK,
+		.handle = state->handle,
+	};
 	int fd, err;
 
 	if (!state->prog_id) {
@@ -94,7 +100,7 @@ static int attach_all(const struct uplinks *uplinks, const struct table *table, 
 	for (size_t i = 0; i < UPLINKS_MAX && !err; i++) {
 		if (!table->wanted[i].ifindex)
 			continue;
-		err = hook_query_uplink(table->wanted[i].ifindex, uplinks->map_id, &states[i],
+		err = hook_query_uplink(table->wanted[i].ifindex, &uplinks->maps, &states[i],
 					error);
 		if (!err)
 			err = check_shared(&table->link[i], &states[i], error);
@@ -107,10 +113,10 @@ static int attach_all(const struct uplinks *uplinks, const struct table *table, 
 	return err;
 }
 
-static int detach_one(uint32_t ifindex, uint32_t map_id, struct error *error)
+static int detach_one(uint32_t ifindex, const struct hook_maps *maps, struct error *error)
 {
 	struct hook_state state;
-	int err = hook_query_uplink(ifindex, map_id, &state, error);
+	int err = hook_query_uplink(ifindex, maps, &state, error);
 
 	if (err == -ENODEV)
 		return 0;
@@ -130,7 +136,7 @@ static int leave_old(const struct uplinks *uplinks, const struct uplink *old, st
 			close(uplinks->link_fds[i]);
 			uplinks->link_fds[i] = -1;
 		}
-		err = detach_one(old[i].ifindex, uplinks->map_id, error);
+		err = detach_one(old[i].ifindex, &uplinks->maps, error);
 	}
 	return err;
 }
@@ -205,34 +211,39 @@ int uplinks_sync(const struct uplinks *uplinks, struct error *error)
 }
 
 /**
- * uplinks_detach() - Take our programs off all uplinks
- * @masquerade: what the programs know
- * @map_id: as in struct uplinks
+ * uplinks_detach() - Take the programs of an interface off all devices
+ * @maps: as in struct uplinks
  * @error: set on failure
+ *
+ * Every device is asked, as what the programs know of uplinks is gone where the interface is, and a
+ * filter of clsact stays without them.
  *
  * Return: 0 or -errno.
  */
-int uplinks_detach(const struct masquerade *masquerade, uint32_t map_id, struct error *error)
+int uplinks_detach(const struct hook_maps *maps, struct error *error)
 {
+	struct if_nameindex *links = if_nameindex();
 	int err = 0;
 
-	for (size_t i = 0; i < UPLINKS_MAX && !err; i++)
-		if (masquerade->uplinks[i].ifindex)
-			err = detach_one(masquerade->uplinks[i].ifindex, map_id, error);
+	if (!links)
+		return error_set(error, errno, "cannot list the interfaces: %s", strerror(errno));
+	for (const struct if_nameindex *link = links; link->if_index && !err; link++)
+		err = detach_one(link->if_index, maps, error);
+	if_freenameindex(links);
 	return err;
 }
 
 /**
  * uplinks_pin() - Pin the links on all uplinks
  * @masquerade: what the programs know
- * @map_id: as in struct uplinks
+ * @maps: as in struct uplinks
  * @pins: begun
  * @error: set on failure
  *
  * Return: 0 or -errno.
  */
-int uplinks_pin(const struct masquerade *masquerade, uint32_t map_id, struct pins *pins,
-		struct error *error)
+int uplinks_pin(const struct masquerade *masquerade, const struct hook_maps *maps,
+		struct pins *pins, struct error *error)
 {
 	int err = 0;
 
@@ -242,7 +253,7 @@ int uplinks_pin(const struct masquerade *masquerade, uint32_t map_id, struct pin
 		char name[PINS_NAME_MAX];
 		int fd;
 
-		if (!ifindex || hook_query_uplink(ifindex, map_id, &state, error))
+		if (!ifindex || hook_query_uplink(ifindex, maps, &state, error))
 			continue;
 		fd = hook_open_link(&state);
 		if (fd < 0)

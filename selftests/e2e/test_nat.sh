@@ -16,8 +16,7 @@ tests "veth tun gso" \
 tests "veth" \
 	a_peers_port_is_mapped_to_one_port_for_all_destinations \
 	connections_that_are_over_give_up_their_ports \
-	attach_is_enough_where_nothing_changes \
-	a_second_interface_is_refused_the_same_uplink
+	attach_is_enough_where_nothing_changes
 tests "tun gso" \
 	who_sends_what_is_too_big_is_told
 tests "veth tun" \
@@ -362,24 +361,4 @@ test_attach_is_enough_where_nothing_changes() {
 	is "programs of the uplink" "" "$(programs lan0)"
 	is "device for routes" "" "$(route_devices)"
 	nothing_is_pinned
-}
-
-# Its flows would take the same ports.
-test_a_second_interface_is_refused_the_same_uplink() {
-	local before
-	nat_topology "$1"
-	make_namespace "$PEER2"
-	add_overlay "$1" 1 "$PEER2" 1420
-	run_nat
-	before=$(programs wt1)
-	expect 1 shrike attach wt1 -c "$T/nat.yaml"
-	matches "error" "lan0: carries the flows of another interface" "$ERR"
-	is "programs" "$before" "$(programs wt1)"
-	use_family 4
-	probe ok "$PEER" tcp $LAN_IP 8080
-	expect 0 shrike policy apply wt0 "$T/forward.yaml"
-	is "programs of the uplink" "" "$(programs lan0)"
-	sed "s/^mode.*/&\nnat: {uplinks: [lan0]}/; s/100\.64/100.65/" "$T/nat.yaml" >"$T/named.yaml"
-	expect 0 shrike attach wt1 -c "$T/named.yaml"
-	probe ok "$PEER2" tcp $LAN_IP 8080
 }
