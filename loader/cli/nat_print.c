@@ -7,6 +7,7 @@
 #include "base/address.h"
 #include "base/output.h"
 #include "dataplane/masquerading.h"
+#include "kernel/bypassed.h"
 #include "kernel/hooks.h"
 #include "kernel/map_batch.h"
 #include "maps.h"
@@ -109,6 +110,17 @@ static json_t *answers_json(const struct map_set *maps)
 	return object;
 }
 
+/* Where IPsec policies lead to that packets are sent past; null: there are none. */
+static json_t *ipsec_json(void)
+{
+	struct error ignored;
+	char names[512];
+
+	if (bypassed_list(BYPASSED_POLICIES, names, sizeof(names), &ignored) || !names[0])
+		return json_null();
+	return output_json_text(names);
+}
+
 /**
  * nat_json() - Uplinks, ports and connections of routing by NAT
  * @attached: the generation in force
@@ -124,10 +136,11 @@ json_t *nat_json(const struct attached *attached, const struct counters counters
 	if (attached->instance.config.routing != ROUTING_NAT ||
 	    !masquerading_read(&attached->maps, &masquerade))
 		return json_null();
-	return json_pack("{s:o,s:o,s:o,s:s?,s:I,s:I,s:I}", "uplinks",
+	return json_pack("{s:o,s:o,s:o,s:o,s:s?,s:I,s:I,s:I}", "uplinks",
 			 uplinks_json(&masquerade, &attached->maps), "ports",
 			 ports_json(&masquerade), "answers", answers_json(&attached->maps),
-			 "route_device", if_indextoname(masquerade.route_ifindex, device), "sent",
+			 "ipsec_bypassed", ipsec_json(), "route_device",
+			 if_indextoname(masquerade.route_ifindex, device), "sent",
 			 (json_int_t)counters[DIR_INGRESS].translated.packets, "no_port",
 			 (json_int_t)counters[DIR_INGRESS].reason[REASON_NO_PORT].packets, "unsent",
 			 (json_int_t)(counters[DIR_UPLINK].translated.packets -
@@ -176,6 +189,10 @@ void nat_print(const json_t *nat)
 		printf("    no uplink: no route leads anywhere\n");
 	for (size_t i = 0; i < json_array_size(uplinks); i++)
 		print_uplink(json_array_get(uplinks, i));
+	if (json_is_string(json_object_get(nat, "ipsec_bypassed")))
+		printf("    IPsec policies (to %s) are bypassed: what peers send there leaves in "
+		       "clear text\n",
+		       json_string_value(json_object_get(nat, "ipsec_bypassed")));
 	printf("    translated connections:");
 	json_object_foreach (json_object_get(nat, "answers"), name, answers)
 		printf(" %s %lld/%lld", name, number_of(answers, "entries"),

@@ -55,6 +55,7 @@ struct guard {
 	bool addresses_behind;		  /* the tables: they could not be brought up to date */
 	bool uplinks_behind;		  /* programs on uplinks and what they know */
 	bool unpinned;			  /* and that is logged */
+	bool ipsec_bypassed;		  /* policies have come; that is logged, too */
 	struct rebuild_inputs built_from; /* when is_outdated() said no last */
 	char last_why[FOLLOW_WHY_MAX];	  /* that NetBird's maps did not come */
 	const char *cause;		  /* of what is applied next; NULL: by its source */
