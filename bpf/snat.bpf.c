@@ -34,13 +34,17 @@ static __always_inline void answer_key(struct flow_key6 *key, const struct packe
 	snat_key_set(key, &ends, p->ip_version, p->l4_proto);
 }
 
-/* Whether a socket of this host would get what the remote end sends; @ctx: of either hook. */
+/*
+ * Whether a socket of this host would get what the remote end sends: not one that `run` has bound for
+ * flows; @ctx: of either hook.
+ */
 static __always_inline bool is_of_socket(void *ctx, const struct packet *p,
 					 const struct snat_ends *ends)
 {
 	struct bpf_sock_tuple tuple = {};
 	__u32 size = sizeof(tuple.ipv4);
 	struct bpf_sock *sk;
+	bool is_reserved = false;
 
 	if (config.virtual_clock || !l4_has_ports(p->l4_proto))
 		return false;
@@ -62,8 +66,14 @@ static __always_inline bool is_of_socket(void *ctx, const struct packet *p,
 		sk = bpf_sk_lookup_udp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
 	if (!sk)
 		return false;
+	/* of TCP only sockets that listen or are connected are found */
+	if (p->l4_proto == IPPROTO_UDP) {
+		struct bpf_sock *full = bpf_sk_fullsock(sk);
+
+		is_reserved = full && full->mark == MASQUERADE_MARK;
+	}
 	bpf_sk_release(sk);
-	return true;
+	return !is_reserved;
 }
 
 /* The word and the bit of a port in snat_taken; Linux 6.1 wants to see the bound of the index. */

@@ -22,7 +22,7 @@
 
 /*
  * Mark of the packets that the program of an uplink sends out of the interface: they belong to a
- * peer's connection, which must be there.
+ * peer's connection, which must be there.  Sockets that only keep ports for flows have it as well.
  */
 #define MASQUERADE_MARK 0x7368726a
 

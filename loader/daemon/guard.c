@@ -508,4 +508,5 @@ void guard_free(struct guard *guard)
 	upkeep_free(&guard->upkeep);
 	attached_close(&guard->attached);
 	dataplane_free(guard->dataplane);
+	reserved_ports_release(&guard->reserved);
 }

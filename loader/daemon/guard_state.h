@@ -16,6 +16,7 @@
 #include "forward/forward.h"
 #include "kernel/netlink.h"
 #include "policy/environment.h"
+#include "uplink/reserve.h"
 
 /* What is_outdated() depends on. */
 struct rebuild_inputs {
@@ -44,6 +45,7 @@ struct guard {
 	struct following following;
 
 	/* private to guard.c and guard_apply.c */
+	struct reserved_ports reserved;
 	struct dataplane *dataplane; /* holds the links */
 	struct attached attached;    /* the generation in force, whoever applied it */
 	bool is_attached;

@@ -271,6 +271,7 @@ int dataplane_apply(const struct dataplane_request *request, struct dataplane **
 	a.to = dataplane_new();
 	if (!a.to)
 		return error_no_memory(error);
+	a.to->reserved = request->reserved;
 	a.plan.to = a.to;
 	attachment_init(&a.attachment);
 	a.attachment.to = a.to;

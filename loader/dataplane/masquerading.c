@@ -144,6 +144,7 @@ int masquerading_sync(struct dataplane *dataplane, struct error *error)
 		.masquerade = &dataplane->generation->skeleton->bss->masquerade,
 		.maps = masquerading_hook_maps(&dataplane->generation->maps),
 		.prog_fds = dataplane->generation->uplink_fds,
+		.reserved = dataplane->reserved,
 		.link_fds = dataplane->uplink_fds,
 	};
 

@@ -163,10 +163,52 @@ void uplinks_set_ports(const struct policy_uplinks *wanted, struct masquerade_po
 		ports[1] = (struct masquerade_ports){1, 0};
 }
 
-static bool has_ports(const struct masquerade *masquerade)
+static uint32_t count_ports(const struct masquerade_ports ports[2])
 {
-	return masquerade->ports[0].first <= masquerade->ports[0].last ||
-	       masquerade->ports[1].first <= masquerade->ports[1].last;
+	uint32_t n = 0;
+
+	for (int i = 0; i < 2; i++)
+		if (ports[i].first <= ports[i].last)
+			n += ports[i].last - ports[i].first + 1;
+	return n;
+}
+
+/*
+ * The ports that flows may take.  Where the kernel leaves too few, a process that stays binds the last ones
+ * of its range; others may apply a policy meanwhile, and keep what it holds.
+ */
+static int set_ports(const struct uplinks *uplinks, struct masquerade_ports ports[2],
+		     struct error *error)
+{
+	struct masquerade_ports local = UPLINKS_LOCAL_PORTS;
+	const struct masquerade_ports *held = uplinks->masquerade->ports;
+	uint16_t first;
+
+	uplinks_local_ports(&local);
+	uplinks_set_ports(uplinks->wanted, local, ports);
+	if (uplinks->wanted->ports.first || count_ports(ports) >= RESERVED_PORTS) {
+		if (uplinks->reserved)
+			reserved_ports_release(uplinks->reserved);
+		return 0;
+	}
+	first = local.last - RESERVED_PORTS + 1;
+	if (uplinks->reserved && !reserved_ports_take(uplinks->reserved, first, error)) {
+		ports[1] = (struct masquerade_ports){first, UINT16_MAX};
+		return 0;
+	}
+	if (uplinks->reserved && count_ports(ports))
+		return 0;
+	if (uplinks->reserved)
+		return -error->code;
+	if (held[1].first == first)
+		ports[1] = held[1];
+	return count_ports(ports)
+		       ? 0
+		       : error_set(
+				 error, EADDRNOTAVAIL,
+				 "net.ipv4.ip_local_port_range leaves no port for flows of peers: "
+				 "use 'shrike run', which binds some, set 'nat: {port_range: "
+				 "...}', or narrow it");
 }
 
 /**
@@ -174,24 +216,19 @@ static bool has_ports(const struct masquerade *masquerade)
  * @uplinks: what for; every flow's route is looked up again with its next packet
  * @error: set on failure
  *
- * Return: 0 or -errno; -EBUSY: another interface that shrike protects has one of the uplinks.
+ * Return: 0 or -errno; -EBUSY: another interface that does not share has one of the uplinks.
  */
 int uplinks_sync(const struct uplinks *uplinks, struct error *error)
 {
 	struct masquerade *masquerade = uplinks->masquerade, settings = {};
-	struct masquerade_ports local = UPLINKS_LOCAL_PORTS;
 	struct uplink old[UPLINKS_MAX];
 	struct table table = {.held = masquerade->uplinks};
 	struct uplink_devices devices;
 	int err;
 
-	uplinks_local_ports(&local);
-	uplinks_set_ports(uplinks->wanted, local, settings.ports);
-	if (!has_ports(&settings))
-		return error_set(error, EADDRNOTAVAIL,
-				 "net.ipv4.ip_local_port_range leaves no port for flows of peers: "
-				 "set 'nat: {port_range: ...}' or narrow it");
-	err = uplinks_discover(uplinks->wanted, uplinks->ifindex, &devices, error);
+	err = set_ports(uplinks, settings.ports, error);
+	if (!err)
+		err = uplinks_discover(uplinks->wanted, uplinks->ifindex, &devices, error);
 	if (err)
 		return err;
 	place_devices(&table, &devices);

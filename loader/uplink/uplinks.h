@@ -9,6 +9,7 @@
 #include "kernel/hooks.h"
 #include "kernel/pins.h"
 #include "uplink/discover.h"
+#include "uplink/reserve.h"
 
 /*
  * struct uplinks - what to bring up to date
@@ -17,6 +18,7 @@
  * @masquerade: what the programs know; becomes what there is now
  * @maps: ct_epoch_v1, and one of those with answers
  * @prog_fds: the programs for uplinks with and without a link header; all uplinks get them
+ * @reserved: where the caller stays: ports that it holds if too few others are left; else NULL
  * @link_fds: of the BPF links, by index of masquerade.uplinks; -1: none, as with clsact; the caller's
  */
 struct uplinks {
@@ -27,6 +29,7 @@ struct uplinks {
 	struct masquerade *masquerade;
 	struct hook_maps maps;
 	const int *prog_fds;
+	struct reserved_ports *reserved;
 	int *link_fds;
 };
 
