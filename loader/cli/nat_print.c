@@ -77,35 +77,46 @@ static json_t *ports_json(const struct masquerade *masquerade)
 	return json_pack("{s:o,s:i}", "ranges", ranges, "count", count);
 }
 
-/* How many entries a map has, as far as it can be read. */
-static uint64_t count_entries(const struct map_entry *map)
+/* How many entries a map has, as far as it can be read, and how many are of one owner. */
+static uint64_t count_entries(const struct map_entry *map, uint8_t owner, uint64_t *own)
 {
 	struct map_batch batch;
 	struct error error;
 	uint64_t n = 0;
 
-	if (map_batch_init(&batch, COUNT_BATCH, &error))
+	*own = 0;
+	if (map->value_size != sizeof(struct snat_in) ||
+	    map_batch_init(&batch, COUNT_BATCH, &error))
 		return 0;
 	map_batch_rewind(&batch, map->fd, map->key_size, map->value_size);
-	while (!batch.done && !map_batch_next(&batch, COUNT_BATCH, &error))
+	while (!batch.done && !map_batch_next(&batch, COUNT_BATCH, &error)) {
+		const struct snat_in *entries = (const struct snat_in *)batch.values;
+
 		n += batch.count;
+		for (uint32_t i = 0; i < batch.count; i++)
+			*own += entries[i].owner == owner;
+	}
 	map_batch_free(&batch);
 	return n;
 }
 
-static json_t *answers_json(const struct map_set *maps)
+/* The maps of answers; interfaces share them. */
+static json_t *answers_json(const struct map_set *maps, uint8_t owner)
 {
 	static const char *const names[] = {MAP_SNAT_IN4, MAP_SNAT_IN6};
 	json_t *object = json_object();
 
 	for (int i = 0; i < 2; i++) {
 		const struct map_entry *map = map_set_find(maps, names[i]);
+		uint64_t n, own;
 
-		if (map)
-			json_object_set_new(object, names[i],
-					    json_pack("{s:I,s:I}", "entries",
-						      (json_int_t)count_entries(map), "max_entries",
-						      (json_int_t)map->max_entries));
+		if (!map)
+			continue;
+		n = count_entries(map, owner, &own);
+		json_object_set_new(object, names[i],
+				    json_pack("{s:I,s:I,s:I}", "own", (json_int_t)own, "entries",
+					      (json_int_t)n, "max_entries",
+					      (json_int_t)map->max_entries));
 	}
 	return object;
 }
@@ -138,7 +149,8 @@ json_t *nat_json(const struct attached *attached, const struct counters counters
 		return json_null();
 	return json_pack("{s:o,s:o,s:o,s:o,s:s?,s:I,s:I,s:I}", "uplinks",
 			 uplinks_json(&masquerade, &attached->maps), "ports",
-			 ports_json(&masquerade), "answers", answers_json(&attached->maps),
+			 ports_json(&masquerade), "answers",
+			 answers_json(&attached->maps, attached->instance.config.nat_owner),
 			 "ipsec_bypassed", ipsec_json(), "route_device",
 			 if_indextoname(masquerade.route_ifindex, device), "sent",
 			 (json_int_t)counters[DIR_INGRESS].translated.packets, "no_port",
@@ -195,8 +207,8 @@ void nat_print(const json_t *nat)
 		       json_string_value(json_object_get(nat, "ipsec_bypassed")));
 	printf("    translated connections:");
 	json_object_foreach (json_object_get(nat, "answers"), name, answers)
-		printf(" %s %lld/%lld", name, number_of(answers, "entries"),
-		       number_of(answers, "max_entries"));
+		printf(" %s %lld of %lld/%lld", name, number_of(answers, "own"),
+		       number_of(answers, "entries"), number_of(answers, "max_entries"));
 	printf("\n");
 	if (number_of(nat, "no_port"))
 		printf("    %lld packets found no free port\n", number_of(nat, "no_port"));

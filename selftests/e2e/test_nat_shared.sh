@@ -29,9 +29,9 @@ uplink_programs() {
 	programs lan0 | grep -c shrike_uplink
 }
 
-# answers IFACE: entries of the maps that lead to peers
+# answers IFACE: entries of the maps that lead to peers: its own, and all of them
 answers() {
-	status_of "$1" "[.nat.answers[].entries] | add"
+	status_of "$1" "[.nat.answers[]] | [map(.own), map(.entries) | add | tostring] | join(\" of \")"
 }
 
 # The peers have the same port, and ask the same server for the same.
@@ -77,7 +77,7 @@ test_either_interface_may_leave_first() {
 	stop run-wt0
 	is "programs of the uplink" 1 "$(uplink_programs)"
 	talk second ok
-	is "what leads to peers" 1 "$(answers wt1)"
+	is "what leads to peers" "1 of 1" "$(answers wt1)"
 	probe ok "$PEER2" tcp $LAN_IP 8080 -n 1000000
 	# it comes back, with the size of its tables that another policy asks for
 	echo "limits: {tcp: 100, udp: 10, icmp: 1}" >>"$T/nat.yaml"
@@ -106,11 +106,11 @@ test_an_interface_that_vanished_leaves_nothing_on_the_uplink() {
 	session second "$PEER2" udp $LAN_IP 8080 -p 61005
 	talk first ok
 	talk second ok
-	is "what leads to peers" 2 "$(answers wt0)"
+	is "what leads to peers" "1 of 2" "$(answers wt0)"
 	ip -n "$ROUTER" link del wt1
 	expect 0 shrike detach wt1
 	is "programs of the uplink" 1 "$(uplink_programs)"
-	is "what leads to peers" 1 "$(answers wt0)"
+	is "what leads to peers" "1 of 1" "$(answers wt0)"
 	talk first ok
 	ip -n "$ROUTER" link del wt0
 	expect 0 shrike detach wt0
