@@ -71,6 +71,8 @@ int conntrack_translation(struct packet *p, struct translation *translation)
 	if (!flow || !(flow->flags & FLOW_BY_PEER) || flow->flags & FLOW_LOCAL ||
 	    key.source != flow->opener)
 		return 0;
+	if (p->frag == FRAGMENT_LATER && flow_is_expired(flow, p->now_ns))
+		return 0; /* of any other packet tracking has looked */
 	translation->port = flow->snat_port;
 	translation->epoch = flow->route_epoch;
 	translation->uplink = flow->uplink;

@@ -146,7 +146,7 @@ static __noinline struct snat_in *find_quoted(struct frame *f, struct packet *p)
 		.local = &quote.tuple.saddr,
 	};
 
-	if (p->frag || !icmp_error_quote(f, p, &quote) || quote.tuple.is_echo_reply ||
+	if (!icmp_error_quote(f, p, &quote) || quote.tuple.is_echo_reply ||
 	    !addr_equal(&quote.tuple.saddr, &p->daddr))
 		return NULL; /* what this host has answered is its own */
 	ends.local_port = quote.tuple.sport;
@@ -157,7 +157,7 @@ static __noinline struct snat_in *find_quoted(struct frame *f, struct packet *p)
 
 static __always_inline bool is_error(const struct packet *p)
 {
-	return is_icmp(p) && !icmp_is_echo(p) && p->frag != FRAGMENT_LATER;
+	return is_icmp(p) && !icmp_is_echo(p) && p->frag == FRAGMENT_NONE;
 }
 
 /* The peer that a packet with options, an extension header, or of which this is a fragment answers. */
@@ -173,7 +173,7 @@ static __noinline struct snat_in *find_parsed(struct packet *p)
 	} else if (p->frag == FRAGMENT_FIRST) {
 		fragment_drop_verdict(p);
 	}
-	if (is_icmp(p) ? icmp_is_request(p)
+	if (is_icmp(p) ? icmp_is_request(p) || !icmp_is_echo(p)
 		       : !l4_has_ports(p->l4_proto) && !l4_is_by_address(p->l4_proto))
 		return NULL;
 	ends.local_port = is_icmp(p) ? p->sport : p->dport;
