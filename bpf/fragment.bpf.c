@@ -7,11 +7,12 @@
  * key are those on the wire, before translation.
  *
  * An answer's fragments come in by an uplink in the same way: the first one's ports lead to the peer.
- * One that comes before it cannot be told from this host's, which gets it.
+ * One that comes before it cannot be told from this host's, which gets it; fragment_hold.bpf.c keeps a
+ * copy.
  */
 #include "table_scan.h"
 
-#include "fragment.h"
+#include "fragment_key.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -19,17 +20,6 @@ struct {
 	__type(key, struct fragment_key);
 	__type(value, struct fragment);
 } fragments_v2 SEC(".maps");
-
-static __always_inline void key_set(struct fragment_key *key, const struct packet *p)
-{
-	__builtin_memset(key, 0, sizeof(*key));
-	key->saddr = p->direction == DIR_INGRESS ? p->wire_addr : p->saddr;
-	key->daddr = p->direction == DIR_INGRESS ? p->daddr : p->wire_addr;
-	key->id = p->frag_id;
-	key->l4_proto = p->l4_proto;
-	key->ip_version = p->ip_version;
-	key->by_uplink = p->direction == DIR_UPLINK;
-}
 
 static __always_inline bool expired(const struct fragment *fragment, __u64 now_ns)
 {
@@ -42,7 +32,7 @@ static __always_inline struct fragment *fragment_find(const struct packet *p)
 	struct fragment_key key;
 	struct fragment *fragment;
 
-	key_set(&key, p);
+	fragment_key_set(&key, p);
 	fragment = bpf_map_lookup_elem(&fragments_v2, &key);
 	return fragment && !expired(fragment, p->now_ns) ? fragment : NULL;
 }
@@ -119,7 +109,7 @@ int fragment_judged(struct packet *p, int verdict)
 
 	if (!p || config.dry_run)
 		return 0;
-	key_set(&key, p);
+	fragment_key_set(&key, p);
 	fragment = bpf_map_lookup_elem(&fragments_v2, &key);
 	if (!fragment)
 		return 0;
@@ -182,7 +172,7 @@ int fragment_drop_verdict(struct packet *p)
 
 	if (!p || config.dry_run)
 		return 0;
-	key_set(&key, p);
+	fragment_key_set(&key, p);
 	bpf_map_delete_elem(&fragments_v2, &key);
 	return 0;
 }
@@ -241,7 +231,7 @@ int fragment_record(struct packet *p, int verdict)
 	fragment.icmp_code = p->icmp_code;
 	fragment.match = p->flow_match == FLOW_MATCH_STALE_REPLY ? FLOW_MATCH_ANSWER
 								 : p->flow_match;
-	key_set(&key, p);
+	fragment_key_set(&key, p);
 	if (table_is_kept_from(TABLE_SCAN_FRAGMENTS, &key.saddr, p->now_ns))
 		return 0;
 	/* before Linux 6.4 the upper half of the result is not the sign's */

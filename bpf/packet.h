@@ -300,6 +300,8 @@ int fragment_record(struct packet *p, int verdict);
 int fragment_judged(struct packet *p, int verdict);
 int fragment_by_nat(struct packet *p);
 int fragment_answer(struct packet *p);
+int fragment_hold(struct __sk_buff *skb, struct packet *p);
+int fragment_release(struct __sk_buff *skb, struct packet *p);
 void nat_in(struct frame *f, struct packet *p);
 __u16 conntrack_epoch(void);
 int conntrack_is_reply(struct packet *p);

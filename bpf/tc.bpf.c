@@ -96,8 +96,16 @@ static __noinline int hand_over(struct frame *f, struct packet *p, enum verdict 
 
 	if (config.routing == ROUTING_NAT) {
 		bool is_error = is_icmp(p) && !icmp_is_echo(p);
-		int action = is_error ? masquerade_error_out(f, p) : by_nat(f, p, verdict);
+		int action;
 
+		if (p->frag == FRAGMENT_FIRST) {
+			if (fragment_release(skb, p)) {
+				*verdict = drop(p, REASON_INTERNAL);
+				return TC_ACT_SHOT;
+			}
+			frame_set(f, skb);
+		}
+		action = is_error ? masquerade_error_out(f, p) : by_nat(f, p, verdict);
 		if (action != TC_ACT_UNSPEC)
 			return action;
 		conntrack_left(p);
@@ -138,6 +146,8 @@ int shrike_ingress(struct __sk_buff *skb)
 		action = hand_over(&f, &p, &verdict);
 	else if (verdict == VERDICT_PASS)
 		action = TC_ACT_UNSPEC;
+	else if (config.routing == ROUTING_NAT && p.reason == REASON_FRAGMENT_UNKNOWN)
+		fragment_hold(skb, &p);
 	pipeline_end(&f, &p, counters, verdict);
 	if (config.routing == ROUTING_NAT && verdict == VERDICT_DROP)
 		action = masquerade_answer(&f, &p);

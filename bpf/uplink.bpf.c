@@ -272,14 +272,21 @@ static __noinline int send_error(struct frame *f, struct packet *p, const struct
 	return leave_by(skb, config.ifindex, l2_len, config.l2_len);
 }
 
+static __always_inline void frame_set(struct frame *f, __u32 l2_len)
+{
+	struct __sk_buff *skb = f->ctx;
+
+	f->data = (void *)(long)skb->data + l2_len;
+	f->data_end = (void *)(long)skb->data_end;
+}
+
 /* The frame, and what is known of it; the peer's address is there already. */
 static __always_inline enum verdict read_answer(struct frame *f, struct packet *p, __u32 l2_len)
 {
 	struct __sk_buff *skb = f->ctx;
 
 	tc_linearize(skb, l2_len);
-	f->data = (void *)(long)skb->data + l2_len;
-	f->data_end = (void *)(long)skb->data_end;
+	frame_set(f, l2_len);
 	p->direction = DIR_UPLINK;
 	return parse(f, p, bpf_ntohs(skb->protocol), true);
 }
@@ -315,12 +322,17 @@ static __noinline int tell_sender(struct frame *f, struct packet *p, __u32 l2_le
 }
 
 /* What an answer is, before it is one for the peer; later fragments are to find the peer, too. */
-static __always_inline enum verdict judge_found(struct packet *p, struct snat_in *in)
+static __always_inline enum verdict judge_found(struct frame *f, struct packet *p,
+						struct snat_in *in, __u32 l2_len)
 {
 	if (p->reason == REASON_FRAGMENT_OVERLAP)
 		return VERDICT_DROP;
-	if (p->frag == FRAGMENT_FIRST)
+	if (p->frag == FRAGMENT_FIRST) {
 		fragment_record(p, VERDICT_FORWARD);
+		if (fragment_release(f->ctx, p))
+			return drop(p, REASON_INTERNAL);
+		frame_set(f, l2_len);
+	}
 	if (!is_error(p))
 		set_peer(p, in);
 	return judge_answer(p, in);
@@ -345,11 +357,13 @@ static __always_inline int uplink_in(struct __sk_buff *skb, const __u32 l2_len)
 	verdict = read_answer(&f, &p, l2_len);
 	if (!in && verdict == VERDICT_CONTINUE)
 		in = is_error(&p) ? find_quoted(&f, &p) : find_parsed(&p);
+	if (!in && verdict == VERDICT_CONTINUE && p.frag == FRAGMENT_LATER)
+		fragment_hold(skb, &p); /* a copy: it may be this host's */
 	if (!in)
 		return leave_alone(&f, &p);
 	counters = pipeline_begin(&p, DIR_UPLINK);
 	if (verdict == VERDICT_CONTINUE)
-		verdict = judge_found(&p, in);
+		verdict = judge_found(&f, &p, in, l2_len);
 	if (verdict == VERDICT_FORWARD) {
 		action = is_error(&p) ? send_error(&f, &p, in, l2_len)
 				      : send_answer(&f, &p, in, l2_len);

@@ -15,6 +15,14 @@
 
 #include "abi.h"
 
+#define HELD_MAX 64 /* fragments that wait for their first one: all of the largest datagram */
+
+/* How many of them a policy allows with `limits.fragments`. */
+static inline __u8 held_max(__u32 limit)
+{
+	return limit < HELD_MAX ? limit : HELD_MAX;
+}
+
 struct fragment_key {
 	union addr saddr;
 	union addr daddr;

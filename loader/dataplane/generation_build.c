@@ -231,6 +231,7 @@ void generation_config(const struct generation_spec *spec, uint32_t number, stru
 	config->trace = spec->trace;
 	config->virtual_clock = spec->virtual_clock;
 	config->nat_owner = spec->nat_owner;
+	config->held_max = held_max(policy->limits.fragments);
 }
 
 /* Describe the generation for later commands. */

@@ -6,6 +6,10 @@
 
 tests "veth-1420 tun-1420 gso-1420" \
 	datagrams_in_fragments_go_both_ways
+tests "veth tun" \
+	fragments_before_their_first_one_wait_for_it
+tests veth \
+	no_more_fragments_wait_than_the_limit_allows
 tests "veth tun gso" \
 	answers_in_fragments_arrive
 tests "veth tun" \
@@ -51,6 +55,43 @@ test_answers_in_fragments_arrive() {
 answers_come() {
 	expect 0 in_ns "$2" python3 "$SELFTESTS/tools/datagrams.py" burst $LAN_IP 5001 "$1" 3000
 	[ "$OUT" = "$1 of $1, $1 in order" ]
+}
+
+# Each is counted twice: as unknown, and when it comes again behind the first.
+test_fragments_before_their_first_one_wait_for_it() {
+	local family unknown=0
+	nat_topology "$1"
+	run_nat
+	for family in 4 6; do
+		use_family $family
+		start reordered$family "$LAN" python3 "$SELFTESTS/tools/reordered.py" serve $LAN_IP 5001
+		wait_for grep -q ready "$T/reordered$family.out"
+		expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/reordered.py" ask $LAN_IP 5001 3000 10
+		is "answers" "10 of 10" "$OUT"
+		expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/reordered.py" ask $LAN_IP 5001 65100 1
+		is "answers of 65,100 bytes" "1 of 1" "$OUT"
+		unknown=$((unknown + 20 + 53))
+		is "fragments that came before" $unknown "$(dropped wt0 fragment_unknown)"
+		# this host gets its own, in whichever order
+		expect 0 in_ns "$ROUTER" python3 "$SELFTESTS/tools/reordered.py" ask $LAN_IP 5001 3000 10
+		is "answers to this host" "10 of 10" "$OUT"
+	done
+	counters_agree wt0
+}
+
+# Of 9,000 bytes 7 fragments wait, of 11,000 9 would have to.
+test_no_more_fragments_wait_than_the_limit_allows() {
+	nat_topology "$1"
+	echo "limits: {fragments: 8}" >>"$T/nat.yaml"
+	run_nat
+	use_family 4
+	start reordered "$LAN" python3 "$SELFTESTS/tools/reordered.py" serve $LAN_IP 5001
+	wait_for grep -q ready "$T/reordered.out"
+	expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/reordered.py" ask $LAN_IP 5001 9000 1
+	is "answers of 9,000 bytes" "1 of 1" "$OUT"
+	expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/reordered.py" ask $LAN_IP 5001 11000 1
+	is "answers of 11,000 bytes" "0 of 1" "$OUT"
+	counters_agree wt0
 }
 
 # The server sees one port, whatever is in the IP header, and the forwarder nothing.
