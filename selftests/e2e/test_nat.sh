@@ -327,6 +327,7 @@ test_connections_that_are_over_give_up_their_ports() {
 	done
 	probe timeout "$PEER" tcp 192.168.77.2 8080
 	[ "$(dropped wt0 no_port)" -gt 0 ] || die "no_port is not counted"
+	matches "status" "packets found no free port" "$(shrike status wt0)"
 	# another remote end has all ports
 	serve other "$LAN" tcp 192.168.77.2 8081
 	probe ok "$PEER" tcp 192.168.77.2 8081
