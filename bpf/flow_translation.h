@@ -15,14 +15,15 @@
  */
 static __always_inline bool may_translate(const struct packet *p, const struct flow *flow)
 {
-	return !(flow->flags & FLOW_ANSWERED) && !flow->nat_port && p->frag == FRAGMENT_NONE &&
+	return !(flow->flags & FLOW_ANSWERED) && !flow->nat_port && p->frag != FRAGMENT_LATER &&
 	       may_open(p);
 }
 
 /* Whether a packet that is forwarded has opened its flow. */
 static __always_inline bool has_opened(const struct packet *p)
 {
-	return (p->flow_match == FLOW_MATCH_NONE || p->flow_match == FLOW_MATCH_OLD) && may_open(p);
+	return (p->flow_match == FLOW_MATCH_NONE || p->flow_match == FLOW_MATCH_OLD) &&
+	       p->frag != FRAGMENT_LATER && may_open(p);
 }
 
 /* A next hop is missing that has not answered three times (ARP, RFC 4861), a second apart. */
@@ -63,13 +64,15 @@ int conntrack_translation(struct packet *p, struct translation *translation)
 	translation->state = TRANSLATION_NONE;
 	key_of_packet(&key, p);
 	flow = flow_find(&key);
-	if (config.dry_run && config.stateful && p->frag == FRAGMENT_NONE && has_opened(p)) {
+	if (config.dry_run && config.stateful && has_opened(p)) {
 		translation->state = TRANSLATION_NEW; /* what it would have opened */
 		return 0;
 	}
 	if (!flow || !(flow->flags & FLOW_BY_PEER) || flow->flags & FLOW_LOCAL ||
 	    key.source != flow->opener)
 		return 0;
+	if (p->frag == FRAGMENT_LATER && flow_is_expired(flow, p->now_ns))
+		return 0; /* of any other packet tracking has looked */
 	translation->port = flow->snat_port;
 	translation->epoch = flow->route_epoch;
 	translation->uplink = flow->uplink;

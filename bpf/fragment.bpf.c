@@ -5,10 +5,14 @@
  * Only the first fragment shows ports, so it alone is judged, and its verdict holds for the
  * others.  They never wait for it: a later fragment without a verdict drops.  Addresses of the
  * key are those on the wire, before translation.
+ *
+ * An answer's fragments come in by an uplink in the same way: the first one's ports lead to the peer.
+ * One that comes before it cannot be told from this host's, which gets it; fragment_hold.bpf.c keeps a
+ * copy.
  */
 #include "table_scan.h"
 
-#include "fragment.h"
+#include "fragment_key.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -17,19 +21,39 @@ struct {
 	__type(value, struct fragment);
 } fragments_v2 SEC(".maps");
 
-static __always_inline void key_set(struct fragment_key *key, const struct packet *p)
-{
-	__builtin_memset(key, 0, sizeof(*key));
-	key->saddr = p->direction == DIR_INGRESS ? p->wire_addr : p->saddr;
-	key->daddr = p->direction == DIR_INGRESS ? p->daddr : p->wire_addr;
-	key->id = p->frag_id;
-	key->l4_proto = p->l4_proto;
-	key->ip_version = p->ip_version;
-}
-
 static __always_inline bool expired(const struct fragment *fragment, __u64 now_ns)
 {
 	return (__s64)(now_ns - fragment->created_ns) > (__s64)config.fragment_timeout_ns;
+}
+
+/* What is known of a later fragment's datagram; NULL: nothing, or too long ago. */
+static __always_inline struct fragment *fragment_find(const struct packet *p)
+{
+	struct fragment_key key;
+	struct fragment *fragment;
+
+	fragment_key_set(&key, p);
+	fragment = bpf_map_lookup_elem(&fragments_v2, &key);
+	return fragment && !expired(fragment, p->now_ns) ? fragment : NULL;
+}
+
+/* Whether a fragment overlaps the first one, or another of its datagram has. */
+static __always_inline bool overlaps(const struct packet *p, struct fragment *fragment)
+{
+	if (fragment->verdict != VERDICT_DROP && p->frag_off >= fragment->first_end)
+		return false;
+	if (!config.dry_run)
+		fragment->verdict = VERDICT_DROP;
+	return true;
+}
+
+/* What the transport header of the datagram says. */
+static __always_inline void show_header(struct packet *p, const struct fragment *fragment)
+{
+	p->sport = fragment->sport;
+	p->dport = fragment->dport;
+	p->icmp_type = fragment->icmp_type;
+	p->icmp_code = fragment->icmp_code;
 }
 
 /**
@@ -39,34 +63,28 @@ static __always_inline bool expired(const struct fragment *fragment, __u64 now_n
  * A fragment that begins before the first one's end drops, and the whole datagram with it
  * (RFC 1858, RFC 5722).
  *
- * Return: the verdict of the first fragment; VERDICT_DROP; or VERDICT_CONTINUE with ports where the
- * datagram has to be judged again.
+ * Return: the verdict of the first fragment, with ports where that has left by an uplink; VERDICT_DROP;
+ * or VERDICT_CONTINUE with ports where the datagram has to be judged again.
  */
 int fragment_lookup(struct packet *p)
 {
-	struct fragment_key key;
 	struct fragment *fragment;
 
 	if (!p)
 		return VERDICT_DROP;
-	key_set(&key, p);
-	fragment = bpf_map_lookup_elem(&fragments_v2, &key);
-	if (!fragment || expired(fragment, p->now_ns))
+	fragment = fragment_find(p);
+	if (!fragment)
 		return drop(p, REASON_FRAGMENT_UNKNOWN);
-	if (fragment->verdict == VERDICT_DROP)
+	if (overlaps(p, fragment))
 		return drop(p, REASON_FRAGMENT_OVERLAP);
-	if (p->frag_off < fragment->first_end) {
-		if (!config.dry_run)
-			fragment->verdict = VERDICT_DROP;
-		return drop(p, REASON_FRAGMENT_OVERLAP);
-	}
 	p->epoch = conntrack_epoch();
+	if (config.routing == ROUTING_NAT && fragment->by_nat) {
+		show_header(p, fragment);
+		p->sender = SENDER_MASQUERADE;
+	}
 	if (fragment->match != FLOW_MATCH_REPLY &&
 	    (fragment->generation != config.generation || fragment->epoch != p->epoch)) {
-		p->sport = fragment->sport;
-		p->dport = fragment->dport;
-		p->icmp_type = fragment->icmp_type;
-		p->icmp_code = fragment->icmp_code;
+		show_header(p, fragment);
 		if (fragment->match == FLOW_MATCH_ANSWER)
 			p->flow_match = FLOW_MATCH_STALE_REPLY;
 		return VERDICT_CONTINUE;
@@ -91,7 +109,7 @@ int fragment_judged(struct packet *p, int verdict)
 
 	if (!p || config.dry_run)
 		return 0;
-	key_set(&key, p);
+	fragment_key_set(&key, p);
 	fragment = bpf_map_lookup_elem(&fragments_v2, &key);
 	if (!fragment)
 		return 0;
@@ -107,6 +125,44 @@ int fragment_judged(struct packet *p, int verdict)
 }
 
 /**
+ * fragment_by_nat() - A first fragment leaves by an uplink: the later ones are to follow
+ * @p: the fragment
+ *
+ * Return: 0.
+ */
+int fragment_by_nat(struct packet *p)
+{
+	struct fragment *fragment;
+
+	if (!p || config.dry_run)
+		return 0;
+	fragment = fragment_find(p);
+	if (fragment)
+		fragment->by_nat = true;
+	return 0;
+}
+
+/**
+ * fragment_answer() - Whether a later fragment that has come in by an uplink is of an answer
+ * @p: packet that is FRAGMENT_LATER
+ *
+ * Return: VERDICT_CONTINUE with ports; VERDICT_DROP for an overlap; VERDICT_PASS: it is none, or has
+ * come before its first.
+ */
+int fragment_answer(struct packet *p)
+{
+	struct fragment *fragment;
+
+	if (!p)
+		return VERDICT_DROP;
+	fragment = fragment_find(p);
+	if (!fragment)
+		return VERDICT_PASS;
+	show_header(p, fragment);
+	return overlaps(p, fragment) ? drop(p, REASON_FRAGMENT_OVERLAP) : VERDICT_CONTINUE;
+}
+
+/**
  * fragment_drop_verdict() - Drop what an earlier first fragment of the same id has decided
  * @p: packet that is FRAGMENT_FIRST
  */
@@ -116,7 +172,7 @@ int fragment_drop_verdict(struct packet *p)
 
 	if (!p || config.dry_run)
 		return 0;
-	key_set(&key, p);
+	fragment_key_set(&key, p);
 	bpf_map_delete_elem(&fragments_v2, &key);
 	return 0;
 }
@@ -175,7 +231,7 @@ int fragment_record(struct packet *p, int verdict)
 	fragment.icmp_code = p->icmp_code;
 	fragment.match = p->flow_match == FLOW_MATCH_STALE_REPLY ? FLOW_MATCH_ANSWER
 								 : p->flow_match;
-	key_set(&key, p);
+	fragment_key_set(&key, p);
 	if (table_is_kept_from(TABLE_SCAN_FRAGMENTS, &key.saddr, p->now_ns))
 		return 0;
 	/* before Linux 6.4 the upper half of the result is not the sign's */

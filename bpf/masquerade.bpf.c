@@ -4,8 +4,9 @@
  * Its port is chosen by snat.bpf.c.
  *
  * A flow keeps its uplink and port in its own entry, so what belongs to a known one costs a look-up.
- * What cannot be translated here is left to the userspace forwarder: IP options, extension headers,
- * fragments, and protocols whose checksums it does not know.
+ * IP options and extension headers stay as they are.  Of a datagram in fragments the first leads the
+ * others.  What cannot be translated here is left to the userspace forwarder: protocols whose checksums
+ * it does not know.
  */
 #include "masquerade.h"
 #include "addr.h"
@@ -108,9 +109,11 @@ static __always_inline int find_way(struct __sk_buff *skb, struct packet *p,
 	return conntrack_translated(p, translation) ? 0 : REASON_NO_FLOW;
 }
 
-static __always_inline bool is_plain(const struct packet *p)
+/* Whether a packet may go on: later fragments only with their first. */
+static __always_inline bool may_leave(const struct packet *p)
 {
-	return p->frag == FRAGMENT_NONE && p->l4_off == plain_header_len(p);
+	return p->local_kind == LOCAL_NONE &&
+	       (p->frag != FRAGMENT_LATER || p->sender == SENDER_MASQUERADE);
 }
 
 static __always_inline int refuse(struct packet *p, enum verdict *verdict, int reason)
@@ -145,8 +148,10 @@ __noinline int masquerade_turn(struct __sk_buff *skb, struct packet *p,
 	ends.local_port = p->dport;
 	snat_key_set(&key, &ends, p->ip_version, p->l4_proto);
 	in = snat_in_find(&key, p->ip_version);
-	if (!in || config.dry_run)
-		return !!in;
+	if (!in || in->owner != config.nat_owner)
+		return false; /* what a peer of another interface has been reached by leads elsewhere */
+	if (config.dry_run)
+		return true;
 	end.addr = &in->peer;
 	end.port = in->port;
 	skb->mark = HAIRPIN_MARK;
@@ -179,6 +184,8 @@ __noinline int masquerade_rewrite(struct __sk_buff *skb, struct packet *p,
 		return REASON_FILTERED;
 	if (config.dry_run)
 		return 0;
+	if (p->frag == FRAGMENT_FIRST)
+		fragment_by_nat(p);
 	end.addr = &translation->addr;
 	end.port = translation->port;
 	return translate(skb, p, &end) ? 0 : REASON_INTERNAL;
@@ -223,7 +230,7 @@ __hidden int masquerade_error_out(struct frame *f, struct packet *p)
 		.l2_len = config.l2_len,
 	};
 
-	if (!is_plain(p) || p->hop_limit <= 1 || !icmp_error_quote(f, p, &quote))
+	if (p->frag || p->hop_limit <= 1 || !icmp_error_quote(f, p, &quote))
 		return TC_ACT_UNSPEC;
 	conntrack_quoted(p, &quote.tuple, &translation);
 	uplink = uplink_at(translation.uplink);
@@ -266,11 +273,12 @@ __hidden int masquerade_out(struct frame *f, struct packet *p, enum verdict *ver
 	struct __sk_buff *skb = f->ctx;
 	int reason;
 
-	if (!is_plain(p) || p->local_kind != LOCAL_NONE)
+	if (!may_leave(p))
 		return TC_ACT_UNSPEC;
 	conntrack_translation(p, &translation);
 	if (translation.state == TRANSLATION_NONE)
-		return TC_ACT_UNSPEC;
+		return p->frag == FRAGMENT_LATER ? refuse(p, verdict, REASON_NO_FLOW)
+						 : TC_ACT_UNSPEC;
 	if (is_to_group(skb))
 		return refuse(p, verdict, REASON_LINK_MULTICAST);
 	if (p->hop_limit <= 1)
@@ -297,7 +305,8 @@ __hidden int masquerade_answer(struct frame *f, struct packet *p)
 {
 	struct __sk_buff *skb = f->ctx;
 
-	if (config.virtual_clock || config.dry_run)
+	/* of a datagram in fragments the first one is answered (RFC 1812, section 4.3.2.7) */
+	if (config.virtual_clock || config.dry_run || p->frag == FRAGMENT_LATER)
 		return TC_ACT_SHOT;
 	skb->mark = FORWARDER_MARK; /* the answer opens nothing */
 	return icmp_answer(skb, p, &masquerade.own[p->ip_version == IP_VERSION_6], config.l2_len,

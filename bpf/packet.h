@@ -57,6 +57,14 @@
 
 #define SCALE_NONE 0xff
 
+#define HEADERS_MAX 512 /* no parsed header begins beyond; a bound for the verifier */
+
+/*
+ * Linux 6.1 forgets what a comparison has shown of a register that came from the stack, where clang
+ * reads it twice: "R1 offset is outside of the packet".
+ */
+#define forget_origin(off) asm volatile("" : "+r"(off))
+
 enum fragment_kind {
 	FRAGMENT_NONE,	/* a whole datagram; an atomic IPv6 fragment too (RFC 6946) */
 	FRAGMENT_FIRST, /* offset zero, more to come: has the transport header */
@@ -221,6 +229,12 @@ static __always_inline __u16 ip_ethertype(void *data, void *data_end)
 	}
 }
 
+/* The time of the packets that are seen now. */
+static __always_inline __u64 clock_now_ns(void)
+{
+	return config.virtual_clock ? virtual_now_ns : bpf_ktime_get_coarse_ns();
+}
+
 /* Echo messages (RFC 792, RFC 4443 section 4). */
 #define ICMP_ECHO_REPLY	    0
 #define ICMP_ECHO_REQUEST   8
@@ -284,6 +298,10 @@ int fragment_lookup(struct packet *p);
 int fragment_drop_verdict(struct packet *p);
 int fragment_record(struct packet *p, int verdict);
 int fragment_judged(struct packet *p, int verdict);
+int fragment_by_nat(struct packet *p);
+int fragment_answer(struct packet *p);
+int fragment_hold(struct __sk_buff *skb, struct packet *p);
+int fragment_release(struct __sk_buff *skb, struct packet *p);
 void nat_in(struct frame *f, struct packet *p);
 __u16 conntrack_epoch(void);
 int conntrack_is_reply(struct packet *p);

@@ -178,7 +178,7 @@ static __always_inline enum verdict parse_ipv4(struct frame *f, struct packet *p
 	if (!ip_len_set(p, bpf_ntohs(ip->tot_len), ip->tot_len) || header_len > p->ip_len)
 		return drop(p, REASON_BAD_IP_LENGTH);
 
-	if (header_len > sizeof(*ip) && p->direction == DIR_INGRESS &&
+	if (header_len > sizeof(*ip) && p->direction != DIR_EGRESS &&
 	    has_source_route(f, header_len, tc))
 		return drop(p, REASON_SOURCE_ROUTE);
 

@@ -79,7 +79,7 @@ __hidden struct counters *pipeline_begin(struct packet *p, enum direction direct
 	struct counters *counters;
 
 	p->direction = direction;
-	p->now_ns = config.virtual_clock ? virtual_now_ns : bpf_ktime_get_coarse_ns();
+	p->now_ns = clock_now_ns();
 	if (config.dry_run)
 		return NULL;
 	counters = bpf_map_lookup_elem(&counters_v3, &key);
@@ -247,7 +247,9 @@ __hidden enum verdict pipeline_out(struct frame *f, struct packet *p, __u16 ethe
 		mss_clamp(f, p);
 	if (p->frag != FRAGMENT_LATER)
 		conntrack_out(p);
-	if (p->sender >= SENDER_MASQUERADE && p->flow_match != FLOW_MATCH_REPLY)
+	/* a later fragment shows no ports: the uplink's program has looked */
+	if (p->sender >= SENDER_MASQUERADE && p->frag != FRAGMENT_LATER &&
+	    p->flow_match != FLOW_MATCH_REPLY)
 		return drop(p, REASON_NO_FLOW);
 	if (p->sender == SENDER_HOST)
 		dns_answer_note(f->ctx, p->sport);

@@ -11,8 +11,6 @@
 
 #include "packet.h"
 
-#define HEADERS_MAX 512 /* no parsed header begins beyond; a bound for the verifier */
-
 /* Offsets are from the IP header. */
 struct field {
 	__u32 off;
@@ -65,12 +63,6 @@ static __always_inline void rewrite_tc(struct frame *f, struct packet *p, const 
 	f->data = (void *)(long)skb->data + l2_len;
 	f->data_end = (void *)(long)skb->data_end;
 }
-
-/*
- * Linux 6.1 forgets what a comparison has shown of a register that came from the stack, where clang
- * reads it twice: "R1 offset is outside of the packet".
- */
-#define forget_origin(off) asm volatile("" : "+r"(off))
 
 static __always_inline void csum_update(struct frame *f, __u32 off, __s64 diff, bool is_udp)
 {

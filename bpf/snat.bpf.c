@@ -34,13 +34,17 @@ static __always_inline void answer_key(struct flow_key6 *key, const struct packe
 	snat_key_set(key, &ends, p->ip_version, p->l4_proto);
 }
 
-/* Whether a socket of this host would get what the remote end sends; @ctx: of either hook. */
+/*
+ * Whether a socket of this host would get what the remote end sends: not one that `run` has bound for
+ * flows; @ctx: of either hook.
+ */
 static __always_inline bool is_of_socket(void *ctx, const struct packet *p,
 					 const struct snat_ends *ends)
 {
 	struct bpf_sock_tuple tuple = {};
 	__u32 size = sizeof(tuple.ipv4);
 	struct bpf_sock *sk;
+	bool is_reserved = false;
 
 	if (config.virtual_clock || !l4_has_ports(p->l4_proto))
 		return false;
@@ -62,8 +66,14 @@ static __always_inline bool is_of_socket(void *ctx, const struct packet *p,
 		sk = bpf_sk_lookup_udp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
 	if (!sk)
 		return false;
+	/* of TCP only sockets that listen or are connected are found */
+	if (p->l4_proto == IPPROTO_UDP) {
+		struct bpf_sock *full = bpf_sk_fullsock(sk);
+
+		is_reserved = full && full->mark == MASQUERADE_MARK;
+	}
 	bpf_sk_release(sk);
-	return true;
+	return !is_reserved;
 }
 
 /* The word and the bit of a port in snat_taken; Linux 6.1 wants to see the bound of the index. */
@@ -124,7 +134,8 @@ __hidden bool snat_is_peers(struct frame *f, struct packet *p)
 /* Whether a port is led to whom a packet is from, whose flow was displaced meanwhile. */
 static __always_inline bool is_led_back(const struct packet *p, const struct snat_in *in)
 {
-	return in->port == p->sport && addr_equal(&in->peer, &p->saddr);
+	return in->owner == config.nat_owner && in->port == p->sport &&
+	       addr_equal(&in->peer, &p->saddr);
 }
 
 /**
@@ -150,6 +161,7 @@ __noinline int snat_take(struct __sk_buff *skb, struct packet *p, struct transla
 	in.port = p->sport;
 	in.generation = config.generation;
 	in.epoch = p->epoch;
+	in.owner = config.nat_owner;
 	snat_key_set(&key, &ends, p->ip_version, p->l4_proto);
 	held = snat_in_find(&key, p->ip_version);
 	if (held && !is_led_back(p, held))
@@ -274,7 +286,7 @@ __noinline int snat_port(struct __sk_buff *skb, struct packet *p, struct transla
 	return REASON_NO_PORT;
 }
 
-/* Who has a port for the remote end of a packet; false: nobody. */
+/* Who has a port for the remote end of a packet; false: nobody here. */
 static __always_inline bool holder_of(struct packet *p, const struct translation *translation,
 				      struct tuple *holder)
 {
@@ -283,7 +295,7 @@ static __always_inline bool holder_of(struct packet *p, const struct translation
 
 	answer_key(&key, p, translation);
 	in = snat_in_find(&key, p->ip_version);
-	if (!in)
+	if (!in || in->owner != config.nat_owner)
 		return false;
 	holder->saddr = in->peer;
 	holder->daddr = p->daddr;

@@ -55,7 +55,7 @@ static struct snat_full {
 } snat_full[2] = {}; /* by family */
 
 /**
- * snat_in_find() - The peer whom an answer is for, NULL: it is for this host
+ * snat_in_find() - The peer whom an answer is for, of whichever interface; NULL: it is for this host
  * @key: as in the map
  * @ip_version: of the packet
  */
@@ -101,14 +101,14 @@ static __always_inline bool snat_in_insert(const struct flow_key6 *key, const st
 	return !err;
 }
 
-/* Whether an entry leads to no flow; @holder has the remote end's address already. */
+/* Whether an entry of this interface's leads to no flow; @holder has the remote end's address already. */
 static __always_inline bool is_orphan(struct tuple *holder, const struct snat_in *in,
 				      const __be16 *port)
 {
 	holder->saddr = in->peer;
 	holder->sport = in->port;
 	holder->dport = port[0];
-	return !conntrack_leaves_by(holder, port[1]);
+	return in->owner == config.nat_owner && !conntrack_leaves_by(holder, port[1]);
 }
 
 static __always_inline bool scan_skips(struct snat_full *full)

@@ -53,7 +53,8 @@ static __always_inline __u32 forwarder_device(struct __sk_buff *skb)
 static __always_inline bool has_no_way(const struct packet *p, enum verdict verdict)
 {
 	if (verdict != VERDICT_DROP || p->reason == REASON_TOO_BIG ||
-	    p->reason == REASON_NO_NEIGHBOUR || p->reason == REASON_FILTERED)
+	    p->reason == REASON_NO_NEIGHBOUR || p->reason == REASON_FILTERED ||
+	    p->frag == FRAGMENT_LATER)
 		return false;
 	if (p->reason == REASON_TTL || p->reason == REASON_LINK_MULTICAST)
 		return p->flow_match == FLOW_MATCH_NONE || p->flow_match == FLOW_MATCH_OLD;
@@ -78,6 +79,8 @@ static __always_inline int by_nat(struct frame *f, struct packet *p, enum verdic
 	}
 	if (has_no_way(p, *verdict))
 		conntrack_forget(p);
+	if (*verdict == VERDICT_DROP && p->frag == FRAGMENT_FIRST)
+		fragment_drop_verdict(p); /* nor have the later ones a way */
 	return action;
 }
 
@@ -93,8 +96,16 @@ static __noinline int hand_over(struct frame *f, struct packet *p, enum verdict 
 
 	if (config.routing == ROUTING_NAT) {
 		bool is_error = is_icmp(p) && !icmp_is_echo(p);
-		int action = is_error ? masquerade_error_out(f, p) : by_nat(f, p, verdict);
+		int action;
 
+		if (p->frag == FRAGMENT_FIRST) {
+			if (fragment_release(skb, p)) {
+				*verdict = drop(p, REASON_INTERNAL);
+				return TC_ACT_SHOT;
+			}
+			frame_set(f, skb);
+		}
+		action = is_error ? masquerade_error_out(f, p) : by_nat(f, p, verdict);
 		if (action != TC_ACT_UNSPEC)
 			return action;
 		conntrack_left(p);
@@ -135,6 +146,8 @@ int shrike_ingress(struct __sk_buff *skb)
 		action = hand_over(&f, &p, &verdict);
 	else if (verdict == VERDICT_PASS)
 		action = TC_ACT_UNSPEC;
+	else if (config.routing == ROUTING_NAT && p.reason == REASON_FRAGMENT_UNKNOWN)
+		fragment_hold(skb, &p);
 	pipeline_end(&f, &p, counters, verdict);
 	if (config.routing == ROUTING_NAT && verdict == VERDICT_DROP)
 		action = masquerade_answer(&f, &p);

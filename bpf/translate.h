@@ -35,7 +35,7 @@ static __always_inline __u32 checksum_off(const struct packet *p)
 	return __builtin_offsetof(struct icmphdr, checksum);
 }
 
-/* The length of an IP header without options, the only one that is translated. */
+/* The length of an IP header without options or extension headers. */
 static __always_inline __u32 plain_header_len(const struct packet *p)
 {
 	return p->ip_version == IP_VERSION_4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
@@ -111,13 +111,17 @@ static __always_inline bool translate_ip(struct __sk_buff *skb, const struct pac
 static __always_inline bool translate_port(struct __sk_buff *skb, const struct packet *p,
 					   const struct new_end *end, __u32 *diff)
 {
-	__u32 off = end->l2_len + plain_header_len(p);
+	__u32 off = p->l4_off;
 	__be16 *port;
 
 	if (is_icmp(p))
 		off += __builtin_offsetof(struct icmphdr, un.echo.id);
 	else if (!end->source)
 		off += __builtin_offsetof(struct udphdr, dest);
+	forget_origin(off);
+	if (off > HEADERS_MAX)
+		return false;
+	off += end->l2_len;
 	port = (void *)(long)skb->data + off;
 	if ((void *)(port + 1) > (void *)(long)skb->data_end)
 		return false;
@@ -128,7 +132,7 @@ static __always_inline bool translate_port(struct __sk_buff *skb, const struct p
 
 /**
  * translate() - Give one end of a packet another address and port, and lower the time to live
- * @skb, @p: the packet, without IP options or extension headers, and no later fragment
+ * @skb, @p: the packet; of a later fragment the address alone
  * @end: the new end
  *
  * Return: whether the headers are where they should be.
@@ -136,13 +140,13 @@ static __always_inline bool translate_port(struct __sk_buff *skb, const struct p
 static __always_inline bool translate(struct __sk_buff *skb, const struct packet *p,
 				      const struct new_end *end)
 {
-	__u32 check_off = end->l2_len + plain_header_len(p) + checksum_off(p);
+	__u32 check_off = end->l2_len + p->l4_off + checksum_off(p);
 	__u64 flags = p->l4_proto == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
 	__u32 addr_diff = 0, port_diff = 0;
 
 	if (!translate_ip(skb, p, end, &addr_diff))
 		return false;
-	if (l4_is_by_address(p->l4_proto))
+	if (p->frag == FRAGMENT_LATER || l4_is_by_address(p->l4_proto))
 		return true;
 	if (!translate_port(skb, p, end, &port_diff))
 		return false;
@@ -180,7 +184,7 @@ static __always_inline __u32 translate_quoted_addr(struct __sk_buff *skb, const 
 
 /**
  * translate_error() - Give an ICMP error one end's other address and port, and its quote likewise
- * @skb, @p: the error, without IP options or extension headers
+ * @skb, @p: the error, whole
  * @quote: what it quotes, which went the other way
  * @end: the new end
  *
@@ -191,7 +195,7 @@ static __always_inline __u32 translate_quoted_addr(struct __sk_buff *skb, const 
 static __always_inline bool translate_error(struct __sk_buff *skb, const struct packet *p,
 					    const struct quote *quote, const struct new_end *end)
 {
-	__u32 check_off = end->l2_len + plain_header_len(p) + checksum_off(p), outer = 0, diff;
+	__u32 check_off = end->l2_len + p->l4_off + checksum_off(p), outer = 0, diff;
 	const struct tuple *quoted = &quote->tuple;
 	__u32 port_off = end->l2_len + quote->l4_off;
 	__be16 port = end->port, from = end->source ? quoted->dport : quoted->sport;
@@ -225,20 +229,24 @@ struct next_link {
 
 /**
  * exceeds() - Whether a packet, or a segment of it, is larger than a link takes
- * @skb, @p: the packet, without IP options or extension headers
+ * @skb, @p: the packet
  * @l2_len: bytes before its IP header
  * @link: its device, and its MTU in bytes
  */
 static __always_inline bool exceeds(struct __sk_buff *skb, const struct packet *p, __u32 l2_len,
 				    const struct next_link *link)
 {
-	__u32 headers = plain_header_len(p), mtu = link->mtu, len = 0;
-	const struct tcphdr *tcp = (void *)(long)skb->data + l2_len + headers;
+	__u32 headers = p->l4_off, mtu = link->mtu, len = 0;
+	const struct tcphdr *tcp;
 
 	if (!skb->gso_size)
 		return p->ip_len > mtu;
 	if (l4_is_by_address(p->l4_proto)) /* the kernel knows the headers that its segments have */
 		return bpf_check_mtu(skb, link->ifindex, &len, 0, BPF_MTU_CHK_SEGS);
+	forget_origin(headers);
+	if (headers > HEADERS_MAX)
+		return true;
+	tcp = (void *)(long)skb->data + l2_len + headers;
 	if (p->l4_proto != IPPROTO_TCP)
 		headers += sizeof(struct udphdr);
 	else if ((void *)(tcp + 1) <= (void *)(long)skb->data_end)

@@ -25,17 +25,18 @@ struct glance {
 	__be16 local_port;
 	__u8 ip_version;
 	__u8 l4_proto;
+	__u8 has_more; /* options, an extension header, or it is a fragment */
 };
 
-/* The IP header, if it is one that may be ours; returns where it ends, NULL: it is not. */
+/* The IP header; returns where it ends, NULL: it is none. */
 static __always_inline void *glance_ip(struct glance *g, void *data, void *data_end, __u16 protocol)
 {
 	if (protocol == bpf_htons(ETH_P_IP)) {
 		struct iphdr *ip = data;
 
-		if ((void *)(ip + 1) > data_end || ip->ihl != 5 ||
-		    ip->frag_off & bpf_htons(IP_FRAGMENT))
+		if ((void *)(ip + 1) > data_end)
 			return NULL;
+		g->has_more = ip->ihl != 5 || ip->frag_off & bpf_htons(IP_FRAGMENT);
 		g->ip_version = IP_VERSION_4;
 		g->l4_proto = ip->protocol;
 		g->remote.word[3] = ip->saddr;
@@ -49,6 +50,7 @@ static __always_inline void *glance_ip(struct glance *g, void *data, void *data_
 			return NULL;
 		g->ip_version = IP_VERSION_6;
 		g->l4_proto = ip->nexthdr;
+		g->has_more = ip->nexthdr == IPPROTO_HOPOPTS || ip->nexthdr == IPPROTO_FRAGMENT;
 		__builtin_memcpy(&g->remote, &ip->addrs.saddr, sizeof(g->remote));
 		__builtin_memcpy(&g->local, &ip->addrs.daddr, sizeof(g->local));
 		return ip + 1;
@@ -76,6 +78,14 @@ static __always_inline bool glance_ports(struct glance *g, void *l4, void *data_
 	return true;
 }
 
+/* The peer that an answer is for; NULL: it is for this host, or for another interface's peer. */
+static __always_inline struct snat_in *own_peer(const struct flow_key6 *key, __u8 ip_version)
+{
+	struct snat_in *in = snat_in_find(key, ip_version);
+
+	return in && in->owner == config.nat_owner ? in : NULL;
+}
+
 /* Where the answer goes; NULL where the packet is this host's or somebody else's. */
 static __noinline struct snat_in *find_peer(struct __sk_buff *skb, __u32 l2_len)
 {
@@ -87,7 +97,7 @@ static __noinline struct snat_in *find_peer(struct __sk_buff *skb, __u32 l2_len)
 	if (l2_len && (skb->pkt_type != PACKET_HOST || skb->vlan_present))
 		return NULL;
 	l4 = glance_ip(&g, data + l2_len, data_end, skb->protocol);
-	if (!l4)
+	if (!l4 || g.has_more)
 		return NULL;
 	if (!l4_is_by_address(g.l4_proto) &&
 	    (!glance_ports(&g, l4, data_end) || !masquerade_is_port(g.local_port)))
@@ -95,7 +105,7 @@ static __noinline struct snat_in *find_peer(struct __sk_buff *skb, __u32 l2_len)
 	ends.remote_port = g.remote_port;
 	ends.local_port = g.local_port;
 	snat_key_set(&key, &ends, g.ip_version, g.l4_proto);
-	return snat_in_find(&key, g.ip_version);
+	return own_peer(&key, g.ip_version);
 }
 
 /* RFC 792 types 3, 11, 12; RFC 4443 types 1 to 4. */
@@ -106,8 +116,11 @@ static __always_inline bool is_error_type(__u8 type, __u8 ip_version)
 	return type >= 1 && type <= 4;
 }
 
-/* Whether a packet that answers nothing is an ICMP error, which may be about a flow. */
-static __noinline bool may_be_error(struct __sk_buff *skb, __u32 l2_len)
+/*
+ * Whether a packet that seems to answer nothing may be of a flow nevertheless: an ICMP error, or one
+ * that only parsing shows.
+ */
+static __noinline bool may_be_of_flow(struct __sk_buff *skb, __u32 l2_len)
 {
 	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end, *l4;
 	struct glance g = {};
@@ -117,6 +130,8 @@ static __noinline bool may_be_error(struct __sk_buff *skb, __u32 l2_len)
 		return false;
 	l4 = glance_ip(&g, data + l2_len, data_end, skb->protocol);
 	icmp = l4;
+	if (l4 && g.has_more)
+		return true;
 	return l4 && l4_is_icmp(g.l4_proto, g.ip_version) && (void *)(icmp + 1) <= data_end &&
 	       is_error_type(icmp->type, g.ip_version);
 }
@@ -137,12 +152,36 @@ static __noinline struct snat_in *find_quoted(struct frame *f, struct packet *p)
 	ends.local_port = quote.tuple.sport;
 	ends.remote_port = l4_has_ports(quote.tuple.l4_proto) ? quote.tuple.dport : 0;
 	snat_key_set(&key, &ends, p->ip_version, quote.tuple.l4_proto);
-	return snat_in_find(&key, p->ip_version);
+	return own_peer(&key, p->ip_version);
 }
 
 static __always_inline bool is_error(const struct packet *p)
 {
-	return is_icmp(p) && !icmp_is_echo(p);
+	return is_icmp(p) && !icmp_is_echo(p) && p->frag == FRAGMENT_NONE;
+}
+
+/* The peer that a packet with options, an extension header, or of which this is a fragment answers. */
+static __noinline struct snat_in *find_parsed(struct packet *p)
+{
+	struct snat_ends ends = {.remote = &p->saddr, .local = &p->daddr};
+	struct flow_key6 key;
+
+	if (p->frag == FRAGMENT_LATER) {
+		p->now_ns = clock_now_ns();
+		if (fragment_answer(p) == VERDICT_PASS)
+			return NULL;
+	} else if (p->frag == FRAGMENT_FIRST) {
+		fragment_drop_verdict(p);
+	}
+	if (is_icmp(p) ? icmp_is_request(p) || !icmp_is_echo(p)
+		       : !l4_has_ports(p->l4_proto) && !l4_is_by_address(p->l4_proto))
+		return NULL;
+	ends.local_port = is_icmp(p) ? p->sport : p->dport;
+	ends.remote_port = is_icmp(p) ? 0 : p->sport;
+	if (!l4_is_by_address(p->l4_proto) && !masquerade_is_port(ends.local_port))
+		return NULL;
+	snat_key_set(&key, &ends, p->ip_version, p->l4_proto);
+	return own_peer(&key, p->ip_version);
 }
 
 /* Whether the flow is alive, and the policy in force allows it. */
@@ -151,7 +190,8 @@ static __always_inline enum verdict judge_answer(struct packet *p, struct snat_i
 	enum verdict verdict;
 
 	p->epoch = conntrack_epoch();
-	if (in->generation == config.generation && in->epoch == p->epoch)
+	if (in->generation == config.generation && in->epoch == (__u8)p->epoch &&
+	    p->frag != FRAGMENT_LATER)
 		return forward(p, REASON_ESTABLISHED); /* egress looks whether it is alive */
 	if (is_error(p))
 		return drop(p, REASON_NO_FLOW); /* until a packet of the flow has been judged */
@@ -232,14 +272,21 @@ static __noinline int send_error(struct frame *f, struct packet *p, const struct
 	return leave_by(skb, config.ifindex, l2_len, config.l2_len);
 }
 
+static __always_inline void frame_set(struct frame *f, __u32 l2_len)
+{
+	struct __sk_buff *skb = f->ctx;
+
+	f->data = (void *)(long)skb->data + l2_len;
+	f->data_end = (void *)(long)skb->data_end;
+}
+
 /* The frame, and what is known of it; the peer's address is there already. */
 static __always_inline enum verdict read_answer(struct frame *f, struct packet *p, __u32 l2_len)
 {
 	struct __sk_buff *skb = f->ctx;
 
 	tc_linearize(skb, l2_len);
-	f->data = (void *)(long)skb->data + l2_len;
-	f->data_end = (void *)(long)skb->data_end;
+	frame_set(f, l2_len);
 	p->direction = DIR_UPLINK;
 	return parse(f, p, bpf_ntohs(skb->protocol), true);
 }
@@ -269,9 +316,26 @@ static __noinline int tell_sender(struct frame *f, struct packet *p, __u32 l2_le
 {
 	union addr own = p->wire_addr;
 
-	if (config.virtual_clock)
+	if (config.virtual_clock || p->frag == FRAGMENT_LATER)
 		return TC_ACT_SHOT;
 	return icmp_answer(f->ctx, p, &own, l2_len, masquerade.mtu);
+}
+
+/* What an answer is, before it is one for the peer; later fragments are to find the peer, too. */
+static __always_inline enum verdict judge_found(struct frame *f, struct packet *p,
+						struct snat_in *in, __u32 l2_len)
+{
+	if (p->reason == REASON_FRAGMENT_OVERLAP)
+		return VERDICT_DROP;
+	if (p->frag == FRAGMENT_FIRST) {
+		fragment_record(p, VERDICT_FORWARD);
+		if (fragment_release(f->ctx, p))
+			return drop(p, REASON_INTERNAL);
+		frame_set(f, l2_len);
+	}
+	if (!is_error(p))
+		set_peer(p, in);
+	return judge_answer(p, in);
 }
 
 /* One body for uplinks with a link header and for those without. */
@@ -285,22 +349,21 @@ static __always_inline int uplink_in(struct __sk_buff *skb, const __u32 l2_len)
 	struct counters *counters;
 	enum verdict verdict;
 
-	if (!in && !may_be_error(skb, l2_len)) {
+	if (!in && !may_be_of_flow(skb, l2_len)) {
 		if (config.virtual_clock)
 			read_answer(&f, &p, l2_len);
 		return leave_alone(&f, &p);
 	}
 	verdict = read_answer(&f, &p, l2_len);
 	if (!in && verdict == VERDICT_CONTINUE)
-		in = find_quoted(&f, &p);
+		in = is_error(&p) ? find_quoted(&f, &p) : find_parsed(&p);
+	if (!in && verdict == VERDICT_CONTINUE && p.frag == FRAGMENT_LATER)
+		fragment_hold(skb, &p); /* a copy: it may be this host's */
 	if (!in)
 		return leave_alone(&f, &p);
 	counters = pipeline_begin(&p, DIR_UPLINK);
-	if (verdict == VERDICT_CONTINUE) {
-		if (!is_error(&p))
-			set_peer(&p, in);
-		verdict = judge_answer(&p, in);
-	}
+	if (verdict == VERDICT_CONTINUE)
+		verdict = judge_found(&f, &p, in, l2_len);
 	if (verdict == VERDICT_FORWARD) {
 		action = is_error(&p) ? send_error(&f, &p, in, l2_len)
 				      : send_answer(&f, &p, in, l2_len);

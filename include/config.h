@@ -71,7 +71,8 @@ struct config {
 	__u8 virtual_clock;   /* time and frame length are variables instead of the kernel's */
 	__u8 peer_groups;     /* a rule of peer_acl names broadcast or multicast */
 	__u8 forwarder_input; /* enum forwarder_input */
-	__u8 pad[2];
+	__u8 nat_owner;	      /* the interface, among those that share snat_in4 and snat_in6 */
+	__u8 held_max;	      /* fragments that wait for their first one, at most HELD_MAX */
 };
 
 _Static_assert(sizeof(struct config) == 160, "struct config is ABI");

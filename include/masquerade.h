@@ -10,6 +10,8 @@
  * Maps snat_in4_v1 and snat_in6_v1 (HASH): where answers go.  Keys are struct flow_key4 and
  * flow_key6, but with end 0 for the remote host and end 1 for this host, as on the wire of the
  * uplink; of ICMP echo port[1] is the identifier and port[0] zero.  Values are struct snat_in.
+ * Interfaces of one network namespace share both maps, so that no two flows have the same answers;
+ * on an uplink that several have, the program of each takes what is its own.
  */
 #ifndef SHRIKE_MASQUERADE_H
 #define SHRIKE_MASQUERADE_H
@@ -20,7 +22,7 @@
 
 /*
  * Mark of the packets that the program of an uplink sends out of the interface: they belong to a
- * peer's connection, which must be there.
+ * peer's connection, which must be there.  Sockets that only keep ports for flows have it as well.
  */
 #define MASQUERADE_MARK 0x7368726a
 
@@ -77,8 +79,9 @@ static inline const struct uplink *masquerade_uplink(const struct masquerade *ma
 struct snat_in {
 	union addr peer;
 	__u32 generation; /* as in the peer's flow, when this was looked at last */
-	__u16 epoch;
-	__be16 port; /* of the peer */
+	__u8 epoch;	  /* low bits of it */
+	__u8 owner;	  /* struct config.nat_owner of the interface */
+	__be16 port;	  /* of the peer */
 };
 _Static_assert(sizeof(struct snat_in) == 24, "struct snat_in is ABI");
 

@@ -7,6 +7,7 @@
 #include "base/address.h"
 #include "base/output.h"
 #include "dataplane/masquerading.h"
+#include "kernel/bypassed.h"
 #include "kernel/hooks.h"
 #include "kernel/map_batch.h"
 #include "maps.h"
@@ -30,11 +31,11 @@ static json_t *addresses_json(const struct uplink *uplink)
 	return list;
 }
 
-static json_t *uplink_json(const struct uplink *uplink, uint32_t map_id)
+static json_t *uplink_json(const struct uplink *uplink, const struct hook_maps *maps)
 {
 	struct hook_state state;
 	struct error error;
-	bool is_attached = !hook_query_uplink(uplink->ifindex, map_id, &state, &error) &&
+	bool is_attached = !hook_query_uplink(uplink->ifindex, maps, &state, &error) &&
 			   state.prog_id;
 
 	return json_pack("{s:o,s:i,s:o,s:i,s:s,s:b}", "name", output_json_text(uplink->name),
@@ -45,14 +46,14 @@ static json_t *uplink_json(const struct uplink *uplink, uint32_t map_id)
 
 static json_t *uplinks_json(const struct masquerade *masquerade, const struct map_set *maps)
 {
-	const struct map_entry *map = map_set_find(maps, MAP_CT_EPOCH);
+	const struct hook_maps ids = masquerading_hook_maps(maps);
 	json_t *list = json_array();
 
 	for (__u8 i = 0; i < UPLINKS_MAX; i++) {
 		const struct uplink *uplink = masquerade_uplink(masquerade, i);
 
 		if (uplink)
-			json_array_append_new(list, uplink_json(uplink, map ? map->id : 0));
+			json_array_append_new(list, uplink_json(uplink, &ids));
 	}
 	return list;
 }
@@ -76,37 +77,59 @@ static json_t *ports_json(const struct masquerade *masquerade)
 	return json_pack("{s:o,s:i}", "ranges", ranges, "count", count);
 }
 
-/* How many entries a map has, as far as it can be read. */
-static uint64_t count_entries(const struct map_entry *map)
+/* How many entries a map has, as far as it can be read, and how many are of one owner. */
+static uint64_t count_entries(const struct map_entry *map, uint8_t owner, uint64_t *own)
 {
 	struct map_batch batch;
 	struct error error;
 	uint64_t n = 0;
 
-	if (map_batch_init(&batch, COUNT_BATCH, &error))
+	*own = 0;
+	if (map->value_size != sizeof(struct snat_in) ||
+	    map_batch_init(&batch, COUNT_BATCH, &error))
 		return 0;
 	map_batch_rewind(&batch, map->fd, map->key_size, map->value_size);
-	while (!batch.done && !map_batch_next(&batch, COUNT_BATCH, &error))
+	while (!batch.done && !map_batch_next(&batch, COUNT_BATCH, &error)) {
+		const struct snat_in *entries = (const struct snat_in *)batch.values;
+
 		n += batch.count;
+		for (uint32_t i = 0; i < batch.count; i++)
+			*own += entries[i].owner == owner;
+	}
 	map_batch_free(&batch);
 	return n;
 }
 
-static json_t *answers_json(const struct map_set *maps)
+/* The maps of answers; interfaces share them. */
+static json_t *answers_json(const struct map_set *maps, uint8_t owner)
 {
 	static const char *const names[] = {MAP_SNAT_IN4, MAP_SNAT_IN6};
 	json_t *object = json_object();
 
 	for (int i = 0; i < 2; i++) {
 		const struct map_entry *map = map_set_find(maps, names[i]);
+		uint64_t n, own;
 
-		if (map)
-			json_object_set_new(object, names[i],
-					    json_pack("{s:I,s:I}", "entries",
-						      (json_int_t)count_entries(map), "max_entries",
-						      (json_int_t)map->max_entries));
+		if (!map)
+			continue;
+		n = count_entries(map, owner, &own);
+		json_object_set_new(object, names[i],
+				    json_pack("{s:I,s:I,s:I}", "own", (json_int_t)own, "entries",
+					      (json_int_t)n, "max_entries",
+					      (json_int_t)map->max_entries));
 	}
 	return object;
+}
+
+/* Where IPsec policies lead to that packets are sent past; null: there are none. */
+static json_t *ipsec_json(void)
+{
+	struct error ignored;
+	char names[512];
+
+	if (bypassed_list(BYPASSED_POLICIES, names, sizeof(names), &ignored) || !names[0])
+		return json_null();
+	return output_json_text(names);
 }
 
 /**
@@ -124,10 +147,12 @@ json_t *nat_json(const struct attached *attached, const struct counters counters
 	if (attached->instance.config.routing != ROUTING_NAT ||
 	    !masquerading_read(&attached->maps, &masquerade))
 		return json_null();
-	return json_pack("{s:o,s:o,s:o,s:s?,s:I,s:I,s:I}", "uplinks",
+	return json_pack("{s:o,s:o,s:o,s:o,s:s?,s:I,s:I,s:I}", "uplinks",
 			 uplinks_json(&masquerade, &attached->maps), "ports",
-			 ports_json(&masquerade), "answers", answers_json(&attached->maps),
-			 "route_device", if_indextoname(masquerade.route_ifindex, device), "sent",
+			 ports_json(&masquerade), "answers",
+			 answers_json(&attached->maps, attached->instance.config.nat_owner),
+			 "ipsec_bypassed", ipsec_json(), "route_device",
+			 if_indextoname(masquerade.route_ifindex, device), "sent",
 			 (json_int_t)counters[DIR_INGRESS].translated.packets, "no_port",
 			 (json_int_t)counters[DIR_INGRESS].reason[REASON_NO_PORT].packets, "unsent",
 			 (json_int_t)(counters[DIR_UPLINK].translated.packets -
@@ -176,10 +201,14 @@ void nat_print(const json_t *nat)
 		printf("    no uplink: no route leads anywhere\n");
 	for (size_t i = 0; i < json_array_size(uplinks); i++)
 		print_uplink(json_array_get(uplinks, i));
+	if (json_is_string(json_object_get(nat, "ipsec_bypassed")))
+		printf("    IPsec policies (to %s) are bypassed: what peers send there leaves in "
+		       "clear text\n",
+		       json_string_value(json_object_get(nat, "ipsec_bypassed")));
 	printf("    translated connections:");
 	json_object_foreach (json_object_get(nat, "answers"), name, answers)
-		printf(" %s %lld/%lld", name, number_of(answers, "entries"),
-		       number_of(answers, "max_entries"));
+		printf(" %s %lld of %lld/%lld", name, number_of(answers, "own"),
+		       number_of(answers, "entries"), number_of(answers, "max_entries"));
 	printf("\n");
 	if (number_of(nat, "no_port"))
 		printf("    %lld packets found no free port\n", number_of(nat, "no_port"));

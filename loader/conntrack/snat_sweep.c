@@ -83,6 +83,8 @@ static int remove_orphan(struct snat_sweep *sweep, const struct conntrack *connt
 	__be16 port = sweep->is_6 ? ((const struct flow_key6 *)key)->port[1]
 				  : ((const struct flow_key4 *)key)->port[1];
 
+	if (in->owner != sweep->owner)
+		return 0;
 	tuple_of(key, in, sweep->is_6, &tuple);
 	if (has_flow(conntrack, &tuple, port) || bpf_map_delete_elem(fd, key))
 		return 0;

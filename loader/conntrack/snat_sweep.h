@@ -3,7 +3,7 @@
  * Removing what leads from an uplink to flows that have ended (snat_in4_v1 and snat_in6_v1 of
  * masquerade.h), a piece at a time.
  *
- * The programs remove it with the flow.  But the kernel displaces openings from an LRU table without
+ * The programs remove it with the flow.  Other interfaces' entries are none of ours.  But the kernel displaces openings from an LRU table without
  * any program seeing it, and what makes room in a full table removes flows alone.
  */
 #ifndef SHRIKE_CONNTRACK_SNAT_SWEEP_H
@@ -19,10 +19,12 @@
 /*
  * struct snat_sweep - where the sweep is
  * @fds: of both maps, by family; -1: none
+ * @owner: whose entries are looked at (struct config.nat_owner)
  * @removed: entries so far
  */
 struct snat_sweep {
 	int fds[2];
+	uint8_t owner;
 	uint64_t removed;
 
 	/* private to snat_sweep.c */

@@ -107,6 +107,7 @@ int upkeep_follow(struct upkeep *upkeep, const struct map_set *maps,
 	if (instance->config.routing == ROUTING_NAT) {
 		upkeep->snat.fds[0] = map_set_fd(maps, MAP_SNAT_IN4);
 		upkeep->snat.fds[1] = map_set_fd(maps, MAP_SNAT_IN6);
+		upkeep->snat.owner = instance->config.nat_owner;
 	}
 	snat_sweep_restart(&upkeep->snat);
 	relief_restart(&upkeep->relief);

@@ -17,6 +17,7 @@
 #include "dataplane/preview.h"
 #include "dataplane/repin.h"
 #include "forward/forward.h"
+#include "kernel/bypassed.h"
 #include "kernel/lock.h"
 #include "kernel/pin_path.h"
 #include "trace/live.h"
@@ -235,6 +236,27 @@ static void follow_pins(struct guard *guard)
 	guard->unpinned = err < 0 || path_is_fleeting();
 }
 
+/* IPsec policies that came after the policy in force: who wants them applied has to change that. */
+static void follow_ipsec(struct guard *guard)
+{
+	bool was_bypassed = guard->ipsec_bypassed;
+	struct error ignored;
+	char names[512] = "";
+
+	if (guard->attached.instance.config.routing == ROUTING_NAT &&
+	    bypassed_list(BYPASSED_POLICIES, names, sizeof(names), &ignored))
+		return;
+	guard->ipsec_bypassed = names[0];
+	if (guard->ipsec_bypassed && !was_bypassed)
+		log_line(&guard->log, LEVEL_WARNING,
+			 "%s: there are IPsec policies (to %s) now, and routing: nat sends past "
+			 "them, in clear text: use routing: userspace or native",
+			 guard->ifname, names);
+	if (!guard->ipsec_bypassed && was_bypassed)
+		log_line(&guard->log, LEVEL_INFO, "%s: no IPsec policy is bypassed any more",
+			 guard->ifname);
+}
+
 static void on_forwarder(void *arg, bool is_error, const char *text)
 {
 	struct guard *guard = arg;
@@ -409,6 +431,7 @@ void guard_check(struct guard *guard)
 	if (guard->uplinks_behind)
 		follow_uplinks(guard);
 	follow_pins(guard);
+	follow_ipsec(guard);
 	clear_up(guard);
 }
 
@@ -483,4 +506,5 @@ void guard_free(struct guard *guard)
 	upkeep_free(&guard->upkeep);
 	attached_close(&guard->attached);
 	dataplane_free(guard->dataplane);
+	reserved_ports_release(&guard->reserved);
 }

@@ -118,6 +118,7 @@ int guard_apply(struct guard *guard, enum apply_source source, struct error *err
 		.edit_arg = &guard->following,
 		.revert = source == POLICY_BEFORE_CONFIRM,
 		.verify = policy_tests_verify,
+		.reserved = &guard->reserved,
 		.cause = guard->cause ? guard->cause : cause_of(source),
 		.uid = guard->cause ? guard->uid : CHANGE_NO_UID,
 		.counts = source == POLICY_FROM_FILE || source == POLICY_WITH_MAP,

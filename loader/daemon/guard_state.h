@@ -16,6 +16,7 @@
 #include "forward/forward.h"
 #include "kernel/netlink.h"
 #include "policy/environment.h"
+#include "uplink/reserve.h"
 
 /* What is_outdated() depends on. */
 struct rebuild_inputs {
@@ -44,6 +45,7 @@ struct guard {
 	struct following following;
 
 	/* private to guard.c and guard_apply.c */
+	struct reserved_ports reserved;
 	struct dataplane *dataplane; /* holds the links */
 	struct attached attached;    /* the generation in force, whoever applied it */
 	bool is_attached;
@@ -55,6 +57,7 @@ struct guard {
 	bool addresses_behind;		  /* the tables: they could not be brought up to date */
 	bool uplinks_behind;		  /* programs on uplinks and what they know */
 	bool unpinned;			  /* and that is logged */
+	bool ipsec_bypassed;		  /* policies have come; that is logged, too */
 	struct rebuild_inputs built_from; /* when is_outdated() said no last */
 	char last_why[FOLLOW_WHY_MAX];	  /* that NetBird's maps did not come */
 	const char *cause;		  /* of what is applied next; NULL: by its source */

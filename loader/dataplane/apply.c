@@ -27,6 +27,7 @@ struct application {
 	struct plan plan;
 	struct attachment attachment;
 	struct dataplane *to; /* the same as plan.to and attachment.to */
+	int uplink_lock;      /* LOCK_UPLINK until all is attached, -1: not held */
 };
 
 /*
@@ -41,6 +42,8 @@ static int build_and_attach(struct application *a, struct error *error)
 
 	for (;;) {
 		err = plan_decide(&a->plan, native, error);
+		if (!err && a->plan.mode.routing == ROUTING_NAT && a->uplink_lock < 0)
+			err = lock_wait(LOCK_UPLINK, LOCK_ALL, &a->uplink_lock, error);
 		if (!err)
 			err = plan_build(&a->plan, error);
 		if (!err)
@@ -217,6 +220,8 @@ static int apply(struct application *a, struct error *error)
 	err = verify(a, error);
 	if (!err)
 		err = build_and_attach(a, error);
+	if (a->uplink_lock >= 0)
+		close(a->uplink_lock);
 	if (!err)
 		err = finish_confirm(a, error);
 	if (err) {
@@ -256,7 +261,7 @@ static int apply(struct application *a, struct error *error)
 int dataplane_apply(const struct dataplane_request *request, struct dataplane **dataplane,
 		    struct error *error)
 {
-	struct application a = {.plan.request = request};
+	struct application a = {.plan.request = request, .uplink_lock = -1};
 	int lock = -1, err;
 
 	err = path_check_name(request->ifname, error);
@@ -266,6 +271,7 @@ int dataplane_apply(const struct dataplane_request *request, struct dataplane **
 	a.to = dataplane_new();
 	if (!a.to)
 		return error_no_memory(error);
+	a.to->reserved = request->reserved;
 	a.plan.to = a.to;
 	attachment_init(&a.attachment);
 	a.attachment.to = a.to;

@@ -24,9 +24,13 @@ static int attach_or_replace(struct attachment *a, enum hook_point point, int pr
 	if (err)
 		return err;
 	if (!state->prog_id) {
-		err = hook_attach(
-			&(struct hook_place){a->to->link.ifindex, point, a->mode->xdp_generic},
-			prog_fd, &a->to->link_fds[point], error);
+		const struct hook_place place = {
+			.ifindex = a->to->link.ifindex,
+			.point = point,
+			.xdp_generic = a->mode->xdp_generic,
+		};
+
+		err = hook_attach(&place, prog_fd, &a->to->link_fds[point], error);
 		a->is_attached[point] = !err;
 		return err;
 	}

@@ -14,6 +14,8 @@
 #include "masquerade.h"
 #include "policy/environment.h"
 
+struct reserved_ports;
+
 enum dataplane_caller {
 	DATAPLANE_ATTACH, /* nobody stays: needs pins, cannot forward in userspace */
 	DATAPLANE_RUN,	  /* the caller stays: pins where there is a bpffs */
@@ -24,6 +26,7 @@ enum dataplane_caller {
  * struct dataplane - a generation that this process has put into force
  * @link_fds: by enum hook_point, -1: none; without pins they keep the programs attached
  * @uplink_fds: the same of the uplinks, by index of masquerade.uplinks
+ * @reserved: as in struct dataplane_request
  * @dir: of the pins, empty where there are none
  */
 struct dataplane {
@@ -32,6 +35,7 @@ struct dataplane {
 	struct generation *generation;
 	int link_fds[HOOK_POINTS];
 	int uplink_fds[UPLINKS_MAX];
+	struct reserved_ports *reserved;
 	char dir[PATH_MAX];
 };
 
@@ -51,6 +55,7 @@ struct dataplane {
  * @cause: why, for the log and `status`: "policy apply"; at most 31 bytes
  * @uid: who asks, or CHANGE_NO_UID
  * @counts: what it changes is counted, see change_count_apply()
+ * @reserved: ports that the caller, which stays, holds for routing by NAT; else NULL
  * @warn, @warn_arg: called for each variable that is not understood
  */
 struct dataplane_request {
@@ -71,6 +76,7 @@ struct dataplane_request {
 	const char *cause;
 	uint32_t uid;
 	bool counts;
+	struct reserved_ports *reserved;
 	warn_fn warn;
 	void *warn_arg;
 };

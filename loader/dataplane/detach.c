@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "dataplane/detach.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "dataplane/attached.h"
@@ -12,17 +14,43 @@
 #include "kernel/netlink.h"
 #include "kernel/pin_path.h"
 #include "kernel/pins.h"
+#include "maps.h"
 #include "uplink/route_device.h"
 
-/* While the maps can still be found; of what another version left the links end with their pins. */
-static void leave_uplinks(const struct link_info *link)
+/* The maps that masquerading_leave() needs, by their pins. */
+static void open_pins(const char *ifname, struct map_set *maps)
 {
-	struct attached attached;
+	static const char *const names[] = {MAP_INSTANCE, MAP_CT_EPOCH, MAP_SNAT_IN4, MAP_SNAT_IN6};
+	char dir[PATH_MAX], path[PATH_MAX];
 	struct error ignored;
 
-	if (attached_open(link->ifindex, &attached, &ignored))
+	if (path_pin_dir(ifname, dir, &ignored))
 		return;
-	masquerading_leave(&attached.maps, link->name, &ignored);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		int fd = -1;
+
+		if (snprintf(path, sizeof(path), "%s/%s", dir, names[i]) < (int)sizeof(path))
+			fd = bpf_obj_get(path);
+		if (fd >= 0)
+			map_set_add(maps, fd, &ignored);
+	}
+}
+
+/*
+ * While the maps can still be found: by the programs, or by their pins where the interface has gone.  Of
+ * what another version left the links end with their pins.
+ */
+static void leave_uplinks(const struct link_info *link, const char *ifname)
+{
+	struct attached attached = {};
+	struct error ignored;
+
+	if (!link->ifindex || attached_open(link->ifindex, &attached, &ignored)) {
+		map_set_init(&attached.maps);
+		open_pins(ifname, &attached.maps);
+	}
+	if (map_set_find(&attached.maps, MAP_CT_EPOCH))
+		masquerading_leave(&attached.maps, ifname, &ignored);
 	attached_close(&attached);
 }
 
@@ -40,10 +68,11 @@ int detach_locked(const char *ifname, bool force, bool *found, struct error *err
 	struct hook_state hooks[HOOK_POINTS] = {};
 	struct link_info link = {};
 	char dir[PATH_MAX] = "";
+	bool exists = !netlink_link_by_name(ifname, &link, error);
 	int err = 0;
 
-	if (!netlink_link_by_name(ifname, &link, error)) {
-		leave_uplinks(&link);
+	leave_uplinks(&link, ifname);
+	if (exists) {
 		err = hooks_query(link.ifindex, hooks, error);
 		for (enum hook_point point = 0; point < HOOK_POINTS && !err; point++) {
 			*found |= hooks[point].kind != HOOK_KIND_NONE;

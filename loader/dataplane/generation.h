@@ -28,6 +28,8 @@ struct shrike_bpf;
  * @instance_previous: of the generation in force, NULL for the first one
  * @environment_text: NetBird's variables as NAME=VALUE lines, kept for later commands
  * @undo, @undo_text: the policy that returns if this one is not confirmed; NULL: this one stays
+ * @answers: the maps of masquerade.h that other interfaces have; without them its own are made
+ * @nat_owner: as in struct config
  * @keep_undo: share instead what the generation in force says of that
  * @virtual_clock: for test runs: no interface is touched, nothing is shared
  * @trace, @dry_run, @snap_len: as in struct config
@@ -49,10 +51,12 @@ struct generation_spec {
 	const char *environment_text;
 	const struct undo *undo;
 	const char *undo_text;
+	const struct map_set *answers;
 	uint32_t ifindex;
 	uint32_t snap_len;
 	uint16_t mtu;
 	uint8_t l2_len;
+	uint8_t nat_owner;
 	bool virtual_clock;
 	bool trace;
 	bool dry_run;

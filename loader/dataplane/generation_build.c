@@ -98,6 +98,20 @@ static int share_map(struct bpf_object *object, const struct map_set *previous, 
 	return 0;
 }
 
+/*
+ * Share what leads answers to peers: with other interfaces, in the size that the first of them has
+ * made it, else with the generation in force.
+ */
+static int share_answers(struct bpf_object *object, const struct generation_spec *spec,
+			 const char *name, struct error *error)
+{
+	const struct map_entry *others = spec->answers ? map_set_find(spec->answers, name) : NULL;
+
+	if (others)
+		return share_map(object, spec->answers, name, others->max_entries, error);
+	return share_map(object, spec->previous, name, snat_entries(spec), error);
+}
+
 /* Whether the generation in force waits to be confirmed, and what for: still so after this one. */
 static int share_undo(struct bpf_object *object, const struct map_set *previous,
 		      struct error *error)
@@ -150,7 +164,7 @@ static int share_state(struct bpf_object *object, const struct generation_spec *
 	if (!err)
 		err = share_map(object, spec->previous, MAP_FRAGMENTS, limits->fragments, error);
 	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers) && !err; i++)
-		err = share_map(object, spec->previous, answers[i], snat_entries(spec), error);
+		err = share_answers(object, spec, answers[i], error);
 	if (!err && spec->keep_undo)
 		err = share_undo(object, spec->previous, error);
 	return err;
@@ -216,6 +230,8 @@ void generation_config(const struct generation_spec *spec, uint32_t number, stru
 	config->dry_run = spec->dry_run;
 	config->trace = spec->trace;
 	config->virtual_clock = spec->virtual_clock;
+	config->nat_owner = spec->nat_owner;
+	config->held_max = held_max(policy->limits.fragments);
 }
 
 /* Describe the generation for later commands. */

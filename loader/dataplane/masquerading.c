@@ -3,13 +3,18 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "classify.h"
+#include "dataplane/neighbours.h"
+#include "instance.h"
 #include "kernel/bypassed.h"
+#include "kernel/lock.h"
 #include "maps.h"
 #include "masquerade.h"
 #include "shrike.skel.h"
@@ -103,11 +108,23 @@ void masquerading_carry(const struct map_set *from, struct generation *to)
 		      to->skeleton->bss->snat_taken, sizeof(to->skeleton->bss->snat_taken));
 }
 
-static uint32_t map_id(const struct map_set *maps)
+static uint32_t map_id(const struct map_set *maps, const char *name)
 {
-	const struct map_entry *map = map_set_find(maps, MAP_CT_EPOCH);
+	const struct map_entry *map = map_set_find(maps, name);
 
 	return map ? map->id : 0;
+}
+
+/**
+ * masquerading_hook_maps() - By what the programs on uplinks are known
+ * @maps: of a generation
+ */
+struct hook_maps masquerading_hook_maps(const struct map_set *maps)
+{
+	return (struct hook_maps){
+		.own_id = map_id(maps, MAP_CT_EPOCH),
+		.shared_id = map_id(maps, MAP_SNAT_IN4),
+	};
 }
 
 /**
@@ -125,8 +142,9 @@ int masquerading_sync(struct dataplane *dataplane, struct error *error)
 		.mtu = dataplane->link.mtu,
 		.wanted = &dataplane->policy->uplinks,
 		.masquerade = &dataplane->generation->skeleton->bss->masquerade,
-		.map_id = map_id(&dataplane->generation->maps),
+		.maps = masquerading_hook_maps(&dataplane->generation->maps),
 		.prog_fds = dataplane->generation->uplink_fds,
+		.reserved = dataplane->reserved,
 		.link_fds = dataplane->uplink_fds,
 	};
 
@@ -143,17 +161,45 @@ int masquerading_sync(struct dataplane *dataplane, struct error *error)
 int masquerading_follow(struct dataplane *dataplane, struct error *error)
 {
 	struct pins pins;
-	int err = masquerading_sync(dataplane, error);
+	int lock, err = lock_wait(LOCK_UPLINK, LOCK_ALL, &lock, error);
 
+	if (err)
+		return err;
+	err = masquerading_sync(dataplane, error);
+	close(lock);
 	if (err || !dataplane->dir[0])
 		return err;
 	pins_begin(&pins, dataplane->dir); /* the others stay */
 	return masquerading_pin(&dataplane->generation->maps, &pins, error);
 }
 
+/* Whether a generation routes by NAT, and what it says of itself. */
+static bool routes_by_nat(const struct map_set *maps, struct instance *instance)
+{
+	const struct map_entry *map = map_set_find(maps, MAP_INSTANCE);
+	uint32_t zero = 0;
+
+	return map && map->value_size == sizeof(*instance) &&
+	       !bpf_map_lookup_elem(map->fd, &zero, instance) &&
+	       instance->config.routing == ROUTING_NAT;
+}
+
+/* What leads answers to an interface's peers outlives it where others have the maps. */
+static int forget_answers(const struct map_set *maps, const char *ifname, uint8_t owner,
+			  struct error *error)
+{
+	struct neighbours neighbours;
+	int err = neighbours_find((int)if_nametoindex(ifname), &neighbours, error);
+
+	if (!err && neighbours.owners)
+		err = neighbours_forget(maps, owner, error);
+	neighbours_free(&neighbours);
+	return err;
+}
+
 /**
- * masquerading_leave() - Leave the uplinks as they were
- * @maps: of a generation, with routing nat
+ * masquerading_leave() - Leave the uplinks as they were, also after the interface has gone
+ * @maps: of a generation
  * @ifname: its interface
  * @error: set on failure
  *
@@ -161,11 +207,15 @@ int masquerading_follow(struct dataplane *dataplane, struct error *error)
  */
 int masquerading_leave(const struct map_set *maps, const char *ifname, struct error *error)
 {
-	struct masquerade masquerade;
+	const struct hook_maps ids = masquerading_hook_maps(maps);
+	struct instance instance;
 	int err = 0;
 
-	if (masquerading_read(maps, &masquerade))
-		err = uplinks_detach(&masquerade, map_id(maps), error);
+	if (routes_by_nat(maps, &instance)) {
+		err = uplinks_detach(&ids, error);
+		if (!err)
+			err = forget_answers(maps, ifname, instance.config.nat_owner, error);
+	}
 	return err ? err : route_device_remove(ifname, error);
 }
 
@@ -179,9 +229,9 @@ int masquerading_leave(const struct map_set *maps, const char *ifname, struct er
  */
 int masquerading_pin(const struct map_set *maps, struct pins *pins, struct error *error)
 {
+	const struct hook_maps ids = masquerading_hook_maps(maps);
 	struct masquerade masquerade;
 
-	return masquerading_read(maps, &masquerade)
-		       ? uplinks_pin(&masquerade, map_id(maps), pins, error)
-		       : 0;
+	return masquerading_read(maps, &masquerade) ? uplinks_pin(&masquerade, &ids, pins, error)
+						    : 0;
 }

@@ -6,9 +6,11 @@
 #define SHRIKE_DATAPLANE_MASQUERADING_H
 
 #include "dataplane/dataplane.h"
+#include "kernel/hooks.h"
 #include "kernel/pins.h"
 #include "masquerade.h"
 
+struct hook_maps masquerading_hook_maps(const struct map_set *maps);
 bool masquerading_read(const struct map_set *maps, struct masquerade *masquerade);
 int masquerading_check(const struct dataplane_request *request, struct error *error);
 void masquerading_set(struct generation *generation, const struct masquerade *masquerade);

@@ -12,6 +12,7 @@
 #include "dataplane/generation_state.h"
 #include "dataplane/local_addresses.h"
 #include "dataplane/masquerading.h"
+#include "dataplane/neighbours.h"
 #include "maps.h"
 #include "policy/parse.h"
 #include "policy/part.h"
@@ -307,6 +308,27 @@ uint16_t plan_mtu(const struct link_info *link)
 	return link->mtu > UINT16_MAX ? UINT16_MAX : link->mtu;
 }
 
+/* Build, with routing by NAT on the maps that other interfaces have. */
+static int build_beside_others(struct plan *plan, struct generation_spec *spec, struct error *error)
+{
+	const struct config *before = plan->has_previous ? &plan->previous.instance.config : NULL;
+	int preferred = before && before->routing == ROUTING_NAT ? before->nat_owner : -1;
+	struct neighbours neighbours;
+	int err;
+
+	if (plan->mode.routing != ROUTING_NAT || plan->is_clone)
+		return generation_build(spec, &plan->to->generation, error);
+	err = neighbours_find(spec->ifindex, &neighbours, error);
+	if (!err)
+		err = neighbours_number(&neighbours, preferred, &spec->nat_owner, error);
+	spec->answers = &neighbours.answers;
+	if (!err)
+		err = generation_build(spec, &plan->to->generation, error);
+	spec->answers = NULL;
+	neighbours_free(&neighbours);
+	return err;
+}
+
 /**
  * plan_build() - Build the generation, with what is kept of the one in force
  * @plan: after plan_decide()
@@ -351,7 +373,7 @@ int plan_build(struct plan *plan, struct error *error)
 	}
 	generation_free(plan->to->generation);
 	plan->to->generation = NULL;
-	err = generation_build(&spec, &plan->to->generation, error);
+	err = build_beside_others(plan, &spec, error);
 	if (!err && plan->has_previous)
 		masquerading_carry(&plan->previous.maps, plan->to->generation);
 	if (!err && !plan->is_clone)

@@ -21,6 +21,7 @@
 
 #define CLSACT_HANDLE	0x5348 /* "SH" */
 #define CLSACT_PRIORITY 1
+#define CLSACT_UPLINKS	64 /* filters of ours on an uplink, with the handles that follow */
 
 /* How often hooks_query() looks again where programs are replaced while it looks. */
 #define QUERY_ATTEMPTS 16
@@ -103,7 +104,8 @@ static bool is_of_uplink(const char *name)
  * Note a program at a hook point as ours or foreign: 1 if it is ours, 0 if not, or -errno.  One
  * that may not be looked at is an error, or we would attach blind; so is one that has just gone
  * (-ENOENT), as another may have taken its place.  On uplinks ours are those with the map of
- * @state, and programs that are not shrike's do not matter; elsewhere programs of uplinks do not.
+ * @state; those that share with ours, and programs that are not shrike's, do not matter.  Elsewhere
+ * programs of uplinks do not.
  */
 static int note_program(struct hook_state *state, enum hook_point point, uint32_t prog_id)
 {
@@ -122,7 +124,9 @@ static int note_program(struct hook_state *state, enum hook_point point, uint32_
 		is_ours = !strcmp(info.name, name);
 	else if (is_of_uplink(info.name))
 		is_ours = uses_map(fd, state->map_id);
-	if (!err && !is_ours && is_of_uplink(info.name) != (point == HOOK_POINT_UPLINK))
+	if (!err && !is_ours &&
+	    (is_of_uplink(info.name) != (point == HOOK_POINT_UPLINK) ||
+	     (point == HOOK_POINT_UPLINK && uses_map(fd, state->shared_id))))
 		prog_id = 0;
 	close(fd);
 	if (err || !prog_id)
@@ -248,25 +252,40 @@ static void clsact_hook(struct bpf_tc_hook *hook, int ifindex, enum hook_point p
 	hook->attach_point = point == HOOK_POINT_TC_EGRESS ? BPF_TC_EGRESS : BPF_TC_INGRESS;
 }
 
-/* An uplink may be a protected interface as well, so its filter has another handle. */
-static __u32 clsact_handle(enum hook_point point)
+/* A filter of clsact, by its handle and priority: 1 if it is ours, 0 if not, or -errno. */
+static int query_filter(int ifindex, enum hook_point point, uint32_t handle,
+			struct hook_state *state)
 {
-	return point == HOOK_POINT_UPLINK ? CLSACT_HANDLE + 1 : CLSACT_HANDLE;
-}
-
-/* Our filter of clsact, by its handle and priority; the kernel need not have a clsact there. */
-static int query_clsact(int ifindex, enum hook_point point, struct hook_state *state)
-{
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = clsact_handle(point), .priority = CLSACT_PRIORITY);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = handle, .priority = CLSACT_PRIORITY);
 	struct bpf_tc_hook hook;
 	int ours;
 
 	clsact_hook(&hook, ifindex, point);
-	if (bpf_tc_query(&hook, &opts))
+	if (bpf_tc_query(&hook, &opts)) {
+		if (!state->handle)
+			state->handle = handle;
 		return 0;
+	}
 	ours = note_program(state, point, opts.prog_id);
-	if (ours == 1)
+	if (ours == 1) {
 		state->kind = HOOK_KIND_CLSACT;
+		state->handle = handle;
+	}
+	return ours;
+}
+
+/*
+ * Our filter of clsact; the kernel need not have a clsact there.  An uplink may be a protected
+ * interface as well, and serve several, so the filters there have handles of their own.
+ */
+static int query_clsact(int ifindex, enum hook_point point, struct hook_state *state)
+{
+	uint32_t n = point == HOOK_POINT_UPLINK ? CLSACT_UPLINKS : 1;
+	uint32_t first = point == HOOK_POINT_UPLINK ? CLSACT_HANDLE + 1 : CLSACT_HANDLE;
+	int ours = 0;
+
+	for (uint32_t i = 0; i < n && !ours; i++)
+		ours = query_filter(ifindex, point, first + i, state);
 	return ours < 0 ? ours : 0;
 }
 
@@ -315,18 +334,19 @@ int hooks_query(int ifindex, struct hook_state states[HOOK_POINTS], struct error
 /**
  * hook_query_uplink() - What the kernel runs where our program of an uplink belongs
  * @ifindex: the uplink
- * @map_id: of uplinks_v1, by which programs of one interface know each other
+ * @maps: by which programs of one interface know each other
  * @state: is filled
  * @error: set on failure
  *
  * Return: 0; -ENODEV: there is no such interface (any more); or another -errno.
  */
-int hook_query_uplink(int ifindex, uint32_t map_id, struct hook_state *state, struct error *error)
+int hook_query_uplink(int ifindex, const struct hook_maps *maps, struct hook_state *state,
+		      struct error *error)
 {
 	int err = -ENOENT;
 
 	for (int attempt = 0; attempt < QUERY_ATTEMPTS && err == -ENOENT; attempt++) {
-		*state = (struct hook_state){.map_id = map_id};
+		*state = (struct hook_state){.map_id = maps->own_id, .shared_id = maps->shared_id};
 		err = query_tcx(ifindex, HOOK_POINT_UPLINK, state);
 		if (err == -EINVAL) /* no TCX before Linux 6.6 */
 			err = query_clsact(ifindex, HOOK_POINT_UPLINK, state);
@@ -362,15 +382,16 @@ int hook_check_free(const struct hook_state *state, enum hook_point point, const
 }
 
 /* Attach a program to a TC hook by clsact. */
-static int attach_clsact(int ifindex, enum hook_point point, int prog_fd, __u32 flags,
+static int attach_clsact(const struct hook_place *place, int prog_fd, __u32 flags,
 			 struct error *error)
 {
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = clsact_handle(point), .priority = CLSACT_PRIORITY,
-		    .prog_fd = prog_fd, .flags = flags);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = place->handle ? place->handle : CLSACT_HANDLE,
+		    .priority = CLSACT_PRIORITY, .prog_fd = prog_fd, .flags = flags);
+	enum hook_point point = place->point;
 	struct bpf_tc_hook hook;
 	int err;
 
-	clsact_hook(&hook, ifindex, point);
+	clsact_hook(&hook, place->ifindex, point);
 	err = bpf_tc_hook_create(&hook);
 	if (err && err != -EEXIST)
 		return error_set(error, -err, "cannot create the clsact qdisc: %s", strerror(-err));
@@ -403,7 +424,7 @@ int hook_attach(const struct hook_place *place, int prog_fd, int *link_fd, struc
 		opts.flags = place->xdp_generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
 	if (point != HOOK_POINT_XDP && !hooks_have_tcx()) {
 		*link_fd = -1;
-		return attach_clsact(place->ifindex, point, prog_fd, 0, error);
+		return attach_clsact(place, prog_fd, 0, error);
 	}
 	fd = bpf_link_create(prog_fd, place->ifindex, type, &opts);
 	if (fd < 0)
@@ -442,10 +463,15 @@ int hook_open_link(const struct hook_state *state)
 int hook_replace(int ifindex, enum hook_point point, const struct hook_state *state, int prog_fd,
 		 struct error *error)
 {
+	const struct hook_place place = {
+		.ifindex = ifindex,
+		.point = point,
+		.handle = state->handle,
+	};
 	int fd, err;
 
 	if (state->kind == HOOK_KIND_CLSACT)
-		return attach_clsact(ifindex, point, prog_fd, BPF_TC_F_REPLACE, error);
+		return attach_clsact(&place, prog_fd, BPF_TC_F_REPLACE, error);
 	fd = hook_open_link(state);
 	if (fd < 0)
 		return error_set(error, -fd, "cannot open the link at %s: %s",
@@ -477,7 +503,7 @@ int hook_detach(int ifindex, enum hook_point point, const struct hook_state *sta
 	if (state->kind == HOOK_KIND_NONE)
 		return 0;
 	if (state->kind == HOOK_KIND_CLSACT) {
-		LIBBPF_OPTS(bpf_tc_opts, opts, .handle = clsact_handle(point),
+		LIBBPF_OPTS(bpf_tc_opts, opts, .handle = state->handle,
 			    .priority = CLSACT_PRIORITY);
 		struct bpf_tc_hook hook;
 

@@ -39,8 +39,11 @@ struct hook_state {
 	enum hook_kind kind;
 	uint32_t prog_id;    /* of ours, 0: none */
 	uint32_t link_id;    /* of ours; 0 with clsact */
-	uint32_t foreign_id; /* a program of somebody else, 0: none; uplinks: of another shrike */
+	uint32_t foreign_id; /* a program of somebody else, 0: none; uplinks: of another shrike that
+			      * does not share */
 	uint32_t map_id;     /* uplinks: who asks; a map of the programs that are ours */
+	uint32_t shared_id;  /* uplinks: a map of all programs that can be there with ours */
+	uint32_t handle;     /* clsact: of our filter, or one that nobody has */
 	char foreign_name[16];
 };
 
@@ -50,16 +53,29 @@ const char *hook_point_name(enum hook_point point);
  * struct hook_place - where to attach a program
  * @ifindex: the interface
  * @xdp_generic: attach XDP in generic mode
+ * @handle: of an uplink with clsact, as struct hook_state
  */
 struct hook_place {
 	int ifindex;
+	uint32_t handle;
 	enum hook_point point;
 	bool xdp_generic;
 };
 
+/*
+ * struct hook_maps - how the programs of one interface on uplinks know each other
+ * @own_id: a map that only they have
+ * @shared_id: one that those of all interfaces have which can share an uplink; 0: does not matter
+ */
+struct hook_maps {
+	uint32_t own_id;
+	uint32_t shared_id;
+};
+
 bool hooks_have_tcx(void);
 int hooks_query(int ifindex, struct hook_state states[HOOK_POINTS], struct error *error);
-int hook_query_uplink(int ifindex, uint32_t map_id, struct hook_state *state, struct error *error);
+int hook_query_uplink(int ifindex, const struct hook_maps *maps, struct hook_state *state,
+		      struct error *error);
 int hook_check_free(const struct hook_state *state, enum hook_point point, const char *ifname,
 		    struct error *error);
 int hook_attach(const struct hook_place *place, int prog_fd, int *link_fd, struct error *error);

@@ -20,6 +20,7 @@ static const char *const lock_names[] = {
 	[LOCK_RUN] = "run",
 	[LOCK_APPLY] = "apply",
 	[LOCK_TRACE] = "trace",
+	[LOCK_UPLINK] = "uplink",
 };
 _Static_assert(sizeof(lock_names) / sizeof(*lock_names) == LOCK_LISTEN, "each lock has a name");
 
@@ -95,7 +96,8 @@ int lock_try(enum lock lock, const char *ifname, int *fd, struct error *error)
 	if (!err)
 		err = make_lock(name, fd);
 	if (err)
-		return error_set(error, -err, "cannot lock %s: %s%s", ifname, strerror(-err),
+		return error_set(error, -err, "cannot lock %s: %s%s",
+				 ifname[0] ? ifname : lock_names[lock], strerror(-err),
 				 err == -EPERM ? " (root, or CAP_BPF and CAP_SYS_ADMIN)" : "");
 	return 0;
 }

@@ -17,8 +17,12 @@ enum lock {
 	LOCK_RUN,    /* staying: `run`, or who attaches without it */
 	LOCK_APPLY,  /* changing what is in force */
 	LOCK_TRACE,  /* tracing by the programs in force */
+	LOCK_UPLINK, /* of all interfaces together (LOCK_ALL): what they share for routing by NAT */
 	LOCK_LISTEN, /* and on: one for each listener to the events of connections */
 };
+
+/* Instead of an interface. */
+#define LOCK_ALL ""
 
 int lock_try(enum lock lock, const char *ifname, int *fd, struct error *error);
 bool lock_is_held(enum lock lock, const char *ifname);

@@ -2,6 +2,7 @@
 #include "uplink/uplinks.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -52,15 +53,16 @@ static void place_devices(struct table *table, const struct uplink_devices *devi
 	}
 }
 
-/* One uplink cannot tell the flows of two interfaces apart. */
+/* Two interfaces that do not know of each other's ports would get each other's answers. */
 static int check_shared(const struct link_info *link, const struct hook_state *state,
 			struct error *error)
 {
 	if (!state->foreign_id)
 		return 0;
 	return error_set(error, EBUSY,
-			 "%s: carries the flows of another interface that shrike protects; name "
-			 "other uplinks with 'nat: {uplinks: [...]}'",
+			 "%s: carries the flows of another interface that shrike protects, which "
+			 "does not share: attach that one again with this version, or name other "
+			 "uplinks with 'nat: {uplinks: [...]}'",
 			 link->name);
 }
 
@@ -68,7 +70,11 @@ static int check_shared(const struct link_info *link, const struct hook_state *s
 static int attach_one(const struct link_info *link, const struct hook_state *state, int prog_fd,
 		      int *link_fd, struct error *error)
 {
-	const struct hook_place place = {.ifindex = link->ifindex, .point = HOOK_POINT_UPLINK};
+	const struct hook_place place = {
+		.ifindex = link->ifindex,
+		.point = HOOK_POINT_UPLINK,
+		.handle = state->handle,
+	};
 	int fd, err;
 
 	if (!state->prog_id) {
@@ -94,7 +100,7 @@ static int attach_all(const struct uplinks *uplinks, const struct table *table, 
 	for (size_t i = 0; i < UPLINKS_MAX && !err; i++) {
 		if (!table->wanted[i].ifindex)
 			continue;
-		err = hook_query_uplink(table->wanted[i].ifindex, uplinks->map_id, &states[i],
+		err = hook_query_uplink(table->wanted[i].ifindex, &uplinks->maps, &states[i],
 					error);
 		if (!err)
 			err = check_shared(&table->link[i], &states[i], error);
@@ -107,10 +113,10 @@ static int attach_all(const struct uplinks *uplinks, const struct table *table, 
 	return err;
 }
 
-static int detach_one(uint32_t ifindex, uint32_t map_id, struct error *error)
+static int detach_one(uint32_t ifindex, const struct hook_maps *maps, struct error *error)
 {
 	struct hook_state state;
-	int err = hook_query_uplink(ifindex, map_id, &state, error);
+	int err = hook_query_uplink(ifindex, maps, &state, error);
 
 	if (err == -ENODEV)
 		return 0;
@@ -130,7 +136,7 @@ static int leave_old(const struct uplinks *uplinks, const struct uplink *old, st
 			close(uplinks->link_fds[i]);
 			uplinks->link_fds[i] = -1;
 		}
-		err = detach_one(old[i].ifindex, uplinks->map_id, error);
+		err = detach_one(old[i].ifindex, &uplinks->maps, error);
 	}
 	return err;
 }
@@ -157,10 +163,52 @@ void uplinks_set_ports(const struct policy_uplinks *wanted, struct masquerade_po
 		ports[1] = (struct masquerade_ports){1, 0};
 }
 
-static bool has_ports(const struct masquerade *masquerade)
+static uint32_t count_ports(const struct masquerade_ports ports[2])
 {
-	return masquerade->ports[0].first <= masquerade->ports[0].last ||
-	       masquerade->ports[1].first <= masquerade->ports[1].last;
+	uint32_t n = 0;
+
+	for (int i = 0; i < 2; i++)
+		if (ports[i].first <= ports[i].last)
+			n += ports[i].last - ports[i].first + 1;
+	return n;
+}
+
+/*
+ * The ports that flows may take.  Where the kernel leaves too few, a process that stays binds the last ones
+ * of its range; others may apply a policy meanwhile, and keep what it holds.
+ */
+static int set_ports(const struct uplinks *uplinks, struct masquerade_ports ports[2],
+		     struct error *error)
+{
+	struct masquerade_ports local = UPLINKS_LOCAL_PORTS;
+	const struct masquerade_ports *held = uplinks->masquerade->ports;
+	uint16_t first;
+
+	uplinks_local_ports(&local);
+	uplinks_set_ports(uplinks->wanted, local, ports);
+	if (uplinks->wanted->ports.first || count_ports(ports) >= RESERVED_PORTS) {
+		if (uplinks->reserved)
+			reserved_ports_release(uplinks->reserved);
+		return 0;
+	}
+	first = local.last - RESERVED_PORTS + 1;
+	if (uplinks->reserved && !reserved_ports_take(uplinks->reserved, first, error)) {
+		ports[1] = (struct masquerade_ports){first, UINT16_MAX};
+		return 0;
+	}
+	if (uplinks->reserved && count_ports(ports))
+		return 0;
+	if (uplinks->reserved)
+		return -error->code;
+	if (held[1].first == first)
+		ports[1] = held[1];
+	return count_ports(ports)
+		       ? 0
+		       : error_set(
+				 error, EADDRNOTAVAIL,
+				 "net.ipv4.ip_local_port_range leaves no port for flows of peers: "
+				 "use 'shrike run', which binds some, set 'nat: {port_range: "
+				 "...}', or narrow it");
 }
 
 /**
@@ -168,24 +216,19 @@ static bool has_ports(const struct masquerade *masquerade)
  * @uplinks: what for; every flow's route is looked up again with its next packet
  * @error: set on failure
  *
- * Return: 0 or -errno; -EBUSY: another interface that shrike protects has one of the uplinks.
+ * Return: 0 or -errno; -EBUSY: another interface that does not share has one of the uplinks.
  */
 int uplinks_sync(const struct uplinks *uplinks, struct error *error)
 {
 	struct masquerade *masquerade = uplinks->masquerade, settings = {};
-	struct masquerade_ports local = UPLINKS_LOCAL_PORTS;
 	struct uplink old[UPLINKS_MAX];
 	struct table table = {.held = masquerade->uplinks};
 	struct uplink_devices devices;
 	int err;
 
-	uplinks_local_ports(&local);
-	uplinks_set_ports(uplinks->wanted, local, settings.ports);
-	if (!has_ports(&settings))
-		return error_set(error, EADDRNOTAVAIL,
-				 "net.ipv4.ip_local_port_range leaves no port for flows of peers: "
-				 "set 'nat: {port_range: ...}' or narrow it");
-	err = uplinks_discover(uplinks->wanted, uplinks->ifindex, &devices, error);
+	err = set_ports(uplinks, settings.ports, error);
+	if (!err)
+		err = uplinks_discover(uplinks->wanted, uplinks->ifindex, &devices, error);
 	if (err)
 		return err;
 	place_devices(&table, &devices);
@@ -205,34 +248,39 @@ int uplinks_sync(const struct uplinks *uplinks, struct error *error)
 }
 
 /**
- * uplinks_detach() - Take our programs off all uplinks
- * @masquerade: what the programs know
- * @map_id: as in struct uplinks
+ * uplinks_detach() - Take the programs of an interface off all devices
+ * @maps: as in struct uplinks
  * @error: set on failure
+ *
+ * Every device is asked, as what the programs know of uplinks is gone where the interface is, and a
+ * filter of clsact stays without them.
  *
  * Return: 0 or -errno.
  */
-int uplinks_detach(const struct masquerade *masquerade, uint32_t map_id, struct error *error)
+int uplinks_detach(const struct hook_maps *maps, struct error *error)
 {
+	struct if_nameindex *links = if_nameindex();
 	int err = 0;
 
-	for (size_t i = 0; i < UPLINKS_MAX && !err; i++)
-		if (masquerade->uplinks[i].ifindex)
-			err = detach_one(masquerade->uplinks[i].ifindex, map_id, error);
+	if (!links)
+		return error_set(error, errno, "cannot list the interfaces: %s", strerror(errno));
+	for (const struct if_nameindex *link = links; link->if_index && !err; link++)
+		err = detach_one(link->if_index, maps, error);
+	if_freenameindex(links);
 	return err;
 }
 
 /**
  * uplinks_pin() - Pin the links on all uplinks
  * @masquerade: what the programs know
- * @map_id: as in struct uplinks
+ * @maps: as in struct uplinks
  * @pins: begun
  * @error: set on failure
  *
  * Return: 0 or -errno.
  */
-int uplinks_pin(const struct masquerade *masquerade, uint32_t map_id, struct pins *pins,
-		struct error *error)
+int uplinks_pin(const struct masquerade *masquerade, const struct hook_maps *maps,
+		struct pins *pins, struct error *error)
 {
 	int err = 0;
 
@@ -242,7 +290,7 @@ int uplinks_pin(const struct masquerade *masquerade, uint32_t map_id, struct pin
 		char name[PINS_NAME_MAX];
 		int fd;
 
-		if (!ifindex || hook_query_uplink(ifindex, map_id, &state, error))
+		if (!ifindex || hook_query_uplink(ifindex, maps, &state, error))
 			continue;
 		fd = hook_open_link(&state);
 		if (fd < 0)

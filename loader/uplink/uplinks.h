@@ -6,16 +6,19 @@
 #ifndef SHRIKE_UPLINK_UPLINKS_H
 #define SHRIKE_UPLINK_UPLINKS_H
 
+#include "kernel/hooks.h"
 #include "kernel/pins.h"
 #include "uplink/discover.h"
+#include "uplink/reserve.h"
 
 /*
  * struct uplinks - what to bring up to date
  * @ifname, @ifindex, @mtu: of the protected interface
  * @wanted: of its policy
  * @masquerade: what the programs know; becomes what there is now
- * @map_id: of ct_epoch_v1, by which the programs of one interface know each other
+ * @maps: ct_epoch_v1, and one of those with answers
  * @prog_fds: the programs for uplinks with and without a link header; all uplinks get them
+ * @reserved: where the caller stays: ports that it holds if too few others are left; else NULL
  * @link_fds: of the BPF links, by index of masquerade.uplinks; -1: none, as with clsact; the caller's
  */
 struct uplinks {
@@ -24,8 +27,9 @@ struct uplinks {
 	uint32_t mtu;
 	const struct policy_uplinks *wanted;
 	struct masquerade *masquerade;
-	uint32_t map_id;
+	struct hook_maps maps;
 	const int *prog_fds;
+	struct reserved_ports *reserved;
 	int *link_fds;
 };
 
@@ -38,8 +42,8 @@ struct uplinks {
 void uplinks_set_ports(const struct policy_uplinks *wanted, struct masquerade_ports local,
 		       struct masquerade_ports ports[2]);
 int uplinks_sync(const struct uplinks *uplinks, struct error *error);
-int uplinks_detach(const struct masquerade *masquerade, uint32_t map_id, struct error *error);
-int uplinks_pin(const struct masquerade *masquerade, uint32_t map_id, struct pins *pins,
-		struct error *error);
+int uplinks_detach(const struct hook_maps *maps, struct error *error);
+int uplinks_pin(const struct masquerade *masquerade, const struct hook_maps *maps,
+		struct pins *pins, struct error *error);
 
 #endif /* SHRIKE_UPLINK_UPLINKS_H */

@@ -11,7 +11,8 @@ tests "veth tun" \
 	conntrack_and_events_show_both_tuples \
 	status_and_stats_say_what_left_by_which_uplink
 tests veth \
-	what_is_bypassed_is_named_and_ipsec_refuses
+	what_is_bypassed_is_named_and_ipsec_refuses \
+	ipsec_policies_that_come_later_are_noticed
 
 test_a_trace_says_uplink_address_and_port() {
 	nat_topology "$1"
@@ -143,6 +144,28 @@ test_status_and_stats_say_what_left_by_which_uplink() {
 	counters_agree wt0
 }
 
+add_ipsec_policy() {
+	in_ns "$ROUTER" ip xfrm policy add dst 10.99.0.0/16 dir out \
+		tmpl src 192.168.77.1 dst 192.168.77.2 proto esp mode tunnel
+}
+
+# What is in force stays so, as an interface without protection is worse.
+test_ipsec_policies_that_come_later_are_noticed() {
+	nat_topology "$1"
+	run_nat
+	is "none" null "$(nat ipsec_bypassed)"
+	add_ipsec_policy
+	wait_for grep -q "IPsec policies (to 10.99.0.0/16) now" "$T/run-wt0.err"
+	is "status -j" 10.99.0.0/16 "$(nat ipsec_bypassed)"
+	matches "status" "IPsec policies \\(to 10.99.0.0/16\\) are bypassed" "$(shrike status wt0)"
+	expect 1 shrike doctor wt0 -c "$T/nat.yaml" -j
+	matches "doctor" "bad .*IPsec" "$(found choice)"
+	probe ok "$PEER" tcp 192.168.77.2 8080
+	in_ns "$ROUTER" ip xfrm policy flush
+	wait_for grep -q "no IPsec policy is bypassed any more" "$T/run-wt0.out"
+	is "lines about them" 1 "$(grep -c "IPsec policies" "$T/run-wt0.err")"
+}
+
 # found CHECK: details of a finding of doctor
 found() {
 	jq -r --arg check "$1" '.checks[] | select(.check == $check) | .result + " " + .detail' <<<"$OUT"
@@ -175,8 +198,7 @@ test_what_is_bypassed_is_named_and_ipsec_refuses() {
 	expect 0 shrike doctor wt0 -c "$T/nat.yaml" -j
 	is "our own program" "" "$(found uplink-programs)"
 	stop run-wt0
-	in_ns "$ROUTER" ip xfrm policy add dst 10.99.0.0/16 dir out \
-		tmpl src 192.168.77.1 dst 192.168.77.2 proto esp mode tunnel
+	add_ipsec_policy
 	expect 1 shrike run wt0 -c "$T/nat.yaml"
 	matches "run refuses" "would send in clear text what IPsec policies \\(to 10.99.0.0/16\\) encrypt" "$ERR"
 	expect 1 shrike doctor wt0 -c "$T/nat.yaml" -j

@@ -6,6 +6,7 @@
                                              datagram: its port here, and the port that it came from
   datagrams.py ask PORT ADDR DPORT...        one to each DPORT from one socket, bound to PORT, then one
                                              to each again; prints how many came back
+  datagrams.py alert PORT ADDR DPORT...      the same, again with a router alert in the IP header
   datagrams.py send PORT ADDR DPORT          one, from PORT, that nobody answers
   datagrams.py flood ADDR DPORT              one each millisecond, whether there is a way or not, until killed
   datagrams.py burst ADDR DPORT COUNT BYTES [FIFO]
@@ -22,6 +23,9 @@ import time
 SO_RCVBUFFORCE = 33
 PATIENCE_S = 2
 FIRST_PATIENCE_S = 30
+IPV6_HOPOPTS = 54
+ALERT4 = b"\x94\x04\x00\x00"  # RFC 2113
+ALERT6 = b"\x00\x00\x05\x02\x00\x00\x01\x00"  # RFC 2711, in a hop-by-hop header
 
 
 def open_socket(addr, port=0, receive_bytes=0):
@@ -61,9 +65,18 @@ def serve(addr, ports):
             answer(sock, data, peer)
 
 
-def ask(port, addr, ports):
+def set_alert(sock):
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_HOPOPTS, ALERT6)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, ALERT4)
+
+
+def ask(port, addr, ports, alert=False):
     sock, came = open_socket(addr, port), 0
     for number in range(2):
+        if alert and number:
+            set_alert(sock)
         for dport in ports:
             sock.sendto(b"%d to %d" % (number, dport), (addr, dport))
         try:
@@ -108,6 +121,8 @@ if command == "serve":
     serve(args[0], list(map(int, args[1:])))
 elif command == "ask":
     ask(int(args[0]), args[1], list(map(int, args[2:])))
+elif command == "alert":
+    ask(int(args[0]), args[1], list(map(int, args[2:])), alert=True)
 elif command == "send":
     send(int(args[0]), args[1], int(args[2]))
 elif command == "flood":

@@ -126,7 +126,7 @@ void fuzz_to_uplink(struct fuzz_traffic *t, const struct fuzz_conversation *conv
 		    struct fuzz_draft *d);
 void fuzz_spare_hairpins(const struct fuzz_traffic *t, struct fuzz_draft *d);
 void fuzz_traffic_sent(struct fuzz_traffic *traffic, const struct scenario_step *step,
-		       const uint8_t *bytes);
+		       uint8_t *bytes);
 
 void fuzz_put16(uint8_t *at, uint32_t value);
 void fuzz_mutate(struct fuzz_traffic *traffic, uint32_t l4);

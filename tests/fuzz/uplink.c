@@ -99,20 +99,13 @@ void fuzz_spare_hairpins(const struct fuzz_traffic *t, struct fuzz_draft *d)
 		d->dst = others[is_v6];
 }
 
-static void read_ends(const uint8_t *bytes, union addr *src, union addr *dst, uint16_t ports[2])
+/* The headers of a packet that was let through; an identifier is its source port. */
+static void read_packet(uint8_t *bytes, uint32_t len, struct model_packet *p)
 {
-	bool is_v4 = bytes[0] >> 4 == 4;
-	const uint8_t *l4 = bytes + (is_v4 ? 20 : 40);
-	uint8_t proto = is_v4 ? bytes[9] : bytes[6];
-
-	*src = model_get_addr(bytes + (is_v4 ? 12 : 8), is_v4 ? 4 : 6);
-	*dst = model_get_addr(bytes + (is_v4 ? 16 : 24), is_v4 ? 4 : 6);
-	ports[0] = model_get16(l4);
-	ports[1] = model_get16(l4 + 2);
-	if (proto == ICMP4 || proto == ICMP6) {
-		ports[0] = model_get16(l4 + 4);
-		ports[1] = 0;
-	}
+	*p = (struct model_packet){.bytes = bytes, .len = len};
+	model_parse(p, 0);
+	if (model_is_icmp(p))
+		p->sport = p->icmp_id;
 }
 
 /**
@@ -122,23 +115,27 @@ static void read_ends(const uint8_t *bytes, union addr *src, union addr *dst, ui
  * @bytes: as it left
  */
 void fuzz_traffic_sent(struct fuzz_traffic *traffic, const struct scenario_step *step,
-		       const uint8_t *bytes)
+		       uint8_t *bytes)
 {
-	struct fuzz_snat snat = {.proto = bytes[0] >> 4 == 4 ? bytes[9] : bytes[6]};
-	uint16_t before[2], after[2];
-	union addr source, remote;
+	struct model_packet before, after;
+	struct fuzz_snat snat;
 	size_t n;
 
-	if (step->len < 48)
-		return;
-	read_ends(step->bytes, &snat.peer, &snat.remote, before);
-	read_ends(bytes, &source, &remote, after);
-	if (model_addr_same(&source, &snat.peer))
+	read_packet(step->bytes, step->len, &before);
+	read_packet(bytes, step->len, &after);
+	if (model_addr_same(&after.src, &before.src))
 		return;
 	fuzz_add_quote(traffic, bytes, step->len, true);
-	snat.peer_port = before[0];
-	snat.remote_port = before[1];
-	snat.port = after[0];
+	if (before.later_fragment)
+		return;
+	snat = (struct fuzz_snat){
+		.peer = before.src,
+		.remote = before.dst,
+		.peer_port = before.sport,
+		.remote_port = before.dport,
+		.port = after.sport,
+		.proto = before.proto,
+	};
 	n = traffic->n_snats < FUZZ_SNATS ? traffic->n_snats++
 					  : fuzz_random(traffic->random, FUZZ_SNATS);
 	traffic->snats[n] = snat;

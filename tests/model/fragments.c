@@ -16,7 +16,8 @@ static struct model_fragment *find_fragment(const struct model_way *way)
 		struct model_fragment *f = &model->fragments[i];
 
 		if (f->version == p->version && f->proto == p->proto && f->id == p->id &&
-		    model_addr_same(&f->src, &way->wire_src) && model_addr_same(&f->dst, &p->dst))
+		    f->by_uplink == way->by_uplink && model_addr_same(&f->src, &way->wire_src) &&
+		    model_addr_same(&f->dst, &p->dst))
 			return f;
 	}
 	return NULL;
@@ -27,15 +28,36 @@ static void forget(struct model *model, struct model_fragment *f)
 	*f = model->fragments[--model->n_fragments];
 }
 
-/* The policy has changed since the first fragment: the one in force judges the datagram. */
-static enum verdict judge_again(struct model_way *way, struct model_fragment *f)
+/* What is known of a later fragment's datagram; NULL: nothing, or too long ago. */
+static struct model_fragment *find_first(const struct model_way *way)
 {
-	struct model_packet *p = way->p;
+	struct model_fragment *f = find_fragment(way);
 
+	return f && way->now_ns - f->since_ns <= way->model->policy->timeouts.fragment ? f : NULL;
+}
+
+/* Whether a fragment overlaps the first one, or one of its datagram has (RFC 5722). */
+static bool overlaps_first(const struct model_way *way, struct model_fragment *f)
+{
+	if (way->p->frag_off < f->first_end)
+		f->poisoned = true;
+	return f->poisoned;
+}
+
+/* What the header of the datagram says, which only the first fragment has. */
+static void show_header(struct model_packet *p, const struct model_fragment *f)
+{
 	p->sport = f->sport;
 	p->dport = f->dport;
 	p->icmp_type = f->icmp_type;
 	p->icmp_code = f->icmp_code;
+	p->icmp_id = f->icmp_id;
+}
+
+/* The policy has changed since the first fragment: the one in force judges the datagram. */
+static enum verdict judge_again(struct model_way *way, struct model_fragment *f)
+{
+	show_header(way->p, f);
 	if ((f->is_answer ? model_judge_question(way) : model_judge(way)) == VERDICT_DROP) {
 		forget(way->model, f);
 		return VERDICT_DROP;
@@ -52,14 +74,15 @@ static enum verdict judge_again(struct model_way *way, struct model_fragment *f)
  */
 enum verdict model_judge_later_fragment(struct model_way *way)
 {
-	struct model_fragment *f = find_fragment(way);
+	struct model_fragment *f = find_first(way);
 
-	if (!f || way->now_ns - f->since_ns > way->model->policy->timeouts.fragment)
+	if (!f)
 		return model_decide(way, VERDICT_DROP, REASON_FRAGMENT_UNKNOWN, NULL);
-	if (way->p->frag_off < f->first_end)
-		f->poisoned = true;
-	if (f->poisoned)
+	if (overlaps_first(way, f))
 		return model_decide(way, VERDICT_DROP, REASON_FRAGMENT_OVERLAP, NULL);
+	way->follows = f->by_nat && model_is_nat(way->model);
+	if (way->follows)
+		show_header(way->p, f);
 	if (f->judged_by != way->model->policy_number && !f->is_reply)
 		return judge_again(way, f);
 	return model_decide(way, f->verdict, REASON_FRAGMENT_ALLOWED, f->rule);
@@ -98,6 +121,8 @@ void model_remember_fragment(struct model_way *way)
 		.dport = p->dport,
 		.icmp_type = p->icmp_type,
 		.icmp_code = p->icmp_code,
+		.icmp_id = p->icmp_id,
+		.by_uplink = way->by_uplink,
 		.verdict = way->result->verdict,
 		.is_reply = way->is_reply,
 		.is_answer = way->is_answer,
@@ -106,4 +131,33 @@ void model_remember_fragment(struct model_way *way)
 		.since_ns = way->now_ns,
 	};
 	strcpy(model->fragments[n].rule, way->result->rule_id);
+}
+
+/**
+ * model_fragment_left() - The first fragment of a datagram leaves by the uplink, so the others follow
+ */
+void model_fragment_left(struct model_way *way)
+{
+	struct model_fragment *f = find_fragment(way);
+
+	if (f)
+		f->by_nat = true;
+}
+
+/**
+ * model_follow_answer() - Have a fragment from the uplink say what the first one of its datagram did
+ * @way: the fragment
+ * @overlaps: set to whether it overlaps that one, or another has
+ *
+ * Return: whether that one was a peer's.
+ */
+bool model_follow_answer(struct model_way *way, bool *overlaps)
+{
+	struct model_fragment *f = find_first(way);
+
+	if (!f)
+		return false;
+	*overlaps = overlaps_first(way, f);
+	show_header(way->p, f);
+	return true;
 }

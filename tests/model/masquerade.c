@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Routing by NAT: peers' flows leave by the uplink from one of its ports, and what answers them comes
- * in there.
+ * Routing by NAT: peers' flows leave by the uplink from one of its ports (ports.c), and what answers
+ * them comes in there.
  */
-#include <arpa/inet.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "model/way.h"
-
-#define TRIES 32 /* ports that are looked at for a flow, beside its own */
 
 /* RFC 792 and RFC 4443: what tells a sender of a packet that it has not arrived. */
 static bool is_error_type(uint8_t version, uint8_t type)
@@ -34,10 +30,9 @@ static bool is_echo(const struct model_packet *p)
 	       model_is_reply(p->version, p->icmp_type);
 }
 
-/* Without options, extension headers or fragments. */
-static bool is_plain(const struct model_packet *p)
+static bool is_fragment(const struct model_packet *p)
 {
-	return p->l4 == (p->version == 4 ? 20 : 40) && !p->first_fragment && !p->later_fragment;
+	return p->first_fragment || p->later_fragment;
 }
 
 /* The uplink's address of a family; NULL: it has none. */
@@ -51,174 +46,11 @@ static const union addr *source_of(const struct model *model, uint8_t version)
 	return NULL;
 }
 
-/* Ports that flows may have: one range that the policy names, or what the kernel leaves alone. */
-static size_t port_ranges(const struct model *model, uint16_t ranges[2][2])
-{
-	const struct port_range *wanted = &model->policy->uplinks.ports;
-	static const uint16_t usual[2][2] = {{1024, 32767}, {61000, 65535}};
-
-	memcpy(ranges, usual, sizeof(usual));
-	if (!wanted->first)
-		return 2;
-	ranges[0][0] = wanted->first;
-	ranges[0][1] = wanted->last;
-	return 1;
-}
-
-static bool is_port(const struct model *model, uint16_t port)
-{
-	uint16_t ranges[2][2];
-	size_t n = port_ranges(model, ranges);
-
-	for (size_t i = 0; i < n; i++)
-		if (port >= ranges[i][0] && port <= ranges[i][1])
-			return true;
-	return false;
-}
-
-/* The order in which a peer's ports are tried: see bpf/masquerade.bpf.c, which spreads them so. */
-static uint16_t port_tried(const struct model *model, const struct model_packet *p,
-			   uint16_t peer_port, uint32_t try)
-{
-	uint32_t hash = ((uint32_t)htons(peer_port) << 16 | p->proto) + try * 0x9e3779b9, all = 0;
-	uint16_t ranges[2][2];
-	size_t n = port_ranges(model, ranges);
-
-	for (int i = 0; i < 4; i++) {
-		hash ^= p->src.word[i];
-		hash ^= hash >> 16;
-		hash *= 0x85ebca6b;
-		hash ^= hash >> 13;
-		hash *= 0xc2b2ae35;
-		hash ^= hash >> 16;
-	}
-	for (size_t i = 0; i < n; i++)
-		all += ranges[i][1] - ranges[i][0] + 1;
-	hash %= all;
-	for (size_t i = 0; i + 1 < n; i++) {
-		uint32_t in_range = ranges[i][1] - ranges[i][0] + 1;
-
-		if (hash >= in_range) {
-			hash -= in_range;
-			continue;
-		}
-		return ranges[i][0] + hash;
-	}
-	return ranges[n - 1][0] + hash;
-}
-
-/* Whether a port is free for a flow, or led to it all the time. */
-static bool is_free(const struct model_snat *held, const struct model_tuple *opener)
-{
-	return !held ||
-	       (held->peer_port == opener->sport && model_addr_same(&held->peer, &opener->src));
-}
-
-/* Whether the flow that has a port is over, or need not be, so that it gives it up; it ends if so. */
-static bool gives_way(struct model_way *way, const struct model_snat *held, bool in_use)
-{
-	struct model_flows *flows = &way->model->flows;
-	struct model_tuple holder = {
-		.src = held->peer,
-		.dst = held->remote,
-		.sport = held->peer_port,
-		.dport = held->remote_port,
-		.version = held->version,
-		.proto = held->proto,
-	};
-	bool from_opener;
-	struct model_flow *flow = model_flow_find(flows, &way->model->policy->timeouts, &holder,
-						  way->now_ns, &from_opener);
-
-	if (!flow)
-		return true;
-	if (!in_use && flow->state != FLOW_STATE_TIME_WAIT && flow->state != FLOW_STATE_CLOSED)
-		return false;
-	model_flow_remove(flows, flow);
-	return true;
-}
-
-/* A port for a flow, 0 where the protocol has none; -1: there is none. */
-static int find_port(struct model_way *way, const struct model_tuple *opener)
-{
-	struct model *model = way->model;
-
-	if (model_is_by_address(opener->proto))
-		return is_free(model_snat_find(&model->flows, opener, 0), opener) ? 0 : -1;
-	if (is_port(model, opener->sport) &&
-	    is_free(model_snat_find(&model->flows, opener, opener->sport), opener))
-		return opener->sport;
-	for (uint32_t try = 0; try < TRIES; try++) {
-		uint16_t port = port_tried(model, way->p, opener->sport, try);
-
-		if (is_free(model_snat_find(&model->flows, opener, port), opener))
-			return port;
-	}
-	return -1;
-}
-
-/* Who has a port that is tried for a flow; NULL: nobody, or there is no such try. */
-static const struct model_snat *holder_of(struct model_way *way, const struct model_tuple *opener,
-					  uint32_t try)
-{
-	bool by_address = model_is_by_address(opener->proto);
-	uint16_t port = by_address ? 0 : port_tried(way->model, way->p, opener->sport, try);
-
-	if (by_address && try)
-		return NULL;
-	return model_snat_find(&way->model->flows, opener, port);
-}
-
-/* At how many tries a peer is met. */
-static uint32_t count_held(struct model_way *way, const struct model_tuple *opener,
-			   const union addr *peer)
-{
-	uint32_t n = 0;
-
-	for (uint32_t try = 0; try < TRIES; try++) {
-		const struct model_snat *held = holder_of(way, opener, try);
-
-		n += held && model_addr_same(&held->peer, peer);
-	}
-	return n;
-}
-
-/* A peer that has more than half of what is tried, and twice what the asking one has, loses a flow. */
-static bool take_share(struct model_way *way, const struct model_tuple *opener)
-{
-	uint32_t own = count_held(way, opener, &opener->src);
-
-	for (uint32_t try = TRIES; try-- > 0;) {
-		const struct model_snat *held = holder_of(way, opener, try);
-		uint32_t n = held ? count_held(way, opener, &held->peer) : 0;
-
-		if (n > TRIES / 2)
-			return n > 2 * own && gives_way(way, held, true);
-	}
-	return false;
-}
-
-/* The same, where another flow may have to give one up. */
-static int make_port(struct model_way *way, const struct model_tuple *opener)
-{
-	int port = find_port(way, opener);
-
-	for (uint32_t try = 0; try < TRIES && port < 0; try++) {
-		const struct model_snat *held = holder_of(way, opener, try);
-
-		if (held && gives_way(way, held, false))
-			port = find_port(way, opener);
-	}
-	if (port < 0 && take_share(way, opener))
-		port = find_port(way, opener);
-	return port;
-}
-
 /* Give a flow a port; REASON_MAX: it has one. */
 static enum reason give_port(struct model_way *way, const struct model_tuple *opener)
 {
 	struct model *model = way->model;
-	int port = make_port(way, opener);
+	int port = model_make_port(way, opener);
 	struct model_snat snat = {
 		.remote = opener->dst,
 		.peer = opener->src,
@@ -254,8 +86,8 @@ static enum reason find_way(struct model_way *way, struct model_flow *flow)
 	if (!flow->translated)
 		return give_port(way, &opener);
 	held = model_snat_find(&model->flows, &opener, flow->snat_port);
-	if (!(is_port(model, flow->snat_port) || model_is_by_address(opener.proto)) || !held ||
-	    !is_free(held, &opener))
+	if (!(model_is_port(model, flow->snat_port) || model_is_by_address(opener.proto)) ||
+	    !held || !model_is_free(held, &opener))
 		return REASON_UPLINK_DOWN;
 	flow->routed_by = model->policy_number;
 	return REASON_MAX;
@@ -276,9 +108,9 @@ static bool may_translate(const struct model_packet *p, const struct model_flow 
 static void set_end(struct model_packet *p, bool source, const union addr *addr, uint16_t port)
 {
 	model_set_addr(p, source, addr);
-	if (model_is_icmp(p))
+	if (model_is_icmp(p) && !p->later_fragment)
 		model_set_id(p, port);
-	else if (!model_is_by_address(p->proto))
+	else if (!model_is_by_address(p->proto) && !p->later_fragment)
 		model_set_port(p, source, port);
 	model_lower_ttl(p);
 }
@@ -293,7 +125,7 @@ static void error_out(struct model_way *way)
 	struct model_quote quote;
 	bool from_opener;
 
-	if (!is_plain(p) || p->hop_limit <= 1 || !is_error_type(p->version, p->icmp_type) ||
+	if (is_fragment(p) || p->hop_limit <= 1 || !is_error_type(p->version, p->icmp_type) ||
 	    !model_read_wire_quote(p, &quote))
 		return;
 	flow = model_flow_peek(&model->flows, &model->policy->timeouts, &quote.wire, way->now_ns,
@@ -305,52 +137,104 @@ static void error_out(struct model_way *way)
 	model_set_quoted_end(p, &quote, false, source, flow->snat_port);
 }
 
+/* The flow by which a packet leaves, NULL: NAT does not carry it; of a fragment, the one of the first. */
+static struct model_flow *find_leaving(struct model_way *way, const struct model_tuple *tuple)
+{
+	struct model *model = way->model;
+	struct model_flow *flow;
+	bool from_opener = true;
+
+	if (!model->policy->mode.stateful)
+		return NULL;
+	if (way->p->later_fragment)
+		flow = model_flow_peek(&model->flows, &model->policy->timeouts, tuple, way->now_ns,
+				       &from_opener);
+	else
+		flow = model_flow_of(&model->flows, tuple);
+	if (!flow || !flow->by_peer || !from_opener)
+		return NULL;
+	if (!flow->translated && (way->p->later_fragment || !may_translate(way->p, flow)))
+		return NULL;
+	return flow;
+}
+
+/* A packet has no way; @ends: nor has its flow, and the later fragments of its datagram never have. */
+static void refuse(struct model_way *way, enum reason reason, bool ends)
+{
+	struct model_tuple tuple = model_tuple_of(way->p);
+
+	way->result->verdict = VERDICT_DROP;
+	way->result->reason = reason;
+	if (way->p->first_fragment)
+		model_forget_fragment(way);
+	if (!ends || way->p->later_fragment)
+		return;
+	way->result->state = FLOW_STATE_NONE;
+	model_flow_remove(&way->model->flows, model_flow_of(&way->model->flows, &tuple));
+}
+
+/* A packet that has a flow to leave by. */
+static void send_out(struct model_way *way, struct model_flow *flow)
+{
+	struct model *model = way->model;
+	struct model_packet *p = way->p;
+	struct model_tuple tuple = model_tuple_of(p);
+	enum reason reason = REASON_MAX;
+
+	if (p->hop_limit <= 1) {
+		refuse(way, REASON_TTL, way->has_opened);
+		return;
+	}
+	if (!flow->translated || flow->routed_by != model->policy_number)
+		reason = find_way(way, flow);
+	if (reason != REASON_MAX) {
+		refuse(way, reason, true);
+		return;
+	}
+	if (p->end > model->scenario->uplink.interface.mtu) {
+		refuse(way, REASON_TOO_BIG, false);
+		return;
+	}
+	if (p->first_fragment)
+		model_fragment_left(way);
+	flow = find_leaving(way, &tuple); /* as others may have been removed, which moves it */
+	if (!model->tracing)
+		set_end(p, true, source_of(model, p->version), flow->snat_port);
+}
+
 /**
  * model_masquerade_out() - Send a peer's packet that is to be forwarded out by the uplink
  * @way: packet with VERDICT_FORWARD; what NAT does not carry stays as it is, for the forwarder
  */
 void model_masquerade_out(struct model_way *way)
 {
-	struct model *model = way->model;
 	struct model_packet *p = way->p;
-	struct model_tuple tuple;
-	enum reason reason = REASON_MAX;
+	struct model_tuple tuple = model_tuple_of(p);
 	struct model_flow *flow;
 
 	if (model_is_icmp(p) && !is_echo(p)) {
 		error_out(way);
 		return;
 	}
-	tuple = model_tuple_of(p);
-	flow = model->policy->mode.stateful ? model_flow_of(&model->flows, &tuple) : NULL;
-	if (!is_plain(p) || !flow || !flow->by_peer ||
-	    model_local_kind(model, &p->dst, p->version) != LOCAL_NONE ||
-	    (!flow->translated && !may_translate(p, flow)))
+	if (model_local_kind(way->model, &p->dst, p->version) != LOCAL_NONE ||
+	    (p->later_fragment && !way->follows))
 		return;
-	if (p->hop_limit <= 1)
-		reason = REASON_TTL;
-	else if (!flow->translated || flow->routed_by != model->policy_number)
-		reason = find_way(way, flow);
-	if (reason != REASON_MAX) {
-		way->result->verdict = VERDICT_DROP;
-		way->result->reason = reason;
-		if (reason == REASON_TTL && !way->has_opened)
-			return; /* it is the packet that has no way, not its flow */
-		way->result->state = FLOW_STATE_NONE;
-		model_flow_remove(&model->flows, model_flow_of(&model->flows, &tuple));
-		return;
-	}
-	flow = model_flow_of(&model->flows, &tuple);
-	if (p->end > model->scenario->uplink.interface.mtu) {
-		way->result->verdict = VERDICT_DROP;
-		way->result->reason = REASON_TOO_BIG;
-		return;
-	}
-	if (!model->tracing)
-		set_end(p, true, source_of(model, p->version), flow->snat_port);
+	flow = find_leaving(way, &tuple);
+	if (flow)
+		send_out(way, flow);
+	else if (p->later_fragment)
+		refuse(way, REASON_NO_FLOW, false);
 }
 
 /* --- what comes in by the uplink -------------------------------------------------------------- */
+
+/* Whether only the whole of its headers shows what a packet is. */
+static bool has_more(const uint8_t *ip, uint16_t ethertype)
+{
+	if (ethertype == 0x0800)
+		return (ip[0] & 0xf) != 5 || model_get16(ip + 6) & 0x3fff;
+	return ethertype == 0x86dd && (ip[6] == 0 || ip[6] == 44);
+}
 
 /* Headers as they stand at their usual places; what they say is not looked at yet. */
 static bool glance(const struct model_way *way, uint16_t ethertype, struct model_tuple *to,
@@ -361,7 +245,7 @@ static bool glance(const struct model_way *way, uint16_t ethertype, struct model
 
 	if (!is_v4 && ethertype != 0x86dd)
 		return false;
-	if (is_v4 && ((ip[0] & 0xf) != 5 || model_get16(ip + 6) & 0x3fff))
+	if (has_more(ip, ethertype))
 		return false;
 	*to = (struct model_tuple){
 		.src = model_get_addr(ip + (is_v4 ? 12 : 8), is_v4 ? 4 : 6),
@@ -443,7 +327,7 @@ static void leave(struct model_way *way)
 	way->result->reason = before.reason;
 	strcpy(way->result->rule_id, before.rule_id);
 	way->result->verdict = before.verdict;
-	if (way->sender == SENDER_MASQUERADE && !way->of_flow) {
+	if (way->sender == SENDER_MASQUERADE && !way->of_flow && !way->p->later_fragment) {
 		way->result->verdict = VERDICT_DROP;
 		way->result->reason = REASON_NO_FLOW;
 	}
@@ -483,7 +367,7 @@ static void answer_in(struct model_way *way, struct model_snat *snat)
 		p->icmp_id = peer_port;
 	else if (!model_is_by_address(p->proto))
 		p->dport = peer_port;
-	if (snat->judged_by != way->model->policy_number) {
+	if (p->later_fragment || snat->judged_by != way->model->policy_number) {
 		if (judge_again(way, snat) != VERDICT_FORWARD)
 			return;
 	} else {
@@ -502,6 +386,57 @@ static void answer_in(struct model_way *way, struct model_snat *snat)
 	set_end(p, false, &peer, peer_port);
 	way->sender = SENDER_MASQUERADE;
 	leave(way);
+}
+
+/* To whom a packet leads with options, an extension header, or of which this is a fragment. */
+static struct model_snat *find_parsed(struct model_way *way, bool *overlaps)
+{
+	struct model_packet *p = way->p;
+	bool by_address = model_is_by_address(p->proto);
+	struct model_tuple wire;
+
+	if (p->first_fragment)
+		model_forget_fragment(way);
+	if (p->later_fragment && !model_follow_answer(way, overlaps))
+		return NULL;
+	if (model_is_icmp(p) ? !model_is_reply(p->version, p->icmp_type)
+			     : p->proto != TCP && p->proto != UDP && !by_address)
+		return NULL;
+	wire = model_tuple_of(p);
+	if (model_is_icmp(p)) {
+		wire.dport = wire.sport;
+		wire.sport = 0;
+	}
+	return by_address || model_is_port(way->model, wire.dport) ? find_answered(way, &wire)
+								   : NULL;
+}
+
+/* A packet with options, an extension header, or a fragment; false: for none of the peers. */
+static bool parsed_in(struct model_way *way)
+{
+	struct model_packet *p = way->p;
+	struct model_snat *snat;
+	struct model_quote quote;
+	bool overlaps = false;
+
+	if (model_is_icmp(p) && is_error_type(p->version, p->icmp_type) && !is_fragment(p)) {
+		snat = find_quoted(way, &quote);
+		if (snat)
+			error_in(way, snat, &quote);
+		return snat;
+	}
+	way->wire_src = p->src;
+	way->by_uplink = true;
+	snat = find_parsed(way, &overlaps);
+	if (!snat)
+		return false;
+	if (p->first_fragment)
+		model_remember_fragment(way);
+	if (overlaps)
+		model_decide(way, VERDICT_DROP, REASON_FRAGMENT_OVERLAP, NULL);
+	else
+		answer_in(way, snat);
+	return true;
 }
 
 /**
@@ -523,8 +458,11 @@ void model_masquerade_in(struct model_way *way, uint16_t ethertype)
 	way->p->ethernet = true;
 	reason = model_parse(way->p, ethertype);
 	way->p->ethernet = way->model->scenario->interface.ethernet;
+	if (has_more(way->p->bytes, ethertype) && reason == MODEL_NO_REASON &&
+	    !way->p->source_routed && parsed_in(way))
+		return;
 	if (is_read && (!is_icmp || model_is_reply(wire.version, icmp_type)) &&
-	    (model_is_by_address(wire.proto) || is_port(way->model, wire.dport)))
+	    (model_is_by_address(wire.proto) || model_is_port(way->model, wire.dport)))
 		snat = find_answered(way, &wire);
 	if (snat && reason != MODEL_NO_REASON) {
 		model_decide(way, VERDICT_DROP, reason, NULL);

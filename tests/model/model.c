@@ -31,17 +31,17 @@ static void come_in(struct model_way *way)
 	if (p->later_fragment) {
 		model_translate_in(way);
 		model_judge_later_fragment(way);
-		return;
+	} else {
+		if (p->first_fragment)
+			model_forget_fragment(way);
+		if (is_housekeeping(way)) {
+			model_decide(way, VERDICT_PASS, REASON_LINK_HOUSEKEEPING, NULL);
+			return;
+		}
+		model_translate_in(way);
+		if (model_track_in(way) != VERDICT_DROP && p->first_fragment)
+			model_remember_fragment(way);
 	}
-	if (p->first_fragment)
-		model_forget_fragment(way);
-	if (is_housekeeping(way)) {
-		model_decide(way, VERDICT_PASS, REASON_LINK_HOUSEKEEPING, NULL);
-		return;
-	}
-	model_translate_in(way);
-	if (model_track_in(way) != VERDICT_DROP && p->first_fragment)
-		model_remember_fragment(way);
 	if (way->result->verdict == VERDICT_FORWARD && model_is_nat(way->model))
 		model_masquerade_out(way);
 }

@@ -78,7 +78,7 @@ bool model_answers_this_host(const struct model_way *way)
 
 	if (way->p->proto == TCP && model_tcp_is_opening(way->p->tcp.flags))
 		return false;
-	flow = model_flow_find(&model->flows, &model->policy->timeouts, &tuple, way->now_ns,
+	flow = model_flow_peek(&model->flows, &model->policy->timeouts, &tuple, way->now_ns,
 			       &from_opener);
 	return flow && !flow->by_peer && !from_opener;
 }

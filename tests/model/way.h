@@ -12,6 +12,8 @@
 /*
  * struct model_fragment - what is remembered of a datagram whose first fragment was let through
  * @is_reply: that was an answer to this host
+ * @by_uplink: it has come in there, for a peer
+ * @by_nat: the first fragment has left by the uplink
  * @judged_by: number of the policy that let it through
  */
 struct model_fragment {
@@ -24,6 +26,9 @@ struct model_fragment {
 	uint16_t dport;
 	uint8_t icmp_type;
 	uint8_t icmp_code;
+	uint16_t icmp_id;
+	bool by_uplink;
+	bool by_nat;
 	bool poisoned;
 	bool is_reply;
 	bool is_answer; /* of one peer to another */
@@ -55,6 +60,8 @@ enum model_sender { SENDER_HOST, SENDER_FORWARDER, SENDER_MASQUERADE };
  * @is_answer: it answers one peer for another
  * @sender: who has it leave by the interface
  * @has_opened: it has opened a flow as it came in
+ * @by_uplink: it has come in by the uplink
+ * @follows: the first fragment of its datagram has left by the uplink
  * @of_flow: as it leaves, it belongs to a flow of the one that it goes to
  */
 struct model_way {
@@ -68,6 +75,8 @@ struct model_way {
 	bool is_answer;
 	enum model_sender sender;
 	bool has_opened;
+	bool by_uplink;
+	bool follows;
 	bool of_flow;
 };
 
@@ -98,6 +107,8 @@ enum verdict model_judge_question(struct model_way *way);
 enum verdict model_judge_later_fragment(struct model_way *way);
 void model_forget_fragment(struct model_way *way);
 void model_remember_fragment(struct model_way *way);
+void model_fragment_left(struct model_way *way);
+bool model_follow_answer(struct model_way *way, bool *overlaps);
 
 bool model_has_flow(const struct model_way *way, const struct model_tuple *tuple);
 bool model_answers_this_host(const struct model_way *way);
@@ -106,6 +117,9 @@ bool model_is_nat(const struct model *model);
 bool model_is_by_address(uint8_t proto);
 enum verdict model_settle(struct model_way *way, struct model_flow *flow);
 void model_go_out(struct model_way *way);
+bool model_is_port(const struct model *model, uint16_t port);
+bool model_is_free(const struct model_snat *held, const struct model_tuple *opener);
+int model_make_port(struct model_way *way, const struct model_tuple *opener);
 void model_masquerade_out(struct model_way *way);
 void model_masquerade_in(struct model_way *way, uint16_t ethertype);
 enum verdict model_track_in(struct model_way *way);

@@ -44,7 +44,7 @@ static int map_new(const char *name, uint32_t key_size)
 static void lead_to(const struct snat_sweep *sweep, const struct flow_spec *spec, uint16_t port)
 {
 	bool is_6 = strchr(spec->src, ':');
-	struct snat_in in = {.port = htons(spec->sport)};
+	struct snat_in in = {.port = htons(spec->sport), .owner = sweep->owner};
 	struct flow_key6 key6 = {.l4_proto = spec->l4_proto,
 				 .port = {htons(spec->dport), htons(port)}};
 	struct flow_key4 key4 = {.l4_proto = spec->l4_proto,
@@ -155,12 +155,33 @@ static void what_leads_to_a_flow_from_another_port_goes(void **state)
 	sweep_delete(sweep);
 }
 
+static void what_leads_to_another_interfaces_peers_stays(void **state)
+{
+	struct snat_sweep *sweep = sweep_new();
+	struct fixture *f = fixture_new(1024);
+
+	(void)state;
+	sweep->owner = 1;
+	lead_to(sweep, &tcp, 61000);
+	lead_to(sweep, &echo6, 62000);
+	sweep->owner = 0;
+	lead_to(sweep, &tcp, 61001);
+	sweep_steps(sweep, f, 8);
+	assert_int_equal(sweep->removed, 1);
+	sweep->owner = 1;
+	sweep_steps(sweep, f, 8);
+	assert_int_equal(sweep->removed, 3);
+	fixture_free(f);
+	sweep_delete(sweep);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_leads_to_a_flow_stays_in_whichever_tier_it_is),
 		cmocka_unit_test(what_leads_nowhere_goes_after_both_maps_were_walked),
 		cmocka_unit_test(what_leads_to_a_flow_from_another_port_goes),
+		cmocka_unit_test(what_leads_to_another_interfaces_peers_stays),
 	};
 
 	return cmocka_run_group_tests_name("snat_sweep", tests, NULL, NULL);
