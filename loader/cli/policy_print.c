@@ -16,8 +16,9 @@
 #include "dataplane/confirm.h"
 #include "policy/rule_json.h"
 
-#define N_COLUMNS 10
-#define ORIGIN	  "origin" /* of rules that are not the user's */
+#define N_COLUMNS   11
+#define DESCRIPTION "description"
+#define ORIGIN	    "origin" /* of rules that are not the user's */
 
 static double age_s(uint64_t then_ns)
 {
@@ -168,6 +169,7 @@ static int add_row(struct output_table *table, const char *acl, const json_t *ru
 	cells[7] = dports;
 	cells[8] = packets;
 	cells[9] = last;
+	cells[10] = json_string_value(json_object_get(rule, DESCRIPTION)) ?: "";
 	return output_table_row(table, cells);
 }
 
@@ -194,17 +196,33 @@ static int add_rules(struct output_table *table, const json_t *policy, bool of_n
 /* A line between the rules of the user and those of NetBird. */
 static int add_heading(struct output_table *table)
 {
-	const char *const cells[N_COLUMNS] = {"NetBird:", "", "", "", "", "", "", "", "", ""};
+	const char *const cells[N_COLUMNS] = {"NetBird:", "", "", "", "", "", "", "", "", "", ""};
 
 	return output_table_row(table, cells);
+}
+
+/* Whether a rule of either ACL is described. */
+static bool has_descriptions(const json_t *policy)
+{
+	static const char *const acls[] = {"peer_acl", "route_acl"};
+	const json_t *rule;
+	size_t i;
+
+	for (int acl = 0; acl < 2; acl++)
+		json_array_foreach (json_object_get(policy, acls[acl]), i, rule)
+			if (json_object_get(rule, DESCRIPTION))
+				return true;
+	return false;
 }
 
 /* Print the policy as a table below its settings. */
 static int print_text(const json_t *policy, FILE *file, struct error *error)
 {
-	static const char *const titles[] = {"ACL",   "ACTION", "ID",	  "SOURCE",  "DESTINATION",
-					     "PROTO", "SPORTS", "DPORTS", "PACKETS", "LAST HIT"};
-	struct output_table *table = output_table_new(N_COLUMNS, titles);
+	static const char *const titles[] = {"ACL",	    "ACTION",	"ID",	      "SOURCE",
+					     "DESTINATION", "PROTO",	"SPORTS",     "DPORTS",
+					     "PACKETS",	    "LAST HIT", "DESCRIPTION"};
+	struct output_table *table =
+		output_table_new(has_descriptions(policy) ? N_COLUMNS : N_COLUMNS - 1, titles);
 	int err = table ? 0 : -ENOMEM;
 
 	if (table) {

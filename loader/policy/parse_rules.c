@@ -10,6 +10,8 @@
 
 #include "policy/parse_match.h"
 
+#define DESCRIPTION_MAX 256 /* bytes */
+
 static int make_room(struct policy *policy, struct parse *parse, size_t more)
 {
 	size_t n = policy->n_sets + more;
@@ -91,8 +93,24 @@ static int parse_action(const struct yaml_reader *in, const struct yaml_node *no
 	return err;
 }
 
+/* Read what a rule is for, which is shown with it and means nothing else. */
+static int parse_description(const struct yaml_reader *in, const struct yaml_node *node, void *to)
+{
+	char **description = to;
+	int err = yaml_expect(in->doc, node, YAML_SCALAR, "a text", in->error);
+
+	if (err)
+		return err;
+	if (strlen(node->text) > DESCRIPTION_MAX)
+		return yaml_error(in->doc, node->position, in->error,
+				  "a description has at most %d bytes", DESCRIPTION_MAX);
+	*description = strdup(node->text);
+	return *description ? 0 : parse_no_memory(in->error);
+}
+
 static const struct yaml_field rule_fields[] = {
 	{"id", parse_id, offsetof(struct policy_rule, id)},
+	{"description", parse_description, offsetof(struct policy_rule, description)},
 	{"action", parse_action, offsetof(struct policy_rule, allow)},
 	{"source", parse_match, offsetof(struct policy_rule, source)},
 	{"destination", parse_destination, offsetof(struct policy_rule, destination)},

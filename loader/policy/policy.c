@@ -79,6 +79,7 @@ static void acl_free(struct policy_acl *acl)
 	for (i = 0; i < acl->n_rules; i++) {
 		rule = &acl->rules[i];
 		free(rule->id);
+		free(rule->description);
 		match_free(&rule->source);
 		match_free(&rule->destination);
 		free(rule->source_ports);

@@ -64,7 +64,8 @@ struct address_match {
 };
 
 struct policy_rule {
-	char *id; /* at most RULE_ID_MAX - 1 bytes, unique in the whole policy */
+	char *id;	   /* at most RULE_ID_MAX - 1 bytes, unique in the whole policy */
+	char *description; /* for people; NULL: none */
 	struct address_match source;
 	struct address_match destination;
 	struct port_range *source_ports; /* none: any port */

@@ -338,8 +338,8 @@ static enum acl default_acl(const struct trace_event *event)
  * @policy: in force
  * @event: the packet's record
  *
- * Return: a new array of {"rule","line","mismatches":[{"field","message"}]}, nearest first; empty
- * where the packet was not dropped for want of a rule; NULL if memory is out.
+ * Return: a new array of {"rule","line","description","mismatches":[{"field","message"}]}, nearest
+ * first; the description only where the rule has one; empty where the packet was not dropped for want of a rule; NULL if memory is out.
  */
 json_t *trace_explain(const struct policy *policy, const struct trace_event *event)
 {
@@ -355,9 +355,10 @@ json_t *trace_explain(const struct policy *policy, const struct trace_event *eve
 	n = nearest(policy, acl, &seen, list);
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(array,
-				      json_pack("{s:s,s:i,s:o}", "rule", list[i].rule->id, "line",
-						(int)list[i].rule->position.line, "mismatches",
-						mismatches(policy, &list[i], &seen)));
+				      json_pack("{s:s,s:i,s:s*,s:o}", "rule", list[i].rule->id,
+						"line", (int)list[i].rule->position.line,
+						"description", list[i].rule->description,
+						"mismatches", mismatches(policy, &list[i], &seen)));
 	return array;
 }
 
@@ -378,8 +379,12 @@ static void put_nearest(FILE *out, const struct policy *policy, const struct tra
 
 	fputs(json_array_size(list) ? "Nearest rules:\n" : "There is no rule that allows.\n", out);
 	json_array_foreach (list, i, rule) {
-		fprintf(out, "  %s (line %lld): ", json_string_value(json_object_get(rule, "rule")),
-			(long long)json_integer_value(json_object_get(rule, "line")));
+		const char *about = json_string_value(json_object_get(rule, "description"));
+
+		fprintf(out,
+			"  %s (line %lld%s%s): ", json_string_value(json_object_get(rule, "rule")),
+			(long long)json_integer_value(json_object_get(rule, "line")),
+			about ? ", " : "", about ?: "");
 		json_array_foreach (json_object_get(rule, "mismatches"), k, mismatch)
 			fprintf(out, "%s%s", k ? "; " : "",
 				json_string_value(json_object_get(mismatch, "message")));
@@ -388,8 +393,15 @@ static void put_nearest(FILE *out, const struct policy *policy, const struct tra
 	json_decref(list);
 }
 
+/* Print which rule decided, and what it is for. */
+static void put_rule(FILE *out, const char *what, const struct policy_rule *rule)
+{
+	fprintf(out, "%s %s (line %u)%s%s\n", what, rule->id, rule->position.line,
+		rule->description ? ": " : ".", rule->description ?: "");
+}
+
 /**
- * trace_explain_text() - What `trace -v` adds to a denial
+ * trace_explain_text() - What `trace -v` adds to a denial, and to a rule that is described
  * @policy: in force
  * @event: the packet's record
  * @rule_id: of the rule that decided, NULL: none
@@ -411,7 +423,9 @@ char *trace_explain_text(const struct policy *policy, const struct trace_event *
 	if (!out)
 		return NULL;
 	if (denied && rule)
-		fprintf(out, "Denied by rule %s (line %u).\n", rule_id, rule->position.line);
+		put_rule(out, "Denied by rule", rule);
+	else if (rule && rule->description)
+		put_rule(out, "Decided by rule", rule);
 	else if (default_acl(event) != ACL_MAX)
 		put_nearest(out, policy, event);
 	if (fclose(out)) {

@@ -19,7 +19,7 @@ POLICY = {
     "version": 1,
     "mode": {"stateful": True, "routing": "auto", "native_acl": "enforce", "netstack": False,
              "local_forwarding": False, "forwarder_input": "auto", "hook": "auto"},
-    "peer_acl": [{"id": "ssh", "action": "allow", "source": ["100.64.0.0/10", "fd64::/64"],
+    "peer_acl": [{"id": "ssh", "description": "for operators", "action": "allow", "source": ["100.64.0.0/10", "fd64::/64"],
                   "destination": ["100.64.0.1"], "protocol": "tcp", "source_ports": ["1024-65535"],
                   "destination_ports": [22, "8000-8999"]},
                  {"id": "ping", "action": "deny", "source": "any", "protocol": "icmp",
