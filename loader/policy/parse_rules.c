@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/include.h"
 #include "policy/parse_match.h"
 
 #define DESCRIPTION_MAX 256 /* bytes */
@@ -24,6 +25,23 @@ static int make_room(struct policy *policy, struct parse *parse, size_t more)
 		return -ENOMEM;
 	memset(sets + policy->n_sets, 0, more * sizeof(*sets));
 	return 0;
+}
+
+/* Whether a set of that name is among the first @n, which may be wrong. */
+static int find_set(const struct yaml_doc *doc, const struct yaml_node *node,
+		    const struct parse *parse, size_t n, struct error *error)
+{
+	const struct keyed *known =
+		n ? keyed_find(parse->set_names, n, node->key, strlen(node->key)) : NULL;
+	struct position at;
+	const char *path;
+
+	if (!known || !parse->is_unique)
+		return known ? 1 : 0;
+	at = parse->policy->sets[known->index].position;
+	path = yaml_path(doc, &at);
+	return yaml_error(doc, node->key_position, error,
+			  "duplicate set '%.80s', which %.200s:%u has", node->key, path, at.line);
 }
 
 /**
@@ -50,8 +68,12 @@ int parse_sets(const struct yaml_doc *doc, const struct yaml_node *node, struct 
 	if (make_room(policy, parse, node->n_children))
 		return parse_no_memory(error);
 	for (child = node->first; child; child = child->next) {
-		if (n_own && keyed_find(parse->set_names, n_own, child->key, strlen(child->key)))
+		err = find_set(doc, child, parse, n_own, error);
+		if (err > 0)
 			continue; /* the user's set stands for that of NetBird's part */
+		err = yaml_go_on(doc, error, err);
+		if (err)
+			return err;
 		set = &policy->sets[policy->n_sets];
 		set->position = child->key_position;
 		parse->set_names[policy->n_sets] = (struct keyed){
@@ -209,6 +231,44 @@ static size_t collect_ids(const struct yaml_node *root, const char *acl_key,
 	return n;
 }
 
+/* Notes the ids of both ACLs of a mapping that has them. */
+static size_t collect_both(const struct yaml_node *mapping, const struct yaml_node **places,
+			   struct keyed *ids, size_t n)
+{
+	n = collect_ids(mapping, "peer_acl", places, ids, n);
+	return collect_ids(mapping, "route_acl", places, ids, n);
+}
+
+/* Notes all ids, in the order of evaluation; how many there are. */
+static size_t collect_all_ids(const struct yaml_node *root, const struct yaml_node **places,
+			      struct keyed *ids)
+{
+	const struct yaml_node *included = yaml_get(root, INCLUDED_KEY), *file;
+	const struct yaml_node *part = yaml_get(root, "netbird");
+	size_t n = collect_both(root, places, ids, 0);
+
+	file = included && included->kind == YAML_MAPPING ? included->first : NULL;
+	for (; file; file = file->next)
+		n = collect_both(file, places, ids, n);
+	return part ? collect_both(part, places, ids, n) : n;
+}
+
+/* Say where else an id is. */
+static int duplicate_error(const struct yaml_doc *doc, const struct yaml_node *first,
+			   const struct yaml_node *second, struct error *error)
+{
+	struct position at = first->position, here = second->position;
+	const char *path = yaml_path(doc, &at);
+
+	if (path == yaml_path(doc, &here))
+		return yaml_error(doc, second->position, error,
+				  "duplicate id '%.80s', which line %u has already", second->text,
+				  at.line);
+	return yaml_error(doc, second->position, error,
+			  "duplicate id '%.80s', which %.200s:%u has already", second->text, path,
+			  at.line);
+}
+
 /**
  * parse_unique_ids() - Check that no two rules of the policy have the same id
  * @doc: for positions
@@ -222,7 +282,6 @@ int parse_unique_ids(const struct yaml_doc *doc, const struct yaml_node *root,
 		     const struct policy *policy, struct error *error)
 {
 	size_t n = policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules;
-	const struct yaml_node *part = yaml_get(root, "netbird");
 	const struct keyed *duplicate;
 	const struct yaml_node **places;
 	struct keyed *ids;
@@ -236,19 +295,12 @@ int parse_unique_ids(const struct yaml_doc *doc, const struct yaml_node *root,
 		err = parse_no_memory(error);
 		goto out;
 	}
-	n = collect_ids(root, "peer_acl", places, ids, 0);
-	n = collect_ids(root, "route_acl", places, ids, n);
-	if (part)
-		n = collect_ids(part, "peer_acl", places, ids, n);
-	if (part)
-		n = collect_ids(part, "route_acl", places, ids, n);
+	n = collect_all_ids(root, places, ids);
 	keyed_sort(ids, n);
 	duplicate = keyed_duplicate(ids, n);
 	if (duplicate)
-		err = yaml_error(doc, places[duplicate->index]->position, error,
-				 "duplicate id '%.80s', which line %u has already",
-				 (const char *)duplicate->key,
-				 places[duplicate[-1].index]->position.line);
+		err = duplicate_error(doc, places[duplicate[-1].index], places[duplicate->index],
+				      error);
 out:
 	free(ids);
 	free(places);

@@ -19,6 +19,7 @@
 #include "yaml/position.h"
 
 #define POLICY_IFNAME_SIZE 16 /* IF_NAMESIZE */
+#define POLICY_PLACE_LEN   224
 
 /* Families, as bits. */
 enum {
@@ -133,6 +134,8 @@ struct policy {
 	char *path; /* as given, "-" for standard input, NULL for the built-in default */
 	char *text; /* the source as it was read, NUL-terminated */
 	size_t text_len;
+	struct place *places; /* lines of the source that are those of included files */
+	size_t n_places;
 	struct policy_mode mode;
 	struct policy_acl acl[ACL_MAX]; /* indexed by enum acl */
 	struct prefix_set *sets;
@@ -157,5 +160,9 @@ struct policy {
 struct policy *policy_create(const char *path, const char *text, size_t len);
 struct policy *policy_default(void);
 void policy_free(struct policy *policy);
+const char *policy_included(const struct policy *policy, struct position *at);
+const char *policy_place_text(const struct policy *policy, struct position at,
+			      char text[POLICY_PLACE_LEN]);
+const char *policy_place(const struct policy *policy, struct position *at);
 
 #endif /* SHRIKE_POLICY_H */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "policy/include.h"
 #include "yaml/yaml.h"
 
 #define WORD_MAX    256 /* bytes of a word of a list, far more than a prefix has */
@@ -241,16 +242,22 @@ static int no_such_set(const struct yaml_node *sets, const char *name, struct er
 			   names[0] ? "which has: " : "which has none", names);
 }
 
-/* The user's set of a name, or else NetBird's. */
+static const struct yaml_node *set_of(const struct yaml_node *mapping, const char *name)
+{
+	const struct yaml_node *sets = mapping ? yaml_get(mapping, "sets") : NULL;
+
+	return sets ? yaml_get(sets, name) : NULL;
+}
+
+/* The user's set of a name, in the policy or a file that it includes, or else NetBird's. */
 static const struct yaml_node *find_set(const struct yaml_node *root, const char *name)
 {
-	const struct yaml_node *sets = yaml_get(root, "sets"), *part = yaml_get(root, "netbird");
-	const struct yaml_node *set = sets ? yaml_get(sets, name) : NULL;
+	const struct yaml_node *included = yaml_get(root, INCLUDED_KEY), *file;
+	const struct yaml_node *set = set_of(root, name);
 
-	if (set || !part)
-		return set;
-	sets = yaml_get(part, "sets");
-	return sets ? yaml_get(sets, name) : NULL;
+	for (file = included ? included->first : NULL; file && !set; file = file->next)
+		set = set_of(file, name);
+	return set ? set : set_of(yaml_get(root, "netbird"), name);
 }
 
 static int change_root(const struct yaml_node *root, const struct sets_change *change,

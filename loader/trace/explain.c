@@ -338,8 +338,9 @@ static enum acl default_acl(const struct trace_event *event)
  * @policy: in force
  * @event: the packet's record
  *
- * Return: a new array of {"rule","line","description","mismatches":[{"field","message"}]}, nearest
- * first; the description only where the rule has one; empty where the packet was not dropped for want of a rule; NULL if memory is out.
+ * Return: a new array of {"rule","file","line","description","mismatches":[{"field","message"}]},
+ * nearest first; the file only where it is an included one, the description only where the rule has
+ * one; empty where the packet was not dropped for want of a rule; NULL if memory is out.
  */
 json_t *trace_explain(const struct policy *policy, const struct trace_event *event)
 {
@@ -353,12 +354,16 @@ json_t *trace_explain(const struct policy *policy, const struct trace_event *eve
 		return array;
 	see(event, &seen);
 	n = nearest(policy, acl, &seen, list);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		struct position at = list[i].rule->position;
+		const char *file = policy_included(policy, &at);
+
 		json_array_append_new(array,
-				      json_pack("{s:s,s:i,s:s*,s:o}", "rule", list[i].rule->id,
-						"line", (int)list[i].rule->position.line,
-						"description", list[i].rule->description,
-						"mismatches", mismatches(policy, &list[i], &seen)));
+				      json_pack("{s:s,s:s*,s:i,s:s*,s:o}", "rule", list[i].rule->id,
+						"file", file, "line", (int)at.line, "description",
+						list[i].rule->description, "mismatches",
+						mismatches(policy, &list[i], &seen)));
+	}
 	return array;
 }
 
@@ -379,10 +384,12 @@ static void put_nearest(FILE *out, const struct policy *policy, const struct tra
 
 	fputs(json_array_size(list) ? "Nearest rules:\n" : "There is no rule that allows.\n", out);
 	json_array_foreach (list, i, rule) {
+		const char *file = json_string_value(json_object_get(rule, "file"));
 		const char *about = json_string_value(json_object_get(rule, "description"));
 
 		fprintf(out,
-			"  %s (line %lld%s%s): ", json_string_value(json_object_get(rule, "rule")),
+			"  %s (%s%s%lld%s%s): ", json_string_value(json_object_get(rule, "rule")),
+			file ?: "", file ? ":" : "line ",
 			(long long)json_integer_value(json_object_get(rule, "line")),
 			about ? ", " : "", about ?: "");
 		json_array_foreach (json_object_get(rule, "mismatches"), k, mismatch)
@@ -394,10 +401,14 @@ static void put_nearest(FILE *out, const struct policy *policy, const struct tra
 }
 
 /* Print which rule decided, and what it is for. */
-static void put_rule(FILE *out, const char *what, const struct policy_rule *rule)
+static void put_rule(FILE *out, const char *what, const struct policy *policy,
+		     const struct policy_rule *rule)
 {
-	fprintf(out, "%s %s (line %u)%s%s\n", what, rule->id, rule->position.line,
-		rule->description ? ": " : ".", rule->description ?: "");
+	char place[POLICY_PLACE_LEN];
+
+	fprintf(out, "%s %s (%s)%s%s\n", what, rule->id,
+		policy_place_text(policy, rule->position, place), rule->description ? ": " : ".",
+		rule->description ?: "");
 }
 
 /**
@@ -423,9 +434,9 @@ char *trace_explain_text(const struct policy *policy, const struct trace_event *
 	if (!out)
 		return NULL;
 	if (denied && rule)
-		put_rule(out, "Denied by rule", rule);
+		put_rule(out, "Denied by rule", policy, rule);
 	else if (rule && rule->description)
-		put_rule(out, "Decided by rule", rule);
+		put_rule(out, "Decided by rule", policy, rule);
 	else if (default_acl(event) != ACL_MAX)
 		put_nearest(out, policy, event);
 	if (fclose(out)) {
