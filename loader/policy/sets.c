@@ -10,10 +10,12 @@
 #include <unistd.h>
 
 #include "policy/include.h"
+#include "policy/splice.h"
 #include "yaml/yaml.h"
 
 #define WORD_MAX    256 /* bytes of a word of a list, far more than a prefix has */
 #define READ_BYTES  65536
+#define TOO_LARGE   "the policy would be larger than %zu bytes"
 #define LINES_DEPTH 3 /* values at this depth and above get a line of their own */
 
 /* ---- writing a tree of values as JSON, which is YAML too ---- */
@@ -131,8 +133,7 @@ static int write_text(struct writer writer, const struct yaml_node *root, struct
 	}
 	if (size > YAML_TEXT_MAX) {
 		free(buffer);
-		return error_set(error, E2BIG, "the policy would be larger than %zu bytes",
-				 YAML_TEXT_MAX);
+		return error_set(error, E2BIG, TOO_LARGE, YAML_TEXT_MAX);
 	}
 	to->text = buffer;
 	to->len = size;
@@ -140,23 +141,6 @@ static int write_text(struct writer writer, const struct yaml_node *root, struct
 }
 
 /* ---- the content of a set ---- */
-
-/**
- * sets_compare() - The order of sets_sort()
- * @a: a prefix
- * @b: another one
- *
- * Return: as for bsearch(3).
- */
-int sets_compare(const void *a, const void *b)
-{
-	const struct prefix *x = a, *y = b;
-	int order = (x->ip_version > y->ip_version) - (x->ip_version < y->ip_version);
-
-	if (!order)
-		order = memcmp(&x->addr, &y->addr, sizeof(x->addr));
-	return order ? order : (x->len > y->len) - (x->len < y->len);
-}
 
 /**
  * sets_sort() - Sort prefixes, and remove what is there twice
@@ -170,9 +154,9 @@ size_t sets_sort(struct prefix *prefixes, size_t n)
 	size_t kept = 0;
 
 	if (n > 1)
-		qsort(prefixes, n, sizeof(*prefixes), sets_compare);
+		qsort(prefixes, n, sizeof(*prefixes), prefix_compare);
 	for (size_t i = 0; i < n; i++)
-		if (!kept || sets_compare(&prefixes[kept - 1], &prefixes[i]))
+		if (!kept || prefix_compare(&prefixes[kept - 1], &prefixes[i]))
 			prefixes[kept++] = prefixes[i];
 	return kept;
 }
@@ -208,7 +192,7 @@ static size_t merge(const struct prefix *old, size_t n_old, const struct sets_ch
 		const struct prefix *given = &change->prefixes[j];
 		int order = i == n_old		      ? 1
 			    : j == change->n_prefixes ? -1
-						      : sets_compare(&old[i], given);
+						      : prefix_compare(&old[i], given);
 
 		bool keeps = order < 0 ? change->operation != SETS_REPLACE
 				       : change->operation != SETS_DEL;
@@ -260,8 +244,9 @@ static const struct yaml_node *find_set(const struct yaml_node *root, const char
 	return set ? set : set_of(yaml_get(root, "netbird"), name);
 }
 
-static int change_root(const struct yaml_node *root, const struct sets_change *change,
-		       struct sets_text *to, struct sets_result *result, struct error *error)
+static int change_root(const struct sets_text *from, const struct yaml_node *root,
+		       const struct sets_change *change, struct sets_text *to,
+		       struct sets_result *result, struct error *error)
 {
 	const struct yaml_node *sets = yaml_get(root, "sets");
 	const struct yaml_node *set = find_set(root, change->name);
@@ -282,10 +267,12 @@ static int change_root(const struct yaml_node *root, const struct sets_change *c
 		err = error_no_memory(error);
 	} else {
 		done.n = merge(old, n_old, &sorted, merged, &done);
-		err = write_text((struct writer){.contents = &(struct content){set, merged, done.n},
-						 .n_contents = 1,
-						 .line_end = '\n'},
-				 root, to, error);
+		err = splice_write(&(struct splice){from->text, from->len, set, merged, done.n},
+				   &to->text, &to->len, error);
+	}
+	if (!err && to->len > YAML_TEXT_MAX) {
+		free(to->text);
+		err = error_set(error, E2BIG, TOO_LARGE, YAML_TEXT_MAX);
 	}
 	if (!err)
 		*result = done;
@@ -313,7 +300,7 @@ int sets_change(const struct sets_text *from, const struct sets_change *change,
 	err = yaml_parse(from->path, from->text, from->len, &doc, error);
 	if (err)
 		return err;
-	err = change_root(yaml_root(doc), change, to, result, error);
+	err = change_root(from, yaml_root(doc), change, to, result, error);
 	yaml_free(doc);
 	return err;
 }
