@@ -68,6 +68,18 @@ static const char export_details[] =
 	"The text of the file, its comments too, with sets as they are now. Files that\n"
 	"it includes are under the key included.\n";
 
+static const char history_details[] =
+	"  N                     what policy N has changed; with -j its text, too\n"
+	"  -j, --json            JSON instead of text\n"
+	"\n"
+	"The last 100 policies, each with who has put it into force, when and why.\n";
+
+static const char rollback_details[] =
+	"  N                     number of the policy in 'shrike policy history'\n"
+	"  -j, --json            JSON instead of text\n"
+	"\n"
+	"The policy file stays: when it is applied or read again, what it says returns.\n";
+
 static const char show_details[] =
 	"      --names           only its names, a line each with their addresses\n"
 	NUMERIC_HELP
@@ -124,6 +136,20 @@ static const struct command family[] = {
 		.summary = "the policy in force as a file",
 		.details = export_details,
 		.run = policy_command_export,
+	},
+	{
+		.name = "history",
+		.arguments = "[IFACE] [N] [-j]",
+		.summary = "policies that were in force: who, when, why, and what changed",
+		.details = history_details,
+		.run = policy_command_history,
+	},
+	{
+		.name = "rollback",
+		.arguments = "[IFACE] N [-j]",
+		.summary = "put a policy of the history into force again",
+		.details = rollback_details,
+		.run = policy_command_rollback,
 	},
 	{
 		.name = "import",

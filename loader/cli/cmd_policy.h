@@ -14,6 +14,8 @@ int policy_command_apply(const struct command *command, int argc, char **argv);
 int policy_command_confirm(const struct command *command, int argc, char **argv);
 int policy_command_set(const struct command *command, int argc, char **argv);
 int policy_command_export(const struct command *command, int argc, char **argv);
+int policy_command_history(const struct command *command, int argc, char **argv);
+int policy_command_rollback(const struct command *command, int argc, char **argv);
 int policy_command_diff(const struct command *command, int argc, char **argv);
 int policy_command_interface(const char *given, char name[IF_NAMESIZE], int *ifindex,
 			     struct error *error);

@@ -244,21 +244,17 @@ static const struct yaml_node *find_set(const struct yaml_node *root, const char
 	return set ? set : set_of(yaml_get(root, "netbird"), name);
 }
 
-static int change_root(const struct sets_text *from, const struct yaml_node *root,
-		       const struct sets_change *change, struct sets_text *to,
+/* Make the change in the text that @splice has, with the set in it. */
+static int change_text(struct splice splice, const struct sets_change *change, struct sets_text *to,
 		       struct sets_result *result, struct error *error)
 {
-	const struct yaml_node *sets = yaml_get(root, "sets");
-	const struct yaml_node *set = find_set(root, change->name);
 	struct sets_result done = {0};
 	struct prefix *old = NULL, *merged = NULL;
 	struct sets_change sorted = *change;
 	size_t n_old = 0;
 	int err;
 
-	if (!set)
-		return no_such_set(sets, change->name, error);
-	err = read_set(set, &old, &n_old, error);
+	err = read_set(splice.set, &old, &n_old, error);
 	if (err)
 		return err;
 	sorted.n_prefixes = sets_sort(change->prefixes, change->n_prefixes);
@@ -267,8 +263,9 @@ static int change_root(const struct sets_text *from, const struct yaml_node *roo
 		err = error_no_memory(error);
 	} else {
 		done.n = merge(old, n_old, &sorted, merged, &done);
-		err = splice_write(&(struct splice){from->text, from->len, set, merged, done.n},
-				   &to->text, &to->len, error);
+		splice.prefixes = merged;
+		splice.n_prefixes = done.n;
+		err = splice_write(&splice, &to->text, &to->len, error);
 	}
 	if (!err && to->len > YAML_TEXT_MAX) {
 		free(to->text);
@@ -294,13 +291,16 @@ static int change_root(const struct sets_text *from, const struct yaml_node *roo
 int sets_change(const struct sets_text *from, const struct sets_change *change,
 		struct sets_text *to, struct sets_result *result, struct error *error)
 {
+	struct splice splice = {.text = from->text, .len = from->len};
 	struct yaml_doc *doc;
 	int err;
 
 	err = yaml_parse(from->path, from->text, from->len, &doc, error);
 	if (err)
 		return err;
-	err = change_root(from, yaml_root(doc), change, to, result, error);
+	splice.set = find_set(yaml_root(doc), change->name);
+	err = splice.set ? change_text(splice, change, to, result, error)
+			 : no_such_set(yaml_get(yaml_root(doc), "sets"), change->name, error);
 	yaml_free(doc);
 	return err;
 }

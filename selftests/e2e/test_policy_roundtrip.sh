@@ -5,7 +5,9 @@
 tests "veth" \
 	a_policy_of_several_files_is_in_force_and_exported_as_one \
 	what_is_exported_gives_the_same_when_it_is_applied \
-	sets_are_saved_to_the_file_that_they_come_from
+	sets_are_saved_to_the_file_that_they_come_from \
+	the_history_says_who_has_changed_what_and_gives_it_back \
+	the_history_is_bounded_and_a_policy_comes_into_force_without_it
 
 round_policy() {
 	mkdir -p "$T/rules.d"
@@ -115,4 +117,65 @@ test_sets_are_saved_to_the_file_that_they_come_from() {
 	matches "the error" "in force, but not saved: .*10-friends.yaml: No such file" "$ERR"
 	is "what is in force" "192.0.2.3 192.0.2.9" \
 		"$(shrike policy show wt0 -j | jq -r '.sets.friends | join(" ")')"
+}
+
+# changes: cause and who of each policy in the history
+changes() {
+	shrike policy history wt0 -j | jq -r '[.policies[] | "\(.number) \(.cause) \(.uid) \(.sudo_uid)"] | join("; ")'
+}
+
+test_the_history_says_who_has_changed_what_and_gives_it_back() {
+	local first
+	topology "$1"
+	round_policy
+	run_shrike wt0 main
+	first=$(rules_in_force)
+	SUDO_UID=1000 expect 0 shrike policy set wt0 corp add 172.16.0.0/12
+	policy other <<-EOF
+		mode: {routing: disabled}
+		peer_acl: [{id: other, action: allow, source: [100.64.0.3]}]
+	EOF
+	expect 0 shrike policy apply wt0 "$T/other.yaml"
+	expect 0 shrike policy apply wt0 "$T/other.yaml"
+	is "the history" "1 start null null; 2 policy set 0 1000; 3 policy apply 0 null" "$(changes)"
+	is "mode of the folder" "700 600" \
+		"$(stat -c %a "$SHRIKE_STATE"/netns-*/wt0/history "$SHRIKE_STATE"/netns-*/wt0/history/00000001 | xargs)"
+	expect 0 shrike policy history wt0
+	matches "the history" "2  20[0-9T:.-]+Z  uid 0, sudo of uid 1000  policy set +.0 -0 ~0 rules, 1 set" "$OUT"
+	expect 0 shrike policy history wt0 2
+	matches "the difference" "set corp: .*172.16.0.0/12" "$OUT"
+	is "of the first" "null" "$(shrike policy history wt0 1 -j | jq .diff)"
+	# the files may have gone
+	rm -r "$T/rules.d"
+	expect 0 shrike policy rollback wt0 1
+	matches "it said" "generation [0-9]+ in force \\(policy rollback, uid 0\\): .2 -1 rules" "$OUT"
+	is "what is in force" "$first" "$(rules_in_force)"
+	is "the history" "4 policy rollback 0 null" "$(changes | sed 's/.*; //')"
+	expect 2 shrike policy rollback wt0 9
+	is_one_error_line "$ERR" "no policy 9 in the history"
+	expect 2 shrike policy rollback wt0
+	expect 2 shrike policy rollback wt0 x
+	expect 2 shrike policy history wt0 1 2
+}
+
+test_the_history_is_bounded_and_a_policy_comes_into_force_without_it() {
+	local folder i
+	topology "$1"
+	round_policy
+	run_shrike wt0 main
+	folder=$(echo "$SHRIKE_STATE"/netns-*/wt0/history)
+	for i in $(seq 2 140); do
+		cp "$folder/00000001" "$folder/$(printf %08d "$i")"
+	done
+	truncate -s 40M "$folder/00000139"
+	truncate -s 40M "$folder/00000138"
+	expect 0 shrike policy set wt0 corp add 172.16.0.0/12
+	is "what is left" "00000139 00000140 00000141" "$(cd "$folder" && echo *)"
+	echo broken >"$folder/00000140"
+	is "what can be shown" "139 141" "$(shrike policy history wt0 -j 2>/dev/null | jq -r '[.policies[].number] | join(" ")')"
+	rm -r "$SHRIKE_STATE"
+	touch "$SHRIKE_STATE"
+	expect 0 shrike policy set wt0 corp add 172.15.0.0/16
+	matches "the warning" "warning: wt0: the policy is in force, but not in its history: .*Not a directory" "$ERR"
+	matches "what is in force" 172.15.0.0/16 "$(shrike policy show wt0)"
 }
