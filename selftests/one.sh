@@ -17,6 +17,6 @@ alone() { :; }
 
 trap clean_up EXIT
 trap 'exit 1' INT TERM HUP
-export SHRIKE_BPFFS=$T/bpffs
+export SHRIKE_BPFFS=$T/bpffs SHRIKE_STATE=$T/state
 mkdir "$SHRIKE_BPFFS" && mount -t bpf "$ID" "$SHRIKE_BPFFS" || die "cannot mount a bpffs"
 "test_$2" "$3"

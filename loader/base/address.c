@@ -232,3 +232,17 @@ bool prefix_equal(const struct prefix *a, const struct prefix *b)
 {
 	return a->len == b->len && prefix_contains(a, b);
 }
+
+/**
+ * prefix_compare() - The order of prefixes, for qsort() and bsearch(): by family, address and length
+ * @a, @b: struct prefix
+ */
+int prefix_compare(const void *a, const void *b)
+{
+	const struct prefix *x = a, *y = b;
+	int order = (x->ip_version > y->ip_version) - (x->ip_version < y->ip_version);
+
+	if (!order)
+		order = memcmp(&x->addr, &y->addr, sizeof(x->addr));
+	return order ? order : (x->len > y->len) - (x->len < y->len);
+}

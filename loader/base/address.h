@@ -26,6 +26,7 @@ struct prefix {
 };
 
 int addr_parse(const char *text, union addr *addr, uint8_t *ip_version, struct error *error);
+int prefix_compare(const void *a, const void *b);
 int prefix_parse(const char *text, struct prefix *prefix, struct error *error);
 const char *addr_format(const union addr *addr, uint8_t ip_version, char *text, size_t size);
 const char *prefix_format(const struct prefix *prefix, char *text, size_t size);

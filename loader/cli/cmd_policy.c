@@ -13,6 +13,7 @@
 #include "dataplane/confirm.h"
 #include "policy/parse.h"
 #include "policy/rule_json.h"
+#include "review/drift.h"
 
 enum { OPTION_NAMES = 0x200 };
 
@@ -84,9 +85,31 @@ static const char apply_details[] =
 static const char set_details[] =
 	"  PREFIX                an address or a prefix; '-': they are on standard input\n"
 	"  -v, --verbose         print libbpf messages\n"
+	"  -s, --save            write the set to the file that it comes from, too, of\n"
+	"                        which all else stays; without NAME all sets, as they\n"
+	"                        are in force\n"
 	"\n"
-	"All at once, without losing a packet. The policy file is not changed: when it is\n"
-	"applied again, or read again by 'shrike run', its own sets return.\n";
+	"All at once, without losing a packet. Without --save the policy file stays: when\n"
+	"it is applied or read again, its own sets return.\n";
+
+static const char export_details[] =
+	"  --netbird             with NetBird's part\n"
+	"  -j, --json            in a JSON object, as the text \"policy\"\n"
+	"\n"
+	"The text of the file, its comments too, with sets as they are now. Files that\n"
+	"it includes are under the key included.\n";
+
+static const char history_details[] =
+	"  N                     what policy N has changed; with -j its text, too\n"
+	"  -j, --json            JSON instead of text\n"
+	"\n"
+	"The last 100 policies, each with who has put it into force, when and why.\n";
+
+static const char rollback_details[] =
+	"  N                     number of the policy in 'shrike policy history'\n"
+	"  -j, --json            JSON instead of text\n"
+	"\n"
+	"The policy file stays: when it is applied or read again, what it says returns.\n";
 
 static const char show_details[] =
 	"      --names           only its names, a line each with their addresses\n"
@@ -148,7 +171,7 @@ static const struct command family[] = {
 	},
 	{
 		.name = "set",
-		.arguments = "[IFACE] NAME add|del|replace PREFIX... [-j]",
+		.arguments = "[IFACE] [NAME add|del|replace PREFIX...] [--save] [-j]",
 		.summary = "change a named set of the policy in force",
 		.details = set_details,
 		.run = policy_command_set,
@@ -159,6 +182,27 @@ static const struct command family[] = {
 		.summary = "the policy in force, with hit counters per rule",
 		.details = show_details,
 		.run = run_show,
+	},
+	{
+		.name = "export",
+		.arguments = "[IFACE] [--netbird] [-j]",
+		.summary = "the policy in force as a file",
+		.details = export_details,
+		.run = policy_command_export,
+	},
+	{
+		.name = "history",
+		.arguments = "[IFACE] [N] [-j]",
+		.summary = "policies that were in force: who, when, why, and what changed",
+		.details = history_details,
+		.run = policy_command_history,
+	},
+	{
+		.name = "rollback",
+		.arguments = "[IFACE] N [-j]",
+		.summary = "put a policy of the history into force again",
+		.details = rollback_details,
+		.run = policy_command_rollback,
 	},
 	{
 		.name = "import",
@@ -212,6 +256,7 @@ static int show_policy(const struct attached *attached, const struct show_option
 	struct policy *policy = NULL;
 	struct rule_view *rules = NULL;
 	struct undo undo;
+	enum drift drift = DRIFT_NO_FILE;
 	size_t n_rules, len;
 	char *text = NULL;
 	int err = attached_policy_text(attached, &text, &len, error);
@@ -223,8 +268,10 @@ static int show_policy(const struct attached *attached, const struct show_option
 	if (!err)
 		err = confirm_read(&attached->maps, &undo, error);
 	if (!err)
+		err = drift_find(attached, &drift, error);
+	if (!err)
 		err = policy_print(&(struct policy_view){policy, &attached->instance, &undo, rules,
-							 n_rules, options->numeric},
+							 n_rules, options->numeric, drift},
 				   options->json, stdout, error);
 	free(rules);
 	free(text);

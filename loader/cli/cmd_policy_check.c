@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/output.h"
 #include "classify/classifier.h"
@@ -20,7 +21,8 @@
 
 struct check {
 	const char *path;
-	json_t *errors; /* where output is JSON, as the other one */
+	const struct policy *policy; /* NULL: it could not be read */
+	json_t *errors;		     /* where output is JSON, as the other one */
 	json_t *warnings;
 	struct error *told;
 	const char *ifname; /* whose addresses are "self" in tests; NULL: nobody's */
@@ -32,18 +34,43 @@ struct check {
 	bool json;
 };
 
+/* The file that a place is in: the policy's, or one that it includes. */
+static const char *path_of(const struct check *check, struct position *at)
+{
+	return check->policy ? policy_place(check->policy, at) : check->path;
+}
+
 /* Something found in the file; line and column only where it is about a place. */
-static json_t *finding(const struct check *check, struct position at, const char *severity,
+static json_t *finding(const char *path, struct position at, const char *severity,
 		       const char *message)
 {
-	json_t *json = json_pack("{s:s,s:s,s:s}", "file", check->path, "severity", severity,
-				 "message", message);
+	json_t *json = json_pack("{s:s,s:s,s:s}", "file", path, "severity", severity, "message",
+				 message);
 
 	if (at.line) {
 		json_object_set_new(json, "line", json_integer(at.line));
 		json_object_set_new(json, "column", json_integer(at.column));
 	}
 	return json;
+}
+
+/* The bytes of an error's text that are the file in which it is. */
+static size_t file_length(const struct error *error)
+{
+	int place = snprintf(NULL, 0, ":%u:%u: ", error->line, error->column);
+
+	return error->line && error->what > (size_t)place ? error->what - (size_t)place : 0;
+}
+
+/* An error, which may be in a file that the policy includes. */
+static json_t *error_finding(const struct check *check, const struct error *error)
+{
+	struct position at = {error->line, error->column};
+	size_t len = file_length(error);
+	char path[sizeof(error->text)];
+
+	snprintf(path, sizeof(path), "%.*s", (int)len, error->text);
+	return finding(len ? path : check->path, at, "error", error->text + error->what);
 }
 
 static void on_error(void *arg, const struct error *error)
@@ -58,7 +85,11 @@ static void on_error(void *arg, const struct error *error)
 static int by_place(const void *a, const void *b)
 {
 	const struct error *one = a, *other = b;
+	size_t len = file_length(one), other_len = file_length(other);
+	int order = strncmp(one->text, other->text, len < other_len ? len : other_len);
 
+	if (order || len != other_len)
+		return order ? order : (len > other_len) - (len < other_len);
 	if (one->line != other->line)
 		return one->line < other->line ? -1 : 1;
 	return (one->column > other->column) - (one->column < other->column);
@@ -67,13 +98,14 @@ static int by_place(const void *a, const void *b)
 static void on_warning(void *arg, struct position at, const char *text)
 {
 	struct check *check = arg;
+	const char *path = path_of(check, &at);
 	json_t *json;
 
 	if (!check->json) {
-		printf("%s:%u:%u: warning: %s\n", check->path, at.line, at.column, text);
+		printf("%s:%u:%u: warning: %s\n", path, at.line, at.column, text);
 		return;
 	}
-	json = finding(check, at, "warning", text);
+	json = finding(path, at, "warning", text);
 	json_object_set_new(json, "warning", json_string(text)); /* its name before "message" */
 	json_array_append_new(check->warnings, json);
 }
@@ -118,13 +150,14 @@ static int find_warnings(const struct policy *policy, const struct classifier *c
 
 static void on_failure(void *arg, const struct policy_test *test, const char *text)
 {
+	struct position at = test->position;
 	struct check *check = arg;
+	const char *path = path_of(check, &at);
 
 	if (check->json)
-		json_array_append_new(check->errors, finding(check, test->position, "test", text));
+		json_array_append_new(check->errors, finding(path, at, "test", text));
 	else
-		fprintf(stderr, "%s:%u:%u: test failed: %s\n", check->path, test->position.line,
-			test->position.column, text);
+		fprintf(stderr, "%s:%u:%u: test failed: %s\n", path, at.line, at.column, text);
 }
 
 static const char *get_variable(const char *name, void *unused)
@@ -197,11 +230,9 @@ static int report_errors(struct check *check)
 	qsort(check->told, n, sizeof(*check->told), by_place);
 	for (size_t i = 0; i < n; i++) {
 		const struct error *told = &check->told[i];
-		struct position at = {told->line, told->column};
 
 		if (check->json)
-			json_array_append_new(check->errors,
-					      finding(check, at, "error", told->text + told->what));
+			json_array_append_new(check->errors, error_finding(check, told));
 		else
 			command_fail(told);
 	}
@@ -233,6 +264,7 @@ static int check_file(struct check *check)
 		on_error(check, &error);
 	if (err)
 		return report_errors(check);
+	check->policy = policy;
 	err = report(check, policy, &error);
 	policy_free(policy);
 	if (err)

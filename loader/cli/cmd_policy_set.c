@@ -11,12 +11,20 @@
 #include "base/output.h"
 #include "cli/cmd_policy.h"
 #include "dataplane/apply.h"
+#include "policy/parse.h"
+#include "policy/save.h"
 #include "policy/sets.h"
 
 /* A change on its way through dataplane_apply(). */
 struct set_edit {
 	const struct sets_change *change;
 	struct sets_result result;
+};
+
+/* What `policy set` was asked for, besides the change. */
+struct set_options {
+	bool json;
+	bool save;
 };
 
 static const struct {
@@ -52,31 +60,84 @@ static int edit(const struct attached *attached, char **text, size_t *len, void 
 	return 0;
 }
 
+/* Write sets to the files that they come from.  @name: NULL: all */
+static int save(int ifindex, const char *name, size_t *n_saved, struct error *error)
+{
+	struct policy *policy = NULL;
+	struct attached attached;
+	char *text = NULL;
+	bool is_saved;
+	size_t len;
+	int err = attached_open(ifindex, &attached, error);
+
+	if (err)
+		return err;
+	err = attached_policy_text(&attached, &text, &len, error);
+	if (!err)
+		err = policy_parse(attached.instance.policy_path[0] ? attached.instance.policy_path
+								    : NULL,
+				   text, len, &policy, error);
+	for (size_t i = 0; !err && i < policy->n_sets; i++) {
+		if (name && strcmp(policy->sets[i].name, name))
+			continue;
+		err = save_set(policy, &policy->sets[i], &is_saved, error);
+		*n_saved += !err && is_saved;
+		if (err == -EINVAL && !name && policy->has_netbird)
+			err = 0; /* a set of NetBird's */
+	}
+	attached_close(&attached);
+	policy_free(policy);
+	free(text);
+	return err ? error_prefix(error, "in force, but not saved") : 0;
+}
+
+/* Print what saving all sets came to. */
+static int save_all(const char *given, bool json, struct error *error)
+{
+	char name[IF_NAMESIZE];
+	size_t n_saved = 0;
+	int ifindex, err = policy_command_interface(given, name, &ifindex, error);
+
+	if (!err)
+		err = save(ifindex, NULL, &n_saved, error);
+	if (err)
+		return err;
+	if (json)
+		return output_json(json_pack("{s:i,s:o,s:I}", "schema", 2, "interface",
+					     output_json_text(name), "saved", (json_int_t)n_saved),
+				   stdout, error);
+	printf("%s: %zu set%s saved\n", name, n_saved, n_saved == 1 ? "" : "s");
+	return output_flush(stdout, error);
+}
+
 /* Print what the change came to. */
 static int print(const char *ifname, const struct sets_change *change,
-		 const struct sets_result *result, bool json, struct error *error)
+		 const struct sets_result *result, const struct set_options *asked,
+		 struct error *error)
 {
-	if (json)
-		return output_json(
-			json_pack("{s:o,s:o,s:I,s:I,s:I,s:I}", "interface",
-				  output_json_text(ifname), "set", output_json_text(change->name),
-				  "added", (json_int_t)result->added, "removed",
-				  (json_int_t)result->removed, "unchanged",
-				  (json_int_t)result->unchanged, "prefixes", (json_int_t)result->n),
-			stdout, error);
+	if (asked->json)
+		return output_json(json_pack("{s:i,s:o,s:o,s:I,s:I,s:I,s:I,s:b}", "schema", 2,
+					     "interface", output_json_text(ifname), "set",
+					     output_json_text(change->name), "added",
+					     (json_int_t)result->added, "removed",
+					     (json_int_t)result->removed, "unchanged",
+					     (json_int_t)result->unchanged, "prefixes",
+					     (json_int_t)result->n, "saved", asked->save),
+				   stdout, error);
 	printf("%s: set %s: %zu added, %zu removed, %zu now", ifname, change->name, result->added,
 	       result->removed, result->n);
 	if (result->unchanged)
 		printf(" (%zu %s %s)", result->unchanged, result->unchanged == 1 ? "was" : "were",
 		       change->operation == SETS_DEL ? "not in it" : "in it before");
-	putchar('\n');
+	puts(asked->save ? ", saved" : "");
 	return 0;
 }
 
 /* Put the policy with the changed set into force. */
-static int change_set(const char *given, const struct sets_change *change, bool json,
-		      struct error *error)
+static int change_set(const char *given, const struct sets_change *change,
+		      const struct set_options *asked, struct error *error)
 {
+	size_t n_saved = 0;
 	struct set_edit arg = {.change = change};
 	char name[IF_NAMESIZE];
 	struct dataplane_request request = {
@@ -97,7 +158,8 @@ static int change_set(const char *given, const struct sets_change *change, bool 
 	if (err && err != -ECANCELED)
 		return err;
 	dataplane_free(dataplane);
-	return print(name, change, &arg.result, json, error);
+	err = asked->save ? save(ifindex, change->name, &n_saved, error) : 0;
+	return err ? err : print(name, change, &arg.result, asked, error);
 }
 
 /* The place of the word add, del or replace; -1: there is none. */
@@ -129,23 +191,30 @@ static int read_prefixes(int argc, char **argv, int first, struct sets_change *c
  */
 int policy_command_set(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
+	static const struct option options[] = {
+		{"save", no_argument, NULL, 's'},
+		COMMON_LONG_OPTIONS,
+		{},
+	};
 	struct sets_change change = {.name = NULL};
+	struct set_options asked = {};
 	struct error error;
-	bool json = false;
 	int option, at, err;
 
-	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "jsv", options, NULL)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')
 			return command_unknown_option(command, argv);
-		if (option == 'j')
-			json = true;
-		else
+		asked.json |= option == 'j';
+		asked.save |= option == 's';
+		if (option == 'v')
 			generation_verbose(true);
 	}
 	at = find_operation(argc, argv, optind, &change.operation);
+	if (at < 0 && asked.save && argc - optind <= 1)
+		return save_all(argv[optind], asked.json, &error) ? command_fail(&error)
+								  : EXIT_DONE;
 	if (at < 0)
 		return command_usage(command, "the name of a set and add, del or replace are "
 					      "needed");
@@ -154,7 +223,7 @@ int policy_command_set(const struct command *command, int argc, char **argv)
 	change.name = argv[at - 1];
 	err = read_prefixes(argc, argv, at + 1, &change, &error);
 	if (!err)
-		err = change_set(at == optind + 2 ? argv[optind] : NULL, &change, json, &error);
+		err = change_set(at == optind + 2 ? argv[optind] : NULL, &change, &asked, &error);
 	free(change.prefixes);
 	return err ? command_fail(&error) : EXIT_DONE;
 }

@@ -16,8 +16,9 @@
 #include "dataplane/confirm.h"
 #include "policy/rule_json.h"
 
-#define N_COLUMNS 10
-#define ORIGIN	  "origin" /* of rules that are not the user's */
+#define N_COLUMNS   11
+#define DESCRIPTION "description"
+#define ORIGIN	    "origin" /* of rules that are not the user's */
 
 static double age_s(uint64_t then_ns)
 {
@@ -168,6 +169,7 @@ static int add_row(struct output_table *table, const char *acl, const json_t *ru
 	cells[7] = dports;
 	cells[8] = packets;
 	cells[9] = last;
+	cells[10] = json_string_value(json_object_get(rule, DESCRIPTION)) ?: "";
 	return output_table_row(table, cells);
 }
 
@@ -194,17 +196,76 @@ static int add_rules(struct output_table *table, const json_t *policy, bool of_n
 /* A line between the rules of the user and those of NetBird. */
 static int add_heading(struct output_table *table)
 {
-	const char *const cells[N_COLUMNS] = {"NetBird:", "", "", "", "", "", "", "", "", ""};
+	const char *const cells[N_COLUMNS] = {"NetBird:", "", "", "", "", "", "", "", "", "", ""};
 
 	return output_table_row(table, cells);
+}
+
+/* Say so where the policy in force is not what its file says. */
+static void print_drift(const json_t *policy, FILE *file)
+{
+	const char *drift = json_string_value(json_object_get(policy, "file"));
+	const char *path = json_string_value(json_object_get(policy, "path"));
+
+	if (!strcmp(drift, drift_name(DRIFT_DIFFERS)))
+		fprintf(file, "not what %s says now: 'shrike policy diff' tells the differences\n",
+			path);
+	else if (!strcmp(drift, drift_name(DRIFT_UNREADABLE)))
+		fprintf(file, "%s cannot be read, so it may say something else\n", path);
+}
+
+/* Print the sets as a table behind the rules. */
+static int print_sets(const json_t *sets, FILE *file, struct error *error)
+{
+	static const char *const titles[] = {"SET", "PREFIXES", "CONTENT"};
+	struct output_table *table = output_table_new(3, titles);
+	char content[512], count[24];
+	json_t *list;
+	const char *name;
+	int err = table ? 0 : -ENOMEM;
+
+	if (table)
+		output_table_right(table, 1);
+	json_object_foreach ((json_t *)sets, name, list) {
+		const char *const cells[] = {name, count, content};
+
+		policy_join(list, content, sizeof(content));
+		if (!json_array_size(list))
+			strcpy(content, "(empty)");
+		snprintf(count, sizeof(count), "%zu", json_array_size(list));
+		if (!err)
+			err = output_table_row(table, cells);
+	}
+	if (err)
+		err = error_no_memory(error);
+	else if (json_object_size(sets) && fputc('\n', file) != EOF)
+		err = output_table_print(table, file, error);
+	output_table_free(table);
+	return err;
+}
+
+/* Whether a rule of either ACL is described. */
+static bool has_descriptions(const json_t *policy)
+{
+	static const char *const acls[] = {"peer_acl", "route_acl"};
+	const json_t *rule;
+	size_t i;
+
+	for (int acl = 0; acl < 2; acl++)
+		json_array_foreach (json_object_get(policy, acls[acl]), i, rule)
+			if (json_object_get(rule, DESCRIPTION))
+				return true;
+	return false;
 }
 
 /* Print the policy as a table below its settings. */
 static int print_text(const json_t *policy, FILE *file, struct error *error)
 {
-	static const char *const titles[] = {"ACL",   "ACTION", "ID",	  "SOURCE",  "DESTINATION",
-					     "PROTO", "SPORTS", "DPORTS", "PACKETS", "LAST HIT"};
-	struct output_table *table = output_table_new(N_COLUMNS, titles);
+	static const char *const titles[] = {"ACL",	    "ACTION",	"ID",	      "SOURCE",
+					     "DESTINATION", "PROTO",	"SPORTS",     "DPORTS",
+					     "PACKETS",	    "LAST HIT", "DESCRIPTION"};
+	struct output_table *table =
+		output_table_new(has_descriptions(policy) ? N_COLUMNS : N_COLUMNS - 1, titles);
 	int err = table ? 0 : -ENOMEM;
 
 	if (table) {
@@ -224,12 +285,13 @@ static int print_text(const json_t *policy, FILE *file, struct error *error)
 	if (json_is_real(json_object_get(policy, "confirm_s")))
 		fprintf(file, "waits to be confirmed for %.0f s more\n",
 			json_real_value(json_object_get(policy, "confirm_s")));
+	print_drift(policy, file);
 	if (err)
 		err = error_no_memory(error);
 	else if (json_integer_value(json_object_get(policy, "rules")))
 		err = output_table_print(table, file, error);
 	output_table_free(table);
-	return err;
+	return err ? err : print_sets(json_object_get(policy, "sets"), file, error);
 }
 
 /**
@@ -257,14 +319,15 @@ int policy_print(const struct policy_view *view, bool json, FILE *file, struct e
 		qsort(by_id, n_rules, sizeof(*by_id), compare_ids);
 	}
 	object = json_pack(
-		"{s:i,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:b}", "generation", instance->config.generation,
-		"path",
+		"{s:i,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:b,s:s}", "generation",
+		instance->config.generation, "path",
 		output_json_text(instance->policy_path[0] ? instance->policy_path : "(default)"),
 		"confirm_s", json_confirm(view->undo), "rules",
 		(json_int_t)(policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules),
 		"mode", policy_mode_json(&instance->config), "peer_acl",
 		json_acl(view, ACL_PEER, by_id), "route_acl", json_acl(view, ACL_ROUTE, by_id),
-		"sets", policy_sets_json(policy), "netbird", policy->has_netbird);
+		"sets", policy_sets_json(policy), "netbird", policy->has_netbird, "file",
+		drift_name(view->drift));
 	free(by_id);
 	if (!object)
 		return error_no_memory(error);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "dataplane/generation_rules.h"
+#include "review/drift.h"
 
 /*
  * struct policy_view - the policy in force
@@ -16,6 +17,7 @@
  * @undo: whether it waits to be confirmed
  * @rules: with hits, in any order
  * @numeric: without the names of addresses
+ * @drift: how it compares with its file
  */
 struct policy_view {
 	const struct policy *policy;
@@ -24,6 +26,7 @@ struct policy_view {
 	const struct rule_view *rules;
 	size_t n_rules;
 	bool numeric;
+	enum drift drift;
 };
 
 int policy_print(const struct policy_view *view, bool json, FILE *file, struct error *error);

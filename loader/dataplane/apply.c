@@ -16,6 +16,7 @@
 #include "dataplane/detach.h"
 #include "dataplane/generation_rules.h"
 #include "dataplane/generation_state.h"
+#include "dataplane/history.h"
 #include "dataplane/masquerading.h"
 #include "dataplane/plan.h"
 #include "kernel/lock.h"
@@ -285,6 +286,8 @@ int dataplane_apply(const struct dataplane_request *request, struct dataplane **
 		err = netlink_link_by_name(request->ifname, &a.to->link, error);
 	if (!err)
 		err = apply(&a, error);
+	if (!err)
+		history_note(request, a.to->policy, a.to->generation->instance.config.generation);
 	if (lock >= 0)
 		close(lock);
 	attachment_end(&a.attachment);

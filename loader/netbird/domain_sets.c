@@ -313,7 +313,7 @@ static bool hold_listing(struct domain_sets *sets, struct domain_set *set,
 	for (size_t i = 0; i < set->n_held; i++) {
 		struct held *held = &set->held[i];
 		const struct prefix *same = bsearch(&held->prefix, listing->prefixes, listing->n,
-						    sizeof(*same), sets_compare);
+						    sizeof(*same), prefix_compare);
 
 		if (same)
 			is_held[same - listing->prefixes] = true;

@@ -443,6 +443,7 @@ static void check_rule(const struct checker *checker, struct ranking *ranking, s
 	const struct policy_rule *rule = ranking->rules[rank];
 	struct containers by_source, by_destination;
 	const struct policy_rule *cover;
+	char place[POLICY_PLACE_LEN];
 	uint64_t ignored = 0;
 	bool repeats;
 	size_t found;
@@ -464,9 +465,9 @@ static void check_rule(const struct checker *checker, struct ranking *ranking, s
 		return;
 	cover = ranking->rules[found];
 	repeats = cover->allow == rule->allow && rule_covers(rule, cover, &ignored);
-	warn_about(checker, rule->position, "rule '%s' %s rule '%s' in line %u", rule->id,
+	warn_about(checker, rule->position, "rule '%s' %s rule '%s' in %s", rule->id,
 		   repeats ? "repeats" : "is never reached: all it matches is matched before by",
-		   cover->id, cover->position.line);
+		   cover->id, policy_place_text(checker->policy, cover->position, place));
 	mark_dead(checker, rule);
 }
 

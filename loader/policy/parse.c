@@ -11,6 +11,7 @@
 
 #include "base/names.h"
 #include "base/value.h"
+#include "policy/include.h"
 #include "policy/mode_words.h"
 #include "policy/parse_names.h"
 #include "policy/parse_nat.h"
@@ -281,6 +282,65 @@ static bool names_netbird(const struct yaml_node *root)
 	return yaml_get(root, "netbird") || (follow && yaml_get(follow, "netbird"));
 }
 
+/* Read a file that the policy includes: behind the policy itself, and behind files before it. */
+static int parse_fragment(const struct yaml_reader *in, const struct yaml_node *node, void *unused)
+{
+	static const struct yaml_field fields[] = {
+		{"version", NULL, 0}, /* read before */
+		{"sets", NULL, 0},
+		{"names", NULL, 0},
+		{"peer_acl", parse_peer_acl, 0},
+		{"route_acl", parse_route_acl, 0},
+		{"tests", parse_tests, 0},
+	};
+	struct parse *parse = in->context;
+	int err = 0;
+
+	(void)unused;
+	if (yaml_get(node, "version"))
+		err = yaml_go_on(in->doc, in->error, parse_version(in->doc, node, in->error));
+	return err ? err
+		   : yaml_read_fields(in, node, fields, sizeof(fields) / sizeof(fields[0]),
+				      parse->policy);
+}
+
+/* Read the files that the policy includes. */
+static int parse_included(const struct yaml_reader *in, const struct yaml_node *node, void *to)
+{
+	const struct yaml_node *file;
+	int err = yaml_expect(in->doc, node, YAML_MAPPING, NULL, in->error);
+
+	for (file = err ? NULL : node->first; file && !err; file = file->next)
+		err = yaml_go_on(in->doc, in->error, parse_fragment(in, file, to));
+	return err;
+}
+
+/* Who reads a policy's file has put in the files already that it includes. */
+static int refuse_include(const struct yaml_reader *in, const struct yaml_node *node, void *unused)
+{
+	(void)unused;
+	return yaml_error(in->doc, node->key_position, in->error,
+			  "include works in a policy's file only");
+}
+
+/* The sets of files that the policy includes. */
+static int parse_included_sets(const struct yaml_doc *doc, const struct yaml_node *root,
+			       struct parse *parse, struct error *error)
+{
+	const struct yaml_node *included = yaml_get(root, INCLUDED_KEY), *file, *sets;
+	int err = 0;
+
+	parse->is_unique = true;
+	file = included && included->kind == YAML_MAPPING ? included->first : NULL;
+	for (; file && !err; file = file->next) {
+		sets = yaml_get(file, "sets");
+		if (sets)
+			err = yaml_go_on(doc, error, parse_sets(doc, sets, parse, error));
+	}
+	parse->is_unique = false;
+	return err;
+}
+
 /* Sets come before rules that refer to them; the user's before NetBird's, which they may replace. */
 static int parse_all_sets(const struct yaml_doc *doc, const struct yaml_node *root,
 			  struct parse *parse, struct error *error)
@@ -289,6 +349,8 @@ static int parse_all_sets(const struct yaml_doc *doc, const struct yaml_node *ro
 	const struct yaml_node *sets = yaml_get(root, "sets");
 	int err = sets ? parse_sets(doc, sets, parse, error) : 0;
 
+	if (!err)
+		err = parse_included_sets(doc, root, parse, error);
 	if (err || !part)
 		return err;
 	err = yaml_expect(doc, part, YAML_MAPPING, NULL, error);
@@ -304,7 +366,9 @@ static int parse_root(const struct yaml_doc *doc, const struct yaml_node *root, 
 		{"version", NULL, 0}, /* these three are read first */
 		{"sets", NULL, 0},
 		{"names", NULL, 0},
-		{"netbird", NULL, 0}, /* and this last */
+		{INCLUDED_KEY, NULL, 0}, /* and these last */
+		{"netbird", NULL, 0},
+		{INCLUDE_KEY, refuse_include, 0},
 		{"follow", parse_follow, 0},
 		{"mode", parse_mode, offsetof(struct policy, mode)},
 		{"peer_acl", parse_peer_acl, 0},
@@ -318,7 +382,7 @@ static int parse_root(const struct yaml_doc *doc, const struct yaml_node *root, 
 #undef SWITCH
 	};
 	const struct yaml_reader in = {doc, parse, error};
-	const struct yaml_node *part;
+	const struct yaml_node *included, *part;
 	int err;
 
 	err = yaml_expect(doc, root, YAML_MAPPING, NULL, error);
@@ -333,6 +397,9 @@ static int parse_root(const struct yaml_doc *doc, const struct yaml_node *root, 
 	if (!err)
 		err = yaml_read_fields(&in, root, fields, sizeof(fields) / sizeof(fields[0]),
 				       parse->policy);
+	included = err ? NULL : yaml_get(root, INCLUDED_KEY);
+	if (included)
+		err = yaml_go_on(doc, error, parse_included(&in, included, NULL));
 	part = err ? NULL : yaml_get(root, "netbird");
 	if (part)
 		err = yaml_go_on(doc, error, parse_part(doc, part, parse, error));
@@ -362,7 +429,11 @@ int policy_parse_node(const struct yaml_doc *doc, const struct yaml_node *node,
 
 	if (!parse.policy)
 		return parse_no_memory(error);
-	err = parse_root(doc, node, &parse, error);
+	err = include_places(node, parse.policy) ? parse_no_memory(error) : 0;
+	yaml_set_places(doc, parse.policy->places, parse.policy->n_places);
+	if (!err)
+		err = parse_root(doc, node, &parse, error);
+	yaml_set_places(doc, NULL, 0);
 	if (err)
 		policy_free(parse.policy);
 	else
@@ -411,6 +482,22 @@ int policy_parse(const char *path, const char *text, size_t len, struct policy *
 	return policy_read(&source, policy, error);
 }
 
+/* Read a policy's file, and those that it includes. */
+static int read_file(const char *path, char **text, size_t *len, struct error *error)
+{
+	char *read;
+	int err = yaml_read_file(path, &read, len, error);
+
+	if (err)
+		return err;
+	err = include_expand(path, &read, len, error);
+	if (err)
+		free(read);
+	else
+		*text = read;
+	return err;
+}
+
 /**
  * policy_read_text() - The text of a policy, whether it is one or not
  * @path: the file, "-" for standard input, NULL for the default policy
@@ -425,7 +512,7 @@ int policy_read_text(const char *path, char **text, size_t *len, struct error *e
 	struct policy *policy;
 
 	if (path)
-		return yaml_read_file(path, text, len, error);
+		return read_file(path, text, len, error);
 	policy = policy_default();
 	if (!policy)
 		return error_no_memory(error);
@@ -463,7 +550,7 @@ int policy_load_as(const struct policy_text *how, struct policy **policy, struct
 	struct policy_text source = *how;
 	char *text;
 	size_t len;
-	int err = yaml_read_file(how->path, &text, &len, error);
+	int err = read_file(how->path, &text, &len, error);
 
 	if (err)
 		return err;

@@ -14,6 +14,7 @@ struct parse {
 	struct policy *policy;		/* under construction */
 	struct keyed *set_names;	/* sorted; policy->n_sets of them */
 	enum acl acl;			/* of the rule that is read */
+	bool is_unique;			/* a set that is there already is a mistake */
 	bool groups;			/* broadcast and multicast may be named here */
 	bool expects_netbird;		/* what is not there may be of a map that comes */
 	bool in_part;			/* NetBird's part is read */

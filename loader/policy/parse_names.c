@@ -6,9 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/include.h"
+
 #define KEY    "names"
 #define QUOTED "\"names\":"
-#define PART   "\nnetbird:" /* of a policy that is not JSON as a whole */
+#define FILES  "\n" INCLUDED_KEY ":" /* whose names are deeper */
+#define PART   "\nnetbird:"	     /* of a policy that is not JSON as a whole */
 
 /* Read an address of the name that was begun last. */
 static int parse_address(const struct yaml_reader *in, const struct yaml_node *item,
@@ -60,8 +63,8 @@ static int parse_name_of(const struct yaml_reader *in, const struct yaml_node *n
 	return parse_addresses(in, node, names);
 }
 
-/* Read a value of the key "names".  Names that are there already stay. */
-static int parse_names(const struct yaml_reader *in, const struct yaml_node *node,
+/* Read a value of the key "names".  Names that are there already stay, or are a mistake. */
+static int parse_names(const struct yaml_reader *in, const struct yaml_node *node, bool is_unique,
 		       struct names *names)
 {
 	const struct yaml_node *child;
@@ -69,12 +72,35 @@ static int parse_names(const struct yaml_reader *in, const struct yaml_node *nod
 	int err;
 
 	err = yaml_expect(in->doc, node, YAML_MAPPING, NULL, in->error);
-	for (child = err ? NULL : node->first; child && !err; child = child->next)
-		if (!n_known ||
-		    !keyed_find(names->by_name, n_known, child->key, strlen(child->key)))
-			err = yaml_go_on(in->doc, in->error, parse_name_of(in, child, names));
+	for (child = err ? NULL : node->first; child && !err; child = child->next) {
+		bool is_known = n_known &&
+				keyed_find(names->by_name, n_known, child->key, strlen(child->key));
+
+		if (!is_known)
+			err = parse_name_of(in, child, names);
+		else if (is_unique)
+			err = yaml_error(in->doc, child->key_position, in->error,
+					 "duplicate name '%.80s', which another file has",
+					 child->key);
+		err = yaml_go_on(in->doc, in->error, err);
+	}
 	if (!err && names_seal(names))
 		err = parse_no_memory(in->error);
+	return err;
+}
+
+/* Read the names of the files that a policy includes. */
+static int parse_included_names(const struct yaml_reader *in, const struct yaml_node *root,
+				struct names *names)
+{
+	const struct yaml_node *included = yaml_get(root, INCLUDED_KEY), *file, *own;
+	int err = 0;
+
+	file = included && included->kind == YAML_MAPPING ? included->first : NULL;
+	for (; file && !err; file = file->next) {
+		own = yaml_get(file, KEY);
+		err = own ? parse_names(in, own, true, names) : 0;
+	}
 	return err;
 }
 
@@ -91,14 +117,16 @@ static int parse_names(const struct yaml_reader *in, const struct yaml_node *nod
 int parse_all_names(const struct yaml_reader *in, const struct yaml_node *root, struct names *names)
 {
 	const struct yaml_node *part = yaml_get(root, "netbird"), *own = yaml_get(root, KEY);
-	int err = own ? parse_names(in, own, names) : 0;
+	int err = own ? parse_names(in, own, false, names) : 0;
 
+	if (!err)
+		err = parse_included_names(in, root, names);
 	names->n_own = names->n;
 	if (err || !part)
 		return err;
 	err = yaml_expect(in->doc, part, YAML_MAPPING, NULL, in->error);
 	own = err ? NULL : yaml_get(part, KEY);
-	return own ? parse_names(in, own, names) : err;
+	return own ? parse_names(in, own, false, names) : err;
 }
 
 /* Whether a word can be nothing but an address, so that no name needs to be looked for. */
@@ -220,7 +248,8 @@ static int read_own(const char *text, size_t len, struct names *names, struct er
 
 	if (!memmem(text, len, KEY, strlen(KEY)))
 		return 0;
-	if (find_lines(text, len, &lines, &n) && !read_text(lines, n, names, error))
+	if (!memmem(text, len, FILES, strlen(FILES)) && find_lines(text, len, &lines, &n) &&
+	    !read_text(lines, n, names, error))
 		return 0;
 	return read_text(text, len, names, error);
 }

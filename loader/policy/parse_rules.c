@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/include.h"
 #include "policy/parse_match.h"
 
-#define NETBIRD_IDS "nb/" /* how the ids of NetBird's rules begin */
+#define NETBIRD_IDS	"nb/" /* how the ids of NetBird's rules begin */
+#define DESCRIPTION_MAX 256   /* bytes */
 
 static int make_room(struct policy *policy, struct parse *parse, size_t more)
 {
@@ -24,6 +26,23 @@ static int make_room(struct policy *policy, struct parse *parse, size_t more)
 		return -ENOMEM;
 	memset(sets + policy->n_sets, 0, more * sizeof(*sets));
 	return 0;
+}
+
+/* Whether a set of that name is among the first @n, which may be wrong. */
+static int find_set(const struct yaml_doc *doc, const struct yaml_node *node,
+		    const struct parse *parse, size_t n, struct error *error)
+{
+	const struct keyed *known =
+		n ? keyed_find(parse->set_names, n, node->key, strlen(node->key)) : NULL;
+	struct position at;
+	const char *path;
+
+	if (!known || !parse->is_unique)
+		return known ? 1 : 0;
+	at = parse->policy->sets[known->index].position;
+	path = yaml_path(doc, &at);
+	return yaml_error(doc, node->key_position, error,
+			  "duplicate set '%.80s', which %.200s:%u has", node->key, path, at.line);
 }
 
 /**
@@ -50,8 +69,12 @@ int parse_sets(const struct yaml_doc *doc, const struct yaml_node *node, struct 
 	if (make_room(policy, parse, node->n_children))
 		return parse_no_memory(error);
 	for (child = node->first; child; child = child->next) {
-		if (n_own && keyed_find(parse->set_names, n_own, child->key, strlen(child->key)))
+		err = find_set(doc, child, parse, n_own, error);
+		if (err > 0)
 			continue; /* the user's set stands for that of NetBird's part */
+		err = yaml_go_on(doc, error, err);
+		if (err)
+			return err;
 		set = &policy->sets[policy->n_sets];
 		set->position = child->key_position;
 		parse->set_names[policy->n_sets] = (struct keyed){
@@ -101,8 +124,24 @@ static int parse_action(const struct yaml_reader *in, const struct yaml_node *no
 	return err;
 }
 
+/* Read what a rule is for, which is shown with it and means nothing else. */
+static int parse_description(const struct yaml_reader *in, const struct yaml_node *node, void *to)
+{
+	char **description = to;
+	int err = yaml_expect(in->doc, node, YAML_SCALAR, "a text", in->error);
+
+	if (err)
+		return err;
+	if (strlen(node->text) > DESCRIPTION_MAX)
+		return yaml_error(in->doc, node->position, in->error,
+				  "a description has at most %d bytes", DESCRIPTION_MAX);
+	*description = strdup(node->text);
+	return *description ? 0 : parse_no_memory(in->error);
+}
+
 static const struct yaml_field rule_fields[] = {
 	{"id", parse_id, offsetof(struct policy_rule, id)},
+	{"description", parse_description, offsetof(struct policy_rule, description)},
 	{"action", parse_action, offsetof(struct policy_rule, allow)},
 	{"source", parse_match, offsetof(struct policy_rule, source)},
 	{"destination", parse_destination, offsetof(struct policy_rule, destination)},
@@ -203,17 +242,46 @@ static size_t collect_ids(const struct yaml_node *root, const char *acl_key,
 	return n;
 }
 
-/* The ids of the policy's own rules and, from @n_own on, of NetBird's; returns how many. */
+/* Notes the ids of both ACLs of a mapping that has them. */
+static size_t collect_both(const struct yaml_node *mapping, const struct yaml_node **places,
+			   struct keyed *ids, size_t n)
+{
+	n = collect_ids(mapping, "peer_acl", places, ids, n);
+	return collect_ids(mapping, "route_acl", places, ids, n);
+}
+
+/*
+ * The ids of the policy's own rules, in the order of evaluation, and from @n_own on of NetBird's;
+ * returns how many.
+ */
 static size_t collect_all_ids(const struct yaml_node *root, const struct yaml_node **places,
 			      struct keyed *ids, size_t *n_own)
 {
+	const struct yaml_node *included = yaml_get(root, INCLUDED_KEY), *file;
 	const struct yaml_node *part = yaml_get(root, "netbird");
-	size_t n = collect_ids(root, "peer_acl", places, ids, 0);
+	size_t n = collect_both(root, places, ids, 0);
 
-	n = *n_own = collect_ids(root, "route_acl", places, ids, n);
-	if (part)
-		n = collect_ids(part, "peer_acl", places, ids, n);
-	return part ? collect_ids(part, "route_acl", places, ids, n) : n;
+	file = included && included->kind == YAML_MAPPING ? included->first : NULL;
+	for (; file; file = file->next)
+		n = collect_both(file, places, ids, n);
+	*n_own = n;
+	return part ? collect_both(part, places, ids, n) : n;
+}
+
+/* Say where else an id is. */
+static int duplicate_error(const struct yaml_doc *doc, const struct yaml_node *first,
+			   const struct yaml_node *second, struct error *error)
+{
+	struct position at = first->position, here = second->position;
+	const char *path = yaml_path(doc, &at);
+
+	if (path == yaml_path(doc, &here))
+		return yaml_error(doc, second->position, error,
+				  "duplicate id '%.80s', which line %u has already", second->text,
+				  at.line);
+	return yaml_error(doc, second->position, error,
+			  "duplicate id '%.80s', which %.200s:%u has already", second->text, path,
+			  at.line);
 }
 
 /**
@@ -249,9 +317,7 @@ int parse_unique_ids(const struct yaml_doc *doc, const struct yaml_node *root,
 	duplicate = keyed_duplicate(ids, n);
 	first = duplicate ? duplicate - 1 : NULL;
 	if (duplicate && duplicate->index < n_own)
-		err = yaml_error(doc, places[duplicate->index]->position, error,
-				 "duplicate id '%.80s', which line %u has already",
-				 (const char *)duplicate->key, places[first->index]->position.line);
+		err = duplicate_error(doc, places[first->index], places[duplicate->index], error);
 	else if (duplicate && first->index < n_own)
 		err = yaml_error(doc, places[first->index]->position, error,
 				 "duplicate id '%.80s', which a rule of NetBird's has",

@@ -4,6 +4,7 @@
  */
 #include "policy/policy.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +80,7 @@ static void acl_free(struct policy_acl *acl)
 	for (i = 0; i < acl->n_rules; i++) {
 		rule = &acl->rules[i];
 		free(rule->id);
+		free(rule->description);
 		match_free(&rule->source);
 		match_free(&rule->destination);
 		free(rule->source_ports);
@@ -127,6 +129,9 @@ void policy_free(struct policy *policy)
 	for (i = 0; i < policy->n_missing; i++)
 		free(policy->missing[i].name);
 	free(policy->missing);
+	for (i = 0; i < policy->n_places; i++)
+		free(policy->places[i].path);
+	free(policy->places);
 	free(policy->tests);
 	free(policy->sets);
 	names_free(&policy->names);
@@ -137,4 +142,45 @@ void policy_free(struct policy *policy)
 	free(policy->text);
 	free(policy->path);
 	free(policy);
+}
+
+/**
+ * policy_included() - The included file that a place of a policy is in
+ * @policy: the policy
+ * @at: the place in its source; becomes that in the file
+ *
+ * Return: the file; NULL: the place is in the policy's own.
+ */
+const char *policy_included(const struct policy *policy, struct position *at)
+{
+	return place_find(policy->places, policy->n_places, NULL, at);
+}
+
+/**
+ * policy_place() - The file that a place of a policy is in
+ * @policy: the policy
+ * @at: the place in its source; becomes that in the file
+ *
+ * Return: the file that was given, or one that it includes.
+ */
+const char *policy_place(const struct policy *policy, struct position *at)
+{
+	return policy_included(policy, at) ?: policy->path ?: "(default)";
+}
+
+/**
+ * policy_place_text() - Where a place of a policy is, for messages about another one
+ * @policy: the policy
+ * @at: the place
+ * @text: set to "line 4", or "FILE:4" in an included file
+ *
+ * Return: @text.
+ */
+const char *policy_place_text(const struct policy *policy, struct position at,
+			      char text[POLICY_PLACE_LEN])
+{
+	const char *file = policy_included(policy, &at);
+
+	snprintf(text, POLICY_PLACE_LEN, "%.200s%s%u", file ?: "", file ? ":" : "line ", at.line);
+	return text;
 }

@@ -20,6 +20,7 @@
 
 #define POLICY_IFNAME_SIZE 16 /* IF_NAMESIZE */
 #define POLICY_MISSING_MAX 64 /* names that are noted; of more the rest is not */
+#define POLICY_PLACE_LEN   224
 
 /* Families, as bits. */
 enum {
@@ -72,7 +73,8 @@ struct address_match {
 };
 
 struct policy_rule {
-	char *id; /* at most RULE_ID_MAX - 1 bytes, unique in the whole policy */
+	char *id;	   /* at most RULE_ID_MAX - 1 bytes, unique in the whole policy */
+	char *description; /* for people; NULL: none */
 	struct address_match source;
 	struct address_match destination;
 	struct port_range *source_ports; /* none: any port */
@@ -163,6 +165,8 @@ struct policy {
 	char *path; /* as given, "-" for standard input, NULL for the built-in default */
 	char *text; /* the source as it was read, NUL-terminated */
 	size_t text_len;
+	struct place *places; /* lines of the source that are those of included files */
+	size_t n_places;
 	struct policy_mode mode;
 	struct policy_acl acl[ACL_MAX]; /* indexed by enum acl */
 	struct prefix_set *sets;
@@ -199,5 +203,9 @@ struct policy *policy_create(const char *path, const char *text, size_t len);
 struct policy *policy_default(void);
 void policy_free(struct policy *policy);
 void policy_claim_free(struct policy_claim *claim);
+const char *policy_included(const struct policy *policy, struct position *at);
+const char *policy_place_text(const struct policy *policy, struct position at,
+			      char text[POLICY_PLACE_LEN]);
+const char *policy_place(const struct policy *policy, struct position *at);
 
 #endif /* SHRIKE_POLICY_H */

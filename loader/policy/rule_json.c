@@ -79,6 +79,8 @@ json_t *policy_rule_json(const struct policy *policy, const struct policy_rule *
 				   rule->allow ? "allow" : "deny", "source",
 				   json_prefixes(policy, &rule->source));
 
+	if (rule->description)
+		json_object_set_new(object, "description", json_string(rule->description));
 	if (acl == ACL_ROUTE || !rule->destination.any || rule->destination.groups)
 		json_object_set_new(object, "destination",
 				    json_prefixes(policy, &rule->destination));

@@ -9,10 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "policy/include.h"
+#include "policy/splice.h"
 #include "yaml/yaml.h"
 
 #define WORD_MAX    256 /* bytes of a word of a list, far more than a prefix has */
 #define READ_BYTES  65536
+#define TOO_LARGE   "the policy would be larger than %zu bytes"
 #define LINES_DEPTH 3 /* values at this depth and above get a line of their own */
 
 /* ---- writing a tree of values as JSON, which is YAML too ---- */
@@ -130,8 +133,7 @@ static int write_text(struct writer writer, const struct yaml_node *root, struct
 	}
 	if (size > YAML_TEXT_MAX) {
 		free(buffer);
-		return error_set(error, E2BIG, "the policy would be larger than %zu bytes",
-				 YAML_TEXT_MAX);
+		return error_set(error, E2BIG, TOO_LARGE, YAML_TEXT_MAX);
 	}
 	to->text = buffer;
 	to->len = size;
@@ -139,23 +141,6 @@ static int write_text(struct writer writer, const struct yaml_node *root, struct
 }
 
 /* ---- the content of a set ---- */
-
-/**
- * sets_compare() - The order of sets_sort()
- * @a: a prefix
- * @b: another one
- *
- * Return: as for bsearch(3).
- */
-int sets_compare(const void *a, const void *b)
-{
-	const struct prefix *x = a, *y = b;
-	int order = (x->ip_version > y->ip_version) - (x->ip_version < y->ip_version);
-
-	if (!order)
-		order = memcmp(&x->addr, &y->addr, sizeof(x->addr));
-	return order ? order : (x->len > y->len) - (x->len < y->len);
-}
 
 /**
  * sets_sort() - Sort prefixes, and remove what is there twice
@@ -169,9 +154,9 @@ size_t sets_sort(struct prefix *prefixes, size_t n)
 	size_t kept = 0;
 
 	if (n > 1)
-		qsort(prefixes, n, sizeof(*prefixes), sets_compare);
+		qsort(prefixes, n, sizeof(*prefixes), prefix_compare);
 	for (size_t i = 0; i < n; i++)
-		if (!kept || sets_compare(&prefixes[kept - 1], &prefixes[i]))
+		if (!kept || prefix_compare(&prefixes[kept - 1], &prefixes[i]))
 			prefixes[kept++] = prefixes[i];
 	return kept;
 }
@@ -207,7 +192,7 @@ static size_t merge(const struct prefix *old, size_t n_old, const struct sets_ch
 		const struct prefix *given = &change->prefixes[j];
 		int order = i == n_old		      ? 1
 			    : j == change->n_prefixes ? -1
-						      : sets_compare(&old[i], given);
+						      : prefix_compare(&old[i], given);
 
 		bool keeps = order < 0 ? change->operation != SETS_REPLACE
 				       : change->operation != SETS_DEL;
@@ -241,32 +226,35 @@ static int no_such_set(const struct yaml_node *sets, const char *name, struct er
 			   names[0] ? "which has: " : "which has none", names);
 }
 
-/* The user's set of a name, or else NetBird's. */
-static const struct yaml_node *find_set(const struct yaml_node *root, const char *name)
+static const struct yaml_node *set_of(const struct yaml_node *mapping, const char *name)
 {
-	const struct yaml_node *sets = yaml_get(root, "sets"), *part = yaml_get(root, "netbird");
-	const struct yaml_node *set = sets ? yaml_get(sets, name) : NULL;
+	const struct yaml_node *sets = mapping ? yaml_get(mapping, "sets") : NULL;
 
-	if (set || !part)
-		return set;
-	sets = yaml_get(part, "sets");
 	return sets ? yaml_get(sets, name) : NULL;
 }
 
-static int change_root(const struct yaml_node *root, const struct sets_change *change,
-		       struct sets_text *to, struct sets_result *result, struct error *error)
+/* The user's set of a name, in the policy or a file that it includes, or else NetBird's. */
+static const struct yaml_node *find_set(const struct yaml_node *root, const char *name)
 {
-	const struct yaml_node *sets = yaml_get(root, "sets");
-	const struct yaml_node *set = find_set(root, change->name);
+	const struct yaml_node *included = yaml_get(root, INCLUDED_KEY), *file;
+	const struct yaml_node *set = set_of(root, name);
+
+	for (file = included ? included->first : NULL; file && !set; file = file->next)
+		set = set_of(file, name);
+	return set ? set : set_of(yaml_get(root, "netbird"), name);
+}
+
+/* Make the change in the text that @splice has, with the set in it. */
+static int change_text(struct splice splice, const struct sets_change *change, struct sets_text *to,
+		       struct sets_result *result, struct error *error)
+{
 	struct sets_result done = {0};
 	struct prefix *old = NULL, *merged = NULL;
 	struct sets_change sorted = *change;
 	size_t n_old = 0;
 	int err;
 
-	if (!set)
-		return no_such_set(sets, change->name, error);
-	err = read_set(set, &old, &n_old, error);
+	err = read_set(splice.set, &old, &n_old, error);
 	if (err)
 		return err;
 	sorted.n_prefixes = sets_sort(change->prefixes, change->n_prefixes);
@@ -275,10 +263,13 @@ static int change_root(const struct yaml_node *root, const struct sets_change *c
 		err = error_no_memory(error);
 	} else {
 		done.n = merge(old, n_old, &sorted, merged, &done);
-		err = write_text((struct writer){.contents = &(struct content){set, merged, done.n},
-						 .n_contents = 1,
-						 .line_end = '\n'},
-				 root, to, error);
+		splice.prefixes = merged;
+		splice.n_prefixes = done.n;
+		err = splice_write(&splice, &to->text, &to->len, error);
+	}
+	if (!err && to->len > YAML_TEXT_MAX) {
+		free(to->text);
+		err = error_set(error, E2BIG, TOO_LARGE, YAML_TEXT_MAX);
 	}
 	if (!err)
 		*result = done;
@@ -300,13 +291,16 @@ static int change_root(const struct yaml_node *root, const struct sets_change *c
 int sets_change(const struct sets_text *from, const struct sets_change *change,
 		struct sets_text *to, struct sets_result *result, struct error *error)
 {
+	struct splice splice = {.text = from->text, .len = from->len};
 	struct yaml_doc *doc;
 	int err;
 
 	err = yaml_parse(from->path, from->text, from->len, &doc, error);
 	if (err)
 		return err;
-	err = change_root(yaml_root(doc), change, to, result, error);
+	splice.set = find_set(yaml_root(doc), change->name);
+	err = splice.set ? change_text(splice, change, to, result, error)
+			 : no_such_set(yaml_get(yaml_root(doc), "sets"), change->name, error);
 	yaml_free(doc);
 	return err;
 }

@@ -2,9 +2,8 @@
 /*
  * Changing a named set of a policy that is in force.
  *
- * The policy's text is written anew with the set's content changed, so that what is in force is
- * always one text that can be read back.  It means the same as before in every other respect;
- * comments and layout are lost.
+ * The set's content is changed in the policy's text, so that what is in force is always one text that
+ * can be read back.  All else of it stays as it is (policy/splice.h).
  */
 #ifndef SHRIKE_POLICY_SETS_H
 #define SHRIKE_POLICY_SETS_H
@@ -59,7 +58,6 @@ struct sets_source {
 
 typedef void (*sets_visit_fn)(void *arg, const char *name, const struct prefix *prefixes, size_t n);
 
-int sets_compare(const void *a, const void *b);
 size_t sets_sort(struct prefix *prefixes, size_t n);
 int sets_change(const struct sets_text *from, const struct sets_change *change,
 		struct sets_text *to, struct sets_result *result, struct error *error);

@@ -389,16 +389,16 @@ static int gather(struct cover *c, size_t rank, struct search *s)
 /* Warn about a rule that others together cover, and name some of them. */
 static void warn_covered(const struct cover *c, const struct search *s)
 {
-	char names[NAMES_LEN] = "";
+	char names[NAMES_LEN] = "", place[POLICY_PLACE_LEN];
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->n; i++) {
 		size_t used = strlen(names);
 
 		if (s->used[i] && n++ < NAMED_MAX)
-			snprintf(names + used, sizeof(names) - used, "%s'%s' in line %u",
+			snprintf(names + used, sizeof(names) - used, "%s'%s' in %s",
 				 used ? ", " : "", s->others[i]->rule->id,
-				 s->others[i]->rule->position.line);
+				 policy_place_text(c->policy, s->others[i]->rule->position, place));
 	}
 	if (n > NAMED_MAX)
 		snprintf(names + strlen(names), sizeof(names) - strlen(names), " and %zu more",
@@ -447,6 +447,7 @@ static bool check_overlap(struct cover *c, size_t rank)
 {
 	const struct box *box = &c->boxes.list[rank];
 	const struct policy_rule *deny = NULL;
+	char more[32] = "", place[POLICY_PLACE_LEN];
 	size_t n = 0;
 
 	if (is_dead(c, box->rule))
@@ -460,14 +461,10 @@ static bool check_overlap(struct cover *c, size_t rank)
 	c->work += c->boxes.n_deny;
 	if (!n)
 		return false;
-	if (n == 1)
-		warn_at(c, box->rule->position,
-			"rule '%s' is partly overridden by deny rule '%s' in line %u",
-			box->rule->id, deny->id, deny->position.line);
-	else
-		warn_at(c, box->rule->position,
-			"rule '%s' is partly overridden by deny rule '%s' in line %u and %zu more",
-			box->rule->id, deny->id, deny->position.line, n - 1);
+	if (n > 1)
+		snprintf(more, sizeof(more), " and %zu more", n - 1);
+	warn_at(c, box->rule->position, "rule '%s' is partly overridden by deny rule '%s' in %s%s",
+		box->rule->id, deny->id, policy_place_text(c->policy, deny->position, place), more);
 	return true;
 }
 

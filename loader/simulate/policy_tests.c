@@ -443,6 +443,7 @@ int policy_tests_verify(struct policy *policy, const char *ifname, struct error 
 	struct first_failure first = {};
 	const struct policy_tests tests = {policy, ifname, no_warning, note_first, &first};
 	char others[40] = "";
+	const char *path;
 	size_t failed;
 	int err = policy_tests_run(&tests, &failed, error);
 
@@ -451,7 +452,8 @@ int policy_tests_verify(struct policy *policy, const char *ifname, struct error 
 	if (failed > 1)
 		snprintf(others, sizeof(others), "; %zu more fail", failed - 1);
 	error_input(error, "test failed: %s%s", first.text, others);
-	error_prefix(error, "%s:%u:%u", policy->path, first.position.line, first.position.column);
+	path = policy_place(policy, &first.position);
+	error_prefix(error, "%s:%u:%u", path, first.position.line, first.position.column);
 	error->in_file = true;
 	error->line = first.position.line;
 	error->column = first.position.column;

@@ -336,16 +336,27 @@ static enum acl default_acl(const struct trace_event *event)
 /* The line of the user's file; null: it is NetBird's rule, which stands in none. */
 static json_t *line_json(const struct policy *policy, enum acl acl, const struct policy_rule *rule)
 {
-	return policy_rule_is_netbirds(policy, acl, rule) ? json_null()
-							  : json_integer(rule->position.line);
+	struct position at = rule->position;
+
+	if (policy_rule_is_netbirds(policy, acl, rule))
+		return json_null();
+	policy_included(policy, &at);
+	return json_integer(at.line);
 }
 
-static void put_place(FILE *out, const json_t *line)
+/* Print where one of the nearest rules stands, and what it is for. */
+static void put_place(FILE *out, const json_t *rule)
 {
+	const char *file = json_string_value(json_object_get(rule, "file"));
+	const char *about = json_string_value(json_object_get(rule, "description"));
+	const json_t *line = json_object_get(rule, "line");
+
 	if (json_is_null(line))
-		fputs(" (NetBird's)", out);
+		fputs(" (NetBird's", out);
 	else
-		fprintf(out, " (line %lld)", (long long)json_integer_value(line));
+		fprintf(out, " (%s%s%lld", file ?: "", file ? ":" : "line ",
+			(long long)json_integer_value(line));
+	fprintf(out, "%s%s): ", about ? ", " : "", about ?: "");
 }
 
 /**
@@ -353,9 +364,10 @@ static void put_place(FILE *out, const json_t *line)
  * @policy: in force
  * @event: the packet's record
  *
- * Return: a new array of {"rule","line","mismatches":[{"field","message"}]}, nearest first, the line
- * null of NetBird's rules; empty where the packet was not dropped for want of a rule; NULL if memory is
- * out.
+ * Return: a new array of {"rule","file","line","description","mismatches":[{"field","message"}]},
+ * nearest first; the file only where it is an included one, the line null of NetBird's rules, the
+ * description only where the rule has one; empty where the packet was not dropped for want of a rule;
+ * NULL if memory is out.
  */
 json_t *trace_explain(const struct policy *policy, const struct trace_event *event)
 {
@@ -369,31 +381,27 @@ json_t *trace_explain(const struct policy *policy, const struct trace_event *eve
 		return array;
 	see(event, &seen);
 	n = nearest(policy, acl, &seen, list);
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(array,
-				      json_pack("{s:s,s:o,s:o}", "rule", list[i].rule->id, "line",
-						line_json(policy, acl, list[i].rule), "mismatches",
-						mismatches(policy, &list[i], &seen)));
+	for (size_t i = 0; i < n; i++) {
+		struct position at = list[i].rule->position;
+		const char *file = policy_included(policy, &at);
+
+		json_array_append_new(
+			array, json_pack("{s:s,s:s*,s:o,s:s*,s:o}", "rule", list[i].rule->id,
+					 "file", file, "line", line_json(policy, acl, list[i].rule),
+					 "description", list[i].rule->description, "mismatches",
+					 mismatches(policy, &list[i], &seen)));
+	}
 	return array;
 }
 
-/* Print who has denied, and where that stands. */
-static void put_denier(FILE *out, const struct policy *policy, const char *id)
+static const struct policy_rule *find_rule(const struct policy *policy, const char *id,
+					   enum acl *acl)
 {
-	for (int acl = 0; acl < ACL_MAX; acl++)
-		for (size_t i = 0; i < policy->acl[acl].n_rules; i++) {
-			const struct policy_rule *rule = &policy->acl[acl].rules[i];
-			json_t *line;
-
-			if (strcmp(rule->id, id))
-				continue;
-			line = line_json(policy, acl, rule);
-			fprintf(out, "Denied by rule %s", id);
-			put_place(out, line);
-			fputs(".\n", out);
-			json_decref(line);
-			return;
-		}
+	for (*acl = 0; *acl < ACL_MAX; ++*acl)
+		for (size_t i = 0; i < policy->acl[*acl].n_rules; i++)
+			if (!strcmp(policy->acl[*acl].rules[i].id, id))
+				return &policy->acl[*acl].rules[i];
+	return NULL;
 }
 
 /* Print the rules that come nearest. */
@@ -405,8 +413,7 @@ static void put_nearest(FILE *out, const struct policy *policy, const struct tra
 	fputs(json_array_size(list) ? "Nearest rules:\n" : "There is no rule that allows.\n", out);
 	json_array_foreach (list, i, rule) {
 		fprintf(out, "  %s", json_string_value(json_object_get(rule, "rule")));
-		put_place(out, json_object_get(rule, "line"));
-		fputs(": ", out);
+		put_place(out, rule);
 		json_array_foreach (json_object_get(rule, "mismatches"), k, mismatch)
 			fprintf(out, "%s%s", k ? "; " : "",
 				json_string_value(json_object_get(mismatch, "message")));
@@ -415,8 +422,21 @@ static void put_nearest(FILE *out, const struct policy *policy, const struct tra
 	json_decref(list);
 }
 
+/* Print which rule decided, and what it is for. */
+static void put_rule(FILE *out, const char *what, const struct policy *policy, const char *id)
+{
+	char place[POLICY_PLACE_LEN] = "NetBird's";
+	enum acl acl;
+	const struct policy_rule *rule = find_rule(policy, id, &acl);
+
+	if (!policy_rule_is_netbirds(policy, acl, rule))
+		policy_place_text(policy, rule->position, place);
+	fprintf(out, "%s %s (%s)%s%s\n", what, id, place, rule->description ? ": " : ".",
+		rule->description ?: "");
+}
+
 /**
- * trace_explain_text() - What `trace -v` adds to a denial
+ * trace_explain_text() - What `trace -v` adds to a denial, and to a rule that is described
  * @policy: in force
  * @event: the packet's record
  * @rule_id: of the rule that decided, NULL: none
@@ -427,6 +447,8 @@ static void put_nearest(FILE *out, const struct policy *policy, const struct tra
 char *trace_explain_text(const struct policy *policy, const struct trace_event *event,
 			 const char *rule_id)
 {
+	enum acl acl;
+	const struct policy_rule *rule = rule_id ? find_rule(policy, rule_id, &acl) : NULL;
 	bool denied = event->reason == REASON_PEER_ACL_DENIED ||
 		      event->reason == REASON_ROUTE_ACL_DENIED;
 	char *text = NULL;
@@ -436,8 +458,10 @@ char *trace_explain_text(const struct policy *policy, const struct trace_event *
 	out = open_memstream(&text, &len);
 	if (!out)
 		return NULL;
-	if (denied && rule_id)
-		put_denier(out, policy, rule_id);
+	if (denied && rule)
+		put_rule(out, "Denied by rule", policy, rule_id);
+	else if (rule && rule->description)
+		put_rule(out, "Decided by rule", policy, rule_id);
 	else if (default_acl(event) != ACL_MAX)
 		put_nearest(out, policy, event);
 	if (fclose(out)) {

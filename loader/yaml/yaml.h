@@ -73,6 +73,8 @@ const struct yaml_node *yaml_root(const struct yaml_doc *doc);
 
 typedef void (*yaml_on_error)(void *arg, const struct error *error);
 
+void yaml_set_places(const struct yaml_doc *doc, const struct place *places, size_t n);
+const char *yaml_path(const struct yaml_doc *doc, struct position *at);
 void yaml_collect(struct yaml_doc *doc, yaml_on_error on_error, void *arg);
 int yaml_go_on(const struct yaml_doc *doc, const struct error *error, int err);
 size_t yaml_n_errors(const struct yaml_doc *doc);

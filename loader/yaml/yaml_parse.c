@@ -42,6 +42,8 @@ struct yaml_doc {
 	yaml_on_error on_error; /* NULL: the first error ends the reading */
 	void *on_error_arg;
 	size_t n_errors;
+	const struct place *places;
+	size_t n_places;
 };
 
 /* A mapping or sequence that is still open. */
@@ -88,16 +90,40 @@ static int out_of_memory(const struct yaml_doc *doc, struct error *error)
  */
 int yaml_locate(const struct yaml_doc *doc, struct position at, struct error *error)
 {
-	size_t len = strlen(doc->path);
+	const char *path = place_find(doc->places, doc->n_places, doc->path, &at);
+	size_t len = strlen(path);
 	bool cut = len > PATH_SHOWN_MAX;
 
 	error->what = 0;
 	error_prefix(error, "%s%s:%u:%u", cut ? "..." : "",
-		     cut ? doc->path + len - PATH_SHOWN_MAX : doc->path, at.line, at.column);
+		     cut ? path + len - PATH_SHOWN_MAX : path, at.line, at.column);
 	error->in_file = true;
 	error->line = at.line;
 	error->column = at.column;
 	return -error->code;
+}
+
+/**
+ * yaml_set_places() - Have errors name the files that lines come from
+ * @doc: the document
+ * @places: outlives @doc
+ * @n: of @places
+ */
+void yaml_set_places(const struct yaml_doc *doc, const struct place *places, size_t n)
+{
+	/* as in yaml_go_on() */
+	((struct yaml_doc *)doc)->places = places;
+	((struct yaml_doc *)doc)->n_places = n;
+}
+
+/**
+ * yaml_path() - The file that a place of a document is in, for messages
+ * @doc: the document
+ * @at: the place; becomes that in the file
+ */
+const char *yaml_path(const struct yaml_doc *doc, struct position *at)
+{
+	return place_find(doc->places, doc->n_places, doc->path, at);
 }
 
 /**

@@ -50,6 +50,7 @@ boot_systemd() {
 			mount -t overlay -o lowerdir=/run/etc:/etc overlay /etc &&
 			mount -t tmpfs tmpfs /tmp && mount -t tmpfs tmpfs /var/tmp && # PrivateTmp=
 			mount -t tmpfs tmpfs /var/log &&
+			mount -t tmpfs tmpfs /var/lib && # StateDirectory=
 			mount --make-rshared / && # as systemd does outside of containers
 			export container=shrike SYSTEMD_UNIT_PATH=/run/units &&
 			exec "$4" --system --unit=multi-user.target --log-target=console' \
@@ -325,6 +326,8 @@ test_the_unit_waits_reloads_and_is_watched() {
 	expect 0 in_systemd systemctl reload shrike@wt0
 	wait_for says "generation 2, 1 rule, routing disabled"
 	expect 0 shrike status wt0 --check
+	is "the history" "700 2" "$(in_systemd sh -c 'cd /var/lib/shrike && stat -c %a . &&
+		find . -path "*/wt0/history/0*" | wc -l' | xargs)"
 	# by the signal, which the unit does not use
 	new_policy <<<"version: 2"
 	in_systemd systemctl kill --kill-whom=main -s HUP shrike@wt0

@@ -181,6 +181,8 @@ static void write_rules(FILE *out, struct fuzz_random *random, const char *acl, 
 		name += 1 + fuzz_random(random, 2);
 		fprintf(out, "%s{id: %s%u, action: %s", i ? ", " : "", id, name,
 			fuzz_chance(random, 25) ? "deny" : "allow");
+		if (fuzz_chance(random, 10))
+			fputs(", description: 'it''s \"one\": # of many'", out);
 		write_match(out, random, "source", family, acl[0] == 'r');
 		if (acl[0] == 'r' || fuzz_chance(random, 25))
 			write_match(out, random, "destination", family, true);

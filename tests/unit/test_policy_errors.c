@@ -91,6 +91,8 @@ static const struct bad_policy bad_policies[] = {
 	{V1 "peer_acl: [a]\n", "2:12: expected a mapping of keys to values, not a single value"},
 	{V1 "peer_acl:\n  - action: allow\n", "3:5: key 'id' is missing"},
 	{V1 "peer_acl:\n  - id: a\n", "3:5: key 'action' is missing"},
+	{V1 "peer_acl:\n  - id: a\n    action: deny\n    description: [a]\n",
+	 "5:18: expected a text, not a list"},
 	{V1 "peer_acl:\n  - id: a\n    action: permit\n",
 	 "4:13: expected deny or allow, not 'permit'"},
 	{PEER "destination: [10.0.0.1/8]\n",

@@ -82,6 +82,27 @@ static void addresses_are_shown_by_their_names(void **state)
 	free(printed);
 }
 
+static void what_a_rule_is_for_is_shown(void **state)
+{
+	static const char described[] =
+		"version: 1\n"
+		"peer_acl:\n"
+		"  - {id: a, action: allow, description: 'operators: \"all\" # of them'}\n"
+		"  - {id: b, action: deny}\n";
+	char *printed = print_with(described, false, false);
+
+	(void)state;
+	assert_non_null(strstr(printed, "LAST HIT  DESCRIPTION\n"));
+	assert_non_null(strstr(printed, "never     operators: \"all\" # of them\n"));
+	free(printed);
+	printed = print_with(described, true, false);
+	assert_non_null(strstr(printed, "\"description\":\"operators: \\\"all\\\" # of them\""));
+	free(printed);
+	printed = print(false);
+	assert_null(strstr(printed, "DESCRIPTION"));
+	free(printed);
+}
+
 static void destinations_and_icmp_types_are_columns(void **state)
 {
 	static const char *const lines[] = {
@@ -122,6 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_are_shown_by_their_names),
+		cmocka_unit_test(what_a_rule_is_for_is_shown),
 		cmocka_unit_test(destinations_and_icmp_types_are_columns),
 		cmocka_unit_test(destinations_and_icmp_types_are_lists),
 	};

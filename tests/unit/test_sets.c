@@ -163,6 +163,56 @@ static void a_change_makes_the_set_so_and_leaves_the_rest(void **state)
 	policy_free(before);
 }
 
+/* A change of the set s, with the text around it. */
+static void all_else_in_the_text_stays(void **state)
+{
+	static const struct {
+		enum sets_operation operation;
+		const char *prefixes, *before, *after;
+	} cases[] = {
+		{SETS_ADD, "10.0.0.9",
+		 "  s: # ours\n  - 10.0.0.1  # anna\n  # b\n  - 'fd00::1'\n  t: []\n",
+		 "  s: # ours\n  - 10.0.0.1  # anna\n  # b\n  - 'fd00::1'\n  - 10.0.0.9\n  t: "
+		 "[]\n"},
+		{SETS_REPLACE, "10.0.0.9 fd00::1 fd00::2",
+		 "  s:\n    - 10.0.0.1  # anna\n    - 'fd00::1' # b\n\n    # c\n    - 1.1.1.1",
+		 "  s:\n    - 'fd00::1' # b\n\n    # c\n    - 10.0.0.9\n    - \"fd00::2\"\n"},
+		{SETS_DEL, "10.0.0.1 1.1.1.1",
+		 "  \"s\":\n    - 10.0.0.1\n    # c\n    - 1.1.1.1\n  t: []\n",
+		 "  \"s\": []\n    # c\n  t: []\n"},
+		{SETS_ADD, "10.0.0.1", "  \"s\": []\n", "  \"s\": [\"10.0.0.1\"]\n"},
+		{SETS_ADD, "10.0.0.2 fd00::1", "  s: [10.0.0.1 # ]\n    ] # d\n",
+		 "  s: [10.0.0.1, 10.0.0.2, \"fd00::1\"] # d\n"},
+		{SETS_DEL, "10.0.0.2", "  s: [10.0.0.1, \"10.0.0.2\"]\n", "  s: [\"10.0.0.1\"]\n"},
+		{SETS_REPLACE, "", "  s: 10.0.0.1 # e\n", "  s: [] # e\n"},
+		{SETS_REPLACE, "1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7",
+		 "  s: []\n",
+		 "  s: [\n    1.1.1.1,\n    1.1.1.2,\n    1.1.1.3,\n    1.1.1.4,\n    1.1.1.5,\n"
+		 "    1.1.1.6,\n    1.1.1.7]\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sets_change change = {.name = "s", .operation = cases[i].operation};
+		struct sets_text from = {.path = "p"}, to;
+		char text[512], want[512];
+		struct sets_result result;
+		struct error error;
+
+		snprintf(text, sizeof(text), "# a\nversion: 1\nsets:\n%s", cases[i].before);
+		snprintf(want, sizeof(want), "# a\nversion: 1\nsets:\n%s", cases[i].after);
+		read_words(cases[i].prefixes, &change);
+		from.text = text;
+		from.len = strlen(text);
+		if (sets_change(&from, &change, &to, &result, &error))
+			fail_msg("%s", error.text);
+		assert_string_equal(to.text, want);
+		policy_free(parse(to.text, to.len));
+		free(to.text);
+		free(change.prefixes);
+	}
+}
+
 static void a_set_that_does_not_exist_is_refused_with_those_that_do(void **state)
 {
 	struct sets_change change = {.name = "t"};
@@ -263,6 +313,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_change_makes_the_set_so_and_leaves_the_rest),
+		cmocka_unit_test(all_else_in_the_text_stays),
 		cmocka_unit_test(a_set_that_does_not_exist_is_refused_with_those_that_do),
 		cmocka_unit_test(sets_are_filled_by_who_knows_them_and_the_rest_stays),
 		cmocka_unit_test(a_file_of_prefixes_may_have_lines_commas_and_comments),

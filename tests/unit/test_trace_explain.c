@@ -32,7 +32,7 @@ static const char text[] =
 	"  - {id: mdns, action: allow, source: ['fc00::/7'], destination: [multicast], protocol: "
 	"udp}\n"
 	"  - {id: echo, action: allow, source: [100.64.0.5], protocol: icmp,\n"
-	"     icmp_types: [echo-request, 3/4]}\n"
+	"     icmp_types: [echo-request, 3/4], description: to see whether it is there}\n"
 	"route_acl:\n"
 	"  - {id: ping, action: allow, source: [any], destination: ['2001:db8::/32'],\n"
 	"     protocol: icmp}\n"
@@ -180,8 +180,8 @@ static void icmp_types_are_explained(void **state)
 	(void)state;
 	event.icmp_type = 13;
 	text = trace_explain_text(policy, &event, NULL);
-	assert_non_null(
-		strstr(text, "  echo (line 12): ICMP type 13/0 is not echo-request, 3/4\n"));
+	assert_non_null(strstr(text, "  echo (line 12, to see whether it is there): ICMP type 13/0 "
+				     "is not echo-request, 3/4\n"));
 	free(text);
 	policy_free(policy);
 }
@@ -193,6 +193,15 @@ static void a_rule_that_denies_is_named(void **state)
 
 	(void)state;
 	expect(&event, "no", "Denied by rule no (line 10).\n");
+}
+
+static void what_the_rule_that_decided_is_for_is_told(void **state)
+{
+	struct trace_event event = event_of("100.64.0.5", "100.64.0.1", IPPROTO_ICMP, 0, 0,
+					    REASON_PEER_ACL_ALLOWED);
+
+	(void)state;
+	expect(&event, "echo", "Decided by rule echo (line 12): to see whether it is there\n");
 }
 
 static void other_outcomes_need_no_explanation(void **state)
@@ -218,6 +227,7 @@ int main(void)
 		cmocka_unit_test(what_is_to_a_group_is_explained),
 		cmocka_unit_test(icmp_types_are_explained),
 		cmocka_unit_test(a_rule_that_denies_is_named),
+		cmocka_unit_test(what_the_rule_that_decided_is_for_is_told),
 		cmocka_unit_test(other_outcomes_need_no_explanation),
 	};
 

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "dataplane/history.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/output.h"
+#include "base/value.h"
+#include "change_record.h"
+#include "kernel/pin_path.h"
+#include "policy/part.h"
+
+#define STATE_DIR   "/var/lib/shrike"
+#define SUBDIR	    "history"
+#define ENTRIES_MAX 100
+#define BYTES_MAX   ((off_t)64 << 20) /* of all entries */
+#define ENTRY_MAX   ((size_t)65 << 20)
+#define DIR_MODE    0700
+#define FILE_MODE   0600
+
+/* The directory of an interface's history, which need not exist. */
+static int history_dir(const char *ifname, char dir[PATH_MAX], struct error *error)
+{
+	const char *state = secure_getenv("SHRIKE_STATE");
+	char root[PATH_MAX], pins[PATH_MAX];
+	int err = path_pin_root(root, error);
+
+	if (!err)
+		err = path_pin_dir(ifname, pins, error);
+	if (err)
+		return err;
+	/* below the pins of shrike there is a directory for each namespace and interface: the same here */
+	if (snprintf(dir, PATH_MAX, "%s%s/" SUBDIR, state && *state ? state : STATE_DIR,
+		     pins + strlen(root)) >= PATH_MAX)
+		return error_set(error, ENAMETOOLONG, "the path of the history is too long");
+	return 0;
+}
+
+static int make_dirs(char *dir, struct error *error)
+{
+	for (char *slash = strchr(dir + 1, '/');; slash = strchr(slash + 1, '/')) {
+		if (slash)
+			*slash = '\0';
+		if (mkdir(dir, DIR_MODE) && errno != EEXIST)
+			return error_set(error, errno, "%.200s: %s", dir, strerror(errno));
+		if (!slash)
+			return 0;
+		*slash = '/';
+	}
+}
+
+static int is_number(const struct dirent *entry)
+{
+	return strspn(entry->d_name, "0123456789") == strlen(entry->d_name);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static int list_dir(const char *dir, uint32_t **numbers, size_t *n, struct error *error)
+{
+	struct dirent **entries;
+	int found = scandir(dir, &entries, is_number, NULL);
+
+	if (found < 0 && errno != ENOENT)
+		return error_set(error, errno, "%.200s: %s", dir, strerror(errno));
+	*n = found > 0 ? (size_t)found : 0;
+	*numbers = calloc(*n + 1, sizeof(**numbers));
+	for (size_t i = 0; i < *n; i++) {
+		if (*numbers)
+			(*numbers)[i] = (uint32_t)strtoul(entries[i]->d_name, NULL, 10);
+		free(entries[i]);
+	}
+	if (found >= 0)
+		free(entries);
+	if (!*numbers)
+		return error_no_memory(error);
+	qsort(*numbers, *n, sizeof(**numbers), by_number);
+	return 0;
+}
+
+/**
+ * history_list() - The policies that are kept of an interface
+ * @ifname: the interface
+ * @numbers: set to their numbers, the oldest first; the caller frees it
+ * @n: set to how many
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int history_list(const char *ifname, uint32_t **numbers, size_t *n, struct error *error)
+{
+	char dir[PATH_MAX];
+	int err = history_dir(ifname, dir, error);
+
+	return err ? err : list_dir(dir, numbers, n, error);
+}
+
+static int entry_path(const char *dir, uint32_t number, char path[PATH_MAX], struct error *error)
+{
+	if (snprintf(path, PATH_MAX, "%s/%08u", dir, number) < PATH_MAX)
+		return 0;
+	return error_set(error, ENAMETOOLONG, "the path of the history is too long");
+}
+
+/* Take the line of JSON apart. */
+static int read_head(const char *line, size_t len, struct history_entry *entry)
+{
+	json_int_t time, uid, sudo_uid, generation;
+	json_t *head = json_loadb(line, len, 0, NULL);
+	const char *cause, *path = NULL;
+	int err;
+
+	err = json_unpack(head, "{s:I,s:I,s:I,s:I,s:s,s?s}", "time_ns", &time, "uid", &uid,
+			  "sudo_uid", &sudo_uid, "generation", &generation, "cause", &cause, "path",
+			  &path)
+		      ? -EINVAL
+		      : 0;
+	if (!err) {
+		entry->time_ns = (uint64_t)time;
+		entry->uid = (uint32_t)uid;
+		entry->sudo_uid = (uint32_t)sudo_uid;
+		entry->generation = (uint32_t)generation;
+		entry->cause = strdup(cause);
+		entry->path = path ? strdup(path) : NULL;
+	}
+	json_decref(head);
+	return err;
+}
+
+static int read_entry(const char *dir, uint32_t number, struct history_entry *entry,
+		      struct error *error)
+{
+	static const struct file_kind kind = {"policy", ENTRY_MAX};
+	char path[PATH_MAX], *all, *end;
+	size_t len;
+	int err = entry_path(dir, number, path, error);
+
+	if (!err)
+		err = file_read(path, &kind, &all, &len, error);
+	if (err)
+		return err;
+	*entry = (struct history_entry){.number = number};
+	end = memchr(all, '\n', len);
+	if (!end || read_head(all, (size_t)(end - all), entry)) {
+		free(all);
+		return error_set(error, EPROTO, "%.256s: no policy of the history", path);
+	}
+	entry->len = len - (size_t)(end + 1 - all);
+	memmove(all, end + 1, entry->len + 1);
+	entry->text = all;
+	if (entry->cause)
+		return 0;
+	history_entry_free(entry);
+	return error_no_memory(error);
+}
+
+/**
+ * history_read() - A policy that was in force
+ * @ifname: the interface
+ * @number: of the policy
+ * @entry: is filled, for history_entry_free()
+ * @error: set on failure
+ *
+ * Return: 0; -EINVAL (invalid input): it is not kept; or another -errno.
+ */
+int history_read(const char *ifname, uint32_t number, struct history_entry *entry,
+		 struct error *error)
+{
+	char dir[PATH_MAX];
+	int err = history_dir(ifname, dir, error);
+
+	if (!err)
+		err = read_entry(dir, number, entry, error);
+	if (err == -ENOENT)
+		return error_input(error, "%s: no policy %u in the history", ifname, number);
+	return err;
+}
+
+/**
+ * history_entry_free() - Free what a policy of the history holds
+ */
+void history_entry_free(struct history_entry *entry)
+{
+	free(entry->cause);
+	free(entry->path);
+	free(entry->text);
+	*entry = (struct history_entry){.number = 0};
+}
+
+/* Remove the oldest entries beyond the limits; the newest stays. */
+static void prune(const char *dir)
+{
+	char path[PATH_MAX];
+	struct error ignored;
+	struct stat status;
+	uint32_t *numbers;
+	off_t bytes = 0;
+	size_t n;
+
+	if (list_dir(dir, &numbers, &n, &ignored))
+		return;
+	for (size_t i = n; i-- > 0;) {
+		if (entry_path(dir, numbers[i], path, &ignored) || stat(path, &status))
+			continue;
+		bytes += status.st_size;
+		if (i + 1 < n && (n - i > ENTRIES_MAX || bytes > BYTES_MAX))
+			unlink(path);
+	}
+	free(numbers);
+}
+
+/* Who has become uid 0 by sudo; `run` keeps the environment of whoever has started it. */
+static uint32_t sudo_uid(const struct dataplane_request *request)
+{
+	const char *text = request->caller == DATAPLANE_RUN ? NULL : getenv("SUDO_UID");
+	struct error ignored;
+	uint64_t uid;
+
+	if (!text || number_parse(text, 0, UINT32_MAX - 1, &uid, &ignored))
+		return CHANGE_NO_UID;
+	return (uint32_t)uid;
+}
+
+/* Write an entry. */
+static int write_entry(const char *dir, const struct history_entry *entry, struct error *error)
+{
+	json_t *head = json_pack("{s:I,s:I,s:I,s:I,s:s,s:o*}", "time_ns",
+				 (json_int_t)entry->time_ns, "uid", (json_int_t)entry->uid,
+				 "sudo_uid", (json_int_t)entry->sudo_uid, "generation",
+				 (json_int_t)entry->generation, "cause", entry->cause, "path",
+				 entry->path ? output_json_text(entry->path) : NULL);
+	char path[PATH_MAX], *line = head ? json_dumps(head, JSON_COMPACT) : NULL, *all = NULL;
+	int err = line && asprintf(&all, "%s\n%s", line, entry->text) > 0 ? 0
+									  : error_no_memory(error);
+
+	if (!err)
+		err = entry_path(dir, entry->number, path, error);
+	if (!err)
+		err = file_replace(path, FILE_MODE, all, strlen(all), error);
+	free(all);
+	free(line);
+	json_decref(head);
+	return err;
+}
+
+/* Whether the newest entry says the same; @entry gets the number behind it. */
+static bool is_known(const char *dir, struct history_entry *entry)
+{
+	struct history_entry newest;
+	struct error ignored;
+	uint32_t *numbers;
+	bool is_same = false;
+	size_t n;
+
+	entry->number = 1;
+	if (list_dir(dir, &numbers, &n, &ignored))
+		return false;
+	if (n)
+		entry->number = numbers[n - 1] + 1;
+	if (n && !read_entry(dir, numbers[n - 1], &newest, &ignored)) {
+		is_same = !strcmp(newest.text, entry->text) &&
+			  !strcmp(newest.path ?: "", entry->path ?: "");
+		history_entry_free(&newest);
+	}
+	free(numbers);
+	return is_same;
+}
+
+static int note(const char *ifname, struct history_entry *entry, struct error *error)
+{
+	char dir[PATH_MAX];
+	int err = history_dir(ifname, dir, error);
+
+	if (err || is_known(dir, entry))
+		return err;
+	err = make_dirs(dir, error);
+	if (!err)
+		err = write_entry(dir, entry, error);
+	if (!err)
+		prune(dir);
+	return err;
+}
+
+/**
+ * history_note() - Note a policy that has come into force, unless it is what was there
+ * @request: that led to it; is warned where it cannot be noted
+ * @policy: the policy
+ * @generation: its number
+ */
+void history_note(const struct dataplane_request *request, const struct policy *policy,
+		  uint32_t generation)
+{
+	const struct part_text whole = {policy->text, policy->text_len};
+	struct part_text own = {}, part = {};
+	struct history_entry entry = {
+		.generation = generation,
+		.time_ns = clock_ns(CLOCK_REALTIME),
+		.uid = request->uid,
+		.sudo_uid = sudo_uid(request),
+		.cause = (char *)(request->cause ?: ""),
+		.path = policy->path,
+	};
+	char text[1200];
+	struct error error;
+	int err;
+
+	/* the interface, the host or NetBird's map has changed: the user's policy is the same */
+	if (request->edit && request->uid == CHANGE_NO_UID)
+		return;
+	err = part_split(policy->path, &whole, &own, &part, &error);
+	entry.text = own.text;
+	if (!err)
+		err = note(request->ifname, &entry, &error);
+	free(own.text);
+	free(part.text);
+	if (!err)
+		return;
+	snprintf(text, sizeof(text), "%s: the policy is in force, but not in its history: %s",
+		 request->ifname, error.text);
+	request->warn(text, request->warn_arg);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The policies that were in force on an interface: who changed them, when and why.
+ *
+ * A file for each, /var/lib/shrike/[netns-INODE/]IFACE/history/NUMBER: a line of JSON, and the policy's
+ * text without NetBird's part, which the daemon's map makes anew.  SHRIKE_STATE in the environment names
+ * another directory than /var/lib/shrike.  All is written under the lock of dataplane_apply().
+ */
+#ifndef SHRIKE_DATAPLANE_HISTORY_H
+#define SHRIKE_DATAPLANE_HISTORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "dataplane/dataplane.h"
+
+/*
+ * struct history_entry - a policy that came into force
+ * @number: from 1; higher ones came later
+ * @time_ns: CLOCK_REALTIME
+ * @uid: of who asked for it, or CHANGE_NO_UID
+ * @sudo_uid: who was that by sudo, or CHANGE_NO_UID
+ * @cause: why
+ * @path: the file; NULL: the default policy
+ * @text: the policy, NUL-terminated
+ */
+struct history_entry {
+	uint32_t number;
+	uint32_t generation;
+	uint64_t time_ns;
+	uint32_t uid;
+	uint32_t sudo_uid;
+	char *cause;
+	char *path;
+	char *text;
+	size_t len;
+};
+
+void history_note(const struct dataplane_request *request, const struct policy *policy,
+		  uint32_t generation);
+int history_list(const char *ifname, uint32_t **numbers, size_t *n, struct error *error);
+int history_read(const char *ifname, uint32_t number, struct history_entry *entry,
+		 struct error *error);
+void history_entry_free(struct history_entry *entry);
+
+#endif /* SHRIKE_DATAPLANE_HISTORY_H */
