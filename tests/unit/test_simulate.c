@@ -32,23 +32,23 @@
 #define ACK PACKET_TCP_ACK
 
 /* Where a test runs; every combination is a test of its own. */
-struct place {
+struct hook_and_link {
 	enum policy_hook hook;
 	bool ethernet;
 };
 
 /* Have a scenario run at a place; false: it is about the other link, or what only TC has. */
-static bool move_to(struct scenario *scenario, const struct place *place)
+static bool move_to(struct scenario *scenario, const struct hook_and_link *at)
 {
-	if (scenario->interface.ethernet && !place->ethernet)
+	if (scenario->interface.ethernet && !at->ethernet)
 		return false;
-	if (scenario->policy->mode.routing == POLICY_ROUTING_NAT && place->hook != POLICY_HOOK_TC)
+	if (scenario->policy->mode.routing == POLICY_ROUTING_NAT && at->hook != POLICY_HOOK_TC)
 		return false;
-	scenario->interface.ethernet = place->ethernet;
-	scenario->policy->mode.hook = place->hook;
+	scenario->interface.ethernet = at->ethernet;
+	scenario->policy->mode.hook = at->hook;
 	for (size_t i = 0; i < scenario->n_steps; i++)
 		if (scenario->steps[i].kind == SCENARIO_APPLY)
-			scenario->steps[i].policy->mode.hook = place->hook;
+			scenario->steps[i].policy->mode.hook = at->hook;
 	return true;
 }
 
@@ -86,9 +86,9 @@ static bool in_halves(void)
 	return getenv("SLOWNESS") && (!whole || !*whole);
 }
 
-static bool is_for_the_other_hook(size_t index, const struct place *place)
+static bool is_for_the_other_hook(size_t index, const struct hook_and_link *at)
 {
-	return in_halves() && index % 2 != (place->hook == POLICY_HOOK_TC);
+	return in_halves() && index % 2 != (at->hook == POLICY_HOOK_TC);
 }
 
 static void every_scenario_holds(void **state)
@@ -410,10 +410,10 @@ static void a_packet_of_the_greatest_length_comes_back_whole(void **state)
 	scenario_free(scenario);
 }
 
-static struct place xdp_l3 = {POLICY_HOOK_XDP, false};
-static struct place xdp_ethernet = {POLICY_HOOK_XDP, true};
-static struct place tc_l3 = {POLICY_HOOK_TC, false};
-static struct place tc_ethernet = {POLICY_HOOK_TC, true};
+static struct hook_and_link xdp_l3 = {POLICY_HOOK_XDP, false};
+static struct hook_and_link xdp_ethernet = {POLICY_HOOK_XDP, true};
+static struct hook_and_link tc_l3 = {POLICY_HOOK_TC, false};
+static struct hook_and_link tc_ethernet = {POLICY_HOOK_TC, true};
 
 #define AT(place, name, test)                                                                      \
 	{                                                                                          \

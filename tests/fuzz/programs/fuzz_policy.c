@@ -26,8 +26,13 @@ static void ignore_error(void *context, const struct error *error)
  */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct policy_text source = {"policy.yaml", (const char *)data, size, ignore_error,
-					   NULL};
+	const struct policy_text source = {
+		.path = "policy.yaml",
+		.text = (const char *)data,
+		.len = size,
+		.on_error = ignore_error,
+		.expects_netbird = size % 2,
+	};
 	struct policy *policy;
 	struct error error;
 
