@@ -145,7 +145,7 @@ void names_free(struct names *names)
  * @name: to find
  * @n: set to their number, 0 where there are none of this name
  *
- * Return: the first of them.
+ * Return: the first of them, or NULL.
  */
 const struct name_address *names_find(const struct names *names, const char *name, size_t *n)
 {
@@ -157,7 +157,7 @@ const struct name_address *names_find(const struct names *names, const char *nam
 		return NULL;
 	for (end = found->index; end < names->n && names->list[end].name == found->key; end++)
 		++*n;
-	return &names->list[found->index];
+	return *n ? &names->list[found->index] : NULL;
 }
 
 /**
