@@ -139,8 +139,39 @@ const char *output_duration(char text[OUTPUT_DURATION_LEN], uint64_t duration_ns
 	return text;
 }
 
+/* Write a number with @digits digits, and what separates it from the next one. */
+static char *put_part(char *to, unsigned int value, unsigned int digits, char separator)
+{
+	for (unsigned int at = digits; at--; value /= 10)
+		to[at] = '0' + value % 10;
+	to[digits] = separator;
+	return to + digits + 1;
+}
+
 /**
- * output_time() - A point in time as RFC 3339 writes it, UTC, to the millisecond
+ * put_time() - Write a point in time as RFC 3339 does, UTC, to the millisecond
+ * @to: room for OUTPUT_TIME_LEN bytes
+ * @realtime_ns: CLOCK_REALTIME, before the year 10000
+ *
+ * Return: the end of what was written.
+ */
+char *put_time(char *to, uint64_t realtime_ns)
+{
+	time_t seconds = realtime_ns / NS_PER_S;
+	struct tm tm = {0};
+
+	gmtime_r(&seconds, &tm);
+	to = put_part(to, tm.tm_year + 1900, 4, '-');
+	to = put_part(to, tm.tm_mon + 1, 2, '-');
+	to = put_part(to, tm.tm_mday, 2, 'T');
+	to = put_part(to, tm.tm_hour, 2, ':');
+	to = put_part(to, tm.tm_min, 2, ':');
+	to = put_part(to, tm.tm_sec, 2, '.');
+	return put_part(to, realtime_ns % NS_PER_S / NS_PER_MS, 3, 'Z');
+}
+
+/**
+ * output_time() - A point in time as put_time() writes it
  * @text: where to write it
  * @realtime_ns: CLOCK_REALTIME
  *
@@ -148,14 +179,7 @@ const char *output_duration(char text[OUTPUT_DURATION_LEN], uint64_t duration_ns
  */
 const char *output_time(char text[OUTPUT_TIME_LEN], uint64_t realtime_ns)
 {
-	time_t seconds = realtime_ns / NS_PER_S;
-	struct tm tm = {0};
-	size_t len;
-
-	gmtime_r(&seconds, &tm);
-	len = strftime(text, OUTPUT_TIME_LEN, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + len, OUTPUT_TIME_LEN - len, ".%03uZ",
-		 (unsigned int)(realtime_ns % NS_PER_S / NS_PER_MS));
+	*put_time(text, realtime_ns) = '\0';
 	return text;
 }
 
@@ -352,9 +376,99 @@ void output_table_free(struct output_table *table)
 	free(table);
 }
 
+static output_form old_form; /* NULL: the present one */
+
 /**
- * output_json() - Write one JSON value on a line of its own
- * @value: the value; its reference is taken, NULL is what jansson gives without memory
+ * output_set_form() - Write all JSON in an older form
+ * @form: makes it of the present one; takes its argument's reference, gives NULL without memory
+ */
+void output_set_form(output_form form)
+{
+	old_form = form;
+}
+
+/**
+ * output_has_old_form() - Whether output_set_form() has asked for an older form
+ */
+bool output_has_old_form(void)
+{
+	return old_form;
+}
+
+/* An object with the version of the form before its own keys. */
+static json_t *stamped(json_t *object)
+{
+	json_t *whole = json_pack("{s:i}", "schema", OUTPUT_JSON_SCHEMA);
+
+	if (!whole || json_object_update(whole, object)) {
+		json_decref(whole);
+		whole = NULL;
+	}
+	json_decref(object);
+	return whole;
+}
+
+/**
+ * output_formed() - A value as it is to be written
+ * @value: of a command: an object, or an array of objects; its reference is taken
+ *
+ * Each object says which form it has, unless an older form was asked for, which does not know that.
+ *
+ * Return: a new value, NULL without memory or for NULL.
+ */
+json_t *output_formed(json_t *value)
+{
+	size_t i;
+
+	if (!value)
+		return NULL;
+	if (old_form)
+		return old_form(value);
+	if (json_is_object(value))
+		return stamped(value);
+	for (i = 0; i < json_array_size(value); i++)
+		if (json_array_set_new(value, i, stamped(json_incref(json_array_get(value, i))))) {
+			json_decref(value);
+			return NULL;
+		}
+	return value;
+}
+
+/**
+ * output_part() - A part of a value that is written by itself, as it is to be written
+ * @part: an object; its reference is taken
+ *
+ * Return: a new value, NULL without memory or for NULL.
+ */
+json_t *output_part(json_t *part)
+{
+	return part && old_form ? old_form(part) : part;
+}
+
+/**
+ * output_json_line() - Write one JSON value on a line of its own, of many that follow each other
+ * @value: for output_formed(), whose reference is taken; NULL is what jansson gives without memory
+ * @file: where to; a failure to write stays in its own error flag
+ * @error: set on failure
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int output_json_line(json_t *value, FILE *file, struct error *error)
+{
+	bool failed;
+
+	value = output_formed(value);
+	failed = !value || (json_dumpf(value, file, OUTPUT_JSON_FLAGS) && !ferror(file));
+	json_decref(value);
+	if (failed)
+		return error_set(error, ENOMEM, "writing JSON: %s", strerror(ENOMEM));
+	fputc('\n', file);
+	return 0;
+}
+
+/**
+ * output_json() - Write one JSON value on a line of its own, and hand it over
+ * @value: as for output_json_line()
  * @file: where to
  * @error: set on failure
  *
@@ -362,18 +476,9 @@ void output_table_free(struct output_table *table)
  */
 int output_json(json_t *value, FILE *file, struct error *error)
 {
-	int err = 0;
+	int err = output_json_line(value, file, error);
 
-	if (!value)
-		return error_set(error, ENOMEM, "writing JSON: %s", strerror(ENOMEM));
-	/* A failure to write stays in the stream's own error flag. */
-	if (json_dumpf(value, file, OUTPUT_JSON_FLAGS | JSON_ENCODE_ANY) && !ferror(file))
-		err = error_set(error, ENOMEM, "writing JSON: %s", strerror(ENOMEM));
-	json_decref(value);
-	if (err)
-		return err;
-	fputc('\n', file);
-	return output_flush(file, error);
+	return err ? err : output_flush(file, error);
 }
 
 /**

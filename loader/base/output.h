@@ -21,11 +21,17 @@
 /* Digits that a number needs to be read back as the decimal fraction that it was. */
 #define OUTPUT_JSON_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(15))
 
+/* The form of what commands print as JSON; shrike-json(5) documents it. */
+#define OUTPUT_JSON_SCHEMA 2
+
+typedef json_t *(*output_form)(json_t *value);
+
 #define OUTPUT_DURATION_LEN 32
 #define OUTPUT_TIME_LEN	    32
 
 char *put_u64(char *to, uint64_t value);
 char *put_addr(char *to, const union addr *addr, uint8_t ip_version);
+char *put_time(char *to, uint64_t realtime_ns);
 
 const char *output_duration(char text[OUTPUT_DURATION_LEN], uint64_t duration_ns);
 const char *output_time(char text[OUTPUT_TIME_LEN], uint64_t realtime_ns);
@@ -53,6 +59,11 @@ void output_table_free(struct output_table *table);
 
 json_t *output_json_text(const char *text);
 json_t *output_real(double value);
+void output_set_form(output_form form);
+bool output_has_old_form(void);
+json_t *output_formed(json_t *value);
+json_t *output_part(json_t *part);
+int output_json_line(json_t *value, FILE *file, struct error *error);
 int output_json(json_t *value, FILE *file, struct error *error);
 int output_flush(FILE *file, struct error *error);
 

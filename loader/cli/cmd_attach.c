@@ -69,7 +69,7 @@ static int run_attach(const struct command *command, int argc, char **argv)
 	int option, lock, err;
 	struct error error;
 
-	while ((option = getopt_long(argc, argv, "c:jv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "c:jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == 'c')
@@ -167,7 +167,7 @@ static int run_detach(const struct command *command, int argc, char **argv)
 	struct error error;
 	int option, err;
 
-	while ((option = getopt_long(argc, argv, "fj", long_options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "fj", long_options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option != 'f' && option != 's' && option != 'j')

@@ -73,8 +73,7 @@ static int parse(const struct command *command, int argc, char **argv, struct mo
 	int option;
 
 	filter_init(&monitor->filter);
-	while ((option = getopt_long(argc, argv, "c:jv" FILTER_SHORT_OPTIONS, options, NULL)) !=
-	       -1) {
+	while ((option = command_option(argc, argv, "c:jv" FILTER_SHORT_OPTIONS, options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')
@@ -144,25 +143,21 @@ static int show(void *arg, const struct flow_event *event)
 {
 	struct monitor *monitor = arg;
 	const struct flow_event_names names = {
+		.interface = monitor->name,
 		.rule_id = rule_id(monitor, event->rule),
 		.masquerade = &monitor->masquerade,
 		.names = monitor->numeric ? NULL : &monitor->names,
 		.offset_ns = monitor->offset_ns,
 	};
 	char line[FLOW_LINE_MAX];
-	json_t *json;
+	struct error ignored;
 
 	if (monitor->over || !is_wanted(monitor, event))
 		return 0;
 	look_at_uplinks(monitor, event);
 	if (monitor->json) {
-		json = flow_event_json(event, &names);
-		if (!json || (json_dumpf(json, stdout, OUTPUT_JSON_FLAGS) && !ferror(stdout))) {
-			json_decref(json);
+		if (output_json_line(flow_event_json(event, &names), stdout, &ignored))
 			return -ENOMEM;
-		}
-		json_decref(json);
-		putchar('\n');
 	} else {
 		flow_event_line(event, &names, line);
 		puts(line);

@@ -123,13 +123,15 @@ const struct command command_policy = {
 
 /* What `policy show` was asked for. */
 struct show_options {
+	const char *interface;
 	bool names;
 	bool numeric;
 	bool json;
 };
 
 /* Print the names of a policy. */
-static int show_names(const struct attached *attached, bool json, struct error *error)
+static int show_names(const struct attached *attached, const struct show_options *options,
+		      struct error *error)
 {
 	struct names names;
 	int err = attached_names(attached, &names, error);
@@ -137,7 +139,7 @@ static int show_names(const struct attached *attached, bool json, struct error *
 
 	if (err)
 		return err;
-	for (size_t i = 0; i < names.n && !json; i++) {
+	for (size_t i = 0; i < names.n && !options->json; i++) {
 		const struct name_address *entry = &names.list[i];
 		bool is_first = !i || names.list[i - 1].name != entry->name;
 		bool is_last = i + 1 == names.n || names.list[i + 1].name != entry->name;
@@ -146,8 +148,11 @@ static int show_names(const struct attached *attached, bool json, struct error *
 		       addr_format(&entry->addr, entry->ip_version, text, sizeof(text)),
 		       is_last ? "\n" : "");
 	}
-	err = json ? output_json(policy_names_json(&names), stdout, error)
-		   : output_flush(stdout, error);
+	err = options->json ? output_json(json_pack("{s:o,s:o}", "interface",
+						    output_json_text(options->interface), "names",
+						    policy_names_json(&names)),
+					  stdout, error)
+			    : output_flush(stdout, error);
 	names_free(&names);
 	return err;
 }
@@ -171,7 +176,8 @@ static int show_policy(const struct attached *attached, const struct show_option
 		err = confirm_read(&attached->maps, &undo, error);
 	if (!err)
 		err = policy_print(&(struct policy_view){policy, &attached->instance, &undo, rules,
-							 n_rules, options->numeric},
+							 n_rules, options->interface,
+							 options->numeric},
 				   options->json, stdout, error);
 	free(rules);
 	free(text);
@@ -180,7 +186,7 @@ static int show_policy(const struct attached *attached, const struct show_option
 }
 
 /* Print what is asked for of the policy in force on an interface. */
-static int show(const char *given, const struct show_options *options, struct error *error)
+static int show(const char *given, struct show_options *options, struct error *error)
 {
 	char name[IF_NAMESIZE];
 	struct attached attached;
@@ -192,7 +198,8 @@ static int show(const char *given, const struct show_options *options, struct er
 	err = attached_open(ifindex, &attached, error);
 	if (err)
 		return error_prefix(error, "%s", name);
-	err = options->names ? show_names(&attached, options->json, error)
+	options->interface = name;
+	err = options->names ? show_names(&attached, options, error)
 			     : show_policy(&attached, options, error);
 	attached_close(&attached);
 	return err;
@@ -211,7 +218,7 @@ static int run_show(const struct command *command, int argc, char **argv)
 	struct error error;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')

@@ -235,7 +235,7 @@ int policy_command_check(const struct command *command, int argc, char **argv)
 	struct check check = {};
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, "i:jv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "i:jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')

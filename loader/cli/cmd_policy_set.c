@@ -135,7 +135,7 @@ int policy_command_set(const struct command *command, int argc, char **argv)
 	bool json = false;
 	int option, at, err;
 
-	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')

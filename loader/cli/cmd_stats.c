@@ -83,7 +83,7 @@ static int parse(const struct command *command, int argc, char **argv, struct st
 	};
 	int option, status = -1;
 
-	while (status < 0 && (option = getopt_long(argc, argv, "n:c:jv", options, NULL)) != -1) {
+	while (status < 0 && (option = command_option(argc, argv, "n:c:jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			status = command_help(command);
 		else if (option == '?')

@@ -20,6 +20,7 @@
 #include "policy/parse.h"
 #include "trace/explain.h"
 #include "trace/options.h"
+#include "trace/record_json.h"
 #include "trace/record_print.h"
 
 #define TRACE_ARGUMENTS                                                                            \
@@ -247,7 +248,7 @@ static int parse(const struct command *command, int argc, char **argv, struct re
 	struct error error;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "e:p:i:jv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "e:p:i:jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')
@@ -292,6 +293,7 @@ static void set_protocol(struct request *request)
 /* Who is asked, and what the answers are printed with. */
 struct printer {
 	const struct request *request;
+	const char *interface;
 	struct attached attached;
 	struct testrun testrun;
 	struct clone clone;
@@ -309,6 +311,8 @@ static struct record_names names_of_record(const struct printer *printer)
 	return (struct record_names){
 		.rule_id = rule ? rule->rule.id : NULL,
 		.names = printer->request->numeric ? NULL : &printer->names,
+		.interface = printer->interface,
+		.maps = &printer->attached.maps,
 	};
 }
 
@@ -475,6 +479,7 @@ static int trace(struct request *request, struct error *error)
 	char name[IF_NAMESIZE];
 	int ifindex, err;
 
+	printer.interface = name;
 	err = command_interface(request->interface, name, &ifindex, error);
 	if (!err && !request->pcap)
 		err = trace_ends_check(&ends, error); /* before anything is opened */

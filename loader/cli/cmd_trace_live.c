@@ -17,6 +17,7 @@
 #include "packet/pcapng.h"
 #include "trace/live.h"
 #include "trace/options.h"
+#include "trace/record_json.h"
 #include "trace/record_print.h"
 #include "version.h"
 
@@ -116,7 +117,7 @@ static int parse(const struct command *command, int argc, char **argv, struct se
 	struct error error;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "i:w:c:jv" FILTER_SHORT_OPTIONS, options, NULL)) !=
+	while ((option = command_option(argc, argv, "i:w:c:jv" FILTER_SHORT_OPTIONS, options)) !=
 	       -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
@@ -192,7 +193,7 @@ static int print_json(struct session *session, const struct trace_event *event,
 {
 	json_t *json = record_json(event, names);
 	char time[OUTPUT_TIME_LEN];
-	int failed;
+	struct error ignored;
 
 	if (!json)
 		return -ENOMEM;
@@ -200,10 +201,7 @@ static int print_json(struct session *session, const struct trace_event *event,
 			    json_string(output_time(time, event->time_ns + session->offset_ns)));
 	if (event->flow_state)
 		json_object_set_new(json, "state", json_string(flow_state_name(event->flow_state)));
-	failed = json_dumpf(json, session->out, RECORD_JSON_FLAGS) && !ferror(session->out);
-	json_decref(json);
-	fputc('\n', session->out);
-	return failed ? -ENOMEM : 0;
+	return output_json_line(json, session->out, &ignored);
 }
 
 static bool is_over(const struct session *session)
@@ -219,6 +217,8 @@ static int on_record(void *arg, const struct trace_record *record)
 	const struct record_names names = {
 		.rule_id = rule_names_find(&session->rules, event->rule),
 		.names = session->numeric ? NULL : &session->names,
+		.interface = session->name,
+		.maps = &trace_live_generation(session->trace)->maps,
 	};
 
 	if (is_over(session) || !trace_options_match(&session->filter, event))

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/value.h"
+#include "cli/json_old.h"
 #include "dataplane/attached.h"
 #include "kernel/netlink.h"
 #include "kernel/pin_path.h"
@@ -90,11 +91,44 @@ int command_usage(const struct command *command, const char *format, ...)
 	return EXIT_INVALID;
 }
 
+/* Take the value of --json: the form that is asked for. */
+static bool take_form(const char *form)
+{
+	if (!strcmp(form, "1"))
+		json_old_use(current_path + strlen("shrike "));
+	else if (strcmp(form, "2"))
+		return false;
+	return true;
+}
+
 /**
- * command_unknown_option() - getopt_long() has returned '?'
+ * command_option() - The next option of a command
+ * @argc, @argv: its arguments
+ * @short_options, @options: as for getopt_long()
+ *
+ * --json=1 asks for the form that JSON had before, which all commands write in one place.
+ *
+ * Return: as getopt_long().
+ */
+int command_option(int argc, char **argv, const char *short_options, const struct option *options)
+{
+	int option = getopt_long(argc, argv, short_options, options, NULL);
+
+	if (option == 'j' && optarg && !take_form(optarg)) {
+		optopt = 0;
+		return '?';
+	}
+	return option;
+}
+
+/**
+ * command_unknown_option() - command_option() has returned '?'
  */
 int command_unknown_option(const struct command *command, char **argv)
 {
+	if (optarg && !optopt)
+		return command_usage(command, "--json=%.32s: 2, or 1 for the form before it",
+				     optarg);
 	if (optopt && optopt < 0x80)
 		return command_usage(command, "option '-%c' is unknown or lacks its value", optopt);
 	return command_usage(command, "option '%s' is unknown or lacks its value",
@@ -116,7 +150,7 @@ int command_parse_json(const struct command *command, int argc, char **argv, int
 	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')

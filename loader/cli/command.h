@@ -68,6 +68,7 @@ int command_usage(const struct command *command, const char *format, ...)
 int command_parse_json(const struct command *command, int argc, char **argv, int max_arguments,
 		       bool *json);
 int command_parse_count(const struct command *command, uint64_t *count);
+int command_option(int argc, char **argv, const char *short_options, const struct option *options);
 int command_unknown_option(const struct command *command, char **argv);
 int command_fail(const struct error *error);
 void command_warn(const char *text, void *unused);
@@ -75,7 +76,7 @@ int command_interface(const char *given, char name[IF_NAMESIZE], int *ifindex, s
 int command_signals(int *fd, struct error *error);
 int command_attached(int **ifindexes, size_t *n, struct error *error);
 
-/* For getopt_long(), which every command calls with POSIXLY_CORRECT off and opterr 0. */
+/* For command_option(), which every command calls with POSIXLY_CORRECT off and opterr 0. */
 enum common_option {
 	OPTION_HELP = 0x100,
 	OPTION_NUMERIC,
@@ -85,7 +86,7 @@ enum common_option {
 /* clang-format off */
 #define COMMON_LONG_OPTIONS                                                                        \
 	{"help", no_argument, NULL, OPTION_HELP},                                                  \
-	{"json", no_argument, NULL, 'j'},                                                          \
+	{"json", optional_argument, NULL, 'j'},                                                          \
 	{"verbose", no_argument, NULL, 'v'}
 
 /* Of commands that show addresses. */

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/names.h"
 #include "base/output.h"
+#include "conntrack/event_print.h"
 #include "dataplane/confirm.h"
 #include "policy/rule_json.h"
 
@@ -30,6 +31,20 @@ static void add_names(json_t *rule, const char *key, json_t *names)
 		json_object_set_new(rule, key, names);
 }
 
+/* When the rule decided last, and how long ago that was; null: never. */
+static void add_last_hit(json_t *rule, const struct rule *hits)
+{
+	bool has_hit = hits && hits->last_hit_ns;
+	char time[OUTPUT_TIME_LEN];
+
+	json_object_set_new(
+		rule, "last_hit",
+		has_hit ? json_string(output_time(time, hits->last_hit_ns + flow_clock_offset_ns()))
+			: json_null());
+	json_object_set_new(rule, "last_hit_s",
+			    has_hit ? output_real(age_s(hits->last_hit_ns)) : json_null());
+}
+
 /* A rule with its hits, and with the names of its addresses. */
 static json_t *json_rule(const struct policy_view *view, const struct policy_rule *rule,
 			 enum acl acl, const struct rule *hits)
@@ -43,11 +58,11 @@ static json_t *json_rule(const struct policy_view *view, const struct policy_rul
 		add_names(object, "destination_names",
 			  policy_match_names_json(&policy->names, &rule->destination));
 	}
-	json_object_set_new(object, "packets", json_integer(hits ? hits->packets : 0));
-	json_object_set_new(object, "bytes", json_integer(hits ? hits->bytes : 0));
-	json_object_set_new(object, "last_hit_s",
-			    hits && hits->last_hit_ns ? output_real(age_s(hits->last_hit_ns))
-						      : json_null());
+	json_object_set_new(object, "hits",
+			    json_pack("{s:I,s:I}", "packets",
+				      (json_int_t)(hits ? hits->packets : 0), "bytes",
+				      (json_int_t)(hits ? hits->bytes : 0)));
+	add_last_hit(object, hits);
 	return object;
 }
 
@@ -140,9 +155,10 @@ static void join_addresses(const json_t *rule, const char *key, char *cell, size
 static int add_row(struct output_table *table, const char *acl, const json_t *rule)
 {
 	char source[256], destination[256], sports[128], dports[128], protocol[192], packets[24],
-		bytes[24], last[OUTPUT_DURATION_LEN] = "never";
+		last[OUTPUT_DURATION_LEN] = "never";
 	const json_t *to = json_object_get(rule, "destination");
 	const json_t *last_hit = json_object_get(rule, "last_hit_s");
+	const json_t *hits = json_object_get(rule, "hits");
 	const char *cells[N_COLUMNS];
 
 	join_addresses(rule, "source", source, sizeof(source));
@@ -153,9 +169,7 @@ static int add_row(struct output_table *table, const char *acl, const json_t *ru
 	policy_join(json_object_get(rule, "destination_ports"), dports, sizeof(dports));
 	join_protocol(rule, protocol, sizeof(protocol));
 	snprintf(packets, sizeof(packets), "%lld",
-		 (long long)json_integer_value(json_object_get(rule, "packets")));
-	snprintf(bytes, sizeof(bytes), "%lld",
-		 (long long)json_integer_value(json_object_get(rule, "bytes")));
+		 (long long)json_integer_value(json_object_get(hits, "packets")));
 	if (json_is_real(last_hit))
 		output_duration(last, json_real_value(last_hit) * NS_PER_S);
 	cells[0] = acl;
@@ -217,7 +231,7 @@ static int print_text(const json_t *policy, FILE *file, struct error *error)
 		err = add_rules(table, policy, true);
 	fprintf(file, "generation %lld, policy %s, routing %s, %lld rule%s\n",
 		(long long)json_integer_value(json_object_get(policy, "generation")),
-		json_string_value(json_object_get(policy, "path")),
+		json_string_value(json_object_get(policy, "policy")),
 		json_string_value(json_object_get(json_object_get(policy, "mode"), "routing")),
 		(long long)json_integer_value(json_object_get(policy, "rules")),
 		json_integer_value(json_object_get(policy, "rules")) == 1 ? "" : "s");
@@ -257,8 +271,9 @@ int policy_print(const struct policy_view *view, bool json, FILE *file, struct e
 		qsort(by_id, n_rules, sizeof(*by_id), compare_ids);
 	}
 	object = json_pack(
-		"{s:i,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:b}", "generation", instance->config.generation,
-		"path",
+		"{s:o,s:i,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:b}", "interface",
+		output_json_text(view->interface), "generation", instance->config.generation,
+		"policy",
 		output_json_text(instance->policy_path[0] ? instance->policy_path : "(default)"),
 		"confirm_s", json_confirm(view->undo), "rules",
 		(json_int_t)(policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules),

@@ -140,10 +140,10 @@ static json_t *json_netbird(const char *ifname)
 		return json_null();
 	follow_status_sentence(&status, now_ns, sentence);
 	return json_pack("{s:s,s:o,s:o,s:b,s:b,s:o,s:o,s:s}", "socket", status.socket, "serial",
-			 status.map_ns ? json_integer(status.serial) : json_null(), "age",
+			 status.map_ns ? json_integer(status.serial) : json_null(), "age_s",
 			 seconds_json(status.map_ns, status.map_ns, now_ns), "fetching",
 			 status.is_fetching, "stale", status.why[0] != '\0', "why",
-			 status.why[0] ? json_string(status.why) : json_null(), "next_fetch",
+			 status.why[0] ? json_string(status.why) : json_null(), "next_fetch_s",
 			 seconds_json(status.due_ns, now_ns, status.due_ns), "text", sentence);
 }
 

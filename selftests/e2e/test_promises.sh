@@ -271,7 +271,7 @@ test_what_prints_data_prints_json() {
 	is_json policy show -j
 	is_json policy diff "$T/json.yaml" -j
 	is_json policy set some add 10.0.0.2 -j
-	is "what the set has" '{"interface":"wt0","set":"some","added":1,"removed":0,"unchanged":0,"prefixes":2}' \
+	is "what the set has" '{"schema":2,"interface":"wt0","set":"some","added":1,"removed":0,"unchanged":0,"prefixes":2}' \
 		"$OUT"
 	is_json conntrack list -j
 	is_json conntrack count -j
@@ -301,7 +301,7 @@ test_all_commands_count_the_same_rules() {
 	pings ok "$PEER" 100.64.0.1
 	expect 0 shrike policy apply wt0 "$T/two.yaml"
 	is "hits that are carried over" 1 \
-		"$(shrike policy show -j | jq '.peer_acl[0].packets')"
+		"$(shrike policy show -j | jq '.peer_acl[0].hits.packets')"
 }
 
 # fails ARGUMENT...

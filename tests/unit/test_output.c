@@ -170,9 +170,41 @@ static void json_is_one_compact_line_in_the_order_of_insertion(void **state)
 
 	(void)state;
 	assert_int_equal(output_json(value, file, &error), 0);
-	assert_string_equal(text, "{\"zebra\":1,\"ant\":[\"\xc3\xbc\\n\",null],\"bee\":true}\n");
+	assert_string_equal(
+		text, "{\"schema\":2,\"zebra\":1,\"ant\":[\"\xc3\xbc\\n\",null],\"bee\":true}\n");
 	fclose(file);
 	free(text);
+}
+
+static json_t *without_bee(json_t *value)
+{
+	json_object_del(value, "bee");
+	return value;
+}
+
+static void objects_name_their_form_unless_an_older_one_is_asked_for(void **state)
+{
+	json_t *list = json_pack("[{s:i}, {}]", "bee", 1), *first, *old;
+
+	(void)state;
+	list = output_formed(list);
+	assert_non_null(list);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(
+			json_integer_value(json_object_get(json_array_get(list, i), "schema")),
+			OUTPUT_JSON_SCHEMA);
+	first = json_incref(json_array_get(list, 0));
+	assert_ptr_equal(output_part(first), first);
+	assert_int_equal(json_object_size(first), 2);
+	output_set_form(without_bee);
+	assert_true(output_has_old_form());
+	assert_int_equal(json_object_size(output_part(first)), 1);
+	old = output_formed(json_pack("{s:i}", "bee", 1));
+	assert_int_equal(json_object_size(old), 0);
+	output_set_form(NULL);
+	json_decref(old);
+	json_decref(first);
+	json_decref(list);
 }
 
 static void fractions_have_at_most_six_decimals(void **state)
@@ -206,7 +238,7 @@ static void output_that_does_not_arrive_is_an_error(void **state)
 	FILE *file = fopen("/dev/full", "w");
 
 	(void)state;
-	assert_int_equal(output_json(json_integer(1), file, &error), -ENOSPC);
+	assert_int_equal(output_json(json_object(), file, &error), -ENOSPC);
 	assert_string_equal(error.text, "writing output: No space left on device");
 	fclose(file);
 	assert_int_equal(output_json(NULL, stdout, &error), -ENOMEM);
@@ -262,6 +294,7 @@ int main(void)
 		cmocka_unit_test(times_are_written_in_utc),
 		cmocka_unit_test(a_table_is_as_wide_as_its_widest_cells),
 		cmocka_unit_test(a_table_takes_many_rows),
+		cmocka_unit_test(objects_name_their_form_unless_an_older_one_is_asked_for),
 		cmocka_unit_test(json_is_one_compact_line_in_the_order_of_insertion),
 		cmocka_unit_test(fractions_have_at_most_six_decimals),
 		cmocka_unit_test(output_that_does_not_arrive_is_an_error),

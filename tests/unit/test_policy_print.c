@@ -28,7 +28,8 @@ static char *print_with(const char *text, bool json, bool numeric)
 {
 	static const struct instance instance = {.config.generation = 1};
 	static const struct undo undo;
-	struct policy_view view = {.instance = &instance, .undo = &undo, .numeric = numeric};
+	struct policy_view view = {
+		.instance = &instance, .undo = &undo, .interface = "wt0", .numeric = numeric};
 	struct policy *policy;
 	struct error error;
 	char *printed;
