@@ -14,6 +14,7 @@
 #include "policy/check.h"
 #include "policy/parse.h"
 #include "review/cover.h"
+#include "review/not_routed.h"
 #include "simulate/policy_tests.h"
 
 #define ERRORS_TOLD 100 /* the others are counted */

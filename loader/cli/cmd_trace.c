@@ -323,7 +323,10 @@ static int print_json(const struct printer *printer, struct error *error)
 	json_t *json = record_json(event, &names);
 
 	if (json && printer->policy)
-		json_object_set_new(json, "nearest", trace_explain(printer->policy, event));
+		json_object_update_new(
+			json,
+			json_pack("{s:o,s:o*}", "nearest", trace_explain(printer->policy, event),
+				  "not_routed", trace_explain_not_routed(printer->policy, event)));
 	return output_json(json, stdout, error);
 }
 

@@ -361,6 +361,38 @@ json_t *trace_explain(const struct policy *policy, const struct trace_event *eve
 	return array;
 }
 
+/* The rule of route_acl that would allow a packet, were it not for this host; NULL: there is none. */
+static const struct policy_rule *routing_rule(const struct policy *policy,
+					      const struct trace_event *event)
+{
+	const struct policy_acl *acl = &policy->acl[ACL_ROUTE];
+	struct seen seen;
+
+	if (default_acl(event) != ACL_PEER || group_of(event))
+		return NULL;
+	see(event, &seen);
+	for (size_t i = 0; i < acl->n_rules; i++)
+		if (acl->rules[i].allow && !compare(policy, &acl->rules[i], &seen))
+			return &acl->rules[i];
+	return NULL;
+}
+
+/**
+ * trace_explain_not_routed() - The rule of route_acl that seems to allow what peer_acl does not
+ * @policy: in force
+ * @event: the packet's record
+ *
+ * Return: a new object of {"rule","line"}; NULL where there is none, or memory is out.
+ */
+json_t *trace_explain_not_routed(const struct policy *policy, const struct trace_event *event)
+{
+	const struct policy_rule *rule = routing_rule(policy, event);
+
+	if (!rule)
+		return NULL;
+	return json_pack("{s:s,s:i}", "rule", rule->id, "line", (int)rule->position.line);
+}
+
 static const struct policy_rule *find_rule(const struct policy *policy, const char *id)
 {
 	for (int acl = 0; acl < ACL_MAX; acl++)
@@ -368,6 +400,21 @@ static const struct policy_rule *find_rule(const struct policy *policy, const ch
 			if (!strcmp(policy->acl[acl].rules[i].id, id))
 				return &policy->acl[acl].rules[i];
 	return NULL;
+}
+
+/* Print why a rule of route_acl does not help. */
+static void put_not_routed(FILE *out, const struct policy *policy, const struct trace_event *event)
+{
+	const struct policy_rule *rule = routing_rule(policy, event);
+	char text[ADDR_TEXT_MAX];
+
+	if (!rule)
+		return;
+	fprintf(out,
+		"Rule %s of route_acl (line %u) would allow it, but %s is an address of this host, "
+		"and\nwhat goes to it is not routed: add a peer_acl rule.\n",
+		rule->id, rule->position.line,
+		addr_format(&event->daddr, event->ip_version, text, sizeof(text)));
 }
 
 /* Print the rules that come nearest. */
@@ -386,6 +433,7 @@ static void put_nearest(FILE *out, const struct policy *policy, const struct tra
 		fputs("\n", out);
 	}
 	json_decref(list);
+	put_not_routed(out, policy, event);
 }
 
 /**

@@ -61,6 +61,7 @@ record_connections() {
 	record trace-in trace in anna 192.168.77.2 --dport 8080
 	record trace-in trace in anna 192.168.77.2 -p icmp
 	record trace-in trace in anna 100.64.0.1 --dport 81 -v
+	record trace-in trace in fd64::2 fd77::1 --dport 81 -v
 	record trace-out trace out self anna
 	record status status wt0
 	record policy-show policy show wt0
