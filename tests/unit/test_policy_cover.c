@@ -90,6 +90,9 @@ static const struct {
 	 "  - {id: c, action: allow, source: 'fc00::/7', protocol: icmp}\n",
 	 "3: rule 'a' is partly overridden by deny rule 'd' in line 4\n"
 	 "6: rule 'b' is partly overridden by deny rule 'd' in line 4\n"},
+	{"  - {id: a, action: allow, protocol: tcp, destination_ports: [22]}\n"
+	 "  - {id: d, action: deny, protocol: tcp, destination_ports: [23]}\n",
+	 ""}, /* neither has what ICMP has in place of ports */
 	{"  - {id: a, action: allow, source: [10.0.0.0/8, 'fd00::/8']}\n"
 	 "  - {id: d, action: deny, source: 10.0.0.1}\n"
 	 "  - {id: e, action: deny, source: 'fd00::1'}\n",
