@@ -44,10 +44,10 @@ static const struct command family[] = {
 	},
 	{
 		.name = "watch",
-		.arguments = "[IFACE] [FILTER] [-c COUNT] [--numeric] [-j]",
+		.arguments = "[IFACE] [FILTER] [-n COUNT] [--numeric] [-j]",
 		.summary = "show connections as they start and end",
-		.details = "  -c, --count COUNT     end after so many events\n" NUMERIC_HELP
-			FILTER_HELP,
+		.details = "  -n, --count COUNT     end after so many events\n" NUMERIC_HELP
+			   "\n" FILTER_HELP,
 		.run = command_run_watch,
 	},
 	{.name = NULL},

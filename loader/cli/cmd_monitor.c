@@ -24,9 +24,9 @@ static int run_monitor(const struct command *command, int argc, char **argv);
 
 const struct command command_monitor = {
 	.name = "monitor",
-	.arguments = "[IFACE] [FILTER] [-c COUNT] [--numeric] [-j]",
+	.arguments = "[IFACE] [FILTER] [-n COUNT] [--numeric] [-j]",
 	.summary = "show connections that start and end, and dropped packets",
-	.details = "  -c, --count COUNT     end after so many events\n"
+	.details = "  -n, --count COUNT     end after so many events\n"
 		   "  -j, --json            one object per event and line\n" NUMERIC_HELP
 		   "\n" FILTER_HELP "\n"
 		   "rx and tx count packets/bytes that came in and went out by the interface.\n"
@@ -63,7 +63,7 @@ struct monitor {
 static int parse(const struct command *command, int argc, char **argv, struct monitor *monitor)
 {
 	static const struct option options[] = {
-		{"count", required_argument, NULL, 'c'},
+		{"count", required_argument, NULL, 'n'},
 		FILTER_LONG_OPTIONS,
 		NUMERIC_LONG_OPTION,
 		COMMON_LONG_OPTIONS,
@@ -73,7 +73,8 @@ static int parse(const struct command *command, int argc, char **argv, struct mo
 	int option;
 
 	filter_init(&monitor->filter);
-	while ((option = command_option(argc, argv, "c:jv" FILTER_SHORT_OPTIONS, options)) != -1) {
+	while ((option = command_option(argc, argv, "n:c:jv" FILTER_SHORT_OPTIONS, options)) !=
+	       -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')
@@ -82,7 +83,7 @@ static int parse(const struct command *command, int argc, char **argv, struct mo
 			monitor->json = true;
 		} else if (option == OPTION_NUMERIC) {
 			monitor->numeric = true;
-		} else if (option == 'c') {
+		} else if (option == 'n' || option == 'c') { /* -c: its name before */
 			if (command_parse_count(command, &monitor->limit) >= 0)
 				return EXIT_INVALID;
 		} else if (filter_option(&monitor->filter, option, optarg, &error) < 0) {

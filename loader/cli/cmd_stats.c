@@ -90,7 +90,7 @@ static int parse(const struct command *command, int argc, char **argv, struct st
 			status = command_unknown_option(command, argv);
 		else if (option == OPTION_INTERVAL)
 			status = parse_interval(command, stats);
-		else if (option == 'n' || option == 'c') /* -c as of monitor */
+		else if (option == 'n' || option == 'c') /* -c: its name before */
 			status = command_parse_count(command, &stats->limit);
 		else
 			stats->json |= option == 'j';

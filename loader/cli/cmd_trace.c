@@ -45,9 +45,8 @@
 	"or remembered.\n"
 
 #define LIVE_DETAILS                                                                               \
-	"  -i, --interface IFACE the interface; else the only attached one, else wt0\n"            \
 	"  -w, --write FILE      a capture (pcapng), verdicts as comments; '-': stdout\n"          \
-	"  -c, --count COUNT     end after so many packets\n"                                      \
+	"  -n, --count COUNT     end after so many packets\n"                                      \
 	"      --duration TIME   end after so long, such as 90s or 5m\n"                           \
 	"      --every N         only one in so many of those that match, on each CPU\n"           \
 	"      --snaplen BYTES   of each packet, at most (256)\n"                                  \
@@ -76,7 +75,7 @@ static const struct command family[] = {
 	},
 	{
 		.name = "live",
-		.arguments = "[FILTER] [-i IFACE] [-w FILE] [-c COUNT] [--duration TIME] "
+		.arguments = "[IFACE] [FILTER] [-w FILE] [-n COUNT] [--duration TIME] "
 			     "[--numeric] [-j]"
 			     " [-v]",
 		.summary = "the packets that come and go, a line each",

@@ -66,7 +66,8 @@ static int set_option(struct session *session, int option, const char *argument,
 	int err;
 
 	switch (option) {
-	case 'c':
+	case 'n':
+	case 'c': /* its name before */
 		err = number_parse(argument, 1, UINT64_MAX, &session->limit, error);
 		return err ? error_prefix(error, "count") : 0;
 	case OPTION_DURATION:
@@ -105,7 +106,7 @@ static int parse(const struct command *command, int argc, char **argv, struct se
 	static const struct option options[] = {
 		{"interface", required_argument, NULL, 'i'},
 		{"write", required_argument, NULL, 'w'},
-		{"count", required_argument, NULL, 'c'},
+		{"count", required_argument, NULL, 'n'},
 		{"duration", required_argument, NULL, OPTION_DURATION},
 		{"snaplen", required_argument, NULL, OPTION_SNAPLEN},
 		{"every", required_argument, NULL, OPTION_EVERY},
@@ -117,7 +118,7 @@ static int parse(const struct command *command, int argc, char **argv, struct se
 	struct error error;
 	int option;
 
-	while ((option = command_option(argc, argv, "i:w:c:jv" FILTER_SHORT_OPTIONS, options)) !=
+	while ((option = command_option(argc, argv, "i:w:n:c:jv" FILTER_SHORT_OPTIONS, options)) !=
 	       -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
@@ -126,8 +127,10 @@ static int parse(const struct command *command, int argc, char **argv, struct se
 		if (set_option(session, option, optarg, &error))
 			return command_fail(&error);
 	}
+	if (argc - optind > !session->interface)
+		return command_usage(command, "unexpected argument '%s'", argv[argc - 1]);
 	if (argc > optind)
-		return command_usage(command, "unexpected argument '%s'", argv[optind]);
+		session->interface = argv[optind];
 	if (session->path && session->json)
 		return command_usage(command, "-j and -w exclude each other");
 	return -1;

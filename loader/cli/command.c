@@ -18,6 +18,7 @@
 #include "trace/live.h"
 
 #define COMMAND_COLUMN 12
+#define HELP_COLUMNS   80
 
 static char current_path[64] = "shrike"; /* the words that led to the command */
 
@@ -63,14 +64,50 @@ int command_dispatch(const struct command *family, int argc, char **argv)
 	return EXIT_INVALID;
 }
 
+/* The length of what may not be parted: a word, or several in brackets. */
+static size_t unit_len(const char *text)
+{
+	size_t len = 0;
+
+	for (int depth = 0; text[len] && (depth || text[len] != ' '); len++)
+		depth += (text[len] == '[') - (text[len] == ']');
+	return len;
+}
+
+/* Print the usage in lines that fit 80 columns, those after the first below its arguments. */
+static void print_usage(const char *arguments)
+{
+	int indent = printf("usage: %s", current_path), column = indent;
+
+	while (*arguments) {
+		size_t len = unit_len(arguments);
+
+		if (column + 1 + (int)len > HELP_COLUMNS)
+			column = printf("\n%*s", indent, "") - 1;
+		column += printf(" %.*s", (int)len, arguments);
+		arguments += len;
+		arguments += strspn(arguments, " ");
+	}
+	putchar('\n');
+}
+
 /**
  * command_help() - Print the help of a command
+ *
+ * -j, which is the same everywhere, need not be in its details.
  */
 int command_help(const struct command *command)
 {
-	printf("usage: %s %s\n\n%s\n", current_path, command->arguments, command->summary);
-	if (command->details)
-		printf("\n%s", command->details);
+	const char *details = command->details ?: "";
+	bool adds_json = strstr(command->arguments, "[-j]") && !strstr(details, "--json");
+
+	print_usage(command->arguments);
+	printf("\n%s\n", command->summary);
+	if (adds_json)
+		printf("\n  -j, --json            JSON instead of text, see shrike-json(5)\n");
+	if (*details && (!adds_json || *details != ' '))
+		putchar('\n');
+	fputs(details, stdout);
 	return EXIT_DONE;
 }
 
