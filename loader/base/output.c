@@ -139,6 +139,30 @@ const char *output_duration(char text[OUTPUT_DURATION_LEN], uint64_t duration_ns
 	return text;
 }
 
+/**
+ * output_human() - A number as people read it: 999, 1.5k, 20M; of bytes 1.5Ki, 20Mi
+ * @text: where to write it
+ * @value: the number, 0 or more
+ * @unit: 1000, or 1024 for bytes
+ *
+ * Return: @text.
+ */
+const char *output_human(char text[OUTPUT_HUMAN_LEN], double value, unsigned int unit)
+{
+	static const char prefixes[] = "kMGTPE";
+	int step = -1;
+
+	/* 999.95 would be written as 1000.0 */
+	for (; value >= (step < 0 ? unit : unit - 0.05) && prefixes[step + 1]; step++)
+		value /= unit;
+	if (step < 0)
+		snprintf(text, OUTPUT_HUMAN_LEN, "%.0f", value);
+	else
+		snprintf(text, OUTPUT_HUMAN_LEN, "%.*f%c%s", value < 9.95, value,
+			 unit == 1024 && !step ? 'K' : prefixes[step], unit == 1024 ? "i" : "");
+	return text;
+}
+
 /* Write a number with @digits digits, and what separates it from the next one. */
 static char *put_part(char *to, unsigned int value, unsigned int digits, char separator)
 {
@@ -223,157 +247,6 @@ const char *output_colour_on(bool wanted, enum output_colour colour)
 const char *output_colour_off(bool wanted)
 {
 	return wanted ? "\033[0m" : "";
-}
-
-struct output_table {
-	size_t n_columns;
-	size_t n_rows;
-	size_t room; /* rows that fit */
-	int *width;
-	bool *right;
-	char **cells; /* row by row; the first row holds the titles */
-};
-
-/* Columns of a terminal that a UTF-8 text fills, where each character fills one. */
-static int text_width(const char *text)
-{
-	int width = 0;
-
-	for (; *text; text++)
-		width += ((uint8_t)*text & 0xc0) != 0x80;
-	return width;
-}
-
-/**
- * output_table_new() - Begin a table
- * @n_columns: 1 or more
- * @titles: of the columns
- *
- * Return: the table, or NULL without memory.
- */
-struct output_table *output_table_new(size_t n_columns, const char *const *titles)
-{
-	struct output_table *table = calloc(1, sizeof(*table));
-
-	if (!table)
-		return NULL;
-	table->n_columns = n_columns;
-	table->width = calloc(n_columns, sizeof(*table->width));
-	table->right = calloc(n_columns, sizeof(*table->right));
-	if (!table->width || !table->right || output_table_row(table, titles)) {
-		output_table_free(table);
-		return NULL;
-	}
-	return table;
-}
-
-/**
- * output_table_right() - Align a column to the right, as numbers are
- * @table: the table
- * @column: from 0
- */
-void output_table_right(struct output_table *table, size_t column)
-{
-	table->right[column] = true;
-}
-
-/* Make room for one more row. */
-static int table_grow(struct output_table *table)
-{
-	size_t room = table->room ? 2 * table->room : 16;
-	char **cells;
-
-	if (table->n_rows < table->room)
-		return 0;
-	cells = reallocarray(table->cells, room * table->n_columns, sizeof(*cells));
-	if (!cells)
-		return -ENOMEM;
-	table->cells = cells;
-	table->room = room;
-	return 0;
-}
-
-/**
- * output_table_row() - Add a row
- * @table: the table
- * @cells: one text per column, NULL counts as empty
- *
- * Return: 0 or -ENOMEM.
- */
-int output_table_row(struct output_table *table, const char *const *cells)
-{
-	char **row;
-	size_t i;
-
-	if (table_grow(table))
-		return -ENOMEM;
-	row = table->cells + table->n_rows * table->n_columns;
-	for (i = 0; i < table->n_columns; i++) {
-		row[i] = strdup(cells[i] ? cells[i] : "");
-		if (!row[i]) {
-			while (i)
-				free(row[--i]);
-			return -ENOMEM;
-		}
-	}
-	for (i = 0; i < table->n_columns; i++) {
-		int width = text_width(row[i]);
-
-		if (width > table->width[i])
-			table->width[i] = width;
-	}
-	table->n_rows++;
-	return 0;
-}
-
-static void print_cell(const struct output_table *table, size_t column, const char *cell,
-		       FILE *file)
-{
-	int pad = table->width[column] - text_width(cell);
-	bool last = column + 1 == table->n_columns;
-
-	if (table->right[column])
-		fprintf(file, "%*s%s", pad, "", cell);
-	else
-		fprintf(file, "%s%*s", cell, last ? 0 : pad, "");
-	fputs(last ? "\n" : "  ", file);
-}
-
-/**
- * output_table_print() - Write a table, two spaces between the columns
- * @table: the table
- * @file: where to
- * @error: set on failure
- *
- * Return: 0 or -errno of the stream.
- */
-int output_table_print(const struct output_table *table, FILE *file, struct error *error)
-{
-	size_t row, column;
-
-	for (row = 0; row < table->n_rows; row++)
-		for (column = 0; column < table->n_columns; column++)
-			print_cell(table, column, table->cells[row * table->n_columns + column],
-				   file);
-	return output_flush(file, error);
-}
-
-/**
- * output_table_free() - Release a table
- * @table: the table, or NULL
- */
-void output_table_free(struct output_table *table)
-{
-	size_t i;
-
-	if (!table)
-		return;
-	for (i = 0; i < table->n_rows * table->n_columns; i++)
-		free(table->cells[i]);
-	free(table->cells);
-	free(table->width);
-	free(table->right);
-	free(table);
 }
 
 static output_form old_form; /* NULL: the present one */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * How commands write: numbers and addresses into buffers, aligned tables, JSON, colour.
+ * How commands write: numbers and addresses into buffers, JSON, colour.
  *
  * Nothing here decides what is said or where to; the caller gives the buffer or the stream.
  * The put_ functions write without a terminating NUL and return the end of what they wrote, for
@@ -28,12 +28,14 @@ typedef json_t *(*output_form)(json_t *value);
 
 #define OUTPUT_DURATION_LEN 32
 #define OUTPUT_TIME_LEN	    32
+#define OUTPUT_HUMAN_LEN    16
 
 char *put_u64(char *to, uint64_t value);
 char *put_addr(char *to, const union addr *addr, uint8_t ip_version);
 char *put_time(char *to, uint64_t realtime_ns);
 
 const char *output_duration(char text[OUTPUT_DURATION_LEN], uint64_t duration_ns);
+const char *output_human(char text[OUTPUT_HUMAN_LEN], double value, unsigned int unit);
 const char *output_time(char text[OUTPUT_TIME_LEN], uint64_t realtime_ns);
 
 enum output_colour {
@@ -47,15 +49,6 @@ enum output_colour {
 bool output_wants_colour(FILE *file);
 const char *output_colour_on(bool wanted, enum output_colour colour);
 const char *output_colour_off(bool wanted);
-
-/* A table under construction: cells are copied, columns are as wide as their widest cell. */
-struct output_table;
-
-struct output_table *output_table_new(size_t n_columns, const char *const *titles);
-void output_table_right(struct output_table *table, size_t column);
-int output_table_row(struct output_table *table, const char *const *cells);
-int output_table_print(const struct output_table *table, FILE *file, struct error *error);
-void output_table_free(struct output_table *table);
 
 json_t *output_json_text(const char *text);
 json_t *output_real(double value);

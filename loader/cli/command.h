@@ -89,6 +89,10 @@ enum common_option {
 	{"json", optional_argument, NULL, 'j'},                                                          \
 	{"verbose", no_argument, NULL, 'v'}
 
+/* Of commands that show counts. */
+#define HUMAN_LONG_OPTION {"human", no_argument, NULL, 'h'}
+#define HUMAN_HELP "  -h, --human           numbers with units: 1.5k packets, 20Mi bytes\n"
+
 /* Of commands that show addresses. */
 #define NUMERIC_LONG_OPTION {"numeric", no_argument, NULL, OPTION_NUMERIC}
 #define NUMERIC_HELP "      --numeric         show addresses, not the names that the policy gives them\n"

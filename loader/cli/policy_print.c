@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/names.h"
 #include "base/output.h"
+#include "base/table.h"
 #include "conntrack/event_print.h"
 #include "dataplane/confirm.h"
 #include "policy/rule_json.h"
@@ -152,7 +153,7 @@ static void join_addresses(const json_t *rule, const char *key, char *cell, size
 }
 
 /* Add a rule to the table. */
-static int add_row(struct output_table *table, const char *acl, const json_t *rule)
+static int add_row(struct table *table, const char *acl, const json_t *rule)
 {
 	char source[256], destination[256], sports[128], dports[128], protocol[192], packets[24],
 		last[OUTPUT_DURATION_LEN] = "never";
@@ -182,11 +183,11 @@ static int add_row(struct output_table *table, const char *acl, const json_t *ru
 	cells[7] = dports;
 	cells[8] = packets;
 	cells[9] = last;
-	return output_table_row(table, cells);
+	return table_row(table, cells);
 }
 
 /* Add those rules of both ACLs that are NetBird's, or those that are not. */
-static int add_rules(struct output_table *table, const json_t *policy, bool of_netbird)
+static int add_rules(struct table *table, const json_t *policy, bool of_netbird)
 {
 	static const struct {
 		const char *key;
@@ -206,25 +207,33 @@ static int add_rules(struct output_table *table, const json_t *policy, bool of_n
 }
 
 /* A line between the rules of the user and those of NetBird. */
-static int add_heading(struct output_table *table)
+static int add_heading(struct table *table)
 {
 	const char *const cells[N_COLUMNS] = {"NetBird:", "", "", "", "", "", "", "", "", ""};
 
-	return output_table_row(table, cells);
+	return table_row(table, cells);
 }
 
 /* Print the policy as a table below its settings. */
 static int print_text(const json_t *policy, FILE *file, struct error *error)
 {
-	static const char *const titles[] = {"ACL",   "ACTION", "ID",	  "SOURCE",  "DESTINATION",
-					     "PROTO", "SPORTS", "DPORTS", "PACKETS", "LAST HIT"};
-	struct output_table *table = output_table_new(N_COLUMNS, titles);
+	static const struct table_column columns[N_COLUMNS] = {
+		{"ACL", 0},
+		{"ACTION", 0},
+		{"ID", 0},
+		{"SOURCE", TABLE_WRAP},
+		{"DESTINATION", TABLE_WRAP},
+		{"PROTO", 0},
+		{"SPORTS", TABLE_WRAP},
+		{"DPORTS", TABLE_WRAP},
+		{"PACKETS", TABLE_RIGHT},
+		{"LAST HIT", 0},
+	};
+	struct table *table = table_new(columns, N_COLUMNS, file);
 	int err = table ? 0 : -ENOMEM;
 
-	if (table) {
-		output_table_right(table, 8);
+	if (table)
 		err = add_rules(table, policy, false);
-	}
 	if (!err && json_is_true(json_object_get(policy, "netbird")))
 		err = add_heading(table);
 	if (!err)
@@ -241,8 +250,8 @@ static int print_text(const json_t *policy, FILE *file, struct error *error)
 	if (err)
 		err = error_no_memory(error);
 	else if (json_integer_value(json_object_get(policy, "rules")))
-		err = output_table_print(table, file, error);
-	output_table_free(table);
+		err = table_print(table, error);
+	table_free(table);
 	return err;
 }
 
