@@ -55,11 +55,11 @@ static const char reach_details[] =
 
 static const char prove_details[] =
 	"  SENTENCE              \"FROM can|cannot reach TO [PROTOCOL[/PORTS]]\", as in\n"
-	"                        \"100.64.9.0/24 cannot reach 10.0.0.0/8,set:corp tcp/22,80\"\n"
+	"                        \"100.64.9.0/24 cannot reach 10.0.0.0/8 tcp/22,80\"\n"
 	"  -i, --interface IFACE a policy file as on this interface\n"
 	"\n"
-	"\"can\": every such packet is let in, \"cannot\": none is. Exit status 0: yes; 1: no,\n"
-	"and a packet shows it, with its trace.\n";
+	"\"can\": every such packet is let in, \"cannot\": none is. Exit status 0: yes; 1:\n"
+	"no, and a packet shows it, with its trace.\n";
 
 static const char equal_details[] =
 	"  -i, --interface IFACE policy files as on this interface\n"

@@ -121,6 +121,7 @@ record_policies() {
 	record policy-history policy history wt0
 	record policy-history policy history wt0 2
 	record policy-history policy history wt0 3
+	record policy-history policy history wt0 4
 	record policy-rollback policy rollback wt0 1
 }
 
@@ -147,12 +148,18 @@ record_parts() {
 
 # Questions, with a no for each kind of packet.
 record_questions() {
+	policy but <<-EOF
+		peer_acl:
+		  - {id: none, action: deny, source: [any], protocol: icmp, icmp_types: [8]}
+		  - {id: rest, action: allow, source: [any], protocol: icmp}
+	EOF
 	record policy-reach policy reach wt0
 	record policy-reach policy reach "$T/nat.yaml"
 	record policy-reach policy reach "$T/but.yaml"
 	record policy-prove policy prove "$T/nat.yaml" "any can reach self tcp/80"
 	record policy-prove policy prove "$T/nat.yaml" "any cannot reach self icmp"
 	record policy-prove policy prove "$T/nat.yaml" "any can reach self tcp/22"
+	record policy-prove policy prove "$T/nat.yaml" "any cannot reach 192.168.77.2 tcp/80"
 	record policy-equal policy equal "$T/nat.yaml" "$T/nat.yaml"
 	record policy-equal policy equal "$T/nat.yaml" "$T/cut.yaml"
 }
