@@ -251,7 +251,7 @@ test_a_full_disk_leaves_whole_lines() {
 # all_is_accounted_for: drops in the log and beside it are those that the programs have counted
 all_is_accounted_for() {
 	local logged unsampled
-	logged=$(jq -s 'map(select(.type == "drop") | .opener.packets) | add' "$T/log.out")
+	logged=$(jq -s 'map(select(.type == "drop") | .opener.packets) | add // 0' "$T/log.out")
 	unsampled=$(jq -s 'map(select(.type == "loss") | .unsampled_drops) | add // 0' "$T/log.out")
 	[ $((logged + unsampled)) = "$(dropped wt0 peer_acl_denied)" ]
 }
