@@ -14,6 +14,7 @@
 # make fuzz T=60  random packets: the programs against a model of them (as root)
 # make fuzz-parsers T=60           libFuzzer: files, packets, and what DNS, nftables and daemon say
 # make format     as .clang-format says; make check-format is a test
+# make completion of bash, zsh and fish: made anew from the help of all commands
 # make install    DESTDIR= PREFIX=/usr/local; make uninstall removes what it has installed
 # make dist       build/shrike-VERSION.tar.gz, of the files that git knows
 # make deb        build/shrike_VERSION_ARCH.deb, checked by lintian
@@ -54,7 +55,7 @@ DEPENDENCIES := -MMD -MP
 BPF_FLAGS := -target bpf -mcpu=v3 -g -O2 $(COMMON_FLAGS) -Wno-unused-parameter -fno-jump-tables \
 	     $(DEPENDENCIES) -Iinclude -Ivmlinux -Ibpf
 LINK_FLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) -pie -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
-LIBS := -lbpf -lelf -lz -lxdp -lnl-route-3 -lnl-3 -lfyaml -ljansson -lmd -lpcap -lseccomp -lmicrohttpd -lnghttp2 -lminizip
+LIBS := -lbpf -lelf -lz -lxdp -lnl-route-3 -lnl-3 -lfyaml -ljansson -lmd -lpcap -lseccomp -lmicrohttpd -lnghttp2 -lminizip -lsmartcols
 ifeq ($(SANITIZE),1)
 # gcc 12 sees values that may be uninitialized where there are none, once it has instrumented
 HARDENING := -fsanitize=address,undefined -fno-omit-frame-pointer -Wno-maybe-uninitialized \
@@ -91,19 +92,20 @@ help:
 
 BUILD_DEPS := clang gcc libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnl-route-3-dev \
 	      libxdp-dev libfyaml-dev libjansson-dev libmd-dev libpcap-dev libseccomp-dev \
-	      libnghttp2-dev libminizip-dev libmicrohttpd-dev \
+	      libnghttp2-dev libminizip-dev libmicrohttpd-dev libsmartcols-dev \
 	      bpftool pkg-config
 TEST_DEPS := libcmocka-dev iproute2 iputils-ping procps util-linux ethtool tcpdump python3 \
 	     man-db clang-format mount jq curl traceroute libclang-rt-14-dev \
 	     bind9-dnsutils dnsmasq-base iperf3 netcat-openbsd nftables nghttp2-server python3-grpcio \
-	     python3-jsonschema python3-prometheus-client tshark systemd
+	     python3-jsonschema python3-prometheus-client tshark systemd \
+	     zsh fish
 BENCH_DEPS := iperf3 passt slirp4netns gnuplot-nox
 KERNEL_DEPS := qemu-system-x86 cpio kmod xz-utils wireguard-tools
 HEADERS := bpf/libbpf.h:libbpf-dev libelf.h:libelf-dev zlib.h:zlib1g-dev \
 	   libnl3/netlink/netlink.h:libnl-3-dev libnl3/netlink/route/link.h:libnl-route-3-dev \
 	   xdp/xsk.h:libxdp-dev libfyaml.h:libfyaml-dev jansson.h:libjansson-dev sha2.h:libmd-dev \
 	   pcap/pcap.h:libpcap-dev \
-	   seccomp.h:libseccomp-dev microhttpd.h:libmicrohttpd-dev nghttp2/nghttp2.h:libnghttp2-dev minizip/unzip.h:libminizip-dev
+	   seccomp.h:libseccomp-dev microhttpd.h:libmicrohttpd-dev libsmartcols/libsmartcols.h:libsmartcols-dev nghttp2/nghttp2.h:libnghttp2-dev minizip/unzip.h:libminizip-dev
 
 check-tools:
 	@missing=; \
@@ -371,6 +373,9 @@ MAN_PAGES := $(wildcard docs/man/*.[1-8])
 SBIN := $(PREFIX)/sbin
 MAN := $(PREFIX)/share/man
 COMPLETION := $(PREFIX)/share/bash-completion/completions/shrike
+# Debian's zsh looks there for what packages bring, and for what is local where all others do
+ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
+FISH_COMPLETIONS := $(PREFIX)/share/fish/vendor_completions.d
 UNITS := $(PREFIX)/lib/systemd/system
 UNIT_FILES := $(wildcard dist/*.service)
 SHARE := $(PREFIX)/share/shrike
@@ -383,12 +388,19 @@ install: shrike
 	$(Q)for file in $(SHARED_FILES); do \
 		install -D -m 0644 $$file $(DESTDIR)$(SHARE)/$${file##*/} || exit 1; done
 	install -D -m 0644 dist/shrike.bash-completion $(DESTDIR)$(COMPLETION)
+	install -D -m 0644 dist/_shrike $(DESTDIR)$(ZSH_COMPLETIONS)/_shrike
+	install -D -m 0644 dist/shrike.fish $(DESTDIR)$(FISH_COMPLETIONS)/shrike.fish
 	$(Q)mkdir -p $(DESTDIR)$(UNITS)
 	$(Q)for unit in $(UNIT_FILES); do \
 		sed 's|@SBINDIR@|$(SBIN)|' $$unit >$(DESTDIR)$(UNITS)/$${unit##*/} || exit 1; done
 
+# The completions are made of what the commands say of themselves, and kept in the tree.
+completion: shrike
+	dist/completion $(B)/shrike . dist
+
 uninstall:
-	rm -f $(addprefix $(DESTDIR),$(SBIN)/shrike $(COMPLETION) $(UNIT_FILES:dist/%=$(UNITS)/%) \
+	rm -f $(addprefix $(DESTDIR),$(SBIN)/shrike $(COMPLETION) \
+		$(ZSH_COMPLETIONS)/_shrike $(FISH_COMPLETIONS)/shrike.fish $(UNIT_FILES:dist/%=$(UNITS)/%) \
 		$(SHARED_FILES:dist/%=$(SHARE)/%) \
 		$(foreach page,$(MAN_PAGES),$(MAN)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))))
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include <jansson.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,6 +45,7 @@ int main(int argc, char **argv)
 	struct error error;
 	int status;
 
+	setlocale(LC_CTYPE, "C.UTF-8"); /* what is written is UTF-8, whatever the terminal's is */
 	generation_verbose(false);
 	status = command_dispatch(commands, argc, argv);
 	if (output_flush(stdout, &error) && !status)

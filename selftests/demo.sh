@@ -263,7 +263,7 @@ look_around() {
 is_hit() {
 	local packets
 	packets=$(shrike policy show wt0 -j | jq --arg id "$1" \
-		'[.. | objects | select(.id? == $id) | .packets // .hits.packets // 0] | add')
+		'[.. | objects | select(.id? == $id) | .hits.packets // 0] | add')
 	[ "${packets:-0}" -gt 0 ] || die "rule $1 has no hits"
 }
 

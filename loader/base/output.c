@@ -140,7 +140,62 @@ const char *output_duration(char text[OUTPUT_DURATION_LEN], uint64_t duration_ns
 }
 
 /**
- * output_time() - A point in time as RFC 3339 writes it, UTC, to the millisecond
+ * output_human() - A number as people read it: 999, 1.5k, 20M; of bytes 1.5Ki, 20Mi
+ * @text: where to write it
+ * @value: the number, 0 or more
+ * @unit: 1000, or 1024 for bytes
+ *
+ * Return: @text.
+ */
+const char *output_human(char text[OUTPUT_HUMAN_LEN], double value, unsigned int unit)
+{
+	static const char prefixes[] = "kMGTPE";
+	int step = -1;
+
+	/* 999.95 would be written as 1000.0 */
+	for (; value >= (step < 0 ? unit : unit - 0.05) && prefixes[step + 1]; step++)
+		value /= unit;
+	if (step < 0)
+		snprintf(text, OUTPUT_HUMAN_LEN, "%.0f", value);
+	else
+		snprintf(text, OUTPUT_HUMAN_LEN, "%.*f%c%s", value < 9.95, value,
+			 unit == 1024 && !step ? 'K' : prefixes[step], unit == 1024 ? "i" : "");
+	return text;
+}
+
+/* Write a number with @digits digits, and what separates it from the next one. */
+static char *put_part(char *to, unsigned int value, unsigned int digits, char separator)
+{
+	for (unsigned int at = digits; at--; value /= 10)
+		to[at] = '0' + value % 10;
+	to[digits] = separator;
+	return to + digits + 1;
+}
+
+/**
+ * put_time() - Write a point in time as RFC 3339 does, UTC, to the millisecond
+ * @to: room for OUTPUT_TIME_LEN bytes
+ * @realtime_ns: CLOCK_REALTIME, before the year 10000
+ *
+ * Return: the end of what was written.
+ */
+char *put_time(char *to, uint64_t realtime_ns)
+{
+	time_t seconds = realtime_ns / NS_PER_S;
+	struct tm tm = {0};
+
+	gmtime_r(&seconds, &tm);
+	to = put_part(to, tm.tm_year + 1900, 4, '-');
+	to = put_part(to, tm.tm_mon + 1, 2, '-');
+	to = put_part(to, tm.tm_mday, 2, 'T');
+	to = put_part(to, tm.tm_hour, 2, ':');
+	to = put_part(to, tm.tm_min, 2, ':');
+	to = put_part(to, tm.tm_sec, 2, '.');
+	return put_part(to, realtime_ns % NS_PER_S / NS_PER_MS, 3, 'Z');
+}
+
+/**
+ * output_time() - A point in time as put_time() writes it
  * @text: where to write it
  * @realtime_ns: CLOCK_REALTIME
  *
@@ -148,14 +203,7 @@ const char *output_duration(char text[OUTPUT_DURATION_LEN], uint64_t duration_ns
  */
 const char *output_time(char text[OUTPUT_TIME_LEN], uint64_t realtime_ns)
 {
-	time_t seconds = realtime_ns / NS_PER_S;
-	struct tm tm = {0};
-	size_t len;
-
-	gmtime_r(&seconds, &tm);
-	len = strftime(text, OUTPUT_TIME_LEN, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + len, OUTPUT_TIME_LEN - len, ".%03uZ",
-		 (unsigned int)(realtime_ns % NS_PER_S / NS_PER_MS));
+	*put_time(text, realtime_ns) = '\0';
 	return text;
 }
 
@@ -201,160 +249,99 @@ const char *output_colour_off(bool wanted)
 	return wanted ? "\033[0m" : "";
 }
 
-struct output_table {
-	size_t n_columns;
-	size_t n_rows;
-	size_t room; /* rows that fit */
-	int *width;
-	bool *right;
-	char **cells; /* row by row; the first row holds the titles */
-};
+static output_form old_form; /* NULL: the present one */
 
-/* Columns of a terminal that a UTF-8 text fills, where each character fills one. */
-static int text_width(const char *text)
+/**
+ * output_set_form() - Write all JSON in an older form
+ * @form: makes it of the present one; takes its argument's reference, gives NULL without memory
+ */
+void output_set_form(output_form form)
 {
-	int width = 0;
-
-	for (; *text; text++)
-		width += ((uint8_t)*text & 0xc0) != 0x80;
-	return width;
+	old_form = form;
 }
 
 /**
- * output_table_new() - Begin a table
- * @n_columns: 1 or more
- * @titles: of the columns
- *
- * Return: the table, or NULL without memory.
+ * output_has_old_form() - Whether output_set_form() has asked for an older form
  */
-struct output_table *output_table_new(size_t n_columns, const char *const *titles)
+bool output_has_old_form(void)
 {
-	struct output_table *table = calloc(1, sizeof(*table));
+	return old_form;
+}
 
-	if (!table)
-		return NULL;
-	table->n_columns = n_columns;
-	table->width = calloc(n_columns, sizeof(*table->width));
-	table->right = calloc(n_columns, sizeof(*table->right));
-	if (!table->width || !table->right || output_table_row(table, titles)) {
-		output_table_free(table);
-		return NULL;
+/* An object with the version of the form before its own keys. */
+static json_t *stamped(json_t *object)
+{
+	json_t *whole = json_pack("{s:i}", "schema", OUTPUT_JSON_SCHEMA);
+
+	if (!whole || json_object_update(whole, object)) {
+		json_decref(whole);
+		whole = NULL;
 	}
-	return table;
+	json_decref(object);
+	return whole;
 }
 
 /**
- * output_table_right() - Align a column to the right, as numbers are
- * @table: the table
- * @column: from 0
+ * output_formed() - A value as it is to be written
+ * @value: of a command: an object, or an array of objects; its reference is taken
+ *
+ * Each object says which form it has, unless an older form was asked for, which does not know that.
+ *
+ * Return: a new value, NULL without memory or for NULL.
  */
-void output_table_right(struct output_table *table, size_t column)
+json_t *output_formed(json_t *value)
 {
-	table->right[column] = true;
-}
+	size_t i;
 
-/* Make room for one more row. */
-static int table_grow(struct output_table *table)
-{
-	size_t room = table->room ? 2 * table->room : 16;
-	char **cells;
-
-	if (table->n_rows < table->room)
-		return 0;
-	cells = reallocarray(table->cells, room * table->n_columns, sizeof(*cells));
-	if (!cells)
-		return -ENOMEM;
-	table->cells = cells;
-	table->room = room;
-	return 0;
+	if (!value)
+		return NULL;
+	if (old_form)
+		return old_form(value);
+	if (json_is_object(value))
+		return stamped(value);
+	for (i = 0; i < json_array_size(value); i++)
+		if (json_array_set_new(value, i, stamped(json_incref(json_array_get(value, i))))) {
+			json_decref(value);
+			return NULL;
+		}
+	return value;
 }
 
 /**
- * output_table_row() - Add a row
- * @table: the table
- * @cells: one text per column, NULL counts as empty
+ * output_part() - A part of a value that is written by itself, as it is to be written
+ * @part: an object; its reference is taken
+ *
+ * Return: a new value, NULL without memory or for NULL.
+ */
+json_t *output_part(json_t *part)
+{
+	return part && old_form ? old_form(part) : part;
+}
+
+/**
+ * output_json_line() - Write one JSON value on a line of its own, of many that follow each other
+ * @value: for output_formed(), whose reference is taken; NULL is what jansson gives without memory
+ * @file: where to; a failure to write stays in its own error flag
+ * @error: set on failure
  *
  * Return: 0 or -ENOMEM.
  */
-int output_table_row(struct output_table *table, const char *const *cells)
+int output_json_line(json_t *value, FILE *file, struct error *error)
 {
-	char **row;
-	size_t i;
+	bool failed;
 
-	if (table_grow(table))
-		return -ENOMEM;
-	row = table->cells + table->n_rows * table->n_columns;
-	for (i = 0; i < table->n_columns; i++) {
-		row[i] = strdup(cells[i] ? cells[i] : "");
-		if (!row[i]) {
-			while (i)
-				free(row[--i]);
-			return -ENOMEM;
-		}
-	}
-	for (i = 0; i < table->n_columns; i++) {
-		int width = text_width(row[i]);
-
-		if (width > table->width[i])
-			table->width[i] = width;
-	}
-	table->n_rows++;
+	value = output_formed(value);
+	failed = !value || (json_dumpf(value, file, OUTPUT_JSON_FLAGS) && !ferror(file));
+	json_decref(value);
+	if (failed)
+		return error_set(error, ENOMEM, "writing JSON: %s", strerror(ENOMEM));
+	fputc('\n', file);
 	return 0;
 }
 
-static void print_cell(const struct output_table *table, size_t column, const char *cell,
-		       FILE *file)
-{
-	int pad = table->width[column] - text_width(cell);
-	bool last = column + 1 == table->n_columns;
-
-	if (table->right[column])
-		fprintf(file, "%*s%s", pad, "", cell);
-	else
-		fprintf(file, "%s%*s", cell, last ? 0 : pad, "");
-	fputs(last ? "\n" : "  ", file);
-}
-
 /**
- * output_table_print() - Write a table, two spaces between the columns
- * @table: the table
- * @file: where to
- * @error: set on failure
- *
- * Return: 0 or -errno of the stream.
- */
-int output_table_print(const struct output_table *table, FILE *file, struct error *error)
-{
-	size_t row, column;
-
-	for (row = 0; row < table->n_rows; row++)
-		for (column = 0; column < table->n_columns; column++)
-			print_cell(table, column, table->cells[row * table->n_columns + column],
-				   file);
-	return output_flush(file, error);
-}
-
-/**
- * output_table_free() - Release a table
- * @table: the table, or NULL
- */
-void output_table_free(struct output_table *table)
-{
-	size_t i;
-
-	if (!table)
-		return;
-	for (i = 0; i < table->n_rows * table->n_columns; i++)
-		free(table->cells[i]);
-	free(table->cells);
-	free(table->width);
-	free(table->right);
-	free(table);
-}
-
-/**
- * output_json() - Write one JSON value on a line of its own
- * @value: the value; its reference is taken, NULL is what jansson gives without memory
+ * output_json() - Write one JSON value on a line of its own, and hand it over
+ * @value: as for output_json_line()
  * @file: where to
  * @error: set on failure
  *
@@ -362,18 +349,9 @@ void output_table_free(struct output_table *table)
  */
 int output_json(json_t *value, FILE *file, struct error *error)
 {
-	int err = 0;
+	int err = output_json_line(value, file, error);
 
-	if (!value)
-		return error_set(error, ENOMEM, "writing JSON: %s", strerror(ENOMEM));
-	/* A failure to write stays in the stream's own error flag. */
-	if (json_dumpf(value, file, OUTPUT_JSON_FLAGS | JSON_ENCODE_ANY) && !ferror(file))
-		err = error_set(error, ENOMEM, "writing JSON: %s", strerror(ENOMEM));
-	json_decref(value);
-	if (err)
-		return err;
-	fputc('\n', file);
-	return output_flush(file, error);
+	return err ? err : output_flush(file, error);
 }
 
 /**

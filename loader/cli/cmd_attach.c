@@ -24,7 +24,6 @@ const struct command command_attach = {
 	.details =
 		"  -c, --config POLICY   policy file, '-' for standard input; without one,\n"
 		"                        everything inbound but replies is dropped\n"
-		"  -j, --json            JSON instead of text\n"
 		"  -v, --verbose         print libbpf messages\n"
 		"\n"
 		"Nobody stays: addresses that are added later are not known, the room of expired\n"
@@ -42,7 +41,6 @@ const struct command command_detach = {
 	.details =
 		"      --force           also what another version of shrike left there\n"
 		"      --stale           instead the pins of network namespaces that are gone\n"
-		"  -j, --json            JSON instead of text\n"
 		"\n"
 		"Where nothing is attached there is nothing to do, which is no error.\n",
 	/* clang-format on */
@@ -69,7 +67,7 @@ static int run_attach(const struct command *command, int argc, char **argv)
 	int option, lock, err;
 	struct error error;
 
-	while ((option = getopt_long(argc, argv, "c:jv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "c:jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == 'c')
@@ -167,7 +165,7 @@ static int run_detach(const struct command *command, int argc, char **argv)
 	struct error error;
 	int option, err;
 
-	while ((option = getopt_long(argc, argv, "fj", long_options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "fj", long_options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option != 'f' && option != 's' && option != 'j')

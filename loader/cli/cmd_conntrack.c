@@ -44,10 +44,10 @@ static const struct command family[] = {
 	},
 	{
 		.name = "watch",
-		.arguments = "[IFACE] [FILTER] [-c COUNT] [--numeric] [-j]",
+		.arguments = "[IFACE] [FILTER] [-n COUNT] [--numeric] [-j]",
 		.summary = "show connections as they start and end",
-		.details = "  -c, --count COUNT     end after so many events\n" NUMERIC_HELP
-			FILTER_HELP,
+		.details = "  -n, --count COUNT     end after so many events\n" NUMERIC_HELP
+			   "\n" FILTER_HELP,
 		.run = command_run_watch,
 	},
 	{.name = NULL},
@@ -61,6 +61,7 @@ const struct command command_conntrack = {
 
 /* What every subcommand begins with: its arguments, and the tables of the interface. */
 struct session {
+	char name[IF_NAMESIZE];
 	struct filter filter;
 	struct attached attached;
 	struct conntrack conntrack;
@@ -83,7 +84,7 @@ static int parse(const struct command *command, int argc, char **argv, struct se
 	int option, err;
 
 	filter_init(&session->filter);
-	while ((option = getopt_long(argc, argv, "jv" FILTER_SHORT_OPTIONS, known, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "jv" FILTER_SHORT_OPTIONS, known)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')
@@ -130,13 +131,12 @@ static void close_tables(struct session *session)
 /* Open the tables of an interface, and read what the filter needs to know. */
 static int open_tables(const char *given, struct session *session, struct error *error)
 {
-	char name[IF_NAMESIZE];
 	struct error ignored;
 	int ifindex, err;
 
-	err = command_interface(given, name, &ifindex, error);
+	err = command_interface(given, session->name, &ifindex, error);
 	if (!err && attached_open(ifindex, &session->attached, error))
-		err = error_prefix(error, "%s", name);
+		err = error_prefix(error, "%s", session->name);
 	if (err)
 		return filter_unresolved(&session->filter, error);
 	flow_clock_read(&session->attached.instance, &session->clock);
@@ -166,7 +166,8 @@ static const char *rule_id(void *arg, uint32_t number)
 /* Print the flows that the filter lets through. */
 static int list(struct session *session, struct error *error)
 {
-	struct flow_printer *printer = flow_printer_new(stdout, session->json, rule_id, session);
+	struct flow_printer *printer = flow_printer_new(stdout, session->json, session->name,
+							rule_id, session);
 	struct masquerade masquerade;
 	int err;
 
@@ -229,7 +230,10 @@ static int run_total(const struct command *command, int argc, char **argv, const
 	err = what->count(&session.conntrack, &session.clock, &session.filter, &total, &error);
 	close_tables(&session);
 	if (!err && session.json)
-		err = output_json(json_pack("{s:I}", what->key, (json_int_t)total), stdout, &error);
+		err = output_json(json_pack("{s:o,s:I}", "interface",
+					    output_json_text(session.name), what->key,
+					    (json_int_t)total),
+				  stdout, &error);
 	else if (!err)
 		printf(what->format, (unsigned long long)total);
 	return err ? command_fail(&error) : EXIT_DONE;

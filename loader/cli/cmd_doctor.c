@@ -338,9 +338,9 @@ static int diagnose(const char *given, const char *policy_path, const char *netb
 			check_link(&report, name, policy_path, netbird);
 	}
 	if (!err && json)
-		err = output_json(
-			json_pack("{s:b,s:O}", "works", !report.bad, "checks", report.checks),
-			stdout, &error);
+		err = output_json(json_pack("{s:o,s:b,s:O}", "interface", output_json_text(name),
+					    "works", !report.bad, "checks", report.checks),
+				  stdout, &error);
 	else if (!err)
 		print(&report);
 	json_decref(report.checks);
@@ -363,7 +363,7 @@ static int run_doctor(const struct command *command, int argc, char **argv)
 	bool json = false;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "c:jv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "c:jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')

@@ -154,7 +154,7 @@ static int parse(const struct command *command, int argc, char **argv,
 	struct error error;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "o:jv", names, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "o:jv", names)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')

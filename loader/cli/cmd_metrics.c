@@ -171,7 +171,7 @@ static int run_metrics(const struct command *command, int argc, char **argv)
 	struct error error;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "w:jv", names, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "w:jv", names)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')

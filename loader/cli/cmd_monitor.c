@@ -22,9 +22,9 @@ static int run_monitor(const struct command *command, int argc, char **argv);
 
 const struct command command_monitor = {
 	.name = "monitor",
-	.arguments = "[IFACE] [FILTER] [-c COUNT] [--numeric] [-j]",
+	.arguments = "[IFACE] [FILTER] [-n COUNT] [--numeric] [-j]",
 	.summary = "show connections that start and end, and dropped packets",
-	.details = "  -c, --count COUNT     end after so many events\n"
+	.details = "  -n, --count COUNT     end after so many events\n"
 		   "  -j, --json            one object per event and line\n" NUMERIC_HELP
 		   "\n" FILTER_HELP "\n"
 		   "rx and tx count packets/bytes that came in and went out by the interface.\n"
@@ -58,7 +58,7 @@ struct monitor {
 static int parse(const struct command *command, int argc, char **argv, struct monitor *monitor)
 {
 	static const struct option options[] = {
-		{"count", required_argument, NULL, 'c'},
+		{"count", required_argument, NULL, 'n'},
 		FILTER_LONG_OPTIONS,
 		NUMERIC_LONG_OPTION,
 		COMMON_LONG_OPTIONS,
@@ -68,7 +68,7 @@ static int parse(const struct command *command, int argc, char **argv, struct mo
 	int option;
 
 	filter_init(&monitor->filter);
-	while ((option = getopt_long(argc, argv, "c:jv" FILTER_SHORT_OPTIONS, options, NULL)) !=
+	while ((option = command_option(argc, argv, "n:c:jv" FILTER_SHORT_OPTIONS, options)) !=
 	       -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
@@ -78,7 +78,7 @@ static int parse(const struct command *command, int argc, char **argv, struct mo
 			monitor->json = true;
 		} else if (option == OPTION_NUMERIC) {
 			monitor->numeric = true;
-		} else if (option == 'c') {
+		} else if (option == 'n' || option == 'c') { /* -c: its name before */
 			if (command_parse_count(command, &monitor->limit) >= 0)
 				return EXIT_INVALID;
 		} else if (filter_option(&monitor->filter, option, optarg, &error) < 0) {
@@ -119,22 +119,18 @@ static int show(void *arg, const struct flow_event *event)
 	struct monitor *monitor = arg;
 	struct flow_event_names names;
 	char line[FLOW_LINE_MAX];
-	json_t *json;
+	struct error ignored;
 
 	if (monitor->over || !is_wanted(monitor, event))
 		return 0;
 	names = event_context_names(&monitor->context, event);
+	names.interface = monitor->name;
 	names.offset_ns = monitor->offset_ns;
 	if (monitor->numeric)
 		names.names = NULL;
 	if (monitor->json) {
-		json = flow_event_json(event, &names);
-		if (!json || (json_dumpf(json, stdout, OUTPUT_JSON_FLAGS) && !ferror(stdout))) {
-			json_decref(json);
+		if (output_json_line(flow_event_json(event, &names), stdout, &ignored))
 			return -ENOMEM;
-		}
-		json_decref(json);
-		putchar('\n');
 	} else {
 		flow_event_line(event, &names, line);
 		puts(line);

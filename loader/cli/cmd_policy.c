@@ -35,7 +35,6 @@ static const char diff_details[] =
 	"                        would make of the policy in force; takes seconds\n"
 	"  --exit-code           exit status 4 if anything differs\n"
 	NUMERIC_HELP
-	"  -j, --json            JSON instead of text\n"
 	"\n"
 	"Of two files the rules, sets and settings are compared. What has a slash or ends\n"
 	"in .yaml, .yml or .json is a file.\n"
@@ -44,29 +43,26 @@ static const char diff_details[] =
 	"another rule.\n";
 
 static const char reach_details[] =
-	"      --from, --to END  self, any, an address, a prefix, a name or set:NAME; several\n"
-	"                        with commas between them\n"
+	"      --from, --to END  self, any, an address, a prefix, a name or set:NAME;\n"
+	"                        several with commas between them\n"
 	"  -p, --protocol PROTO  tcp, udp, icmp, 0-255 or a name of /etc/protocols\n"
 	"      --dport PORTS     ports and ranges with commas between them\n"
 	"  -i, --interface IFACE a policy file as on this interface\n"
-	"  -j, --json            JSON instead of text\n"
 	"\n"
-	"For each rule a line for the packets that it lets in; the first rule that decides\n"
+	"For each rule a line for the packets that it lets in; the first that decides\n"
 	"about a packet has it. What opens connections is meant: answers, and what this\n"
 	"host sends, need no rule. \"at most\": many rules overlap, it may be less.\n";
 
 static const char prove_details[] =
 	"  SENTENCE              \"FROM can|cannot reach TO [PROTOCOL[/PORTS]]\", as in\n"
-	"                        \"100.64.9.0/24 cannot reach 10.0.0.0/8,set:corp tcp/22,80\"\n"
+	"                        \"100.64.9.0/24 cannot reach 10.0.0.0/8 tcp/22,80\"\n"
 	"  -i, --interface IFACE a policy file as on this interface\n"
-	"  -j, --json            JSON instead of text\n"
 	"\n"
-	"\"can\": every such packet is let in, \"cannot\": none is. Exit status 0: yes; 1: no,\n"
-	"and a packet shows it, with its trace.\n";
+	"\"can\": every such packet is let in, \"cannot\": none is. Exit status 0: yes; 1:\n"
+	"no, and a packet shows it, with its trace.\n";
 
 static const char equal_details[] =
 	"  -i, --interface IFACE policy files as on this interface\n"
-	"  -j, --json            JSON instead of text\n"
 	"\n"
 	"Exit status 0: both let in the same packets; 4: not, and a packet shows it, with\n"
 	"its traces. What opens connections is meant, whoever forwards it.\n";
@@ -75,7 +71,6 @@ static const char apply_details[] =
 	"  --confirm SECONDS     wait for 'shrike policy confirm', and return to the\n"
 	"                        old policy if it does not come, or on Ctrl-C or a\n"
 	"                        lost terminal\n"
-	"  -j, --json            JSON instead of text\n"
 	"  -v, --verbose         print libbpf messages\n"
 	"\n"
 	"Connections stay. Those that a peer has opened are judged again with their\n"
@@ -94,20 +89,18 @@ static const char set_details[] =
 
 static const char export_details[] =
 	"  --netbird             with NetBird's part\n"
-	"  -j, --json            in a JSON object, as the text \"policy\"\n"
+	"  -j, --json            as \"text\" of a JSON object\n"
 	"\n"
 	"The text of the file, its comments too, with sets as they are now. Files that\n"
 	"it includes are under the key included.\n";
 
 static const char history_details[] =
 	"  N                     what policy N has changed; with -j its text, too\n"
-	"  -j, --json            JSON instead of text\n"
 	"\n"
 	"The last 100 policies, each with who has put it into force, when and why.\n";
 
 static const char rollback_details[] =
 	"  N                     number of the policy in 'shrike policy history'\n"
-	"  -j, --json            JSON instead of text\n"
 	"\n"
 	"The policy file stays: when it is applied or read again, what it says returns.\n";
 
@@ -220,13 +213,15 @@ const struct command command_policy = {
 
 /* What `policy show` was asked for. */
 struct show_options {
+	const char *interface;
 	bool names;
 	bool numeric;
 	bool json;
 };
 
 /* Print the names of a policy. */
-static int show_names(const struct attached *attached, bool json, struct error *error)
+static int show_names(const struct attached *attached, const struct show_options *options,
+		      struct error *error)
 {
 	struct names names;
 	int err = attached_names(attached, &names, error);
@@ -234,7 +229,7 @@ static int show_names(const struct attached *attached, bool json, struct error *
 
 	if (err)
 		return err;
-	for (size_t i = 0; i < names.n && !json; i++) {
+	for (size_t i = 0; i < names.n && !options->json; i++) {
 		const struct name_address *entry = &names.list[i];
 		bool is_first = !i || names.list[i - 1].name != entry->name;
 		bool is_last = i + 1 == names.n || names.list[i + 1].name != entry->name;
@@ -243,8 +238,11 @@ static int show_names(const struct attached *attached, bool json, struct error *
 		       addr_format(&entry->addr, entry->ip_version, text, sizeof(text)),
 		       is_last ? "\n" : "");
 	}
-	err = json ? output_json(policy_names_json(&names), stdout, error)
-		   : output_flush(stdout, error);
+	err = options->json ? output_json(json_pack("{s:o,s:o}", "interface",
+						    output_json_text(options->interface), "names",
+						    policy_names_json(&names)),
+					  stdout, error)
+			    : output_flush(stdout, error);
 	names_free(&names);
 	return err;
 }
@@ -271,7 +269,8 @@ static int show_policy(const struct attached *attached, const struct show_option
 		err = drift_find(attached, &drift, error);
 	if (!err)
 		err = policy_print(&(struct policy_view){policy, &attached->instance, &undo, rules,
-							 n_rules, options->numeric, drift},
+							 n_rules, options->interface,
+							 options->numeric, drift},
 				   options->json, stdout, error);
 	free(rules);
 	free(text);
@@ -280,7 +279,7 @@ static int show_policy(const struct attached *attached, const struct show_option
 }
 
 /* Print what is asked for of the policy in force on an interface. */
-static int show(const char *given, const struct show_options *options, struct error *error)
+static int show(const char *given, struct show_options *options, struct error *error)
 {
 	char name[IF_NAMESIZE];
 	struct attached attached;
@@ -292,7 +291,8 @@ static int show(const char *given, const struct show_options *options, struct er
 	err = attached_open(ifindex, &attached, error);
 	if (err)
 		return error_prefix(error, "%s", name);
-	err = options->names ? show_names(&attached, options->json, error)
+	options->interface = name;
+	err = options->names ? show_names(&attached, options, error)
 			     : show_policy(&attached, options, error);
 	attached_close(&attached);
 	return err;
@@ -311,7 +311,7 @@ static int run_show(const struct command *command, int argc, char **argv)
 	struct error error;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')

@@ -240,7 +240,7 @@ int policy_command_apply(const struct command *command, int argc, char **argv)
 	bool json = false;
 	int option, err = 0, ifindex;
 
-	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == 'c')
@@ -276,7 +276,7 @@ int policy_command_confirm(const struct command *command, int argc, char **argv)
 	struct error error;
 	int option, err, ifindex;
 
-	while ((option = getopt_long(argc, argv, "v", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "v", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option != 'v')

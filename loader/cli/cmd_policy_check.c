@@ -15,6 +15,7 @@
 #include "policy/check.h"
 #include "policy/parse.h"
 #include "review/cover.h"
+#include "review/not_routed.h"
 #include "simulate/policy_tests.h"
 
 #define ERRORS_TOLD 100 /* the others are counted */
@@ -289,7 +290,7 @@ int policy_command_check(const struct command *command, int argc, char **argv)
 	struct check check = {};
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, "i:jv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "i:jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')

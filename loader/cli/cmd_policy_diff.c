@@ -18,6 +18,7 @@
 #include "cli/cmd_policy.h"
 #include "cli/diff_names.h"
 #include "cli/policy_source.h"
+#include "conntrack/flow_id.h"
 #include "conntrack/tables.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/preview.h"
@@ -289,20 +290,20 @@ static json_t *cause_json(const struct impact_cause *cause)
 /* A connection, and what becomes of it, as JSON. */
 static json_t *impact_json(const struct comparison *c, const struct impact *impact)
 {
-	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX], number[FLOW_PROTOCOL_NUMBER];
-	json_t *object =
-		json_pack("{s:s,s:s,s:s,s:s,s:s}", "protocol",
-			  flow_protocol_name(impact->l4_proto, impact->ip_version, number),
-			  "family", impact->ip_version == IP_VERSION_4 ? "ipv4" : "ipv6", "state",
-			  flow_state_name(impact->state), "src",
-			  addr_format(&impact->addr[0], impact->ip_version, from, sizeof(from)),
-			  "dst", addr_format(&impact->addr[1], impact->ip_version, to, sizeof(to)));
+	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX], number[FLOW_PROTOCOL_NUMBER], id[FLOW_ID_LEN];
+	json_t *object = json_pack(
+		"{s:s,s:s,s:s,s:s,s:s,s:s}", "flow", flow_id_text(impact->id, id), "protocol",
+		flow_protocol_name(impact->l4_proto, impact->ip_version, number), "family",
+		impact->ip_version == IP_VERSION_4 ? "ipv4" : "ipv6", "state",
+		flow_state_name(impact->state), "src",
+		addr_format(&impact->addr[0], impact->ip_version, from, sizeof(from)), "dst",
+		addr_format(&impact->addr[1], impact->ip_version, to, sizeof(to)));
 
 	if (l4_has_ports(impact->l4_proto)) {
 		json_object_set_new(object, "sport", json_integer(impact->port[0]));
 		json_object_set_new(object, "dport", json_integer(impact->port[1]));
 	} else if (impact->state == FLOW_STATE_ICMP) {
-		json_object_set_new(object, "id", json_integer(impact->icmp_id));
+		json_object_set_new(object, "icmp_id", json_integer(impact->icmp_id));
 	}
 	for (int end = 0; end < 2; end++) {
 		const char *name = name_of_end(c, impact, end);
@@ -337,11 +338,11 @@ static int diff_files(struct comparison *c, struct error *error)
 				  &(struct policy_side){c->policy[1], NULL}, &c->diff, error);
 	if (err)
 		return err;
-	if (c->json) {
-		json_object_set_new(c->diff, "before", output_json_text(c->ifname));
-		json_object_set_new(c->diff, "policy", output_json_text(c->path));
-		return output_json(json_incref(c->diff), stdout, error);
-	}
+	if (c->json)
+		return output_json(json_pack("{s:o,s:o,s:O}", "before", output_json_text(c->ifname),
+					     "after", output_json_text(c->path), "changes",
+					     c->diff),
+				   stdout, error);
 	printf("--- %s\n+++ %s\n", c->ifname, c->path);
 	print_differences(c);
 	return output_flush(stdout, error);
@@ -350,16 +351,20 @@ static int diff_files(struct comparison *c, struct error *error)
 /* The head by jansson, the connections one by one. */
 static int print_json(const struct comparison *c, struct error *error)
 {
+	const struct instance *instance = &c->attached.instance;
 	const struct impacts *impacts = &c->impacts;
+	json_t *whole;
 	size_t i = 0;
 	char *head;
 
-	json_object_set_new(c->diff, "interface", json_string(c->ifname));
-	json_object_set_new(c->diff, "generation",
-			    json_integer(c->attached.instance.config.generation));
-	json_object_set_new(c->diff, "policy", json_string(c->path));
-	json_object_set_new(c->diff, "connections", json_integer(impacts->n_flows));
-	head = json_dumps(c->diff, OUTPUT_JSON_FLAGS);
+	whole = output_formed(json_pack(
+		"{s:o,s:i,s:o,s:o,s:O,s:I}", "interface", output_json_text(c->ifname), "generation",
+		instance->config.generation, "before",
+		output_json_text(instance->policy_path[0] ? instance->policy_path : "(default)"),
+		"after", output_json_text(c->path), "changes", c->diff, "tracked",
+		(json_int_t)impacts->n_flows));
+	head = json_dumps(whole, OUTPUT_JSON_FLAGS);
+	json_decref(whole);
 	if (!head)
 		return error_no_memory(error);
 	printf("%.*s", (int)strlen(head) - 1, head);
@@ -367,7 +372,7 @@ static int print_json(const struct comparison *c, struct error *error)
 	for (int kind = 0; kind < IMPACT_KINDS; kind++) {
 		printf(",\n\"%s\":[", kind_keys[kind]);
 		for (bool any = false; i < impacts->n && impacts->list[i].kind == kind; i++) {
-			json_t *object = impact_json(c, &impacts->list[i]);
+			json_t *object = output_part(impact_json(c, &impacts->list[i]));
 
 			fputs(any ? ",\n" : "\n", stdout);
 			json_dumpf(object, stdout, OUTPUT_JSON_FLAGS);
@@ -446,7 +451,7 @@ int policy_command_diff(const struct command *command, int argc, char **argv)
 	bool exit_code = false;
 	int option, n_files;
 
-	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')

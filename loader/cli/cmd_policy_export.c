@@ -35,13 +35,12 @@ static int print(const char *name, const struct attached *attached, const struct
 {
 	if (json)
 		return output_json(
-			json_pack("{s:i,s:o,s:i,s:o,s:o}", "schema", 2, "interface",
-				  output_json_text(name), "generation",
-				  attached->instance.config.generation, "path",
+			json_pack("{s:o,s:i,s:o,s:o}", "interface", output_json_text(name),
+				  "generation", attached->instance.config.generation, "policy",
 				  attached->instance.policy_path[0]
 					  ? output_json_text(attached->instance.policy_path)
 					  : json_null(),
-				  "policy", json_stringn(text->text, text->len)),
+				  "text", json_stringn(text->text, text->len)),
 			stdout, error);
 	fwrite(text->text, 1, text->len, stdout);
 	return output_flush(stdout, error);
@@ -86,7 +85,7 @@ int policy_command_export(const struct command *command, int argc, char **argv)
 	struct error error;
 	int option, err, ifindex;
 
-	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')

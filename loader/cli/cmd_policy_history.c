@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/output.h"
+#include "base/table.h"
 #include "base/value.h"
 #include "change_record.h"
 #include "cli/change_print.h"
@@ -85,8 +86,8 @@ static json_t *step_json(const struct step *step)
 	return json_pack("{s:I,s:s,s:I,s:s,s:o,s:o,s:o,s:o}", "number", (json_int_t)entry->number,
 			 "time", output_time(time, entry->time_ns), "generation",
 			 (json_int_t)entry->generation, "cause", entry->cause, "uid",
-			 uid_json(entry->uid), "sudo_uid", uid_json(entry->sudo_uid), "path",
-			 entry->path ? output_json_text(entry->path) : json_null(), "diff",
+			 uid_json(entry->uid), "sudo_uid", uid_json(entry->sudo_uid), "policy",
+			 entry->path ? output_json_text(entry->path) : json_null(), "changes",
 			 step->diff ? json_incref(step->diff) : json_null());
 }
 
@@ -121,7 +122,7 @@ static void format_changes(const json_t *diff, char *text, size_t size)
 			 settings == 1 ? "" : "s");
 }
 
-static int add_row(struct output_table *table, const struct step *step)
+static int add_row(struct table *table, const struct step *step)
 {
 	char number[16], time[OUTPUT_TIME_LEN], who[64], changes[96] = "";
 	const char *const cells[N_COLUMNS] = {number, time, who, step->entry.cause, changes};
@@ -131,12 +132,11 @@ static int add_row(struct output_table *table, const struct step *step)
 	format_who(&step->entry, who, sizeof(who));
 	if (step->diff)
 		format_changes(step->diff, changes, sizeof(changes));
-	return output_table_row(table, cells);
+	return table_row(table, cells);
 }
 
 /* Add all steps, the oldest first, to a list or a table. */
-static int add_steps(const char *ifname, json_t *list, struct output_table *table,
-		     struct error *error)
+static int add_steps(const char *ifname, json_t *list, struct table *table, struct error *error)
 {
 	struct step step;
 	uint32_t *numbers = NULL;
@@ -164,23 +164,24 @@ static int add_steps(const char *ifname, json_t *list, struct output_table *tabl
 
 static int print_all(const char *ifname, bool json, struct error *error)
 {
-	static const char *const titles[N_COLUMNS] = {"N", "TIME", "WHO", "CAUSE", "CHANGES"};
-	struct output_table *table = output_table_new(N_COLUMNS, titles);
+	static const struct table_column columns[N_COLUMNS] = {
+		{"N", TABLE_RIGHT}, {"TIME", 0}, {"WHO", 0}, {"CAUSE", 0}, {"CHANGES", 0},
+	};
+	struct table *table = table_new(columns, N_COLUMNS, stdout);
 	json_t *list = json ? json_array() : NULL;
 	int err;
 
 	if (!table)
 		return error_no_memory(error);
-	output_table_right(table, 0);
 	err = add_steps(ifname, list, table, error);
 	if (!err && json)
-		err = output_json(json_pack("{s:i,s:o,s:O}", "schema", 2, "interface",
-					    output_json_text(ifname), "policies", list),
+		err = output_json(json_pack("{s:o,s:O}", "interface", output_json_text(ifname),
+					    "policies", list),
 				  stdout, error);
 	else if (!err)
-		err = output_table_print(table, stdout, error);
+		err = table_print(table, error);
 	json_decref(list);
-	output_table_free(table);
+	table_free(table);
 	return err;
 }
 
@@ -215,10 +216,8 @@ static int print_one(const char *ifname, uint32_t number, bool json, struct erro
 		return err;
 	if (json) {
 		object = step_json(&step);
-		json_object_set_new(object, "schema", json_integer(2));
 		json_object_set_new(object, "interface", output_json_text(ifname));
-		json_object_set_new(object, "policy",
-				    json_stringn(step.entry.text, step.entry.len));
+		json_object_set_new(object, "text", json_stringn(step.entry.text, step.entry.len));
 		err = output_json(object, stdout, error);
 	} else if (!step.diff) {
 		puts("nothing is known of the policy before");

@@ -108,7 +108,7 @@ static int run_netbird(const struct command *command, int argc, char **argv)
 	struct error error;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')

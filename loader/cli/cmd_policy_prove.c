@@ -15,6 +15,7 @@
 #include "cli/policy_source.h"
 #include "cli/reach_print.h"
 #include "policy/claim.h"
+#include "trace/record_json.h"
 #include "trace/record_print.h"
 
 /* What the programs say of a packet; without the right to load them nothing. */
@@ -83,8 +84,8 @@ static int print_proof(const char *claim, const struct witness *witness, const s
 	char text[WITNESS_TEXT_MAX];
 
 	if (json)
-		return output_json(json_pack("{s:i,s:s,s:b,s:o,s:o}", "schema", 2, "claim", claim,
-					     "holds", !witness, "witness",
+		return output_json(json_pack("{s:s,s:b,s:o,s:o}", "claim", claim, "holds", !witness,
+					     "witness",
 					     witness ? witness_json(witness) : json_null(), "trace",
 					     trace_json(word)),
 				   stdout, error);
@@ -132,7 +133,7 @@ static int read_options(const struct command *command, int argc, char **argv, co
 
 	*ifname = NULL;
 	*json = false;
-	while ((option = getopt_long(argc, argv, "i:jv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "i:jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')
@@ -236,8 +237,7 @@ static int print_difference_json(const struct policy_source sources[2],
 		json_array_append_new(
 			list, json_pack("{s:s,s:o,s:o}", "policy", sources[i].argument, "witness",
 					witness_json(&witness[i]), "trace", trace_json(&words[i])));
-	return output_json(json_pack("{s:i,s:b,s:o}", "schema", 2, "equal", 0, "policies", list),
-			   stdout, error);
+	return output_json(json_pack("{s:b,s:o}", "equal", 0, "policies", list), stdout, error);
 }
 
 /* Compare two policies that were read.  Return: 1: equal; 0: not; -errno. */
@@ -267,7 +267,7 @@ static int equal(struct policy_source sources[2], bool json, struct error *error
 		err = json ? print_difference_json(sources, witness, words, error)
 			   : print_difference(sources, witness, words, error);
 	else if (!err && json)
-		err = output_json(json_pack("{s:i,s:b}", "schema", 2, "equal", 1), stdout, error);
+		err = output_json(json_pack("{s:b}", "equal", 1), stdout, error);
 	else if (!err)
 		puts("equal");
 	for (int i = 0; i < 2; i++)

@@ -103,8 +103,8 @@ static void keep_ports(struct traffic *traffic)
 static int print_end(const struct printer *printer, struct error *error)
 {
 	if (printer->rules)
-		return output_json(json_pack("{s:i,s:b,s:O}", "schema", 2, "at_most",
-					     printer->at_most, "rules", printer->rules),
+		return output_json(json_pack("{s:b,s:O}", "at_most", printer->at_most, "rules",
+					     printer->rules),
 				   stdout, error);
 	if (!printer->n)
 		puts("nothing");
@@ -162,7 +162,7 @@ int policy_command_reach(const struct command *command, int argc, char **argv)
 	struct error error;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "p:i:jv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "p:i:jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')

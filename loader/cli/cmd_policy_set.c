@@ -103,8 +103,8 @@ static int save_all(const char *given, bool json, struct error *error)
 	if (err)
 		return err;
 	if (json)
-		return output_json(json_pack("{s:i,s:o,s:I}", "schema", 2, "interface",
-					     output_json_text(name), "saved", (json_int_t)n_saved),
+		return output_json(json_pack("{s:o,s:I}", "interface", output_json_text(name),
+					     "saved", (json_int_t)n_saved),
 				   stdout, error);
 	printf("%s: %zu set%s saved\n", name, n_saved, n_saved == 1 ? "" : "s");
 	return output_flush(stdout, error);
@@ -116,8 +116,8 @@ static int print(const char *ifname, const struct sets_change *change,
 		 struct error *error)
 {
 	if (asked->json)
-		return output_json(json_pack("{s:i,s:o,s:o,s:I,s:I,s:I,s:I,s:b}", "schema", 2,
-					     "interface", output_json_text(ifname), "set",
+		return output_json(json_pack("{s:o,s:o,s:I,s:I,s:I,s:I,s:b}", "interface",
+					     output_json_text(ifname), "set",
 					     output_json_text(change->name), "added",
 					     (json_int_t)result->added, "removed",
 					     (json_int_t)result->removed, "unchanged",
@@ -201,7 +201,7 @@ int policy_command_set(const struct command *command, int argc, char **argv)
 	struct error error;
 	int option, at, err;
 
-	while ((option = getopt_long(argc, argv, "jsv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "jsv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')

@@ -108,7 +108,7 @@ static int parse_options(const struct command *command, int argc, char **argv,
 	struct error error;
 	int option, err = 0;
 
-	while ((option = getopt_long(argc, argv, "c:v", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "c:v", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == 'c')

@@ -165,7 +165,7 @@ static int parse(const struct command *command, int argc, char **argv,
 	struct error error;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "c:jv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "c:jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')

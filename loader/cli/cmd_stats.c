@@ -24,12 +24,13 @@ static int run_stats(const struct command *command, int argc, char **argv);
 
 const struct command command_stats = {
 	.name = "stats",
-	.arguments = "[IFACE] [-n COUNT] [--interval SECONDS] [-j]",
+	.arguments = "[IFACE] [-n COUNT] [--interval SECONDS] [-h] [-j]",
 	.summary = "packets and bytes per second, by verdict and drop reason",
 	/* clang-format off */
 	.details =
 		"  -n, --count COUNT     end after so many intervals\n"
 		"  --interval SECONDS    their length, from 0.01 to 86400; default 1\n"
+		HUMAN_HELP
 		"  -j, --json            one object per interval and line\n"
 		"\n"
 		"Rates of each direction: packets seen, and what became of them. Reasons are\n"
@@ -55,6 +56,7 @@ struct stats {
 	int64_t interval_ns;
 	uint64_t limit; /* 0: none */
 	bool json;
+	bool human;
 	bool colour;
 };
 
@@ -78,20 +80,23 @@ static int parse(const struct command *command, int argc, char **argv, struct st
 	static const struct option options[] = {
 		{"count", required_argument, NULL, 'n'},
 		{"interval", required_argument, NULL, OPTION_INTERVAL},
+		HUMAN_LONG_OPTION,
 		COMMON_LONG_OPTIONS,
 		{},
 	};
 	int option, status = -1;
 
-	while (status < 0 && (option = getopt_long(argc, argv, "n:c:jv", options, NULL)) != -1) {
+	while (status < 0 && (option = command_option(argc, argv, "n:c:hjv", options)) != -1) {
 		if (option == OPTION_HELP)
 			status = command_help(command);
 		else if (option == '?')
 			status = command_unknown_option(command, argv);
 		else if (option == OPTION_INTERVAL)
 			status = parse_interval(command, stats);
-		else if (option == 'n' || option == 'c') /* -c as of monitor */
+		else if (option == 'n' || option == 'c') /* -c: its name before */
 			status = command_parse_count(command, &stats->limit);
+		else if (option == 'h')
+			stats->human = true;
 		else
 			stats->json |= option == 'j';
 	}
@@ -148,31 +153,41 @@ static json_t *json_rates(const struct stats *stats, const struct reading *befor
 			 counters_json_rates(&growth[DIR_EGRESS], seconds), "uplink", uplink);
 }
 
-static void print_rate(const char *time, const char *direction, const char *what,
+/* Print a rate as a line of 79 columns. */
+static void print_rate(const struct stats *stats, const char *where, const char *what,
 		       const json_t *rate, bool red)
 {
-	printf("%-24s  %-7s  %s%-24s%s %14.1f %16.1f\n", time, direction,
-	       output_colour_on(red, OUTPUT_RED), what, output_colour_off(red),
-	       json_number_value(json_object_get(rate, "packets_per_s")),
-	       json_number_value(json_object_get(rate, "bytes_per_s")));
+	double packets = json_number_value(json_object_get(rate, "packets_per_s"));
+	double bytes = json_number_value(json_object_get(rate, "bytes_per_s"));
+	char packets_text[32], bytes_text[32];
+
+	if (stats->human) {
+		output_human(packets_text, packets, 1000);
+		output_human(bytes_text, bytes, 1024);
+	} else {
+		snprintf(packets_text, sizeof(packets_text), "%.1f", packets);
+		snprintf(bytes_text, sizeof(bytes_text), "%.1f", bytes);
+	}
+	printf("%s %s%-19s%s %11s %14s\n", where, output_colour_on(red, OUTPUT_RED), what,
+	       output_colour_off(red), packets_text, bytes_text);
 }
 
-/* Print the rates of a direction as a line. */
-static void print_direction(const json_t *rates, const char *direction, bool colour)
+/* Print the rates of a direction, a line each. */
+static void print_direction(const struct stats *stats, const json_t *rates, const char *direction)
 {
 	const char *const verdicts[] = {"seen", verdict_name(VERDICT_PASS),
 					verdict_name(VERDICT_FORWARD), verdict_name(VERDICT_DROP)};
 	const char *time = json_string_value(json_object_get(rates, "time")), *reason;
 	const json_t *all = json_object_get(rates, direction);
+	char where[64], what[64];
 	json_t *rate;
 
+	snprintf(where, sizeof(where), "%-24s %-7s", time, direction);
 	for (size_t i = 0; i < sizeof(verdicts) / sizeof(*verdicts); i++)
-		print_rate(time, direction, verdicts[i], json_object_get(all, verdicts[i]), false);
+		print_rate(stats, where, verdicts[i], json_object_get(all, verdicts[i]), false);
 	json_object_foreach (json_object_get(all, "drop_reasons"), reason, rate) {
-		char what[64];
-
 		snprintf(what, sizeof(what), "  %s", reason);
-		print_rate(time, direction, what, rate, colour);
+		print_rate(stats, where, what, rate, stats->colour);
 	}
 }
 
@@ -180,10 +195,10 @@ static int print(const struct stats *stats, json_t *rates, struct error *error)
 {
 	if (stats->json || !rates)
 		return output_json(rates, stdout, error);
-	print_direction(rates, "ingress", stats->colour);
-	print_direction(rates, "egress", stats->colour);
+	print_direction(stats, rates, "ingress");
+	print_direction(stats, rates, "egress");
 	if (json_object_get(rates, "uplink"))
-		print_direction(rates, "uplink", stats->colour);
+		print_direction(stats, rates, "uplink");
 	json_decref(rates);
 	return output_flush(stdout, error);
 }
@@ -211,9 +226,9 @@ static int wait_until(const struct stats *stats, int64_t deadline_ns)
 
 static int print_title(const struct stats *stats, struct error *error)
 {
-	if (stats->json)
+	if (stats->json || !isatty(STDOUT_FILENO))
 		return 0;
-	printf("%-24s  %-7s  %-24s %14s %16s\n", "TIME", "WAY", "VERDICT", "PACKETS/S", "BYTES/S");
+	printf("%-24s %-7s %-19s %11s %14s\n", "TIME", "WAY", "VERDICT", "PACKETS/S", "BYTES/S");
 	return output_flush(stdout, error);
 }
 

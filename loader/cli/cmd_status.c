@@ -28,12 +28,12 @@ static int run_status(const struct command *command, int argc, char **argv);
 
 const struct command command_status = {
 	.name = "status",
-	.arguments = "[IFACE] [--check] [-j]",
+	.arguments = "[IFACE] [--check] [-h] [-j]",
 	.summary = "what is attached, in which mode and why, counters, table fill",
 	/* clang-format off */
 	.details =
 		"      --check           one line: whether all is well; exit status 3 if not\n"
-		"  -j, --json            JSON instead of text\n"
+		HUMAN_HELP
 		"\n"
 		"Without IFACE: every attached interface. The counters hold\n"
 		"  seen = passed + forwarded + the sum of all drop reasons\n"
@@ -54,9 +54,29 @@ static long long number_of(const json_t *object, const char *key)
 	return json_integer_value(json_object_get(object, key));
 }
 
-/* Print the counters of a verdict by reason. */
-static void print_reasons(const json_t *reasons, const char *verdict, bool colour)
+/* How text looks. */
+struct look {
+	bool colour;
+	bool human; /* -h */
+};
+
+/* A number of a counter, as it was asked for. */
+static const char *count_text(const json_t *counter, const char *key, const struct look *look,
+			      char text[32])
 {
+	long long count = number_of(counter, key);
+
+	if (look->human)
+		output_human(text, count, !strcmp(key, "bytes") ? 1024 : 1000);
+	else
+		snprintf(text, 32, "%lld", count);
+	return text;
+}
+
+/* Print the counters of a verdict by reason. */
+static void print_reasons(const json_t *reasons, const char *verdict, const struct look *look)
+{
+	char packets[32], bytes[32];
 	const char *name;
 	json_t *counter;
 
@@ -65,15 +85,16 @@ static void print_reasons(const json_t *reasons, const char *verdict, bool colou
 
 		while (reason < REASON_MAX - 1 && strcmp(reason_name(reason), name))
 			reason++;
-		printf("    %s%-5s%s %-20s %12lld packets %14lld bytes  %s\n",
-		       output_colour_on(colour, *verdict == 'd' ? OUTPUT_RED : OUTPUT_GREEN),
-		       verdict, output_colour_off(colour), name, number_of(counter, "packets"),
-		       number_of(counter, "bytes"), reason_help(reason));
+		printf("    %s%-5s%s %-17s %*s packets %*s bytes  %s\n",
+		       output_colour_on(look->colour, *verdict == 'd' ? OUTPUT_RED : OUTPUT_GREEN),
+		       verdict, output_colour_off(look->colour), name, look->human ? 5 : 12,
+		       count_text(counter, "packets", look, packets), look->human ? 6 : 14,
+		       count_text(counter, "bytes", look, bytes), reason_help(reason));
 	}
 }
 
 /* Print the counters of a direction. */
-static void print_counters(const json_t *counters, const char *direction, bool colour)
+static void print_counters(const json_t *counters, const char *direction, const struct look *look)
 {
 	const json_t *one = json_object_get(counters, direction);
 	const json_t *out_of_window = json_object_get(one, "tcp_out_of_window");
@@ -83,8 +104,8 @@ static void print_counters(const json_t *counters, const char *direction, bool c
 	       number_of(json_object_get(one, "pass"), "packets"),
 	       number_of(json_object_get(one, "forward"), "packets"),
 	       number_of(json_object_get(one, "drop"), "packets"), number_of(one, "residue"));
-	print_reasons(json_object_get(one, "pass_reasons"), "allow", colour);
-	print_reasons(json_object_get(one, "drop_reasons"), "drop", colour);
+	print_reasons(json_object_get(one, "pass_reasons"), "allow", look);
+	print_reasons(json_object_get(one, "drop_reasons"), "drop", look);
 	if (number_of(out_of_window, "packets"))
 		printf("    of all these %lld TCP segments fitted no window and moved no "
 		       "connection\n",
@@ -173,7 +194,7 @@ static void print_forwarder(const json_t *forwarder)
 }
 
 /* Print that an interface has no protection, and what is being done about it. */
-static void print_bare(const json_t *status, bool colour)
+static void print_bare(const json_t *status, const struct look *look)
 {
 	const json_t *run = json_object_get(status, "run");
 	bool is_there = json_is_integer(json_object_get(status, "ifindex"));
@@ -182,13 +203,14 @@ static void print_bare(const json_t *status, bool colour)
 	if (json_is_object(run))
 		snprintf(who, sizeof(who), "; shrike run (pid %lld) %s", number_of(run, "pid"),
 			 is_there ? "is trying to attach" : "is waiting for it");
-	printf("%s: %s%s%s%s\n", text_of(status, "interface"), output_colour_on(colour, OUTPUT_RED),
+	printf("%s: %s%s%s%s\n", text_of(status, "interface"),
+	       output_colour_on(look->colour, OUTPUT_RED),
 	       is_there ? "not attached: nothing protects this interface" : "no such interface",
-	       output_colour_off(colour), who);
+	       output_colour_off(look->colour), who);
 }
 
 /* Print who is in charge, and what they were asked for last. */
-static void print_run(const json_t *status, bool colour)
+static void print_run(const json_t *status, const struct look *look)
 {
 	const json_t *run = json_object_get(status, "run");
 	const json_t *failure = json_object_get(status, "last_failure");
@@ -199,26 +221,26 @@ static void print_run(const json_t *status, bool colour)
 		printf("shrike run is active\n");
 	else if (json_is_true(json_object_get(run, "hung")))
 		printf("%sshrike run (pid %lld) hangs, silent for %lld s%s\n",
-		       output_colour_on(colour, OUTPUT_RED), number_of(run, "pid"),
-		       number_of(run, "silent_s"), output_colour_off(colour));
+		       output_colour_on(look->colour, OUTPUT_RED), number_of(run, "pid"),
+		       number_of(run, "silent_s"), output_colour_off(look->colour));
 	else
 		printf("shrike run is active (pid %lld)\n", number_of(run, "pid"));
 	if (json_is_object(failure))
 		printf("  %sthe last reload failed%s (%s, %s), the old policy stays: %s\n",
-		       output_colour_on(colour, OUTPUT_RED), output_colour_off(colour),
+		       output_colour_on(look->colour, OUTPUT_RED), output_colour_off(look->colour),
 		       text_of(failure, "cause"), text_of(failure, "time"),
 		       text_of(failure, "why"));
 }
 
 /* Print the status of an interface as text. */
-static void print_status(const json_t *status, bool colour)
+static void print_status(const json_t *status, const struct look *look)
 {
 	const json_t *netbird = json_object_get(status, "netbird");
 	const char *hook;
 	json_t *state;
 
 	if (!json_is_true(json_object_get(status, "attached"))) {
-		print_bare(status, colour);
+		print_bare(status, look);
 		return;
 	}
 	printf("%s: attached, generation %lld, %lld rule%s from %s, applied %s\n",
@@ -229,7 +251,7 @@ static void print_status(const json_t *status, bool colour)
 	printf("  routing %s (%s), %s, ", text_of(status, "routing"),
 	       text_of(status, "routing_why"),
 	       json_is_true(json_object_get(status, "stateful")) ? "stateful" : "stateless");
-	print_run(status, colour);
+	print_run(status, look);
 	if (json_is_object(netbird))
 		printf("  %s\n", text_of(netbird, "text"));
 	printf("  hook %s (%s):", text_of(status, "hook"), text_of(status, "hook_why"));
@@ -237,10 +259,10 @@ static void print_status(const json_t *status, bool colour)
 		printf(" %s %s prog %lld", hook, text_of(state, "kind"),
 		       number_of(state, "prog_id"));
 	printf("\n");
-	print_counters(json_object_get(status, "counters"), "ingress", colour);
-	print_counters(json_object_get(status, "counters"), "egress", colour);
+	print_counters(json_object_get(status, "counters"), "ingress", look);
+	print_counters(json_object_get(status, "counters"), "egress", look);
 	if (json_is_object(json_object_get(status, "nat")))
-		print_counters(json_object_get(status, "counters"), "uplink", colour);
+		print_counters(json_object_get(status, "counters"), "uplink", look);
 	print_tables(json_object_get(status, "tables"));
 	if (number_of(status, "lost_events"))
 		printf("  %lld flow events were lost, as a listener's ring was full\n",
@@ -380,10 +402,9 @@ static int check(const char *given, bool json, struct error *error)
 }
 
 /* Print the status of an interface, or of all that are attached. */
-static int status_of(const char *given, bool json, struct error *error)
+static int status_of(const char *given, bool json, struct look *look, struct error *error)
 {
 	json_t *all = json_array();
-	bool colour = output_wants_colour(stdout);
 	int err = collect(given, false, all, error);
 
 	if (!err && json) {
@@ -391,7 +412,7 @@ static int status_of(const char *given, bool json, struct error *error)
 		return output_json(all, stdout, error);
 	}
 	for (size_t i = 0; i < json_array_size(all) && !err; i++)
-		print_status(json_array_get(all, i), colour);
+		print_status(json_array_get(all, i), look);
 	if (!err)
 		print_stale(false);
 	json_decref(all);
@@ -402,24 +423,27 @@ static int run_status(const struct command *command, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"check", no_argument, NULL, 'c'},
+		HUMAN_LONG_OPTION,
 		COMMON_LONG_OPTIONS,
 		{},
 	};
+	struct look look = {.colour = output_wants_colour(stdout)};
 	bool json = false, checks = false;
 	struct error error;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "hjv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')
 			return command_unknown_option(command, argv);
 		json |= option == 'j';
 		checks |= option == 'c';
+		look.human |= option == 'h';
 	}
 	if (argc - optind > 1)
 		return command_usage(command, "unexpected argument '%s'", argv[optind + 1]);
 	if (checks)
 		return check(argv[optind], json, &error);
-	return status_of(argv[optind], json, &error) ? command_fail(&error) : EXIT_DONE;
+	return status_of(argv[optind], json, &look, &error) ? command_fail(&error) : EXIT_DONE;
 }

@@ -20,6 +20,7 @@
 #include "policy/parse.h"
 #include "trace/explain.h"
 #include "trace/options.h"
+#include "trace/record_json.h"
 #include "trace/record_print.h"
 
 #define TRACE_ARGUMENTS                                                                            \
@@ -44,9 +45,8 @@
 	"or remembered.\n"
 
 #define LIVE_DETAILS                                                                               \
-	"  -i, --interface IFACE the interface; else the only attached one, else wt0\n"            \
 	"  -w, --write FILE      a capture (pcapng), verdicts as comments; '-': stdout\n"          \
-	"  -c, --count COUNT     end after so many packets\n"                                      \
+	"  -n, --count COUNT     end after so many packets\n"                                      \
 	"      --duration TIME   end after so long, such as 90s or 5m\n"                           \
 	"      --every N         only one in so many of those that match, on each CPU\n"           \
 	"      --snaplen BYTES   of each packet, at most (256)\n"                                  \
@@ -75,7 +75,7 @@ static const struct command family[] = {
 	},
 	{
 		.name = "live",
-		.arguments = "[FILTER] [-i IFACE] [-w FILE] [-c COUNT] [--duration TIME] "
+		.arguments = "[IFACE] [FILTER] [-w FILE] [-n COUNT] [--duration TIME] "
 			     "[--numeric] [-j]"
 			     " [-v]",
 		.summary = "the packets that come and go, a line each",
@@ -247,7 +247,7 @@ static int parse(const struct command *command, int argc, char **argv, struct re
 	struct error error;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "e:p:i:jv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "e:p:i:jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')
@@ -292,6 +292,7 @@ static void set_protocol(struct request *request)
 /* Who is asked, and what the answers are printed with. */
 struct printer {
 	const struct request *request;
+	const char *interface;
 	struct attached attached;
 	struct testrun testrun;
 	struct clone clone;
@@ -309,6 +310,8 @@ static struct record_names names_of_record(const struct printer *printer)
 	return (struct record_names){
 		.rule_id = rule ? rule->rule.id : NULL,
 		.names = printer->request->numeric ? NULL : &printer->names,
+		.interface = printer->interface,
+		.maps = &printer->attached.maps,
 	};
 }
 
@@ -319,7 +322,10 @@ static int print_json(const struct printer *printer, struct error *error)
 	json_t *json = record_json(event, &names);
 
 	if (json && printer->policy)
-		json_object_set_new(json, "nearest", trace_explain(printer->policy, event));
+		json_object_update_new(
+			json,
+			json_pack("{s:o,s:o*}", "nearest", trace_explain(printer->policy, event),
+				  "not_routed", trace_explain_not_routed(printer->policy, event)));
 	return output_json(json, stdout, error);
 }
 
@@ -475,6 +481,7 @@ static int trace(struct request *request, struct error *error)
 	char name[IF_NAMESIZE];
 	int ifindex, err;
 
+	printer.interface = name;
 	err = command_interface(request->interface, name, &ifindex, error);
 	if (!err && !request->pcap)
 		err = trace_ends_check(&ends, error); /* before anything is opened */

@@ -17,6 +17,7 @@
 #include "packet/pcapng.h"
 #include "trace/live.h"
 #include "trace/options.h"
+#include "trace/record_json.h"
 #include "trace/record_print.h"
 #include "version.h"
 
@@ -65,7 +66,8 @@ static int set_option(struct session *session, int option, const char *argument,
 	int err;
 
 	switch (option) {
-	case 'c':
+	case 'n':
+	case 'c': /* its name before */
 		err = number_parse(argument, 1, UINT64_MAX, &session->limit, error);
 		return err ? error_prefix(error, "count") : 0;
 	case OPTION_DURATION:
@@ -104,7 +106,7 @@ static int parse(const struct command *command, int argc, char **argv, struct se
 	static const struct option options[] = {
 		{"interface", required_argument, NULL, 'i'},
 		{"write", required_argument, NULL, 'w'},
-		{"count", required_argument, NULL, 'c'},
+		{"count", required_argument, NULL, 'n'},
 		{"duration", required_argument, NULL, OPTION_DURATION},
 		{"snaplen", required_argument, NULL, OPTION_SNAPLEN},
 		{"every", required_argument, NULL, OPTION_EVERY},
@@ -116,7 +118,7 @@ static int parse(const struct command *command, int argc, char **argv, struct se
 	struct error error;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "i:w:c:jv" FILTER_SHORT_OPTIONS, options, NULL)) !=
+	while ((option = command_option(argc, argv, "i:w:n:c:jv" FILTER_SHORT_OPTIONS, options)) !=
 	       -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
@@ -125,8 +127,10 @@ static int parse(const struct command *command, int argc, char **argv, struct se
 		if (set_option(session, option, optarg, &error))
 			return command_fail(&error);
 	}
+	if (argc - optind > !session->interface)
+		return command_usage(command, "unexpected argument '%s'", argv[argc - 1]);
 	if (argc > optind)
-		return command_usage(command, "unexpected argument '%s'", argv[optind]);
+		session->interface = argv[optind];
 	if (session->path && session->json)
 		return command_usage(command, "-j and -w exclude each other");
 	return -1;
@@ -192,7 +196,7 @@ static int print_json(struct session *session, const struct trace_event *event,
 {
 	json_t *json = record_json(event, names);
 	char time[OUTPUT_TIME_LEN];
-	int failed;
+	struct error ignored;
 
 	if (!json)
 		return -ENOMEM;
@@ -200,10 +204,7 @@ static int print_json(struct session *session, const struct trace_event *event,
 			    json_string(output_time(time, event->time_ns + session->offset_ns)));
 	if (event->flow_state)
 		json_object_set_new(json, "state", json_string(flow_state_name(event->flow_state)));
-	failed = json_dumpf(json, session->out, RECORD_JSON_FLAGS) && !ferror(session->out);
-	json_decref(json);
-	fputc('\n', session->out);
-	return failed ? -ENOMEM : 0;
+	return output_json_line(json, session->out, &ignored);
 }
 
 static bool is_over(const struct session *session)
@@ -219,6 +220,8 @@ static int on_record(void *arg, const struct trace_record *record)
 	const struct record_names names = {
 		.rule_id = rule_names_find(&session->rules, event->rule),
 		.names = session->numeric ? NULL : &session->names,
+		.interface = session->name,
+		.maps = &trace_live_generation(session->trace)->maps,
 	};
 
 	if (is_over(session) || !trace_options_match(&session->filter, event))

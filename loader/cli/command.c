@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/value.h"
+#include "cli/json_old.h"
 #include "dataplane/attached.h"
 #include "follow/daemon_socket.h"
 #include "follow/follow.h"
@@ -19,6 +20,7 @@
 #include "trace/live.h"
 
 #define COMMAND_COLUMN 12
+#define HELP_COLUMNS   80
 
 static char current_path[64] = "shrike"; /* the words that led to the command */
 
@@ -64,14 +66,50 @@ int command_dispatch(const struct command *family, int argc, char **argv)
 	return EXIT_INVALID;
 }
 
+/* The length of what may not be parted: a word, or several in brackets. */
+static size_t unit_len(const char *text)
+{
+	size_t len = 0;
+
+	for (int depth = 0; text[len] && (depth || text[len] != ' '); len++)
+		depth += (text[len] == '[') - (text[len] == ']');
+	return len;
+}
+
+/* Print the usage in lines that fit 80 columns, those after the first below its arguments. */
+static void print_usage(const char *arguments)
+{
+	int indent = printf("usage: %s", current_path), column = indent;
+
+	while (*arguments) {
+		size_t len = unit_len(arguments);
+
+		if (column + 1 + (int)len > HELP_COLUMNS)
+			column = printf("\n%*s", indent, "") - 1;
+		column += printf(" %.*s", (int)len, arguments);
+		arguments += len;
+		arguments += strspn(arguments, " ");
+	}
+	putchar('\n');
+}
+
 /**
  * command_help() - Print the help of a command
+ *
+ * -j, which is the same everywhere, need not be in its details.
  */
 int command_help(const struct command *command)
 {
-	printf("usage: %s %s\n\n%s\n", current_path, command->arguments, command->summary);
-	if (command->details)
-		printf("\n%s", command->details);
+	const char *details = command->details ?: "";
+	bool adds_json = strstr(command->arguments, "[-j]") && !strstr(details, "--json");
+
+	print_usage(command->arguments);
+	printf("\n%s\n", command->summary);
+	if (adds_json)
+		printf("\n  -j, --json            JSON instead of text, see shrike-json(5)\n");
+	if (*details && (!adds_json || *details != ' '))
+		putchar('\n');
+	fputs(details, stdout);
 	return EXIT_DONE;
 }
 
@@ -92,11 +130,44 @@ int command_usage(const struct command *command, const char *format, ...)
 	return EXIT_INVALID;
 }
 
+/* Take the value of --json: the form that is asked for. */
+static bool take_form(const char *form)
+{
+	if (!strcmp(form, "1"))
+		json_old_use(current_path + strlen("shrike "));
+	else if (strcmp(form, "2"))
+		return false;
+	return true;
+}
+
 /**
- * command_unknown_option() - getopt_long() has returned '?'
+ * command_option() - The next option of a command
+ * @argc, @argv: its arguments
+ * @short_options, @options: as for getopt_long()
+ *
+ * --json=1 asks for the form that JSON had before, which all commands write in one place.
+ *
+ * Return: as getopt_long().
+ */
+int command_option(int argc, char **argv, const char *short_options, const struct option *options)
+{
+	int option = getopt_long(argc, argv, short_options, options, NULL);
+
+	if (option == 'j' && optarg && !take_form(optarg)) {
+		optopt = 0;
+		return '?';
+	}
+	return option;
+}
+
+/**
+ * command_unknown_option() - command_option() has returned '?'
  */
 int command_unknown_option(const struct command *command, char **argv)
 {
+	if (optarg && !optopt)
+		return command_usage(command, "--json=%.32s: 2, or 1 for the form before it",
+				     optarg);
 	if (optopt && optopt < 0x80)
 		return command_usage(command, "option '-%c' is unknown or lacks its value", optopt);
 	return command_usage(command, "option '%s' is unknown or lacks its value",
@@ -118,7 +189,7 @@ int command_parse_json(const struct command *command, int argc, char **argv, int
 	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "jv", options, NULL)) != -1) {
+	while ((option = command_option(argc, argv, "jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')

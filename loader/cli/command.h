@@ -69,6 +69,7 @@ int command_usage(const struct command *command, const char *format, ...)
 int command_parse_json(const struct command *command, int argc, char **argv, int max_arguments,
 		       bool *json);
 int command_parse_count(const struct command *command, uint64_t *count);
+int command_option(int argc, char **argv, const char *short_options, const struct option *options);
 int command_unknown_option(const struct command *command, char **argv);
 int command_fail(const struct error *error);
 void command_warn(const char *text, void *unused);
@@ -76,7 +77,7 @@ int command_interface(const char *given, char name[IF_NAMESIZE], int *ifindex, s
 int command_signals(int *fd, struct error *error);
 int command_attached(int **ifindexes, size_t *n, struct error *error);
 
-/* For getopt_long(), which every command calls with POSIXLY_CORRECT off and opterr 0. */
+/* For command_option(), which every command calls with POSIXLY_CORRECT off and opterr 0. */
 enum common_option {
 	OPTION_HELP = 0x100,
 	OPTION_NUMERIC,
@@ -88,8 +89,12 @@ int command_netbird(const char *given, const char **socket, struct error *error)
 /* clang-format off */
 #define COMMON_LONG_OPTIONS                                                                        \
 	{"help", no_argument, NULL, OPTION_HELP},                                                  \
-	{"json", no_argument, NULL, 'j'},                                                          \
+	{"json", optional_argument, NULL, 'j'},                                                          \
 	{"verbose", no_argument, NULL, 'v'}
+
+/* Of commands that show counts. */
+#define HUMAN_LONG_OPTION {"human", no_argument, NULL, 'h'}
+#define HUMAN_HELP "  -h, --human           numbers with units: 1.5k packets, 20Mi bytes\n"
 
 /* Of commands that show addresses. */
 #define NUMERIC_LONG_OPTION {"numeric", no_argument, NULL, OPTION_NUMERIC}

@@ -13,6 +13,8 @@
 #include "base/clock.h"
 #include "base/names.h"
 #include "base/output.h"
+#include "base/table.h"
+#include "conntrack/event_print.h"
 #include "dataplane/confirm.h"
 #include "policy/rule_json.h"
 
@@ -31,6 +33,20 @@ static void add_names(json_t *rule, const char *key, json_t *names)
 		json_object_set_new(rule, key, names);
 }
 
+/* When the rule decided last, and how long ago that was; null: never. */
+static void add_last_hit(json_t *rule, const struct rule *hits)
+{
+	bool has_hit = hits && hits->last_hit_ns;
+	char time[OUTPUT_TIME_LEN];
+
+	json_object_set_new(
+		rule, "last_hit",
+		has_hit ? json_string(output_time(time, hits->last_hit_ns + flow_clock_offset_ns()))
+			: json_null());
+	json_object_set_new(rule, "last_hit_s",
+			    has_hit ? output_real(age_s(hits->last_hit_ns)) : json_null());
+}
+
 /* A rule with its hits, and with the names of its addresses. */
 static json_t *json_rule(const struct policy_view *view, const struct policy_rule *rule,
 			 enum acl acl, const struct rule *hits)
@@ -44,11 +60,11 @@ static json_t *json_rule(const struct policy_view *view, const struct policy_rul
 		add_names(object, "destination_names",
 			  policy_match_names_json(&policy->names, &rule->destination));
 	}
-	json_object_set_new(object, "packets", json_integer(hits ? hits->packets : 0));
-	json_object_set_new(object, "bytes", json_integer(hits ? hits->bytes : 0));
-	json_object_set_new(object, "last_hit_s",
-			    hits && hits->last_hit_ns ? output_real(age_s(hits->last_hit_ns))
-						      : json_null());
+	json_object_set_new(object, "hits",
+			    json_pack("{s:I,s:I}", "packets",
+				      (json_int_t)(hits ? hits->packets : 0), "bytes",
+				      (json_int_t)(hits ? hits->bytes : 0)));
+	add_last_hit(object, hits);
 	return object;
 }
 
@@ -138,12 +154,13 @@ static void join_addresses(const json_t *rule, const char *key, char *cell, size
 }
 
 /* Add a rule to the table. */
-static int add_row(struct output_table *table, const char *acl, const json_t *rule)
+static int add_row(struct table *table, const char *acl, const json_t *rule)
 {
 	char source[256], destination[256], sports[128], dports[128], protocol[192], packets[24],
-		bytes[24], last[OUTPUT_DURATION_LEN] = "never";
+		last[OUTPUT_DURATION_LEN] = "never";
 	const json_t *to = json_object_get(rule, "destination");
 	const json_t *last_hit = json_object_get(rule, "last_hit_s");
+	const json_t *hits = json_object_get(rule, "hits");
 	const char *cells[N_COLUMNS];
 
 	join_addresses(rule, "source", source, sizeof(source));
@@ -154,9 +171,7 @@ static int add_row(struct output_table *table, const char *acl, const json_t *ru
 	policy_join(json_object_get(rule, "destination_ports"), dports, sizeof(dports));
 	join_protocol(rule, protocol, sizeof(protocol));
 	snprintf(packets, sizeof(packets), "%lld",
-		 (long long)json_integer_value(json_object_get(rule, "packets")));
-	snprintf(bytes, sizeof(bytes), "%lld",
-		 (long long)json_integer_value(json_object_get(rule, "bytes")));
+		 (long long)json_integer_value(json_object_get(hits, "packets")));
 	if (json_is_real(last_hit))
 		output_duration(last, json_real_value(last_hit) * NS_PER_S);
 	cells[0] = acl;
@@ -170,11 +185,11 @@ static int add_row(struct output_table *table, const char *acl, const json_t *ru
 	cells[8] = packets;
 	cells[9] = last;
 	cells[10] = json_string_value(json_object_get(rule, DESCRIPTION)) ?: "";
-	return output_table_row(table, cells);
+	return table_row(table, cells);
 }
 
 /* Add those rules of both ACLs that are NetBird's, or those that are not. */
-static int add_rules(struct output_table *table, const json_t *policy, bool of_netbird)
+static int add_rules(struct table *table, const json_t *policy, bool of_netbird)
 {
 	static const struct {
 		const char *key;
@@ -194,18 +209,18 @@ static int add_rules(struct output_table *table, const json_t *policy, bool of_n
 }
 
 /* A line between the rules of the user and those of NetBird. */
-static int add_heading(struct output_table *table)
+static int add_heading(struct table *table)
 {
 	const char *const cells[N_COLUMNS] = {"NetBird:", "", "", "", "", "", "", "", "", "", ""};
 
-	return output_table_row(table, cells);
+	return table_row(table, cells);
 }
 
 /* Say so where the policy in force is not what its file says. */
 static void print_drift(const json_t *policy, FILE *file)
 {
 	const char *drift = json_string_value(json_object_get(policy, "file"));
-	const char *path = json_string_value(json_object_get(policy, "path"));
+	const char *path = json_string_value(json_object_get(policy, "policy"));
 
 	if (!strcmp(drift, drift_name(DRIFT_DIFFERS)))
 		fprintf(file, "not what %s says now: 'shrike policy diff' tells the differences\n",
@@ -217,15 +232,17 @@ static void print_drift(const json_t *policy, FILE *file)
 /* Print the sets as a table behind the rules. */
 static int print_sets(const json_t *sets, FILE *file, struct error *error)
 {
-	static const char *const titles[] = {"SET", "PREFIXES", "CONTENT"};
-	struct output_table *table = output_table_new(3, titles);
+	static const struct table_column columns[] = {
+		{"SET", 0},
+		{"PREFIXES", TABLE_RIGHT},
+		{"CONTENT", TABLE_WRAP},
+	};
+	struct table *table = table_new(columns, 3, file);
 	char content[512], count[24];
 	json_t *list;
 	const char *name;
 	int err = table ? 0 : -ENOMEM;
 
-	if (table)
-		output_table_right(table, 1);
 	json_object_foreach ((json_t *)sets, name, list) {
 		const char *const cells[] = {name, count, content};
 
@@ -234,13 +251,13 @@ static int print_sets(const json_t *sets, FILE *file, struct error *error)
 			strcpy(content, "(empty)");
 		snprintf(count, sizeof(count), "%zu", json_array_size(list));
 		if (!err)
-			err = output_table_row(table, cells);
+			err = table_row(table, cells);
 	}
 	if (err)
 		err = error_no_memory(error);
 	else if (json_object_size(sets) && fputc('\n', file) != EOF)
-		err = output_table_print(table, file, error);
-	output_table_free(table);
+		err = table_print(table, error);
+	table_free(table);
 	return err;
 }
 
@@ -261,24 +278,32 @@ static bool has_descriptions(const json_t *policy)
 /* Print the policy as a table below its settings. */
 static int print_text(const json_t *policy, FILE *file, struct error *error)
 {
-	static const char *const titles[] = {"ACL",	    "ACTION",	"ID",	      "SOURCE",
-					     "DESTINATION", "PROTO",	"SPORTS",     "DPORTS",
-					     "PACKETS",	    "LAST HIT", "DESCRIPTION"};
-	struct output_table *table =
-		output_table_new(has_descriptions(policy) ? N_COLUMNS : N_COLUMNS - 1, titles);
+	static const struct table_column columns[N_COLUMNS] = {
+		{"ACL", 0},
+		{"ACTION", 0},
+		{"ID", 0},
+		{"SOURCE", TABLE_WRAP},
+		{"DESTINATION", TABLE_WRAP},
+		{"PROTO", 0},
+		{"SPORTS", TABLE_WRAP},
+		{"DPORTS", TABLE_WRAP},
+		{"PACKETS", TABLE_RIGHT},
+		{"LAST HIT", 0},
+		{"DESCRIPTION", TABLE_WRAP},
+	};
+	struct table *table = table_new(columns,
+					has_descriptions(policy) ? N_COLUMNS : N_COLUMNS - 1, file);
 	int err = table ? 0 : -ENOMEM;
 
-	if (table) {
-		output_table_right(table, 8);
+	if (table)
 		err = add_rules(table, policy, false);
-	}
 	if (!err && json_is_true(json_object_get(policy, "netbird")))
 		err = add_heading(table);
 	if (!err)
 		err = add_rules(table, policy, true);
 	fprintf(file, "generation %lld, policy %s, routing %s, %lld rule%s\n",
 		(long long)json_integer_value(json_object_get(policy, "generation")),
-		json_string_value(json_object_get(policy, "path")),
+		json_string_value(json_object_get(policy, "policy")),
 		json_string_value(json_object_get(json_object_get(policy, "mode"), "routing")),
 		(long long)json_integer_value(json_object_get(policy, "rules")),
 		json_integer_value(json_object_get(policy, "rules")) == 1 ? "" : "s");
@@ -289,8 +314,8 @@ static int print_text(const json_t *policy, FILE *file, struct error *error)
 	if (err)
 		err = error_no_memory(error);
 	else if (json_integer_value(json_object_get(policy, "rules")))
-		err = output_table_print(table, file, error);
-	output_table_free(table);
+		err = table_print(table, error);
+	table_free(table);
 	return err ? err : print_sets(json_object_get(policy, "sets"), file, error);
 }
 
@@ -319,8 +344,9 @@ int policy_print(const struct policy_view *view, bool json, FILE *file, struct e
 		qsort(by_id, n_rules, sizeof(*by_id), compare_ids);
 	}
 	object = json_pack(
-		"{s:i,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:b,s:s}", "generation",
-		instance->config.generation, "path",
+		"{s:o,s:i,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:b,s:s}", "interface",
+		output_json_text(view->interface), "generation", instance->config.generation,
+		"policy",
 		output_json_text(instance->policy_path[0] ? instance->policy_path : "(default)"),
 		"confirm_s", json_confirm(view->undo), "rules",
 		(json_int_t)(policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules),

@@ -16,6 +16,7 @@
  * @instance: of the generation
  * @undo: whether it waits to be confirmed
  * @rules: with hits, in any order
+ * @interface: where it is in force
  * @numeric: without the names of addresses
  * @drift: how it compares with its file
  */
@@ -25,6 +26,7 @@ struct policy_view {
 	const struct undo *undo;
 	const struct rule_view *rules;
 	size_t n_rules;
+	const char *interface;
 	bool numeric;
 	enum drift drift;
 };

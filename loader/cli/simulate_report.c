@@ -8,6 +8,7 @@
 
 #include "base/output.h"
 #include "cli/command.h"
+#include "trace/record_json.h"
 #include "trace/record_print.h"
 
 #define NEEDED "needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
@@ -80,19 +81,13 @@ static int print_json(const struct simulate_report *report, const struct scenari
 		      const struct record_result *result, const char *why, struct error *error)
 {
 	json_t *json = record_result_json(result);
-	int failed;
 
 	if (json && report->several)
 		json_object_set_new(json, "file", json_string(report->path));
 	if (json && why[0])
 		json_object_update_new(json, json_pack("{s:s,s:i}", "failed", why, "line",
 						       (int)step->position.line));
-	failed = !json || json_dumpf(json, stdout, RECORD_JSON_FLAGS);
-	json_decref(json);
-	if (failed && !ferror(stdout))
-		return error_no_memory(error);
-	putchar('\n');
-	return 0;
+	return output_json_line(json, stdout, error);
 }
 
 /* Print a packet of the scenario, and whether it met the expectation. */

@@ -156,9 +156,9 @@ static json_t *json_netbird_left(const struct attached *attached, const char *if
 	free(text.text);
 	if (!is_left)
 		return json_null();
-	return json_pack("{s:n,s:n,s:n,s:b,s:b,s:s,s:n,s:[],s:s}", "socket", "serial", "age",
-			 "fetching", 0, "stale", 1, "why", "shrike run is not active", "next_fetch",
-			 "missing_names", "text",
+	return json_pack("{s:n,s:n,s:n,s:b,s:b,s:s,s:n,s:n,s:[],s:s}", "socket", "serial", "age_s",
+			 "fetching", 0, "stale", 1, "why", "shrike run is not active",
+			 "next_fetch_s", "full_sets", "missing_names", "text",
 			 "NetBird's rules stay as they are: shrike run is not active, and nobody "
 			 "follows its map");
 }
@@ -174,10 +174,10 @@ static json_t *json_netbird(const struct attached *attached, const char *ifname)
 		return json_netbird_left(attached, ifname);
 	follow_status_sentence(&status, now_ns, sentence);
 	return json_pack("{s:s,s:o,s:o,s:b,s:b,s:o,s:o,s:i,s:o,s:s}", "socket", status.socket,
-			 "serial", status.map_ns ? json_integer(status.serial) : json_null(), "age",
-			 seconds_json(status.map_ns, status.map_ns, now_ns), "fetching",
+			 "serial", status.map_ns ? json_integer(status.serial) : json_null(),
+			 "age_s", seconds_json(status.map_ns, status.map_ns, now_ns), "fetching",
 			 status.is_fetching, "stale", status.why[0] != '\0', "why",
-			 status.why[0] ? json_string(status.why) : json_null(), "next_fetch",
+			 status.why[0] ? json_string(status.why) : json_null(), "next_fetch_s",
 			 seconds_json(status.due_ns, now_ns, status.due_ns), "full_sets",
 			 status.full_sets, "missing_names", words_json(status.missing), "text",
 			 sentence);

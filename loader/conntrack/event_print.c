@@ -2,7 +2,6 @@
 #include "conntrack/event_print.h"
 
 #include <arpa/inet.h>
-#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "base/clock.h"
 #include "base/names.h"
 #include "base/output.h"
+#include "conntrack/flow_id.h"
 #include "conntrack/tables.h"
 
 #define ENDPOINT_MAX (NAME_MAX_BYTES + 9) /* "[A]:65535" */
@@ -39,28 +39,6 @@ static const char *flow_event_type_name(unsigned int type)
 static const char *flow_cause_name(unsigned int cause)
 {
 	return cause < FLOW_CAUSE_MAX ? cause_names[cause] : "unknown";
-}
-
-static uint64_t hash(uint64_t sum, const void *data, size_t len)
-{
-	const uint8_t *byte = data;
-
-	for (size_t i = 0; i < len; i++)
-		sum = (sum ^ byte[i]) * UINT64_C(0x100000001b3); /* FNV-1a */
-	return sum;
-}
-
-/**
- * flow_event_id() - A number that start and end of a flow share, and others hardly
- */
-uint64_t flow_event_id(const struct flow_event *event)
-{
-	uint64_t born = event->type == FLOW_EVENT_DROP ? event->time_ns : event->created_ns;
-	uint64_t sum = hash(UINT64_C(0xcbf29ce484222325), event->addr, sizeof(event->addr));
-
-	sum = hash(sum, event->port, sizeof(event->port));
-	sum = hash(sum, &event->l4_proto, sizeof(event->l4_proto));
-	return hash(sum, &born, sizeof(born));
 }
 
 /**
@@ -232,24 +210,59 @@ static json_t *translation_json(const struct flow_event *event,
 		return json_pack("{s:o,s:s}", "uplink", output_json_text(uplink->name), "src",
 				 addr);
 	return json_pack("{s:o,s:s,s:i}", "uplink", output_json_text(uplink->name), "src", addr,
-			 l4_has_ports(event->l4_proto) ? "sport" : "id", ntohs(event->snat_port));
+			 l4_has_ports(event->l4_proto) ? "sport" : "icmp_id",
+			 ntohs(event->snat_port));
 }
 
-/* What every form of an event has, but for counters. */
-static json_t *event_json(const struct flow_event *event, const struct flow_event_names *names)
+/* What one end has sent. */
+static json_t *counter_json(const struct flow_event *event, int end)
+{
+	return json_pack("{s:I,s:I}", "packets", (json_int_t)event->packets[end], "bytes",
+			 (json_int_t)event->bytes[end]);
+}
+
+/* Add what is counted and since when, of drops that are summed up without what they do not share. */
+static void add_sums(json_t *json, const struct flow_event *event, uint64_t offset_ns)
+{
+	char time[OUTPUT_TIME_LEN];
+
+	if (event->created_ns && event->type != FLOW_EVENT_START)
+		json_object_set_new(json, "since",
+				    json_string(output_time(time, event->created_ns + offset_ns)));
+	if (!event->port[0] && event->type == FLOW_EVENT_DROP) {
+		json_object_del(json, "sport");
+		json_object_del(json, "icmp_id");
+	}
+	json_object_set_new(json, "opener", counter_json(event, 0));
+	if (event->type != FLOW_EVENT_DROP)
+		json_object_set_new(json, "answerer", counter_json(event, 1));
+}
+
+/**
+ * flow_event_json() - An event as `shrike monitor --json` and `shrike flowlog` print it
+ * @event: the event, or drops that are summed up: then created_ns is of the first one
+ * @names: what it refers to
+ *
+ * Return: a new object for output_formed(), NULL if memory is out.
+ */
+json_t *flow_event_json(const struct flow_event *event, const struct flow_event_names *names)
 {
 	const char *cause = event->type == FLOW_EVENT_END ? flow_cause_name(event->cause) : NULL;
 	const char *reason = event->type == FLOW_EVENT_DROP ? reason_name(event->reason) : NULL;
-	char time[OUTPUT_TIME_LEN], id[17], number[FLOW_PROTOCOL_NUMBER];
+	char time[OUTPUT_TIME_LEN], id[FLOW_ID_LEN], number[FLOW_PROTOCOL_NUMBER];
 	json_t *json;
 
-	snprintf(id, sizeof(id), "%016" PRIx64, flow_event_id(event));
-	json = json_pack("{s:s,s:s,s:s,s:s,s:s}", "type", flow_event_type_name(event->type), "id",
-			 id, "time", output_time(time, event->time_ns + names->offset_ns),
-			 "direction", direction_name(event->direction), "protocol",
-			 protocol_name(event, number));
+	json = json_pack(
+		"{s:s,s:o,s:s,s:s,s:s,s:s}", "type", flow_event_type_name(event->type), "interface",
+		output_json_text(names->interface), "flow", flow_id_text(flow_event_id(event), id),
+		"time", output_time(time, event->time_ns + names->offset_ns), "direction",
+		direction_name(event->direction), "protocol", protocol_name(event, number));
 	if (!json)
 		return NULL;
+	if (event->ip_version)
+		json_object_set_new(
+			json, "family",
+			json_string(event->ip_version == IP_VERSION_4 ? "ipv4" : "ipv6"));
 	add_ends(json, event, names);
 	json_object_update_new(json, json_pack("{s:o*,s:s?}", "nat", translation_json(event, names),
 					       "rule", names->rule_id));
@@ -257,62 +270,6 @@ static json_t *event_json(const struct flow_event *event, const struct flow_even
 		json_object_set_new(json, "cause", json_string(cause));
 	if (reason)
 		json_object_set_new(json, "reason", json_string(reason));
-	return json;
-}
-
-/**
- * flow_event_json() - An event as `shrike monitor --json` prints it
- *
- * As flow_event_line().
- *
- * Return: a new object, NULL if memory is out.
- */
-json_t *flow_event_json(const struct flow_event *event, const struct flow_event_names *names)
-{
-	unsigned int rx = received(event);
-	json_t *json = event_json(event, names);
-
-	if (json)
-		json_object_update_new(json, json_pack("{s:I,s:I,s:I,s:I}", "rx_packets",
-						       (json_int_t)event->packets[rx], "rx_bytes",
-						       (json_int_t)event->bytes[rx], "tx_packets",
-						       (json_int_t)event->packets[!rx], "tx_bytes",
-						       (json_int_t)event->bytes[!rx]));
-	return json;
-}
-
-/**
- * flow_event_record() - An event as `shrike flowlog` writes it
- * @event: the event, or drops that are summed up: then created_ns is of the first one
- * @names: what it refers to
- * @interface: the name of the interface
- *
- * Return: a new object, NULL if memory is out.
- */
-json_t *flow_event_record(const struct flow_event *event, const struct flow_event_names *names,
-			  const char *interface)
-{
-	static const char *const ends[] = {"opener", "answerer"};
-	json_t *json = json_pack("{s:i,s:o}", "schema", 2, "interface",
-				 output_json_text(interface));
-	char time[OUTPUT_TIME_LEN];
-
-	if (json_object_update_new(json, event_json(event, names))) {
-		json_decref(json);
-		return NULL;
-	}
-	if (event->created_ns && event->type != FLOW_EVENT_START)
-		json_object_set_new(
-			json, "since",
-			json_string(output_time(time, event->created_ns + names->offset_ns)));
-	if (!event->port[0] && event->type == FLOW_EVENT_DROP) {
-		json_object_del(json, "sport");
-		json_object_del(json, "icmp_id");
-	}
-	for (int end = 0; end < (event->type == FLOW_EVENT_DROP ? 1 : 2); end++)
-		json_object_set_new(json, ends[end],
-				    json_pack("{s:I,s:I}", "packets",
-					      (json_int_t)event->packets[end], "bytes",
-					      (json_int_t)event->bytes[end]));
+	add_sums(json, event, names->offset_ns);
 	return json;
 }

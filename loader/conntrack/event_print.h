@@ -17,25 +17,24 @@
 
 /*
  * struct flow_event_names - what an event refers to
+ * @interface: its name
  * @rule_id: of the rule with the number event->rule, NULL: none
  * @masquerade: what the programs know of the host's uplinks, NULL: nothing
  * @names: of addresses, NULL: they stay numbers
  * @offset_ns: as flow_clock_offset_ns() returned it
  */
 struct flow_event_names {
+	const char *interface;
 	const char *rule_id;
 	const struct masquerade *masquerade;
 	const struct names *names;
 	uint64_t offset_ns;
 };
 
-uint64_t flow_event_id(const struct flow_event *event);
 uint64_t flow_clock_offset_ns(void);
 void flow_event_line(const struct flow_event *event, const struct flow_event_names *names,
 		     char line[FLOW_LINE_MAX]);
 json_t *flow_event_json(const struct flow_event *event, const struct flow_event_names *names);
-json_t *flow_event_record(const struct flow_event *event, const struct flow_event_names *names,
-			  const char *interface);
 const struct uplink *flow_event_uplink(const struct flow_event *event,
 				       const struct flow_event_names *names);
 

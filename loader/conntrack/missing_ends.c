@@ -9,16 +9,11 @@
  */
 #include "conntrack/missing_ends.h"
 
-#include <bpf/bpf.h>
-#include <endian.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "conntrack/event_print.h"
-#include "conntrack/tables.h"
-#include "flow_key.h"
+#include "conntrack/flow_id.h"
 
 #define SLOTS (2 * MISSING_ENDS_MAX)
 #define MASK  (SLOTS - 1)
@@ -146,7 +141,7 @@ int missing_ends_begin(struct missing_ends *ends, const struct conntrack *conntr
 	return conntrack_walk(conntrack, clock, NULL, note_tracked, &note, error);
 }
 
-/* Openings first: one that is confirmed meanwhile is in both tables for a moment. */
+/* Whether the tables have the connection of an event; if so, the counts of the event are renewed. */
 static bool is_tracked(const struct map_set *maps, struct flow_event *event)
 {
 	const struct tuple opening = {
@@ -157,26 +152,16 @@ static bool is_tracked(const struct map_set *maps, struct flow_event *event)
 		.ip_version = event->ip_version,
 		.l4_proto = event->l4_proto,
 	};
-	uint8_t l4_proto = flow_table_protocol(event->l4_proto, event->ip_version);
-	struct flow_key key;
 	struct flow flow;
 
-	flow_key_of(&key, &opening);
-	for (int i = 0; i < CONNTRACK_TABLES; i++) {
-		const struct conntrack_map *map = &conntrack_maps[i];
-
-		if (map->ip_version != event->ip_version || map->l4_proto != l4_proto ||
-		    bpf_map_lookup_elem(map_set_fd(maps, map->name), &key, &flow) ||
-		    flow.created_ns != event->created_ns)
-			continue;
-		for (int end = 0; end < 2; end++) {
-			event->packets[end] = flow.packets[end];
-			event->bytes[end] = flow.bytes[end];
-		}
-		event->flow_state = flow.state;
-		return true;
+	if (!flow_find(maps, &opening, event->created_ns, &flow))
+		return false;
+	for (int end = 0; end < 2; end++) {
+		event->packets[end] = flow.packets[end];
+		event->bytes[end] = flow.bytes[end];
 	}
-	return false;
+	event->flow_state = flow.state;
+	return true;
 }
 
 /* Call @on_event with the end that no program has reported. */

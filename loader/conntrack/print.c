@@ -11,6 +11,8 @@
 
 #include "base/names.h"
 #include "base/output.h"
+#include "conntrack/event_print.h"
+#include "conntrack/flow_id.h"
 #include "rule.h"
 
 #define BUFFER_LEN   (256 * 1024)
@@ -33,6 +35,8 @@ struct rule_slot {
 
 struct flow_printer {
 	FILE *file;
+	char interface[NAME_LEN_MAX + 1]; /* quoted */
+	uint64_t offset_ns;		  /* from the kernel's clock to CLOCK_REALTIME */
 	bool json;
 	bool any; /* a flow has been printed */
 	flow_rule_id rule_id;
@@ -45,16 +49,49 @@ struct flow_printer {
 	char buffer[BUFFER_LEN];
 };
 
+/*
+ * Ids are the user's own text: JSON escapes them, and in lines an id with anything but
+ * printable ASCII (blanks, quotes and control characters) is written the way JSON writes it.
+ */
+static bool is_plain(const char *id)
+{
+	for (; *id; id++)
+		if (!isgraph((unsigned char)*id) || *id == '"' || *id == '\\')
+			return false;
+	return true;
+}
+
+/* Write text, quoted as the format needs; returns its length, 0: it does not fit. */
+static size_t quote(const char *from, bool json, char *text, size_t size)
+{
+	json_t *string;
+	size_t len;
+
+	if (!json && is_plain(from)) {
+		len = strlen(from);
+		if (len >= size)
+			return 0;
+		memcpy(text, from, len);
+		return len;
+	}
+	string = output_json_text(from);
+	len = json_dumpb(string, text, size, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+	json_decref(string);
+	return len <= size ? len : 0;
+}
+
 /**
  * flow_printer_new() - Begin a list of flows
  * @file: where it goes
  * @json: one JSON array instead of lines
+ * @interface: whose flows they are
  * @rule_id: names rules
  * @arg: for @rule_id
  *
  * Return: the printer, or NULL without memory.
  */
-struct flow_printer *flow_printer_new(FILE *file, bool json, flow_rule_id rule_id, void *arg)
+struct flow_printer *flow_printer_new(FILE *file, bool json, const char *interface,
+				      flow_rule_id rule_id, void *arg)
 {
 	struct flow_printer *printer = calloc(1, sizeof(*printer));
 
@@ -62,6 +99,8 @@ struct flow_printer *flow_printer_new(FILE *file, bool json, flow_rule_id rule_i
 		return NULL;
 	printer->file = file;
 	printer->json = json;
+	printer->interface[quote(interface, true, printer->interface, NAME_LEN_MAX)] = '\0';
+	printer->offset_ns = flow_clock_offset_ns();
 	printer->rule_id = rule_id;
 	printer->arg = arg;
 	printer->at = printer->buffer;
@@ -158,37 +197,6 @@ static void put_padded(struct flow_printer *printer, const char *text, size_t le
 		*printer->at++ = ' ';
 }
 
-/*
- * Ids are the user's own text: JSON escapes them, and in lines an id with anything but
- * printable ASCII (blanks, quotes and control characters) is written the way JSON writes it.
- */
-static bool is_plain(const char *id)
-{
-	for (; *id; id++)
-		if (!isgraph((unsigned char)*id) || *id == '"' || *id == '\\')
-			return false;
-	return true;
-}
-
-/* Write text, quoted as the format needs; returns its length, 0: it does not fit. */
-static size_t quote(const char *from, bool json, char *text, size_t size)
-{
-	json_t *string;
-	size_t len;
-
-	if (!json && is_plain(from)) {
-		len = strlen(from);
-		if (len >= size)
-			return 0;
-		memcpy(text, from, len);
-		return len;
-	}
-	string = output_json_text(from);
-	len = json_dumpb(string, text, size, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
-	json_decref(string);
-	return len <= size ? len : 0;
-}
-
 /* Set the text of a rule's id, quoted as the format needs. */
 static void name_rule(struct rule_slot *slot, const char *id, bool json)
 {
@@ -245,10 +253,26 @@ static void put_way(struct flow_printer *printer, const struct flow_view *view, 
 		put_number(printer, "sport", view->port[end]);
 		put_number(printer, "dport", uplink ? snat_port : view->port[!end]);
 	} else if (view->state == FLOW_STATE_ICMP) {
-		put_number(printer, "id", uplink ? snat_port : view->icmp_id);
+		put_number(printer, printer->json ? "icmp_id" : "id",
+			   uplink ? snat_port : view->icmp_id);
 	}
+}
+
+static void put_counts(struct flow_printer *printer, const struct flow_view *view, unsigned int end)
+{
 	put_number(printer, "packets", view->flow->packets[end]);
 	put_number(printer, "bytes", view->flow->bytes[end]);
+}
+
+/* What one end has sent, as a JSON object. */
+static void put_counter(struct flow_printer *printer, const char *key, const struct flow_view *view,
+			unsigned int end)
+{
+	put_key(printer, key);
+	put(printer, "{\"packets\":");
+	printer->at = put_u64(printer->at, view->flow->packets[end]);
+	put_number(printer, "bytes", view->flow->bytes[end]);
+	put(printer, "}");
 }
 
 static const struct {
@@ -293,25 +317,44 @@ static void put_translation(struct flow_printer *printer, const struct flow_view
 	put(printer, printer->uplinks[view->flow->uplink % UPLINKS_MAX]);
 	put_address(printer, "src", uplink_addr(uplink, view->ip_version), view->ip_version);
 	if (l4_has_ports(view->l4_proto) || view->state == FLOW_STATE_ICMP)
-		put_number(printer, l4_has_ports(view->l4_proto) ? "sport" : "id",
+		put_number(printer, l4_has_ports(view->l4_proto) ? "sport" : "icmp_id",
 			   ntohs(view->flow->snat_port));
 	put(printer, "}");
+}
+
+/* Rewrite the object at @start, the last that was written, in the older form that is asked for. */
+static void put_old_form(struct flow_printer *printer, char *start)
+{
+	json_t *flow = output_part(json_loadb(start, printer->at - start, 0, NULL));
+	size_t len = json_dumpb(flow, start, printer->buffer + BUFFER_LEN - start,
+				OUTPUT_JSON_FLAGS | JSON_ENSURE_ASCII);
+
+	printer->at = start + len;
+	json_decref(flow);
 }
 
 /* Print a flow as a JSON object. */
 static void put_json(struct flow_printer *printer, const struct flow_view *view)
 {
-	char number[FLOW_PROTOCOL_NUMBER];
+	char number[FLOW_PROTOCOL_NUMBER], id[FLOW_ID_LEN], time[OUTPUT_TIME_LEN], *start;
+	uint64_t started_ns = view->flow->created_ns + printer->offset_ns;
 
-	put(printer, printer->any ? ",\n{\"protocol\":\"" : "[\n{\"protocol\":\"");
-	put(printer, flow_protocol_name(view->l4_proto, view->ip_version, number));
-	put(printer, "\"");
+	put(printer, printer->any ? ",\n" : "[\n");
+	start = printer->at;
+	put(printer, "{\"schema\":");
+	printer->at = put_u64(printer->at, OUTPUT_JSON_SCHEMA);
+	put_key(printer, "interface");
+	put(printer, printer->interface);
+	put_word(printer, "flow", flow_id_text(flow_view_id(view), id));
+	put_word(printer, "started", output_time(time, started_ns));
+	put_word(printer, "protocol", flow_protocol_name(view->l4_proto, view->ip_version, number));
 	put_word(printer, "family", view->ip_version == IP_VERSION_4 ? "ipv4" : "ipv6");
 	put_word(printer, "state", flow_state_name(view->state));
-	put_word(printer, "opened_by", view->flow->flags & FLOW_BY_PEER ? "peer" : "host");
+	put_word(printer, "direction",
+		 direction_name(view->flow->flags & FLOW_BY_PEER ? DIR_INGRESS : DIR_EGRESS));
 	put_way(printer, view, 0);
-	put_number(printer, "reply_packets", view->flow->packets[1]);
-	put_number(printer, "reply_bytes", view->flow->bytes[1]);
+	put_counter(printer, "opener", view, 0);
+	put_counter(printer, "answerer", view, 1);
 	put_number(printer, "timeout_s", view->remaining_ns / NS_PER_S);
 	put_rule(printer, view->rule);
 	put_number(printer, "generation", view->flow->generation);
@@ -320,6 +363,8 @@ static void put_json(struct flow_printer *printer, const struct flow_view *view)
 		put_number(printer, "nat_port", ntohs(flow_nat_port(view->flow)));
 	put_translation(printer, view);
 	put(printer, "}");
+	if (output_has_old_form())
+		put_old_form(printer, start);
 }
 
 /* Print a flow as a line of text. */
@@ -336,8 +381,10 @@ static void put_line(struct flow_printer *printer, const struct flow_view *view)
 	put(printer, " ");
 	put_padded(printer, timeout, put_u64(timeout, view->remaining_ns / NS_PER_S) - timeout,
 		   WIDTH_TIMEOUT);
-	put_way(printer, view, 0);
-	put_way(printer, view, 1);
+	for (unsigned int end = 0; end < 2; end++) {
+		put_way(printer, view, end);
+		put_counts(printer, view, end);
+	}
 	if (flow_nat_port(view->flow))
 		put_number(printer, "nat_port", ntohs(flow_nat_port(view->flow)));
 	if (uplink_of(printer, view)) {

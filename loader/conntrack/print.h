@@ -22,7 +22,8 @@ typedef const char *(*flow_rule_id)(void *arg, uint32_t number);
 
 struct flow_printer;
 
-struct flow_printer *flow_printer_new(FILE *file, bool json, flow_rule_id rule_id, void *arg);
+struct flow_printer *flow_printer_new(FILE *file, bool json, const char *interface,
+				      flow_rule_id rule_id, void *arg);
 void flow_printer_set_uplinks(struct flow_printer *printer, const struct masquerade *masquerade);
 void flow_printer_set_names(struct flow_printer *printer, const struct names *names);
 int flow_printer_visit(void *printer, const struct flow_view *view);

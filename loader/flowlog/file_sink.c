@@ -29,8 +29,7 @@ struct file_sink {
 static int add(struct sink *sink, const struct flow_event *event,
 	       const struct flow_event_names *names)
 {
-	return text_append_json(&((struct file_sink *)sink)->batch,
-				flow_event_record(event, names, sink->interface));
+	return text_append_json(&((struct file_sink *)sink)->batch, record_of_event(event, names));
 }
 
 static int add_losses(struct sink *sink, const struct flow_log_losses *losses, uint64_t time_ns)

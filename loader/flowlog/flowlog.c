@@ -34,6 +34,7 @@ static int add(void *arg, const struct flow_event *event)
 	struct flowlog *flowlog = arg;
 	struct flow_event_names names = event_context_names(&flowlog->context, event);
 
+	names.interface = flowlog->sink->interface;
 	names.offset_ns = flowlog->offset_ns;
 	if (flowlog->numeric)
 		names.names = NULL;

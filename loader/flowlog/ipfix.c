@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/names.h"
+#include "conntrack/flow_id.h"
 #include "protocol.h"
 
 #define VARIABLE_LENGTH	  0xffff /* of a field whose length stands before it */

@@ -100,8 +100,7 @@ static int add(struct sink *sink, const struct flow_event *event,
 	char line[FLOW_LINE_MAX];
 
 	flow_event_line(event, names, line);
-	return add_entry((struct journal_sink *)sink, line,
-			 flow_event_record(event, names, sink->interface));
+	return add_entry((struct journal_sink *)sink, line, record_of_event(event, names));
 }
 
 static int add_losses(struct sink *sink, const struct flow_log_losses *losses, uint64_t time_ns)

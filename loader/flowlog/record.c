@@ -10,6 +10,18 @@
 #define LEAST 4096
 
 /**
+ * record_of_event() - What a log says of an event
+ *
+ * As flow_event_json().
+ *
+ * Return: a new object, NULL if memory is out.
+ */
+json_t *record_of_event(const struct flow_event *event, const struct flow_event_names *names)
+{
+	return output_formed(flow_event_json(event, names));
+}
+
+/**
  * record_of_losses() - What a log says of what it lacks
  * @losses: since this was said last
  * @interface: whose log
@@ -22,11 +34,11 @@ json_t *record_of_losses(const struct flow_log_losses *losses, const char *inter
 {
 	char time[OUTPUT_TIME_LEN];
 
-	return json_pack("{s:i,s:o,s:s,s:s,s:I,s:I,s:I}", "schema", 2, "interface",
-			 output_json_text(interface), "type", "loss", "time",
-			 output_time(time, time_ns), "lost_events", (json_int_t)losses->events,
-			 "unsampled_drops", (json_int_t)losses->unsampled, "unfollowed_connections",
-			 (json_int_t)losses->unfollowed);
+	return output_formed(json_pack(
+		"{s:s,s:o,s:s,s:I,s:I,s:I}", "type", "loss", "interface",
+		output_json_text(interface), "time", output_time(time, time_ns), "lost_events",
+		(json_int_t)losses->events, "unsampled_drops", (json_int_t)losses->unsampled,
+		"unfollowed_connections", (json_int_t)losses->unfollowed));
 }
 
 /* Have room for @len bytes more. */

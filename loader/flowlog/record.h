@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "conntrack/event_print.h"
 #include "conntrack/flow_log.h"
 
 /* Text that grows.  All zero: empty. */
@@ -18,6 +19,7 @@ struct text {
 	size_t size;
 };
 
+json_t *record_of_event(const struct flow_event *event, const struct flow_event_names *names);
 json_t *record_of_losses(const struct flow_log_losses *losses, const char *interface,
 			 uint64_t time_ns);
 int text_append(struct text *text, const void *data, size_t len);

@@ -435,7 +435,7 @@ static const struct family families[] = {
 	 fill_uplinks, NULL, "mtu"},
 	{"shrike_netbird_map_age_seconds", "gauge",
 	 "Since when NetBird's map in force is known, where its daemon is followed.",
-	 fill_number, "netbird.age", NULL},
+	 fill_number, "netbird.age_s", NULL},
 	{"shrike_netbird_map_stale", "gauge",
 	 "Whether NetBird may have a newer map that cannot be had.",
 	 fill_number, "netbird.stale", NULL},

@@ -10,7 +10,6 @@
 #define SHRIKE_REVIEW_COVER_H
 
 #include "classify/classifier.h"
-#include "kernel/netlink.h"
 #include "policy/check.h"
 #include "policy/policy.h"
 
@@ -27,7 +26,5 @@ struct cover_input {
 
 int policy_cover(const struct cover_input *input, policy_warn_fn warn, void *context,
 		 struct error *error);
-void policy_check_local(const struct policy *policy, const struct interface_address *addresses,
-			size_t n, policy_warn_fn warn, void *context);
 
 #endif /* SHRIKE_REVIEW_COVER_H */

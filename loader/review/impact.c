@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conntrack/flow_id.h"
 #include "dataplane/preview.h"
 #include "maps.h"
 #include "packet/build.h"
@@ -224,6 +225,7 @@ static int add_impact(struct impacts *impacts, const struct flow_view *view, enu
 	memset(impact, 0, sizeof(*impact));
 	memcpy(impact->addr, view->addr, sizeof(impact->addr));
 	memcpy(impact->port, view->port, sizeof(impact->port));
+	impact->id = flow_view_id(view);
 	impact->icmp_id = view->icmp_id;
 	impact->ip_version = view->ip_version;
 	impact->l4_proto = view->l4_proto;

@@ -46,6 +46,7 @@ struct impact_cause {
 
 struct impact {
 	union addr addr[2]; /* as in struct flow_view */
+	uint64_t id;	    /* flow_view_id() */
 	uint16_t port[2];
 	uint16_t icmp_id;
 	uint8_t ip_version;

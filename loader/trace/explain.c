@@ -344,6 +344,16 @@ static json_t *line_json(const struct policy *policy, enum acl acl, const struct
 	return json_integer(at.line);
 }
 
+/* A rule: where it stands, and what it is for. */
+static json_t *place_json(const struct policy *policy, enum acl acl, const struct policy_rule *rule)
+{
+	struct position at = rule->position;
+
+	return json_pack("{s:s,s:s*,s:o,s:s*}", "rule", rule->id, "file",
+			 policy_included(policy, &at), "line", line_json(policy, acl, rule),
+			 "description", rule->description);
+}
+
 /* Print where one of the nearest rules stands, and what it is for. */
 static void put_place(FILE *out, const json_t *rule)
 {
@@ -382,16 +392,45 @@ json_t *trace_explain(const struct policy *policy, const struct trace_event *eve
 	see(event, &seen);
 	n = nearest(policy, acl, &seen, list);
 	for (size_t i = 0; i < n; i++) {
-		struct position at = list[i].rule->position;
-		const char *file = policy_included(policy, &at);
+		json_t *rule = place_json(policy, acl, list[i].rule);
 
-		json_array_append_new(
-			array, json_pack("{s:s,s:s*,s:o,s:s*,s:o}", "rule", list[i].rule->id,
-					 "file", file, "line", line_json(policy, acl, list[i].rule),
-					 "description", list[i].rule->description, "mismatches",
-					 mismatches(policy, &list[i], &seen)));
+		json_object_set_new(rule, "mismatches", mismatches(policy, &list[i], &seen));
+		json_array_append_new(array, rule);
 	}
 	return array;
+}
+
+/* The rule of route_acl that would allow a packet, were it not for this host; NULL: there is none. */
+static const struct policy_rule *routing_rule(const struct policy *policy,
+					      const struct trace_event *event)
+{
+	const struct policy_acl *acl = &policy->acl[ACL_ROUTE];
+	struct seen seen;
+
+	if (default_acl(event) != ACL_PEER || group_of(event))
+		return NULL;
+	see(event, &seen);
+	for (size_t i = 0; i < acl->n_rules; i++)
+		if (acl->rules[i].allow && !compare(policy, &acl->rules[i], &seen))
+			return &acl->rules[i];
+	return NULL;
+}
+
+/**
+ * trace_explain_not_routed() - The rule of route_acl that seems to allow what peer_acl does not
+ * @policy: in force
+ * @event: the packet's record
+ *
+ * Return: a new object of {"rule","file","line","description"}, as of trace_explain(); NULL where
+ * there is none, or memory is out.
+ */
+json_t *trace_explain_not_routed(const struct policy *policy, const struct trace_event *event)
+{
+	const struct policy_rule *rule = routing_rule(policy, event);
+
+	if (!rule)
+		return NULL;
+	return place_json(policy, ACL_ROUTE, rule);
 }
 
 static const struct policy_rule *find_rule(const struct policy *policy, const char *id,
@@ -402,6 +441,22 @@ static const struct policy_rule *find_rule(const struct policy *policy, const ch
 			if (!strcmp(policy->acl[*acl].rules[i].id, id))
 				return &policy->acl[*acl].rules[i];
 	return NULL;
+}
+
+/* Print why a rule of route_acl does not help. */
+static void put_not_routed(FILE *out, const struct policy *policy, const struct trace_event *event)
+{
+	const struct policy_rule *rule = routing_rule(policy, event);
+	char text[ADDR_TEXT_MAX], place[POLICY_PLACE_LEN] = "NetBird's";
+
+	if (!rule)
+		return;
+	if (!policy_rule_is_netbirds(policy, ACL_ROUTE, rule))
+		policy_place_text(policy, rule->position, place);
+	fprintf(out,
+		"Rule %s of route_acl (%s) would allow it, but %s is an address of this host, "
+		"and\nwhat goes to it is not routed: add a peer_acl rule.\n",
+		rule->id, place, addr_format(&event->daddr, event->ip_version, text, sizeof(text)));
 }
 
 /* Print the rules that come nearest. */
@@ -420,6 +475,7 @@ static void put_nearest(FILE *out, const struct policy *policy, const struct tra
 		fputs("\n", out);
 	}
 	json_decref(list);
+	put_not_routed(out, policy, event);
 }
 
 /* Print which rule decided, and what it is for. */

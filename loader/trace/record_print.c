@@ -76,12 +76,18 @@ text_add(struct text *text, const char *format, ...)
 		text->len = text->size - 1;
 }
 
-static bool is_icmp(const struct trace_event *event)
+/**
+ * record_is_icmp() - Whether the packet is ICMP of its family
+ */
+bool record_is_icmp(const struct trace_event *event)
 {
 	return event->ip_version && event->l4_proto == packet_icmp_proto(event->ip_version);
 }
 
-static bool has_ports(const struct trace_event *event)
+/**
+ * record_has_ports() - Whether the packet has ports, and they are known
+ */
+bool record_has_ports(const struct trace_event *event)
 {
 	return !event->fragment && l4_has_ports(event->l4_proto);
 }
@@ -112,7 +118,7 @@ static void add_endpoint(struct text *text, const struct trace_event *event,
 
 	if (!name)
 		addr_format(addr, event->ip_version, digits, sizeof(digits));
-	if (!has_ports(event))
+	if (!record_has_ports(event))
 		text_add(text, "%s", name ? name : digits);
 	else if (name || event->ip_version == IP_VERSION_4)
 		text_add(text, "%s:%u", name ? name : digits, ntohs(port));
@@ -144,7 +150,7 @@ static void add_protocol(struct text *text, const struct trace_event *event)
 	} else if (name) {
 		while (*name)
 			text_add(text, "%c", toupper(*name++));
-	} else if (is_icmp(event)) {
+	} else if (record_is_icmp(event)) {
 		text_add(text, event->ip_version == IP_VERSION_4 ? "ICMP" : "ICMPv6");
 	} else {
 		text_add(text, "protocol %u", event->l4_proto);
@@ -162,7 +168,7 @@ static void add_flow(struct text *text, const struct trace_event *event)
 		text_add(text, "TCP Flags: SYN=%s ACK=%s RST=%s FIN=%s",
 			 flag_word(event, PACKET_TCP_SYN), flag_word(event, PACKET_TCP_ACK),
 			 flag_word(event, PACKET_TCP_RST), flag_word(event, PACKET_TCP_FIN));
-	else if (is_icmp(event))
+	else if (record_is_icmp(event))
 		text_add(text, "ICMP ID=%u, Seq=%u", ntohs(event->sport), ntohs(event->dport));
 	else
 		add_protocol(text, event);
@@ -173,7 +179,7 @@ static void add_translation(struct text *text, const struct trace_event *event,
 			    const struct record_names *names, const struct tuple *tuple)
 {
 	add_endpoint(text, event, names, &event->snat_addr, event->snat_port);
-	if (is_icmp(event))
+	if (record_is_icmp(event))
 		text_add(text, " ID=%u", ntohs(event->snat_port));
 	text_add(text, " to ");
 	add_endpoint(text, event, names, &tuple->daddr, tuple->dport);
@@ -251,7 +257,10 @@ bool record_allowed(const struct trace_event *event, enum stage stage)
 	return messages[event->message[stage]].allowed;
 }
 
-static const char *way_name(const struct trace_event *event)
+/**
+ * record_way_name() - "in" or "out", as scenarios say it
+ */
+const char *record_way_name(const struct trace_event *event)
 {
 	return event->direction == DIR_EGRESS ? "out" : "in";
 }
@@ -335,7 +344,7 @@ void record_write_line(const struct trace_event *event, const struct record_name
 	char tuple[RECORD_MESSAGE_MAX], protocol[RECORD_MESSAGE_MAX];
 
 	describe(event, names, tuple, protocol);
-	fprintf(out, "%s %s %s: %s %s", way_name(event), protocol, tuple,
+	fprintf(out, "%s %s %s: %s %s", record_way_name(event), protocol, tuple,
 		verdict_name(event->verdict), reason_name(event->reason));
 	if (names->rule_id)
 		fprintf(out, " rule %s", names->rule_id);
@@ -367,179 +376,4 @@ char *record_result_line(const struct record_result *result)
 		return NULL;
 	}
 	return line;
-}
-
-/* The stages that the packet has come by. */
-static json_t *stages_json(const struct trace_event *event, const char *rule_id)
-{
-	const struct record_names names = {.rule_id = rule_id}; /* scripts read the addresses */
-	json_t *stages = json_array();
-	char message[RECORD_MESSAGE_MAX];
-	int stage;
-
-	for (stage = 0; stages && stage < STAGE_MAX; stage++) {
-		json_t *entry;
-
-		if (!record_message(event, &names, stage, message, sizeof(message)))
-			continue;
-		entry = json_pack("{s:s, s:s, s:b}", "stage", record_stage_title(stage), "message",
-				  message, "allowed", record_allowed(event, stage));
-		if (json_array_append_new(stages, entry)) {
-			json_decref(stages);
-			return NULL;
-		}
-	}
-	return stages;
-}
-
-/* The names of the TCP flags that are set. */
-static json_t *flags_json(uint8_t tcp_flags)
-{
-	json_t *flags = json_array();
-	int bit;
-
-	for (bit = 0; flags && bit < PACKET_TCP_FLAGS; bit++) {
-		if (!(tcp_flags & 1 << bit))
-			continue;
-		if (json_array_append_new(flags, json_string(packet_tcp_flag_names[bit]))) {
-			json_decref(flags);
-			return NULL;
-		}
-	}
-	return flags;
-}
-
-static json_t *protocol_json(const struct trace_event *event)
-{
-	const char *name = port_protocol_name(event->l4_proto);
-
-	if (!name && is_icmp(event))
-		name = "icmp";
-	return name ? json_string(name) : json_integer(event->l4_proto);
-}
-
-/* What only some protocols have; nonzero if memory is out. */
-static int add_l4_json(json_t *packet, const struct trace_event *event)
-{
-	int err = 0;
-
-	if (has_ports(event)) {
-		err |= json_object_set_new(packet, "sport", json_integer(ntohs(event->sport)));
-		err |= json_object_set_new(packet, "dport", json_integer(ntohs(event->dport)));
-	}
-	if (event->l4_proto == IPPROTO_TCP && !event->fragment)
-		err |= json_object_set_new(packet, "flags", flags_json(event->tcp_flags));
-	if (is_icmp(event) && !event->fragment)
-		err |= json_object_set_new(packet, "icmp",
-					   json_pack("{s:i, s:i, s:i, s:i}", "type",
-						     event->icmp_type, "code", event->icmp_code,
-						     "id", ntohs(event->sport), "seq",
-						     ntohs(event->dport)));
-	return err;
-}
-
-/* The packet in the words of a scenario file. */
-static json_t *packet_json(const struct trace_event *event, const struct names *names)
-{
-	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
-	const char *src_name, *dst_name;
-	json_t *packet;
-
-	if (!event->ip_version)
-		return json_pack("{s:s}", "direction", way_name(event));
-	addr_format(&event->saddr, event->ip_version, src, sizeof(src));
-	addr_format(&event->daddr, event->ip_version, dst, sizeof(dst));
-	src_name = names ? names_of(names, &event->saddr, event->ip_version) : NULL;
-	dst_name = names ? names_of(names, &event->daddr, event->ip_version) : NULL;
-	packet = json_pack("{s:s, s:s, s:s*, s:s, s:s*, s:o, s:I}", "direction", way_name(event),
-			   "src", src, "src_name", src_name, "dst", dst, "dst_name", dst_name,
-			   "protocol", protocol_json(event), "length", (json_int_t)event->ip_len);
-	if (packet && add_l4_json(packet, event)) {
-		json_decref(packet);
-		return NULL;
-	}
-	return packet;
-}
-
-/* Who forwards a packet, NULL: nobody. */
-static const char *forwarded_by(const struct trace_event *event)
-{
-	if (event->verdict != VERDICT_FORWARD)
-		return NULL;
-	return event->uplink[0] ? "nat" : "forwarder";
-}
-
-/* What a packet that is forwarded by NAT becomes, NULL: it is not. */
-static json_t *translation_json(const struct trace_event *event)
-{
-	char digits[ADDR_TEXT_MAX], uplink[sizeof(event->uplink) + 1] = "";
-
-	if (event->verdict != VERDICT_FORWARD || !event->uplink[0])
-		return NULL;
-	addr_format(&event->snat_addr, event->ip_version, digits, sizeof(digits));
-	memcpy(uplink, event->uplink, sizeof(event->uplink));
-	if (!is_icmp(event) && !l4_has_ports(event->l4_proto))
-		return json_pack("{s:s, s:s}", "src", digits, "uplink", uplink);
-	return json_pack("{s:s, s:i, s:s}", "src", digits, is_icmp(event) ? "id" : "sport",
-			 ntohs(event->snat_port), "uplink", uplink);
-}
-
-/**
- * record_json() - A whole trace as `shrike trace --json` prints it
- * @event: the record
- * @names: what it refers to
- *
- * Return: a new object, for json_dumps() with RECORD_JSON_FLAGS; NULL if memory is out.
- */
-json_t *record_json(const struct trace_event *event, const struct record_names *names)
-{
-	return json_pack("{s:o, s:o, s:s, s:s*, s:o*, s:s, s:s?, s:s}", "packet",
-			 packet_json(event, names->names), "stages",
-			 stages_json(event, names->rule_id), "verdict",
-			 verdict_name(event->verdict), "by", forwarded_by(event), "nat",
-			 translation_json(event), "reason", reason_name(event->reason), "rule",
-			 names->rule_id, "disposition", record_disposition(event));
-}
-
-/* Bytes in hexadecimal, to be freed; NULL if memory is out. */
-static char *hex_of(const void *data, size_t len)
-{
-	static const char digits[] = "0123456789abcdef";
-	char *hex = malloc(2 * len + 1);
-	const uint8_t *byte = data;
-	size_t i;
-
-	if (!hex)
-		return NULL;
-	for (i = 0; i < len; i++) {
-		hex[2 * i] = digits[byte[i] >> 4];
-		hex[2 * i + 1] = digits[byte[i] & 15];
-	}
-	hex[2 * len] = '\0';
-	return hex;
-}
-
-/**
- * record_result_json() - A packet of a scenario as `shrike simulate --json` prints it
- * @result: the packet and what became of it
- *
- * Return: a new object, for json_dumps() with RECORD_JSON_FLAGS; NULL if memory is out.
- */
-json_t *record_result_json(const struct record_result *result)
-{
-	const struct trace_event *event = result->event;
-	const char *state = event->flow_state ? flow_state_name(event->flow_state) : NULL;
-	char *hex = hex_of(result->packet, result->packet_len);
-	json_t *json;
-
-	if (!hex)
-		return NULL;
-	json = json_pack("{s:I, s:f, s:s, s:s*, s:o*, s:s, s:s?, s:s?, s:s, s:o}", "n",
-			 (json_int_t)result->n, "at", (double)result->at_ns / (double)NS_PER_S,
-			 "verdict", verdict_name(event->verdict), "by", forwarded_by(event), "nat",
-			 translation_json(event), "reason", reason_name(event->reason), "rule",
-			 result->rule_id, "state", state, "packet", hex, "stages",
-			 stages_json(event, result->rule_id));
-	free(hex);
-	return json;
 }

@@ -8,29 +8,29 @@
 #ifndef SHRIKE_TRACE_RECORD_PRINT_H
 #define SHRIKE_TRACE_RECORD_PRINT_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#include "base/output.h"
+#include "kernel/map_set.h"
 #include "policy/names.h"
 #include "trace_event.h"
 
 #define RECORD_MESSAGE_MAX 256 /* bytes of any stage's message with its NUL */
 
-/* One JSON object per line; times keep their nanoseconds without a tail of binary digits. */
-#define RECORD_JSON_FLAGS OUTPUT_JSON_FLAGS
-
 /*
  * struct record_names - what a record refers to
  * @rule_id: of the rule with the number event->rule, NULL: no rule or a built-in one
  * @names: of addresses, NULL: they stay numbers
+ * @interface: its name, for JSON only
+ * @maps: of the generation, whose tables know the packet's connection, for JSON only
  */
 struct record_names {
 	const char *rule_id;
 	const struct names *names;
+	const char *interface;
+	const struct map_set *maps;
 };
 
 /*
@@ -55,6 +55,9 @@ struct record_result {
 const char *record_disposition(const struct trace_event *event);
 const char *record_stage_title(enum stage stage);
 
+bool record_is_icmp(const struct trace_event *event);
+bool record_has_ports(const struct trace_event *event);
+const char *record_way_name(const struct trace_event *event);
 bool record_message(const struct trace_event *event, const struct record_names *names,
 		    enum stage stage, char *buf, size_t size);
 bool record_allowed(const struct trace_event *event, enum stage stage);
@@ -64,7 +67,5 @@ char *record_text(const struct trace_event *event, const struct record_names *na
 void record_write_line(const struct trace_event *event, const struct record_names *names,
 		       FILE *out);
 char *record_result_line(const struct record_result *result);
-json_t *record_json(const struct trace_event *event, const struct record_names *names);
-json_t *record_result_json(const struct record_result *result);
 
 #endif /* SHRIKE_TRACE_RECORD_PRINT_H */

@@ -87,7 +87,7 @@ static void measure_list(const struct conntrack *conntrack, const struct flow_cl
 	for (unsigned int i = 0; i < rounds; i++) {
 		FILE *file = fopen("/dev/null", "w");
 		double begin = cpu_time_ns();
-		struct flow_printer *printer = flow_printer_new(file, true, no_rule, NULL);
+		struct flow_printer *printer = flow_printer_new(file, true, "wt0", no_rule, NULL);
 
 		if (!printer ||
 		    conntrack_walk(conntrack, clock, NULL, flow_printer_visit, printer, &error) ||

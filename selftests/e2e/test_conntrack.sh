@@ -40,13 +40,13 @@ test_conntrack_lists_counts_and_flushes() {
 		probe ok "$PEER" udp $ROUTER_IP 8001
 		pings ok "$PEER" $ROUTER_IP
 		is "the peer's connection" 1 "$(flows ".protocol == \"tcp\" and
-			.state == \"established\" and .opened_by == \"peer\" and .rule == \"web\" and
+			.state == \"established\" and .direction == \"ingress\" and .rule == \"web\" and
 			.src == \"$PEER_IP\" and .dst == \"$ROUTER_IP\" and .dport == 8001")"
 		is "this host's connection" 1 "$(flows ".protocol == \"tcp\" and
-			.state == \"established\" and .opened_by == \"host\" and .rule == null and
+			.state == \"established\" and .direction == \"egress\" and .rule == null and
 			.src == \"$ROUTER_IP\" and .dst == \"$PEER_IP\" and .dport == 9001")"
 		is "the datagrams" 1 "$(flows ".family == \"ipv$family\" and .protocol == \"udp\" and
-			.rule == \"dns\" and .packets == 1 and .reply_packets == 1")"
+			.rule == \"dns\" and .opener.packets == 1 and .answerer.packets == 1")"
 		is "the ping" 1 "$(flows ".family == \"ipv$family\" and .state == \"icmp\"")"
 	done
 	is "connections" 8 "$(connections wt0)"

@@ -45,7 +45,7 @@ established() {
 # segment of a connection that was made meanwhile would be in the interface's counters, too
 counted() {
 	shrike conntrack list wt0 -p tcp --rule flood --state established -j |
-		jq -s 'flatten | map(.packets + .reply_packets) | add'
+		jq -s 'flatten | map(.opener.packets + .answerer.packets) | add'
 }
 
 cpu_ticks() {

@@ -100,9 +100,9 @@ test_the_log_says_what_conntrack_says() {
 	expect 0 "$SELFTESTS/tools/flows.py" same "$T/listed" "$T/log.out"
 	echo "$OUT"
 	is "records without what all have" 0 "$(records "$T/log.out" '.schema != 2 or
-		.interface != "wt0" or (.id | length) != 16 or
+		.interface != "wt0" or (.flow | length) != 16 or
 		(.time | test("^[0-9-]+T[0-9:]+\\.[0-9]{3}Z$") | not)')"
-	is "ids that start and end share" 10 "$(jq -s 'map(select(.type != "drop")) | group_by(.id) |
+	is "ids that start and end share" 10 "$(jq -s 'map(select(.type != "drop")) | group_by(.flow) |
 		map(select(map(.type) | sort == ["end", "start"])) | length' "$T/log.out")"
 	is "rules" '["dns","ping","web",null]' "$(jq -cs 'map(.rule) | unique | sort_by(. == null)' "$T/log.out")"
 	counters_agree wt0
@@ -140,7 +140,7 @@ test_a_killed_reader_loses_and_repeats_nothing() {
 	flowlog log -o "$T/log"
 	expect 0 shrike conntrack flush wt0
 	wait_for records_are 1000 "$T/log" '.type == "end" and .cause == "evicted" and .opener.packets == 1'
-	is "ids that start and end share" 1000 "$(jq -s 'group_by(.id) |
+	is "ids that start and end share" 1000 "$(jq -s 'group_by(.flow) |
 		map(select(map(.type) == ["start", "end"])) | length' "$T/log")"
 	stop log
 }

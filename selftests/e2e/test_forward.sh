@@ -250,8 +250,8 @@ seen() {
 # what_is_kept: of all connections and rules, what only packets change; a timer runs for hours
 what_is_kept() {
 	shrike conntrack list wt0 -j | jq -c 'sort_by(.protocol, .family, .sport)[] |
-		[.protocol, .src, .sport, .state, .packets, .bytes, .reply_packets, .generation, .flags]'
-	shrike policy show wt0 -j | jq -c '.route_acl[] | [.id, .packets, .bytes]'
+		[.protocol, .src, .sport, .state, .opener, .answerer.packets, .generation, .flags]'
+	shrike policy show wt0 -j | jq -c '.route_acl[] | [.id, .hits]'
 }
 
 # earliest_end: seconds until the first UDP connection of the list expires

@@ -85,7 +85,7 @@ rule() {
 }
 
 hits() {
-	shrike policy show wt0 -j | jq -r '[.peer_acl[] | "\(.id) \(.packets)"] | join(", ")'
+	shrike policy show wt0 -j | jq -r '[.peer_acl[] | "\(.id) \(.hits.packets)"] | join(", ")'
 }
 
 test_a_rule_keeps_its_id_and_hits_when_the_map_changes() {
@@ -99,7 +99,7 @@ test_a_rule_keeps_its_id_and_hits_when_the_map_changes() {
 	# another port, before the first one, and another peer
 	map "$(rule 100.64.0.9 22), $(rule 100.64.0.9 8001), $(rule 100.64.0.2 8001)"
 	expect 0 shrike policy diff wt0 "$T/imported.yaml" -j
-	is "rules that are new" "nb/p/in/tcp/22" "$(jq -r '[.rules.added[].id] | join(" ")' <<<"$OUT")"
+	is "rules that are new" "nb/p/in/tcp/22" "$(jq -r '[.changes.rules.added[].id] | join(" ")' <<<"$OUT")"
 	expect 0 shrike policy apply wt0 "$T/imported.yaml"
 	talk kept ok
 	is "hits" "nb/p/in/tcp/22 0, nb/p/in/tcp/8001 2" "$(hits)"

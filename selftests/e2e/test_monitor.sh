@@ -85,8 +85,8 @@ test_monitor_tells_of_starts_ends_and_drops() {
 				.direction == \"$direction\" and
 				([.src, .dst] | index(\"$PEER_IP\")) and
 				(.cause == \"closed\" or .cause == \"reset\") and
-				.rx_packets > 1 and .tx_packets > 1 and .rx_bytes > 100 and
-				.tx_bytes > 100"
+				.opener.packets > 1 and .answerer.packets > 1 and
+				.opener.bytes > 100 and .answerer.bytes > 100"
 		done
 		wait_for has_heard 1 monitor ".type == \"drop\" and .protocol == \"udp\" and
 			.src == \"$PEER_IP\" and .dport == 8002 and
@@ -97,7 +97,7 @@ test_monitor_tells_of_starts_ends_and_drops() {
 	done
 	# a connection has one id, and no other has it
 	is "ids that start and end share" 4 "$(jq -s 'map(select(.protocol == "tcp" and
-		.type != "drop")) | group_by(.id) | map(select(length == 2 and
+		.type != "drop")) | group_by(.flow) | map(select(length == 2 and
 		([.[].type] | sort) == ["end", "start"])) | length' "$T/monitor.out")"
 	stop monitor
 	is "exit status" 0 $STATUS
@@ -114,7 +114,7 @@ test_ends_are_told_after_a_timeout_and_after_a_revocation() {
 	listen monitor monitor wt0 -j
 	probe ok "$PEER" udp 100.64.0.1 8001
 	wait_for -t 30 has_heard 1 monitor '.type == "end" and .protocol == "udp" and
-		.cause == "timeout" and .rule == "dns" and .rx_packets == 1 and .tx_packets == 1'
+		.cause == "timeout" and .rule == "dns" and .opener.packets == 1 and .answerer.packets == 1'
 	session in "$PEER" tcp fd64::1 8001
 	talk in ok
 	policy none </dev/null
@@ -213,10 +213,10 @@ test_ends_without_a_word_of_the_kernel_are_told() {
 	listen watch conntrack watch wt0 -p udp -j
 	wait_for enough_have_come
 	wait_for -t 30 ends_make_up_for_what_is_gone
-	[ "$(count_events watch '.cause == "evicted" and .rule == "dns" and .rx_packets == 1 and
+	[ "$(count_events watch '.cause == "evicted" and .rule == "dns" and .opener.packets == 1 and
 		.src == "100.64.0.2" and .dport == 8001')" -gt 900 ] || die "too few have ended"
 	is "ends of another cause" 0 "$(count_events watch '.type == "end" and .cause != "evicted"')"
-	is "connections with two ends" 0 "$(jq -s 'map(select(.type == "end")) | group_by(.id) |
+	is "connections with two ends" 0 "$(jq -s 'map(select(.type == "end")) | group_by(.flow) |
 		map(select(length > 1)) | length' "$T/watch.out")"
 	expect 0 shrike conntrack flush wt0
 	wait_for -t 30 ends_make_up_for_what_is_gone

@@ -68,7 +68,7 @@ router 100.64.0.1 fd64::1" "$OUT"
 	talk in4 ok
 	# the completion offers them
 	. "$TREE/dist/shrike.bash-completion"
-	cur=an COMPREPLY=()
-	_shrike_names self
-	is "completion" anna "${COMPREPLY[*]}"
+	is "completion" anna "$(_shrike_kind ends | grep ^an)"
+	is "of rules" web "$(_shrike_kind rules)"
+	is "of sets" corp "$(_shrike_kind sets)"
 }

@@ -85,7 +85,7 @@ test_conntrack_and_events_show_both_tuples() {
 	matches "both ways" "^tcp +established .* src=100.64.0.2 dst=192.168.77.2 sport=61007 dport=8080 .* src=192.168.77.2 dst=192.168.77.1 sport=8080 dport=61007 .* uplink=lan0 " "$OUT"
 	expect 0 shrike conntrack list wt0 --sport 61007 -p tcp -j
 	is "translation" "$nat" "$(fields '.[0].nat | {src, sport, uplink} | tojson')"
-	[ "$(fields '.[0].bytes')" -gt 0 ] && [ "$(fields '.[0].reply_bytes')" -gt 0 ] ||
+	[ "$(fields '.[0].opener.bytes')" -gt 0 ] && [ "$(fields '.[0].answerer.bytes')" -gt 0 ] ||
 		die "bytes of both ways: $OUT"
 	is "connections to another port" 0 "$(shrike conntrack count wt0 --dport 8081)"
 	is "connections from the port" 1 "$(shrike conntrack count wt0 --sport 61007 -p tcp)"
@@ -94,12 +94,12 @@ test_conntrack_and_events_show_both_tuples() {
 	probe ok "$PEER" udp $LAN_IP 8080
 	pings ok "$PEER" $LAN_IP
 	wait_for events_are 1 '.type == "start" and .protocol == "udp" and .nat.src == "fd77::1"'
-	wait_for events_are 1 '.type == "start" and (.nat.id // 0) > 0'
+	wait_for events_are 1 '.type == "start" and (.nat.icmp_id // 0) > 0'
 	expect 0 shrike conntrack list wt0 -6
 	matches "ping" "src=fd77::2 dst=fd77::1 id=[0-9]+ " "$OUT"
 	stop held
 	wait_for events_are 1 '.type == "end" and .sport == 61007 and .nat.sport == 61007 and
-		.rx_bytes > 100 and .tx_bytes > 100 and .cause == "closed"'
+		.opener.bytes > 100 and .answerer.bytes > 100 and .cause == "closed"'
 	# no way: nothing has begun, so nothing ends
 	probe timeout "$PEER" udp 2001:db8::9 8080
 	wait_for eval '[ "$(dropped wt0 no_route)" -gt 0 ]'

@@ -82,7 +82,7 @@ test_a_rule_of_the_map_lets_in_and_its_end_cuts() {
 
 hits() {
 	shrike policy show wt0 -j | jq -r --arg id "$1" \
-		'[.. | objects | select(.id? == $id)][0].packets // "gone"'
+		'[.. | objects | select(.id? == $id)][0].hits.packets // "gone"'
 }
 
 test_rules_keep_ids_and_counters_whatever_else_changes() {

@@ -56,7 +56,7 @@ test_status_check_says_in_one_line_whether_all_is_well() {
 	is "well" "wt0: ok: generation 1, 1 rule, routing disabled, shrike run pid ${PROCESS[run-wt0]}" \
 		"$OUT"
 	expect 0 shrike status --check -j
-	is "as JSON" '[{"interface":"wt0","healthy":true,"problems":[]}]' "$OUT"
+	is "as JSON" '[{"schema":2,"interface":"wt0","healthy":true,"problems":[]}]' "$OUT"
 
 	kill -STOP "${PROCESS[run-wt0]}"
 	wait_for is_not_well "shrike run (pid ${PROCESS[run-wt0]}) hangs"
@@ -233,7 +233,7 @@ test_policies_are_compared_for_scripts() {
 	expect 0 shrike policy diff "$T/a.yaml" "$T/b.yaml"
 	matches "differences" "- peer_acl a.*"$'\n'".*\\+ peer_acl b" "$OUT"
 	expect 4 shrike policy diff "$T/a.yaml" "$T/b.yaml" --exit-code -j
-	is "as JSON" "a b" "$(jq -r '"\(.rules.removed[].id) \(.rules.added[].id)"' <<<"$OUT")"
+	is "as JSON" "a b" "$(jq -r '"\(.changes.rules.removed[].id) \(.changes.rules.added[].id)"' <<<"$OUT")"
 	expect 0 shrike policy diff "$T/a.yaml" "$T/a.yaml" --exit-code
 	expect 2 shrike policy diff "$T/a.yaml" "$T/bad.yaml" --exit-code
 	expect 2 shrike policy diff "$T/nosuch.yaml" "$T/a.yaml" --exit-code

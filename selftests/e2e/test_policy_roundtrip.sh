@@ -48,7 +48,7 @@ test_a_policy_of_several_files_is_in_force_and_exported_as_one() {
 	is "the file" same "$(file_state)"
 	expect 0 shrike policy show wt0
 	matches "the rules" "for admins" "$OUT"
-	matches "the sets" "SET +PREFIXES +CONTENT.corp +1 +10.0.0.0/8.friends +1 +192.0.2.1" "$OUT"
+	matches "the sets" "corp +1 +10.0.0.0/8.friends +1 +192.0.2.1" "$OUT"
 	expect 0 shrike trace in 192.0.2.1 100.64.0.1 -p icmp -i wt0 -v
 	matches "the explanation" "Denied by rule ping \\($T/rules.d/10-friends.yaml:5\\)" "$OUT"
 	echo 'route_acl: [{id: bad, action: allow, sauce: any}]' >"$T/rules.d/20.yaml"
@@ -90,7 +90,7 @@ test_what_is_exported_gives_the_same_when_it_is_applied() {
 	expect 0 shrike policy export wt0
 	is "what is exported again" "$(cat "$T/exported.yaml")" "$OUT"
 	expect 0 shrike policy export wt0 -j
-	is "as JSON" "$(cat "$T/exported.yaml")" "$(jq -r 'select(.schema == 2).policy' <<<"$OUT")"
+	is "as JSON" "$(cat "$T/exported.yaml")" "$(jq -r 'select(.schema == 2).text' <<<"$OUT")"
 	expect 2 shrike policy export wt0 more
 }
 
@@ -144,7 +144,7 @@ test_the_history_says_who_has_changed_what_and_gives_it_back() {
 	matches "the history" "2  20[0-9T:.-]+Z  uid 0, sudo of uid 1000  policy set +.0 -0 ~0 rules, 1 set" "$OUT"
 	expect 0 shrike policy history wt0 2
 	matches "the difference" "set corp: .*172.16.0.0/12" "$OUT"
-	is "of the first" "null" "$(shrike policy history wt0 1 -j | jq .diff)"
+	is "of the first" "null" "$(shrike policy history wt0 1 -j | jq .changes)"
 	# the files may have gone
 	rm -r "$T/rules.d"
 	expect 0 shrike policy rollback wt0 1

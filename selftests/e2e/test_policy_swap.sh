@@ -55,7 +55,7 @@ stop_storms() {
 
 # hits KEY: the sum over all rules
 hits() {
-	shrike policy show wt0 -j | jq "[.peer_acl[].$1] | add"
+	shrike policy show wt0 -j | jq "[.peer_acl[].hits.$1] | add"
 }
 
 hits_are() {
@@ -94,7 +94,7 @@ test_of_two_policies_each_packet_is_judged_by_exactly_one() {
 	is "packets by all rules" $((SENT4 + SENT6)) "$(hits packets)"
 	is "bytes by all rules" $((SENT4 * 36 + SENT6 * 56)) "$(hits bytes)"
 	is "rules that were hit" 2 "$(shrike policy show wt0 -j |
-		jq '[.peer_acl[] | select(.packets > 0)] | length')"
+		jq '[.peer_acl[] | select(.hits.packets > 0)] | length')"
 	counters_agree wt0
 }
 

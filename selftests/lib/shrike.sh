@@ -4,7 +4,14 @@
 
 # shrike ARGUMENT...: in the router's network namespace, with the test's bpffs
 shrike() {
-	in_ns "$ROUTER" timeout $((60 * ${SLOWNESS:-1})) "$SHRIKE" "$@"
+	local run=(in_ns "$ROUTER" timeout $((60 * ${SLOWNESS:-1})) "$SHRIKE" "$@")
+	if [ -z "${JSON_CORPUS:-}" ] || [[ " $* " != *" -j "* ]]; then
+		"${run[@]}"
+		return
+	fi
+	# for tools/json_keys.py: the last of each command of each test; a reader may go before the end
+	"${run[@]}" | tee -p "$JSON_CORPUS/$1-${2//[^a-z]/}-$ID"
+	return "${PIPESTATUS[0]}"
 }
 
 # policy NAME: standard input becomes $T/NAME.yaml, after the version

@@ -119,7 +119,7 @@ def expect_rules(c, policy):
         for rule in policy.get(acl, []):
             for unit in "packets", "bytes":
                 c.expect(
-                    rule[unit],
+                    rule["hits"][unit],
                     f"shrike_rule_{unit}_total",
                     acl=acl,
                     rule=rule["id"],

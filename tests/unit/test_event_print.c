@@ -14,6 +14,7 @@
 
 #include "base/address.h"
 #include "conntrack/event_print.h"
+#include "conntrack/flow_id.h"
 #include "conntrack/print.h"
 #include "policy/parse_names.h"
 #include "reason.h"
@@ -89,7 +90,7 @@ static void numbers_out_of_range_are_named_unknown(void **state)
 	memset(&event, 0xff, sizeof(event));
 	flow_event_line(&event, &(struct flow_event_names){}, line);
 	assert_non_null(strstr(line, "unknown"));
-	json = flow_event_json(&event, &(struct flow_event_names){});
+	json = flow_event_json(&event, &(struct flow_event_names){.interface = "wt0"});
 	assert_string_equal(json_string_value(json_object_get(json, "type")), "unknown");
 	json_decref(json);
 	memset(&event, 0, sizeof(event));
@@ -102,20 +103,23 @@ static void numbers_out_of_range_are_named_unknown(void **state)
 static void json_has_the_fields_of_the_type(void **state)
 {
 	struct flow_event event = event_of("fd64::2", "fd64::1", IPPROTO_UDP);
-	const struct flow_event_names names = {.rule_id = "dns", .offset_ns = OFFSET_NS};
+	const struct flow_event_names names = {
+		.interface = "wt0", .rule_id = "dns", .offset_ns = OFFSET_NS};
 	json_t *json, *want;
 
 	(void)state;
 	event.type = FLOW_EVENT_END;
 	event.cause = FLOW_CAUSE_CLOSED;
 	json = flow_event_json(&event, &names);
-	assert_int_equal(strlen(json_string_value(json_object_get(json, "id"))), 16);
-	json_object_del(json, "id");
-	want = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:s,s:i,s:i,s:i,s:i,s:s}", "type", "end",
-			 "time", "2023-11-14T22:13:21.500Z", "direction", "ingress", "protocol",
-			 "udp", "src", "fd64::2", "dst", "fd64::1", "sport", 4242, "dport", 22,
-			 "rule", "dns", "rx_packets", 7, "rx_bytes", 700, "tx_packets", 5,
-			 "tx_bytes", 500, "cause", "closed");
+	assert_int_equal(strlen(json_string_value(json_object_get(json, "flow"))), 16);
+	json_object_del(json, "flow");
+	want = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:s,s:{s:i,s:i},s:{s:i,s:i},"
+			 "s:s,s:s}",
+			 "type", "end", "interface", "wt0", "time", "2023-11-14T22:13:21.500Z",
+			 "direction", "ingress", "protocol", "udp", "family", "ipv6", "src",
+			 "fd64::2", "dst", "fd64::1", "sport", 4242, "dport", 22, "rule", "dns",
+			 "opener", "packets", 7, "bytes", 700, "answerer", "packets", 5, "bytes",
+			 500, "cause", "closed", "since", "2023-11-14T22:13:21.000Z");
 	assert_true(json_equal(json, want));
 	json_decref(json);
 	json_decref(want);
@@ -127,7 +131,8 @@ static void a_translated_flow_shows_its_uplink(void **state)
 	struct masquerade masquerade = {
 		.uplinks[1] = {.ifindex = 7, .name = "eth0"},
 	};
-	struct flow_event_names names = {.masquerade = &masquerade, .offset_ns = OFFSET_NS};
+	struct flow_event_names names = {
+		.interface = "wt0", .masquerade = &masquerade, .offset_ns = OFFSET_NS};
 	char line[FLOW_LINE_MAX];
 	json_t *json;
 
@@ -174,7 +179,8 @@ static void addresses_are_shown_by_their_names(void **state)
 	static const char text[] = "names: {anna: [100.64.0.2, 'fd64::2']}";
 	struct flow_event event = event_of("100.64.0.2", "100.64.0.1", IPPROTO_TCP);
 	struct names names;
-	const struct flow_event_names with = {.names = &names, .offset_ns = OFFSET_NS};
+	const struct flow_event_names with = {
+		.interface = "wt0", .names = &names, .offset_ns = OFFSET_NS};
 	char line[FLOW_LINE_MAX];
 	struct error error;
 	json_t *json;
@@ -226,7 +232,7 @@ static void addresses_of_connections_are_shown_by_their_names(void **state)
 		char *printed = NULL;
 		size_t len;
 		FILE *file = open_memstream(&printed, &len);
-		struct flow_printer *printer = flow_printer_new(file, json, no_rule, NULL);
+		struct flow_printer *printer = flow_printer_new(file, json, "wt0", no_rule, NULL);
 
 		flow_printer_set_names(printer, &names);
 		assert_int_equal(flow_printer_visit(printer, &view), 0);

@@ -44,11 +44,12 @@ static struct flow_event event_of(enum flow_event_type type, uint64_t time_ns)
 
 static void expect_record(const struct flow_event *event, const char *rule_id, const char *want)
 {
-	const struct flow_event_names names = {.rule_id = rule_id, .offset_ns = OFFSET_NS};
-	json_t *json = flow_event_record(event, &names, "wt0");
+	const struct flow_event_names names = {
+		.interface = "wt0", .rule_id = rule_id, .offset_ns = OFFSET_NS};
+	json_t *json = record_of_event(event, &names);
 	struct text text = {};
 
-	json_object_del(json, "id");
+	json_object_del(json, "flow");
 	assert_int_equal(text_append_json(&text, json), 0);
 	assert_int_equal(text.len, strlen(want));
 	assert_memory_equal(text.data, want, text.len);
@@ -62,9 +63,10 @@ static void a_record_has_what_its_type_has(void **state)
 	(void)state;
 	event.created_ns = 1000000000;
 	expect_record(&event, "ssh",
-		      "{\"schema\":2,\"interface\":\"wt0\",\"type\":\"start\","
+		      "{\"schema\":2,\"type\":\"start\",\"interface\":\"wt0\","
 		      "\"time\":\"2023-11-14T22:13:21.500Z\",\"direction\":\"ingress\","
-		      "\"protocol\":\"tcp\",\"src\":\"100.64.0.2\",\"dst\":\"100.64.0.1\","
+		      "\"protocol\":\"tcp\",\"family\":\"ipv4\",\"src\":\"100.64.0.2\",\"dst\":"
+		      "\"100.64.0.1\","
 		      "\"sport\":4242,\"dport\":22,\"rule\":\"ssh\","
 		      "\"opener\":{\"packets\":1,\"bytes\":60},"
 		      "\"answerer\":{\"packets\":0,\"bytes\":0}}\n");
@@ -73,9 +75,10 @@ static void a_record_has_what_its_type_has(void **state)
 	event.packets[1] = 7;
 	event.bytes[1] = 700;
 	expect_record(&event, NULL,
-		      "{\"schema\":2,\"interface\":\"wt0\",\"type\":\"end\","
+		      "{\"schema\":2,\"type\":\"end\",\"interface\":\"wt0\","
 		      "\"time\":\"2023-11-14T22:13:21.500Z\",\"direction\":\"ingress\","
-		      "\"protocol\":\"tcp\",\"src\":\"100.64.0.2\",\"dst\":\"100.64.0.1\","
+		      "\"protocol\":\"tcp\",\"family\":\"ipv4\",\"src\":\"100.64.0.2\",\"dst\":"
+		      "\"100.64.0.1\","
 		      "\"sport\":4242,\"dport\":22,\"rule\":null,\"cause\":\"reset\","
 		      "\"since\":\"2023-11-14T22:13:21.000Z\","
 		      "\"opener\":{\"packets\":1,\"bytes\":60},"
@@ -99,9 +102,10 @@ static void drops_of_one_kind_are_summed_up(void **state)
 	assert_true(aggregates_add(drops, &drop));
 	assert_int_equal(drops->n, 1);
 	expect_record(&drops->list[0].sum, NULL,
-		      "{\"schema\":2,\"interface\":\"wt0\",\"type\":\"drop\","
+		      "{\"schema\":2,\"type\":\"drop\",\"interface\":\"wt0\","
 		      "\"time\":\"2023-11-14T22:13:21.500Z\",\"direction\":\"ingress\","
-		      "\"protocol\":\"tcp\",\"src\":\"100.64.0.2\",\"dst\":\"100.64.0.1\","
+		      "\"protocol\":\"tcp\",\"family\":\"ipv4\",\"src\":\"100.64.0.2\",\"dst\":"
+		      "\"100.64.0.1\","
 		      "\"dport\":22,\"rule\":null,\"reason\":\"peer_acl_default\","
 		      "\"since\":\"2023-11-14T22:13:21.000Z\","
 		      "\"opener\":{\"packets\":3,\"bytes\":140}}\n");
@@ -137,7 +141,7 @@ static void who_has_no_room_says_so(void **state)
 static void losses_are_a_record(void **state)
 {
 	const struct flow_log_losses losses = {1, 2, 3};
-	const char *want = "{\"schema\":2,\"interface\":\"wt0\",\"type\":\"loss\","
+	const char *want = "{\"schema\":2,\"type\":\"loss\",\"interface\":\"wt0\","
 			   "\"time\":\"2023-11-14T22:13:20.000Z\",\"lost_events\":1,"
 			   "\"unsampled_drops\":2,\"unfollowed_connections\":3}\n";
 	struct text text = {};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Numbers, addresses, durations, tables, JSON and colour as commands write them. */
+/* Numbers, addresses, durations, JSON and colour as commands write them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -116,50 +116,6 @@ static void times_are_written_in_utc(void **state)
 	assert_int_equal(strlen(output_time(text, UINT64_MAX)), 24);
 }
 
-static void a_table_is_as_wide_as_its_widest_cells(void **state)
-{
-	static const char *const titles[] = {"RULE", "HITS", "ACTION"};
-	static const char *const first[] = {"b\xc3\xbcro", "1", "allow"};
-	static const char *const second[] = {"ssh-from-ops", "12345", NULL};
-	struct output_table *table = output_table_new(3, titles);
-	struct error error;
-	char *text = NULL;
-	size_t len = 0;
-	FILE *file = open_memstream(&text, &len);
-
-	(void)state;
-	assert_non_null(table);
-	output_table_right(table, 1);
-	assert_int_equal(output_table_row(table, first), 0);
-	assert_int_equal(output_table_row(table, second), 0);
-	assert_int_equal(output_table_print(table, file, &error), 0);
-	assert_string_equal(text, "RULE           HITS  ACTION\n"
-				  "b\xc3\xbcro              1  allow\n"
-				  "ssh-from-ops  12345  \n");
-	fclose(file);
-	free(text);
-	output_table_free(table);
-}
-
-static void a_table_takes_many_rows(void **state)
-{
-	static const char *const cells[] = {"x"};
-	struct output_table *table = output_table_new(1, cells);
-	struct error error;
-	char *text = NULL;
-	size_t len = 0, i;
-	FILE *file = open_memstream(&text, &len);
-
-	(void)state;
-	for (i = 0; i < 1000; i++)
-		assert_int_equal(output_table_row(table, cells), 0);
-	assert_int_equal(output_table_print(table, file, &error), 0);
-	assert_int_equal(len, 2 * 1001);
-	fclose(file);
-	free(text);
-	output_table_free(table);
-}
-
 static void json_is_one_compact_line_in_the_order_of_insertion(void **state)
 {
 	json_t *value = json_pack("{s:i, s:[s,n], s:b}", "zebra", 1, "ant", "\xc3\xbc\n", "bee", 1);
@@ -170,9 +126,69 @@ static void json_is_one_compact_line_in_the_order_of_insertion(void **state)
 
 	(void)state;
 	assert_int_equal(output_json(value, file, &error), 0);
-	assert_string_equal(text, "{\"zebra\":1,\"ant\":[\"\xc3\xbc\\n\",null],\"bee\":true}\n");
+	assert_string_equal(
+		text, "{\"schema\":2,\"zebra\":1,\"ant\":[\"\xc3\xbc\\n\",null],\"bee\":true}\n");
 	fclose(file);
 	free(text);
+}
+
+static void numbers_have_units_for_people(void **state)
+{
+	static const struct {
+		double value;
+		unsigned int unit;
+		const char *text;
+	} cases[] = {
+		{0, 1000, "0"},
+		{999, 1000, "999"},
+		{1000, 1000, "1.0k"},
+		{1023, 1024, "1023"},
+		{1024, 1024, "1.0Ki"},
+		{9949, 1000, "9.9k"},
+		{9960, 1000, "10k"},
+		{999949, 1000, "1000k"},
+		{999950, 1000, "1.0M"},
+		{1.5e9, 1000, "1.5G"},
+		{(1 << 20) * 20.0, 1024, "20Mi"},
+		{1.8e19, 1000, "18E"},
+	};
+	char text[OUTPUT_HUMAN_LEN];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		assert_string_equal(output_human(text, cases[i].value, cases[i].unit),
+				    cases[i].text);
+}
+
+static json_t *without_bee(json_t *value)
+{
+	json_object_del(value, "bee");
+	return value;
+}
+
+static void objects_name_their_form_unless_an_older_one_is_asked_for(void **state)
+{
+	json_t *list = json_pack("[{s:i}, {}]", "bee", 1), *first, *old;
+
+	(void)state;
+	list = output_formed(list);
+	assert_non_null(list);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(
+			json_integer_value(json_object_get(json_array_get(list, i), "schema")),
+			OUTPUT_JSON_SCHEMA);
+	first = json_incref(json_array_get(list, 0));
+	assert_ptr_equal(output_part(first), first);
+	assert_int_equal(json_object_size(first), 2);
+	output_set_form(without_bee);
+	assert_true(output_has_old_form());
+	assert_int_equal(json_object_size(output_part(first)), 1);
+	old = output_formed(json_pack("{s:i}", "bee", 1));
+	assert_int_equal(json_object_size(old), 0);
+	output_set_form(NULL);
+	json_decref(old);
+	json_decref(first);
+	json_decref(list);
 }
 
 static void fractions_have_at_most_six_decimals(void **state)
@@ -206,7 +222,7 @@ static void output_that_does_not_arrive_is_an_error(void **state)
 	FILE *file = fopen("/dev/full", "w");
 
 	(void)state;
-	assert_int_equal(output_json(json_integer(1), file, &error), -ENOSPC);
+	assert_int_equal(output_json(json_object(), file, &error), -ENOSPC);
 	assert_string_equal(error.text, "writing output: No space left on device");
 	fclose(file);
 	assert_int_equal(output_json(NULL, stdout, &error), -ENOMEM);
@@ -260,8 +276,8 @@ int main(void)
 		cmocka_unit_test(addresses_are_written_as_the_c_library_writes_them),
 		cmocka_unit_test(durations_are_written_for_people),
 		cmocka_unit_test(times_are_written_in_utc),
-		cmocka_unit_test(a_table_is_as_wide_as_its_widest_cells),
-		cmocka_unit_test(a_table_takes_many_rows),
+		cmocka_unit_test(objects_name_their_form_unless_an_older_one_is_asked_for),
+		cmocka_unit_test(numbers_have_units_for_people),
 		cmocka_unit_test(json_is_one_compact_line_in_the_order_of_insertion),
 		cmocka_unit_test(fractions_have_at_most_six_decimals),
 		cmocka_unit_test(output_that_does_not_arrive_is_an_error),

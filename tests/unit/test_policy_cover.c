@@ -17,6 +17,7 @@
 #include "model/oracle.h"
 #include "policy/parse.h"
 #include "review/cover.h"
+#include "review/not_routed.h"
 
 #define POLICIES 1000
 #define RULES	 12
@@ -89,6 +90,9 @@ static const struct {
 	 "  - {id: c, action: allow, source: 'fc00::/7', protocol: icmp}\n",
 	 "3: rule 'a' is partly overridden by deny rule 'd' in line 4\n"
 	 "6: rule 'b' is partly overridden by deny rule 'd' in line 4\n"},
+	{"  - {id: a, action: allow, protocol: tcp, destination_ports: [22]}\n"
+	 "  - {id: d, action: deny, protocol: tcp, destination_ports: [23]}\n",
+	 ""}, /* neither has what ICMP has in place of ports */
 	{"  - {id: a, action: allow, source: [10.0.0.0/8, 'fd00::/8']}\n"
 	 "  - {id: d, action: deny, source: 10.0.0.1}\n"
 	 "  - {id: e, action: deny, source: 'fd00::1'}\n",
@@ -319,7 +323,7 @@ static void a_destination_that_is_an_address_of_this_host_is_named(void **state)
 {
 	static const char text[] =
 		"version: 1\nroute_acl:\n"
-		"  - {id: a, action: allow, destination: [10.0.0.0/8, 10.0.0.2]}\n"
+		"  - {id: a, action: deny, destination: [10.0.0.0/8, 10.0.0.2]}\n"
 		"  - {id: b, action: allow, destination: [10.0.0.1, 'fd00::1']}\n"
 		"  - {id: c, action: allow, destination: 'fd00::1'}\n"
 		"peer_acl: [{id: d, action: allow, source: 10.0.0.1}]\n";
@@ -343,11 +347,50 @@ static void a_destination_that_is_an_address_of_this_host_is_named(void **state)
 			    "traffic to it is not routed, and peer_acl decides\n");
 }
 
+/* NetBird's issues 4258 and 4606: a network is allowed, and its router cannot be reached. */
+static void a_destination_that_covers_an_address_of_this_host_is_named(void **state)
+{
+	static const char text[] =
+		"version: 1\nroute_acl:\n"
+		"  - {id: any, action: allow, destination: any}\n"
+		"  - {id: web, action: allow, destination: 10.0.0.0/24, protocol: tcp,\n"
+		"     destination_ports: [80]}\n"
+		"  - {id: ssh, action: allow, destination: 10.0.0.0/24, protocol: tcp,\n"
+		"     destination_ports: [20-23]}\n"
+		"  - {id: other, action: allow, destination: 10.0.1.0/24}\n"
+		"  - {id: in-a-set, action: allow, destination: 'set:lan', protocol: udp}\n"
+		"  - {id: thought-of, action: allow, source: 100.64.0.0/10, destination: "
+		"'set:lan',\n"
+		"     protocol: icmp}\n"
+		"peer_acl:\n"
+		"  - {id: a, action: allow, source: any, protocol: tcp, destination_ports: [22]}\n"
+		"  - {id: b, action: allow, source: 100.64.0.9, protocol: icmp}\n"
+		"sets: {lan: [10.0.0.0/16, '127.0.0.0/8']}\n";
+	struct interface_address addresses[2] = {{.ip_version = 4}, {.ip_version = 4}};
+	struct warnings warnings = {0};
+	struct policy *policy;
+	struct error error;
+
+	(void)state;
+	addr_parse("127.0.0.1", &addresses[0].addr, &addresses[0].ip_version, &error);
+	addr_parse("10.0.0.1", &addresses[1].addr, &addresses[1].ip_version, &error);
+	assert_int_equal(policy_parse("p", text, strlen(text), &policy, &error), 0);
+	policy_check_local(policy, addresses, 2, on_warning, &warnings);
+	policy_free(policy);
+	assert_string_equal(
+		warnings.text,
+		"4: rule 'web' of route_acl covers 10.0.0.1, an address of this host: traffic to "
+		"it is not routed; to allow it, add a peer_acl rule\n"
+		"9: rule 'in-a-set' of route_acl covers 10.0.0.1, an address of this host: traffic "
+		"to it is not routed; to allow it, add a peer_acl rule\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_policy_gets_its_warnings),
 		cmocka_unit_test(a_rule_is_warned_of_if_and_only_if_no_packet_finds_it),
+		cmocka_unit_test(a_destination_that_covers_an_address_of_this_host_is_named),
 		cmocka_unit_test(a_destination_that_is_an_address_of_this_host_is_named),
 	};
 

@@ -14,10 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/output.h"
 #include "flow.h"
 #include "packet/build.h"
 #include "policy/parse_names.h"
 #include "reason.h"
+#include "trace/record_json.h"
 #include "trace/record_print.h"
 
 static union addr addr_of(const char *text)
@@ -84,7 +86,7 @@ static void expect_message(const struct trace_event *event, enum stage stage, co
 
 static void expect_json(json_t *json, const char *want)
 {
-	char *text = json_dumps(json, RECORD_JSON_FLAGS);
+	char *text = json_dumps(json, OUTPUT_JSON_FLAGS);
 
 	assert_non_null(text);
 	assert_string_equal(text, want);
@@ -284,7 +286,8 @@ static void test_dropped(void **state)
 		    "\n"
 		    "Final disposition: DENIED\n");
 	expect_json(record_json(&event, &(struct record_names){.rule_id = NULL}),
-		    "{\"packet\":{\"direction\":\"in\"},\"stages\":["
+		    "{\"flow\":null,\"direction\":\"ingress\","
+		    "\"packet\":{\"direction\":\"in\"},\"stages\":["
 		    "{\"stage\":\"Received\",\"message\":\"Received non-IP packet: no IP "
 		    "addresses\",\"allowed\":true},"
 		    "{\"stage\":\"Completed\",\"message\":\"Packet dropped - frame is neither "
@@ -298,25 +301,27 @@ static void test_json(void **state)
 	struct trace_event event = routed_syn();
 
 	(void)state;
-	expect_json(record_json(&event, &(struct record_names){.rule_id = "web"}),
-		    "{\"packet\":{\"direction\":\"in\",\"src\":\"100.64.31.206\","
-		    "\"dst\":\"1.1.1.1\",\"protocol\":\"tcp\",\"length\":40,\"sport\":54435,"
-		    "\"dport\":80,\"flags\":[\"syn\"]},\"stages\":["
-		    "{\"stage\":\"Received\",\"message\":\"Received TCP packet: "
-		    "100.64.31.206:54435 -> 1.1.1.1:80\",\"allowed\":true},"
-		    "{\"stage\":\"Connection Tracking\",\"message\":\"No existing connection "
-		    "found\",\"allowed\":false},"
-		    "{\"stage\":\"Routing\",\"message\":\"Routing enabled, checking ACLs\","
-		    "\"allowed\":true},"
-		    "{\"stage\":\"Route ACL\",\"message\":\"Allowed by route ACLs (web)\","
-		    "\"allowed\":true},"
-		    "{\"stage\":\"Forwarding\",\"message\":\"Forwarding to proxy-remote "
-		    "[proxy-remote to 1.1.1.1:80]\",\"allowed\":true},"
-		    "{\"stage\":\"Completed\",\"message\":\"Processing completed\","
-		    "\"allowed\":true}],"
-		    "\"verdict\":\"forward\",\"by\":\"forwarder\","
-		    "\"reason\":\"route_acl_allowed\",\"rule\":\"web\","
-		    "\"disposition\":\"ALLOWED\"}");
+	expect_json(
+		record_json(&event, &(struct record_names){.rule_id = "web", .interface = "wt0"}),
+		"{\"interface\":\"wt0\",\"flow\":null,\"direction\":\"ingress\","
+		"\"family\":\"ipv4\",\"packet\":{\"direction\":\"in\",\"src\":\"100.64.31.206\","
+		"\"dst\":\"1.1.1.1\",\"protocol\":\"tcp\",\"length\":40,\"sport\":54435,"
+		"\"dport\":80,\"flags\":[\"syn\"]},\"stages\":["
+		"{\"stage\":\"Received\",\"message\":\"Received TCP packet: "
+		"100.64.31.206:54435 -> 1.1.1.1:80\",\"allowed\":true},"
+		"{\"stage\":\"Connection Tracking\",\"message\":\"No existing connection "
+		"found\",\"allowed\":false},"
+		"{\"stage\":\"Routing\",\"message\":\"Routing enabled, checking ACLs\","
+		"\"allowed\":true},"
+		"{\"stage\":\"Route ACL\",\"message\":\"Allowed by route ACLs (web)\","
+		"\"allowed\":true},"
+		"{\"stage\":\"Forwarding\",\"message\":\"Forwarding to proxy-remote "
+		"[proxy-remote to 1.1.1.1:80]\",\"allowed\":true},"
+		"{\"stage\":\"Completed\",\"message\":\"Processing completed\","
+		"\"allowed\":true}],"
+		"\"verdict\":\"forward\",\"by\":\"forwarder\","
+		"\"reason\":\"route_acl_allowed\",\"rule\":\"web\","
+		"\"disposition\":\"ALLOWED\"}");
 }
 
 static void test_json_icmp(void **state)

@@ -36,6 +36,8 @@ static const char text[] =
 	"route_acl:\n"
 	"  - {id: ping, action: allow, source: [any], destination: ['2001:db8::/32'],\n"
 	"     protocol: icmp}\n"
+	"  - {id: lan, action: allow, source: [100.64.0.2], destination: [192.168.77.0/24],\n"
+	"     protocol: tcp, destination_ports: [80]}\n"
 	"sets: {friends: ['fd64::/64']}\n";
 
 static struct trace_event event_of(const char *src, const char *dst, uint8_t l4_proto,
@@ -135,7 +137,9 @@ static void sets_and_families_are_named(void **state)
 	policy_free(policy);
 	expect(&routed, NULL,
 	       "Nearest rules:\n"
-	       "  ping (line 15): destination 2001:db9::1 is not in 2001:db8::/32\n");
+	       "  ping (line 15): destination 2001:db9::1 is not in 2001:db8::/32\n"
+	       "  lan (line 17): protocol icmp is not tcp; source fd64::2 is not in 100.64.0.2; "
+	       "destination 2001:db9::1 is not in 192.168.77.0/24\n");
 }
 
 static void what_is_to_a_group_is_explained(void **state)
@@ -168,6 +172,30 @@ static void what_is_to_a_group_is_explained(void **state)
 	       "multicast, and a rule without destination admits unicast only; destination port 22 "
 	       "is "
 	       "not 53\n");
+}
+
+static void a_rule_for_what_is_routed_does_not_allow_what_is_for_this_host(void **state)
+{
+	static const char want[] =
+		"Rule lan of route_acl (line 17) would allow it, but 192.168.77.1 is an address of "
+		"this host, and\nwhat goes to it is not routed: add a peer_acl rule.\n";
+	struct trace_event event = event_of("100.64.0.2", "192.168.77.1", IPPROTO_TCP, 1, 80,
+					    REASON_PEER_ACL_DEFAULT);
+	struct policy *policy = parse();
+	char *got = trace_explain_text(policy, &event, NULL);
+	json_t *json = trace_explain_not_routed(policy, &event);
+
+	(void)state;
+	assert_non_null(strstr(got, want));
+	assert_string_equal(json_string_value(json_object_get(json, "rule")), "lan");
+	json_decref(json);
+	free(got);
+	event.nat_port = htons(81);
+	got = trace_explain_text(policy, &event, NULL);
+	assert_null(strstr(got, "route_acl"));
+	assert_null(trace_explain_not_routed(policy, &event));
+	free(got);
+	policy_free(policy);
 }
 
 static void icmp_types_are_explained(void **state)
@@ -225,6 +253,7 @@ int main(void)
 		cmocka_unit_test(sets_and_families_are_named),
 		cmocka_unit_test(a_rule_of_netbirds_stands_in_no_line),
 		cmocka_unit_test(what_is_to_a_group_is_explained),
+		cmocka_unit_test(a_rule_for_what_is_routed_does_not_allow_what_is_for_this_host),
 		cmocka_unit_test(icmp_types_are_explained),
 		cmocka_unit_test(a_rule_that_denies_is_named),
 		cmocka_unit_test(what_the_rule_that_decided_is_for_is_told),
