@@ -309,7 +309,7 @@ static int expand_dports(struct boxes *boxes, const struct policy_rule *rule, st
 	for (size_t i = 0; i < n; i++)
 		ranges->list[ranges->n++] = (struct range){rule->destination_ports[i].first,
 							   rule->destination_ports[i].last};
-	if (n && rule->protocol == PROTOCOL_ALL)
+	if (n && !l4_has_ports(rule->protocol))
 		ranges->list[ranges->n++] = every_icmp;
 	for (size_t i = 0; i < rule->n_icmp_types; i++) {
 		for (uint8_t v = IP_VERSION_4; v <= IP_VERSION_6; v += 2) {

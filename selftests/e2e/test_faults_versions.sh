@@ -70,6 +70,7 @@ test_an_upgrade_says_which_connections_it_cannot_keep() {
 	version_topology "$1" "$SHRIKE"
 	stop run-wt0 KILL
 	start_version "$T/newer"
+	wait_for test -s "$T/run-wt0.err" # which is said when the programs are there already
 	is_one_error_line "$(cat "$T/run-wt0.err")" \
 		"^shrike: warning: wt0: connections of shrike .* cannot be taken over.*: ct_tcp6_v3$"
 	talk in ok
