@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# What must not keep a rule in force that NetBird has revoked: a peer, a host or a moment.
+
+. "$SELFTESTS/lib/netbird.sh"
+
+tests "veth" \
+	a_map_that_does_not_come_into_force_is_tried_again \
+	an_older_map_comes_with_the_reload
+
+# revokes SERIAL: the map lets nobody reach port 8001 any more, but port 8002
+revokes() {
+	network_map "$1" "$(in_rule 100.64.0.2 tcp 8002)"
+}
+
+# is_revoked SERIAL: that map is in force
+is_revoked() {
+	wait_for follows "$1"
+	probe timeout "$PEER" tcp 100.64.0.1 8001
+	probe ok "$PEER" tcp 100.64.0.1 8002
+}
+
+# edits PROGRAM: the daemon's map becomes what jq makes of it
+edits() {
+	jq "$1" "$T/map.json" >"$T/map.new"
+	mv "$T/map.new" "$T/map.json"
+}
+
+test_a_map_that_does_not_come_into_force_is_tried_again() {
+	prepare "$1"
+	may_open 8
+	revokes 8
+	map_changes
+	wait_for is_stale "Too many open files"
+	probe ok "$PEER" tcp 100.64.0.1 8001
+	# the daemon says nothing of it again
+	may_open 1000
+	is_revoked 8
+	is "why" null "$(netbird .why)"
+}
+
+test_an_older_map_comes_with_the_reload() {
+	prepare "$1"
+	revokes 6
+	map_changes
+	wait_for is_stale "serial 6, which is older"
+	probe ok "$PEER" tcp 100.64.0.1 8001
+	kill -HUP "${PROCESS[run-wt0]}"
+	is_revoked 6
+}
