@@ -204,12 +204,12 @@ static void try_again(struct follower *f, const struct error *error)
 }
 
 /*
- * Only another map helps, but where there was none: a daemon that was told to keep none may have kept one
- * since it has been told to again.
+ * Where the map cannot be taken, only another one helps.  Another bundle may be whole, or have a map: a
+ * daemon that was told to keep none may have kept one since it has been told to again.
  */
 static void refuse_bundle(struct follower *f, int err, const struct error *why)
 {
-	bool may_help = err == -ENOENT && !f->lacks_map;
+	bool may_help = err == -ENOENT ? !f->lacks_map : err != -EINVAL;
 
 	f->lacks_map = err == -ENOENT;
 	if (may_help)

@@ -6,7 +6,8 @@
 
 tests "veth" \
 	a_map_that_does_not_come_into_force_is_tried_again \
-	an_older_map_comes_with_the_reload
+	an_older_map_comes_with_the_reload \
+	a_damaged_bundle_is_fetched_again
 
 # revokes SERIAL: the map lets nobody reach port 8001 any more, but port 8002
 revokes() {
@@ -47,4 +48,14 @@ test_an_older_map_comes_with_the_reload() {
 	probe ok "$PEER" tcp 100.64.0.1 8001
 	kill -HUP "${PROCESS[run-wt0]}"
 	is_revoked 6
+}
+
+test_a_damaged_bundle_is_fetched_again() {
+	prepare "$1"
+	daemon_is '{"fault": "truncated"}'
+	revokes 8
+	map_changes
+	wait_for is_stale "no zip archive"
+	daemon_is '{}'
+	is_revoked 8
 }
