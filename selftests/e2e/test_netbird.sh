@@ -286,7 +286,7 @@ test_what_the_daemon_spoils_leaves_the_policy_in_force() {
 	spoils control "No such file" yes
 	spoils truncated "no zip archive" no
 	spoils garbage "no zip archive" no
-	spoils bomb "times as large as it is packed" no
+	spoils bomb "has 67108866 bytes, and at most" no
 	spoils huge "has 2147483648 bytes, and at most" no
 	spoils no-map "no network_map.json is in it" no
 	spoils no-config "GetConfig: status 13: no configuration.*here" no

@@ -7,7 +7,8 @@
 tests "veth" \
 	a_map_that_does_not_come_into_force_is_tried_again \
 	an_older_map_comes_with_the_reload \
-	a_damaged_bundle_is_fetched_again
+	a_damaged_bundle_is_fetched_again \
+	peers_cannot_spoil_the_map
 
 # revokes SERIAL: the map lets nobody reach port 8001 any more, but port 8002
 revokes() {
@@ -58,4 +59,32 @@ test_a_damaged_bundle_is_fetched_again() {
 	wait_for is_stale "no zip archive"
 	daemon_is '{}'
 	is_revoked 8
+}
+
+test_peers_cannot_spoil_the_map() {
+	prepare "$1"
+	revokes 8
+	# a fqdn may be anything, and a peer says itself what its agentVersion is
+	edits '.NetworkMap.remotePeers += [("any.x", "self", "", ".", "..", "a..b", "-x.y", "a" * 300,
+		"b" * 64 + ".x", "ünï.x", "x\u0001y.z", "x\ny: {}", "10", "10.0.0.0/8", "set:foo",
+		"true", "null", "~", "0x10", "\"}],\"x\":{", "netbird", "none.x", "LAPTOP-Bert.x",
+		"laptop-anna\u0000.x") as $name | {wgPubKey: $name, fqdn: $name,
+		agentVersion: "\u0000\u001b", allowedIps: ["100.64.0.9/32"]}]'
+	map_changes
+	is_revoked 8
+	policy base <<-EOF2
+		mode: {routing: native}
+		peer_acl:
+		  - {id: by-name, action: allow, source: [laptop-anna], protocol: tcp, destination_ports: [8003]}
+	EOF2
+	kill -HUP "${PROCESS[run-wt0]}"
+	wait_for rule_is_in_force wt0 by-name
+	is "addresses of the name" '["100.64.0.2","fd64::2"]' \
+		"$(shrike policy show -j wt0 | jq -c '.. | objects | select(.id? == "by-name") | .source')"
+	# what packs well
+	network_map 9 "$(in_rule 100.64.0.2 tcp 8001)"
+	edits '.NetworkMap.remotePeers += [{wgPubKey: "k", agentVersion: ("a" * 4000000)}]'
+	map_changes
+	wait_for follows 9
+	probe ok "$PEER" tcp 100.64.0.1 8001
 }

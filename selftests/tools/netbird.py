@@ -95,7 +95,7 @@ def write_archive(file, fault):
 		archive.writestr("README.txt", "x" * 20000)
 		archive.writestr("heap.prof", os.urandom(100000))
 		if fault == "bomb":
-			archive.writestr("network_map.json", b"[" + b" " * (60 << 20) + b"]")
+			archive.writestr("network_map.json", b"[" + b" " * (64 << 20) + b"]")
 		elif fault != "no-map":
 			archive.write(DIRECTORY + "/map.json", "network_map.json")
 		archive.writestr("client.log", "line\n" * 10000)
