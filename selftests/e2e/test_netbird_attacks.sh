@@ -8,6 +8,7 @@ tests "veth" \
 	a_map_that_does_not_come_into_force_is_tried_again \
 	an_older_map_comes_with_the_reload \
 	a_damaged_bundle_is_fetched_again \
+	a_serial_that_is_no_number_is_refused \
 	peers_cannot_spoil_the_map
 
 # revokes SERIAL: the map lets nobody reach port 8001 any more, but port 8002
@@ -58,6 +59,23 @@ test_a_damaged_bundle_is_fetched_again() {
 	map_changes
 	wait_for is_stale "no zip archive"
 	daemon_is '{}'
+	is_revoked 8
+}
+
+test_a_serial_that_is_no_number_is_refused() {
+	local serial
+	prepare "$1"
+	for serial in '"-1"' '"99999999999999999999999"' '"1e9"' '"12x"' '""' -3 '{}'; do
+		revokes 8
+		edits ".NetworkMap.Serial = $serial"
+		map_changes
+		wait_for is_stale "Serial is no number"
+		network_map 7 "$(in_rule 100.64.0.2 tcp 8001)"
+		map_changes
+		wait_for follows 7
+	done
+	revokes 8
+	map_changes
 	is_revoked 8
 }
 
