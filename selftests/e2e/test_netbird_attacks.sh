@@ -9,7 +9,8 @@ tests "veth" \
 	an_older_map_comes_with_the_reload \
 	a_damaged_bundle_is_fetched_again \
 	a_serial_that_is_no_number_is_refused \
-	peers_cannot_spoil_the_map
+	peers_cannot_spoil_the_map \
+	a_host_of_many_networks_is_followed
 
 # revokes SERIAL: the map lets nobody reach port 8001 any more, but port 8002
 revokes() {
@@ -105,4 +106,21 @@ test_peers_cannot_spoil_the_map() {
 	map_changes
 	wait_for follows 9
 	probe ok "$PEER" tcp 100.64.0.1 8001
+}
+
+test_a_host_of_many_networks_is_followed() {
+	local i
+	prepare "$1"
+	for ((i = 0; i < 300; i++)); do
+		echo "address add 10.$((i / 250)).$((i % 250)).1/24 dev lo"
+	done | ip -n "$ROUTER" -batch -
+	revokes 8
+	map_changes
+	is_revoked 8
+	# but where all of them are to be blocked, none must be left out
+	daemon_is '{"config": {"20": true}}'
+	network_map 9 "$(in_rule 100.64.0.2 tcp 8001)"
+	map_changes
+	wait_for is_stale "more than 256 networks, too many for NetBird's --block-lan-access"
+	is "serial" 8 "$(netbird .serial)"
 }
