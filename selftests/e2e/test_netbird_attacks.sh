@@ -8,6 +8,7 @@ tests "veth" \
 	a_map_that_does_not_come_into_force_is_tried_again \
 	an_older_map_comes_with_the_reload \
 	a_damaged_bundle_is_fetched_again \
+	a_daemon_that_says_goodbye_is_left \
 	a_serial_that_is_no_number_is_refused \
 	peers_cannot_spoil_the_map \
 	a_host_of_many_networks_is_followed
@@ -60,6 +61,16 @@ test_a_damaged_bundle_is_fetched_again() {
 	map_changes
 	wait_for is_stale "no zip archive"
 	daemon_is '{}'
+	is_revoked 8
+}
+
+test_a_daemon_that_says_goodbye_is_left() {
+	prepare "$1"
+	kill -HUP "${PROCESS[daemon]}"
+	wait_for is_stale "it has ended the connection|refused|No such file"
+	revokes 8
+	mv "$T/daemon.out" "$T/daemon.before"
+	start next-daemon "$ROUTER" /usr/bin/python3 "$SELFTESTS/tools/netbird.py" "$T/nb.sock" "$T"
 	is_revoked 8
 }
 
