@@ -7,6 +7,7 @@
 tests "veth" \
 	a_map_that_does_not_come_into_force_is_tried_again \
 	an_older_map_comes_with_the_reload \
+	an_older_map_comes_when_a_unit_reloads \
 	a_damaged_bundle_is_fetched_again \
 	a_daemon_that_says_goodbye_is_left \
 	a_serial_that_is_no_number_is_refused \
@@ -51,6 +52,18 @@ test_an_older_map_comes_with_the_reload() {
 	wait_for is_stale "serial 6, which is older"
 	probe ok "$PEER" tcp 100.64.0.1 8001
 	kill -HUP "${PROCESS[run-wt0]}"
+	is_revoked 6
+}
+
+test_an_older_map_comes_when_a_unit_reloads() {
+	prepare "$1"
+	revokes 6
+	map_changes
+	wait_for is_stale "serial 6, which is older"
+	# which is what ExecReload= says
+	grep -q "^ExecReload=.*/shrike policy apply %i " "$TREE/dist/shrike-netbird@.service" ||
+		die "the unit reloads otherwise"
+	expect 0 shrike policy apply wt0 "$T/base.yaml"
 	is_revoked 6
 }
 
