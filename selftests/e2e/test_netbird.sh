@@ -205,6 +205,7 @@ test_until_a_map_has_come_something_is_wrong() {
 	expect 3 shrike status wt0 --check
 	matches "said" "no map of NetBird's has come yet" "$OUT"
 	finds netbird "^note: daemon 0.77.1 answers at $T/nb.sock; no NetBird map yet"
+	finds netbird_firewall "^note: off, and shrike waits for NetBird's map"
 	wait_for follows 7
 	expect 0 shrike status wt0 --check
 }
