@@ -24,19 +24,24 @@ static bool has_firewall(void)
 	       (strstr(chains, "ip netbird ") || strstr(chains, "ip6 netbird "));
 }
 
-static void check_firewall(struct report *report, bool is_followed)
+/* What filters by NetBird's rules; @status: of following, NULL where nobody does. */
+static void check_firewall(struct report *report, const struct follow_status *status)
 {
 	bool is_on = has_firewall();
 
-	if (is_on && is_followed)
+	if (is_on && status)
 		find(report, FINDING_NOTE, "netbird_firewall",
 		     "on, so both filter and a packet needs both; 'netbird up --disable-firewall' "
 		     "leaves it to shrike");
 	else if (is_on)
 		find(report, FINDING_OK, "netbird_firewall", "on: NetBird filters by its map");
-	else if (is_followed)
+	else if (status && status->map_ns)
 		find(report, FINDING_OK, "netbird_firewall",
 		     "off: shrike filters by NetBird's map");
+	else if (status)
+		find(report, FINDING_NOTE, "netbird_firewall",
+		     "off, and shrike waits for NetBird's map: it filters by what was in force "
+		     "before, or by your own rules alone");
 	else
 		find(report, FINDING_NOTE, "netbird_firewall",
 		     "nothing in nftables, and its map is not followed: NetBird filters in its own "
@@ -79,5 +84,5 @@ void doctor_check_netbird(struct report *report, const char *ifname, const struc
 		     is_followed ? follow_status_sentence(&status, clock_kernel_ns(CLOCK_MONOTONIC),
 							  sentence)
 				 : "not followed, which takes 'shrike run --netbird'");
-	check_firewall(report, is_followed);
+	check_firewall(report, is_followed ? &status : NULL);
 }

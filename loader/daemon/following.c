@@ -8,13 +8,15 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "dataplane/change.h"
 #include "kernel/board.h"
 #include "kernel/netlink.h"
 #include "policy/parse.h"
 #include "policy/policy.h"
 
-#define FOLLOW_KEY "follow"
-#define EMPTY_PART "{}" /* until a map has come: names that are not there may be NetBird's */
+#define FOLLOW_KEY  "follow"
+#define APPLY_CAUSE "policy apply" /* of a change by that command, by which units reload */
+#define EMPTY_PART  "{}" /* until a map has come: names that are not there may be NetBird's */
 
 static void clear(struct part_text *text)
 {
@@ -106,14 +108,20 @@ static int start(struct following *following, const char *socket, struct error *
 	return err;
 }
 
+/* The user has had the policy read anew: what was held back until then is not any more. */
+static void forget(struct following *following)
+{
+	if (following->follow)
+		follow_forget(following->follow);
+	else
+		mirror_forget(following->mirror);
+}
+
 /* Follow what is to be followed, NULL: nothing; what is followed already goes on. */
 static int switch_to(struct following *following, const char *socket, struct error *error)
 {
 	if (following->is_on && socket && !strcmp(socket, following->socket)) {
-		if (following->follow)
-			follow_forget(following->follow);
-		else
-			mirror_forget(following->mirror);
+		forget(following);
 		return 0;
 	}
 	stop(following);
@@ -449,17 +457,22 @@ void following_note(struct following *following, const struct policy *policy,
 
 /**
  * following_look() - As following_note(), where another process may have applied a policy
+ *
+ * Units reload by `policy apply`, which therefore asks for as much as a reload of this process does.
  */
 void following_look(struct following *following, const struct attached *attached)
 {
 	const char *path = attached->instance.policy_path;
 	struct policy *policy;
+	struct change change;
 	struct error ignored;
 	char *text = NULL;
 	size_t len;
 
 	if (!following->is_on || following->noted_ns == attached->instance.applied_ns)
 		return;
+	if (!change_read(&attached->maps, &change) && !strcmp(change.cause, APPLY_CAUSE))
+		forget(following);
 	if (!attached_policy_text(attached, &text, &len, &ignored) &&
 	    !policy_parse(path[0] ? path : NULL, text, len, &policy, &ignored)) {
 		following_note(following, policy, attached);

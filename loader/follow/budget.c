@@ -30,13 +30,13 @@ static uint32_t left_at(const struct budget *budget, uint64_t now_ns, uint64_t *
 }
 
 /**
- * budget_note_event() - The map has changed
- * @now_ns: CLOCK_MONOTONIC, not 0
+ * budget_note_event() - The map has changed, or is to be fetched as if it had
+ * @at_ns: when, CLOCK_MONOTONIC, not 0; one that is to come counts until there is an earlier one
  */
-void budget_note_event(struct budget *budget, uint64_t now_ns)
+void budget_note_event(struct budget *budget, uint64_t at_ns)
 {
-	if (!budget->event_ns)
-		budget->event_ns = now_ns;
+	if (!budget->event_ns || at_ns < budget->event_ns)
+		budget->event_ns = at_ns;
 }
 
 /**

@@ -18,7 +18,7 @@
  * @interval_ns: in which a fetch is regained
  * @left: as of @since_ns
  * @since_ns: from when on the next one is regained
- * @event_ns: when the first event came that no fetch has followed; 0: none has come
+ * @event_ns: when the first event came that no fetch has followed, or is taken to; 0: none has come
  */
 struct budget {
 	uint64_t interval_ns;
@@ -28,7 +28,7 @@ struct budget {
 };
 
 void budget_init(struct budget *budget, uint64_t interval_ns);
-void budget_note_event(struct budget *budget, uint64_t now_ns);
+void budget_note_event(struct budget *budget, uint64_t at_ns);
 uint64_t budget_due_ns(const struct budget *budget, uint64_t now_ns);
 void budget_take(struct budget *budget, bool is_free, uint64_t now_ns);
 

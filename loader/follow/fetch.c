@@ -161,7 +161,8 @@ bool fetch_is_late(const struct fetch *fetch, uint64_t now_ns, struct error *err
  * @to: is filled, for netbird_import_free()
  * @error: set on failure
  *
- * Return: 0; -ENOENT: the daemon has kept no map, which the next fetch has it do; -EINVAL or -ENOMEM.
+ * Return: 0; -ENOENT: the daemon has kept no map, which the next fetch has it do; -EBADMSG: the bundle is
+ * damaged, which the next one need not be; -EINVAL: the map cannot be taken; or -ENOMEM.
  */
 int fetch_take_file(struct fetch *fetch, int fd, const struct networks *networks,
 		    struct netbird_import *to, struct error *error)
@@ -175,8 +176,10 @@ int fetch_take_file(struct fetch *fetch, int fd, const struct networks *networks
 	/* every user of this host may have told the daemon to keep none */
 	if (err == -ENOENT)
 		fetch->is_kept = false;
-	if (err)
-		return error_prefix(error, "the bundle");
+	if (err) {
+		error_prefix(error, "the bundle");
+		return err == -ENOENT || err == -ENOMEM ? err : -EBADMSG;
+	}
 	map.text = json;
 	err = translate_map(&map, &fetch->config, networks, to, error);
 	free(json);

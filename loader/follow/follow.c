@@ -30,8 +30,26 @@
 #define DELAY_MAX_NS	 (60 * NS_PER_S) /* at most, while the daemon gives no map */
 #define HANG_NS		 (30 * NS_PER_S) /* of silence; a large map takes seconds */
 #define TAKING_NS	 (5 * NS_PER_S) /* a map at most, from its file on; a large one takes 4 s */
+#define AGAIN_FIRST_NS	 NS_PER_S	/* after a map that did not come into force */
+#define AGAIN_MAX_NS	 (60 * NS_PER_S)
 #define REPORTS_MAX	 256 /* of one call, or a flood of addresses would keep its caller */
 #define EVENTS		 5
+
+/*
+ * struct waiting_map - the newest map, while it is not in force
+ * @text: NetBird's part of a policy; NULL: none waits
+ * @again_ns: when it is tried again; 0: only when the user asks for it
+ * @delay_ns: between the last try and the next one
+ * @is_why: status.why says why it waits
+ */
+struct waiting_map {
+	char *text;
+	size_t len;
+	uint64_t serial;
+	uint64_t again_ns;
+	uint64_t delay_ns;
+	bool is_why;
+};
 
 struct follow {
 	struct follow_user user;
@@ -43,6 +61,7 @@ struct follow {
 	pid_t pid; /* 0: none runs */
 	struct pulse pulse;
 	struct incoming incoming;
+	struct waiting_map waiting;
 	uint64_t delay_ns;
 	uint64_t free_ns;   /* when a fetch was given that is none of the budget's */
 	bool has_map;	    /* of this connection */
@@ -82,6 +101,7 @@ static void fail(struct follow *follow, const char *why)
 	status->is_fetching = false;
 	status->due_ns = 0;
 	follow->taking_ns = 0;
+	follow->waiting.is_why = false;
 	publish(follow);
 }
 
@@ -252,41 +272,82 @@ static void pass_bundle(struct follow *follow, const char *path)
 	close_fd(&fd);
 }
 
-/* Whether the policy that comes is older than the one in force. */
-static bool is_older(struct follow *follow, uint64_t serial)
+static void forget_waiting(struct follow *follow)
 {
-	char why[FOLLOW_WHY_MAX];
-
-	if (!follow->status.map_ns || serial >= follow->status.serial || follow->takes_older)
-		return false;
-	snprintf(why, sizeof(why), "the daemon's map has serial %llu, which is older",
-		 (unsigned long long)serial);
-	fail(follow, why);
-	return true;
+	free(follow->waiting.text);
+	follow->waiting = (struct waiting_map){};
 }
 
-static void take_policy(struct follow *follow)
+/* Whether the map that waits is older than the one in force, and nobody has asked for it. */
+static bool is_older(const struct follow *follow)
+{
+	return follow->status.map_ns && follow->waiting.serial < follow->status.serial &&
+	       !follow->takes_older;
+}
+
+/*
+ * Say why the map waits.  What it has revoked is in force until it is, and the daemon says nothing of it
+ * again: so it is tried until it is.
+ */
+static void let_wait(struct follow *follow, const char *why)
+{
+	struct waiting_map *map = &follow->waiting;
+
+	map->delay_ns = map->delay_ns ? map->delay_ns * 2 : AGAIN_FIRST_NS;
+	if (map->delay_ns > AGAIN_MAX_NS)
+		map->delay_ns = AGAIN_MAX_NS;
+	map->again_ns = is_older(follow) ? 0 : now() + map->delay_ns;
+	if (!map->is_why) /* there is something else by now */
+		return;
+	fail(follow, why);
+	map->is_why = true;
+}
+
+/* Put the map that waits into force. */
+static void put_into_force(struct follow *follow)
 {
 	struct follow_status *status = &follow->status;
-	const struct incoming *policy = &follow->incoming;
+	struct waiting_map *map = &follow->waiting;
+	char why[FOLLOW_WHY_MAX];
 	struct error error;
+
+	if (is_older(follow)) {
+		snprintf(why, sizeof(why), "the daemon's map has serial %llu, which is older",
+			 (unsigned long long)map->serial);
+		let_wait(follow, why);
+		return;
+	}
+	if (follow->user.on_map(follow->user.arg, map->serial, map->text, map->len, &error)) {
+		let_wait(follow, error.text);
+		return;
+	}
+	follow->takes_older = false;
+	status->serial = map->serial;
+	status->map_ns = clock_kernel_ns(CLOCK_MONOTONIC);
+	if (map->is_why)
+		status->why[0] = '\0';
+	forget_waiting(follow);
+	publish(follow);
+}
+
+/* The newest map has come: it takes the place of one that waits. */
+static void take_policy(struct follow *follow)
+{
+	struct incoming *policy = &follow->incoming;
 
 	follow->has_map = true;
 	follow->taking_ns = 0;
 	follow->delay_ns = 0;
-	if (is_older(follow, policy->serial))
-		return;
-	if (follow->user.on_map(follow->user.arg, policy->serial, policy->text, policy->len,
-				&error)) {
-		fail(follow, error.text);
-		return;
-	}
-	follow->takes_older = false;
-	status->serial = policy->serial;
-	status->map_ns = clock_kernel_ns(CLOCK_MONOTONIC);
-	status->why[0] = '\0';
-	status->is_fetching = false;
-	publish(follow);
+	follow->status.is_fetching = false;
+	forget_waiting(follow);
+	follow->waiting = (struct waiting_map){
+		.text = policy->text,
+		.len = policy->len,
+		.serial = policy->serial,
+		.is_why = true, /* whatever it has been: the daemon has given a map */
+	};
+	policy->text = NULL;
+	put_into_force(follow);
 }
 
 /* The pipe is listened to only while a policy has been announced.  Returns whether more may come. */
@@ -383,7 +444,7 @@ static void on_end(struct follow *follow)
 	follow->pid = 0;
 	leftover_child_ended(&follow->leftover);
 	close_ends(follow);
-	if (!follow->status.why[0])
+	if (!follow->status.why[0] || follow->status.is_fetching)
 		fail(follow, "the process that listens to the daemon has ended");
 	connect_again(follow, follow->has_map ? DELAY_CONNECT_NS : DELAY_MAX_NS);
 }
@@ -434,11 +495,14 @@ bool follow_is_taking(const struct follow *follow)
 }
 
 /**
- * follow_check() - End a child that hangs, and clear up after it; to be called every second
+ * follow_check() - Try again what has failed, end a child that hangs, and clear up after it; to be
+ * called every second
  */
 void follow_check(struct follow *follow)
 {
 	leftover_look(&follow->leftover);
+	if (follow->waiting.again_ns && now() >= follow->waiting.again_ns)
+		put_into_force(follow);
 	if (follow->pid &&
 	    heartbeat_look(&follow->pulse, follow->pid, true, now()) == HEARTBEAT_HANGS)
 		end_child(follow, "the process that listens to the daemon hangs");
@@ -458,11 +522,16 @@ void follow_listen(struct follow *follow, int tap_fd)
 }
 
 /**
- * follow_forget() - Take the next map whatever its serial is, as the user has asked for it
+ * follow_forget() - Take the map that waits, or the next one, whatever its serial is, as the user has
+ * asked for it
+ *
+ * It comes into force by follow_check(): the user's policy is about to.
  */
 void follow_forget(struct follow *follow)
 {
 	follow->takes_older = true;
+	if (follow->waiting.text)
+		follow->waiting.again_ns = now();
 }
 
 /**
@@ -477,6 +546,7 @@ void follow_free(struct follow *follow)
 		waitpid(follow->pid, NULL, 0);
 	}
 	close_ends(follow);
+	forget_waiting(follow);
 	close_fd(&follow->timer_fd);
 	close_fd(&follow->tap_fd);
 	close_fd(&follow->epoll_fd);

@@ -26,8 +26,11 @@
 #include "process/privileges.h"
 
 #define SUBSCRIBE_NS (10 * NS_PER_S)
-#define MEMORY_MAX   ((rlim_t)1 << 30) /* bytes; a map of 34 MB takes a fifth of it */
-#define EVENTS	     4
+#define LACKING_INTERVALS                                                                          \
+	4 /* until a map is asked for again that was lacking twice; then twice as many */
+#define LACKING_DOUBLED 4		  /* times at most: 64 */
+#define MEMORY_MAX	((rlim_t)1 << 30) /* bytes; a map of 34 MB takes a fifth of it */
+#define EVENTS		4
 
 /*
  * struct follower - the process
@@ -45,10 +48,10 @@ struct follower {
 	struct grpc *grpc;
 	struct grpc_call events;
 	struct fetch fetch;
-	bool is_subscribed; /* the first event has come */
-	bool is_reported;   /* what is waited for */
-	bool is_writing;    /* waits for room towards the daemon */
-	bool lacks_map;	    /* of the last bundle */
+	bool is_subscribed;	/* the first event has come */
+	bool is_reported;	/* what is waited for */
+	bool is_writing;	/* waits for room towards the daemon */
+	unsigned int n_lacking; /* bundles without a map, one after the other */
 	bool over;
 	uint64_t subscribe_by_ns;
 };
@@ -204,18 +207,27 @@ static void try_again(struct follower *f, const struct error *error)
 }
 
 /*
- * Only another map helps, but where there was none: a daemon that was told to keep none may have kept one
- * since it has been told to again.
+ * How long to wait after so many bundles without a map: every user of this host may have told the daemon to
+ * keep none, again and again, or it may have none at all, as while it is not logged in.
  */
+static uint64_t lacking_ns(const struct follower *f)
+{
+	unsigned int doubled = f->n_lacking < 2 ? 0 : f->n_lacking - 2;
+
+	if (f->n_lacking < 2)
+		return 0;
+	if (doubled > LACKING_DOUBLED)
+		doubled = LACKING_DOUBLED;
+	return (f->start.budget.interval_ns * LACKING_INTERVALS) << doubled;
+}
+
+/* Where the map cannot be taken, only another one helps.  Another bundle may be whole, or have a map. */
 static void refuse_bundle(struct follower *f, int err, const struct error *why)
 {
-	bool may_help = err == -ENOENT && !f->lacks_map;
-
-	f->lacks_map = err == -ENOENT;
-	if (may_help)
-		try_again(f, why);
-	else
-		report_failure(f, why->text);
+	f->n_lacking = err == -ENOENT ? f->n_lacking + 1 : 0;
+	report_failure(f, why->text);
+	if (err != -EINVAL)
+		budget_note_event(&f->start.budget, f->now_ns + lacking_ns(f));
 }
 
 /* Take the policy out of the bundle's file. */
@@ -229,7 +241,7 @@ static void read_bundle(struct follower *f, int fd, const struct follow_answer *
 		refuse_bundle(f, err, &error);
 		return;
 	}
-	f->lacks_map = false;
+	f->n_lacking = 0;
 	take_domains(f, policy.sets);
 	give_policy(f, &policy);
 	netbird_import_free(&policy);

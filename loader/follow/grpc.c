@@ -166,6 +166,13 @@ static ssize_t give_request(nghttp2_session *session, int32_t stream, uint8_t *b
 	return len;
 }
 
+/* A service that is about to leave takes no calls any more, though those under way may last for ever. */
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+	(void)session;
+	return frame->hd.type == NGHTTP2_GOAWAY ? fail(arg, "it has ended the connection") : 0;
+}
+
 static int new_session(struct grpc *grpc)
 {
 	const nghttp2_settings_entry no_push = {NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
@@ -178,6 +185,7 @@ static int new_session(struct grpc *grpc)
 	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
 	err = nghttp2_session_client_new(&grpc->session, callbacks, grpc);
 	nghttp2_session_callbacks_del(callbacks);
 	return err ? err : nghttp2_submit_settings(grpc->session, NGHTTP2_FLAG_NONE, &no_push, 1);

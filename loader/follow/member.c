@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RATIO_FREE  ((size_t)1 << 20) /* bytes that may be packed as tightly as one likes */
 #define CASE_COUNTS 1
 #define ENCRYPTED   1 /* bit of a member's flags */
 
@@ -94,11 +93,6 @@ static int check(const char *name, const unz_file_info64 *info, struct error *er
 	if (info->uncompressed_size > MEMBER_MAX)
 		return error_input(error, "its %s has %llu bytes, and at most %zu are read", name,
 				   (unsigned long long)info->uncompressed_size, MEMBER_MAX);
-	if (info->uncompressed_size > RATIO_FREE &&
-	    info->uncompressed_size / MEMBER_RATIO_MAX > info->compressed_size)
-		return error_input(error,
-				   "its %s would become over %d times as large as it is packed",
-				   name, MEMBER_RATIO_MAX);
 	return 0;
 }
 

@@ -10,7 +10,6 @@
 #include "base/error.h"
 
 #define MEMBER_MAX	  ((size_t)64 << 20)  /* bytes of a member */
-#define MEMBER_RATIO_MAX  256		      /* bytes that one in the archive may become */
 #define ARCHIVE_MAX	  ((size_t)256 << 20) /* bytes of the archive */
 #define ARCHIVE_FILES_MAX 65535
 

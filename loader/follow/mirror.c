@@ -19,6 +19,7 @@
 /* NetBird makes changes one by one: they are read when there were none for so long, or after so long. */
 #define PAUSE_NS     (300 * NS_PER_MS)
 #define PAUSE_MAX_NS (2 * NS_PER_S)
+#define AGAIN_MAX_NS (60 * NS_PER_S) /* at most, until what has failed is tried again */
 
 /*
  * struct mirror_follow - the tables, followed
@@ -26,6 +27,7 @@
  * @timer_fd: to read them
  * @changed_ns: when the first change came that has not been read; 0: none has
  * @has: of them, as of nft_mirror_read(); 0 where none was there
+ * @again_ns: how long what has failed was waited with; 0: nothing has
  */
 struct mirror_follow {
 	struct follow_user user;
@@ -35,6 +37,7 @@ struct mirror_follow {
 	int timer_fd;
 	uint64_t changed_ns;
 	uint32_t has;
+	uint64_t again_ns;
 };
 
 static int watch(const struct mirror_follow *mirror, int fd, struct error *error)
@@ -125,6 +128,15 @@ static void fail(struct mirror_follow *mirror, const char *why)
 	mirror->user.on_change(mirror->user.arg, status);
 }
 
+/* No event tells that what has failed would not fail now: once more, after twice as long each time. */
+static void try_again(struct mirror_follow *mirror)
+{
+	mirror->again_ns = mirror->again_ns ? mirror->again_ns * 2 : NS_PER_S;
+	if (mirror->again_ns > AGAIN_MAX_NS)
+		mirror->again_ns = AGAIN_MAX_NS;
+	clock_arm(mirror->timer_fd, mirror->again_ns);
+}
+
 /* Read the tables, and have them put into force. */
 static void read_tables(struct mirror_follow *mirror)
 {
@@ -138,6 +150,9 @@ static void read_tables(struct mirror_follow *mirror)
 	if (err == -ENOENT)
 		mirror->has = 0; /* whatever comes is as NetBird makes it from then on */
 	if (err) {
+		/* what is not understood, or is not there, changes with an event */
+		if (err != -EAGAIN && err != -ENOENT && err != -EOPNOTSUPP)
+			try_again(mirror);
 		fail(mirror, error.text);
 		return;
 	}
@@ -145,9 +160,11 @@ static void read_tables(struct mirror_follow *mirror)
 				  mirrored.len, &error);
 	free(mirrored.text);
 	if (err) {
+		try_again(mirror);
 		fail(mirror, error.text);
 		return;
 	}
+	mirror->again_ns = 0;
 	mirror->has = mirrored.has;
 	status->serial = mirrored.generation;
 	status->map_ns = clock_kernel_ns(CLOCK_MONOTONIC);

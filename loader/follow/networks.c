@@ -35,7 +35,7 @@ static bool has(const struct networks *networks, const struct prefix *prefix)
  * @networks: is filled, each network once
  * @error: set on failure
  *
- * Return: 0; -E2BIG: there are more than NETWORKS_MAX; or another -errno.
+ * Return: 0 or -errno.
  */
 int networks_read(const char *overlay, struct networks *networks, struct error *error)
 {
@@ -49,18 +49,18 @@ int networks_read(const char *overlay, struct networks *networks, struct error *
 		return err;
 	netlink_link_by_name(overlay, &link, &ignored);
 	networks->n = 0;
-	for (size_t i = 0; i < n && !err; i++) {
+	networks->has_more = false;
+	for (size_t i = 0; i < n; i++) {
 		const struct prefix *connected = &addresses[i].connected;
 
 		if (addresses[i].ifindex == link.ifindex || !is_routed(&addresses[i]) ||
 		    has(networks, connected))
 			continue;
 		if (networks->n == NETWORKS_MAX)
-			err = error_set(error, E2BIG, "this host has more than %d networks",
-					NETWORKS_MAX);
+			networks->has_more = true;
 		else
 			networks->list[networks->n++] = *connected;
 	}
 	free(addresses);
-	return err;
+	return 0;
 }

@@ -30,5 +30,11 @@ int translate_map(const struct netbird_map *map, const struct daemon_config *con
 		.json = true,
 	};
 
+	/* nobody else is kept waiting for maps: they may revoke something */
+	if (config->block_lan_access && networks->has_more)
+		return error_input(error,
+				   "this host has more than %d networks, too many for NetBird's "
+				   "--block-lan-access",
+				   NETWORKS_MAX);
 	return netbird_import(map, &options, to, error);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/keyed.h"
+#include "netbird/proto.h"
 
 #define DOMAIN_MAX 255 /* bytes of a domain; longer ones no name can match */
 
@@ -115,8 +116,8 @@ static int add_all(struct domain_index *index, const json_t *sets)
 
 	json_object_foreach ((json_t *)sets, name, domains)
 		json_array_foreach (domains, i, domain)
-			if (json_is_string(domain) &&
-			    domain_index_add(index, json_string_value(domain), name) == -ENOMEM)
+			if (proto_string(domain) &&
+			    domain_index_add(index, proto_string(domain), name) == -ENOMEM)
 				return -ENOMEM;
 	return 0;
 }

@@ -271,7 +271,7 @@ static int name_of_domains(const json_t *domains, char name[NETBIRD_TEXT_MAX])
 
 	if (texts && file) {
 		for (size_t i = 0; i < n; i++) {
-			texts[i] = json_string_value(json_array_get(domains, i));
+			texts[i] = proto_string(json_array_get(domains, i));
 			texts[i] = texts[i] ? texts[i] : "";
 		}
 		qsort(texts, n, sizeof(*texts), compare_texts);

@@ -98,7 +98,7 @@ static void read_ranges(struct draft *draft, const json_t *ranges)
 	size_t i;
 
 	json_array_foreach (ranges, i, value) {
-		const char *range = json_is_string(value) ? json_string_value(value) : "";
+		const char *text_of = proto_string(value), *range = text_of ? text_of : "";
 
 		if (!proto_prefix(range, &prefix)) {
 			draft_add_source(draft, &prefix);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/value.h"
 #include "dns_sender.h"
 #include "netbird/entries.h"
 #include "netbird/peers.h"
@@ -16,6 +17,7 @@
 #include "netbird/routes.h"
 #include "netbird/write.h"
 
+#define SERIAL_MAX	(UINT64_C(1000000000000000000) - 1) /* what number_parse() reads */
 #define DNS_CLIENT_PORT 5353 /* where peers of older versions ask it */
 
 /*
@@ -101,17 +103,29 @@ static int on_forwarding(size_t index, const json_t *entry, void *arg)
 
 /* ---- the map, and the message that it is part of ---- */
 
-/* Keep a member that is no list. */
-static int keep(struct importer *importer, const char *key, json_t *value)
+/* What is no number must not count as one that all later maps are older than. */
+static int keep_serial(struct importer *importer, const json_t *value, struct error *error)
 {
-	const char *text = json_string_value(value);
+	const char *text = proto_string(value); /* 64-bit numbers are strings there */
+	json_int_t number = json_integer_value(value);
+	struct error ignored;
 
+	importer->serial = number;
+	if (json_is_null(value) ||
+	    (json_is_integer(value) && number >= 0 && importer->serial <= SERIAL_MAX) ||
+	    (text && !number_parse(text, 0, SERIAL_MAX, &importer->serial, &ignored)))
+		return 0;
+	return error_input(error, "the map's Serial is no number");
+}
+
+/* Keep a member that is no list. */
+static int keep(struct importer *importer, const char *key, json_t *value, struct error *error)
+{
 	if (proto_is_name(key, "peerConfig")) {
 		json_decref(importer->peer_config);
 		importer->peer_config = json_incref(value);
-	} else if (proto_is_name(key, "Serial")) { /* 64-bit numbers are strings there */
-		importer->serial = text ? strtoull(text, NULL, 10)
-					: (uint64_t)json_integer_value(value);
+	} else if (proto_is_name(key, "Serial")) {
+		return keep_serial(importer, value, error);
 	} else if (proto_is_name(key, "firewallRulesIsEmpty")) {
 		importer->is_empty[ACL_PEER] = json_is_true(value);
 	} else if (proto_is_name(key, "routesFirewallRulesIsEmpty")) {
@@ -147,7 +161,7 @@ static int read_map_member(struct reader *reader, const char *key, void *arg)
 	}
 	err = reader_value(reader, &value);
 	if (!err) {
-		err = keep(importer, key, value);
+		err = keep(importer, key, value, reader->error);
 		json_decref(value);
 	}
 	return err;

@@ -59,7 +59,7 @@ int peers_add(struct netbird_peers *peers, const json_t *entry)
 	if (json_object_set_new(peers->keys, proto_text(entry, "wgPubKey"), json_true()))
 		return -ENOMEM;
 	json_array_foreach (proto_get(entry, "allowedIps"), i, value) {
-		const char *text = json_string_value(value);
+		const char *text = proto_string(value);
 
 		/* what is shorter is a network behind the peer */
 		if (text && !proto_prefix(text, &addr) &&

@@ -48,13 +48,25 @@ json_t *proto_get(const json_t *object, const char *name)
 }
 
 /**
+ * proto_string() - The text of a value
+ *
+ * Return: its text; NULL: it is no string, or has a NUL, behind which anything might be hidden.
+ */
+const char *proto_string(const json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	return text && strlen(text) == json_string_length(value) ? text : NULL;
+}
+
+/**
  * proto_text() - A string field
  *
- * Return: its text, "" where it is missing or no string.
+ * Return: its text, "" where it is missing or proto_string() has none.
  */
 const char *proto_text(const json_t *object, const char *name)
 {
-	const char *text = json_string_value(proto_get(object, name));
+	const char *text = proto_string(proto_get(object, name));
 
 	return text ? text : "";
 }
@@ -72,13 +84,14 @@ int proto_enum(const json_t *object, const char *name, const char *const *words,
 {
 	const json_t *value = proto_get(object, name);
 	json_int_t number = json_integer_value(value);
+	const char *word = proto_string(value);
 
 	if (!value)
 		return 0;
 	if (json_is_integer(value))
 		return number >= 0 && (size_t)number < n_words ? number : -1;
 	for (size_t i = 0; i < n_words; i++)
-		if (json_is_string(value) && !strcmp(json_string_value(value), words[i]))
+		if (word && !strcmp(word, words[i]))
 			return i;
 	return -1;
 }
@@ -107,7 +120,7 @@ static int base64_digit(char c)
  */
 ssize_t proto_bytes(const json_t *value, uint8_t *bytes, size_t size)
 {
-	const char *text = json_string_value(value);
+	const char *text = proto_string(value);
 	size_t len = text ? strlen(text) : 0, n = 0;
 	unsigned int bits = 0, held = 0;
 

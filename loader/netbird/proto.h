@@ -18,6 +18,7 @@
 
 bool proto_is_name(const char *a, const char *b);
 json_t *proto_get(const json_t *object, const char *name);
+const char *proto_string(const json_t *value);
 const char *proto_text(const json_t *object, const char *name);
 int proto_enum(const json_t *object, const char *name, const char *const *words, size_t n_words);
 ssize_t proto_bytes(const json_t *value, uint8_t *bytes, size_t size);

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define LOAD_FLAGS (JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES)
+/* peers put text into the map as they like, their version for one, and none may spoil the map by a NUL */
+#define LOAD_FLAGS                                                                                 \
+	(JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL)
 
 /* Note what is wrong at an offset of the text. */
 static int fail_at(struct reader *reader, size_t pos, const char *what)
@@ -77,7 +79,9 @@ static int read_key(struct reader *reader, json_t *seen, json_t **key)
 	err = reader_value(reader, key);
 	if (err)
 		return err;
-	if (json_object_get(seen, json_string_value(*key)))
+	if (strlen(json_string_value(*key)) != json_string_length(*key))
+		err = fail_at(reader, pos, "NUL in an object key");
+	else if (json_object_get(seen, json_string_value(*key)))
 		err = fail_at(reader, pos, "duplicate object key");
 	else if (!take(reader, ':'))
 		err = fail_at(reader, reader->pos, "':' is expected");

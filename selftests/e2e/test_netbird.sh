@@ -205,6 +205,7 @@ test_until_a_map_has_come_something_is_wrong() {
 	expect 3 shrike status wt0 --check
 	matches "said" "no map of NetBird's has come yet" "$OUT"
 	finds netbird "^note: daemon 0.77.1 answers at $T/nb.sock; no NetBird map yet"
+	finds netbird_firewall "^note: off, and shrike waits for NetBird's map"
 	wait_for follows 7
 	expect 0 shrike status wt0 --check
 }
@@ -286,7 +287,7 @@ test_what_the_daemon_spoils_leaves_the_policy_in_force() {
 	spoils control "No such file" yes
 	spoils truncated "no zip archive" no
 	spoils garbage "no zip archive" no
-	spoils bomb "times as large as it is packed" no
+	spoils bomb "has 67108866 bytes, and at most" no
 	spoils huge "has 2147483648 bytes, and at most" no
 	spoils no-map "no network_map.json is in it" no
 	spoils no-config "GetConfig: status 13: no configuration.*here" no

@@ -169,7 +169,7 @@ test_a_daemon_that_has_kept_no_map_is_told_to_again() {
 	map_changes
 	wait_for follows 9
 	is "times that the daemon was told" 2 "$(kept)"
-	# a daemon that has none for good is asked twice, not for ever
+	# a daemon that has none for good is asked twice, and then ever less often
 	daemon_is '{"fault": "no-map"}'
 	map_changes
 	wait_for kept_are 3
@@ -179,6 +179,11 @@ test_a_daemon_that_has_kept_no_map_is_told_to_again() {
 	wait_for fetches_are 7
 	is "times that the daemon was told" 4 "$(kept)"
 	probe ok "$PEER" tcp 100.64.0.1 8001
+	# and who has told it to keep none, time and again, only wins time
+	daemon_is '{}'
+	network_map 10 "$(in_rule 100.64.0.9 tcp 8001)"
+	wait_for follows 10
+	probe timeout "$PEER" tcp 100.64.0.1 8001
 }
 
 # bundles: those of the daemon that are still there

@@ -3,12 +3,15 @@
 # NetBird's tables in nftables, followed instead of its daemon.  They are made by nft(8), with chains and
 # rules as NetBird has them.
 
+. "$SELFTESTS/lib/netbird.sh"
+
 tests "veth tun" \
 	tables_of_nftables_are_the_policy_while_they_are_understood
 
 tests "tun" \
 	tables_that_come_and_go_leave_the_policy_in_force \
-	half_of_the_tables_is_no_policy
+	half_of_the_tables_is_no_policy \
+	tables_that_do_not_come_into_force_are_tried_again
 
 tests "file" \
 	a_source_that_does_not_exist_is_refused
@@ -161,6 +164,22 @@ test_half_of_the_tables_is_no_policy() {
 	wait_for reads_have_failed "table ip6 netbird is not there"
 	kill -HUP "${PROCESS[run-wt0]}"
 	wait_for followed_again 2
+}
+
+test_tables_that_do_not_come_into_force_are_tried_again() {
+	follow_nft "$1"
+	nft_rule ip netbird netbird-acl-input-rules "ip protocol tcp th dport 8001 accept"
+	wait_for has_rules 2
+	session open "$PEER" tcp 100.64.0.1 8001
+	may_open 8
+	in_ns "$ROUTER" nft flush chain ip netbird netbird-acl-input-rules
+	nft_rule ip netbird netbird-acl-input-rules "ct state established,related counter accept"
+	wait_for grep -q "NetBird: .*Too many open files; the policy in force stays" "$T/run-wt0.err"
+	talk open ok
+	# nothing happens to the tables any more
+	may_open 1000
+	wait_for has_rules 1
+	talk open timeout
 }
 
 test_a_source_that_does_not_exist_is_refused() {

@@ -110,3 +110,9 @@ prepare() {
 	run_following base
 	wait_for follows 7
 }
+
+# may_open N: files that `run` may open beside those that it has
+may_open() {
+	local open=("/proc/${PROCESS[run-wt0]}/fd/"*)
+	prlimit --pid "${PROCESS[run-wt0]}" --nofile="$((${#open[@]} + $1)):"
+}

@@ -8,6 +8,7 @@ DIRECTORY/map.json is its network map, which it keeps for bundles unless there i
 when it is told to keep maps.  DIRECTORY/daemon.json, read with each call, may hold "delay"
 (seconds that a bundle takes), "config" (fields of GetConfigResponse by number) and "fault", how it
 goes wrong.  SIGUSR1 says that the map has changed; SIGUSR2 says so a thousand times within a second.
+SIGHUP has it say goodbye: it takes no calls any more, but keeps those under way.
 Each call is a line on standard output.  Messages are bytes here: few fields of them matter.
 """
 import json
@@ -95,7 +96,7 @@ def write_archive(file, fault):
 		archive.writestr("README.txt", "x" * 20000)
 		archive.writestr("heap.prof", os.urandom(100000))
 		if fault == "bomb":
-			archive.writestr("network_map.json", b"[" + b" " * (60 << 20) + b"]")
+			archive.writestr("network_map.json", b"[" + b" " * (64 << 20) + b"]")
 		elif fault != "no-map":
 			archive.write(DIRECTORY + "/map.json", "network_map.json")
 		archive.writestr("client.log", "line\n" * 10000)
@@ -223,6 +224,7 @@ def main():
 		}),))
 	signal.signal(signal.SIGUSR1, publish)
 	signal.signal(signal.SIGUSR2, flood)
+	signal.signal(signal.SIGHUP, lambda *_: server.stop(60))
 	signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 	server.add_insecure_port("unix:" + SOCKET)
 	server.start()

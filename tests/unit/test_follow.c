@@ -46,6 +46,12 @@ static void an_event_is_served_once_the_burst_is_over(void **state)
 	assert_int_equal(budget_due_ns(&budget, BEGIN), BEGIN + 300 * NS_PER_MS);
 	budget_take(&budget, false, BEGIN + 300 * NS_PER_MS);
 	assert_int_equal(budget_due_ns(&budget, BEGIN), UINT64_MAX);
+	/* one that is to come counts until there is one */
+	budget_note_event(&budget, BEGIN + 90 * NS_PER_S);
+	budget_note_event(&budget, BEGIN + 100 * NS_PER_S);
+	assert_int_equal(budget_due_ns(&budget, BEGIN), BEGIN + 90 * NS_PER_S + 300 * NS_PER_MS);
+	budget_note_event(&budget, BEGIN + NS_PER_S);
+	assert_int_equal(budget_due_ns(&budget, BEGIN), BEGIN + NS_PER_S + 300 * NS_PER_MS);
 }
 
 /* Take a fetch for an event at a time, and return when the next event at that time would be served. */
