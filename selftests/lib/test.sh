@@ -96,6 +96,9 @@ not() {
 start() {
 	local name=$1 ns=$2
 	shift 2
+	# here, or who looks at once may see what an earlier one of this name has said
+	: >"$T/$name.out"
+	: >"$T/$name.err"
 	# no function here: the pid must be that of the command, which nsenter becomes
 	nsenter --net="/run/netns/$ns" -- "$@" >"$T/$name.out" 2>"$T/$name.err" </dev/null &
 	PROCESS[$name]=$!
