@@ -452,4 +452,4 @@ check-format:
 clean:
 	rm -rf build shrike
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -type f -name '*.d' 2>/dev/null)
