@@ -114,16 +114,19 @@ static void print_counters(const json_t *counters, const char *direction, const 
 
 static void print_tables(const json_t *tables)
 {
+	bool is_empty = true;
 	const char *name;
 	json_t *table;
 
 	printf("  tables:");
 	json_object_foreach ((json_t *)tables, name, table) {
-		if (number_of(table, "entries"))
-			printf(" %s %lld/%lld", name, number_of(table, "entries"),
-			       number_of(table, "max_entries"));
+		if (!number_of(table, "entries"))
+			continue;
+		printf(" %s %lld/%lld", name, number_of(table, "entries"),
+		       number_of(table, "max_entries"));
+		is_empty = false;
 	}
-	printf("\n");
+	puts(is_empty ? " empty" : "");
 }
 
 static void print_loss(const json_t *forwarder, const char *name, const char *help)
