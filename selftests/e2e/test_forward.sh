@@ -501,7 +501,8 @@ test_what_comes_to_lead_back_is_refused_from_then_on() {
 		use_family $family
 		to=10.2.0.1/32 via=100.64.0.3
 		[ $family = 4 ] || to=fd02::1/128 via=fd64::3
-		ip -n "$LAN" address add $to dev lo
+		give "$LAN" lo $to
+		wait_for device_is_ready "$LAN" lo
 		ip -n "$ROUTER" route add $to via $LAN_IP
 		session held$family "$PEER" udp ${to%/*} 8080
 		talk held$family ok
