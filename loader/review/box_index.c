@@ -9,9 +9,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define SPANS  16 /* of a list of ranges */
-#define ENOUGH 64 /* rules found by their sources: destinations are not tried */
+#define WIDE   (((point)1 << 31) - 1) /* addresses more than one: half of IPv4 */
+#define SPANS  16		      /* of a list of ranges */
+#define ENOUGH 64 /* rules of a part found by their sources: destinations are not tried */
 
 struct index_entry {
 	struct range range;
@@ -56,27 +58,44 @@ static point set_ends(struct index_entry *entries, size_t low, size_t high)
 	return end;
 }
 
-/* Make the tree of one dimension. */
-static int make_tree(struct box_index *index, int side)
+/* Which trees have a rule. */
+static enum index_part part_of(const struct box *box)
+{
+	const struct ranges *sources = &box->dim[BOX_SOURCE];
+
+	for (size_t i = 0; i < sources->n; i++)
+		if (sources->list[i].last - sources->list[i].first >= WIDE)
+			return INDEX_WIDE;
+	return INDEX_NARROW;
+}
+
+/* Make the trees of one dimension. */
+static int make_trees(struct box_index *index, int side)
 {
 	const struct boxes *boxes = index->boxes;
-	size_t n = 0;
+	size_t n[INDEX_PARTS] = {};
 
 	for (size_t i = 0; i < boxes->n; i++)
-		n += spans_of(&boxes->list[i].dim[BOX_SOURCE + side]);
-	index->entries[side] = calloc(n + 1, sizeof(*index->entries[side]));
+		n[part_of(&boxes->list[i])] += spans_of(&boxes->list[i].dim[BOX_SOURCE + side]);
 	index->found[side].rank = calloc(boxes->n + 1, sizeof(*index->found[side].rank));
-	if (!index->entries[side] || !index->found[side].rank)
+	for (enum index_part part = 0; part < INDEX_PARTS; part++)
+		index->entries[part][side] = calloc(n[part] + 1, sizeof(struct index_entry));
+	if (!index->entries[INDEX_NARROW][side] || !index->entries[INDEX_WIDE][side] ||
+	    !index->found[side].rank)
 		return -ENOMEM;
 	for (size_t i = 0; i < boxes->n; i++) {
 		const struct ranges *ranges = &boxes->list[i].dim[BOX_SOURCE + side];
+		enum index_part part = part_of(&boxes->list[i]);
 
 		for (size_t s = 0; s < spans_of(ranges); s++)
-			index->entries[side][index->n[side]++] =
+			index->entries[part][side][index->n[part][side]++] =
 				(struct index_entry){.range = span(ranges, s), .rank = i};
 	}
-	qsort(index->entries[side], n, sizeof(*index->entries[side]), compare_entries);
-	set_ends(index->entries[side], 0, n);
+	for (enum index_part part = 0; part < INDEX_PARTS; part++) {
+		qsort(index->entries[part][side], n[part], sizeof(struct index_entry),
+		      compare_entries);
+		set_ends(index->entries[part][side], 0, n[part]);
+	}
 	return 0;
 }
 
@@ -93,14 +112,15 @@ int box_index_make(struct box_index *index, const struct boxes *boxes)
 
 	*index = (struct box_index){.boxes = boxes};
 	index->seen = calloc(boxes->n + 1, sizeof(*index->seen));
-	err = index->seen ? make_tree(index, 0) : -ENOMEM;
-	return err ? err : make_tree(index, 1);
+	err = index->seen ? make_trees(index, 0) : -ENOMEM;
+	return err ? err : make_trees(index, 1);
 }
 
-/* One search through a tree. */
+/* One search through a tree; what is found goes to the list. */
 struct lookup {
 	struct box_index *index;
-	int side;
+	const struct index_entry *entries;
+	struct rank_list *found;
 	struct range range;
 	uint32_t end;
 };
@@ -108,8 +128,8 @@ struct lookup {
 /* Note the rules of a subtree that have a value in the range. */
 static void look(const struct lookup *lookup, size_t low, size_t high)
 {
-	const struct index_entry *entries = lookup->index->entries[lookup->side];
-	struct rank_list *found = &lookup->index->found[lookup->side];
+	const struct index_entry *entries = lookup->entries;
+	struct rank_list *found = lookup->found;
 	uint32_t *seen = lookup->index->seen;
 
 	while (low < high) {
@@ -130,16 +150,44 @@ static void look(const struct lookup *lookup, size_t low, size_t high)
 	}
 }
 
-static void search(struct box_index *index, int side, const struct ranges *ranges, uint32_t end)
+/* Note the rules of one part that have an address of one side. */
+static void search(struct box_index *index, enum index_part part, int side,
+		   const struct ranges *ranges, const struct lookup *to)
 {
-	struct lookup lookup = {.index = index, .side = side, .end = end};
+	struct lookup lookup = *to;
 
 	index->search++;
-	index->found[side].n = 0;
+	lookup.index = index;
+	lookup.entries = index->entries[part][side];
 	for (size_t s = 0; s < spans_of(ranges); s++) {
 		lookup.range = span(ranges, s);
-		look(&lookup, 0, index->n[side]);
+		look(&lookup, 0, index->n[part][side]);
 	}
+}
+
+/* Add the rules of one part that have addresses of a product. */
+static void find_part(struct box_index *index, enum index_part part, const struct product *product,
+		      uint32_t end)
+{
+	struct rank_list *found = &index->found[0], *other = &index->found[1];
+	size_t before = found->n, kept = before;
+
+	search(index, part, 0, &product->dim[BOX_SOURCE],
+	       &(struct lookup){.found = found, .end = end});
+	if (found->n - before > ENOUGH) {
+		other->n = 0;
+		search(index, part, 1, &product->dim[BOX_DESTINATION],
+		       &(struct lookup){.found = other, .end = end});
+		if (other->n < found->n - before) {
+			memcpy(found->rank + before, other->rank, other->n * sizeof(*other->rank));
+			found->n = before + other->n;
+		}
+	}
+	index->looked_at += found->n - before;
+	for (size_t i = before; i < found->n; i++)
+		if (product_meets(product, index->boxes->list[found->rank[i]].dim, BOX_SOURCE))
+			found->rank[kept++] = found->rank[i];
+	found->n = kept;
 }
 
 static int compare_ranks(const void *a, const void *b)
@@ -161,19 +209,11 @@ struct rank_list box_index_find(struct box_index *index, const struct product *p
 				uint32_t end)
 {
 	struct rank_list *found = &index->found[0];
-	size_t kept = 0;
 
-	search(index, 0, &product->dim[BOX_SOURCE], end);
-	if (found->n > ENOUGH) {
-		search(index, 1, &product->dim[BOX_DESTINATION], end);
-		if (index->found[1].n < found->n)
-			found = &index->found[1];
-	}
-	index->looked_at = found->n;
-	for (size_t i = 0; i < found->n; i++)
-		if (product_meets(product, index->boxes->list[found->rank[i]].dim, BOX_SOURCE))
-			found->rank[kept++] = found->rank[i];
-	found->n = kept;
+	found->n = 0;
+	index->looked_at = 0;
+	for (enum index_part part = 0; part < INDEX_PARTS; part++)
+		find_part(index, part, product, end);
 	qsort(found->rank, found->n, sizeof(*found->rank), compare_ranks);
 	return *found;
 }
@@ -184,7 +224,8 @@ struct rank_list box_index_find(struct box_index *index, const struct product *p
 void box_index_free(struct box_index *index)
 {
 	for (int side = 0; side < 2; side++) {
-		free(index->entries[side]);
+		for (enum index_part part = 0; part < INDEX_PARTS; part++)
+			free(index->entries[part][side]);
 		free(index->found[side].rank);
 	}
 	free(index->seen);

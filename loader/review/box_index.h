@@ -11,6 +11,16 @@
 
 struct index_entry;
 
+/*
+ * Rules with any source, or nearly, are in trees of their own: they are found by their destination
+ * alone, and do not hide how few the others with a source are.
+ */
+enum index_part {
+	INDEX_NARROW,
+	INDEX_WIDE,
+	INDEX_PARTS,
+};
+
 /* Ranks are places in the order of evaluation. */
 struct rank_list {
 	uint32_t *rank;
@@ -19,14 +29,15 @@ struct rank_list {
 
 /*
  * struct box_index - the rules of an ACL by their sources and by their destinations
- * @found: by both of them, of the last search
+ * @entries, @n: trees over sources and over destinations
+ * @found: of the last search: rules that have been found, and room for more
  * @looked_at: rules that the last search has compared
  * @seen: by rank: the search that has met the rule last
  */
 struct box_index {
 	const struct boxes *boxes;
-	struct index_entry *entries[2];
-	size_t n[2];
+	struct index_entry *entries[INDEX_PARTS][2];
+	size_t n[INDEX_PARTS][2];
 	struct rank_list found[2];
 	size_t looked_at;
 	uint32_t *seen;

@@ -8,9 +8,10 @@
 #include "review/share.h"
 
 #define RULE_WORK  UINT64_C(4000000)  /* ranges for a class of one rule; some tenths of a second */
-#define TOTAL_WORK UINT64_C(30000000) /* and then LATE_WORK for each class of those that follow */
+#define EARLY_WORK UINT64_C(20000000) /* and then LATE_WORK for each class of those that follow */
 #define LATE_WORK  UINT64_C(2000)
-#define MERGE_MAX  512 /* boxes of a rule that are compared with each other */
+#define TOTAL_WORK UINT64_C(80000000) /* and then rules are compared with no others */
+#define MERGE_MAX  512		      /* boxes of a rule that are compared with each other */
 
 struct reach {
 	struct inquiry *inquiry;
@@ -120,14 +121,15 @@ static int on_share(void *arg, const struct share *share)
 	struct reach *reach = arg;
 	struct inquiry *inquiry = reach->inquiry;
 	const struct region *region = share->region;
-	struct ranges named[2] = {named_of(reach, share, BOX_SOURCE),
-				  named_of(reach, share, BOX_DESTINATION)};
+	struct ranges named[2];
 	int err = 0;
 
+	inquiry->pool.work_max = UINT64_MAX; /* what was found is not given up */
+	named[0] = named_of(reach, share, BOX_SOURCE);
+	named[1] = named_of(reach, share, BOX_DESTINATION);
 	if (region->acl == ACL_PEER) /* of the rest no rule of peer_acl is asked */
 		pool_ranges_intersect(&inquiry->pool, &named[1], &region->asked, &named[1]);
 	reach->rule.at_most |= share->at_most;
-	inquiry->pool.work_max = UINT64_MAX;
 	products_join(&inquiry->pool, share->products, share->class_->first);
 	for (size_t i = 0; i < share->products->n && !err; i++) {
 		struct product *product = &share->products->list[i];
@@ -218,6 +220,14 @@ static void merge(struct reach *reach, bool families)
 		rule->boxes[i].everything = has_everything(&rule->boxes[i]);
 }
 
+/* Ranges that may be looked at for a class of the next rule. */
+static uint64_t allowance(const struct reach *reach)
+{
+	if (reach->work < EARLY_WORK)
+		return RULE_WORK;
+	return reach->work < TOTAL_WORK ? LATE_WORK : 0;
+}
+
 /* Find what one rule lets in, and report it. */
 static int visit_rule(struct reach *reach, enum acl acl, uint32_t rank, reach_fn on_rule, void *arg)
 {
@@ -226,7 +236,7 @@ static int visit_rule(struct reach *reach, enum acl acl, uint32_t rank, reach_fn
 		.inquiry = inquiry,
 		.traffic = reach->traffic,
 		.exact = true,
-		.work_max = reach->work < TOTAL_WORK ? RULE_WORK : LATE_WORK,
+		.work_max = allowance(reach),
 		.on_share = on_share,
 		.arg = reach,
 	};

@@ -5,6 +5,8 @@
 
 #include "review/remainder.h"
 
+#define LOOK_WORK 4 /* ranges that finding a rule costs as much as: it is far away in memory */
+
 /**
  * share_protocols() - Leave in a set what a rule matches
  * @rule: the rule; NULL: one that matches all
@@ -63,15 +65,31 @@ static int take_others(const struct share_walk *walk, const struct share *share,
 	return 0;
 }
 
+/* Whether there are rules before that of a share, which are not looked at. */
+static bool is_alone(const struct share_walk *walk, const struct share *share)
+{
+	return !walk->work_max && share->box &&
+	       share->box != walk->inquiry->boxes[share->region->acl].list;
+}
+
+/* Bound the work of what follows; without others there is little. */
+static void limit(const struct share_walk *walk)
+{
+	struct product_pool *pool = &walk->inquiry->pool;
+
+	pool->work_max = walk->work_max ? pool->work + walk->work_max : UINT64_MAX;
+}
+
 /* Find the packets of one class, and report them. */
 static int visit_class(const struct share_walk *walk, struct share *share, struct rank_list others)
 {
 	struct inquiry *inquiry = walk->inquiry;
 	int err = 0;
 
-	share->at_most = false;
-	inquiry->pool.work_max = inquiry->pool.work + walk->work_max;
-	if (inquiry_begin(inquiry, share->region, share->class_, share->part, share->products))
+	limit(walk);
+	share->at_most = is_alone(walk, share);
+	if (inquiry_begin(inquiry, share->region, share->class_, share->part, share->products) &&
+	    !share->at_most)
 		err = take_others(walk, share, others);
 	if (err == -E2BIG) {
 		share->at_most = true;
@@ -98,15 +116,16 @@ static int visit_region(const struct share_walk *walk, const struct region *regi
 	size_t n;
 	int err = 0;
 
-	inquiry->pool.work_max = inquiry->pool.work + walk->work_max;
+	limit(walk);
 	if (!region_part(inquiry, region, &region->asked, &walk->traffic->product, &part) ||
 	    (box && !product_intersect(&inquiry->pool, &part, box->dim, &part)))
 		return inquiry->pool.error;
 	share_protocols(box ? box->rule : NULL, region->ip_version, &protocols);
-	if (box)
+	if (box && walk->work_max) {
 		others = box_index_find(&inquiry->index[region->acl], &part,
 					walk->exact || rank < n_deny ? rank : n_deny);
-	inquiry->pool.work += inquiry->index[region->acl].looked_at;
+		inquiry->pool.work += LOOK_WORK * inquiry->index[region->acl].looked_at;
+	}
 	n = inquiry_classes(inquiry, region, others, &protocols);
 	for (size_t i = 0; i < n && !err; i++) {
 		share.class_ = &inquiry->classes[i];

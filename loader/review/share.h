@@ -31,7 +31,8 @@ typedef int (*share_fn)(void *arg, const struct share *share);
 /*
  * struct share_walk - which packets are looked for
  * @exact: of two allowing rules the first one decides; else denials alone are taken away
- * @work_max: ranges that may be looked at for one rule
+ * @work_max: ranges that may be looked at for a class of one rule; 0: no other rule is looked at, and
+ *	the first one apart, shares are "at most"
  */
 struct share_walk {
 	struct inquiry *inquiry;

@@ -80,18 +80,18 @@ static void translate_back(const struct policy *policy, struct packet_spec *spec
 }
 
 /**
- * question_trace() - Have the programs judge a packet
+ * question_step() - Have programs that are there judge a packet
  * @question: the policy
  * @witness: the packet
- * @simulation: becomes what judges, for simulation_free(), and keeps @result's strings
+ * @simulation: of the policy; keeps @result's strings
  * @result: what they say
  * @error: set on failure
  *
- * Return: 0; -EPERM or -EACCES: the right to load programs lacks; or another -errno.
+ * Return: 0 or -errno.
  */
-int question_trace(const struct question *question, const struct witness *witness,
-		   struct simulation **simulation, struct simulation_result *result,
-		   struct error *error)
+int question_step(const struct question *question, const struct witness *witness,
+		  struct simulation *simulation, struct simulation_result *result,
+		  struct error *error)
 {
 	struct scenario_step step = {.kind = SCENARIO_TRACE, .direction = DIR_INGRESS};
 	uint8_t bytes[FRAME_MAX];
@@ -111,15 +111,32 @@ int question_trace(const struct question *question, const struct witness *witnes
 	spec.tcp_flags = PACKET_TCP_SYN;
 	translate_back(question->scenario.policy, &spec);
 	err = packet_build(&spec, bytes, sizeof(bytes), &len, error);
-	if (!err)
-		err = simulation_new(&question->scenario, &question->environment, no_warning,
-				     simulation, error);
 	if (err)
 		return err;
 	step.bytes = bytes;
 	step.len = len;
 	step.ethertype = spec.ip_version == IP_VERSION_4 ? ETH_P_IP : ETH_P_IPV6;
-	return simulation_step(*simulation, &step, result, error);
+	return simulation_step(simulation, &step, result, error);
+}
+
+/**
+ * question_trace() - Load programs, and have them judge a packet
+ * @question: the policy
+ * @witness: the packet
+ * @simulation: becomes what judges, for simulation_free(), and keeps @result's strings
+ * @result: what they say
+ * @error: set on failure
+ *
+ * Return: 0; -EPERM or -EACCES: the right to load programs lacks; or another -errno.
+ */
+int question_trace(const struct question *question, const struct witness *witness,
+		   struct simulation **simulation, struct simulation_result *result,
+		   struct error *error)
+{
+	int err = simulation_new(&question->scenario, &question->environment, no_warning,
+				 simulation, error);
+
+	return err ? err : question_step(question, witness, *simulation, result, error);
 }
 
 /**

@@ -20,6 +20,9 @@ struct question {
 };
 
 int question_open(struct question *question, const char *ifname, warn_fn warn, struct error *error);
+int question_step(const struct question *question, const struct witness *witness,
+		  struct simulation *simulation, struct simulation_result *result,
+		  struct error *error);
 int question_trace(const struct question *question, const struct witness *witness,
 		   struct simulation **simulation, struct simulation_result *result,
 		   struct error *error);
