@@ -79,6 +79,7 @@ complete -c shrike -n '__shrike_in policy' -a diff -d 'what a policy would chang
 complete -c shrike -n '__shrike_in policy' -a reach -d 'what can reach what, by rule'
 complete -c shrike -n '__shrike_in policy' -a prove -d 'whether "FROM can|cannot reach TO tcp/22" is true'
 complete -c shrike -n '__shrike_in policy' -a equal -d 'whether two policies let in the same packets'
+complete -c shrike -n '__shrike_in policy' -a unused -d 'rules without hits, rules that others cover, empty sets'
 complete -c shrike -n '__shrike_in policy' -a apply -d 'replace the policy in force, without losing a packet'
 complete -c shrike -n '__shrike_in policy' -a confirm -d 'keep a policy that was applied with --confirm'
 complete -c shrike -n '__shrike_in policy' -a set -d 'change a named set of the policy in force'
@@ -117,6 +118,10 @@ complete -c shrike -n '__shrike_at policy equal' -s i -l interface -xa '(__shrik
 complete -c shrike -n '__shrike_at policy equal' -l help -d 'show help'
 complete -c shrike -n '__shrike_at policy equal' -F
 complete -c shrike -n '__shrike_at policy equal' -a '(__shrike_interfaces)'
+complete -c shrike -n '__shrike_at policy unused' -s j -l json -d 'JSON instead of text, see shrike-json(5)'
+complete -c shrike -n '__shrike_at policy unused' -l since -x -d 'rules without hits for so long, such as 30d or 12h; else'
+complete -c shrike -n '__shrike_at policy unused' -l help -d 'show help'
+complete -c shrike -n '__shrike_at policy unused' -a '(__shrike_interfaces)'
 complete -c shrike -n '__shrike_at policy apply' -s j -l json -d 'JSON instead of text, see shrike-json(5)'
 complete -c shrike -n '__shrike_at policy apply' -l confirm -x -d 'wait for \'shrike policy confirm\', and return to the'
 complete -c shrike -n '__shrike_at policy apply' -s v -l verbose -d 'print libbpf messages'

@@ -67,6 +67,14 @@ static const char equal_details[] =
 	"Exit status 0: both let in the same packets; 4: not, and a packet shows it, with\n"
 	"its traces. What opens connections is meant, whoever forwards it.\n";
 
+static const char unused_details[] =
+	"      --since TIME      rules without hits for so long, such as 30d or 12h; else\n"
+	"                        without any\n"
+	"\n"
+	"Rules without hits, rules of which others take all packets, and sets without\n"
+	"members. Hits are counted for as long as the interface is attached and the\n"
+	"policy has the rule's id; it is said where that is less than was asked for.\n";
+
 static const char apply_details[] =
 	"  --confirm SECONDS     wait for 'shrike policy confirm', and return to the\n"
 	"                        old policy if it does not come, or on Ctrl-C or a\n"
@@ -148,6 +156,13 @@ static const struct command family[] = {
 		.summary = "whether two policies let in the same packets",
 		.details = equal_details,
 		.run = policy_command_equal,
+	},
+	{
+		.name = "unused",
+		.arguments = "[IFACE] [--since TIME] [-j]",
+		.summary = "rules without hits, rules that others cover, empty sets",
+		.details = unused_details,
+		.run = policy_command_unused,
 	},
 	{
 		.name = "apply",

@@ -139,8 +139,8 @@ static int find_warnings(const struct policy *policy, const struct classifier *c
 	warn_of_missing(policy, check);
 	err = policy_check(policy, on_warning, check, dead, error);
 	if (!err)
-		err = policy_cover(&(struct cover_input){policy, classifier, dead}, on_warning,
-				   check, error);
+		err = policy_cover(&(struct cover_input){policy, classifier, dead, NULL},
+				   on_warning, check, error);
 	free(dead);
 	if (err || netlink_read_addresses(&addresses, &n, &ignored))
 		return err;

@@ -287,7 +287,7 @@ int dataplane_apply(const struct dataplane_request *request, struct dataplane **
 	if (!err)
 		err = apply(&a, error);
 	if (!err)
-		history_note(request, a.to->policy, a.to->generation->instance.config.generation);
+		history_note(request, a.to->policy, a.to->generation);
 	if (lock >= 0)
 		close(lock);
 	attachment_end(&a.attachment);

@@ -16,18 +16,21 @@
 #include "base/value.h"
 #include "change_record.h"
 #include "kernel/pin_path.h"
+#include "maps.h"
 #include "policy/part.h"
 
 #define STATE_DIR   "/var/lib/shrike"
-#define SUBDIR	    "history"
+#define SUBDIR	    "/history"
+#define COUNTED	    "/counted" /* beside it: since when hits are counted */
 #define ENTRIES_MAX 100
 #define BYTES_MAX   ((off_t)64 << 20) /* of all entries */
 #define ENTRY_MAX   ((size_t)65 << 20)
 #define DIR_MODE    0700
 #define FILE_MODE   0600
 
-/* The directory of an interface's history, which need not exist. */
-static int history_dir(const char *ifname, char dir[PATH_MAX], struct error *error)
+/* A file or directory of an interface, which need not exist. */
+static int state_path(const char *ifname, const char *name, char path[PATH_MAX],
+		      struct error *error)
 {
 	const char *state = secure_getenv("SHRIKE_STATE");
 	char root[PATH_MAX], pins[PATH_MAX];
@@ -38,8 +41,8 @@ static int history_dir(const char *ifname, char dir[PATH_MAX], struct error *err
 	if (err)
 		return err;
 	/* below the pins of shrike there is a directory for each namespace and interface: the same here */
-	if (snprintf(dir, PATH_MAX, "%s%s/" SUBDIR, state && *state ? state : STATE_DIR,
-		     pins + strlen(root)) >= PATH_MAX)
+	if (snprintf(path, PATH_MAX, "%s%s%s", state && *state ? state : STATE_DIR,
+		     pins + strlen(root), name) >= PATH_MAX)
 		return error_set(error, ENAMETOOLONG, "the path of the history is too long");
 	return 0;
 }
@@ -103,7 +106,7 @@ static int list_dir(const char *dir, uint32_t **numbers, size_t *n, struct error
 int history_list(const char *ifname, uint32_t **numbers, size_t *n, struct error *error)
 {
 	char dir[PATH_MAX];
-	int err = history_dir(ifname, dir, error);
+	int err = state_path(ifname, SUBDIR, dir, error);
 
 	return err ? err : list_dir(dir, numbers, n, error);
 }
@@ -180,7 +183,7 @@ int history_read(const char *ifname, uint32_t number, struct history_entry *entr
 		 struct error *error)
 {
 	char dir[PATH_MAX];
-	int err = history_dir(ifname, dir, error);
+	int err = state_path(ifname, SUBDIR, dir, error);
 
 	if (!err)
 		err = read_entry(dir, number, entry, error);
@@ -282,7 +285,7 @@ static bool is_known(const char *dir, struct history_entry *entry)
 static int note(const char *ifname, struct history_entry *entry, struct error *error)
 {
 	char dir[PATH_MAX];
-	int err = history_dir(ifname, dir, error);
+	int err = state_path(ifname, SUBDIR, dir, error);
 
 	if (err || is_known(dir, entry))
 		return err;
@@ -294,19 +297,99 @@ static int note(const char *ifname, struct history_entry *entry, struct error *e
 	return err;
 }
 
+/* ---- since when hits are counted ---- */
+
+/* What tells apart the tables of two attachments: maps have numbers, which begin anew at boot. */
+static json_t *tables_json(const struct map_set *maps)
+{
+	static const struct file_kind kind = {"id", 64};
+	const struct map_entry *map = map_set_find(maps, MAP_NUMBERS);
+	struct error ignored;
+	char *boot = NULL;
+	json_t *json;
+	size_t len;
+
+	if (!map || file_read("/proc/sys/kernel/random/boot_id", &kind, &boot, &len, &ignored))
+		return NULL;
+	json = json_pack("{s:I,s:s%}", "numbers", (json_int_t)map->id, "boot", boot,
+			 strcspn(boot, "\n"));
+	free(boot);
+	return json;
+}
+
+/**
+ * history_counted_since() - Since when the hits of rules are counted
+ * @ifname: the interface
+ * @maps: of the generation in force
+ * @time_ns: set to it, CLOCK_REALTIME
+ *
+ * Hits are kept as long as the interface stays attached.
+ *
+ * Return: whether it is known.
+ */
+bool history_counted_since(const char *ifname, const struct map_set *maps, uint64_t *time_ns)
+{
+	static const struct file_kind kind = {"note", 4096};
+	json_t *tables = tables_json(maps), *noted = NULL;
+	char path[PATH_MAX], *text = NULL;
+	struct error ignored;
+	bool known;
+	size_t len;
+
+	if (!state_path(ifname, COUNTED, path, &ignored) &&
+	    !file_read(path, &kind, &text, &len, &ignored))
+		noted = json_loadb(text, len, 0, NULL);
+	known = tables && json_equal(json_object_get(noted, "tables"), tables) &&
+		json_is_integer(json_object_get(noted, "since_ns"));
+	if (known)
+		*time_ns = (uint64_t)json_integer_value(json_object_get(noted, "since_ns"));
+	free(text);
+	json_decref(noted);
+	json_decref(tables);
+	return known;
+}
+
+/* Note that hits are counted from now on, unless they have been before. */
+static int note_counted(const char *ifname, const struct map_set *maps, uint64_t now_ns,
+			struct error *error)
+{
+	char path[PATH_MAX], *text;
+	json_t *json, *tables;
+	uint64_t since_ns;
+	int err;
+
+	if (history_counted_since(ifname, maps, &since_ns))
+		return 0;
+	tables = tables_json(maps);
+	if (!tables)
+		return 0;
+	json = json_pack("{s:o,s:I}", "tables", tables, "since_ns", (json_int_t)now_ns);
+	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	err = text ? state_path(ifname, "", path, error) : error_no_memory(error);
+	if (!err)
+		err = make_dirs(path, error);
+	if (!err)
+		err = state_path(ifname, COUNTED, path, error);
+	if (!err)
+		err = file_replace(path, FILE_MODE, text, strlen(text), error);
+	free(text);
+	json_decref(json);
+	return err;
+}
+
 /**
  * history_note() - Note a policy that has come into force, unless it is what was there
  * @request: that led to it; is warned where it cannot be noted
  * @policy: the policy
- * @generation: its number
+ * @generation: in force by now
  */
 void history_note(const struct dataplane_request *request, const struct policy *policy,
-		  uint32_t generation)
+		  const struct generation *generation)
 {
 	const struct part_text whole = {policy->text, policy->text_len};
 	struct part_text own = {}, part = {};
 	struct history_entry entry = {
-		.generation = generation,
+		.generation = generation->instance.config.generation,
 		.time_ns = clock_ns(CLOCK_REALTIME),
 		.uid = request->uid,
 		.sudo_uid = sudo_uid(request),
@@ -317,6 +400,8 @@ void history_note(const struct dataplane_request *request, const struct policy *
 	struct error error;
 	int err;
 
+	/* where it cannot be noted, the history is warned of */
+	(void)note_counted(request->ifname, &generation->maps, entry.time_ns, &error);
 	/* the interface, the host or NetBird's map has changed: the user's policy is the same */
 	if (request->edit && request->uid == CHANGE_NO_UID)
 		return;

@@ -4,16 +4,19 @@
  *
  * A file for each, /var/lib/shrike/[netns-INODE/]IFACE/history/NUMBER: a line of JSON, and the policy's
  * text without NetBird's part, which the daemon's map makes anew.  SHRIKE_STATE in the environment names
- * another directory than /var/lib/shrike.  All is written under the lock of dataplane_apply().
+ * another directory than /var/lib/shrike.  Beside history/ the file "counted" says since when hits are
+ * counted, and by which tables.  All is written under the lock of dataplane_apply().
  */
 #ifndef SHRIKE_DATAPLANE_HISTORY_H
 #define SHRIKE_DATAPLANE_HISTORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "dataplane/dataplane.h"
+#include "dataplane/generation.h"
 
 /*
  * struct history_entry - a policy that came into force
@@ -38,7 +41,8 @@ struct history_entry {
 };
 
 void history_note(const struct dataplane_request *request, const struct policy *policy,
-		  uint32_t generation);
+		  const struct generation *generation);
+bool history_counted_since(const char *ifname, const struct map_set *maps, uint64_t *time_ns);
 int history_list(const char *ifname, uint32_t **numbers, size_t *n, struct error *error);
 int history_read(const char *ifname, uint32_t number, struct history_entry *entry,
 		 struct error *error);

@@ -28,6 +28,7 @@ struct cover {
 	const struct policy *policy;
 	const struct classifier *classifier;
 	const bool *dead;
+	bool *covered;
 	policy_warn_fn warn;
 	void *context;
 	enum acl acl;
@@ -52,11 +53,17 @@ static void warn_at(const struct cover *c, struct position at, const char *forma
 	c->warn(c->context, at, text);
 }
 
-static bool is_dead(const struct cover *c, const struct policy_rule *rule)
+/* The place of a rule among those of both ACLs. */
+static size_t place_of(const struct cover *c, const struct policy_rule *rule)
 {
 	size_t first = c->acl == ACL_ROUTE ? c->policy->acl[ACL_PEER].n_rules : 0;
 
-	return c->dead[first + (rule - c->policy->acl[c->acl].rules)];
+	return first + (size_t)(rule - c->policy->acl[c->acl].rules);
+}
+
+static bool is_dead(const struct cover *c, const struct policy_rule *rule)
+{
+	return c->dead[place_of(c, rule)];
 }
 
 /* ---- asking the tables ---- */
@@ -429,8 +436,11 @@ static int check_covered(struct cover *c, size_t rank)
 			covered = search(&s, active);
 		c->work += s.work;
 	}
-	if (!err && covered && s.n)
+	if (!err && covered && s.n) {
+		if (c->covered)
+			c->covered[place_of(c, rule)] = true;
 		warn_covered(c, &s);
+	}
 	if (!err && (!s.box || s.given_up)) {
 		if (!c->n_unknown++)
 			c->unknown = rule;
@@ -522,6 +532,7 @@ int policy_cover(const struct cover_input *input, policy_warn_fn warn, void *con
 		.policy = input->policy,
 		.classifier = input->classifier,
 		.dead = input->dead,
+		.covered = input->covered,
 		.warn = warn,
 		.context = context,
 		.random = 0x9e3779b97f4a7c15,

@@ -17,11 +17,13 @@
  * struct cover_input - what policy_cover() looks at
  * @classifier: compiled from the policy, without overlay
  * @dead: rules that policy_check() has warned of; these are not looked at
+ * @covered: NULL, or gets true for each rule that others cover together; as @dead is ordered
  */
 struct cover_input {
 	const struct policy *policy;
 	const struct classifier *classifier;
 	const bool *dead;
+	bool *covered;
 };
 
 int policy_cover(const struct cover_input *input, policy_warn_fn warn, void *context,

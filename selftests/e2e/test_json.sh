@@ -154,6 +154,8 @@ record_questions() {
 		  - {id: rest, action: allow, source: [any], protocol: icmp}
 	EOF
 	record policy-reach policy reach wt0
+	record policy-unused policy unused wt0
+	record policy-unused policy unused wt0 --since 30d
 	record policy-reach policy reach "$T/nat.yaml"
 	record policy-reach policy reach "$T/but.yaml"
 	record policy-prove policy prove "$T/nat.yaml" "any can reach self tcp/80"

@@ -49,8 +49,8 @@ static void check(const char *text, struct warnings *warnings, struct policy **p
 	if (policy_parse("p", text, strlen(text), policy, &error) ||
 	    classifier_compile(*policy, NULL, 0, CLASSIFIER_BUDGET_BYTES, &classifier, &error) ||
 	    policy_check(*policy, on_warning, warnings, dead, &error) ||
-	    policy_cover(&(struct cover_input){*policy, classifier, dead}, on_warning, warnings,
-			 &error))
+	    policy_cover(&(struct cover_input){*policy, classifier, dead, NULL}, on_warning,
+			 warnings, &error))
 		fail_msg("%s", error.text);
 	classifier_free(classifier);
 }
