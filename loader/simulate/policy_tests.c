@@ -3,7 +3,6 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <linux/if_ether.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +15,6 @@
 #define PACKETS_MAX 65536 /* of one test */
 #define SPORT_ANY   50000
 #define TEXT_MAX    512
-#define FRAME_MAX   256
 
 /* Where a run of addresses begins that rules and tables may treat alike. */
 struct bounds {
@@ -249,10 +247,8 @@ static int try_packet(struct runner *runner, const struct policy_test *test,
 		      const struct prefix *from, const struct prefix *to, struct error *error)
 {
 	struct simulation_result result = {};
+	enum direction direction;
 	struct packet_spec spec;
-	struct scenario_step step = {.kind = SCENARIO_TRACE};
-	uint8_t bytes[FRAME_MAX];
-	size_t len;
 	int err;
 
 	packet_spec_init(&spec);
@@ -261,14 +257,8 @@ static int try_packet(struct runner *runner, const struct policy_test *test,
 	spec.daddr = to->addr;
 	if (!set_protocol(test, &spec))
 		return 1;
-	err = packet_build(&spec, bytes, sizeof(bytes), &len, error);
-	if (err)
-		return err;
-	step.bytes = bytes;
-	step.len = len;
-	step.ethertype = spec.ip_version == IP_VERSION_4 ? ETH_P_IP : ETH_P_IPV6;
-	step.direction = is_own(&runner->question.scenario, &spec.saddr) ? DIR_EGRESS : DIR_INGRESS;
-	err = simulation_step(runner->simulation, &step, &result, error);
+	direction = is_own(&runner->question.scenario, &spec.saddr) ? DIR_EGRESS : DIR_INGRESS;
+	err = question_judge(runner->simulation, &spec, direction, &result, error);
 	if (err)
 		return err;
 	return is_nobodys(test, &result) || is_as_expected(test, &spec, &result, runner->text);

@@ -80,6 +80,35 @@ static void translate_back(const struct policy *policy, struct packet_spec *spec
 }
 
 /**
+ * question_judge() - Have programs that are there judge a packet as it is on the wire
+ * @simulation: what judges, and keeps @result's strings
+ * @spec: the packet
+ * @direction: its way through the interface
+ * @result: what they say
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int question_judge(struct simulation *simulation, const struct packet_spec *spec,
+		   enum direction direction, struct simulation_result *result, struct error *error)
+{
+	struct scenario_step step = {
+		.kind = SCENARIO_TRACE,
+		.direction = direction,
+		.ethertype = spec->ip_version == IP_VERSION_4 ? ETH_P_IP : ETH_P_IPV6,
+	};
+	uint8_t bytes[FRAME_MAX];
+	size_t len;
+	int err = packet_build(spec, bytes, sizeof(bytes), &len, error);
+
+	if (err)
+		return err;
+	step.bytes = bytes;
+	step.len = len;
+	return simulation_step(simulation, &step, result, error);
+}
+
+/**
  * question_step() - Have programs that are there judge a packet
  * @question: the policy
  * @witness: the packet
@@ -93,11 +122,7 @@ int question_step(const struct question *question, const struct witness *witness
 		  struct simulation *simulation, struct simulation_result *result,
 		  struct error *error)
 {
-	struct scenario_step step = {.kind = SCENARIO_TRACE, .direction = DIR_INGRESS};
-	uint8_t bytes[FRAME_MAX];
 	struct packet_spec spec;
-	size_t len;
-	int err;
 
 	packet_spec_init(&spec);
 	spec.ip_version = witness->ip_version;
@@ -110,13 +135,7 @@ int question_step(const struct question *question, const struct witness *witness
 	spec.icmp_code = witness->icmp_code;
 	spec.tcp_flags = PACKET_TCP_SYN;
 	translate_back(question->scenario.policy, &spec);
-	err = packet_build(&spec, bytes, sizeof(bytes), &len, error);
-	if (err)
-		return err;
-	step.bytes = bytes;
-	step.len = len;
-	step.ethertype = spec.ip_version == IP_VERSION_4 ? ETH_P_IP : ETH_P_IPV6;
-	return simulation_step(simulation, &step, result, error);
+	return question_judge(simulation, &spec, DIR_INGRESS, result, error);
 }
 
 /**

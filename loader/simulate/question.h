@@ -5,6 +5,7 @@
 #ifndef SHRIKE_SIMULATE_QUESTION_H
 #define SHRIKE_SIMULATE_QUESTION_H
 
+#include "packet/build.h"
 #include "review/ask.h"
 #include "simulate/simulate.h"
 
@@ -20,6 +21,8 @@ struct question {
 };
 
 int question_open(struct question *question, const char *ifname, warn_fn warn, struct error *error);
+int question_judge(struct simulation *simulation, const struct packet_spec *spec,
+		   enum direction direction, struct simulation_result *result, struct error *error);
 int question_step(const struct question *question, const struct witness *witness,
 		  struct simulation *simulation, struct simulation_result *result,
 		  struct error *error);
