@@ -147,8 +147,9 @@ static __noinline struct snat_in *find_quoted(struct frame *f, struct packet *p)
 	};
 
 	if (!icmp_error_quote(f, p, &quote) || quote.tuple.is_echo_reply ||
-	    !addr_equal(&quote.tuple.saddr, &p->daddr))
-		return NULL; /* what this host has answered is its own */
+	    !addr_equal(&quote.tuple.saddr, &p->daddr) ||
+	    addr_equal(&quote.tuple.saddr, &quote.tuple.daddr))
+		return NULL; /* what this host has answered is its own, and no hairpin leaves by an uplink */
 	ends.local_port = quote.tuple.sport;
 	ends.remote_port = l4_has_ports(quote.tuple.l4_proto) ? quote.tuple.dport : 0;
 	snat_key_set(&key, &ends, p->ip_version, quote.tuple.l4_proto);
@@ -327,6 +328,8 @@ static __always_inline enum verdict judge_found(struct frame *f, struct packet *
 {
 	if (p->reason == REASON_FRAGMENT_OVERLAP)
 		return VERDICT_DROP;
+	if (addr_equal(&p->saddr, &p->daddr))
+		return drop(p, REASON_MARTIAN_SOURCE); /* peers' hairpins do not come this way */
 	if (p->frag == FRAGMENT_FIRST) {
 		fragment_record(p, VERDICT_FORWARD);
 		if (fragment_release(f->ctx, p))

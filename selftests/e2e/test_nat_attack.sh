@@ -6,6 +6,7 @@
 
 tests "veth tun" \
 	only_answers_come_in_by_the_uplink \
+	what_claims_to_come_from_a_peers_mapped_port_is_refused \
 	who_is_behind_the_uplink_cannot_end_a_connection \
 	a_port_that_another_peer_gets_brings_nothing_of_the_one_before
 
@@ -84,6 +85,28 @@ test_only_answers_come_in_by_the_uplink() {
 		brings 1 error $LAN_IP 8080 $ROUTER_LAN_IP "$port"
 		talk asks$family refused
 	done
+	counters_agree wt0
+}
+
+# Two peers talk by their ports on the uplink, so there are entries for answers from there.
+test_what_claims_to_come_from_a_peers_mapped_port_is_refused() {
+	local family
+	nat_topology "$1"
+	run_nat
+	for family in 4 6; do
+		use_family $family
+		start mapped$family "$LAN" python3 "$SELFTESTS/tools/mapped.py" serve 3478 $LAN_IP
+		wait_for grep -q ready "$T/mapped$family.out"
+		expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/mapped.py" punch 3478 $LAN_IP \
+			"${PEER_IP%2}2" "${PEER_IP%2}3"
+		is "the ports" 5000,5001 \
+			"$(mapped_port udp 5000),$(mapped_port udp 5001)"
+		brings 0 answer $ROUTER_LAN_IP 5001 $ROUTER_LAN_IP 5000
+		brings 0 last-hop $ROUTER_LAN_IP 5001 $ROUTER_LAN_IP 5000
+		brings 0 error $ROUTER_LAN_IP 5001 $ROUTER_LAN_IP 5000
+		brings 0 router-error $ROUTER_LAN_IP 5001 $ROUTER_LAN_IP 5000
+	done
+	is "martians" 4 "$(status_of wt0 .counters.uplink.drop_reasons.martian_source.packets)"
 	counters_agree wt0
 }
 

@@ -9,8 +9,8 @@ others are that follow but for what makes them wrong: "last-hop" has one hop lef
 to broadcast, to a group, to another host and in a VLAN, "ports" come from all ports but SPORT and go
 to all ports from 1024 on but DPORT, and "fragment" is a later fragment.  "tcp" is an ACK, "reset" a
 RST far outside any window.  "errors" are ICMP errors that quote what DST would have sent from a port
-beside DPORT, to a port beside SPORT, from another address, of another protocol, and cut short; and
-"error" is one that is right.
+beside DPORT, to a port beside SPORT, from another address, of another protocol, and cut short;
+"error" is one that is right, and "router-error" the same from an address that is not SRC.
 """
 import socket
 import struct
@@ -78,6 +78,7 @@ def frame(packet, mac=None, vlan=None):
 
 def frames():
     src, dst = address(SRC), address(DST)
+    other = src[:-1] + bytes([src[-1] ^ 5])
     good = udp(src, SPORT, dst, DPORT)
     if KIND == "answer":
         yield frame(good)
@@ -101,8 +102,9 @@ def frames():
         yield frame(tcp(src, SPORT, dst, DPORT, 0x04))
     elif KIND == "error":
         yield frame(error(src, dst, udp(dst, DPORT, src, SPORT)))
+    elif KIND == "router-error":
+        yield frame(error(other, dst, udp(dst, DPORT, src, SPORT)))
     elif KIND == "errors":
-        other = src[:-1] + bytes([src[-1] ^ 5])
         right = udp(dst, DPORT, src, SPORT)
         wrong = [udp(dst, DPORT ^ 1, src, SPORT), udp(dst, DPORT, src, SPORT ^ 1),
                  udp(dst, DPORT, other, SPORT), udp(other, DPORT, src, SPORT),
