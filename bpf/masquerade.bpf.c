@@ -123,6 +123,30 @@ static __always_inline int refuse(struct packet *p, enum verdict *verdict, int r
 	return TC_ACT_SHOT;
 }
 
+/*
+ * The peer that has a port on the uplink of a flow, and has sent to the flow's port there; NULL: there
+ * is none.  What a peer of another interface has been reached by leads elsewhere.
+ */
+static __always_inline const struct snat_in *find_holder(const struct packet *p, __u8 l4_proto,
+							 const struct translation *translation,
+							 __be16 port)
+{
+	const struct snat_in *in;
+	struct flow_key6 key;
+	struct snat_ends ends = {
+		.remote = &translation->addr,
+		.local = &translation->addr,
+		.remote_port = translation->port,
+		.local_port = port,
+	};
+
+	if (!l4_has_ports(l4_proto))
+		return NULL;
+	snat_key_set(&key, &ends, p->ip_version, l4_proto);
+	in = snat_in_find(&key, p->ip_version);
+	return in && in->owner == config.nat_owner ? in : NULL;
+}
+
 /**
  * masquerade_turn() - Address a packet to the peer that has its destination, a port on an uplink
  * @skb, @p: the packet, whose source is not translated yet
@@ -138,24 +162,45 @@ __noinline int masquerade_turn(struct __sk_buff *skb, struct packet *p,
 {
 	struct new_end end = {.stays = true, .l2_len = config.l2_len};
 	const struct snat_in *in;
-	struct flow_key6 key;
-	struct snat_ends ends;
 
-	if (!skb || !p || !translation || !l4_has_ports(p->l4_proto))
+	if (!skb || !p || !translation)
 		return false;
-	ends.remote = ends.local = &translation->addr;
-	ends.remote_port = translation->port;
-	ends.local_port = p->dport;
-	snat_key_set(&key, &ends, p->ip_version, p->l4_proto);
-	in = snat_in_find(&key, p->ip_version);
-	if (!in || in->owner != config.nat_owner)
-		return false; /* what a peer of another interface has been reached by leads elsewhere */
+	in = find_holder(p, p->l4_proto, translation, p->dport);
+	if (!in)
+		return false;
 	if (config.dry_run)
 		return true;
 	end.addr = &in->peer;
 	end.port = in->port;
 	skb->mark = HAIRPIN_MARK;
 	return translate(skb, p, &end);
+}
+
+/**
+ * masquerade_error_turn() - Address an ICMP error to the peer that has sent what it quotes
+ * @skb, @p: the error, whose source is not translated yet
+ * @quote: what that peer has sent to a port on an uplink, as it was received
+ * @translation: of the receiver's flow; of the same uplink
+ *
+ * Return: whether there is such a peer.
+ */
+__noinline int masquerade_error_turn(struct __sk_buff *skb, struct packet *p,
+				     const struct quote *quote, struct translation *translation)
+{
+	struct new_end end = {.stays = true, .l2_len = config.l2_len};
+	const struct snat_in *in;
+
+	if (!skb || !p || !quote || !translation)
+		return false;
+	in = find_holder(p, quote->tuple.l4_proto, translation, quote->tuple.sport);
+	if (!in)
+		return false;
+	if (config.dry_run)
+		return true;
+	end.addr = &in->peer;
+	end.port = in->port;
+	skb->mark = FORWARDER_MARK; /* it opens nothing, and no flow has it */
+	return translate_error(skb, p, quote, &end);
 }
 
 /**
@@ -224,6 +269,7 @@ __hidden int masquerade_error_out(struct frame *f, struct packet *p)
 	struct __sk_buff *skb = f->ctx;
 	struct quote quote = {};
 	const struct uplink *uplink;
+	bool is_hairpin;
 	struct new_end end = {
 		.addr = &translation.addr,
 		.source = true,
@@ -238,11 +284,16 @@ __hidden int masquerade_error_out(struct frame *f, struct packet *p)
 		return TC_ACT_UNSPEC;
 	translation.addr = *uplink_addr(uplink, p->ip_version);
 	end.port = translation.port;
+	is_hairpin = addr_equal(&p->daddr, &translation.addr);
+	if (is_hairpin && !masquerade_error_turn(skb, p, &quote, &translation))
+		return TC_ACT_UNSPEC;
 	if (!config.dry_run && !translate_error(skb, p, &quote, &end))
 		return TC_ACT_UNSPEC;
 	note_way(p, &translation);
 	if (config.dry_run || config.virtual_clock)
 		return TC_ACT_REDIRECT;
+	if (is_hairpin)
+		return leave_by(skb, config.ifindex, config.l2_len, config.l2_len);
 	return leave_by(skb, uplink->ifindex, config.l2_len, uplink->l2_len);
 }
 

@@ -11,6 +11,7 @@ tests "veth tun gso" \
 	a_download_is_cut_by_a_new_policy \
 	protocols_without_ports_are_one_peers_with_each_host \
 	two_peers_reach_each_others_mapped_ports \
+	a_peer_that_has_closed_a_mapped_port_refuses_another_one \
 	the_host_is_left_as_it_was \
 	connections_outlive_the_process_and_new_ones_open_without_it
 tests "veth" \
@@ -129,6 +130,22 @@ test_two_peers_reach_each_others_mapped_ports() {
 	use_family 4
 	probe timeout "$PEER" udp 192.168.77.1 5002
 	[ "$(dropped wt0 peer_acl_default)" -gt 0 ] || die "peer_acl was not asked"
+	counters_agree wt0
+}
+
+# The refusal is an ICMP error about what has gone from one port of the uplink to another.
+test_a_peer_that_has_closed_a_mapped_port_refuses_another_one() {
+	local family
+	nat_topology "$1"
+	run_nat
+	for family in 4 6; do
+		use_family $family
+		start mapped$family "$LAN" python3 "$SELFTESTS/tools/mapped.py" serve 3478 $LAN_IP
+		wait_for grep -q ready "$T/mapped$family.out"
+		expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/mapped.py" close 3478 $LAN_IP \
+			"${PEER_IP%2}2" "${PEER_IP%2}3"
+		matches "IPv$family" "the first is refused" "$OUT"
+	done
 	counters_agree wt0
 }
 

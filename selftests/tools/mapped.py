@@ -6,6 +6,7 @@
   mapped.py ask SOURCE_PORT PORT ADDR...   asks all of them from one port; prints a line for each
   mapped.py punch PORT SERVER ADDR ADDR    two sources ask the server, then send to what the other one
                                            was told: once in vain, then both ways
+  mapped.py close PORT SERVER ADDR ADDR    the same, and then the second closes its port
 """
 import selectors
 import socket
@@ -51,7 +52,7 @@ def hears(sock, text, source):
     return data == text and whence[:2] == source
 
 
-def punch(port, server, first, second):
+def punch(port, server, first, second, closes=False):
     """Two peers open holes for each other through the NAT that both are behind."""
     one, other = udp(first, 5000), udp(second, 5001)
     mapped_one, mapped_other = mapping(one, (server, port)), mapping(other, (server, port))
@@ -61,11 +62,22 @@ def punch(port, server, first, second):
     one.sendto(b"again", mapped_other)
     heard = hears(other, b"again", mapped_one) and heard
     print("first filtered, each heard the other's mapped port" if heard else "not as sent")
+    if not closes:
+        return
+    other.close()
+    one.connect(mapped_other)
+    one.send(b"anybody?")
+    try:
+        print(one.recv(100))
+    except ConnectionRefusedError:
+        print("the first is refused")
 
 
 if sys.argv[1] == "serve":
     serve(int(sys.argv[2]), sys.argv[3:])
 elif sys.argv[1] == "punch":
     punch(int(sys.argv[2]), *sys.argv[3:])
+elif sys.argv[1] == "close":
+    punch(int(sys.argv[2]), *sys.argv[3:], closes=True)
 else:
     ask(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])
