@@ -164,14 +164,13 @@ static __always_inline bool has_nat(void)
  * An answer between two peers is judged as what it answers.  Not by judge() itself: Linux 6.1 adds
  * 32 bytes of stack for every call.
  */
-static __always_inline enum verdict judge_turned(struct frame *f, struct packet *p, bool has_ports)
+static __always_inline enum verdict judge_turned(struct frame *f, struct packet *p)
 {
 	bool turned = conntrack_turn(p);
 	enum verdict verdict;
 
 	p->local_kind = local_destination(f, p);
-	if (config.routing == ROUTING_NAT && has_ports && p->local_kind == LOCAL_HOST &&
-	    snat_is_peers(f, p))
+	if (config.routing == ROUTING_NAT && p->local_kind == LOCAL_HOST && snat_is_peers(f, p))
 		p->local_kind = LOCAL_NONE;
 	verdict = judge(p);
 	if (turned)
@@ -188,7 +187,7 @@ static __always_inline enum verdict later_fragment_in(struct frame *f, struct pa
 	if (has_nat())
 		nat_in(f, p);
 	if (verdict == VERDICT_CONTINUE) {
-		verdict = judge_turned(f, p, false);
+		verdict = judge_turned(f, p);
 		fragment_judged(p, verdict);
 	}
 	return verdict;
@@ -219,7 +218,7 @@ __hidden enum verdict pipeline_in(struct frame *f, struct packet *p, __u16 ether
 	if (verdict == VERDICT_CONTINUE && is_icmp(p))
 		verdict = icmp_error_in(f, p);
 	if (verdict == VERDICT_CONTINUE) {
-		verdict = judge_turned(f, p, true);
+		verdict = judge_turned(f, p);
 		conntrack_judged(p, verdict);
 	}
 	if (p->frag == FRAGMENT_FIRST && verdict != VERDICT_DROP)

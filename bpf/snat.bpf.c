@@ -103,11 +103,12 @@ static __always_inline void note_taken(__u8 l4_proto, __be16 port)
 
 /**
  * snat_was_taken() - Whether a packet is for a port on an uplink that a flow has had
- * @p: the packet
+ * @p: the packet; a later fragment has ports where its first one has left by NAT
  */
 __noinline int snat_was_taken(struct packet *p)
 {
-	if (!p || !l4_has_ports(p->l4_proto) || p->frag != FRAGMENT_NONE ||
+	if (!p || !l4_has_ports(p->l4_proto) ||
+	    (p->frag == FRAGMENT_LATER && p->sender != SENDER_MASQUERADE) ||
 	    !masquerade_is_port(p->dport) ||
 	    !(*taken_word(p->l4_proto, p->dport) & taken_bit(p->dport)))
 		return false;
