@@ -14,6 +14,7 @@
 #include "base/address.h"
 #include "cli/doctor.h"
 #include "kernel/bypassed.h"
+#include "kernel/filters.h"
 #include "kernel/hooks.h"
 #include "uplink/discover.h"
 
@@ -33,6 +34,34 @@ static void check_programs(struct report *report, const struct link_info *link)
 			     "%s: %s has %s (id %u), which may take or change what NAT carries",
 			     link->name, hook_point_name(point), hooks[point].foreign_name,
 			     hooks[point].foreign_id);
+}
+
+/* Where findings about an uplink go. */
+struct uplink_report {
+	struct report *report;
+	const char *name;
+};
+
+/* Our program on an uplink comes before all filters there, and what it sends passes those at egress. */
+static void on_filter(void *arg, const struct tc_filter *filter)
+{
+	const struct uplink_report *uplink = arg;
+
+	find(uplink->report, FINDING_NOTE, "uplink-filters",
+	     "%s: %s has a filter (%s%s%s, preference %u), which %s", uplink->name,
+	     hook_point_name(filter->is_egress ? HOOK_POINT_TC_EGRESS : HOOK_POINT_TC_INGRESS),
+	     filter->kind, filter->name[0] ? " " : "", filter->name, filter->preference,
+	     filter->is_egress ? "sees what NAT sends, and may change or drop it"
+			       : "does not see the answers that NAT takes");
+}
+
+static void check_filters(struct report *report, const struct link_info *link)
+{
+	struct uplink_report uplink = {report, link->name};
+	struct error error;
+
+	if (tc_filters_read(link->ifindex, on_filter, &uplink, &error))
+		find(report, FINDING_NOTE, "uplink-filters", "%s: %s", link->name, error.text);
 }
 
 /* Packets that a NIC has put together and that cannot be taken apart again are lost. */
@@ -69,6 +98,7 @@ static void check_uplink(struct report *report, const struct uplink_device *devi
 	find(report, FINDING_OK, "uplink", "%s: %s, MTU %u, %s", device->link.name, addresses,
 	     device->link.mtu, device->link.l2_len ? "Ethernet header" : "no link header");
 	check_programs(report, &device->link);
+	check_filters(report, &device->link);
 	check_offloads(report, &device->link);
 }
 
@@ -91,18 +121,34 @@ static void check_bypassed(struct report *report)
 		     "%s: connections of the kernel's router, which NAT does not enter", names);
 }
 
-/* The kernel compares sources with routes only where it gets the packets itself. */
-static void check_rp_filter(struct report *report)
+static int rp_filter_of(const char *device)
 {
-	FILE *file = fopen("/proc/sys/net/ipv4/conf/all/rp_filter", "re");
+	char path[sizeof("/proc/sys/net/ipv4/conf//rp_filter") + IFNAMSIZ];
 	int value = 0;
+	FILE *file;
 
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/rp_filter", device);
+	file = fopen(path, "re");
 	if (!file)
-		return;
-	if (fscanf(file, "%d", &value) == 1 && value)
-		find(report, FINDING_OK, "rp_filter",
-		     "net.ipv4.conf.all.rp_filter = %d does not see what NAT carries", value);
+		return 0;
+	if (fscanf(file, "%d", &value) != 1)
+		value = 0;
 	fclose(file);
+	return value;
+}
+
+/*
+ * The kernel compares sources with routes only where it gets the packets itself.  Of what holds for all
+ * and what a device has, it takes the larger one (ip-sysctl.rst).
+ */
+static void check_rp_filter(struct report *report, const char *device)
+{
+	int value = rp_filter_of(device);
+
+	if (value)
+		find(report, FINDING_OK, "rp_filter",
+		     "net.ipv4.conf.%s.rp_filter = %d does not see what NAT carries", device,
+		     value);
 }
 
 /**
@@ -128,5 +174,7 @@ void doctor_check_nat(struct report *report, const struct link_info *link,
 	for (size_t i = 0; i < devices.n; i++)
 		check_uplink(report, &devices.list[i]);
 	check_bypassed(report);
-	check_rp_filter(report);
+	check_rp_filter(report, "all");
+	for (size_t i = 0; i < devices.n; i++)
+		check_rp_filter(report, devices.list[i].link.name);
 }

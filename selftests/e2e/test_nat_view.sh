@@ -12,6 +12,7 @@ tests "veth tun" \
 	status_and_stats_say_what_left_by_which_uplink
 tests veth \
 	what_is_bypassed_is_named_and_ipsec_refuses \
+	filters_of_others_at_uplinks_are_named \
 	ipsec_policies_that_come_later_are_noticed
 
 test_a_trace_says_uplink_address_and_port() {
@@ -203,4 +204,35 @@ test_what_is_bypassed_is_named_and_ipsec_refuses() {
 	matches "run refuses" "would send in clear text what IPsec policies \\(to 10.99.0.0/16\\) encrypt" "$ERR"
 	expect 1 shrike doctor wt0 -c "$T/nat.yaml" -j
 	matches "doctor says so" "bad .*IPsec" "$(found choice)"
+}
+
+# pass_all PREFERENCE tc-filter-ARGUMENT...: a filter that passes everything, and has no name
+pass_all() {
+	in_ns "$ROUTER" tc filter add dev lan0 "${@:2}" pref "$1" protocol all \
+		bpf bytecode "1,6 0 0 4294967295," classid 1:1 || die "cannot add a filter"
+}
+
+test_filters_of_others_at_uplinks_are_named() {
+	nat_topology "$1"
+	run_nat
+	expect 0 shrike doctor wt0 -c "$T/nat.yaml" -j
+	is "filters, with our own" "" "$(found uplink-filters)"
+	in_ns "$ROUTER" tc qdisc replace dev lan0 clsact
+	pass_all 7 ingress
+	pass_all 9 egress
+	in_ns "$ROUTER" sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.lan0.rp_filter=1
+	expect 0 shrike doctor wt0 -c "$T/nat.yaml" -j
+	is "filters" "note lan0: ingress has a filter (bpf, preference 7), which does not see the answers that NAT takes
+note lan0: egress has a filter (bpf, preference 9), which sees what NAT sends, and may change or drop it" \
+		"$(found uplink-filters)"
+	is "rp_filter of the uplink alone" \
+		"ok net.ipv4.conf.lan0.rp_filter = 1 does not see what NAT carries" "$(found rp_filter)"
+	use_family 4
+	probe ok "$PEER" tcp $LAN_IP 8080
+	in_ns "$ROUTER" tc qdisc del dev lan0 clsact
+	in_ns "$ROUTER" tc qdisc add dev lan0 ingress
+	pass_all 3 parent ffff:
+	expect 0 shrike doctor wt0 -c "$T/nat.yaml" -j
+	matches "a filter of an ingress qdisc" "lan0: ingress has a filter \(bpf, preference 3\)" \
+		"$(found uplink-filters)"
 }
