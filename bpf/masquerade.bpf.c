@@ -90,6 +90,12 @@ __noinline int masquerade_is_stuck(struct __sk_buff *skb, struct packet *p, __u3
 	return route_device(skb, p) && p->no_route == BPF_FIB_LKUP_RET_NO_NEIGH;
 }
 
+/* Whether snat_make_room() has found a port for a dry run, in which nobody gives it up. */
+static __always_inline bool has_room(const struct packet *p)
+{
+	return config.dry_run && p->sender == SENDER_MASQUERADE && p->frag != FRAGMENT_LATER;
+}
+
 /* A flow's way, found anew or for the first time; 0 or why there is none, enum reason. */
 static __always_inline int find_way(struct __sk_buff *skb, struct packet *p,
 				    struct translation *translation)
@@ -100,7 +106,9 @@ static __always_inline int find_way(struct __sk_buff *skb, struct packet *p,
 	if (reason)
 		return reason;
 	translation->epoch = masquerade.epoch;
-	if (translation->state == TRANSLATION_NEW)
+	if (has_room(p))
+		translation->port = p->snat_port;
+	else if (translation->state == TRANSLATION_NEW)
 		reason = snat_port(skb, p, translation);
 	else if (translation->uplink != uplink || !snat_leads_back(p, translation))
 		reason = REASON_UPLINK_DOWN;

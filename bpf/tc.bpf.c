@@ -75,7 +75,7 @@ static __always_inline int by_nat(struct frame *f, struct packet *p, enum verdic
 	if (has_no_way(p, *verdict) && wants_room(p) && snat_make_room(f, p)) {
 		*verdict = VERDICT_FORWARD;
 		p->reason = reason;
-		action = config.dry_run ? TC_ACT_REDIRECT : masquerade_out(f, p, verdict);
+		action = masquerade_out(f, p, verdict);
 	}
 	if (has_no_way(p, *verdict))
 		conntrack_forget(p);
