@@ -16,6 +16,7 @@
 
 #define IP_DF	    0x4000
 #define IP_FRAGMENT 0x3fff /* "more fragments", and the offset */
+#define VLAN_ID	    0x0fff /* of a tag (IEEE 802.1Q) */
 
 /* What is looked at of each packet. */
 struct glance {
@@ -86,6 +87,16 @@ static __always_inline struct snat_in *own_peer(const struct flow_key6 *key, __u
 	return in && in->owner == config.nat_owner ? in : NULL;
 }
 
+/*
+ * Whether a frame is for another host, or of a VLAN: its tag is in the packet's fields, whether the
+ * device has taken it off or the kernel.  A tag without a VLAN is but a priority.
+ */
+static __always_inline bool is_of_others(const struct __sk_buff *skb, __u32 l2_len)
+{
+	return l2_len &&
+	       (skb->pkt_type != PACKET_HOST || (skb->vlan_present && skb->vlan_tci & VLAN_ID));
+}
+
 /* Where the answer goes; NULL where the packet is this host's or somebody else's. */
 static __noinline struct snat_in *find_peer(struct __sk_buff *skb, __u32 l2_len)
 {
@@ -94,7 +105,7 @@ static __noinline struct snat_in *find_peer(struct __sk_buff *skb, __u32 l2_len)
 	struct flow_key6 key;
 	struct snat_ends ends = {.remote = &g.remote, .local = &g.local};
 
-	if (l2_len && (skb->pkt_type != PACKET_HOST || skb->vlan_present))
+	if (is_of_others(skb, l2_len))
 		return NULL;
 	l4 = glance_ip(&g, data + l2_len, data_end, skb->protocol);
 	if (!l4 || g.has_more)
@@ -126,7 +137,7 @@ static __noinline bool may_be_of_flow(struct __sk_buff *skb, __u32 l2_len)
 	struct glance g = {};
 	struct icmphdr *icmp;
 
-	if (l2_len && (skb->pkt_type != PACKET_HOST || skb->vlan_present))
+	if (is_of_others(skb, l2_len))
 		return false;
 	l4 = glance_ip(&g, data + l2_len, data_end, skb->protocol);
 	icmp = l4;
@@ -242,6 +253,14 @@ static __always_inline enum verdict translate_answer(struct __sk_buff *skb, stru
 	return VERDICT_FORWARD;
 }
 
+/* Out by the protected interface, where the priority that the uplink has given means nothing. */
+static __always_inline int leave_to_peer(struct __sk_buff *skb, __u32 l2_len)
+{
+	if (skb->vlan_present && bpf_skb_vlan_pop(skb))
+		return TC_ACT_SHOT;
+	return leave_by(skb, config.ifindex, l2_len, config.l2_len);
+}
+
 /* To the peer, unless the reason says otherwise; with a stack of its own, as that is short. */
 static __noinline int send_answer(struct frame *f, struct packet *p, const struct snat_in *in,
 				  __u32 l2_len)
@@ -252,7 +271,7 @@ static __noinline int send_answer(struct frame *f, struct packet *p, const struc
 		return TC_ACT_SHOT;
 	p->sender = SENDER_MASQUERADE;
 	skb->mark = MASQUERADE_MARK;
-	return leave_by(skb, config.ifindex, l2_len, config.l2_len);
+	return leave_to_peer(skb, l2_len);
 }
 
 /* An ICMP error to the peer. */
@@ -270,7 +289,7 @@ static __noinline int send_error(struct frame *f, struct packet *p, const struct
 	}
 	p->reason = REASON_RELATED;
 	skb->mark = FORWARDER_MARK; /* it opens nothing, and no flow has it */
-	return leave_by(skb, config.ifindex, l2_len, config.l2_len);
+	return leave_to_peer(skb, l2_len);
 }
 
 static __always_inline void frame_set(struct frame *f, __u32 l2_len)

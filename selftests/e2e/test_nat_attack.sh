@@ -57,8 +57,17 @@ mapped_port() {
 	shrike conntrack list wt0 -p "$1" --sport "$2" -j | jq '.[0].nat.sport'
 }
 
+# queued: bytes that wait for the peer's socket to be read; has_queued BYTES: at least
+queued() {
+	in_ns "$PEER" ss -Hun "sport = 61007" | awk '{ n += $(NF - 3) } END { print n + 0 }'
+}
+
+has_queued() {
+	[ "$(queued)" -ge "$1" ]
+}
+
 test_only_answers_come_in_by_the_uplink() {
-	local family port peer
+	local family port peer one
 	nat_topology "$1"
 	ip -n "$LAN" address add 192.168.77.7/24 dev eth0
 	ip -n "$LAN" address add fd77::7/64 dev eth0 nodad
@@ -71,6 +80,10 @@ test_only_answers_come_in_by_the_uplink() {
 		port=$(mapped_port udp 61007)
 		is "the mapping" 61007 "$port"
 		brings 1 answer $LAN_IP 8080 $ROUTER_LAN_IP "$port"
+		wait_for has_queued 1
+		one=$(queued)
+		brings 1 priority $LAN_IP 8080 $ROUTER_LAN_IP "$port"
+		wait_for has_queued $((one + 1))
 		brings 0 last-hop $LAN_IP 8080 $ROUTER_LAN_IP "$port"
 		brings 0 frames $LAN_IP 8080 $ROUTER_LAN_IP "$port"
 		brings 0 ports $LAN_IP 8080 $ROUTER_LAN_IP "$port"

@@ -11,6 +11,7 @@ to all ports from 1024 on but DPORT, and "fragment" is a later fragment.  "tcp" 
 RST far outside any window.  "errors" are ICMP errors that quote what DST would have sent from a port
 beside DPORT, to a port beside SPORT, from another address, of another protocol, and cut short;
 "error" is one that is right, and "router-error" the same from an address that is not SRC.
+"priority" is an answer with a tag of no VLAN, which nothing is wrong with.
 """
 import socket
 import struct
@@ -88,6 +89,8 @@ def frames():
         for mac in "ffffffffffff", "01005e000001", "020000000055":
             yield frame(good, mac)
         yield frame(good, vlan=5)
+    elif KIND == "priority":
+        yield frame(good, vlan=5 << 13)
     elif KIND == "ports":
         for port in range(1024, 65536):
             if port != SPORT:
