@@ -124,7 +124,7 @@ void fuzz_route_conversation(struct fuzz_traffic *t, struct fuzz_conversation *c
 bool fuzz_uses_uplink(struct fuzz_traffic *t, const struct fuzz_conversation *conversation);
 void fuzz_to_uplink(struct fuzz_traffic *t, const struct fuzz_conversation *conversation,
 		    struct fuzz_draft *d);
-void fuzz_spare_hairpins(const struct fuzz_traffic *t, struct fuzz_draft *d);
+void fuzz_hairpin(struct fuzz_traffic *t, struct fuzz_draft *d);
 void fuzz_traffic_sent(struct fuzz_traffic *traffic, const struct scenario_step *step,
 		       uint8_t *bytes);
 

@@ -513,13 +513,12 @@ void fuzz_traffic_next(struct fuzz_traffic *traffic, struct scenario_step *step)
 	} else {
 		draft_conversation(traffic, conversation, &draft);
 		conversation->last_ns = traffic->now_ns;
+		fuzz_hairpin(traffic, &draft);
 		if (fuzz_chance(random, 5))
 			make_fragment(traffic, &draft);
 	}
 	if (is_error)
 		make_error(traffic, &draft);
-	else
-		fuzz_spare_hairpins(traffic, &draft);
 	l4 = write_packet(traffic, &draft);
 	if (is_error && !draft.frag_off)
 		write_error(traffic, &draft, l4);

@@ -4,6 +4,14 @@
  */
 #include "fuzz/fuzz.h"
 
+#define HAIRPIN_PEERS 4
+
+/* As the IPv6 address that stands for it. */
+static bool is_ipv4(const union addr *addr)
+{
+	return !addr->half[0] && addr->bytes[10] == 0xff && addr->bytes[11] == 0xff;
+}
+
 /**
  * fuzz_is_nat() - Whether the policy in force sends peers' connections out by an uplink
  */
@@ -75,28 +83,39 @@ void fuzz_to_uplink(struct fuzz_traffic *t, const struct fuzz_conversation *conv
 	d->dst = t->uplink[d->version == 6];
 	if (fuzz_chance(t->random, 3))
 		d->dst = conversation->theirs;
+	if (!is_icmp && t->n_snats && fuzz_chance(t->random, 3)) {
+		d->src = d->dst; /* as if from another peer's port there */
+		d->sport = t->snats[fuzz_random(t->random, t->n_snats)].port;
+	}
 	d->direction = DIR_UPLINK;
 }
 
 /**
- * fuzz_spare_hairpins() - Have no peer send to a port of the uplink
+ * fuzz_hairpin() - Have a peer send to the port that another one has on the uplink
  * @t: whose
- * @d: a packet; is for another address of this host then
+ * @d: a packet
  *
- * The model knows nothing of peers that reach each other there: tests/unit/test_masquerade.c and
- * scenarios try that.
+ * Few pairs, and both ways, as the other one has to have sent first.
  */
-void fuzz_spare_hairpins(const struct fuzz_traffic *t, struct fuzz_draft *d)
+void fuzz_hairpin(struct fuzz_traffic *t, struct fuzz_draft *d)
 {
-	static const union addr others[2] = {
-		{.bytes = {[10] = 0xff, [11] = 0xff, [12] = 192, [13] = 168, [14] = 1, [15] = 1}},
-		{.bytes = {0x20, 0x01, 0x0d, 0xb8, 0, 1, [15] = 1}},
-	};
-	bool is_v6 = d->version == 6;
+	size_t few = t->n_snats < HAIRPIN_PEERS ? t->n_snats : HAIRPIN_PEERS;
+	const struct fuzz_snat *from, *to;
 
-	if (t->has_uplink && d->direction == DIR_INGRESS &&
-	    model_addr_same(&d->dst, &t->uplink[is_v6]))
-		d->dst = others[is_v6];
+	if (d->direction != DIR_INGRESS || !few || !fuzz_is_nat(t) || !fuzz_chance(t->random, 8))
+		return;
+	from = &t->snats[fuzz_random(t->random, few)];
+	to = &t->snats[fuzz_random(t->random, few)];
+	if (from->proto != d->proto || to->proto != d->proto || d->frag_off ||
+	    (d->proto != TCP && d->proto != UDP) || is_ipv4(&from->peer) != (d->version == 4) ||
+	    is_ipv4(&to->peer) != (d->version == 4))
+		return;
+	d->src = from->peer;
+	d->sport = from->peer_port;
+	d->dst = t->uplink[d->version == 6];
+	d->dport = to->port;
+	if (d->proto == TCP && fuzz_chance(t->random, 50))
+		d->flags = SYN;
 }
 
 /* The headers of a packet that was let through; an identifier is its source port. */

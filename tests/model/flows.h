@@ -33,6 +33,7 @@ struct model_tuple {
  * @by_peer: that packet arrived, else it left
  * @hairpin: packets of the opener leave again by the interface
  * @forwarded: went to the forwarder
+ * @local: its opener's packets end at this host
  * @revoked: a policy has ended it, and this host may still send on it
  * @seen_ns: last packet that belongs to it
  * @judged_by: number of the policy that judged it last
@@ -49,6 +50,7 @@ struct model_flow {
 	bool by_peer;
 	bool hairpin;
 	bool forwarded;
+	bool local;
 	bool revoked;
 	enum flow_state state;
 	uint64_t seen_ns;

@@ -257,6 +257,9 @@ enum verdict model_judge(struct model_way *way)
 	const struct model_packet *p = way->p;
 	enum local_kind kind = model_local_kind(way->model, &p->dst, p->version);
 
+	if (kind == LOCAL_HOST && model_is_peers_port(way))
+		kind = LOCAL_NONE;
+	way->is_local = kind != LOCAL_NONE;
 	if (is_reserved(&p->dst, p->version) && !names_groups(way->model->policy))
 		kind = LOCAL_NONE; /* nobody listens there */
 	if (model_is_martian(way))

@@ -46,6 +46,20 @@ static const union addr *source_of(const struct model *model, uint8_t version)
 	return NULL;
 }
 
+/**
+ * model_is_peers_port() - Whether a peer sends to the port that another one has on the uplink
+ * @way: the packet; a later fragment is, if the first one of its datagram has left by the uplink
+ */
+bool model_is_peers_port(const struct model_way *way)
+{
+	const struct model_packet *p = way->p;
+	const union addr *own = source_of(way->model, p->version);
+
+	return model_is_nat(way->model) && (p->proto == TCP || p->proto == UDP) &&
+	       (!p->later_fragment || way->follows) && own && model_addr_same(own, &p->dst) &&
+	       model_is_port(way->model, p->dport) && way->model->taken[p->proto == UDP][p->dport];
+}
+
 /* Give a flow a port; REASON_MAX: it has one. */
 static enum reason give_port(struct model_way *way, const struct model_tuple *opener)
 {
@@ -66,6 +80,8 @@ static enum reason give_port(struct model_way *way, const struct model_tuple *op
 	if (port < 0)
 		return model_is_by_address(opener->proto) ? REASON_REMOTE_TAKEN : REASON_NO_PORT;
 	model_snat_add(&model->flows, &snat);
+	if (!model->tracing && (opener->proto == TCP || opener->proto == UDP))
+		model->taken[opener->proto == UDP][snat.port] = true;
 	flow->translated = true;
 	flow->snat_port = snat.port;
 	flow->routed_by = model->policy_number;
@@ -105,14 +121,37 @@ static bool may_translate(const struct model_packet *p, const struct model_flow 
 	return model_is_icmp(p) && model_is_request(p->version, p->icmp_type);
 }
 
-static void set_end(struct model_packet *p, bool source, const union addr *addr, uint16_t port)
+/* Another address and port, of the same hop still. */
+static void turn_end(struct model_packet *p, bool source, const union addr *addr, uint16_t port)
 {
 	model_set_addr(p, source, addr);
 	if (model_is_icmp(p) && !p->later_fragment)
 		model_set_id(p, port);
 	else if (!model_is_by_address(p->proto) && !p->later_fragment)
 		model_set_port(p, source, port);
+}
+
+static void set_end(struct model_packet *p, bool source, const union addr *addr, uint16_t port)
+{
+	turn_end(p, source, addr, port);
 	model_lower_ttl(p);
+}
+
+/* Who has a port of the uplink that a packet is for, and has sent to the port there of its sender's flow. */
+static const struct model_snat *find_hairpin(struct model_way *way, const struct model_flow *flow,
+					     uint8_t proto, uint16_t port)
+{
+	const struct model_packet *p = way->p;
+	struct model_tuple back = {
+		.dst = p->dst,
+		.dport = flow->snat_port,
+		.version = p->version,
+		.proto = proto,
+	};
+
+	if (proto != TCP && proto != UDP)
+		return NULL;
+	return model_snat_find(&way->model->flows, &back, port);
 }
 
 /* A peer's error about an answer goes to who has sent that. */
@@ -121,6 +160,7 @@ static void error_out(struct model_way *way)
 	struct model *model = way->model;
 	struct model_packet *p = way->p;
 	const union addr *source = source_of(model, p->version);
+	const struct model_snat *hairpin = NULL;
 	const struct model_flow *flow;
 	struct model_quote quote;
 	bool from_opener;
@@ -132,6 +172,13 @@ static void error_out(struct model_way *way)
 			       &from_opener);
 	if (!flow || !flow->translated || flow->revoked || from_opener || !source || model->tracing)
 		return;
+	if (model_addr_same(&p->dst, source)) {
+		hairpin = find_hairpin(way, flow, quote.wire.proto, quote.wire.sport);
+		if (!hairpin)
+			return;
+		model_set_addr(p, false, &hairpin->peer);
+		model_set_quoted_end(p, &quote, true, &hairpin->peer, hairpin->peer_port);
+	}
 	model_set_addr(p, true, source);
 	model_lower_ttl(p);
 	model_set_quoted_end(p, &quote, false, source, flow->snat_port);
@@ -151,7 +198,7 @@ static struct model_flow *find_leaving(struct model_way *way, const struct model
 				       &from_opener);
 	else
 		flow = model_flow_of(&model->flows, tuple);
-	if (!flow || !flow->by_peer || !from_opener)
+	if (!flow || !flow->by_peer || flow->local || !from_opener)
 		return NULL;
 	if (!flow->translated && (way->p->later_fragment || !may_translate(way->p, flow)))
 		return NULL;
@@ -178,6 +225,8 @@ static void send_out(struct model_way *way, struct model_flow *flow)
 {
 	struct model *model = way->model;
 	struct model_packet *p = way->p;
+	const union addr *source = source_of(model, p->version);
+	const struct model_snat *hairpin = NULL;
 	struct model_tuple tuple = model_tuple_of(p);
 	enum reason reason = REASON_MAX;
 
@@ -195,11 +244,21 @@ static void send_out(struct model_way *way, struct model_flow *flow)
 		refuse(way, REASON_TOO_BIG, false);
 		return;
 	}
+	flow = find_leaving(way, &tuple); /* as others may have been removed, which moves it */
+	if (model_addr_same(&p->dst, source)) {
+		hairpin = find_hairpin(way, flow, p->proto, p->dport);
+		if (!hairpin) {
+			refuse(way, REASON_FILTERED, false);
+			return;
+		}
+	}
 	if (p->first_fragment)
 		model_fragment_left(way);
-	flow = find_leaving(way, &tuple); /* as others may have been removed, which moves it */
-	if (!model->tracing)
-		set_end(p, true, source_of(model, p->version), flow->snat_port);
+	if (model->tracing)
+		return;
+	if (hairpin)
+		turn_end(p, false, &hairpin->peer, hairpin->peer_port);
+	set_end(p, true, source, flow->snat_port);
 }
 
 /**
@@ -216,8 +275,7 @@ void model_masquerade_out(struct model_way *way)
 		error_out(way);
 		return;
 	}
-	if (model_local_kind(way->model, &p->dst, p->version) != LOCAL_NONE ||
-	    (p->later_fragment && !way->follows))
+	if (way->is_local || (p->later_fragment && !way->follows))
 		return;
 	flow = find_leaving(way, &tuple);
 	if (flow)
@@ -286,7 +344,8 @@ static struct model_snat *find_quoted(struct model_way *way, struct model_quote 
 	const union addr *own;
 
 	if (!model_read_wire_quote(way->p, quote) || quote->wire.echo_reply ||
-	    !model_addr_same(&quote->wire.src, &way->p->dst))
+	    !model_addr_same(&quote->wire.src, &way->p->dst) ||
+	    model_addr_same(&quote->wire.src, &quote->wire.dst))
 		return NULL;
 	own = source_of(model, quote->wire.version);
 	if (!own || !model_addr_same(own, &quote->wire.src))
@@ -333,11 +392,22 @@ static void leave(struct model_way *way)
 	}
 }
 
+/* What claims to be from the address that it is to. */
+static bool is_from_itself(struct model_way *way)
+{
+	if (!model_addr_same(&way->p->src, &way->p->dst))
+		return false;
+	model_decide(way, VERDICT_DROP, REASON_MARTIAN_SOURCE, NULL);
+	return true;
+}
+
 static void error_in(struct model_way *way, const struct model_snat *snat,
 		     const struct model_quote *quote)
 {
 	struct model_packet *p = way->p;
 
+	if (is_from_itself(way))
+		return;
 	if (snat->judged_by != way->model->policy_number) {
 		model_decide(way, VERDICT_DROP, REASON_NO_FLOW, NULL);
 		return;
@@ -430,12 +500,13 @@ static bool parsed_in(struct model_way *way)
 	snat = find_parsed(way, &overlaps);
 	if (!snat)
 		return false;
-	if (p->first_fragment)
-		model_remember_fragment(way);
-	if (overlaps)
+	if (overlaps) {
 		model_decide(way, VERDICT_DROP, REASON_FRAGMENT_OVERLAP, NULL);
-	else
+	} else if (!is_from_itself(way)) {
+		if (p->first_fragment)
+			model_remember_fragment(way);
 		answer_in(way, snat);
+	}
 	return true;
 }
 
@@ -467,7 +538,8 @@ void model_masquerade_in(struct model_way *way, uint16_t ethertype)
 	if (snat && reason != MODEL_NO_REASON) {
 		model_decide(way, VERDICT_DROP, reason, NULL);
 	} else if (snat) {
-		answer_in(way, snat);
+		if (!is_from_itself(way))
+			answer_in(way, snat);
 	} else if (is_read && is_icmp && is_error_type(wire.version, icmp_type) &&
 		   reason == MODEL_NO_REASON && (snat = find_quoted(way, &quote))) {
 		error_in(way, snat, &quote);

@@ -105,6 +105,7 @@ static void open_flow(struct model_way *way, bool by_peer)
 		.opener = model_tuple_of(p),
 		.by_peer = by_peer,
 		.forwarded = by_peer && way->result->verdict == VERDICT_FORWARD,
+		.local = by_peer && way->is_local,
 		.seen_ns = way->now_ns,
 		.judged_by = way->model->policy_number,
 		.asked_port = way->asked_port,
@@ -336,6 +337,7 @@ enum verdict model_settle(struct model_way *way, struct model_flow *flow)
 	}
 	flow->judged_by = way->model->policy_number;
 	flow->forwarded = way->result->verdict == VERDICT_FORWARD;
+	flow->local = way->is_local;
 	strcpy(flow->rule, way->result->rule_id);
 	return way->result->verdict;
 }

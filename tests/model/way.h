@@ -47,6 +47,8 @@ struct model {
 	struct model_fragment *fragments;
 	size_t n_fragments;
 	bool tracing; /* shows how the rules judge, not that they have */
+	bool taken[2][UINT16_MAX +
+		      1]; /* ports of the uplink that flows of TCP, and of UDP, have had */
 	uint8_t bytes[65536];
 };
 
@@ -61,6 +63,7 @@ enum model_sender { SENDER_HOST, SENDER_FORWARDER, SENDER_MASQUERADE };
  * @sender: who has it leave by the interface
  * @has_opened: it has opened a flow as it came in
  * @by_uplink: it has come in by the uplink
+ * @is_local: the rules were asked about it, as one that ends at this host
  * @follows: the first fragment of its datagram has left by the uplink
  * @of_flow: as it leaves, it belongs to a flow of the one that it goes to
  */
@@ -76,6 +79,7 @@ struct model_way {
 	enum model_sender sender;
 	bool has_opened;
 	bool by_uplink;
+	bool is_local;
 	bool follows;
 	bool of_flow;
 };
@@ -120,6 +124,7 @@ void model_go_out(struct model_way *way);
 bool model_is_port(const struct model *model, uint16_t port);
 bool model_is_free(const struct model_snat *held, const struct model_tuple *opener);
 int model_make_port(struct model_way *way, const struct model_tuple *opener);
+bool model_is_peers_port(const struct model_way *way);
 void model_masquerade_out(struct model_way *way);
 void model_masquerade_in(struct model_way *way, uint16_t ethertype);
 enum verdict model_track_in(struct model_way *way);
