@@ -72,13 +72,29 @@ static __always_inline bool is_sampled(const struct trace_filter *filter, struct
 	return true;
 }
 
-/* How a packet is forwarded that leaves by an uplink. */
+static __always_inline bool is_by_uplink(const struct packet *p)
+{
+	return p->direction == DIR_UPLINK && !config.virtual_clock;
+}
+
+/* Which bytes of link header a packet has by now: one that an uplink has brought may have got them. */
+static __always_inline __u8 link_len(const struct packet *p, enum verdict verdict)
+{
+	__u8 l2_len = uplink_at(p->uplink)->l2_len;
+
+	if (!is_by_uplink(p) || (!l2_len && verdict == VERDICT_FORWARD))
+		return config.l2_len;
+	return l2_len;
+}
+
+/* By which uplink a packet leaves or has come, and what the peer is there. */
 static __always_inline void note_uplink(struct trace_event *event, const struct packet *p)
 {
 	const struct uplink *uplink = uplink_at(p->uplink);
 
-	event->snat_addr = *uplink_addr(uplink, p->ip_version);
-	event->snat_port = p->snat_port;
+	event->snat_addr = p->direction == DIR_UPLINK ? p->wire_addr
+						      : *uplink_addr(uplink, p->ip_version);
+	event->snat_port = p->direction == DIR_UPLINK ? p->nat_port : p->snat_port;
 	__builtin_memcpy(event->uplink, uplink->name, sizeof(event->uplink));
 }
 
@@ -106,14 +122,14 @@ static __always_inline int write_record(struct frame *f, struct packet *p, enum 
 		.flow_state = p->flow_state,
 		.fragment = p->frag == FRAGMENT_LATER,
 		.local_kind = p->local_kind,
-		.l2_len = config.l2_len,
-		.wire_len = p->avail_len + config.l2_len,
+		.l2_len = link_len(p, verdict),
+		.wire_len = p->avail_len + link_len(p, verdict),
 	};
 	__u64 frame_len = event.wire_len;
 
 	if (p->direction == DIR_EGRESS)
 		event.nat_port = p->nat_port ? p->nat_port : p->sport;
-	if (p->direction == DIR_INGRESS && p->sender == SENDER_MASQUERADE)
+	if ((p->direction == DIR_INGRESS && p->sender == SENDER_MASQUERADE) || is_by_uplink(p))
 		note_uplink(&event, p);
 	if (frame_len > config.snap_len)
 		frame_len = config.snap_len;

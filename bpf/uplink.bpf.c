@@ -270,6 +270,8 @@ static __noinline int send_answer(struct frame *f, struct packet *p, const struc
 	if (translate_answer(skb, p, in, l2_len) != VERDICT_FORWARD)
 		return TC_ACT_SHOT;
 	p->sender = SENDER_MASQUERADE;
+	if (!config.virtual_clock)
+		trace_note(p, STAGE_FORWARDING, MESSAGE_FORWARD_NAT);
 	skb->mark = MASQUERADE_MARK;
 	return leave_to_peer(skb, l2_len);
 }
@@ -311,9 +313,10 @@ static __always_inline enum verdict read_answer(struct frame *f, struct packet *
 	return parse(f, p, bpf_ntohs(skb->protocol), true);
 }
 
-/* The peer's end of an answer. */
+/* The peer's end of an answer; a trace says the port that it had on the uplink. */
 static __always_inline void set_peer(struct packet *p, const struct snat_in *in)
 {
+	p->nat_port = is_icmp(p) ? p->sport : p->dport;
 	p->daddr = in->peer;
 	if (is_icmp(p))
 		p->sport = in->port;
@@ -360,6 +363,16 @@ static __always_inline enum verdict judge_found(struct frame *f, struct packet *
 	return judge_answer(p, in);
 }
 
+/* Note for a trace which uplink has brought a packet; a simulation has none. */
+static __always_inline void note_uplink(const struct __sk_buff *skb, struct packet *p)
+{
+	if (!config.trace || config.virtual_clock)
+		return;
+	for (__u32 i = 0; i < UPLINKS_MAX; i++)
+		if (uplink_at(i)->ifindex == skb->ifindex)
+			p->uplink = i;
+}
+
 /* One body for uplinks with a link header and for those without. */
 static __always_inline int uplink_in(struct __sk_buff *skb, const __u32 l2_len)
 {
@@ -392,6 +405,7 @@ static __always_inline int uplink_in(struct __sk_buff *skb, const __u32 l2_len)
 		if (reason_is_drop(p.reason))
 			verdict = VERDICT_DROP;
 	}
+	note_uplink(skb, &p);
 	pipeline_end(&f, &p, counters, verdict);
 	if (verdict == VERDICT_DROP && !is_error(&p))
 		action = tell_sender(&f, &p, l2_len);

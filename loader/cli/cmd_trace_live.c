@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -158,21 +160,52 @@ static const char *comment_of(const struct session *session, const struct trace_
 	return text;
 }
 
+/* The link header that the capture says packets have. */
+static uint32_t capture_l2_len(const struct session *session)
+{
+	return trace_live_generation(session->trace)->instance.config.l2_len;
+}
+
+/*
+ * Have a packet begin as those of the interface do: what an uplink has brought may have a link header
+ * of another length, or none, which becomes one without addresses.
+ */
+static void fit_link(struct pcapng_packet *packet, const struct trace_event *event, uint32_t l2_len)
+{
+	static uint8_t frame[ETH_HLEN + TRACE_SNAP_MAX];
+	uint16_t ethertype = htons(event->ip_version == IP_VERSION_6 ? ETH_P_IPV6 : ETH_P_IP);
+	uint32_t cut = event->l2_len < packet->captured ? event->l2_len : packet->captured;
+
+	if (event->l2_len == l2_len)
+		return;
+	packet->bytes = (const uint8_t *)packet->bytes + cut;
+	packet->captured -= cut;
+	packet->len -= event->l2_len;
+	if (!l2_len)
+		return;
+	memcpy(frame + ETH_HLEN - sizeof(ethertype), &ethertype, sizeof(ethertype));
+	memcpy(frame + ETH_HLEN, packet->bytes, packet->captured);
+	packet->bytes = frame;
+	packet->captured += ETH_HLEN;
+	packet->len += ETH_HLEN;
+}
+
 /* Write a packet to the capture, with the record as comment. */
 static void write_packet(struct session *session, const struct trace_record *record,
 			 const char *rule_id)
 {
 	const struct trace_event *event = &record->event;
 	char comment[COMMENT_MAX];
-	const struct pcapng_packet packet = {
+	struct pcapng_packet packet = {
 		.time_ns = event->time_ns + session->offset_ns,
 		.bytes = record->frame,
 		.captured = event->frame_len,
 		.len = event->wire_len,
-		.inbound = event->direction == DIR_INGRESS,
+		.inbound = event->direction != DIR_EGRESS,
 		.comment = comment_of(session, event, rule_id, comment),
 	};
 
+	fit_link(&packet, event, capture_l2_len(session));
 	pcapng_packet(session->out, &packet);
 }
 

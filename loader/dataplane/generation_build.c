@@ -326,7 +326,7 @@ static int load_programs(struct generation *generation, const struct generation_
 						  skeleton->progs.shrike_uplink,
 						  skeleton->progs.shrike_uplinkl3};
 	bool has_uplinks = generation->instance.config.routing == ROUTING_NAT &&
-			   (!spec->clone || spec->virtual_clock);
+			   (!spec->clone || spec->virtual_clock || !spec->dry_run);
 	char *log = mmap(NULL, PROGRAMS * VERIFIER_LOG, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	char words[256] = "";

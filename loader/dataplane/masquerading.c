@@ -173,6 +173,104 @@ int masquerading_follow(struct dataplane *dataplane, struct error *error)
 	return masquerading_pin(&dataplane->generation->maps, &pins, error);
 }
 
+static uint32_t program_id(int fd)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
+}
+
+/*
+ * What is done on each uplink that has a program of ours: put one of @to in the place of one of @from,
+ * or of any other where that is NULL; @replaced gets the first of each kind that has gone, to be
+ * closed, and may be NULL.
+ */
+struct replacement {
+	const struct uplink_programs *from;
+	const struct uplink_programs *to;
+	struct uplink_programs *replaced;
+};
+
+/* On one uplink; @kind: 1 where it has no link header. */
+static int replace_on(const struct replacement *r, uint32_t ifindex, int kind,
+		      const struct hook_state *state, struct error *error)
+{
+	int to = r->to->fds[kind];
+
+	if (!state->prog_id || to < 0 || state->prog_id == program_id(to) ||
+	    (r->from && state->prog_id != program_id(r->from->fds[kind])))
+		return 0;
+	if (r->replaced && r->replaced->fds[kind] < 0) {
+		r->replaced->fds[kind] = bpf_prog_get_fd_by_id(state->prog_id);
+		if (r->replaced->fds[kind] < 0)
+			return error_set(error, errno, "cannot open program %u: %s", state->prog_id,
+					 strerror(errno));
+	}
+	return hook_replace((int)ifindex, HOOK_POINT_UPLINK, state, to, error);
+}
+
+static int replace_all(const struct map_set *maps, const struct replacement *r, struct error *error)
+{
+	const struct hook_maps ids = masquerading_hook_maps(maps);
+	struct masquerade masquerade;
+	int lock, err;
+
+	if ((r->to->fds[0] < 0 && r->to->fds[1] < 0) || !masquerading_read(maps, &masquerade))
+		return 0; /* another routing */
+	err = lock_wait(LOCK_UPLINK, LOCK_ALL, &lock, error);
+	if (err)
+		return err;
+	for (size_t i = 0; i < UPLINKS_MAX && !err; i++) {
+		const struct uplink *uplink = &masquerade.uplinks[i];
+		struct hook_state state;
+
+		if (!uplink->ifindex)
+			continue;
+		err = hook_query_uplink((int)uplink->ifindex, &ids, &state, error);
+		if (err == -ENODEV)
+			err = 0; /* `run` is about to notice */
+		else if (!err)
+			err = replace_on(r, uplink->ifindex, !uplink->l2_len, &state, error);
+	}
+	close(lock);
+	return err;
+}
+
+/**
+ * masquerading_replace() - Have other programs on all uplinks of a generation
+ * @maps: of the generation, which the programs share
+ * @to: the programs; none: nothing is done
+ * @replaced: gets what was there, as far as it has none yet, for the caller to close; or NULL
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int masquerading_replace(const struct map_set *maps, const struct uplink_programs *to,
+			 struct uplink_programs *replaced, struct error *error)
+{
+	const struct replacement r = {.to = to, .replaced = replaced};
+
+	return replace_all(maps, &r, error);
+}
+
+/**
+ * masquerading_restore() - Undo masquerading_replace() wherever its programs still are
+ * @maps: as there
+ * @from: the programs that were put there
+ * @to: those that were there before
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int masquerading_restore(const struct map_set *maps, const struct uplink_programs *from,
+			 const struct uplink_programs *to, struct error *error)
+{
+	const struct replacement r = {.from = from, .to = to};
+
+	return replace_all(maps, &r, error);
+}
+
 /* Whether a generation routes by NAT, and what it says of itself. */
 static bool routes_by_nat(const struct map_set *maps, struct instance *instance)
 {

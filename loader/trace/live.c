@@ -10,6 +10,7 @@
 
 #include "dataplane/generation.h"
 #include "dataplane/generation_build.h"
+#include "dataplane/masquerading.h"
 #include "kernel/lock.h"
 #include "kernel/pin_path.h"
 #include "kernel/pins.h"
@@ -21,7 +22,8 @@ struct trace_live {
 	struct generation *clone; /* NULL: the hooks run no clone */
 	struct trace_ring *ring;
 	int originals[HOOK_POINTS]; /* the programs of @attached, -1: none at that point */
-	struct trace_stats before;  /* sums of earlier clones */
+	struct uplink_programs uplink_originals; /* and on its uplinks */
+	struct trace_stats before;		 /* sums of earlier clones */
 	int lock;
 };
 
@@ -103,6 +105,20 @@ static int pin_programs(const char *ifname, const struct generation *generation,
 	return err ? err : pins_set(&pins, "prog_egress", generation->egress_fd, error);
 }
 
+/* The programs of a clone for uplinks; none, where it is of another routing. */
+static struct uplink_programs uplink_programs(const struct generation *clone)
+{
+	return (struct uplink_programs){{clone->uplink_fds[0], clone->uplink_fds[1]}};
+}
+
+/* Have the clone's programs on all uplinks, also on those that `run` has attached its own to meanwhile. */
+static int trace_uplinks(struct trace_live *trace, struct error *error)
+{
+	const struct uplink_programs to = uplink_programs(trace->clone);
+
+	return masquerading_replace(&trace->attached.maps, &to, &trace->uplink_originals, error);
+}
+
 /* With the locks held: replace a tracing clone that nobody reads by one that does not trace. */
 static int recover(const char *ifname, int ifindex, struct error *error)
 {
@@ -117,6 +133,11 @@ static int recover(const char *ifname, int ifindex, struct error *error)
 				  error);
 		if (!err)
 			err = replace_programs(&attached, clone, error);
+		if (!err) {
+			const struct uplink_programs to = uplink_programs(clone);
+
+			err = masquerading_replace(&attached.maps, &to, NULL, error);
+		}
 		if (!err)
 			err = pin_programs(ifname, clone, error);
 	}
@@ -154,6 +175,11 @@ static void close_originals(struct trace_live *trace)
 			close(trace->originals[i]);
 		trace->originals[i] = -1;
 	}
+	for (int i = 0; i < 2; i++) {
+		if (trace->uplink_originals.fds[i] >= 0)
+			close(trace->uplink_originals.fds[i]);
+		trace->uplink_originals.fds[i] = -1;
+	}
 }
 
 /* Open the attached programs, which switch_back() attaches again. */
@@ -176,8 +202,13 @@ static int open_originals(struct trace_live *trace, struct error *error)
 static int switch_back(struct trace_live *trace, struct error *error)
 {
 	enum hook_point points[] = {HOOK_POINT_TC_EGRESS, trace->attached.ingress};
+	const struct uplink_programs traced = uplink_programs(trace->clone);
 	struct hook_state hooks[HOOK_POINTS];
-	int err = hooks_query(trace->attached.ifindex, hooks, error);
+	int err = masquerading_restore(&trace->attached.maps, &traced, &trace->uplink_originals,
+				       error);
+
+	if (!err)
+		err = hooks_query(trace->attached.ifindex, hooks, error);
 
 	for (int i = 0; i < 2 && !err; i++) {
 		int fd = program_at(trace->clone, trace->attached.ingress, points[i]);
@@ -214,6 +245,8 @@ static int switch_to_clone(struct trace_live *trace, struct error *error)
 		struct error ignored;
 
 		err = replace_programs(&trace->attached, trace->clone, error);
+		if (!err)
+			err = trace_uplinks(trace, error);
 		if (err)
 			switch_back(trace, &ignored);
 	}
@@ -268,6 +301,7 @@ int trace_live_open(const struct trace_live_spec *spec, struct trace_live **trac
 	map_set_init(&opened->attached.maps);
 	for (int i = 0; i < HOOK_POINTS; i++)
 		opened->originals[i] = -1;
+	opened->uplink_originals = (struct uplink_programs){{-1, -1}};
 	err = lock_try(LOCK_TRACE, spec->ifname, &opened->lock, error);
 	if (err == -EADDRINUSE)
 		err = error_set(error, EBUSY, "another live trace is running; end it first");
@@ -336,6 +370,31 @@ void trace_live_stats(const struct trace_live *trace, struct trace_stats *stats)
 		add_stats(trace, stats);
 }
 
+static bool is_in_force(const struct trace_live *trace, const struct hook_state hooks[HOOK_POINTS])
+{
+	return hooks[trace->attached.ingress].prog_id == program_id(trace->clone->ingress_fd);
+}
+
+/*
+ * Follow `run`, which has attached the original programs where it has found new uplinks; not while
+ * another policy is being applied, whose programs may be on the uplinks already.
+ */
+static int follow_uplinks(struct trace_live *trace, struct error *error)
+{
+	struct hook_state hooks[HOOK_POINTS];
+	struct error busy;
+	int apply, err;
+
+	if (trace->clone->uplink_fds[0] < 0 ||
+	    lock_try(LOCK_APPLY, trace->spec.ifname, &apply, &busy))
+		return 0;
+	err = hooks_query(trace->spec.ifindex, hooks, error);
+	if (!err && is_in_force(trace, hooks))
+		err = trace_uplinks(trace, error);
+	close(apply);
+	return err;
+}
+
 /**
  * trace_live_follow() - Trace the generation in force, if that is another one by now
  * @trace: the trace; to be called every second
@@ -350,8 +409,10 @@ int trace_live_follow(struct trace_live *trace, bool *changed, struct error *err
 	int err = hooks_query(trace->spec.ifindex, hooks, error);
 
 	*changed = false;
-	if (err || hooks[trace->attached.ingress].prog_id == program_id(trace->clone->ingress_fd))
+	if (err)
 		return err;
+	if (is_in_force(trace, hooks))
+		return follow_uplinks(trace, error);
 	err = trace_live_read(trace, error);
 	if (err)
 		return err;

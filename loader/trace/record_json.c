@@ -117,12 +117,13 @@ static const char *forwarded_by(const struct trace_event *event)
 	return event->uplink[0] ? "nat" : "forwarder";
 }
 
-/* What a packet that is forwarded by NAT becomes, NULL: it is not. */
+/* What a packet that is forwarded by NAT becomes, or whom one from an uplink was for there; NULL: neither. */
 static json_t *translation_json(const struct trace_event *event)
 {
 	char digits[ADDR_TEXT_MAX], uplink[sizeof(event->uplink) + 1] = "";
 
-	if (event->verdict != VERDICT_FORWARD || !event->uplink[0])
+	if (!event->uplink[0] ||
+	    (event->verdict != VERDICT_FORWARD && event->direction != DIR_UPLINK))
 		return NULL;
 	addr_format(&event->snat_addr, event->ip_version, digits, sizeof(digits));
 	memcpy(uplink, event->uplink, sizeof(event->uplink));

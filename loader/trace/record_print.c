@@ -350,6 +350,8 @@ void record_write_line(const struct trace_event *event, const struct record_name
 		fprintf(out, " rule %s", names->rule_id);
 	if (event->flow_state)
 		fprintf(out, " state %s", flow_state_name(event->flow_state));
+	if (event->direction == DIR_UPLINK && event->uplink[0])
+		fprintf(out, " by %.*s", (int)sizeof(event->uplink), event->uplink);
 }
 
 /**

@@ -8,6 +8,7 @@
 tests "veth tun" \
 	a_trace_says_uplink_address_and_port \
 	a_live_trace_follows_the_host_and_loses_no_connection \
+	a_live_trace_shows_what_uplinks_bring \
 	conntrack_and_events_show_both_tuples \
 	status_and_stats_say_what_left_by_which_uplink
 tests veth \
@@ -66,6 +67,55 @@ test_a_live_trace_follows_the_host_and_loses_no_connection() {
 	matches "what was traced" '"sport":[0-9]*,"uplink":"lan1"' "$(cat "$T/live.out")"
 	talk held ok
 	probe ok "$PEER" tcp 192.168.78.2 8080
+}
+
+# of_answers N JQ-CONDITION: so many answers to the peer fulfil it, which an uplink has brought
+of_answers() {
+	traced "$1" '.direction == "uplink" and .packet.dst == "100.64.0.2" and ('"$2"')'
+}
+
+test_a_live_trace_shows_what_uplinks_bring() {
+	local before
+	nat_topology "$1"
+	run_nat
+	before=$(programs lan0)
+	session held "$PEER" tcp 192.168.77.2 8080 -s 100.64.0.2 -p 61009
+	talk held ok
+	live -j
+	talk held ok
+	in_ns "$ROUTER" ping -c 1 -W 5 192.168.77.2 >/dev/null || die "the host's own ping"
+	stop live INT
+	of_answers 0 '.verdict != "forward" or .by != "nat" or .reason != "established"' ||
+		die "answers that are not forwarded"
+	of_answers 0 '.nat != {src: "192.168.77.1", sport: 61009, uplink: "lan0"}' ||
+		die "answers to another port"
+	of_answers 0 'true' && die "no answer is traced"
+	traced 0 '.direction == "uplink" and .packet.dst != "100.64.0.2"' ||
+		die "what is the host's own is traced"
+	is "programs of the uplink after the trace" "$before" "$(programs lan0)"
+	start text "$ROUTER" "$SHRIKE" trace live -i wt0 -v
+	wait_for is_tracing
+	talk held ok
+	stop text KILL
+	matches "a line" "in TCP 192.168.77.2:8080 -> 100.64.0.2:61009: forward established .* by lan0" \
+		"$(cat "$T/text.out")"
+	wait_for not is_tracing
+	talk held ok
+	is "programs of the uplink after a kill" 1 "$(programs lan0 | grep -c shrike_uplink)"
+	is "of them, those that write records" 0 "$(uplink_tracers lan0)"
+	counters_agree wt0
+}
+
+# uplink_tracers DEVICE: programs there with the filter of a live trace
+uplink_tracers() {
+	local id map n=0
+	for id in $(programs "$1" | awk '/shrike_uplink/ {print $2}'); do
+		for map in $(bpftool -j prog show id "$id" | jq '.map_ids[]'); do
+			bpftool -j map dump id "$map" 2>/dev/null |
+				jq -e '.[0].formatted.value.active? == 1' >/dev/null && n=$((n + 1))
+		done
+	done
+	echo $n
 }
 
 # events_are N JQ-CONDITION: so many events of conntrack watch fulfil it
