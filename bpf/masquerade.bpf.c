@@ -103,7 +103,23 @@ static __always_inline bool has_room(const struct packet *p)
 	return config.dry_run && p->sender == SENDER_MASQUERADE && p->frag != FRAGMENT_LATER;
 }
 
-/* A flow's way, found anew or for the first time; 0 or why there is none, enum reason. */
+/*
+ * Whether a flow that has left before would leave by another uplink now, or its answers would not find
+ * it; @uplink: by which it has left.
+ */
+static __always_inline bool has_moved(struct packet *p, struct translation *translation,
+				      __u8 uplink)
+{
+	if (translation->state == TRANSLATION_BACK)
+		return translation->uplink != UPLINK_BACK;
+	return translation->state == TRANSLATION_KNOWN &&
+	       (translation->uplink != uplink || !snat_leads_back(p, translation));
+}
+
+/*
+ * A flow's way, found anew or for the first time; 0 or why there is none, enum reason.  It ends where its
+ * way has come to be another one, but not for want of one: a route or an address may come back.
+ */
 static __always_inline int find_way(struct __sk_buff *skb, struct packet *p,
 				    struct translation *translation)
 {
@@ -112,17 +128,18 @@ static __always_inline int find_way(struct __sk_buff *skb, struct packet *p,
 
 	if (reason)
 		return reason;
+	if (has_moved(p, translation, uplink)) {
+		if (p->frag != FRAGMENT_LATER)
+			conntrack_forget(p);
+		return REASON_UPLINK_DOWN;
+	}
 	if (translation->uplink == UPLINK_BACK)
-		return translation->state == TRANSLATION_KNOWN ? REASON_UPLINK_DOWN : 0;
-	if (translation->state == TRANSLATION_BACK)
-		return REASON_UPLINK_DOWN; /* the way has come to be another one */
+		return 0;
 	translation->epoch = masquerade.epoch;
 	if (has_room(p))
 		translation->port = p->snat_port;
 	else if (translation->state == TRANSLATION_NEW)
 		reason = snat_port(skb, p, translation);
-	else if (translation->uplink != uplink || !snat_leads_back(p, translation))
-		reason = REASON_UPLINK_DOWN;
 	if (reason || config.dry_run)
 		return reason;
 	return conntrack_translated(p, translation) ? 0 : REASON_NO_FLOW;
@@ -377,7 +394,7 @@ static __always_inline bool is_to_group(const struct __sk_buff *skb)
  * @f, @p: packet with VERDICT_FORWARD
  * @verdict: becomes VERDICT_DROP where it cannot be sent
  *
- * A flow that has no way drops its packet, and the caller ends it.  Where the next hop is missing,
+ * What has no way drops, and the caller ends the flow that it has opened.  Where the next hop is missing,
  * only some packets drop: the others have the kernel look for it again.
  *
  * Return: TC_ACT_*; TC_ACT_UNSPEC: it is for the userspace forwarder.

@@ -49,14 +49,18 @@ static __always_inline __u32 forwarder_device(struct __sk_buff *skb)
 	return tun->ifindex;
 }
 
-/* Whether it is the flow that has no way, rather than this packet of it. */
+/*
+ * Whether it is the flow that has no way, rather than this packet of it; one that has left before may
+ * find its way again.
+ */
 static __always_inline bool has_no_way(const struct packet *p, enum verdict verdict)
 {
 	if (verdict != VERDICT_DROP || p->reason == REASON_TOO_BIG ||
 	    p->reason == REASON_NO_NEIGHBOUR || p->reason == REASON_FILTERED ||
 	    p->frag == FRAGMENT_LATER)
 		return false;
-	if (p->reason == REASON_TTL || p->reason == REASON_LINK_MULTICAST)
+	if (p->reason == REASON_TTL || p->reason == REASON_LINK_MULTICAST ||
+	    p->reason == REASON_NO_ROUTE || p->reason == REASON_UPLINK_DOWN)
 		return p->flow_match == FLOW_MATCH_NONE || p->flow_match == FLOW_MATCH_OLD;
 	return true;
 }

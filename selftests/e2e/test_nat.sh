@@ -23,6 +23,7 @@ tests "tun gso" \
 	who_sends_what_is_too_big_is_told
 tests "veth tun" \
 	changes_of_routes_addresses_and_links_are_followed \
+	connections_go_on_when_their_uplink_is_back \
 	a_new_policy_keeps_connections_or_cuts_them
 
 test_flows_of_both_families_leave_with_the_uplinks_address() {
@@ -68,6 +69,34 @@ test_changes_of_routes_addresses_and_links_are_followed() {
 	ip -n "$ROUTER" link del lan1
 	ip -n "$ROUTER" route add default via 192.168.77.2
 	wait_for new_source_is 192.168.77.1
+	counters_agree wt0
+}
+
+has_uplink() {
+	[ "$(status_of wt0 '.nat.uplinks | length')" = "$1" ]
+}
+
+# What is sent meanwhile finds no route, and is sent again.
+test_connections_go_on_when_their_uplink_is_back() {
+	local protocol
+	nat_topology "$1"
+	echo "timeouts: {udp: 10m}" >>"$T/nat.yaml"
+	run_nat
+	for protocol in tcp udp; do
+		session $protocol "$PEER" $protocol 192.168.77.2 8080
+		talk $protocol ok
+	done
+	ip -n "$ROUTER" link set lan0 down
+	wait_for has_uplink 0
+	for protocol in tcp udp; do
+		talk $protocol timeout
+	done
+	[ "$(dropped wt0 no_route)" -gt 1 ] || die "no_route is not counted"
+	ip -n "$ROUTER" link set lan0 up
+	wait_for has_uplink 1
+	for protocol in tcp udp; do
+		talk $protocol ok
+	done
 	counters_agree wt0
 }
 

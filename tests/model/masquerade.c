@@ -88,8 +88,8 @@ static enum reason give_port(struct model_way *way, const struct model_tuple *op
 	return REASON_MAX;
 }
 
-/* How a flow leaves, looked up anew; REASON_MAX: it has a way. */
-static enum reason find_way(struct model_way *way, struct model_flow *flow)
+/* How a flow leaves, looked up anew; REASON_MAX: it has a way; @has_moved: but another than before. */
+static enum reason find_way(struct model_way *way, struct model_flow *flow, bool *has_moved)
 {
 	struct model *model = way->model;
 	struct model_tuple opener = flow->opener; /* as others may be removed, which moves it */
@@ -103,8 +103,10 @@ static enum reason find_way(struct model_way *way, struct model_flow *flow)
 		return give_port(way, &opener);
 	held = model_snat_find(&model->flows, &opener, flow->snat_port);
 	if (!(model_is_port(model, flow->snat_port) || model_is_by_address(opener.proto)) ||
-	    !held || !model_is_free(held, &opener))
+	    !held || !model_is_free(held, &opener)) {
+		*has_moved = true;
 		return REASON_UPLINK_DOWN;
+	}
 	flow->routed_by = model->policy_number;
 	return REASON_MAX;
 }
@@ -229,15 +231,19 @@ static void send_out(struct model_way *way, struct model_flow *flow)
 	const struct model_snat *hairpin = NULL;
 	struct model_tuple tuple = model_tuple_of(p);
 	enum reason reason = REASON_MAX;
+	bool has_moved = false;
 
 	if (p->hop_limit <= 1) {
 		refuse(way, REASON_TTL, way->has_opened);
 		return;
 	}
 	if (!flow->translated || flow->routed_by != model->policy_number)
-		reason = find_way(way, flow);
+		reason = find_way(way, flow, &has_moved);
 	if (reason != REASON_MAX) {
-		refuse(way, reason, true);
+		/* an uplink may come back, and its address */
+		refuse(way, reason,
+		       has_moved || way->has_opened ||
+			       (reason != REASON_NO_ROUTE && reason != REASON_UPLINK_DOWN));
 		return;
 	}
 	if (p->end > model->scenario->uplink.interface.mtu) {
