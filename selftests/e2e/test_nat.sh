@@ -14,6 +14,8 @@ tests "veth tun gso" \
 	a_peer_that_has_closed_a_mapped_port_refuses_another_one \
 	the_host_is_left_as_it_was \
 	connections_outlive_the_process_and_new_ones_open_without_it
+tests "veth-1280 veth-9000" \
+	streams_arrive_whole_both_ways_and_half_closed
 tests "veth" \
 	a_peers_port_is_mapped_to_one_port_for_all_destinations \
 	connections_that_are_over_give_up_their_ports \
@@ -24,6 +26,7 @@ tests "tun gso" \
 tests "veth tun" \
 	changes_of_routes_addresses_and_links_are_followed \
 	connections_go_on_when_their_uplink_is_back \
+	a_device_that_is_created_again_ends_no_connection \
 	a_new_policy_keeps_connections_or_cuts_them
 
 test_flows_of_both_families_leave_with_the_uplinks_address() {
@@ -96,6 +99,28 @@ test_connections_go_on_when_their_uplink_is_back() {
 	wait_for has_uplink 1
 	for protocol in tcp udp; do
 		talk $protocol ok
+	done
+	counters_agree wt0
+}
+
+test_a_device_that_is_created_again_ends_no_connection() {
+	local family protocol
+	nat_topology "$1"
+	echo "timeouts: {udp: 10m}" >>"$T/nat.yaml"
+	run_nat
+	for family in 4 6; do
+		use_family $family
+		for protocol in tcp udp; do
+			session $protocol$family "$PEER" $protocol $LAN_IP 8080
+			talk $protocol$family ok
+		done
+	done
+	remove_overlay "$1" 0
+	add_overlay "$1" 0 "$PEER" 1380
+	wait_for is_protected wt0
+	for family in 4 6; do
+		talk tcp$family ok
+		talk udp$family ok
 	done
 	counters_agree wt0
 }

@@ -8,6 +8,7 @@
 tests "veth-nat tun-nat gso-nat" \
 	what_the_host_says_on_the_uplink_is_untouched \
 	refusals_and_resets_reach_both_ends \
+	one_port_opens_connections_again_and_again \
 	every_form_of_traceroute_shows_the_path \
 	mappings_are_the_same_for_all_destinations \
 	two_hundred_connections_open_at_once \
@@ -64,6 +65,22 @@ test_refusals_and_resets_reach_both_ends() {
 		expect 0 in_ns "$PEER" timeout 20 python3 "$SELFTESTS/tools/resets.py" ask $LAN_IP 9000 50
 		is "connections" "50 refused, 50 reset by the server" "$OUT"
 		wait_for grep -q "50 reset by the client" "$T/ends$family.out"
+	done
+	counters_agree wt0
+}
+
+# The same four numbers each time; the server may still know the connection before, if its peer does not.
+test_one_port_opens_connections_again_and_again() {
+	local family
+	forwarding_topology "$1"
+	run_forwarder
+	for family in 4 6; do
+		use_family $family
+		start ends$family "$LAN" python3 "$SELFTESTS/tools/resets.py" serve $LAN_IP 9000
+		wait_for grep -q ready "$T/ends$family.out"
+		expect 0 in_ns "$PEER" timeout 60 python3 "$SELFTESTS/tools/resets.py" again $LAN_IP 9000 \
+			$(rounds 12 100) 5003
+		is "connections" "$(rounds 12 100) answered, $(rounds 12 100) reset by the server" "$OUT"
 	done
 	counters_agree wt0
 }

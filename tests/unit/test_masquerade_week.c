@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * A week of routing by NAT, in virtual time: flows that open, end, are forgotten and displaced, ports
- * that run out, an uplink that goes and comes back with another address, policies that revoke.
+ * that run out, an uplink that goes and comes back with another address, policies that revoke, peers
+ * that reach each other, or do not.
  * What leads back to flows is counted against the flows, again and again.
  */
 #include <setjmp.h>
@@ -39,6 +40,7 @@
 #define TALKING		12
 #define PEERS		50
 #define REMOTES		3
+#define HAIRPIN_PORTS	3
 #define PORT_FIRST	61000
 #define PORT_LAST	61063
 #define CHECK_EVERY	150
@@ -76,7 +78,7 @@ struct week {
 	struct talk talks[TALKS];
 	uint64_t now_ns;
 	uint64_t state; /* of the random numbers */
-	uint32_t opened, refused, answered, lost;
+	uint32_t opened, refused, answered, lost, hairpins;
 };
 
 static uint32_t draw(struct week *week, uint32_t below)
@@ -260,11 +262,19 @@ static bool from_remote(struct week *week, const struct talk *talk, uint8_t tcp_
 	return is_to(&out, &talk->peer) && run(week, &out) != TC_ACT_SHOT;
 }
 
+/* Have a flow lead to the port that another peer may have on the uplink; few ports, so that some do. */
+static void hairpin(struct week *week, struct talk *talk)
+{
+	talk->peer.daddr = *uplink_addr(&week->masquerade.uplinks[0], talk->peer.ip_version);
+	talk->peer.sport = PORT_FIRST + draw(week, HAIRPIN_PORTS);
+	talk->peer.dport = PORT_FIRST + draw(week, HAIRPIN_PORTS);
+}
+
 /* The first packet of a flow from somewhere to somewhere. */
 static void talk_begin(struct week *week, struct talk *talk)
 {
 	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP};
-	bool is_6 = draw(week, 3) == 0;
+	bool is_6 = draw(week, 3) == 0, is_hairpin = draw(week, 8) == 0;
 	struct packet_spec *peer = &talk->peer;
 
 	packet_spec_init(peer);
@@ -275,6 +285,8 @@ static void talk_begin(struct week *week, struct talk *talk)
 	set_addr(&peer->saddr, is_6 ? "fd64::" : "100.64.0.", 2 + draw(week, PEERS), is_6);
 	set_addr(&peer->daddr, is_6 ? "2001:db8::" : "192.0.2.", 1 + draw(week, REMOTES), is_6);
 	peer->sport = peer->icmp_id = PORT_FIRST - 20 + draw(week, 80);
+	if (is_hairpin)
+		hairpin(week, talk);
 	peer->tcp_flags = PACKET_TCP_SYN;
 	peer->seq = draw(week, UINT32_MAX);
 	peer->has_ack = true;
@@ -283,6 +295,7 @@ static void talk_begin(struct week *week, struct talk *talk)
 	peer->seq++;
 	talk->remote_seq = draw(week, UINT32_MAX);
 	week->opened += talk->port != 0;
+	week->hairpins += talk->port && is_hairpin;
 	week->refused += !talk->port;
 }
 
@@ -467,9 +480,11 @@ static void a_week_leaks_no_port_and_no_entry(void **state)
 			most = n > most ? n : most;
 		}
 	}
-	print_message("%u opened, %u refused, %u answers, %u lost, %zu at once, %lu displaced\n",
-		      week->opened, week->refused, week->answered, week->lost, most,
+	print_message("%u opened, %u of them to other peers' ports, %u refused, %u answers, "
+		      "%u lost, %zu at once, %lu displaced\n",
+		      week->opened, week->hairpins, week->refused, week->answered, week->lost, most,
 		      (unsigned long)week->snat.removed);
+	assert_true(week->hairpins > 10);
 	assert_true(week->opened > 5000);
 	assert_true(week->refused > 100);
 	assert_true(week->answered > 1000);
