@@ -127,6 +127,7 @@ static const struct command family[] = {
 		.summary = "parse and compile a policy, warn about rules that have no effect",
 		.details = check_details,
 		.run = policy_command_check,
+		.fits = true,
 	},
 	{
 		.name = "diff",
@@ -135,6 +136,7 @@ static const struct command family[] = {
 		.summary = "what a policy would change: rules, and live connections",
 		.details = diff_details,
 		.run = policy_command_diff,
+		.fits = true,
 	},
 	{
 		.name = "reach",
@@ -142,6 +144,7 @@ static const struct command family[] = {
 		.summary = "what can reach what, by rule",
 		.details = reach_details,
 		.run = policy_command_reach,
+		.fits = true,
 	},
 	{
 		.name = "prove",
@@ -149,6 +152,7 @@ static const struct command family[] = {
 		.summary = "whether \"FROM can|cannot reach TO tcp/22\" is true",
 		.details = prove_details,
 		.run = policy_command_prove,
+		.fits = true,
 	},
 	{
 		.name = "equal",
@@ -156,6 +160,7 @@ static const struct command family[] = {
 		.summary = "whether two policies let in the same packets",
 		.details = equal_details,
 		.run = policy_command_equal,
+		.fits = true,
 	},
 	{
 		.name = "unused",
@@ -163,6 +168,7 @@ static const struct command family[] = {
 		.summary = "rules without hits, rules that others cover, empty sets",
 		.details = unused_details,
 		.run = policy_command_unused,
+		.fits = true,
 	},
 	{
 		.name = "apply",
@@ -190,6 +196,7 @@ static const struct command family[] = {
 		.summary = "the policy in force, with hit counters per rule",
 		.details = show_details,
 		.run = run_show,
+		.fits = true,
 	},
 	{
 		.name = "export",
@@ -204,6 +211,7 @@ static const struct command family[] = {
 		.summary = "policies that were in force: who, when, why, and what changed",
 		.details = history_details,
 		.run = policy_command_history,
+		.fits = true,
 	},
 	{
 		.name = "rollback",
@@ -285,7 +293,7 @@ static int show_policy(const struct attached *attached, const struct show_option
 	if (!err)
 		err = policy_print(&(struct policy_view){policy, &attached->instance, &undo, rules,
 							 n_rules, options->interface,
-							 options->numeric, drift},
+							 options->numeric, false, drift},
 				   options->json, stdout, error);
 	free(rules);
 	free(text);

@@ -165,7 +165,9 @@ static int add_steps(const char *ifname, json_t *list, struct table *table, stru
 static int print_all(const char *ifname, bool json, struct error *error)
 {
 	static const struct table_column columns[N_COLUMNS] = {
-		{"N", TABLE_RIGHT}, {"TIME", 0}, {"WHO", 0}, {"CAUSE", 0}, {"CHANGES", 0},
+		{"N", TABLE_RIGHT, NULL},      {"TIME", 0, NULL},
+		{"WHO", TABLE_WRAP, NULL},     {"CAUSE", TABLE_WRAP, NULL},
+		{"CHANGES", TABLE_WRAP, NULL},
 	};
 	struct table *table = table_new(columns, N_COLUMNS, stdout);
 	json_t *list = json ? json_array() : NULL;
