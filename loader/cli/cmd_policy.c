@@ -114,6 +114,7 @@ static const char rollback_details[] =
 
 static const char show_details[] =
 	"      --names           only its names, a line each with their addresses\n"
+	HUMAN_HELP
 	NUMERIC_HELP
 	"\n"
 	"Hits are the packets that the rule decided: the opening of a connection, and\n"
@@ -192,7 +193,7 @@ static const struct command family[] = {
 	},
 	{
 		.name = "show",
-		.arguments = "[IFACE] [--names] [--numeric] [-j]",
+		.arguments = "[IFACE] [--names] [--numeric] [-h] [-j]",
 		.summary = "the policy in force, with hit counters per rule",
 		.details = show_details,
 		.run = run_show,
@@ -239,6 +240,7 @@ struct show_options {
 	const char *interface;
 	bool names;
 	bool numeric;
+	bool human;
 	bool json;
 };
 
@@ -293,7 +295,7 @@ static int show_policy(const struct attached *attached, const struct show_option
 	if (!err)
 		err = policy_print(&(struct policy_view){policy, &attached->instance, &undo, rules,
 							 n_rules, options->interface,
-							 options->numeric, false, drift},
+							 options->numeric, options->human, drift},
 				   options->json, stdout, error);
 	free(rules);
 	free(text);
@@ -327,6 +329,7 @@ static int run_show(const struct command *command, int argc, char **argv)
 	static const struct option options[] = {
 		{"names", no_argument, NULL, OPTION_NAMES},
 		NUMERIC_LONG_OPTION,
+		HUMAN_LONG_OPTION,
 		COMMON_LONG_OPTIONS,
 		{},
 	};
@@ -334,12 +337,13 @@ static int run_show(const struct command *command, int argc, char **argv)
 	struct error error;
 	int option;
 
-	while ((option = command_option(argc, argv, "jv", options)) != -1) {
+	while ((option = command_option(argc, argv, "hjv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')
 			return command_unknown_option(command, argv);
 		asked.json |= option == 'j';
+		asked.human |= option == 'h';
 		asked.names |= option == OPTION_NAMES;
 		asked.numeric |= option == OPTION_NUMERIC;
 	}

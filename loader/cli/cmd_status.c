@@ -158,8 +158,10 @@ static void print_packets(const json_t *forwarder)
 }
 
 /* Print the state of the forwarder, if the mode needs one. */
-static void print_forwarder(const json_t *forwarder)
+static void print_forwarder(const json_t *forwarder, const struct look *look)
 {
+	char up[OUTPUT_COUNT_LEN], down[OUTPUT_COUNT_LEN];
+
 	if (!json_is_object(forwarder))
 		return;
 	if (!number_of(forwarder, "pid")) {
@@ -171,9 +173,10 @@ static void print_forwarder(const json_t *forwarder)
 	       number_of(forwarder, "pid"), number_of(forwarder, "tcp_connections"),
 	       number_of(forwarder, "tcp_dials"), number_of(forwarder, "udp_flows"),
 	       number_of(forwarder, "echo_flows"));
-	printf("    %lld bytes up, %lld bytes down, %lld connections opened, %lld refused, "
+	printf("    %s bytes up, %s bytes down, %lld connections opened, %lld refused, "
 	       "%lld unreachable, %lld timed out, %lld revoked\n",
-	       number_of(forwarder, "bytes_up"), number_of(forwarder, "bytes_down"),
+	       output_count(up, number_of(forwarder, "bytes_up"), UNIT_BYTES, look->human),
+	       output_count(down, number_of(forwarder, "bytes_down"), UNIT_BYTES, look->human),
 	       number_of(forwarder, "tcp_opened"), number_of(forwarder, "tcp_refused"),
 	       number_of(forwarder, "tcp_unreachable"), number_of(forwarder, "tcp_timed_out"),
 	       number_of(forwarder, "revoked"));
@@ -268,7 +271,7 @@ static void print_status(const json_t *status, const struct look *look)
 		printf("  %lld flow events were lost, as a listener's ring was full\n",
 		       number_of(status, "lost_events"));
 	nat_print(json_object_get(status, "nat"));
-	print_forwarder(json_object_get(status, "forwarder"));
+	print_forwarder(json_object_get(status, "forwarder"), look);
 }
 
 /* The interfaces that are meant: the one given, or all attached ones, or none but wt0. */
