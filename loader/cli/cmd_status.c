@@ -196,6 +196,28 @@ static void print_forwarder(const json_t *forwarder, const struct look *look)
 		       number_of(forwarder, "packet_max"), number_of(forwarder, "mtu"));
 }
 
+/* Print how the flow log is doing, if there is one. */
+static void print_flow_log(const json_t *log, const struct look *look)
+{
+	long long lost = number_of(log, "lost_events"),
+		  unsampled = number_of(log, "unsampled_drops");
+	double fill = 100.0 * number_of(log, "used_bytes") / (number_of(log, "ring_bytes") ?: 1);
+	char packets[2][OUTPUT_COUNT_LEN];
+
+	if (!json_is_object(log))
+		return;
+	if (number_of(log, "reader"))
+		printf("  flow log: written by process %lld, ", number_of(log, "reader"));
+	else
+		printf("  flow log: %snobody writes it down%s, ",
+		       output_colour_on(look->colour, OUTPUT_RED), output_colour_off(look->colour));
+	printf("its ring is %.0f%% full\n", fill);
+	if (lost || unsampled)
+		printf("    %s events were lost, as it was full; %s drops were not sampled\n",
+		       output_count(packets[0], lost, UNIT_PACKETS, look->human),
+		       output_count(packets[1], unsampled, UNIT_PACKETS, look->human));
+}
+
 /* Print that an interface has no protection, and what is being done about it. */
 static void print_bare(const json_t *status, const struct look *look)
 {
@@ -270,6 +292,7 @@ static void print_status(const json_t *status, const struct look *look)
 	if (number_of(status, "lost_events"))
 		printf("  %lld flow events were lost, as a listener's ring was full\n",
 		       number_of(status, "lost_events"));
+	print_flow_log(json_object_get(status, "flow_log"), look);
 	nat_print(json_object_get(status, "nat"));
 	print_forwarder(json_object_get(status, "forwarder"), look);
 }
