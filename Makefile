@@ -233,7 +233,8 @@ JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j $(shell nproc))
 test:
 	$(Q)$(MAKE) --no-print-directory deps \
 		TEST_DEPS="$(TEST_DEPS) $(if $(KERNELS),$(KERNEL_DEPS)) $(if $(ALL),$(CROSS_DEPS) $(DEB_DEPS))"
-	$(Q)for program in "prometheus promtool" "nfdump nfcapd" "nfdump nfdump"; do \
+	$(Q)for program in "prometheus promtool" "nfdump nfcapd" "nfdump nfdump" \
+		"pmacct nfacctd libmariadb3 librabbitmq4 librdkafka1 libzmq5 libpgm-5.3-0 libnorm1"; do \
 		selftests/unpacked --fetch $$program >/dev/null || exit 1; done
 	$(Q)$(MAKE) --no-print-directory $(JOBS) shrike tools $(TESTS) $(FUZZERS) $(B)/kernels/verify
 	$(Q)$(TEST_ENV) FUZZERS="$(FUZZERS)" $(if $(KERNELS),KERNEL_TESTS="$(KERNEL_TESTS)") \

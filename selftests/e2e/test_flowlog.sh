@@ -16,6 +16,7 @@ tests veth \
 	losses_are_counted_and_written \
 	a_collector_gets_all_by_tcp_and_again_when_it_returns \
 	nfcapd_stores_what_comes_by_udp \
+	pmacct_counts_what_comes_by_udp \
 	status_and_metrics_say_how_the_log_is_doing \
 	tshark_reads_what_is_sent \
 	what_uplinks_translate_is_exported \
@@ -380,6 +381,45 @@ test_nfcapd_stores_what_comes_by_udp() {
 		.dst_port == 8001 and .in_packets > 3 and .in_bytes > 100)] | length' "$T/flows")"
 	# its count of sequence numbers leaves options out, against RFC 7011, 3.1
 	matches "what nfcapd says" "Bad Packets: 0" "$(cat "$T/nfcapd.err" "$T/nfcapd.out")"
+}
+
+# Packets from ADDRESS to a port that pmacct has counted, and to its answers.
+pmacct_counts() {
+	[ -e "$T/pm" ] && [ "$(jq -s "map(select(.ip_src == \"$2\" and .ip_dst == \"$3\" and
+		.ip_proto == \"$4\" and .port_dst == $5) | .packets) | add // 0" "$T/pm")" -ge "$1" ]
+}
+
+test_pmacct_counts_what_comes_by_udp() {
+	local nfacctd
+	nfacctd=$("$SELFTESTS/unpacked" pmacct nfacctd) ||
+		skip "there is no nfacctd: make test gets it (package pmacct)"
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	log_policy 1s
+	run_shrike wt0 log
+	cat >"$T/nfacctd.conf" <<-EOF
+		daemonize: false
+		nfacctd_ip: 192.168.77.2
+		nfacctd_port: 4739
+		plugins: print
+		aggregate: src_host, dst_host, src_port, dst_port, proto
+		print_output: json
+		print_output_file: $T/pm
+		print_output_file_append: true
+		print_refresh_time: 1
+	EOF
+	start nfacctd "$LAN" env LD_LIBRARY_PATH="$nfacctd.lib" "$nfacctd" -f "$T/nfacctd.conf"
+	wait_for eval 'in_ns "$LAN" ss -Hlun sport = :4739 | grep -q .'
+	flowlog log --ipfix udp:192.168.77.2:4739
+	probe ok "$PEER" udp 100.64.0.1 8001
+	probe ok "$PEER" tcp fd64::1 8001
+	probe ok "$PEER" udp fd64::1 8001
+	wait_for -t 60 pmacct_counts 1 100.64.0.2 100.64.0.1 udp 8001
+	wait_for -t 60 pmacct_counts 1 fd64::2 fd64::1 udp 8001
+	wait_for -t 60 pmacct_counts 4 fd64::2 fd64::1 tcp 8001
+	stop log
+	stop nfacctd INT
+	is "what nfacctd complains about" "" "$(grep -E 'WARN|ERROR' "$T/nfacctd.out" "$T/nfacctd.err")"
 }
 
 # flow_log JQ: of what status says of the log
