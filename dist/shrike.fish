@@ -128,6 +128,7 @@ complete -c shrike -n '__shrike_at policy apply' -s v -l verbose -d 'print libbp
 complete -c shrike -n '__shrike_at policy apply' -l help -d 'show help'
 complete -c shrike -n '__shrike_at policy apply' -a '(__shrike_interfaces)'
 complete -c shrike -n '__shrike_at policy apply' -F
+complete -c shrike -n '__shrike_at policy confirm' -s j -l json -d 'JSON instead of text, see shrike-json(5)'
 complete -c shrike -n '__shrike_at policy confirm' -l help -d 'show help'
 complete -c shrike -n '__shrike_at policy confirm' -a '(__shrike_interfaces)'
 complete -c shrike -n '__shrike_at policy set' -s j -l json -d 'JSON instead of text, see shrike-json(5)'

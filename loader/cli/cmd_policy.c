@@ -180,7 +180,7 @@ static const struct command family[] = {
 	},
 	{
 		.name = "confirm",
-		.arguments = "[IFACE]",
+		.arguments = "[IFACE] [-j]",
 		.summary = "keep a policy that was applied with --confirm",
 		.run = policy_command_confirm,
 	},
