@@ -185,6 +185,7 @@ static void print_text(struct session *session, const struct trace_event *event,
 	fprintf(session->out, "%s %s", output_time(time, event->time_ns + session->offset_ns),
 		output_colour_on(colour, OUTPUT_RED));
 	record_write_line(event, names, session->out);
+	record_write_details(event, session->out);
 	fprintf(session->out, "%s\n", output_colour_off(colour));
 	if (session->verbose)
 		record_write_stages(event, names, "    ", session->out);
