@@ -49,6 +49,21 @@ size_t screen_width(FILE *file)
 }
 
 /**
+ * screen_write() - Write lines now, so that they fit where they are read at a terminal
+ * @text: whole lines
+ * @file: where to; a failure to write stays in its own error flag
+ */
+void screen_write(const char *text, FILE *file)
+{
+	const struct wrap_lines lines = {.width = screen_width(file), .hang = HANG};
+
+	if (lines.width)
+		wrap_print(text, &lines, file);
+	else
+		fputs(text, file);
+}
+
+/**
  * screen_hold() - Keep what is written to stdout from now on for screen_release(), if it is a terminal
  */
 void screen_hold(void)

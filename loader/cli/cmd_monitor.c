@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/output.h"
+#include "base/screen.h"
 #include "cli/command.h"
 #include "conntrack/event_print.h"
 #include "conntrack/events.h"
@@ -122,7 +123,7 @@ static int show(void *arg, const struct flow_event *event)
 {
 	struct monitor *monitor = arg;
 	struct flow_event_names names;
-	char line[FLOW_LINE_MAX];
+	char line[FLOW_LINE_MAX + 1];
 	struct error ignored;
 
 	if (monitor->over || !is_wanted(monitor, event))
@@ -138,7 +139,8 @@ static int show(void *arg, const struct flow_event *event)
 			return -ENOMEM;
 	} else {
 		flow_event_line(event, &names, line);
-		puts(line);
+		strcat(line, "\n");
+		screen_write(line, stdout);
 	}
 	monitor->over = ++monitor->shown == monitor->limit;
 	return 0;

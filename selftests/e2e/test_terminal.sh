@@ -6,6 +6,7 @@
 
 tests veth \
 	what_a_terminal_shows_fits \
+	events_and_packets_fit_as_they_come \
 	json_is_not_broken_on_a_terminal \
 	counts_have_units_on_request \
 	flags_of_connections_are_shown_at_a_terminal
@@ -85,6 +86,31 @@ test_what_a_terminal_shows_fits() {
 	expect 0 shrike conntrack list wt0
 	matches "lines for scripts" "^(tcp|icmp) +[a-z_0-9]+ +[0-9]+ +src=laptop-of-somebody dst=" "$OUT"
 	is "blanks at ends for scripts" "" "$(shrike policy show wt0 | grep ' $')"
+}
+
+# shows NAME ARG...: in the background, on a terminal of 80 columns, into $T/NAME.out
+shows() {
+	local name=$1
+	shift
+	start "$name" "$ROUTER" script -qfec "stty cols 80 rows 24; exec $(printf '%q ' "$SHRIKE" "$@")" /dev/null
+}
+
+test_events_and_packets_fit_as_they_come() {
+	local name
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	terminal_policy wide
+	run_shrike wt0 wide
+	shows events monitor wt0 -n 4
+	shows packets trace live wt0 -v -n 3
+	wait_for eval 'probe ok "$PEER" tcp fd64::1 8001 >/dev/null &&
+		grep -q end "$T/events.out" && grep -q length "$T/packets.out"'
+	for name in events packets; do
+		await_end $name
+		tr -d '\r' <"$T/$name.out" >"$T/shown"
+		grep -q '^    ' "$T/shown" || die "$name: nothing had to be broken"
+		! misfits || die "$name: does not fit"
+	done
 }
 
 test_json_is_not_broken_on_a_terminal() {
