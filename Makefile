@@ -173,6 +173,7 @@ $(B)/shrike: $(CMD_OBJS) $(B)/libshrike.a
 CROSS := build/arm64
 CROSS_DEPS := gcc-aarch64-linux-gnu
 DEB_DEPS := debhelper dpkg-dev lintian
+RPM_DEPS := rpm
 CROSS_LIBS := libc6-dev $(filter %-dev,$(BUILD_DEPS))
 
 cross-arm64:
@@ -232,8 +233,9 @@ JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j $(shell nproc))
 
 test:
 	$(Q)$(MAKE) --no-print-directory deps \
-		TEST_DEPS="$(TEST_DEPS) $(if $(KERNELS),$(KERNEL_DEPS)) $(if $(ALL),$(CROSS_DEPS) $(DEB_DEPS))"
-	$(Q)for program in "prometheus promtool" "nfdump nfcapd" "nfdump nfdump"; do \
+		TEST_DEPS="$(TEST_DEPS) $(if $(KERNELS),$(KERNEL_DEPS)) $(if $(ALL),$(CROSS_DEPS) $(DEB_DEPS) $(RPM_DEPS))"
+	$(Q)for program in "prometheus promtool" "nfdump nfcapd" "nfdump nfdump" \
+		"pmacct nfacctd libmariadb3 librabbitmq4 librdkafka1 libzmq5 libpgm-5.3-0 libnorm1"; do \
 		selftests/unpacked --fetch $$program >/dev/null || exit 1; done
 	$(Q)$(MAKE) --no-print-directory $(JOBS) shrike tools $(TESTS) $(FUZZERS) $(B)/kernels/verify
 	$(Q)$(TEST_ENV) FUZZERS="$(FUZZERS)" $(if $(KERNELS),KERNEL_TESTS="$(KERNEL_TESTS)") \
@@ -243,7 +245,7 @@ test-all:
 	$(Q)$(MAKE) --no-print-directory test KERNELS=1 ALL=1
 
 test-build:
-	$(Q)$(MAKE) --no-print-directory deps TEST_DEPS="$(TEST_DEPS) $(CROSS_DEPS) $(DEB_DEPS)"
+	$(Q)$(MAKE) --no-print-directory deps TEST_DEPS="$(TEST_DEPS) $(CROSS_DEPS) $(DEB_DEPS) $(RPM_DEPS)"
 	$(Q)selftests/build/run
 
 OLD ?= main

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "base/screen.h"
 
 /**
  * put_u64() - Write a number in decimal
@@ -143,7 +144,7 @@ const char *output_duration(char text[OUTPUT_DURATION_LEN], uint64_t duration_ns
  * output_human() - A number as people read it: 999, 1.5k, 20M; of bytes 1.5Ki, 20Mi
  * @text: where to write it
  * @value: the number, 0 or more
- * @unit: 1000, or 1024 for bytes
+ * @unit: UNIT_PACKETS for powers of 1000, UNIT_BYTES for powers of 1024
  *
  * Return: @text.
  */
@@ -159,7 +160,25 @@ const char *output_human(char text[OUTPUT_HUMAN_LEN], double value, unsigned int
 		snprintf(text, OUTPUT_HUMAN_LEN, "%.0f", value);
 	else
 		snprintf(text, OUTPUT_HUMAN_LEN, "%.*f%c%s", value < 9.95, value,
-			 unit == 1024 && !step ? 'K' : prefixes[step], unit == 1024 ? "i" : "");
+			 unit == UNIT_BYTES && !step ? 'K' : prefixes[step],
+			 unit == UNIT_BYTES ? "i" : "");
+	return text;
+}
+
+/**
+ * output_count() - A counter's value
+ * @text: where to write it
+ * @count: the value
+ * @unit: for output_human()
+ * @human: rounded, with a unit
+ *
+ * Return: @text.
+ */
+const char *output_count(char text[OUTPUT_COUNT_LEN], uint64_t count, unsigned int unit, bool human)
+{
+	if (human)
+		return output_human(text, count, unit);
+	*put_u64(text, count) = '\0';
 	return text;
 }
 
@@ -217,7 +236,7 @@ bool output_wants_colour(FILE *file)
 {
 	const char *no_color = getenv("NO_COLOR");
 
-	return !(no_color && *no_color) && isatty(fileno(file));
+	return !(no_color && *no_color) && screen_is_terminal(file);
 }
 
 /**
@@ -330,6 +349,7 @@ int output_json_line(json_t *value, FILE *file, struct error *error)
 {
 	bool failed;
 
+	screen_keep_lines();
 	value = output_formed(value);
 	failed = !value || (json_dumpf(value, file, OUTPUT_JSON_FLAGS) && !ferror(file));
 	json_decref(value);

@@ -29,6 +29,11 @@ typedef json_t *(*output_form)(json_t *value);
 #define OUTPUT_DURATION_LEN 32
 #define OUTPUT_TIME_LEN	    32
 #define OUTPUT_HUMAN_LEN    16
+#define OUTPUT_COUNT_LEN    24
+
+/* Units of counters: what 1k and 1Ki are. */
+#define UNIT_PACKETS 1000
+#define UNIT_BYTES   1024
 
 char *put_u64(char *to, uint64_t value);
 char *put_addr(char *to, const union addr *addr, uint8_t ip_version);
@@ -36,6 +41,8 @@ char *put_time(char *to, uint64_t realtime_ns);
 
 const char *output_duration(char text[OUTPUT_DURATION_LEN], uint64_t duration_ns);
 const char *output_human(char text[OUTPUT_HUMAN_LEN], double value, unsigned int unit);
+const char *output_count(char text[OUTPUT_COUNT_LEN], uint64_t count, unsigned int unit,
+			 bool human);
 const char *output_time(char text[OUTPUT_TIME_LEN], uint64_t realtime_ns);
 
 enum output_colour {

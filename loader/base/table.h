@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Tables as text, by libsmartcols: columns are as wide as their widest cell.
+ * Tables as text, by libsmartcols: columns are as wide as their widest cell, and no line ends with
+ * blanks.
  *
- * On a terminal a table has titles and fits: columns that may be wrapped become narrower.  Anywhere
- * else it has neither, so that scripts get a row in each line and nothing but rows.
+ * On a terminal a table has titles and fits: columns that may be wrapped become narrower, and those
+ * that may be left out are where they are empty.  Anywhere else nothing of that happens, so that
+ * scripts get a row in each line, all columns, and nothing but rows.
  */
 #ifndef SHRIKE_BASE_TABLE_H
 #define SHRIKE_BASE_TABLE_H
@@ -14,13 +16,20 @@
 #include "base/error.h"
 
 enum table_column_flags {
-	TABLE_RIGHT = 1 << 0, /* numbers */
-	TABLE_WRAP = 1 << 1,  /* lists: wrapped where the terminal has no room */
+	TABLE_RIGHT = 1 << 0,	 /* numbers */
+	TABLE_WRAP = 1 << 1,	 /* lists and names: wrapped where the terminal has no room */
+	TABLE_OPTIONAL = 1 << 2, /* not shown on a terminal where its cells say nothing */
 };
 
+/*
+ * struct table_column - a column
+ * @flags: enum table_column_flags
+ * @nothing: what a cell says nothing by, NULL: only by being empty
+ */
 struct table_column {
 	const char *title;
-	unsigned int flags; /* enum table_column_flags */
+	unsigned int flags;
+	const char *nothing;
 };
 
 struct table;

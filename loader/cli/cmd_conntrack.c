@@ -14,7 +14,7 @@
 #include "dataplane/masquerading.h"
 
 #define CONNTRACK_ARGUMENTS "[IFACE] [FILTER] [-j]"
-#define LIST_ARGUMENTS	    "[IFACE] [FILTER] [--numeric] [-j]"
+#define LIST_ARGUMENTS	    "[IFACE] [FILTER] [--numeric] [-h] [-j]"
 
 static int run_list(const struct command *command, int argc, char **argv);
 static int run_count(const struct command *command, int argc, char **argv);
@@ -25,7 +25,7 @@ static const struct command family[] = {
 		.name = "list",
 		.arguments = LIST_ARGUMENTS,
 		.summary = "show tracked connections",
-		.details = NUMERIC_HELP "\n" FILTER_HELP,
+		.details = HUMAN_HELP NUMERIC_HELP "\n" FILTER_HELP,
 		.run = run_list,
 	},
 	{
@@ -44,10 +44,11 @@ static const struct command family[] = {
 	},
 	{
 		.name = "watch",
-		.arguments = "[IFACE] [FILTER] [-n COUNT] [--numeric] [-j]",
+		.arguments = "[IFACE] [FILTER] [-n COUNT] [--numeric] [-h] [-j]",
 		.summary = "show connections as they start and end",
-		.details = "  -n, --count COUNT     end after so many events\n" NUMERIC_HELP
-			   "\n" FILTER_HELP,
+		.details =
+			"  -n, --count COUNT     end after so many events\n" HUMAN_HELP NUMERIC_HELP
+			"\n" FILTER_HELP,
 		.run = command_run_watch,
 	},
 	{.name = NULL},
@@ -71,20 +72,27 @@ struct session {
 	struct names names;
 	bool json;
 	bool numeric;
+	bool human;
 };
 
 /* Returns an exit status, or -1 to go on. */
 static int parse(const struct command *command, int argc, char **argv, struct session *session)
 {
 	static const struct option options[] = {FILTER_LONG_OPTIONS, COMMON_LONG_OPTIONS, {}};
-	static const struct option list_options[] = {
-		FILTER_LONG_OPTIONS, NUMERIC_LONG_OPTION, COMMON_LONG_OPTIONS, {}};
-	const struct option *known = command->run == run_list ? list_options : options;
+	static const struct option list_options[] = {FILTER_LONG_OPTIONS,
+						     NUMERIC_LONG_OPTION,
+						     HUMAN_LONG_OPTION,
+						     COMMON_LONG_OPTIONS,
+						     {}};
+	bool is_list = command->run == run_list;
+	const char *short_options = is_list ? "hjv" FILTER_SHORT_OPTIONS
+					    : "jv" FILTER_SHORT_OPTIONS;
 	struct error error;
 	int option, err;
 
 	filter_init(&session->filter);
-	while ((option = command_option(argc, argv, "jv" FILTER_SHORT_OPTIONS, known)) != -1) {
+	while ((option = command_option(argc, argv, short_options,
+					is_list ? list_options : options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')
@@ -93,8 +101,9 @@ static int parse(const struct command *command, int argc, char **argv, struct se
 			session->json = true;
 			continue;
 		}
-		if (option == OPTION_NUMERIC) {
-			session->numeric = true;
+		if (option == OPTION_NUMERIC || option == 'h') {
+			session->numeric |= option == OPTION_NUMERIC;
+			session->human |= option == 'h';
 			continue;
 		}
 		err = filter_option(&session->filter, option, optarg, &error);
@@ -177,9 +186,11 @@ static int list(struct session *session, struct error *error)
 		flow_printer_set_uplinks(printer, &masquerade);
 	if (!session->numeric)
 		flow_printer_set_names(printer, &session->names);
+	if (session->human)
+		flow_printer_set_human(printer);
 	err = conntrack_walk(&session->conntrack, &session->clock, &session->filter,
 			     flow_printer_visit, printer, error);
-	if (!err)
+	if (err >= 0)
 		err = flow_printer_end(printer, error);
 	flow_printer_free(printer);
 	return err;

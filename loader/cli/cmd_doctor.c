@@ -44,6 +44,7 @@ const struct command command_doctor = {
 		"Exit status 1 if something keeps shrike from working here.\n",
 	/* clang-format on */
 	.run = run_doctor,
+	.fits = true,
 };
 
 static const char *const finding_names[] = {

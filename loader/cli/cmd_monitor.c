@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/output.h"
+#include "base/screen.h"
 #include "cli/command.h"
 #include "conntrack/event_print.h"
 #include "conntrack/events.h"
@@ -22,10 +23,10 @@ static int run_monitor(const struct command *command, int argc, char **argv);
 
 const struct command command_monitor = {
 	.name = "monitor",
-	.arguments = "[IFACE] [FILTER] [-n COUNT] [--numeric] [-j]",
+	.arguments = "[IFACE] [FILTER] [-n COUNT] [--numeric] [-h] [-j]",
 	.summary = "show connections that start and end, and dropped packets",
 	.details = "  -n, --count COUNT     end after so many events\n"
-		   "  -j, --json            one object per event and line\n" NUMERIC_HELP
+		   "  -j, --json            one object per event and line\n" HUMAN_HELP NUMERIC_HELP
 		   "\n" FILTER_HELP "\n"
 		   "rx and tx count packets/bytes that came in and went out by the interface.\n"
 		   "An opening that the kernel displaced for others ends some seconds later, with\n"
@@ -51,6 +52,7 @@ struct monitor {
 	bool flows_only; /* conntrack watch */
 	bool json;
 	bool numeric;
+	bool human;
 	bool over;
 };
 
@@ -61,6 +63,7 @@ static int parse(const struct command *command, int argc, char **argv, struct mo
 		{"count", required_argument, NULL, 'n'},
 		FILTER_LONG_OPTIONS,
 		NUMERIC_LONG_OPTION,
+		HUMAN_LONG_OPTION,
 		COMMON_LONG_OPTIONS,
 		{},
 	};
@@ -68,7 +71,7 @@ static int parse(const struct command *command, int argc, char **argv, struct mo
 	int option;
 
 	filter_init(&monitor->filter);
-	while ((option = command_option(argc, argv, "n:c:jv" FILTER_SHORT_OPTIONS, options)) !=
+	while ((option = command_option(argc, argv, "n:c:hjv" FILTER_SHORT_OPTIONS, options)) !=
 	       -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
@@ -78,6 +81,8 @@ static int parse(const struct command *command, int argc, char **argv, struct mo
 			monitor->json = true;
 		} else if (option == OPTION_NUMERIC) {
 			monitor->numeric = true;
+		} else if (option == 'h') {
+			monitor->human = true;
 		} else if (option == 'n' || option == 'c') { /* -c: its name before */
 			if (command_parse_count(command, &monitor->limit) >= 0)
 				return EXIT_INVALID;
@@ -118,7 +123,7 @@ static int show(void *arg, const struct flow_event *event)
 {
 	struct monitor *monitor = arg;
 	struct flow_event_names names;
-	char line[FLOW_LINE_MAX];
+	char line[FLOW_LINE_MAX + 1];
 	struct error ignored;
 
 	if (monitor->over || !is_wanted(monitor, event))
@@ -126,6 +131,7 @@ static int show(void *arg, const struct flow_event *event)
 	names = event_context_names(&monitor->context, event);
 	names.interface = monitor->name;
 	names.offset_ns = monitor->offset_ns;
+	names.human = monitor->human;
 	if (monitor->numeric)
 		names.names = NULL;
 	if (monitor->json) {
@@ -133,7 +139,8 @@ static int show(void *arg, const struct flow_event *event)
 			return -ENOMEM;
 	} else {
 		flow_event_line(event, &names, line);
-		puts(line);
+		strcat(line, "\n");
+		screen_write(line, stdout);
 	}
 	monitor->over = ++monitor->shown == monitor->limit;
 	return 0;

@@ -114,6 +114,7 @@ static const char rollback_details[] =
 
 static const char show_details[] =
 	"      --names           only its names, a line each with their addresses\n"
+	HUMAN_HELP
 	NUMERIC_HELP
 	"\n"
 	"Hits are the packets that the rule decided: the opening of a connection, and\n"
@@ -127,6 +128,7 @@ static const struct command family[] = {
 		.summary = "parse and compile a policy, warn about rules that have no effect",
 		.details = check_details,
 		.run = policy_command_check,
+		.fits = true,
 	},
 	{
 		.name = "diff",
@@ -135,6 +137,7 @@ static const struct command family[] = {
 		.summary = "what a policy would change: rules, and live connections",
 		.details = diff_details,
 		.run = policy_command_diff,
+		.fits = true,
 	},
 	{
 		.name = "reach",
@@ -142,6 +145,7 @@ static const struct command family[] = {
 		.summary = "what can reach what, by rule",
 		.details = reach_details,
 		.run = policy_command_reach,
+		.fits = true,
 	},
 	{
 		.name = "prove",
@@ -149,6 +153,7 @@ static const struct command family[] = {
 		.summary = "whether \"FROM can|cannot reach TO tcp/22\" is true",
 		.details = prove_details,
 		.run = policy_command_prove,
+		.fits = true,
 	},
 	{
 		.name = "equal",
@@ -156,6 +161,7 @@ static const struct command family[] = {
 		.summary = "whether two policies let in the same packets",
 		.details = equal_details,
 		.run = policy_command_equal,
+		.fits = true,
 	},
 	{
 		.name = "unused",
@@ -163,6 +169,7 @@ static const struct command family[] = {
 		.summary = "rules without hits, rules that others cover, empty sets",
 		.details = unused_details,
 		.run = policy_command_unused,
+		.fits = true,
 	},
 	{
 		.name = "apply",
@@ -173,7 +180,7 @@ static const struct command family[] = {
 	},
 	{
 		.name = "confirm",
-		.arguments = "[IFACE]",
+		.arguments = "[IFACE] [-j]",
 		.summary = "keep a policy that was applied with --confirm",
 		.run = policy_command_confirm,
 	},
@@ -186,10 +193,11 @@ static const struct command family[] = {
 	},
 	{
 		.name = "show",
-		.arguments = "[IFACE] [--names] [--numeric] [-j]",
+		.arguments = "[IFACE] [--names] [--numeric] [-h] [-j]",
 		.summary = "the policy in force, with hit counters per rule",
 		.details = show_details,
 		.run = run_show,
+		.fits = true,
 	},
 	{
 		.name = "export",
@@ -204,6 +212,7 @@ static const struct command family[] = {
 		.summary = "policies that were in force: who, when, why, and what changed",
 		.details = history_details,
 		.run = policy_command_history,
+		.fits = true,
 	},
 	{
 		.name = "rollback",
@@ -231,6 +240,7 @@ struct show_options {
 	const char *interface;
 	bool names;
 	bool numeric;
+	bool human;
 	bool json;
 };
 
@@ -285,7 +295,7 @@ static int show_policy(const struct attached *attached, const struct show_option
 	if (!err)
 		err = policy_print(&(struct policy_view){policy, &attached->instance, &undo, rules,
 							 n_rules, options->interface,
-							 options->numeric, drift},
+							 options->numeric, options->human, drift},
 				   options->json, stdout, error);
 	free(rules);
 	free(text);
@@ -319,6 +329,7 @@ static int run_show(const struct command *command, int argc, char **argv)
 	static const struct option options[] = {
 		{"names", no_argument, NULL, OPTION_NAMES},
 		NUMERIC_LONG_OPTION,
+		HUMAN_LONG_OPTION,
 		COMMON_LONG_OPTIONS,
 		{},
 	};
@@ -326,12 +337,13 @@ static int run_show(const struct command *command, int argc, char **argv)
 	struct error error;
 	int option;
 
-	while ((option = command_option(argc, argv, "jv", options)) != -1) {
+	while ((option = command_option(argc, argv, "hjv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == '?')
 			return command_unknown_option(command, argv);
 		asked.json |= option == 'j';
+		asked.human |= option == 'h';
 		asked.names |= option == OPTION_NAMES;
 		asked.numeric |= option == OPTION_NUMERIC;
 	}

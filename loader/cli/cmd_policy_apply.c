@@ -271,21 +271,21 @@ int policy_command_apply(const struct command *command, int argc, char **argv)
  */
 int policy_command_confirm(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {COMMON_LONG_OPTIONS, {}};
 	char name[IF_NAMESIZE];
 	struct error error;
-	int option, err, ifindex;
+	bool json = false;
+	int err, ifindex, status = command_parse_json(command, argc, argv, 1, &json);
 
-	while ((option = command_option(argc, argv, "v", options)) != -1) {
-		if (option == OPTION_HELP)
-			return command_help(command);
-		if (option != 'v')
-			return command_unknown_option(command, argv);
-	}
-	if (argc - optind > 1)
-		return command_usage(command, "unexpected argument '%s'", argv[optind + 1]);
+	if (status >= 0)
+		return status;
 	err = policy_command_interface(argv[optind], name, &ifindex, &error);
 	if (!err)
 		err = confirm_accept(name, ifindex, &error);
+	if (!err && json)
+		err = output_json(
+			json_pack("{s:o,s:b}", "interface", output_json_text(name), "confirmed", 1),
+			stdout, &error);
+	else if (!err)
+		printf("%s: the policy stays\n", name);
 	return err ? command_fail(&error) : EXIT_DONE;
 }

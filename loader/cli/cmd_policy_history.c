@@ -20,7 +20,8 @@
 #include "review/diff.h"
 #include "simulate/policy_tests.h"
 
-#define N_COLUMNS 5
+#define N_COLUMNS     5
+#define CAUSE_NETBIRD "netbird"
 
 /* What was in force, and what that has changed. */
 struct step {
@@ -122,6 +123,12 @@ static void format_changes(const json_t *diff, char *text, size_t size)
 			 settings == 1 ? "" : "s");
 }
 
+/* Where steps go: to a list of JSON, NULL: to a table. */
+struct listing {
+	json_t *json;
+	struct table *table;
+};
+
 static int add_row(struct table *table, const struct step *step)
 {
 	char number[16], time[OUTPUT_TIME_LEN], who[64], changes[96] = "";
@@ -135,14 +142,83 @@ static int add_row(struct table *table, const struct step *step)
 	return table_row(table, cells);
 }
 
-/* Add all steps, the oldest first, to a list or a table. */
-static int add_steps(const char *ifname, json_t *list, struct table *table, struct error *error)
+static json_t *count_json(uint32_t count)
 {
+	return count == CHANGE_NO_COUNT ? json_null() : json_integer(count);
+}
+
+/* A map of NetBird's as a step of the history, which has no number, as it cannot be gone back to. */
+static json_t *map_json(const struct history_map *map)
+{
+	char time[OUTPUT_TIME_LEN];
+
+	return json_pack("{s:n,s:s,s:I,s:s,s:n,s:n,s:n,s:n,s:I,s:o,s:o,s:o}", "number", "time",
+			 output_time(time, map->time_ns), "generation", (json_int_t)map->generation,
+			 "cause", CAUSE_NETBIRD, "uid", "sudo_uid", "policy", "changes", "serial",
+			 (json_int_t)map->serial, "rules_added", count_json(map->rules_added),
+			 "rules_removed", count_json(map->rules_removed), "connections_cut",
+			 count_json(map->cut));
+}
+
+static int add_map_row(struct table *table, const struct history_map *map)
+{
+	char time[OUTPUT_TIME_LEN], cause[48], changes[64] = "";
+	const char *const cells[N_COLUMNS] = {"", time, "", cause, changes};
+
+	output_time(time, map->time_ns);
+	snprintf(cause, sizeof(cause), CAUSE_NETBIRD " serial %llu",
+		 (unsigned long long)map->serial);
+	if (map->rules_added != CHANGE_NO_COUNT)
+		snprintf(changes, sizeof(changes), "+%u -%u rules", map->rules_added,
+			 map->rules_removed);
+	return table_row(table, cells);
+}
+
+/* NetBird's maps, of which those before @at have been added. */
+struct maps {
+	struct history_map *list;
+	size_t n;
+	size_t at;
+};
+
+/* Add the maps that came before a point in time. */
+static int add_maps(const struct listing *listing, struct maps *maps, uint64_t before_ns,
+		    struct error *error)
+{
+	int err = 0;
+
+	for (; !err && maps->at < maps->n && maps->list[maps->at].time_ns < before_ns; maps->at++) {
+		const struct history_map *map = &maps->list[maps->at];
+
+		err = listing->json ? json_array_append_new(listing->json, map_json(map))
+				    : add_map_row(listing->table, map);
+	}
+	return err ? error_no_memory(error) : 0;
+}
+
+/* Add a policy, and the maps that came before it. */
+static int add_step(const struct listing *listing, const struct step *step, struct maps *maps,
+		    struct error *error)
+{
+	int err = add_maps(listing, maps, step->entry.time_ns, error);
+
+	if (!err)
+		err = listing->json ? json_array_append_new(listing->json, step_json(step))
+				    : add_row(listing->table, step);
+	return err ? error_no_memory(error) : 0;
+}
+
+/* Add all steps, the oldest first. */
+static int add_steps(const char *ifname, const struct listing *listing, struct error *error)
+{
+	struct maps maps = {};
 	struct step step;
 	uint32_t *numbers = NULL;
 	size_t n = 0;
 	int err = history_list(ifname, &numbers, &n, error);
 
+	if (!err)
+		err = history_list_maps(ifname, &maps.list, &maps.n, error);
 	for (size_t i = 0; !err && i < n; i++) {
 		err = read_step(ifname, numbers[i], i ? numbers[i - 1] : 0, &step, error);
 		if (err == -EPROTO) { /* the others can be shown */
@@ -152,12 +228,12 @@ static int add_steps(const char *ifname, json_t *list, struct table *table, stru
 		}
 		if (err)
 			break;
-		if (list)
-			json_array_append_new(list, step_json(&step));
-		else if (add_row(table, &step))
-			err = error_no_memory(error);
+		err = add_step(listing, &step, &maps, error);
 		step_free(&step);
 	}
+	if (!err)
+		err = add_maps(listing, &maps, UINT64_MAX, error);
+	free(maps.list);
 	free(numbers);
 	return err;
 }
@@ -165,15 +241,18 @@ static int add_steps(const char *ifname, json_t *list, struct table *table, stru
 static int print_all(const char *ifname, bool json, struct error *error)
 {
 	static const struct table_column columns[N_COLUMNS] = {
-		{"N", TABLE_RIGHT}, {"TIME", 0}, {"WHO", 0}, {"CAUSE", 0}, {"CHANGES", 0},
+		{"N", TABLE_RIGHT, NULL},      {"TIME", 0, NULL},
+		{"WHO", TABLE_WRAP, NULL},     {"CAUSE", TABLE_WRAP, NULL},
+		{"CHANGES", TABLE_WRAP, NULL},
 	};
 	struct table *table = table_new(columns, N_COLUMNS, stdout);
 	json_t *list = json ? json_array() : NULL;
+	const struct listing listing = {list, table};
 	int err;
 
 	if (!table)
 		return error_no_memory(error);
-	err = add_steps(ifname, list, table, error);
+	err = add_steps(ifname, &listing, error);
 	if (!err && json)
 		err = output_json(json_pack("{s:o,s:O}", "interface", output_json_text(ifname),
 					    "policies", list),

@@ -83,7 +83,8 @@ static const char *minutes(const json_t *time, const char *none, char text[OUTPU
 static int print_rules(const json_t *rules, struct error *error)
 {
 	static const struct table_column columns[N_COLUMNS] = {
-		{"ACL", 0}, {"ID", 0}, {"LAST HIT", 0}, {"COUNTED SINCE", 0}, {"WHY", TABLE_WRAP},
+		{"ACL", 0, NULL},	    {"ID", TABLE_WRAP, NULL},  {"LAST HIT", 0, NULL},
+		{"COUNTED SINCE", 0, NULL}, {"WHY", TABLE_WRAP, NULL},
 	};
 	struct table *table = table_new(columns, N_COLUMNS, stdout);
 	const json_t *rule;

@@ -162,8 +162,8 @@ static void print_rate(const struct stats *stats, const char *where, const char 
 	char packets_text[32], bytes_text[32];
 
 	if (stats->human) {
-		output_human(packets_text, packets, 1000);
-		output_human(bytes_text, bytes, 1024);
+		output_human(packets_text, packets, UNIT_PACKETS);
+		output_human(bytes_text, bytes, UNIT_BYTES);
 	} else {
 		snprintf(packets_text, sizeof(packets_text), "%.1f", packets);
 		snprintf(bytes_text, sizeof(bytes_text), "%.1f", bytes);

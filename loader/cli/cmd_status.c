@@ -42,6 +42,7 @@ const struct command command_status = {
 		"is needed, a last reload that failed, a residue, or a stale map of NetBird's.\n",
 	/* clang-format on */
 	.run = run_status,
+	.fits = true,
 };
 
 static const char *text_of(const json_t *object, const char *key)
@@ -62,21 +63,16 @@ struct look {
 
 /* A number of a counter, as it was asked for. */
 static const char *count_text(const json_t *counter, const char *key, const struct look *look,
-			      char text[32])
+			      char text[OUTPUT_COUNT_LEN])
 {
-	long long count = number_of(counter, key);
-
-	if (look->human)
-		output_human(text, count, !strcmp(key, "bytes") ? 1024 : 1000);
-	else
-		snprintf(text, 32, "%lld", count);
-	return text;
+	return output_count(text, number_of(counter, key),
+			    strcmp(key, "bytes") ? UNIT_PACKETS : UNIT_BYTES, look->human);
 }
 
 /* Print the counters of a verdict by reason. */
 static void print_reasons(const json_t *reasons, const char *verdict, const struct look *look)
 {
-	char packets[32], bytes[32];
+	char packets[OUTPUT_COUNT_LEN], bytes[OUTPUT_COUNT_LEN];
 	const char *name;
 	json_t *counter;
 
@@ -85,7 +81,7 @@ static void print_reasons(const json_t *reasons, const char *verdict, const stru
 
 		while (reason < REASON_MAX - 1 && strcmp(reason_name(reason), name))
 			reason++;
-		printf("    %s%-5s%s %-17s %*s packets %*s bytes  %s\n",
+		printf("    %s%-5s%s %-19s %*s packets %*s bytes  %s\n",
 		       output_colour_on(look->colour, *verdict == 'd' ? OUTPUT_RED : OUTPUT_GREEN),
 		       verdict, output_colour_off(look->colour), name, look->human ? 5 : 12,
 		       count_text(counter, "packets", look, packets), look->human ? 6 : 14,
@@ -96,20 +92,21 @@ static void print_reasons(const json_t *reasons, const char *verdict, const stru
 /* Print the counters of a direction. */
 static void print_counters(const json_t *counters, const char *direction, const struct look *look)
 {
+	static const char *const keys[] = {"seen", "pass", "forward", "drop", "tcp_out_of_window"};
+	enum { SEEN, PASS, FORWARD, DROP, OUT_OF_WINDOW, N_KEYS };
 	const json_t *one = json_object_get(counters, direction);
-	const json_t *out_of_window = json_object_get(one, "tcp_out_of_window");
+	char text[N_KEYS][OUTPUT_COUNT_LEN];
 
-	printf("  %s: %lld seen, %lld passed, %lld forwarded, %lld dropped, residue %lld\n",
-	       direction, number_of(json_object_get(one, "seen"), "packets"),
-	       number_of(json_object_get(one, "pass"), "packets"),
-	       number_of(json_object_get(one, "forward"), "packets"),
-	       number_of(json_object_get(one, "drop"), "packets"), number_of(one, "residue"));
+	for (int i = 0; i < N_KEYS; i++)
+		count_text(json_object_get(one, keys[i]), "packets", look, text[i]);
+	printf("  %s: %s seen, %s passed, %s forwarded, %s dropped, residue %lld\n", direction,
+	       text[SEEN], text[PASS], text[FORWARD], text[DROP], number_of(one, "residue"));
 	print_reasons(json_object_get(one, "pass_reasons"), "allow", look);
 	print_reasons(json_object_get(one, "drop_reasons"), "drop", look);
-	if (number_of(out_of_window, "packets"))
-		printf("    of all these %lld TCP segments fitted no window and moved no "
+	if (strcmp(text[OUT_OF_WINDOW], "0"))
+		printf("    of all these %s TCP segments fitted no window and moved no "
 		       "connection\n",
-		       number_of(out_of_window, "packets"));
+		       text[OUT_OF_WINDOW]);
 }
 
 static void print_tables(const json_t *tables)
@@ -161,8 +158,10 @@ static void print_packets(const json_t *forwarder)
 }
 
 /* Print the state of the forwarder, if the mode needs one. */
-static void print_forwarder(const json_t *forwarder)
+static void print_forwarder(const json_t *forwarder, const struct look *look)
 {
+	char up[OUTPUT_COUNT_LEN], down[OUTPUT_COUNT_LEN];
+
 	if (!json_is_object(forwarder))
 		return;
 	if (!number_of(forwarder, "pid")) {
@@ -174,9 +173,10 @@ static void print_forwarder(const json_t *forwarder)
 	       number_of(forwarder, "pid"), number_of(forwarder, "tcp_connections"),
 	       number_of(forwarder, "tcp_dials"), number_of(forwarder, "udp_flows"),
 	       number_of(forwarder, "echo_flows"));
-	printf("    %lld bytes up, %lld bytes down, %lld connections opened, %lld refused, "
+	printf("    %s bytes up, %s bytes down, %lld connections opened, %lld refused, "
 	       "%lld unreachable, %lld timed out, %lld revoked\n",
-	       number_of(forwarder, "bytes_up"), number_of(forwarder, "bytes_down"),
+	       output_count(up, number_of(forwarder, "bytes_up"), UNIT_BYTES, look->human),
+	       output_count(down, number_of(forwarder, "bytes_down"), UNIT_BYTES, look->human),
 	       number_of(forwarder, "tcp_opened"), number_of(forwarder, "tcp_refused"),
 	       number_of(forwarder, "tcp_unreachable"), number_of(forwarder, "tcp_timed_out"),
 	       number_of(forwarder, "revoked"));
@@ -194,6 +194,28 @@ static void print_forwarder(const json_t *forwarder)
 	if (number_of(forwarder, "mtu") > number_of(forwarder, "packet_max"))
 		printf("    packets of peers above %lld bytes are lost, as the MTU is %lld\n",
 		       number_of(forwarder, "packet_max"), number_of(forwarder, "mtu"));
+}
+
+/* Print how the flow log is doing, if there is one. */
+static void print_flow_log(const json_t *log, const struct look *look)
+{
+	long long lost = number_of(log, "lost_events"),
+		  unsampled = number_of(log, "unsampled_drops");
+	double fill = 100.0 * number_of(log, "used_bytes") / (number_of(log, "ring_bytes") ?: 1);
+	char packets[2][OUTPUT_COUNT_LEN];
+
+	if (!json_is_object(log))
+		return;
+	if (number_of(log, "reader"))
+		printf("  flow log: written by process %lld, ", number_of(log, "reader"));
+	else
+		printf("  flow log: %snobody writes it down%s, ",
+		       output_colour_on(look->colour, OUTPUT_RED), output_colour_off(look->colour));
+	printf("its ring is %.0f%% full\n", fill);
+	if (lost || unsampled)
+		printf("    %s events were lost, as it was full; %s drops were not sampled\n",
+		       output_count(packets[0], lost, UNIT_PACKETS, look->human),
+		       output_count(packets[1], unsampled, UNIT_PACKETS, look->human));
 }
 
 /* Print that an interface has no protection, and what is being done about it. */
@@ -270,8 +292,9 @@ static void print_status(const json_t *status, const struct look *look)
 	if (number_of(status, "lost_events"))
 		printf("  %lld flow events were lost, as a listener's ring was full\n",
 		       number_of(status, "lost_events"));
+	print_flow_log(json_object_get(status, "flow_log"), look);
 	nat_print(json_object_get(status, "nat"));
-	print_forwarder(json_object_get(status, "forwarder"));
+	print_forwarder(json_object_get(status, "forwarder"), look);
 }
 
 /* The interfaces that are meant: the one given, or all attached ones, or none but wt0. */

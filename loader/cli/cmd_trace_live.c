@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/names.h"
 #include "base/output.h"
+#include "base/screen.h"
 #include "base/value.h"
 #include "cli/command.h"
 #include "conntrack/event_print.h"
@@ -209,18 +210,28 @@ static void write_packet(struct session *session, const struct trace_record *rec
 	pcapng_packet(session->out, &packet);
 }
 
-static void print_text(struct session *session, const struct trace_event *event,
-		       const struct record_names *names)
+/* Print a record as text, in lines that fit the terminal. */
+static int print_text(struct session *session, const struct trace_event *event,
+		      const struct record_names *names)
 {
 	bool colour = event->verdict == VERDICT_DROP && output_wants_colour(session->out);
-	char time[OUTPUT_TIME_LEN];
+	char time[OUTPUT_TIME_LEN], *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
 
-	fprintf(session->out, "%s %s", output_time(time, event->time_ns + session->offset_ns),
+	if (!out)
+		return -ENOMEM;
+	fprintf(out, "%s %s", output_time(time, event->time_ns + session->offset_ns),
 		output_colour_on(colour, OUTPUT_RED));
-	record_write_line(event, names, session->out);
-	fprintf(session->out, "%s\n", output_colour_off(colour));
+	record_write_line(event, names, out);
+	record_write_details(event, out);
+	fprintf(out, "%s\n", output_colour_off(colour));
 	if (session->verbose)
-		record_write_stages(event, names, "    ", session->out);
+		record_write_stages(event, names, "    ", out);
+	if (!fclose(out))
+		screen_write(text, session->out);
+	free(text);
+	return text ? 0 : -ENOMEM;
 }
 
 /* Print a record as a line of JSON. */
@@ -266,8 +277,7 @@ static int on_record(void *arg, const struct trace_record *record)
 	}
 	if (session->json)
 		return print_json(session, event, &names);
-	print_text(session, event, &names);
-	return 0;
+	return print_text(session, event, &names);
 }
 
 static void report_losses(struct session *session)

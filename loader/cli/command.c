@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/screen.h"
 #include "base/value.h"
 #include "cli/json_old.h"
 #include "dataplane/attached.h"
@@ -30,6 +31,18 @@ static void list(const struct command *family, FILE *file)
 	for (; family->name; family++)
 		fprintf(file, "  %-*s %s\n", COMMAND_COLUMN, family->name, family->summary);
 	fprintf(file, "\n'%s COMMAND --help' shows more.\n", current_path);
+}
+
+/* Run a command. */
+static int run(const struct command *command, int argc, char **argv)
+{
+	int status;
+
+	if (command->fits)
+		screen_hold();
+	status = command->run(command, argc, argv);
+	screen_release();
+	return status;
 }
 
 /**
@@ -59,7 +72,7 @@ int command_dispatch(const struct command *family, int argc, char **argv)
 		opterr = 0;
 		if (command->family)
 			return command_dispatch(command->family, argc - 1, argv + 1);
-		return command->run(command, argc - 1, argv + 1);
+		return run(command, argc - 1, argv + 1);
 	}
 	fprintf(stderr, "shrike: %s: unknown command; '%s --help' lists them\n", argv[1],
 		current_path);

@@ -27,6 +27,7 @@ enum exit_status {
  * @summary: what it does, for the list of commands
  * @details: the rest of --help; ends with a newline, NULL: none
  * @run: called with argv[0] being the word; NULL for a family
+ * @fits: its text is broken into lines that fit the terminal (base/screen.h)
  * @family: its subcommands, ended by one without a name
  */
 struct command {
@@ -36,6 +37,7 @@ struct command {
 	const char *details;
 	int (*run)(const struct command *command, int argc, char **argv);
 	const struct command *family;
+	bool fits;
 };
 
 /* COMMAND(word): in the order of the help */

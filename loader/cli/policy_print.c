@@ -108,6 +108,12 @@ static json_t *json_confirm(const struct undo *undo)
 	return output_real(left_ns > 0 ? left_ns / NS_PER_MS / 1e3 : 0);
 }
 
+/* Where rules go, and how. */
+struct rule_table {
+	struct table *table;
+	bool human; /* -h */
+};
+
 /* "tcp", "47", or with ICMP types "icmp:echo-request,3/4" */
 static void join_protocol(const json_t *rule, char *cell, size_t size)
 {
@@ -154,10 +160,10 @@ static void join_addresses(const json_t *rule, const char *key, char *cell, size
 }
 
 /* Add a rule to the table. */
-static int add_row(struct table *table, const char *acl, const json_t *rule)
+static int add_row(const struct rule_table *rules, const char *acl, const json_t *rule)
 {
-	char source[256], destination[256], sports[128], dports[128], protocol[192], packets[24],
-		last[OUTPUT_DURATION_LEN] = "never";
+	char source[256], destination[256], sports[128], dports[128], protocol[192],
+		packets[OUTPUT_COUNT_LEN], last[OUTPUT_DURATION_LEN] = "never";
 	const json_t *to = json_object_get(rule, "destination");
 	const json_t *last_hit = json_object_get(rule, "last_hit_s");
 	const json_t *hits = json_object_get(rule, "hits");
@@ -170,8 +176,8 @@ static int add_row(struct table *table, const char *acl, const json_t *rule)
 	policy_join(json_object_get(rule, "source_ports"), sports, sizeof(sports));
 	policy_join(json_object_get(rule, "destination_ports"), dports, sizeof(dports));
 	join_protocol(rule, protocol, sizeof(protocol));
-	snprintf(packets, sizeof(packets), "%lld",
-		 (long long)json_integer_value(json_object_get(hits, "packets")));
+	output_count(packets, json_integer_value(json_object_get(hits, "packets")), UNIT_PACKETS,
+		     rules->human);
 	if (json_is_real(last_hit))
 		output_duration(last, json_real_value(last_hit) * NS_PER_S);
 	cells[0] = acl;
@@ -185,11 +191,11 @@ static int add_row(struct table *table, const char *acl, const json_t *rule)
 	cells[8] = packets;
 	cells[9] = last;
 	cells[10] = json_string_value(json_object_get(rule, DESCRIPTION)) ?: "";
-	return table_row(table, cells);
+	return table_row(rules->table, cells);
 }
 
 /* Add those rules of both ACLs that are NetBird's, or those that are not. */
-static int add_rules(struct table *table, const json_t *policy, bool of_netbird)
+static int add_rules(const struct rule_table *table, const json_t *policy, bool of_netbird)
 {
 	static const struct {
 		const char *key;
@@ -209,11 +215,11 @@ static int add_rules(struct table *table, const json_t *policy, bool of_netbird)
 }
 
 /* A line between the rules of the user and those of NetBird. */
-static int add_heading(struct table *table)
+static int add_heading(const struct rule_table *rules)
 {
 	const char *const cells[N_COLUMNS] = {"NetBird:", "", "", "", "", "", "", "", "", "", ""};
 
-	return table_row(table, cells);
+	return table_row(rules->table, cells);
 }
 
 /* Say so where the policy in force is not what its file says. */
@@ -233,9 +239,9 @@ static void print_drift(const json_t *policy, FILE *file)
 static int print_sets(const json_t *sets, FILE *file, struct error *error)
 {
 	static const struct table_column columns[] = {
-		{"SET", 0},
-		{"PREFIXES", TABLE_RIGHT},
-		{"CONTENT", TABLE_WRAP},
+		{"SET", TABLE_WRAP, NULL},
+		{"PREFIXES", TABLE_RIGHT, NULL},
+		{"CONTENT", TABLE_WRAP, NULL},
 	};
 	struct table *table = table_new(columns, 3, file);
 	char content[512], count[24];
@@ -275,47 +281,63 @@ static bool has_descriptions(const json_t *policy)
 	return false;
 }
 
-/* Print the policy as a table below its settings. */
-static int print_text(const json_t *policy, FILE *file, struct error *error)
+/* Print what the policy is, above its rules. */
+static void print_head(const json_t *policy, FILE *file)
 {
-	static const struct table_column columns[N_COLUMNS] = {
-		{"ACL", 0},
-		{"ACTION", 0},
-		{"ID", 0},
-		{"SOURCE", TABLE_WRAP},
-		{"DESTINATION", TABLE_WRAP},
-		{"PROTO", 0},
-		{"SPORTS", TABLE_WRAP},
-		{"DPORTS", TABLE_WRAP},
-		{"PACKETS", TABLE_RIGHT},
-		{"LAST HIT", 0},
-		{"DESCRIPTION", TABLE_WRAP},
-	};
-	struct table *table = table_new(columns,
-					has_descriptions(policy) ? N_COLUMNS : N_COLUMNS - 1, file);
-	int err = table ? 0 : -ENOMEM;
+	long long n_rules = json_integer_value(json_object_get(policy, "rules"));
 
-	if (table)
-		err = add_rules(table, policy, false);
-	if (!err && json_is_true(json_object_get(policy, "netbird")))
-		err = add_heading(table);
-	if (!err)
-		err = add_rules(table, policy, true);
 	fprintf(file, "generation %lld, policy %s, routing %s, %lld rule%s\n",
 		(long long)json_integer_value(json_object_get(policy, "generation")),
 		json_string_value(json_object_get(policy, "policy")),
 		json_string_value(json_object_get(json_object_get(policy, "mode"), "routing")),
-		(long long)json_integer_value(json_object_get(policy, "rules")),
-		json_integer_value(json_object_get(policy, "rules")) == 1 ? "" : "s");
+		n_rules, n_rules == 1 ? "" : "s");
 	if (json_is_real(json_object_get(policy, "confirm_s")))
 		fprintf(file, "waits to be confirmed for %.0f s more\n",
 			json_real_value(json_object_get(policy, "confirm_s")));
 	print_drift(policy, file);
+}
+
+/* Print the rules as a table. */
+static int print_rules(const json_t *policy, bool human, FILE *file, struct error *error)
+{
+	static const struct table_column columns[N_COLUMNS] = {
+		{"ACL", 0, NULL},
+		{"ACTION", 0, NULL},
+		{"ID", TABLE_WRAP, NULL},
+		{"SOURCE", TABLE_WRAP, NULL},
+		{"DESTINATION", TABLE_WRAP, NULL},
+		{"PROTO", TABLE_WRAP, NULL},
+		{"SPORTS", TABLE_WRAP | TABLE_OPTIONAL, "any"},
+		{"DPORTS", TABLE_WRAP | TABLE_OPTIONAL, "any"},
+		{"PACKETS", TABLE_RIGHT, NULL},
+		{"LAST HIT", 0, NULL},
+		{"DESCRIPTION", TABLE_WRAP, NULL},
+	};
+	size_t n_columns = has_descriptions(policy) ? N_COLUMNS : N_COLUMNS - 1;
+	struct rule_table rules = {table_new(columns, n_columns, file), human};
+	int err = rules.table ? 0 : -ENOMEM;
+
+	if (!err)
+		err = add_rules(&rules, policy, false);
+	if (!err && json_is_true(json_object_get(policy, "netbird")))
+		err = add_heading(&rules);
+	if (!err)
+		err = add_rules(&rules, policy, true);
 	if (err)
 		err = error_no_memory(error);
 	else if (json_integer_value(json_object_get(policy, "rules")))
-		err = table_print(table, error);
-	table_free(table);
+		err = table_print(rules.table, error);
+	table_free(rules.table);
+	return err;
+}
+
+/* Print the policy as tables below its settings. */
+static int print_text(const json_t *policy, bool human, FILE *file, struct error *error)
+{
+	int err;
+
+	print_head(policy, file);
+	err = print_rules(policy, human, file, error);
 	return err ? err : print_sets(json_object_get(policy, "sets"), file, error);
 }
 
@@ -361,7 +383,7 @@ int policy_print(const struct policy_view *view, bool json, FILE *file, struct e
 		json_object_set_new(object, "names", policy_names_json(&policy->names));
 	if (json)
 		return output_json(object, file, error);
-	err = print_text(object, file, error);
+	err = print_text(object, view->human, file, error);
 	json_decref(object);
 	return err;
 }

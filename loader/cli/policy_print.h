@@ -18,6 +18,7 @@
  * @rules: with hits, in any order
  * @interface: where it is in force
  * @numeric: without the names of addresses
+ * @human: text has numbers with units
  * @drift: how it compares with its file
  */
 struct policy_view {
@@ -28,6 +29,7 @@ struct policy_view {
 	size_t n_rules;
 	const char *interface;
 	bool numeric;
+	bool human;
 	enum drift drift;
 };
 

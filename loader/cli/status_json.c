@@ -12,6 +12,7 @@
 #include "cli/counters_print.h"
 #include "cli/nat_print.h"
 #include "conntrack/census.h"
+#include "conntrack/flow_log.h"
 #include "daemon/beat.h"
 #include "dataplane/attached.h"
 #include "dataplane/change.h"
@@ -77,6 +78,20 @@ static uint64_t lost_events(const struct attached *attached)
 	for (int i = 0; i < FLOW_LISTENERS; i++)
 		sum += gate.lost[i];
 	return sum;
+}
+
+/* How the flow log is doing; null: there is none. */
+static json_t *json_flow_log(const struct attached *attached, const char *ifname)
+{
+	struct flow_log_state state;
+
+	if (flow_log_look(&attached->maps, ifname, &state))
+		return json_null();
+	return json_pack("{s:o,s:I,s:I,s:I,s:I}", "reader",
+			 state.reader ? json_integer(state.reader) : json_null(), "ring_bytes",
+			 (json_int_t)state.ring_bytes, "used_bytes", (json_int_t)state.used_bytes,
+			 "lost_events", (json_int_t)state.lost_events, "unsampled_drops",
+			 (json_int_t)state.unsampled_drops);
 }
 
 /* The way into the forwarder. */
@@ -250,7 +265,7 @@ static json_t *json_live(const struct attached *attached, const struct link_info
 		return NULL;
 	object = json_pack(
 		"{s:o,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:o,s:s,s:{s:o,s:o,s:o},"
-		"s:o,s:o,s:o,s:o,s:o,s:I,s:I}",
+		"s:o,s:o,s:o,s:o,s:o,s:I,s:o,s:I}",
 		"interface", output_json_text(link->name), "ifindex", link->ifindex, "attached", 1,
 		"running", lock_is_held(LOCK_RUN, link->name), "version", instance->version,
 		"hooks", json_hooks(attached->hooks), "hook",
@@ -266,8 +281,8 @@ static json_t *json_live(const struct attached *attached, const struct link_info
 		json_forwarder(attached, counters_to_forwarder(&counters[DIR_INGRESS])), "nat",
 		nat_json(attached, counters), "netbird", json_netbird(attached, link->name),
 		"connections", census_states(&census), "lost_events",
-		(json_int_t)lost_events(attached), "applied_timestamp",
-		(json_int_t)(instance->applied_ns / NS_PER_S));
+		(json_int_t)lost_events(attached), "flow_log", json_flow_log(attached, link->name),
+		"applied_timestamp", (json_int_t)(instance->applied_ns / NS_PER_S));
 	if (object)
 		add_change(object, attached);
 	return object;

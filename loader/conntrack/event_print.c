@@ -10,12 +10,9 @@
 #include "base/clock.h"
 #include "base/names.h"
 #include "base/output.h"
+#include "conntrack/endpoint.h"
 #include "conntrack/flow_id.h"
 #include "conntrack/tables.h"
-
-#define ENDPOINT_MAX (NAME_MAX_BYTES + 9) /* "[A]:65535" */
-
-_Static_assert(NAME_MAX_BYTES >= ADDR_TEXT_MAX, "an address is no longer than a name");
 
 static const char *const type_names[FLOW_EVENT_MAX] = {
 #define TYPE(id, name) [FLOW_EVENT_##id] = name,
@@ -63,23 +60,12 @@ static const char *name_of(const struct flow_event *event, const struct flow_eve
 }
 
 /* Name or address, and port; "-" where the packet was no IP packet. */
-static void endpoint(const struct flow_event *event, const struct flow_event_names *names,
-		     const union addr *end, __be16 port, char text[ENDPOINT_MAX])
+static const char *end_text(const struct flow_event *event, const struct flow_event_names *names,
+			    const union addr *addr, __be16 port, char text[ENDPOINT_MAX])
 {
-	char digits[ADDR_TEXT_MAX];
-	const char *addr = name_of(event, names, end);
-	bool brackets = !addr && event->ip_version == IP_VERSION_6;
+	const struct endpoint end = {addr, ntohs(port), event->ip_version, event->l4_proto};
 
-	if (!event->ip_version) {
-		strcpy(text, "-");
-		return;
-	}
-	if (!addr)
-		addr = addr_format(end, event->ip_version, digits, sizeof(digits));
-	if (!l4_has_ports(event->l4_proto))
-		snprintf(text, ENDPOINT_MAX, "%s", addr);
-	else
-		snprintf(text, ENDPOINT_MAX, brackets ? "[%s]:%u" : "%s:%u", addr, ntohs(port));
+	return event->ip_version ? endpoint_text(&end, names->names, text) : "-";
 }
 
 /**
@@ -106,10 +92,12 @@ static void add_translation(const struct flow_event *event, const struct flow_ev
 
 	if (!uplink)
 		return;
-	endpoint(event, names, uplink_addr(uplink, event->ip_version), event->snat_port, from);
 	if (is_icmp(event))
 		snprintf(id, sizeof(id), " nat_id=%u", ntohs(event->snat_port));
-	snprintf(text, size, " nat=%s%s uplink=%s", from, id, uplink->name);
+	snprintf(text, size, " nat=%s%s uplink=%s",
+		 end_text(event, names, uplink_addr(uplink, event->ip_version), event->snat_port,
+			  from),
+		 id, uplink->name);
 }
 
 static const char *protocol_name(const struct flow_event *event, char number[FLOW_PROTOCOL_NUMBER])
@@ -126,19 +114,22 @@ static unsigned int received(const struct flow_event *event)
 }
 
 /* What only some types of event have. */
-static void add_outcome(const struct flow_event *event, char *text, size_t size)
+static void add_outcome(const struct flow_event *event, bool human, char *text, size_t size)
 {
+	char packets[2][OUTPUT_COUNT_LEN], bytes[2][OUTPUT_COUNT_LEN], sum[40] = "";
 	unsigned int rx = received(event);
-	char sum[32] = "";
 
+	for (int end = 0; end < 2; end++) {
+		output_count(packets[end], event->packets[end], UNIT_PACKETS, human);
+		output_count(bytes[end], event->bytes[end], UNIT_BYTES, human);
+	}
 	if (event->packets[0] > 1) /* drops that are summed up */
-		snprintf(sum, sizeof(sum), " packets=%llu", event->packets[0]);
+		snprintf(sum, sizeof(sum), " packets=%s", packets[0]);
 	if (event->type == FLOW_EVENT_END)
-		snprintf(text, size, " rx=%llu/%llu tx=%llu/%llu cause=%s", event->packets[rx],
-			 event->bytes[rx], event->packets[!rx], event->bytes[!rx],
-			 flow_cause_name(event->cause));
+		snprintf(text, size, " rx=%s/%s tx=%s/%s cause=%s", packets[rx], bytes[rx],
+			 packets[!rx], bytes[!rx], flow_cause_name(event->cause));
 	else if (event->type == FLOW_EVENT_DROP)
-		snprintf(text, size, "%s bytes=%llu reason=%s", sum, event->bytes[0],
+		snprintf(text, size, "%s bytes=%s reason=%s", sum, bytes[0],
 			 reason_name(event->reason));
 }
 
@@ -153,21 +144,21 @@ void flow_event_line(const struct flow_event *event, const struct flow_event_nam
 {
 	char time[OUTPUT_TIME_LEN], from[ENDPOINT_MAX], to[ENDPOINT_MAX],
 		number[FLOW_PROTOCOL_NUMBER];
-	char outcome[128] = "", icmp[48] = "", translation[ENDPOINT_MAX + 48] = "";
+	char outcome[160] = "", icmp[48] = "", translation[ENDPOINT_MAX + 48] = "";
 	const char *rule_id = names->rule_id;
 
-	endpoint(event, names, &event->addr[0], event->port[0], from);
-	endpoint(event, names, &event->addr[1], event->port[1], to);
 	add_translation(event, names, translation, sizeof(translation));
 	if (is_icmp(event) && event->ip_version)
 		snprintf(icmp, sizeof(icmp), " type=%u code=%u id=%u", event->icmp_type,
 			 event->icmp_code, ntohs(event->port[0]));
-	add_outcome(event, outcome, sizeof(outcome));
+	add_outcome(event, names->human, outcome, sizeof(outcome));
 	snprintf(line, FLOW_LINE_MAX, "%s %-5s %-7s %-4s %s -> %s%s%s%s%s%s",
 		 output_time(time, event->time_ns + names->offset_ns),
 		 flow_event_type_name(event->type), direction_name(event->direction),
-		 protocol_name(event, number), from, to, icmp, translation, outcome,
-		 rule_id ? " rule=" : "", rule_id ? rule_id : "");
+		 protocol_name(event, number),
+		 end_text(event, names, &event->addr[0], event->port[0], from),
+		 end_text(event, names, &event->addr[1], event->port[1], to), icmp, translation,
+		 outcome, rule_id ? " rule=" : "", rule_id ? rule_id : "");
 }
 
 /* Add addresses and ports, or ICMP type and code. */

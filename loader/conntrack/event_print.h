@@ -6,6 +6,7 @@
 #define SHRIKE_CONNTRACK_EVENT_PRINT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@
  * @masquerade: what the programs know of the host's uplinks, NULL: nothing
  * @names: of addresses, NULL: they stay numbers
  * @offset_ns: as flow_clock_offset_ns() returned it
+ * @human: lines have counts with units
  */
 struct flow_event_names {
 	const char *interface;
@@ -29,6 +31,7 @@ struct flow_event_names {
 	const struct masquerade *masquerade;
 	const struct names *names;
 	uint64_t offset_ns;
+	bool human;
 };
 
 uint64_t flow_clock_offset_ns(void);

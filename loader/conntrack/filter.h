@@ -48,7 +48,8 @@ enum filter_option {
 #define FILTER_HELP                                                                                \
 	"FILTER:\n"                                                                                \
 	"  -p, --protocol PROTOCOL       tcp, udp, icmp, 0-255, or a name such as gre\n"           \
-	"  -4, --ipv4 | -6, --ipv6       address family\n"                                         \
+	"  -4, --ipv4                    IPv4 alone\n"                                             \
+	"  -6, --ipv6                    IPv6 alone\n"                                             \
 	"      --src PREFIX|NAME         address of the end that opened the connection\n"          \
 	"      --dst PREFIX|NAME         address of the other end\n"                               \
 	"      --sport PORT[-PORT]       port of the end that opened the connection\n"             \

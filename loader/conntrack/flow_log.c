@@ -51,13 +51,22 @@ static int make_ring(int rings_fd, struct error *error)
 	return fd;
 }
 
+/* Map the ring. */
+static int map_ring(struct ring_reader *ring, int fd, struct error *error)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return error_set(error, errno, "cannot read a ring buffer: %s", strerror(errno));
+	return ring_reader_open(ring, fd, info.max_entries, error);
+}
+
 /* Open the ring, which is made where there is none. */
 static int open_ring(struct flow_log_reader *reader, const struct map_set *maps,
 		     struct error *error)
 {
 	int rings_fd = map_set_fd(maps, MAP_FLOW_RINGS);
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
 	int fd = find_ring(rings_fd);
 
 	if (fd == -ENOENT)
@@ -67,9 +76,7 @@ static int open_ring(struct flow_log_reader *reader, const struct map_set *maps,
 	if (fd < 0)
 		return fd;
 	reader->ring_fd = fd;
-	if (bpf_obj_get_info_by_fd(fd, &info, &len))
-		return error_set(error, errno, "cannot read a ring buffer: %s", strerror(errno));
-	return ring_reader_open(&reader->ring, fd, info.max_entries, error);
+	return map_ring(&reader->ring, fd, error);
 }
 
 /* Become the one that reads the log of an interface, or that ends it. */
@@ -202,6 +209,44 @@ void flow_log_close(struct flow_log_reader *reader)
 		munmap(reader->gate, sizeof(*reader->gate));
 	if (reader->lock_fd >= 0)
 		close(reader->lock_fd);
+}
+
+/**
+ * flow_log_look() - How a flow log is doing, without touching it
+ * @maps: of the generation in force
+ * @ifname: the interface
+ * @state: is filled
+ *
+ * Return: 0; -ENOENT: there is no log; or another -errno.
+ */
+int flow_log_look(const struct map_set *maps, const char *ifname, struct flow_log_state *state)
+{
+	int gate_fd = map_set_fd(maps, MAP_FLOW_GATE), rings_fd = map_set_fd(maps, MAP_FLOW_RINGS);
+	struct ring_reader ring = {};
+	struct flow_gate gate;
+	struct error ignored;
+	uint32_t zero = 0;
+	int fd, err;
+
+	if (gate_fd < 0 || rings_fd < 0 || bpf_map_lookup_elem(gate_fd, &zero, &gate) ||
+	    !gate.log.on)
+		return -ENOENT;
+	fd = find_ring(rings_fd);
+	if (fd < 0)
+		return fd;
+	err = map_ring(&ring, fd, &ignored);
+	close(fd);
+	if (err)
+		return err;
+	*state = (struct flow_log_state){
+		.reader = lock_is_held(LOCK_FLOW_LOG, ifname) ? gate.log.reader : 0,
+		.ring_bytes = ring.bytes,
+		.used_bytes = ring_reader_fill(&ring),
+		.lost_events = gate.lost[FLOW_LOG_SLOT],
+		.unsampled_drops = gate.log.unsampled,
+	};
+	ring_reader_close(&ring);
+	return 0;
 }
 
 /**

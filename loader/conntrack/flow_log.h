@@ -23,6 +23,22 @@ struct flow_log_losses {
 	uint64_t unfollowed; /* connections that are too many to look whether they are displaced */
 };
 
+/*
+ * struct flow_log_state - a flow log as others see it
+ * @reader: process id of who reads it, 0: nobody
+ * @ring_bytes: size of its ring
+ * @used_bytes: of that, what has not been written down yet
+ * @lost_events: those that found the ring full, since the interface was attached
+ * @unsampled_drops: drops beyond those that the log gets in a second, likewise
+ */
+struct flow_log_state {
+	uint32_t reader;
+	uint64_t ring_bytes;
+	uint64_t used_bytes;
+	uint64_t lost_events;
+	uint64_t unsampled_drops;
+};
+
 struct flow_log_reader {
 	struct ring_reader ring;
 	struct flow_gate *gate; /* mapped */
@@ -39,6 +55,7 @@ bool flow_log_unfinished(const struct flow_log_reader *reader, const struct stat
 			 off_t *bytes);
 void flow_log_commit(struct flow_log_reader *reader, const struct flow_log_losses *reported);
 void flow_log_close(struct flow_log_reader *reader);
+int flow_log_look(const struct map_set *maps, const char *ifname, struct flow_log_state *state);
 int flow_log_end(const struct map_set *maps, const char *ifname, struct error *error);
 
 #endif /* SHRIKE_CONNTRACK_FLOW_LOG_H */

@@ -11,8 +11,10 @@
 
 #include "base/names.h"
 #include "base/output.h"
+#include "base/screen.h"
 #include "conntrack/event_print.h"
 #include "conntrack/flow_id.h"
+#include "conntrack/flow_rows.h"
 #include "rule.h"
 
 #define BUFFER_LEN   (256 * 1024)
@@ -38,11 +40,12 @@ struct flow_printer {
 	char interface[NAME_LEN_MAX + 1]; /* quoted */
 	uint64_t offset_ns;		  /* from the kernel's clock to CLOCK_REALTIME */
 	bool json;
-	bool any; /* a flow has been printed */
+	bool has_rows; /* the flows are a table */
+	bool any;      /* a flow has been printed */
 	flow_rule_id rule_id;
 	void *arg;
-	const struct masquerade *masquerade;	     /* NULL: no flow leaves by NAT */
-	const struct names *names;		     /* NULL: addresses stay numbers */
+	struct flow_rows rows;			     /* and of lines: names, uplinks and units */
+	struct error error;			     /* of rows; its code is 0: none */
 	char uplinks[UPLINKS_MAX][NAME_LEN_MAX + 1]; /* names, quoted */
 	char *at;				     /* in buffer */
 	struct rule_slot rules[RULE_SLOTS]; /* by number modulo RULE_SLOTS, the last one wins */
@@ -83,7 +86,7 @@ static size_t quote(const char *from, bool json, char *text, size_t size)
 /**
  * flow_printer_new() - Begin a list of flows
  * @file: where it goes
- * @json: one JSON array instead of lines
+ * @json: one JSON array instead of lines, or of the table that a terminal gets
  * @interface: whose flows they are
  * @rule_id: names rules
  * @arg: for @rule_id
@@ -99,6 +102,8 @@ struct flow_printer *flow_printer_new(FILE *file, bool json, const char *interfa
 		return NULL;
 	printer->file = file;
 	printer->json = json;
+	printer->has_rows = !json && screen_is_terminal(file);
+	printer->rows.file = file;
 	printer->interface[quote(interface, true, printer->interface, NAME_LEN_MAX)] = '\0';
 	printer->offset_ns = flow_clock_offset_ns();
 	printer->rule_id = rule_id;
@@ -114,7 +119,16 @@ struct flow_printer *flow_printer_new(FILE *file, bool json, const char *interfa
  */
 void flow_printer_set_names(struct flow_printer *printer, const struct names *names)
 {
-	printer->names = names;
+	printer->rows.names = names;
+}
+
+/**
+ * flow_printer_set_human() - Have text show counts with units
+ * @printer: the printer
+ */
+void flow_printer_set_human(struct flow_printer *printer)
+{
+	printer->rows.human = true;
 }
 
 static inline void put(struct flow_printer *printer, const char *text)
@@ -151,7 +165,7 @@ static inline void put_word(struct flow_printer *printer, const char *key, const
 static const char *name_of(const struct flow_printer *printer, const union addr *addr,
 			   uint8_t ip_version)
 {
-	return printer->names ? names_of(printer->names, addr, ip_version) : NULL;
+	return printer->rows.names ? names_of(printer->rows.names, addr, ip_version) : NULL;
 }
 
 /* Print an address: by its name where it has one, in JSON beside it. */
@@ -177,15 +191,10 @@ static void put_address(struct flow_printer *printer, const char *key, const uni
 	}
 }
 
-/* The uplink by which a flow leaves, NULL: by none, or by one that has gone. */
 static const struct uplink *uplink_of(const struct flow_printer *printer,
 				      const struct flow_view *view)
 {
-	const struct flow *flow = view->flow;
-
-	if (!printer->masquerade || !(flow->flags & FLOW_MASQUERADED))
-		return NULL;
-	return masquerade_uplink(printer->masquerade, flow->uplink);
+	return flow_rows_uplink(printer->rows.masquerade, view->flow);
 }
 
 /* A column of the text format; no value is longer than its column but a huge timeout. */
@@ -210,7 +219,7 @@ static void name_rule(struct rule_slot *slot, const char *id, bool json)
  */
 void flow_printer_set_uplinks(struct flow_printer *printer, const struct masquerade *masquerade)
 {
-	printer->masquerade = masquerade;
+	printer->rows.masquerade = masquerade;
 	for (int i = 0; i < UPLINKS_MAX; i++) {
 		char *name = printer->uplinks[i];
 
@@ -260,8 +269,12 @@ static void put_way(struct flow_printer *printer, const struct flow_view *view, 
 
 static void put_counts(struct flow_printer *printer, const struct flow_view *view, unsigned int end)
 {
-	put_number(printer, "packets", view->flow->packets[end]);
-	put_number(printer, "bytes", view->flow->bytes[end]);
+	char text[OUTPUT_COUNT_LEN];
+	bool human = printer->rows.human;
+
+	put_word(printer, "packets",
+		 output_count(text, view->flow->packets[end], UNIT_PACKETS, human));
+	put_word(printer, "bytes", output_count(text, view->flow->bytes[end], UNIT_BYTES, human));
 }
 
 /* What one end has sent, as a JSON object. */
@@ -407,17 +420,28 @@ static void drain(struct flow_printer *printer)
 	printer->at = printer->buffer;
 }
 
+/* Print a flow as a row of a table. */
+static int put_row(struct flow_printer *printer, const struct flow_view *view)
+{
+	const char *rule = view->rule == RULE_NONE ? NULL
+						   : printer->rule_id(printer->arg, view->rule);
+
+	return flow_rows_add(&printer->rows, view, rule, &printer->error) ? 1 : 0;
+}
+
 /**
  * flow_printer_visit() - Print one flow; fits conntrack_walk()
  * @printer: struct flow_printer
  * @view: the flow
  *
- * Return: 0, or -EIO once the stream has failed: nobody reads the rest.
+ * Return: 0, or 1 where there is no use in going on; flow_printer_end() knows why.
  */
 int flow_printer_visit(void *printer, const struct flow_view *view)
 {
 	struct flow_printer *p = printer;
 
+	if (p->has_rows)
+		return put_row(p, view);
 	if (p->json)
 		put_json(p, view);
 	else
@@ -426,7 +450,7 @@ int flow_printer_visit(void *printer, const struct flow_view *view)
 	if (p->at - p->buffer > BUFFER_LEN - FLOW_LEN_MAX) {
 		drain(p);
 		if (ferror(p->file))
-			return -EIO;
+			return 1;
 	}
 	return 0;
 }
@@ -436,10 +460,16 @@ int flow_printer_visit(void *printer, const struct flow_view *view)
  * @printer: the printer
  * @error: set on failure
  *
- * Return: 0 or -errno of the stream.
+ * Return: 0; -ENOMEM, or -errno of the stream.
  */
 int flow_printer_end(struct flow_printer *printer, struct error *error)
 {
+	if (printer->error.code) {
+		*error = printer->error;
+		return -error->code;
+	}
+	if (printer->has_rows)
+		return flow_rows_end(&printer->rows, error);
 	if (printer->json)
 		put(printer, printer->any ? "\n]\n" : "[]\n");
 	drain(printer);
@@ -452,5 +482,7 @@ int flow_printer_end(struct flow_printer *printer, struct error *error)
  */
 void flow_printer_free(struct flow_printer *printer)
 {
+	if (printer)
+		flow_rows_free(&printer->rows);
 	free(printer);
 }

@@ -7,12 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/digest.h"
 #include "base/names.h"
 #include "conntrack/events.h"
 #include "conntrack/upkeep.h"
 #include "daemon/guard_apply.h"
 #include "dataplane/change.h"
 #include "dataplane/confirm.h"
+#include "dataplane/history.h"
 #include "dataplane/masquerading.h"
 #include "dataplane/preview.h"
 #include "dataplane/repin.h"
@@ -264,6 +267,32 @@ static void on_forwarder(void *arg, bool is_error, const char *text)
 	log_line(&guard->log, is_error ? LEVEL_ERROR : LEVEL_INFO, "%s: %s", guard->ifname, text);
 }
 
+/* Note in the history that a map of NetBird's is in force. */
+static void note_map(struct guard *guard, uint64_t serial, uint64_t digest)
+{
+	struct history_map map = {
+		.time_ns = clock_ns(CLOCK_REALTIME),
+		.serial = serial,
+		.digest = digest,
+		.generation = guard->attached.instance.config.generation,
+		.rules_added = CHANGE_NO_COUNT,
+		.rules_removed = CHANGE_NO_COUNT,
+		.cut = CHANGE_NO_COUNT,
+	};
+	struct change change;
+	struct error error;
+
+	if (!change_read(&guard->attached.maps, &change) && change.state == CHANGE_COUNTED) {
+		map.rules_added = change.rules_added;
+		map.rules_removed = change.rules_removed;
+		map.cut = change.cut;
+	}
+	if (history_note_map(guard->ifname, &map, &error))
+		log_line(&guard->log, LEVEL_WARNING,
+			 "%s: NetBird's map is in force, but not in the history: %s", guard->ifname,
+			 error.text);
+}
+
 /*
  * NetBird's daemon has another map.  Where the interface is gone, its part of the policy waits for
  * it, as all of the policy does.
@@ -287,6 +316,8 @@ static int on_map(void *arg, uint64_t serial, const char *text, size_t len, stru
 		return err;
 	}
 	free(before.text);
+	if (!err)
+		note_map(guard, serial, digest_number(text, len));
 	log_line(&guard->log, LEVEL_INFO, "%s: NetBird's map of serial %llu %s", guard->ifname,
 		 (unsigned long long)serial, err ? "waits for the interface" : "is in force");
 	return 0;

@@ -91,6 +91,16 @@ static void fill_number(struct builder *builder, const struct family *family, co
 		add(builder, number_of(value), NULL);
 }
 
+/* Whether a member that may be null is there. */
+static void fill_presence(struct builder *builder, const struct family *family,
+			  const json_t *status)
+{
+	const json_t *object = find(status, family->key);
+
+	if (object)
+		add(builder, find(object, family->member) != NULL, NULL);
+}
+
 static void fill_interface(struct builder *builder, const struct family *family,
 			   const json_t *status)
 {
@@ -394,6 +404,21 @@ static const struct family families[] = {
 	{"shrike_lost_events_total", "counter",
 	 "Flow events that listeners lost, as their rings were full.",
 	 fill_number, "lost_events", NULL},
+	{"shrike_flowlog_reader", "gauge",
+	 "Whether a process writes the flow log down, where there is one; it goes on without.",
+	 fill_presence, "flow_log", "reader"},
+	{"shrike_flowlog_ring_bytes", "gauge",
+	 "Bytes that the ring of the flow log has room for.",
+	 fill_number, "flow_log.ring_bytes", NULL},
+	{"shrike_flowlog_ring_used_bytes", "gauge",
+	 "Bytes in the ring of the flow log that have not been written down.",
+	 fill_number, "flow_log.used_bytes", NULL},
+	{"shrike_flowlog_lost_events_total", "counter",
+	 "Events that are not in the flow log, as its ring was full.",
+	 fill_number, "flow_log.lost_events", NULL},
+	{"shrike_flowlog_unsampled_drops_total", "counter",
+	 "Dropped packets that are not in the flow log, as they were too many.",
+	 fill_number, "flow_log.unsampled_drops", NULL},
 	{"shrike_forwarder_up", "gauge",
 	 "Whether the userspace forwarder runs, where the policy needs one.",
 	 fill_forwarder, NULL, NULL},

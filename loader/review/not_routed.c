@@ -111,23 +111,18 @@ static bool describe(const struct policy *policy, const struct policy_rule *rule
 		     const struct interface_address *address, char *text, size_t size)
 {
 	enum relation relation = relation_of(policy, &rule->destination, address);
+	bool is_lacking = rule->allow && is_reached_from_elsewhere(address) &&
+			  !is_thought_of(policy, rule, address);
 	char digits[ADDR_TEXT_MAX];
 
-	if (relation == RELATION_NONE ||
-	    (relation == RELATION_COVERS && (!rule->allow || !is_reached_from_elsewhere(address) ||
-					     is_thought_of(policy, rule, address))))
+	if (relation == RELATION_NONE || (relation == RELATION_COVERS && !is_lacking))
 		return false;
 	addr_format(&address->addr, address->ip_version, digits, sizeof(digits));
-	if (relation == RELATION_NAMES)
-		snprintf(text, size,
-			 "rule '%s' of route_acl names %s, an address of this host: traffic to it "
-			 "is not routed, and peer_acl decides",
-			 rule->id, digits);
-	else
-		snprintf(text, size,
-			 "rule '%s' of route_acl covers %s, an address of this host: traffic to it "
-			 "is not routed; to allow it, add a peer_acl rule",
-			 rule->id, digits);
+	snprintf(text, size,
+		 "rule '%s' of route_acl %s %s, an address of this host: traffic to it is not "
+		 "routed%s",
+		 rule->id, relation == RELATION_NAMES ? "names" : "covers", digits,
+		 is_lacking ? "; to allow it, add a peer_acl rule" : ", and peer_acl decides");
 	return true;
 }
 

@@ -32,7 +32,8 @@ enum trace_filter_option {
 #define TRACE_FILTER_HELP                                                                          \
 	"FILTER:\n"                                                                                \
 	"  -p, --protocol PROTOCOL       tcp, udp, icmp, 0-255, or a name such as gre\n"           \
-	"  -4, --ipv4 | -6, --ipv6       address family\n"                                         \
+	"  -4, --ipv4                    IPv4 alone\n"                                             \
+	"  -6, --ipv6                    IPv6 alone\n"                                             \
 	"      --src PREFIX|NAME         source address\n"                                         \
 	"      --dst PREFIX|NAME         destination address\n"                                    \
 	"      --host PREFIX|NAME        either of the two\n"                                      \

@@ -355,6 +355,28 @@ void record_write_line(const struct trace_event *event, const struct record_name
 }
 
 /**
+ * record_write_details() - What of a packet the line of record_write_line() leaves out
+ * @event: the record
+ * @out: where to, with a blank before it; nothing of what is no IP packet
+ */
+void record_write_details(const struct trace_event *event, FILE *out)
+{
+	const char *separator = " flags ";
+
+	if (!event->ip_version)
+		return;
+	if (event->l4_proto == IPPROTO_TCP && !event->fragment)
+		for (int bit = 0; bit < PACKET_TCP_FLAGS; bit++)
+			if (event->tcp_flags & 1 << bit) {
+				fprintf(out, "%s%s", separator, packet_tcp_flag_names[bit]);
+				separator = ",";
+			}
+	if (record_is_icmp(event) && !event->fragment)
+		fprintf(out, " type %u code %u", event->icmp_type, event->icmp_code);
+	fprintf(out, " length %u", event->ip_len);
+}
+
+/**
  * record_result_line() - A packet of a scenario as `shrike simulate` prints it
  * @result: the packet and what became of it
  *

@@ -66,6 +66,7 @@ void record_write_stages(const struct trace_event *event, const struct record_na
 char *record_text(const struct trace_event *event, const struct record_names *names);
 void record_write_line(const struct trace_event *event, const struct record_names *names,
 		       FILE *out);
+void record_write_details(const struct trace_event *event, FILE *out);
 char *record_result_line(const struct record_result *result);
 
 #endif /* SHRIKE_TRACE_RECORD_PRINT_H */

@@ -16,6 +16,8 @@ tests veth \
 	losses_are_counted_and_written \
 	a_collector_gets_all_by_tcp_and_again_when_it_returns \
 	nfcapd_stores_what_comes_by_udp \
+	pmacct_counts_what_comes_by_udp \
+	status_and_metrics_say_how_the_log_is_doing \
 	tshark_reads_what_is_sent \
 	what_uplinks_translate_is_exported \
 	the_journal_gets_a_field_for_each_key \
@@ -379,6 +381,94 @@ test_nfcapd_stores_what_comes_by_udp() {
 		.dst_port == 8001 and .in_packets > 3 and .in_bytes > 100)] | length' "$T/flows")"
 	# its count of sequence numbers leaves options out, against RFC 7011, 3.1
 	matches "what nfcapd says" "Bad Packets: 0" "$(cat "$T/nfcapd.err" "$T/nfcapd.out")"
+}
+
+# Packets from ADDRESS to a port that pmacct has counted, and to its answers.
+pmacct_counts() {
+	[ -e "$T/pm" ] && [ "$(jq -s "map(select(.ip_src == \"$2\" and .ip_dst == \"$3\" and
+		.ip_proto == \"$4\" and .port_dst == $5) | .packets) | add // 0" "$T/pm")" -ge "$1" ]
+}
+
+test_pmacct_counts_what_comes_by_udp() {
+	local nfacctd
+	nfacctd=$("$SELFTESTS/unpacked" pmacct nfacctd) ||
+		skip "there is no nfacctd: make test gets it (package pmacct)"
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	log_policy 1s
+	run_shrike wt0 log
+	cat >"$T/nfacctd.conf" <<-EOF
+		daemonize: false
+		nfacctd_ip: 192.168.77.2
+		nfacctd_port: 4739
+		plugins: print
+		aggregate: src_host, dst_host, src_port, dst_port, proto
+		print_output: json
+		print_output_file: $T/pm
+		print_output_file_append: true
+		print_refresh_time: 1
+	EOF
+	start nfacctd "$LAN" env LD_LIBRARY_PATH="$nfacctd.lib" "$nfacctd" -f "$T/nfacctd.conf"
+	wait_for eval 'in_ns "$LAN" ss -Hlun sport = :4739 | grep -q .'
+	flowlog log --ipfix udp:192.168.77.2:4739
+	probe ok "$PEER" udp 100.64.0.1 8001
+	probe ok "$PEER" tcp fd64::1 8001
+	probe ok "$PEER" udp fd64::1 8001
+	wait_for -t 60 pmacct_counts 1 100.64.0.2 100.64.0.1 udp 8001
+	wait_for -t 60 pmacct_counts 1 fd64::2 fd64::1 udp 8001
+	wait_for -t 60 pmacct_counts 4 fd64::2 fd64::1 tcp 8001
+	stop log
+	stop nfacctd INT
+	is "what nfacctd complains about" "" "$(grep -E 'WARN|ERROR' "$T/nfacctd.out" "$T/nfacctd.err")"
+}
+
+# flow_log JQ: of what status says of the log
+flow_log() {
+	shrike status wt0 -j | jq -c ".[0].flow_log$1"
+}
+
+# figure NAME: of a metric of the log, in both formats
+figure() {
+	local text metrics
+	text=$(shrike metrics wt0 | grep "^shrike_flowlog_$1{" | sed 's/.* //')
+	metrics=$(shrike metrics wt0 --openmetrics | grep "^shrike_flowlog_$1{" | sed 's/.* //')
+	[ "$text" = "$metrics" ] || die "the formats differ: $1 $text $metrics"
+	echo "$text"
+}
+
+test_status_and_metrics_say_how_the_log_is_doing() {
+	topology "$1"
+	policy flood <<-EOF
+		limits: {udp: 200000}
+		peer_acl: [{id: dns, action: allow, source: [any], protocol: udp}]
+	EOF
+	run_shrike wt0 flood
+	is "no log" null "$(flow_log "")"
+	is "no figures" "" "$(figure reader)"
+	[[ $(shrike status wt0) != *"flow log"* ]] || die "status tells of a log that there is not"
+	flowlog log -o "$T/log"
+	is "reader" "${PROCESS[log]}" "$(flow_log .reader)"
+	is "reader as a figure" 1 "$(figure reader)"
+	matches "status" "flow log: written by process ${PROCESS[log]}, its ring is 0% full" \
+		"$(shrike status wt0)"
+	stop log
+	is "no reader" null "$(flow_log .reader)"
+	is "no reader as a figure" 0 "$(figure reader)"
+	ask 8001 20000 20999
+	[ "$(flow_log .used_bytes)" -gt 100000 ] || die "nothing is in the ring: $(flow_log "")"
+	is "fill as a figure" "$(flow_log .used_bytes)" "$(figure ring_used_bytes)"
+	is "size as a figure" "$(flow_log .ring_bytes)" "$(figure ring_bytes)"
+	matches "fill" "flow log: nobody writes it down, its ring is [1-9][0-9]?% full" "$(shrike status wt0)"
+	ask 8001 21000 64999
+	[ "$(flow_log .lost_events)" -gt 0 ] || die "nothing is lost: $(flow_log "")"
+	is "losses as a figure" "$(flow_log .lost_events)" "$(figure lost_events_total)"
+	matches "losses" "its ring is 100% full"$'\n'"    [0-9]+ events were lost, as it was full" \
+		"$(shrike status wt0)"
+	flowlog log -o "$T/log"
+	wait_for eval '[ "$(flow_log .used_bytes)" = 0 ]'
+	stop log
+	expect 0 shrike flowlog wt0 --off
+	is "after the end" null "$(flow_log "")"
 }
 
 test_tshark_reads_what_is_sent() {

@@ -73,6 +73,8 @@ test_metrics_say_what_status_says() {
 	forwarding_topology "$1"
 	serve_all "$LAN" 8080
 	run_forwarder
+	start log "$ROUTER" "$SHRIKE" flowlog wt0
+	wait_for eval '[ "$(status_of wt0 .flow_log.reader)" = "${PROCESS[log]}" ]'
 	traffic
 	counters_agree wt0
 	echo "version: 2" >"$T/bad.yaml"
@@ -83,6 +85,8 @@ test_metrics_say_what_status_says() {
 		sed 's/^[4-9]/3/')"
 	is "an established connection of TCP" "1 1" \
 		"$("$METRICS" sum "$T/metrics" shrike_connections protocol=tcp ip_version=4 state=established)"
+	is "the flow log has a reader" "1 1" "$("$METRICS" sum "$T/metrics" shrike_flowlog_reader)"
+	stop log
 	stop run-wt0 KILL
 	wait_for eval '[ "$(status_of wt0 .running)" = false ]'
 	figures_are_the_same

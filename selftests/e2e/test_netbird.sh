@@ -13,6 +13,7 @@ tests "veth tun" \
 tests "veth" \
 	rules_keep_ids_and_counters_whatever_else_changes \
 	the_users_rules_come_first_and_stay \
+	the_history_has_changes_of_the_map \
 	a_policy_that_returns_brings_no_revoked_rule_back \
 	diff_and_show_know_what_is_netbirds \
 	doctor_says_who_filters \
@@ -103,6 +104,37 @@ test_rules_keep_ids_and_counters_whatever_else_changes() {
 	map_changes
 	wait_for follows 9
 	is "generation" "$generation" "$(status_of wt0 .generation)"
+}
+
+# map_history JQ: of the maps that policy history knows
+map_history() {
+	shrike policy history wt0 -j | jq -c "[.policies[] | select(.cause == \"netbird\") | $1]"
+}
+
+test_the_history_has_changes_of_the_map() {
+	prepare "$1"
+	wait_for eval '[ "$(map_history .serial)" = "[7]" ]'
+	network_map 8 "$(in_rule 100.64.0.2 tcp 8001)" "$(in_rule 100.64.0.2 tcp 8002)"
+	map_changes
+	wait_for follows 8
+	wait_for eval '[ "$(map_history .serial)" = "[7,8]" ]'
+	is "what changed" '["8 1 0"]' \
+		"$(map_history 'select(.serial == 8) | "\(.serial) \(.rules_added) \(.rules_removed)"')"
+	is "nobody asked, and nothing can be gone back to" "[[null,null],[null,null]]" "$(map_history '[.uid, .number]')"
+	policy more <<<'peer_acl: [{id: more, action: allow, source: [any], protocol: icmp}]'
+	expect 0 shrike policy apply wt0 "$T/more.yaml"
+	expect 0 shrike policy history wt0
+	is "order" "start netbird serial 7 netbird serial 8 policy apply" \
+		"$(grep -oE 'start|netbird serial [0-9]+|policy apply' <<<"$OUT" | xargs)"
+	is "policies that can be gone back to" "1 2" \
+		"$(shrike policy history wt0 -j | jq -r '[.policies[].number // empty] | join(" ")')"
+	expect 0 shrike policy rollback wt0 1
+	is "mode of the file" 600 "$(stat -c %a "$SHRIKE_STATE"/netns-*/wt0/maps)"
+	# the same map after a restart is no change
+	stop run-wt0
+	run_following base
+	wait_for follows 8
+	is "the maps" "[7,8]" "$(map_history .serial)"
 }
 
 test_the_users_rules_come_first_and_stay() {

@@ -44,6 +44,7 @@ test_a_policy_that_is_confirmed_stays() {
 	is_one_error_line "$ERR" "no policy waits"
 	try_policy 60
 	expect 0 shrike policy confirm wt0
+	is "confirm said" "wt0: the policy stays" "$OUT"
 	await_end apply
 	is "exit status of apply" 0 $STATUS
 	is "it said" "wt0: confirmed" "$(tail -n 1 "$T/apply.out")"

@@ -114,6 +114,8 @@ test_bash_zsh_and_fish_complete() {
 		matches "commands in $shell" "(^| )conntrack( |$)" "$(offers $shell "")"
 		matches "their members" "(^| )apply( |$)" "$(offers $shell policy "")"
 		matches "options" "(^| )--check( |$)" "$(offers $shell status --c)"
+		is "options that are none" "" "$(offers $shell conntrack list - | tr ' ' '\n' |
+			grep -vxE -- '-[a-z0-9]|--[a-z0-9-]+')"
 		matches "reasons" "(^| )peer_acl_default( |$)" "$(offers $shell trace live --reason peer)"
 		matches "states" "(^| )established( |$)" "$(offers $shell conntrack list --state "")"
 		matches "words" "(^| )replace( |$)" "$(offers $shell policy set wt0 name "")"

@@ -288,8 +288,9 @@ new_policy() {
 	in_systemd cp /dev/stdin /run/etc/shrike/wt0.yaml # below /etc
 }
 
+# WATCHDOG: seconds, in place of those of the unit; unset: 6
 test_the_unit_waits_reloads_and_is_watched() {
-	local pids
+	local pids i kept=() hung_at
 	topology "$1"
 	serve_all "$ROUTER" 8001
 	policy kept <<-EOF
@@ -299,8 +300,8 @@ test_the_unit_waits_reloads_and_is_watched() {
 	ip -n "$ROUTER" link set wt0 down
 	ip -n "$ROUTER" link set wt0 name later0
 	boot_systemd kept
-	in_systemd sh -c 'printf "[Service]\nWatchdogSec=6\n" \
-		>/run/units/shrike@.service.d/watchdog.conf'
+	in_systemd sh -c 'printf "[Service]\nWatchdogSec=$0\n" \
+		>/run/units/shrike@.service.d/watchdog.conf' "${WATCHDOG:-6}"
 	expect 0 in_systemd systemctl daemon-reload
 	expect 0 in_systemd systemctl start --no-block shrike@wt0
 	wait_for says "waiting for the interface"
@@ -336,11 +337,19 @@ test_the_unit_waits_reloads_and_is_watched() {
 	in_systemd systemctl kill --kill-whom=main -s HUP shrike@wt0
 	wait_for says "generation 3, 1 rule, routing disabled"
 
+	for i in {1..20}; do
+		session "kept$i" "$PEER" tcp 100.64.0.1 8001
+		kept+=("kept$i")
+	done
+	sessions ok "${kept[@]}"
 	mapfile -t pids < <(processes_of_the_service)
 	kill -STOP "${pids[0]}"
-	wait_for has_been_replaced
+	hung_at=${EPOCHREALTIME/./}
+	wait_for -t 120 has_been_replaced
+	echo "a run that hangs is replaced after $(((${EPOCHREALTIME/./} - hung_at) / 1000)) ms"
 	is_protected wt0 || die "not protected"
-	talk kept ok
+	sessions ok kept "${kept[@]}"
+	[ "$(status_of wt0 .counters.ingress.residue)" = 0 ] || die "packets without a verdict"
 	expect 0 in_systemd systemctl stop shrike@wt0
 	nothing_of_the_service_is_left
 	stop systemd KILL

@@ -205,11 +205,11 @@ test_live_filters_in_the_kernel() {
 	probe ok "$PEER" tcp 100.64.0.1 8001
 	await_end live
 	matches "the line" "^[0-9T:.Z-]+ in TCP 100\.64\.0\.2:[0-9]+ -> 100\.64\.0\.1:8001: pass \
-peer_acl_allowed rule ssh state syn_received$" "$(cat "$T/live.out")"
+peer_acl_allowed rule ssh state syn_received flags syn length [0-9]+$" "$(cat "$T/live.out")"
 	live --every 1000000 -v -c 1
 	probe ok "$PEER" tcp 100.64.0.1 8001
 	await_end live
-	matches "the text" "^[0-9T:.Z-]+ in TCP .*: pass peer_acl_allowed rule ssh [a-z_ ]+;    Received: .*;\
+	matches "the text" "^[0-9T:.Z-]+ in TCP .*: pass peer_acl_allowed rule ssh [a-z_ ]+[0-9]+;    Received: .*;\
     Peer ACL: .*;    Completed: Processing completed" "$(tr '\n' ';' <"$T/live.out")"
 	expect 0 shrike trace live --duration 1ms
 }

@@ -137,6 +137,13 @@ def expect_status(c, status):
     c.expect(status["rules"], "shrike_policy_rules")
     c.expect(status["applied_timestamp"], "shrike_policy_applied_timestamp_seconds")
     c.expect(status["lost_events"], "shrike_lost_events_total")
+    log = status["flow_log"]
+    if log:
+        c.expect(log["reader"] is not None, "shrike_flowlog_reader")
+        c.expect(log["ring_bytes"], "shrike_flowlog_ring_bytes")
+        c.expect(log["used_bytes"], "shrike_flowlog_ring_used_bytes")
+        c.expect(log["lost_events"], "shrike_flowlog_lost_events_total")
+        c.expect(log["unsampled_drops"], "shrike_flowlog_unsampled_drops_total")
     for direction in ["ingress", "egress"] + (["uplink"] if status["nat"] else []):
         expect_direction(c, direction, status["counters"][direction])
     expect_tables(c, status["tables"])

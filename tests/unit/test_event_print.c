@@ -80,6 +80,23 @@ static void lines_show_what_each_type_has(void **state)
 		"id=4242 bytes=700 reason=peer_acl_default");
 }
 
+static void counts_have_units_where_they_are_asked_for(void **state)
+{
+	const struct flow_event_names names = {.offset_ns = OFFSET_NS, .human = true};
+	struct flow_event event = event_of("100.64.0.2", "100.64.0.1", IPPROTO_TCP);
+	char line[FLOW_LINE_MAX];
+
+	(void)state;
+	event.type = FLOW_EVENT_END;
+	event.packets[0] = 1234567;
+	event.bytes[0] = 12345678;
+	flow_event_line(&event, &names, line);
+	assert_non_null(strstr(line, " rx=1.2M/12Mi tx=5/500 cause="));
+	event.type = FLOW_EVENT_DROP;
+	flow_event_line(&event, &names, line);
+	assert_non_null(strstr(line, " packets=1.2M bytes=12Mi reason="));
+}
+
 static void numbers_out_of_range_are_named_unknown(void **state)
 {
 	struct flow_event event;
@@ -254,6 +271,7 @@ int main(void)
 		cmocka_unit_test(addresses_are_shown_by_their_names),
 		cmocka_unit_test(addresses_of_connections_are_shown_by_their_names),
 		cmocka_unit_test(lines_show_what_each_type_has),
+		cmocka_unit_test(counts_have_units_where_they_are_asked_for),
 		cmocka_unit_test(numbers_out_of_range_are_named_unknown),
 		cmocka_unit_test(json_has_the_fields_of_the_type),
 		cmocka_unit_test(a_translated_flow_shows_its_uplink),

@@ -362,6 +362,7 @@ static void a_destination_that_covers_an_address_of_this_host_is_named(void **st
 		"  - {id: thought-of, action: allow, source: 100.64.0.0/10, destination: "
 		"'set:lan',\n"
 		"     protocol: icmp}\n"
+		"  - {id: exact, action: allow, destination: 10.0.0.1, protocol: udp}\n"
 		"peer_acl:\n"
 		"  - {id: a, action: allow, source: any, protocol: tcp, destination_ports: [22]}\n"
 		"  - {id: b, action: allow, source: 100.64.0.9, protocol: icmp}\n"
@@ -382,7 +383,9 @@ static void a_destination_that_covers_an_address_of_this_host_is_named(void **st
 		"4: rule 'web' of route_acl covers 10.0.0.1, an address of this host: traffic to "
 		"it is not routed; to allow it, add a peer_acl rule\n"
 		"9: rule 'in-a-set' of route_acl covers 10.0.0.1, an address of this host: traffic "
-		"to it is not routed; to allow it, add a peer_acl rule\n");
+		"to it is not routed; to allow it, add a peer_acl rule\n"
+		"12: rule 'exact' of route_acl names 10.0.0.1, an address of this host: traffic to "
+		"it is not routed; to allow it, add a peer_acl rule\n");
 }
 
 int main(void)

@@ -368,6 +368,37 @@ static void test_result(void **state)
 	free(line);
 }
 
+static void expect_details(const struct trace_event *event, const char *expected)
+{
+	char *text;
+	size_t len;
+	FILE *file = open_memstream(&text, &len);
+
+	record_write_details(event, file);
+	fclose(file);
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+static void test_details(void **state)
+{
+	struct trace_event tcp = event_of("10.0.0.1", 80, "10.0.0.2", 9, IPPROTO_TCP);
+	struct trace_event icmp = event_of("fd00::1", 1, "fd00::2", 7, IPPROTO_ICMPV6);
+	const struct trace_event none = {};
+
+	(void)state;
+	tcp.tcp_flags = 0x12;
+	tcp.ip_len = 60;
+	expect_details(&tcp, " flags syn,ack length 60");
+	tcp.fragment = 1;
+	expect_details(&tcp, " length 60");
+	icmp.icmp_type = 1;
+	icmp.icmp_code = 4;
+	icmp.ip_len = 88;
+	expect_details(&icmp, " type 1 code 4 length 88");
+	expect_details(&none, "");
+}
+
 static void test_result_without(void **state)
 {
 	struct trace_event event = {.verdict = VERDICT_DROP, .reason = REASON_NOT_IP};
@@ -464,6 +495,7 @@ int main(void)
 		TEST("the JSON of an ICMP packet holds type, code, id and sequence",
 		     test_json_icmp),
 		TEST("a scenario packet becomes one line of text or JSON", test_result),
+		TEST("details have flags, ICMP type and length", test_details),
 		TEST("no rule and no state are null in JSON", test_result_without),
 		TEST("records of any content are printed without a crash", test_hostile),
 	};

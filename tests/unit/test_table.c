@@ -9,18 +9,17 @@
 
 #include <errno.h>
 #include <locale.h>
-#include <poll.h>
-#include <pty.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/table.h"
+#include "unit/terminal.h"
 
 static const struct table_column columns[] = {
-	{"RULE", 0},
-	{"HITS", TABLE_RIGHT},
-	{"SOURCE", TABLE_WRAP},
+	{"RULE", 0, NULL},
+	{"HITS", TABLE_RIGHT, NULL},
+	{"SOURCE", TABLE_WRAP, NULL},
 };
 
 static void print(FILE *file)
@@ -54,48 +53,105 @@ static void scripts_get_a_row_in_each_line_and_no_titles(void **state)
 	fclose(file);
 }
 
-static int count_lines(const char *text)
+/* Print a table of a row on a terminal of so many columns; what it shows, so many lines. */
+static void print_on_terminal(const struct table_column *columns, const char *const *cells,
+			      size_t n, unsigned short width, int lines,
+			      char text[TERMINAL_TEXT_MAX])
 {
-	int lines = 0;
+	struct terminal terminal;
+	struct table *table;
+	struct error error;
 
-	for (; (text = strchr(text, '\n')); text++)
-		lines++;
-	return lines;
-}
-
-/* What a terminal has got, until so many lines are there: it comes piece by piece. */
-static void read_lines(int fd, int lines, char *text, size_t size)
-{
-	struct pollfd wait = {.fd = fd, .events = POLLIN};
-	size_t len = 0;
-
-	while (count_lines(text) < lines && poll(&wait, 1, 10000) > 0) {
-		ssize_t n = read(fd, text + len, size - 1 - len);
-
-		assert_true(n > 0);
-		len += (size_t)n;
-		text[len] = '\0';
-	}
+	terminal_open(&terminal, width);
+	table = table_new(columns, n, terminal.file);
+	assert_non_null(table);
+	assert_int_equal(table_row(table, cells), 0);
+	assert_int_equal(table_print(table, &error), 0);
+	table_free(table);
+	terminal_read(&terminal, lines, text);
+	terminal_close(&terminal);
 }
 
 static void a_terminal_gets_titles_and_lines_that_fit(void **state)
 {
-	struct winsize size = {.ws_row = 24, .ws_col = 60};
-	int ours, theirs, lines = 0;
-	char text[1024] = "";
-	FILE *file;
+	static const char *const cells[] = {"ssh", "12345",
+					    "100.64.0.1/32,100.64.0.2/32,fd64::/64"};
+	char text[TERMINAL_TEXT_MAX];
 
 	(void)state;
-	assert_int_equal(openpty(&ours, &theirs, NULL, NULL, &size), 0);
-	file = fdopen(theirs, "w");
-	print(file);
-	read_lines(ours, 4, text, sizeof(text));
-	assert_ptr_equal(strstr(text, "RULE"), text);
-	for (char *line = strtok(text, "\r\n"); line; line = strtok(NULL, "\r\n"), lines++)
-		assert_in_range(strlen(line), 1, 61); /* a letter of two bytes */
-	assert_int_equal(lines, 4);
+	print_on_terminal(columns, cells, 3, 40, 3, text);
+	assert_string_equal(text, "RULE  HITS SOURCE\n"
+				  "ssh  12345 100.64.0.1/32,100.64.0.2/32,\n"
+				  "           fd64::/64\n");
+}
+
+static void words_are_broken_where_a_line_has_no_room_for_them(void **state)
+{
+	static const struct table_column wide[] = {
+		{"ID", TABLE_WRAP, NULL}, {"SOURCE", TABLE_WRAP, NULL}, {"LAST HIT", 0, NULL}};
+	static const char *const cells[] = {"nb/a-policy-of-a-long-name/in/tcp/22",
+					    "2001:db8:1:2:3:4:5:6", "never"};
+	char text[TERMINAL_TEXT_MAX];
+
+	(void)state;
+	print_on_terminal(wide, cells, 3, 40, 4, text);
+	assert_string_equal(text, "ID              SOURCE          LAST HIT\n"
+				  "nb/a-policy-of- 2001:db8:1:2:3: never\n"
+				  "a-long-name/in/ 4:5:6\n"
+				  "tcp/22\n");
+}
+
+static void a_terminal_does_not_get_optional_columns_that_say_nothing(void **state)
+{
+	static const struct table_column optional[] = {{"ID", 0, NULL},
+						       {"SPORTS", TABLE_OPTIONAL, "any"},
+						       {"DPORTS", TABLE_OPTIONAL, NULL},
+						       {"LAST HIT", 0, NULL}};
+	static const char *const cells[] = {"ssh", "any", "", "never"};
+	FILE *file = tmpfile();
+	struct table *table = table_new(optional, 4, file);
+	struct error error;
+	char text[TERMINAL_TEXT_MAX];
+
+	(void)state;
+	print_on_terminal(optional, cells, 4, 80, 2, text);
+	assert_string_equal(text, "ID   LAST HIT\nssh  never\n");
+	assert_int_equal(table_row(table, cells), 0);
+	assert_int_equal(table_print(table, &error), 0);
+	rewind(file);
+	memset(text, 0, sizeof(text));
+	assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+	assert_string_equal(text, "ssh  any             never\n");
+	table_free(table);
 	fclose(file);
-	close(ours);
+}
+
+static void no_line_ends_with_blanks(void **state)
+{
+	static const char *const cells[] = {"ssh", "1", ""};
+	FILE *file = tmpfile();
+	struct table *table = table_new(columns, 3, file);
+	struct error error;
+	char text[256] = "";
+
+	(void)state;
+	assert_int_equal(table_row(table, cells), 0);
+	assert_int_equal(table_print(table, &error), 0);
+	table_free(table);
+	rewind(file);
+	assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+	assert_string_equal(text, "ssh      1\n");
+	fclose(file);
+}
+
+static void a_line_break_within_a_cell_does_not_break_its_row(void **state)
+{
+	static const char *const cells[] = {"a", "1", "b\nc"};
+	char text[TERMINAL_TEXT_MAX];
+
+	(void)state;
+	print_on_terminal(columns, cells, 3, 80, 2, text);
+	assert_string_equal(text, "RULE  HITS  SOURCE\na        1  b\\nc\n");
 }
 
 static void a_table_takes_many_rows_and_a_full_disk_is_reported(void **state)
@@ -119,6 +175,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scripts_get_a_row_in_each_line_and_no_titles),
 		cmocka_unit_test(a_terminal_gets_titles_and_lines_that_fit),
+		cmocka_unit_test(words_are_broken_where_a_line_has_no_room_for_them),
+		cmocka_unit_test(a_terminal_does_not_get_optional_columns_that_say_nothing),
+		cmocka_unit_test(no_line_ends_with_blanks),
+		cmocka_unit_test(a_line_break_within_a_cell_does_not_break_its_row),
 		cmocka_unit_test(a_table_takes_many_rows_and_a_full_disk_is_reported),
 	};
 
