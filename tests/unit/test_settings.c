@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "dataplane/generation_build.h"
+#include "dataplane/generation_config.h"
 #include "policy/policy.h"
 #include "review/diff.h"
 
