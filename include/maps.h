@@ -48,6 +48,7 @@
 	MAP(NAT_TRANS, nat_trans_v1)                                                               \
 	MAP(NUMBERS, numbers_v1)                                                                   \
 	MAP(POLICY_TEXT, policy_text_v1)                                                           \
+	MAP(RECORDER, recorder_v1)                                                                 \
 	MAP(RULE_HITS, rule_hits_v1)                                                               \
 	MAP(RULES, rules_v1)                                                                       \
 	MAP(SNAT_IN4, snat_in4_v1)                                                                 \

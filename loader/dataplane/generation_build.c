@@ -19,6 +19,7 @@
 #include "dataplane/generation_config.h"
 #include "dataplane/generation_rules.h"
 #include "dataplane/generation_state.h"
+#include "dataplane/recording.h"
 #include "fragment.h"
 #include "maps.h"
 #include "masquerade.h"
@@ -158,6 +159,9 @@ static int share_state(struct bpf_object *object, const struct generation_spec *
 				0, error);
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others) && !err; i++)
 		err = share_map(object, spec->previous, others[i], 0, error);
+	if (!err)
+		err = share_map(object, spec->previous, MAP_RECORDER, recording_entries(spec),
+				error);
 	if (!err)
 		err = share_queues(object, spec, error);
 	if (!err)
@@ -432,6 +436,7 @@ static int prepare(struct generation *generation, const struct generation_spec *
 	generation->instance.next_rule_number = numbers.rule;
 	memcpy((void *)&generation->skeleton->rodata->classify_config,
 	       classifier_config(generation->classifier), sizeof(struct classify_config));
+	recording_layout(spec, (struct recorder_layout *)&generation->skeleton->rodata->recorder);
 	err = share_state(object, spec, error);
 	if (!err)
 		err = set_sizes(object, spec, classifier_n_rules(generation->classifier), error);
