@@ -433,6 +433,46 @@ json_t *trace_explain_not_routed(const struct policy *policy, const struct trace
 	return place_json(policy, ACL_ROUTE, rule);
 }
 
+/* The ACL of which a rule has decided; ACL_MAX: none has. */
+static enum acl deciding_acl(const struct trace_event *event)
+{
+	switch (event->reason) {
+	case REASON_PEER_ACL_ALLOWED:
+	case REASON_PEER_ACL_DENIED:
+		return ACL_PEER;
+	case REASON_ROUTE_ACL_ALLOWED:
+	case REASON_ROUTE_ACL_DENIED:
+		return ACL_ROUTE;
+	default:
+		return ACL_MAX;
+	}
+}
+
+/**
+ * trace_explain_rule() - The rule that decided, by the policy's text
+ * @policy: that was in force
+ * @event: the packet's record, of a time whose rule numbers are not known any more
+ *
+ * Return: its id; NULL: no rule has decided, or none of this text.
+ */
+const char *trace_explain_rule(const struct policy *policy, const struct trace_event *event)
+{
+	enum acl acl = deciding_acl(event);
+	struct seen seen;
+
+	if (acl == ACL_MAX)
+		return NULL;
+	see(event, &seen);
+	for (size_t i = 0; i < policy->acl[acl].n_rules; i++) {
+		const struct policy_rule *rule = &policy->acl[acl].rules[i];
+
+		if (rule->allow == (event->verdict != VERDICT_DROP) &&
+		    !compare(policy, rule, &seen))
+			return rule->id;
+	}
+	return NULL;
+}
+
 static const struct policy_rule *find_rule(const struct policy *policy, const char *id,
 					   enum acl *acl)
 {
