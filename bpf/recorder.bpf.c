@@ -28,6 +28,13 @@ struct kind {
 	__u8 flags;
 };
 
+/* Where the index has a kind: in one of two entries, which share a cache line. */
+struct index_pair {
+	__u32 *newer;
+	__u32 *older;
+	__u32 tag;
+};
+
 static __always_inline union recorder_slot *slot_at(__u32 slot)
 {
 	return bpf_map_lookup_elem(&recorder_v1, &slot);
@@ -170,7 +177,7 @@ static __always_inline void note_rest(struct recorder_head *head,
 
 /* The first packet of a kind, for now. */
 static __always_inline void note_first(const struct packet *p, const struct kind *kind,
-				       __u32 *index)
+				       const struct index_pair *pair)
 {
 	struct recorder_share share = recorder_share(p->reason, p->direction == DIR_EGRESS);
 	union recorder_slot *head = slot_at(kind->region + share.number), *slot;
@@ -187,7 +194,38 @@ static __always_inline void note_first(const struct packet *p, const struct kind
 	if (!slot)
 		return;
 	fill(&slot->record, p, kind);
-	*index = at;
+	*pair->older = *pair->newer;
+	*pair->newer = pair->tag << RECORDER_TAG_SHIFT | (at - kind->region);
+}
+
+/* Count the packet in the record that an entry of the index leads to; false where it is of another kind. */
+static __always_inline bool repeat_at(__u32 entry, __u32 tag, const struct packet *p,
+				      const struct kind *kind)
+{
+	__u32 at = entry & ((1 << RECORDER_TAG_SHIFT) - 1);
+	union recorder_slot *slot;
+
+	if (entry >> RECORDER_TAG_SHIFT != tag || at < recorder.rings)
+		return false;
+	slot = slot_at(kind->region + at);
+	return slot && is_of_kind(&slot->record, p, kind) && repeat(&slot->record, p->now_ns);
+}
+
+/* Find the entries of a kind in the index. */
+static __always_inline bool find_pair(struct index_pair *pair, const struct packet *p,
+				      const struct kind *kind)
+{
+	__u32 hash = hash_of(p, kind), at = hash & recorder.index_mask;
+	union recorder_slot *slot =
+		slot_at(kind->region + RECORDER_SHARES + (at >> RECORDER_INDEX_SHIFT));
+
+	if (!slot)
+		return false;
+	at &= (1 << RECORDER_INDEX_SHIFT) - 1;
+	pair->newer = &slot->index[at & ~1u];
+	pair->older = &slot->index[at | 1];
+	pair->tag = hash >> RECORDER_TAG_SHIFT;
+	return true;
 }
 
 /**
@@ -199,9 +237,8 @@ static __always_inline void note_first(const struct packet *p, const struct kind
  */
 int recorder_note(struct packet *p, int verdict)
 {
-	union recorder_slot *index, *slot;
+	struct index_pair pair;
 	struct kind kind;
-	__u32 hash, *entry;
 
 	if (!p || !recorder.cpu_slots || config.dry_run)
 		return 0;
@@ -209,14 +246,9 @@ int recorder_note(struct packet *p, int verdict)
 	kind.region = bpf_get_smp_processor_id() * recorder.cpu_slots;
 	kind.dport = kind_port(p);
 	kind.flags = record_flags(p, verdict);
-	hash = hash_of(p, &kind) & recorder.index_mask;
-	index = slot_at(kind.region + RECORDER_SHARES + (hash >> RECORDER_INDEX_SHIFT));
-	if (!index)
+	if (!find_pair(&pair, p, &kind) || repeat_at(*pair.newer, pair.tag, p, &kind) ||
+	    repeat_at(*pair.older, pair.tag, p, &kind))
 		return 0;
-	entry = &index->index[hash & ((1 << RECORDER_INDEX_SHIFT) - 1)];
-	slot = *entry ? slot_at(*entry) : NULL;
-	if (slot && is_of_kind(&slot->record, p, &kind) && repeat(&slot->record, p->now_ns))
-		return 0;
-	note_first(p, &kind, entry);
+	note_first(p, &kind, &pair);
 	return 0;
 }

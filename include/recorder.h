@@ -36,6 +36,7 @@
 	(RECORDER_OTHER_UNITS + REASON_MAX - REASON_FIRST_DROP - RECORDER_ACL_REASONS)
 
 #define RECORDER_INDEX_SHIFT 4	 /* entries of the index in a slot: 16 */
+#define RECORDER_TAG_SHIFT   24	 /* of an entry, above the slot: some bits of the kind's hash */
 #define RECORDER_SLOTS_MIN   512 /* of a CPU */
 
 enum record_flags {
@@ -79,7 +80,7 @@ struct recorder_head {
 union recorder_slot {
 	struct record record;
 	struct recorder_head head;
-	__u32 index[1 << RECORDER_INDEX_SHIFT]; /* slots by a hash of their kind, 0: none */
+	__u32 index[1 << RECORDER_INDEX_SHIFT]; /* slots of the region by a hash of their kind */
 };
 _Static_assert(sizeof(union recorder_slot) == 64, "union recorder_slot is ABI");
 
@@ -127,7 +128,7 @@ static inline struct recorder_layout recorder_layout(__u32 cpu_slots)
 	struct recorder_layout layout = {.cpu_slots = cpu_slots};
 	__u32 entries = 1 << RECORDER_INDEX_SHIFT;
 
-	while (entries * 4 <= cpu_slots)
+	while (entries * 16 <= cpu_slots)
 		entries *= 2;
 	layout.index_mask = entries - 1;
 	layout.rings = RECORDER_SHARES + (entries >> RECORDER_INDEX_SHIFT);
