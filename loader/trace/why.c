@@ -88,6 +88,34 @@ static const struct past_policy *policy_of(const struct why *why, const struct r
 	return past_policies_find(why->past, record->generation, record->time_ns + why->offset_ns);
 }
 
+/* What the policy of then made of an inbound packet before the ACLs saw it (nat_in()). */
+static void translate(const struct policy *policy, struct trace_event *event)
+{
+	static const union addr any;
+
+	if (event->direction != DIR_INGRESS)
+		return;
+	for (size_t i = 0; i < policy->n_one_to_one; i++) {
+		const struct nat_one_to_one *nat = &policy->one_to_one[i];
+
+		if (nat->ip_version != event->ip_version ||
+		    memcmp(&nat->translated, &event->saddr, sizeof(nat->translated)))
+			continue;
+		event->nat_addr = nat->original;
+		event->message[STAGE_NAT_ONE_IN] = MESSAGE_NAT_APPLIED;
+	}
+	for (size_t i = 0; i < policy->n_nat_port; i++) {
+		const struct nat_port_rule *rule = &policy->nat_port[i];
+
+		if (rule->l4_proto != event->l4_proto || rule->port != ntohs(event->dport) ||
+		    (memcmp(&rule->addr, &any, sizeof(any)) &&
+		     memcmp(&rule->addr, &event->daddr, sizeof(any))))
+			continue;
+		event->nat_port = htons(rule->to);
+		event->message[STAGE_NAT_PORT_IN] = MESSAGE_NAT_APPLIED;
+	}
+}
+
 /**
  * why_rule() - The id of the rule that decided
  * @why: what it refers to
@@ -104,8 +132,12 @@ const char *why_rule(const struct why *why, const struct trace_event *event,
 	const char *id = rule_names_find(why->rules, record->rule);
 	const struct past_policy *then = id || record->rule == RULE_NONE ? NULL
 									 : policy_of(why, record);
+	struct trace_event translated = *event;
 
-	return then ? trace_explain_rule(then->policy, event) : id;
+	if (!then)
+		return id;
+	translate(then->policy, &translated);
+	return trace_explain_rule(then->policy, &translated);
 }
 
 /* Whether a record is among those that are asked for. */
@@ -301,6 +333,8 @@ int why_print(const struct why *why, const struct why_kind *kind, FILE *out, str
 	recorded_event(&kind->record, &event);
 	add_stages(&event);
 	names.rule_id = why_rule(why, &event, &kind->record);
+	if (then)
+		translate(then->policy, &event);
 	put_packet(why, kind, &event, &names, out);
 	put_policy(then, out);
 	more = then ? trace_explain_text(then->policy, &event, names.rule_id) : NULL;
@@ -342,7 +376,7 @@ static json_t *rest_json(const struct why *why, const struct trace_event *event)
 
 /* The packet as a trace has it, with the rules that come nearest. */
 static json_t *packet_json(const struct why *why, const struct record *record,
-			   const struct trace_event *event)
+			   struct trace_event *event)
 {
 	const struct past_policy *then = policy_of(why, record);
 	const struct record_names names = {
@@ -350,10 +384,13 @@ static json_t *packet_json(const struct why *why, const struct record *record,
 		.interface = why->interface,
 		.rule_id = why_rule(why, event, record),
 	};
-	json_t *json = record_json(event, &names), *not_routed = NULL;
+	json_t *json, *not_routed = NULL;
 
-	if (then)
+	if (then) {
+		translate(then->policy, event);
 		not_routed = trace_explain_not_routed(then->policy, event);
+	}
+	json = record_json(event, &names);
 	json_object_set_new(json, "policy", policy_json(then));
 	json_object_set_new(json, "nearest",
 			    then ? trace_explain(then->policy, event) : json_array());

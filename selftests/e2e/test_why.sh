@@ -9,6 +9,7 @@ tests "veth tun" \
 tests "veth" \
 	the_recorder_outlives_run_and_takes_no_space_where_it_is_off \
 	why_writes_a_capture_and_follows \
+	why_explains_by_what_the_rules_saw_of_a_translated_packet \
 	why_refuses_what_it_does_not_know
 
 alone "veth" \
@@ -97,6 +98,17 @@ test_why_writes_a_capture_and_follows() {
 	expect 0 shrike why -i wt0 -w "$T/past.pcapng" --verdict drop -p tcp
 	expect 0 tshark -r "$T/past.pcapng" -T fields -e tcp.dstport -e tcp.flags.syn -e frame.comment
 	matches "the packet" "^8002.(1|True).verdict=drop reason=peer_acl_default count=" "$OUT"
+}
+
+test_why_explains_by_what_the_rules_saw_of_a_translated_packet() {
+	why_topology "$1"
+	sed '$a nat: {port: [{protocol: tcp, port: 8080, to: 8002}]}' "$T/first.yaml" >"$T/nat.yaml"
+	expect 0 shrike policy apply wt0 "$T/nat.yaml"
+	probe timeout "$PEER" tcp 100.64.0.1 8080
+	wait_for is_recorded --dport 8080
+	expect 0 shrike why -i wt0 --dport 8080
+	matches "the packet" "-> 100.64.0.1:8080: drop peer_acl_default" "$OUT"
+	matches "the nearest rule" "destination port 8002 is not 8001" "$OUT"
 }
 
 test_why_refuses_what_it_does_not_know() {
