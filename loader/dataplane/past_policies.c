@@ -33,19 +33,13 @@ static int add_in_force(struct past_policies *past, const struct attached *attac
 {
 	const struct instance *instance = &attached->instance;
 	struct past_policy *to = &past->list[past->n];
-	char *text;
-	size_t len;
-	int err = attached_policy_text(attached, &text, &len, error);
+	int err;
 
-	if (err)
-		return err;
 	*to = (struct past_policy){
 		.generation = instance->config.generation,
 		.from_ns = instance->applied_ns,
 	};
-	err = policy_parse(instance->policy_path[0] ? instance->policy_path : NULL, text, len,
-			   &to->policy, error);
-	free(text);
+	err = attached_policy(attached, &to->policy, error);
 	past->n += !err;
 	return err;
 }
