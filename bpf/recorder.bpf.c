@@ -116,17 +116,35 @@ static __always_inline bool is_due(struct recorder_head *head, __u32 shift, __u6
 	return true;
 }
 
-/* The oldest record of a share, to be written over. */
-static __always_inline __u32 take(struct recorder_head *head, const struct recorder_share *share,
-				  __u32 region)
+/* Read a record that is written next, which brings it into the cache until then. */
+static __always_inline void fetch(__u32 slot)
 {
-	__u32 at = head->next;
+	const union recorder_slot *next = slot_at(slot);
+	__u32 count = next ? next->record.count : 0;
 
-	if (at >= recorder.unit << share->shift)
-		at = 0;
-	head->next = at + 1;
+	asm volatile("" : : "r"(count));
+}
+
+/* The oldest record of a share, to be written over: what it has counted is forgotten. */
+static __always_inline struct record *take(struct recorder_head *head,
+					   const struct recorder_share *share, __u32 region,
+					   __u32 *at)
+{
+	__u32 ring = region + recorder.rings + recorder.unit * share->first;
+	__u32 next = head->next + 1;
+	union recorder_slot *oldest;
+
+	*at = ring + head->next;
+	oldest = slot_at(*at);
+	if (!oldest)
+		return NULL;
+	if (next >= recorder.unit << share->shift)
+		next = 0;
+	head->next = next;
 	head->records++;
-	return region + recorder.rings + recorder.unit * share->first + at;
+	head->forgotten += oldest->record.count;
+	fetch(ring + next);
+	return &oldest->record;
 }
 
 static __always_inline void fill(struct record *record, const struct packet *p,
@@ -159,13 +177,12 @@ static __always_inline void note_rest(struct recorder_head *head,
 	union recorder_slot *slot = head->rest ? slot_at(head->rest) : NULL;
 	struct record *record;
 
+	head->beyond++;
 	if (slot && slot->record.flags & RECORD_REST && repeat(&slot->record, p->now_ns))
 		return;
-	head->rest = take(head, share, kind->region);
-	slot = slot_at(head->rest);
-	if (!slot)
+	record = take(head, share, kind->region, &head->rest);
+	if (!record)
 		return;
-	record = &slot->record;
 	__builtin_memset(record, 0, sizeof(*record));
 	record->time_ns = p->now_ns;
 	record->generation = config.generation;
@@ -180,7 +197,8 @@ static __always_inline void note_first(const struct packet *p, const struct kind
 				       const struct index_pair *pair)
 {
 	struct recorder_share share = recorder_share(p->reason, p->direction == DIR_EGRESS);
-	union recorder_slot *head = slot_at(kind->region + share.number), *slot;
+	union recorder_slot *head = slot_at(kind->region + share.number);
+	struct record *record;
 	__u32 at;
 
 	if (!head)
@@ -189,11 +207,10 @@ static __always_inline void note_first(const struct packet *p, const struct kind
 		note_rest(&head->head, &share, p, kind);
 		return;
 	}
-	at = take(&head->head, &share, kind->region);
-	slot = slot_at(at);
-	if (!slot)
+	record = take(&head->head, &share, kind->region, &at);
+	if (!record)
 		return;
-	fill(&slot->record, p, kind);
+	fill(record, p, kind);
 	*pair->older = *pair->newer;
 	*pair->newer = pair->tag << RECORDER_TAG_SHIFT | (at - kind->region);
 }

@@ -69,12 +69,15 @@ struct record {
 };
 _Static_assert(sizeof(struct record) == 64, "struct record is ABI");
 
+/* What has come to a share, packets of drops or flows, is counted in its records or forgotten. */
 struct recorder_head {
-	__u64 due_ns;  /* when the ring will have gone round in time again */
-	__u64 records; /* made so far */
-	__u32 next;    /* place in the ring */
-	__u32 rest;    /* slot of the open record of RECORD_REST, 0: none */
-	__u64 pad[5];
+	__u64 due_ns;	 /* when the ring will have gone round in time again */
+	__u64 records;	 /* made so far */
+	__u64 forgotten; /* in records that were written over */
+	__u64 beyond;	 /* what has come beyond the rate, and has no addresses */
+	__u32 next;	 /* place in the ring */
+	__u32 rest;	 /* slot of the open record of RECORD_REST, 0: none */
+	__u64 pad[3];
 };
 
 union recorder_slot {

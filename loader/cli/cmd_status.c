@@ -270,6 +270,10 @@ static void print_status(const json_t *status, const struct look *look)
 	if (number_of(status, "lost_events"))
 		printf("  %lld flow events were lost, as a listener's ring was full\n",
 		       number_of(status, "lost_events"));
+	if (number_of(json_object_get(status, "recorder"), "beyond"))
+		printf("  %lld drops or new connections were recorded without addresses: too many "
+		       "kinds\n",
+		       number_of(json_object_get(status, "recorder"), "beyond"));
 	nat_print(json_object_get(status, "nat"));
 	print_forwarder(json_object_get(status, "forwarder"));
 }

@@ -21,6 +21,7 @@
 #include "kernel/lock.h"
 #include "maps.h"
 #include "policy/part.h"
+#include "trace/recorded.h"
 
 static json_t *json_hooks(const struct hook_state hooks[HOOK_POINTS])
 {
@@ -77,6 +78,19 @@ static uint64_t lost_events(const struct attached *attached)
 	for (int i = 0; i < FLOW_LISTENERS; i++)
 		sum += gate.lost[i];
 	return sum;
+}
+
+/* What has come to the recorder; null where it is off. */
+static json_t *json_recorder(const struct attached *attached)
+{
+	struct recorded_totals totals;
+	struct error ignored;
+
+	if (recorded_totals_read(&attached->maps, &totals, &ignored))
+		return json_null();
+	return json_pack("{s:I,s:I,s:I,s:I}", "bytes", (json_int_t)totals.bytes, "records",
+			 (json_int_t)totals.records, "beyond", (json_int_t)totals.beyond,
+			 "forgotten", (json_int_t)totals.forgotten);
 }
 
 /* The way into the forwarder. */
@@ -250,7 +264,7 @@ static json_t *json_live(const struct attached *attached, const struct link_info
 		return NULL;
 	object = json_pack(
 		"{s:o,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:o,s:s,s:{s:o,s:o,s:o},"
-		"s:o,s:o,s:o,s:o,s:o,s:I,s:I}",
+		"s:o,s:o,s:o,s:o,s:o,s:I,s:o,s:I}",
 		"interface", output_json_text(link->name), "ifindex", link->ifindex, "attached", 1,
 		"running", lock_is_held(LOCK_RUN, link->name), "version", instance->version,
 		"hooks", json_hooks(attached->hooks), "hook",
@@ -266,8 +280,8 @@ static json_t *json_live(const struct attached *attached, const struct link_info
 		json_forwarder(attached, counters_to_forwarder(&counters[DIR_INGRESS])), "nat",
 		nat_json(attached, counters), "netbird", json_netbird(attached, link->name),
 		"connections", census_states(&census), "lost_events",
-		(json_int_t)lost_events(attached), "applied_timestamp",
-		(json_int_t)(instance->applied_ns / NS_PER_S));
+		(json_int_t)lost_events(attached), "recorder", json_recorder(attached),
+		"applied_timestamp", (json_int_t)(instance->applied_ns / NS_PER_S));
 	if (object)
 		add_change(object, attached);
 	return object;

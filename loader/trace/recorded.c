@@ -38,17 +38,52 @@ static bool copy(const volatile struct record *from, struct record *to)
 	return false;
 }
 
-/* The records of all CPUs, in no order; returns how many. */
-static size_t collect(const union recorder_slot *slots, size_t n_slots, uint32_t cpu_slots,
-		      struct record *records)
+/* The map of records, of which each CPU has a region. */
+struct recorder_memory {
+	const union recorder_slot *slots;
+	size_t n_slots;
+	uint32_t cpu_slots;
+};
+
+/* Map it; -ENODATA: the recorder is off. */
+static int memory_open(const struct map_set *maps, struct recorder_memory *memory,
+		       struct error *error)
 {
-	const struct recorder_layout layout = recorder_layout(cpu_slots);
+	const struct map_entry *map = map_set_require(maps, MAP_RECORDER,
+						      sizeof(union recorder_slot), error);
+	int cpus = libbpf_num_possible_cpus();
+	void *slots;
+
+	if (!map)
+		return -error->code;
+	if (map->max_entries == 1 || cpus <= 0)
+		return error_set(error, ENODATA, "nothing is recorded: limits.recorder is 0");
+	slots = mmap(NULL, map->max_entries * sizeof(*memory->slots), PROT_READ, MAP_SHARED,
+		     map->fd, 0);
+	if (slots == MAP_FAILED)
+		return error_set(error, errno, "cannot map %s: %s", map->name, strerror(errno));
+	*memory = (struct recorder_memory){slots, map->max_entries,
+					   map->max_entries / (uint32_t)cpus};
+	return 0;
+}
+
+static void memory_close(const struct recorder_memory *memory)
+{
+	munmap((void *)memory->slots, memory->n_slots * sizeof(*memory->slots));
+}
+
+/* The records of all CPUs, in no order; returns how many. */
+static size_t collect(const struct recorder_memory *memory, struct record *records)
+{
+	const struct recorder_layout layout = recorder_layout(memory->cpu_slots);
 	uint32_t end = layout.rings + layout.unit * RECORDER_UNITS;
+	const union recorder_slot *region = memory->slots;
 	size_t n = 0;
 
-	for (size_t region = 0; region + cpu_slots <= n_slots; region += cpu_slots)
+	for (; region + memory->cpu_slots <= memory->slots + memory->n_slots;
+	     region += memory->cpu_slots)
 		for (uint32_t i = layout.rings; i < end; i++)
-			n += copy(&slots[region + i].record, &records[n]);
+			n += copy(&region[i].record, &records[n]);
 	return n;
 }
 
@@ -64,28 +99,48 @@ static size_t collect(const union recorder_slot *slots, size_t n_slots, uint32_t
 int recorded_read(const struct map_set *maps, struct record **records, size_t *n,
 		  struct error *error)
 {
-	const struct map_entry *map = map_set_require(maps, MAP_RECORDER,
-						      sizeof(union recorder_slot), error);
-	int cpus = libbpf_num_possible_cpus();
-	size_t bytes;
-	void *slots;
+	struct recorder_memory memory;
+	int err = memory_open(maps, &memory, error);
 
-	if (!map)
-		return -error->code;
-	if (map->max_entries == 1 || cpus <= 0)
-		return error_set(error, ENODATA, "nothing is recorded: limits.recorder is 0");
-	bytes = (size_t)map->max_entries * map->value_size;
-	*records = malloc(bytes);
-	if (!*records)
-		return error_no_memory(error);
-	slots = mmap(NULL, bytes, PROT_READ, MAP_SHARED, map->fd, 0);
-	if (slots == MAP_FAILED) {
-		free(*records);
-		return error_set(error, errno, "cannot map %s: %s", map->name, strerror(errno));
+	if (err)
+		return err;
+	*records = malloc(memory.n_slots * sizeof(**records));
+	if (*records) {
+		*n = collect(&memory, *records);
+		qsort(*records, *n, sizeof(**records), by_time);
+	} else {
+		err = error_no_memory(error);
 	}
-	*n = collect(slots, map->max_entries, map->max_entries / (uint32_t)cpus, *records);
-	munmap(slots, bytes);
-	qsort(*records, *n, sizeof(**records), by_time);
+	memory_close(&memory);
+	return err;
+}
+
+/**
+ * recorded_totals_read() - Read what has come to the recorder since it is there
+ * @maps: of the generation in force
+ * @totals: is filled
+ * @error: set on failure
+ *
+ * Return: 0; -ENODATA: the policy in force has switched the recorder off; or another -errno.
+ */
+int recorded_totals_read(const struct map_set *maps, struct recorded_totals *totals,
+			 struct error *error)
+{
+	struct recorder_memory memory;
+	int err = memory_open(maps, &memory, error);
+
+	if (err)
+		return err;
+	*totals = (struct recorded_totals){.bytes = memory.n_slots * sizeof(*memory.slots)};
+	for (size_t i = 0; i + memory.cpu_slots <= memory.n_slots; i += memory.cpu_slots)
+		for (size_t share = 0; share < RECORDER_SHARES; share++) {
+			const struct recorder_head *head = &memory.slots[i + share].head;
+
+			totals->records += head->records;
+			totals->beyond += head->beyond;
+			totals->forgotten += head->forgotten;
+		}
+	memory_close(&memory);
 	return 0;
 }
 

@@ -137,6 +137,8 @@ def expect_status(c, status):
     c.expect(status["rules"], "shrike_policy_rules")
     c.expect(status["applied_timestamp"], "shrike_policy_applied_timestamp_seconds")
     c.expect(status["lost_events"], "shrike_lost_events_total")
+    for figure in ("bytes", "records_total", "beyond_total", "forgotten_total"):
+        c.expect(status["recorder"][figure.removesuffix("_total")], f"shrike_recorder_{figure}")
     for direction in ["ingress", "egress"] + (["uplink"] if status["nat"] else []):
         expect_direction(c, direction, status["counters"][direction])
     expect_tables(c, status["tables"])

@@ -203,6 +203,34 @@ static void a_flood_leaves_what_was_there_and_is_counted(void **state)
 	recorder_close(&r);
 }
 
+static void what_was_dropped_is_in_records_or_counted_as_forgotten(void **state)
+{
+	struct recorded_totals totals;
+	uint64_t counted = 0, put_in = 0, beyond = 0;
+	struct recorder r;
+	struct error error;
+
+	(void)state;
+	recorder_open(&r, text_on);
+	for (int minute = 0; minute < 30; minute++, r.now_ns += 50 * NS_PER_S)
+		for (uint32_t i = 0; i < 100; i++, r.now_ns += 100 * NS_PER_MS, put_in += 2) {
+			put(&r, PEERS + i % 70, 40000, 22 + i % 3, PACKET_TCP_SYN);
+			put(&r, 0x7f000001 + i, 40000, 22, PACKET_TCP_SYN);
+		}
+	read_all(&r);
+	for (size_t i = 0; i < r.n; i++)
+		counted += r.records[i].count;
+	if (recorded_totals_read(&r.generation->maps, &totals, &error))
+		fail_msg("%s", error.text);
+	for (size_t i = 0; i < r.n; i++)
+		beyond += r.records[i].flags & RECORD_REST ? r.records[i].count : 0;
+	assert_int_equal(counted + totals.forgotten, put_in);
+	assert_true(totals.forgotten > 0 && totals.records > r.n);
+	assert_true(totals.beyond >= beyond && beyond > 0);
+	assert_int_equal(totals.bytes % (RECORDER_SLOTS_MIN * sizeof(union recorder_slot)), 0);
+	recorder_close(&r);
+}
+
 static void drops_of_each_reason_have_a_share_of_their_own(void **state)
 {
 	struct recorder r;
@@ -259,6 +287,7 @@ int main(void)
 			after_a_second_of_silence_and_after_a_minute_there_is_another_record),
 		cmocka_unit_test(a_new_flow_is_recorded_and_its_other_packets_are_not),
 		cmocka_unit_test(a_flood_leaves_what_was_there_and_is_counted),
+		cmocka_unit_test(what_was_dropped_is_in_records_or_counted_as_forgotten),
 		cmocka_unit_test(drops_of_each_reason_have_a_share_of_their_own),
 		cmocka_unit_test(shares_do_not_overlap),
 		cmocka_unit_test(a_limit_of_0_records_nothing),
