@@ -69,15 +69,20 @@ static __always_inline __be16 kind_port(const struct packet *p)
 	return p->direction == DIR_INGRESS && p->nat_port ? p->nat_port : p->dport;
 }
 
+/*
+ * By products that do not wait for each other.  Their lower bits know nothing of higher ones, so the
+ * last byte of an address, in which most differ, is turned to the lower end.
+ */
 static __always_inline __u32 hash_of(const struct packet *p, const struct kind *kind)
 {
-	const __u64 golden = 0x9e3779b97f4a7c15;
-	__u64 hash = kind->saddr->half[0] * golden ^ kind->saddr->half[1];
+	__u64 rest = (__u64)p->rule << 32 | (__u32)kind->dport << 16 | p->l4_proto << 8 | p->reason;
+	__u64 hash = kind->saddr->half[0] * 0x9e3779b97f4a7c15 +
+		     bpf_be64_to_cpu(kind->saddr->half[1]) * 0x243f6a8885a308d3;
 
-	hash = (hash ^ hash >> 32) * golden + p->daddr.half[0];
-	hash = (hash ^ hash >> 32) * golden + p->daddr.half[1];
-	hash ^= (__u64)p->rule << 32 | (__u32)kind->dport << 16 | p->l4_proto << 8 | p->reason;
-	return hash * golden >> 32;
+	hash ^= p->daddr.half[0] * 0x13198a2e03707345 +
+		bpf_be64_to_cpu(p->daddr.half[1]) * 0xa4093822299f31d1;
+	hash ^= rest * 0x082efa98ec4e6c89;
+	return (hash ^ hash >> 32) * 0x9e3779b97f4a7c15 >> 32;
 }
 
 static __always_inline bool is_of_kind(const struct record *record, const struct packet *p,
