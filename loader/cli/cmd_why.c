@@ -17,7 +17,6 @@
 #include "cli/command.h"
 #include "conntrack/event_print.h"
 #include "dataplane/past_policies.h"
-#include "packet/build.h"
 #include "packet/pcapng.h"
 #include "trace/record_print.h"
 #include "trace/why.h"
@@ -149,40 +148,16 @@ static int parse(const struct command *command, int argc, char **argv, struct as
 	return -1;
 }
 
-/* The TCP, UDP or ICMP header of a record; false where there is none to be made. */
-static bool build_headers(const struct record *record, uint8_t bytes[128], size_t *len)
-{
-	struct packet_spec spec;
-	struct trace_event event;
-	struct error ignored;
-
-	recorded_event(record, &event);
-	if (!event.ip_version)
-		return false;
-	packet_spec_init(&spec);
-	spec.saddr = event.saddr;
-	spec.daddr = event.daddr;
-	spec.ip_version = event.ip_version;
-	spec.l4_proto = event.l4_proto;
-	spec.sport = ntohs(event.sport);
-	spec.dport = ntohs(event.dport);
-	spec.tcp_flags = event.tcp_flags;
-	spec.icmp_type = event.icmp_type;
-	spec.icmp_code = event.icmp_code;
-	spec.icmp_id = ntohs(event.sport);
-	return !packet_build(&spec, bytes, 128, len, &ignored);
-}
-
 /* Write the first packet of a record, with what became of it as comment. */
 static void write_packet(const struct why *why, const struct record *record, FILE *out)
 {
-	uint8_t bytes[128];
+	uint8_t bytes[RECORDED_HEADERS_MAX];
 	char comment[COMMENT_MAX];
 	struct trace_event event;
 	const char *rule;
 	size_t len;
 
-	if (!build_headers(record, bytes, &len))
+	if (!recorded_headers(record, bytes, &len))
 		return;
 	recorded_event(record, &event);
 	rule = why_rule(why, &event, record);

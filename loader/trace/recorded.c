@@ -203,3 +203,34 @@ void recorded_event(const struct record *record, struct trace_event *event)
 		event->dport = event->nat_port = 0;
 	}
 }
+
+/**
+ * recorded_headers() - The headers of a record's first packet, made from its addresses and ports
+ * @record: the record
+ * @bytes: is filled, from the IP header on
+ * @len: set to their length
+ *
+ * Return: false where there are none to be made.
+ */
+bool recorded_headers(const struct record *record, uint8_t bytes[RECORDED_HEADERS_MAX], size_t *len)
+{
+	struct packet_spec spec;
+	struct trace_event event;
+	struct error ignored;
+
+	recorded_event(record, &event);
+	if (!event.ip_version)
+		return false;
+	packet_spec_init(&spec);
+	spec.saddr = event.saddr;
+	spec.daddr = event.daddr;
+	spec.ip_version = event.ip_version;
+	spec.l4_proto = event.l4_proto;
+	spec.sport = ntohs(event.sport);
+	spec.dport = ntohs(event.dport);
+	spec.tcp_flags = event.tcp_flags;
+	spec.icmp_type = event.icmp_type;
+	spec.icmp_code = event.icmp_code;
+	spec.icmp_id = ntohs(event.sport);
+	return !packet_build(&spec, bytes, RECORDED_HEADERS_MAX, len, &ignored);
+}

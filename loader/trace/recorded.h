@@ -5,12 +5,15 @@
 #ifndef SHRIKE_TRACE_RECORDED_H
 #define SHRIKE_TRACE_RECORDED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
 #include "kernel/map_set.h"
 #include "recorder.h"
 #include "trace_event.h"
+
+#define RECORDED_HEADERS_MAX 128 /* of a packet */
 
 /*
  * struct recorded_totals - what has come to the recorder, packets of drops and new flows
@@ -32,5 +35,7 @@ int recorded_totals_read(const struct map_set *maps, struct recorded_totals *tot
 			 struct error *error);
 uint64_t recorded_last_ns(const struct record *record);
 void recorded_event(const struct record *record, struct trace_event *event);
+bool recorded_headers(const struct record *record, uint8_t bytes[RECORDED_HEADERS_MAX],
+		      size_t *len);
 
 #endif /* SHRIKE_TRACE_RECORDED_H */

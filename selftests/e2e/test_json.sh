@@ -154,6 +154,8 @@ record_drops() {
 	probe timeout "$PEER" udp 169.254.9.9 81 -t 200
 	wait_for eval 'shrike why 100.64.0.2 169.254.9.9 -i wt0 | grep -q martian_destination'
 	record why why -i wt0
+	record policy-suggest policy suggest wt0
+	record policy-suggest policy suggest wt0 --since 1h -n 1
 }
 
 # Questions, with a no for each kind of packet.
@@ -166,6 +168,7 @@ record_questions() {
 	record policy-reach policy reach wt0
 	record policy-unused policy unused wt0
 	record policy-unused policy unused wt0 --since 30d
+	record policy-suggest policy suggest wt0
 	record policy-reach policy reach "$T/nat.yaml"
 	record policy-reach policy reach "$T/but.yaml"
 	record policy-prove policy prove "$T/nat.yaml" "any can reach self tcp/80"
