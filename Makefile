@@ -322,7 +322,7 @@ fuzz-parsers: $(FUZZERS)
 
 # --- benchmarks -------------------------------------------------------------------------------
 
-BENCHES := packet acl tables trace flood fill cpus swap inject
+BENCHES := packet acl tables trace recorder flood fill cpus swap inject
 BENCH_PARTS := selftests/bench/stand.c selftests/bench/samples.c tests/model/rulesets.c
 
 $(B)/bench/%.o: selftests/bench/%.bpf.c | check-tools

@@ -194,6 +194,7 @@ static __always_inline void open_flow(struct packet *p, const struct flow_key *k
 		.flags = flags,
 		.opener = key->source,
 	};
+	p->opens_flow = true;
 	insert(p, key, &scratch->flow, p->direction == DIR_INGRESS);
 }
 

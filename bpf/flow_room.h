@@ -10,6 +10,16 @@
 #include "flow_table.h"
 #include "table_scan.h"
 
+/**
+ * table_scan_scratch() - The scan of this CPU
+ */
+__hidden struct table_scan *table_scan_scratch(void)
+{
+	struct flow_scratch *scratch = flow_scratch();
+
+	return scratch ? &scratch->scan : NULL;
+}
+
 static __always_inline bool flow_is_expired(const struct flow *flow, __u64 now_ns)
 {
 	__u32 state = flow->state;

@@ -10,6 +10,7 @@
 #include "packet.h"
 
 #include "flow_event.h"
+#include "table_scan.h"
 
 #define MAP_TYPE_NEW	   BPF_MAP_TYPE_LRU_HASH
 #define MAP_TYPE_OWN	   BPF_MAP_TYPE_LRU_HASH
@@ -34,6 +35,7 @@ struct flow_scratch {
 	union addr asker;	 /* see flow_room.h */
 	struct flow_key judged;	 /* see conntrack_judged() */
 	struct flow_event event; /* see flow_report.h */
+	struct table_scan scan;	 /* also of other tables */
 };
 
 struct {
@@ -41,13 +43,13 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct flow_scratch);
-} ct_scratch_v1 SEC(".maps");
+} ct_scratch_v2 SEC(".maps");
 
 static __always_inline struct flow_scratch *flow_scratch(void)
 {
 	__u32 zero = 0;
 
-	return bpf_map_lookup_elem(&ct_scratch_v1, &zero);
+	return bpf_map_lookup_elem(&ct_scratch_v2, &zero);
 }
 
 static __always_inline void key_of_packet(struct flow_key *key, const struct packet *p)

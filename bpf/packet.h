@@ -180,7 +180,8 @@ struct packet {
 		__u8 uplink;   /* inbound from SENDER_MASQUERADE, or too big for it: as above */
 		__u8 no_route; /* inbound, for REASON_NO_ROUTE: BPF_FIB_LKUP_RET_* */
 	};
-	__u8 out_of_window; /* TCP: it fitted no window of its connection */
+	__u8 out_of_window : 1; /* TCP: it fitted no window of its connection */
+	__u8 opens_flow : 1;	/* it has opened a flow */
 };
 _Static_assert(sizeof(struct packet) == 128, "struct packet fills the stack it is given");
 
@@ -344,6 +345,7 @@ void mss_clamp(struct frame *f, struct packet *p);
 int conntrack_out(struct packet *p);
 void nat_out(struct frame *f, struct packet *p);
 
+int recorder_note(struct packet *p, int verdict);
 int flow_event_drop(struct packet *p);
 void trace_emit(struct frame *f, struct packet *p, enum verdict verdict);
 

@@ -127,6 +127,8 @@ __hidden void pipeline_end(struct frame *f, struct packet *p, struct counters *c
 		counters->translated.packets++;
 		counters->translated.bytes += p->avail_len;
 	}
+	if (verdict == VERDICT_DROP || p->opens_flow)
+		recorder_note(p, verdict);
 	if (verdict == VERDICT_DROP)
 		flow_event_drop(p);
 	if (config.trace) {

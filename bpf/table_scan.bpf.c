@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Tables that are full: when they are scanned (table_scan.h), who is kept out of them meanwhile,
- * and reporting that to `shrike run`.  Owns table_scan_v1 and ct_pressure_v1 (pressure.h).
+ * and reporting that to `shrike run`.  Owns ct_pressure_v1 (pressure.h).
  */
 #include "table_scan.h"
 
@@ -9,13 +9,6 @@
 
 #define BPF_RB_FORCE_WAKEUP 2
 #define TABLE_MASK	    (TABLE_SCAN_TABLES - 1)
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct table_scan);
-} table_scan_v1 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -47,16 +40,6 @@ static __always_inline void look(struct table_scan *scan, __u32 skip)
 {
 	scan->skipped = scan->skip = skip;
 	scan->left = TABLE_SCAN_ENTRIES;
-}
-
-/**
- * table_scan_scratch() - The scan of this CPU
- */
-__hidden struct table_scan *table_scan_scratch(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&table_scan_v1, &zero);
 }
 
 /**

@@ -32,7 +32,7 @@
 	MAP(COUNTERS, counters_v3)                                                                 \
 	MAP(CT_EPOCH, ct_epoch_v1)                                                                 \
 	MAP(CT_PRESSURE, ct_pressure_v1)                                                           \
-	MAP(CT_SCRATCH, ct_scratch_v1)                                                             \
+	MAP(CT_SCRATCH, ct_scratch_v2)                                                             \
 	MAP(CT_SERVED, ct_served_v1)                                                               \
 	MAP(FLOW_GATE, flow_gate_v2)                                                               \
 	MAP(FLOW_RINGS, flow_rings_v2)                                                             \
@@ -48,11 +48,11 @@
 	MAP(NAT_TRANS, nat_trans_v1)                                                               \
 	MAP(NUMBERS, numbers_v1)                                                                   \
 	MAP(POLICY_TEXT, policy_text_v1)                                                           \
+	MAP(RECORDER, recorder_v1)                                                                 \
 	MAP(RULE_HITS, rule_hits_v1)                                                               \
 	MAP(RULES, rules_v1)                                                                       \
 	MAP(SNAT_IN4, snat_in4_v1)                                                                 \
 	MAP(SNAT_IN6, snat_in6_v1)                                                                 \
-	MAP(TABLE_SCAN, table_scan_v1)                                                             \
 	MAP(TRACE_FILTER, trace_filter_v1)                                                         \
 	MAP(TRACE_STATS, trace_stats_v1)                                                           \
 	MAP(TRACE, trace_v2)                                                                       \

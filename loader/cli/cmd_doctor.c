@@ -191,6 +191,7 @@ static void check_attached(struct report *report, const struct link_info *link)
 		find(report, FINDING_OK, "attached", "generation %u by shrike %s, hook %s",
 		     attached.instance.config.generation, attached.instance.version,
 		     hook_kind_name(attached.hooks[attached.ingress].kind));
+		doctor_check_tables(report, &attached);
 		attached_close(&attached);
 		return;
 	}

@@ -75,6 +75,14 @@ static const char unused_details[] =
 	"members. Hits are counted for as long as the interface is attached and the\n"
 	"policy has the rule's id; it is said where that is less than was asked for.\n";
 
+static const char suggest_details[] =
+	"      --since TIME      for what was dropped in the last 90s, 10m, 2h\n"
+	"  -n, --count N         at most so many rules (20), those for most packets\n"
+	"\n"
+	"Rules that would let in what the recorder has of dropped packets, and nothing\n"
+	"else; as YAML, to be pasted below peer_acl or route_acl. What no rule can allow\n"
+	"is said behind them. Changes nothing.\n";
+
 static const char apply_details[] =
 	"  --confirm SECONDS     wait for 'shrike policy confirm', and return to the\n"
 	"                        old policy if it does not come, or on Ctrl-C or a\n"
@@ -170,6 +178,13 @@ static const struct command family[] = {
 		.details = unused_details,
 		.run = policy_command_unused,
 		.fits = true,
+	},
+	{
+		.name = "suggest",
+		.arguments = "[IFACE] [--since TIME] [-n N] [-j]",
+		.summary = "rules that would let in what was dropped",
+		.details = suggest_details,
+		.run = policy_command_suggest,
 	},
 	{
 		.name = "apply",

@@ -21,6 +21,7 @@ int policy_command_reach(const struct command *command, int argc, char **argv);
 int policy_command_prove(const struct command *command, int argc, char **argv);
 int policy_command_equal(const struct command *command, int argc, char **argv);
 int policy_command_unused(const struct command *command, int argc, char **argv);
+int policy_command_suggest(const struct command *command, int argc, char **argv);
 int policy_command_interface(const char *given, char name[IF_NAMESIZE], int *ifindex,
 			     struct error *error);
 

@@ -15,7 +15,6 @@
 #include "base/value.h"
 #include "cli/cmd_policy.h"
 #include "dataplane/attached.h"
-#include "policy/parse.h"
 #include "review/unused.h"
 
 #define N_COLUMNS     5
@@ -163,22 +162,17 @@ static int find(const struct asked *asked, int ifindex, struct error *error)
 	struct policy *policy = NULL;
 	struct unused unused = {};
 	struct attached attached;
-	char *text = NULL;
-	size_t len;
 	int err = attached_open(ifindex, &attached, error);
 
 	if (err)
 		return error_prefix(error, "%s", asked->ifname);
-	err = attached_policy_text(&attached, &text, &len, error);
-	if (!err)
-		err = policy_parse(attached.instance.policy_path, text, len, &policy, error);
+	err = attached_policy(&attached, &policy, error);
 	if (!err)
 		err = unused_find(asked->ifname, &attached, policy, &unused, error);
 	if (!err)
 		err = print(asked, &attached, policy, &unused, error);
 	unused_free(&unused);
 	policy_free(policy);
-	free(text);
 	attached_close(&attached);
 	return err;
 }

@@ -293,6 +293,10 @@ static void print_status(const json_t *status, const struct look *look)
 		printf("  %lld flow events were lost, as a listener's ring was full\n",
 		       number_of(status, "lost_events"));
 	print_flow_log(json_object_get(status, "flow_log"), look);
+	if (number_of(json_object_get(status, "recorder"), "beyond"))
+		printf("  %lld drops or new connections were recorded without addresses: too many "
+		       "kinds\n",
+		       number_of(json_object_get(status, "recorder"), "beyond"));
 	nat_print(json_object_get(status, "nat"));
 	print_forwarder(json_object_get(status, "forwarder"), look);
 }

@@ -17,7 +17,6 @@
 #include "kernel/netlink.h"
 #include "packet/build.h"
 #include "packet/capture.h"
-#include "policy/parse.h"
 #include "trace/explain.h"
 #include "trace/options.h"
 #include "trace/record_json.h"
@@ -436,19 +435,6 @@ static int trace_spec(struct printer *printer, struct error *error)
 	return trace_one(printer, &packet, error);
 }
 
-static int load_policy(const struct attached *attached, struct policy **policy, struct error *error)
-{
-	char *text;
-	size_t len;
-	int err = attached_policy_text(attached, &text, &len, error);
-
-	if (err)
-		return err;
-	err = policy_parse(attached->instance.policy_path, text, len, policy, error);
-	free(text);
-	return err;
-}
-
 static int open_printer(struct printer *printer, int ifindex, struct error *error)
 {
 	struct error ignored;
@@ -495,7 +481,7 @@ static int trace(struct request *request, struct error *error)
 		set_protocol(request);
 	}
 	if (!err && request->verbose)
-		err = load_policy(&printer.attached, &printer.policy, error);
+		err = attached_policy(&printer.attached, &printer.policy, error);
 	if (!err)
 		err = request->pcap ? trace_capture(&printer, error) : trace_spec(&printer, error);
 	if (!err)

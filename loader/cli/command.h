@@ -53,6 +53,7 @@ struct command {
 	COMMAND(metrics)                                                                           \
 	COMMAND(flowlog)                                                                           \
 	COMMAND(trace)                                                                             \
+	COMMAND(why)                                                                               \
 	COMMAND(simulate)                                                                          \
 	COMMAND(doctor)                                                                            \
 	COMMAND(version)

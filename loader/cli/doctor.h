@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "dataplane/attached.h"
 #include "kernel/netlink.h"
 #include "policy/policy.h"
 
@@ -26,6 +27,7 @@ struct report {
 void find(struct report *report, enum finding finding, const char *what, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+void doctor_check_tables(struct report *report, const struct attached *attached);
 void doctor_check_nat(struct report *report, const struct link_info *link,
 		      const struct policy_uplinks *wanted);
 void doctor_check_netbird(struct report *report, const char *ifname, const struct policy *policy,

@@ -22,6 +22,7 @@
 #include "kernel/lock.h"
 #include "maps.h"
 #include "policy/part.h"
+#include "trace/recorded.h"
 
 static json_t *json_hooks(const struct hook_state hooks[HOOK_POINTS])
 {
@@ -92,6 +93,19 @@ static json_t *json_flow_log(const struct attached *attached, const char *ifname
 			 (json_int_t)state.ring_bytes, "used_bytes", (json_int_t)state.used_bytes,
 			 "lost_events", (json_int_t)state.lost_events, "unsampled_drops",
 			 (json_int_t)state.unsampled_drops);
+}
+
+/* What has come to the recorder; null where it is off. */
+static json_t *json_recorder(const struct attached *attached)
+{
+	struct recorded_totals totals;
+	struct error ignored;
+
+	if (recorded_totals_read(&attached->maps, &totals, &ignored))
+		return json_null();
+	return json_pack("{s:I,s:I,s:I,s:I}", "bytes", (json_int_t)totals.bytes, "records",
+			 (json_int_t)totals.records, "beyond", (json_int_t)totals.beyond,
+			 "forgotten", (json_int_t)totals.forgotten);
 }
 
 /* The way into the forwarder. */
@@ -265,7 +279,7 @@ static json_t *json_live(const struct attached *attached, const struct link_info
 		return NULL;
 	object = json_pack(
 		"{s:o,s:i,s:b,s:b,s:s,s:o,s:s,s:s,s:s,s:s,s:b,s:i,s:i,s:o,s:s,s:{s:o,s:o,s:o},"
-		"s:o,s:o,s:o,s:o,s:o,s:I,s:o,s:I}",
+		"s:o,s:o,s:o,s:o,s:o,s:I,s:o,s:o,s:I}",
 		"interface", output_json_text(link->name), "ifindex", link->ifindex, "attached", 1,
 		"running", lock_is_held(LOCK_RUN, link->name), "version", instance->version,
 		"hooks", json_hooks(attached->hooks), "hook",
@@ -282,7 +296,8 @@ static json_t *json_live(const struct attached *attached, const struct link_info
 		nat_json(attached, counters), "netbird", json_netbird(attached, link->name),
 		"connections", census_states(&census), "lost_events",
 		(json_int_t)lost_events(attached), "flow_log", json_flow_log(attached, link->name),
-		"applied_timestamp", (json_int_t)(instance->applied_ns / NS_PER_S));
+		"recorder", json_recorder(attached), "applied_timestamp",
+		(json_int_t)(instance->applied_ns / NS_PER_S));
 	if (object)
 		add_change(object, attached);
 	return object;

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "forwarder.h"
 #include "maps.h"
+#include "policy/parse.h"
 #include "policy/parse_names.h"
 
 /* How often attached_open() looks again where the generation is replaced while it looks. */
@@ -197,6 +198,28 @@ int attached_policy_text(const struct attached *attached, char **text, size_t *l
 
 	if (!err)
 		*len = want;
+	return err;
+}
+
+/**
+ * attached_policy() - The policy in force
+ * @attached: the generation
+ * @policy: set to it; to be freed with policy_free()
+ * @error: set on failure
+ *
+ * Return: 0 or -errno.
+ */
+int attached_policy(const struct attached *attached, struct policy **policy, struct error *error)
+{
+	const char *path = attached->instance.policy_path;
+	char *text;
+	size_t len;
+	int err = attached_policy_text(attached, &text, &len, error);
+
+	if (err)
+		return err;
+	err = policy_parse(path[0] ? path : NULL, text, len, policy, error);
+	free(text);
 	return err;
 }
 

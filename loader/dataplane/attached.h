@@ -14,7 +14,7 @@
 #include "kernel/hooks.h"
 #include "kernel/map_set.h"
 #include "kernel/netlink.h"
-#include "policy/names.h"
+#include "policy/policy.h"
 
 struct attached {
 	int ifindex;
@@ -31,6 +31,7 @@ int attached_read_text(const struct map_set *maps, const char *name, size_t want
 		       struct error *error);
 int attached_policy_text(const struct attached *attached, char **text, size_t *len,
 			 struct error *error);
+int attached_policy(const struct attached *attached, struct policy **policy, struct error *error);
 int attached_names(const struct attached *attached, struct names *names, struct error *error);
 int attached_counters_read(int map_fd, struct counters totals[DIR_MAX], struct error *error);
 int attached_counters(const struct map_set *maps, struct counters totals[DIR_MAX],

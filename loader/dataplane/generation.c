@@ -9,6 +9,7 @@
 #include "dataplane/local_addresses.h"
 #include "maps.h"
 #include "masquerade.h"
+#include "recorder.h"
 #include "shrike.skel.h"
 
 static bool verbose;

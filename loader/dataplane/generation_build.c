@@ -16,8 +16,10 @@
 #include "classify/classifier.h"
 #include "classify/install.h"
 #include "conntrack/tables.h"
+#include "dataplane/generation_config.h"
 #include "dataplane/generation_rules.h"
 #include "dataplane/generation_state.h"
+#include "dataplane/recording.h"
 #include "fragment.h"
 #include "maps.h"
 #include "masquerade.h"
@@ -25,10 +27,8 @@
 #include "shrike.skel.h"
 #include "version.h"
 
-#define IPV4_TCP_HEADERS 40 /* IPv4 and TCP header without options, bytes (RFC 6691) */
-#define IPV6_TCP_HEADERS 60
-#define VERIFIER_LOG	 (16 << 20)
-#define PROGRAMS	 4 /* that judge or carry packets */
+#define VERIFIER_LOG (16 << 20)
+#define PROGRAMS     4 /* that judge or carry packets */
 
 /* Each map of the programs is in one of the lists, and each of these is a map of the programs. */
 #define SIZE(name)	 sizeof(((struct shrike_bpf *)NULL)->maps.name)
@@ -160,6 +160,9 @@ static int share_state(struct bpf_object *object, const struct generation_spec *
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others) && !err; i++)
 		err = share_map(object, spec->previous, others[i], 0, error);
 	if (!err)
+		err = share_map(object, spec->previous, MAP_RECORDER, recording_entries(spec),
+				error);
+	if (!err)
 		err = share_queues(object, spec, error);
 	if (!err)
 		err = share_map(object, spec->previous, MAP_FRAGMENTS, limits->fragments, error);
@@ -168,70 +171,6 @@ static int share_state(struct bpf_object *object, const struct generation_spec *
 	if (!err && spec->keep_undo)
 		err = share_undo(object, spec->previous, error);
 	return err;
-}
-
-/* Timeouts of a policy as the programs know them, by state. */
-static void set_timeouts(const struct policy_timeouts *timeouts, struct config *config)
-{
-/* clang-format off */
-#define STATE(id) config->timeout_ns[FLOW_STATE_##id] =
-#define FRAGMENTS config->fragment_timeout_ns =
-#define TIMEOUT(name, seconds, what) what timeouts->name;
-	POLICY_TIMEOUTS(TIMEOUT)
-#undef TIMEOUT
-#undef FRAGMENTS
-#undef STATE
-	/* clang-format on */
-	config->timeout_ns[FLOW_STATE_CLOSED] = FLOW_CLOSED_NS;
-}
-
-/* Each state has one timeout, but for those that no entry has or that no policy decides. */
-#define STATE(id) +(1 << FLOW_STATE_##id)
-#define FRAGMENTS
-#define TIMEOUT(name, seconds, what) what
-_Static_assert(0 POLICY_TIMEOUTS(TIMEOUT) + (1 << FLOW_STATE_NONE) + (1 << FLOW_STATE_CLOSED) ==
-		       (1 << FLOW_STATE_MAX) - 1,
-	       "each state of a flow has one timeout");
-#undef TIMEOUT
-#undef FRAGMENTS
-#undef STATE
-
-/* What becomes of each kind of settings.h in struct config. */
-#define CONFIG_flag(name)	     policy->mode.name
-#define CONFIG_native_acl(name)	     policy->mode.name
-#define CONFIG_routing(name)	     spec->mode->name
-#define CONFIG_forwarder_input(name) spec->mode->name
-#define CONFIG_hook(name)	     spec->mode->name
-
-/**
- * generation_config() - The read-only settings of a generation's programs
- * @spec: what the generation is built for
- * @number: of the generation
- * @config: is filled, but for what the compiled rules decide
- */
-void generation_config(const struct generation_spec *spec, uint32_t number, struct config *config)
-{
-	const struct policy *policy = spec->policy;
-
-	set_timeouts(&policy->timeouts, config);
-#define MODE(name, type, kind, value) config->name = CONFIG_##kind(name);
-	POLICY_MODES(MODE)
-#undef MODE
-	config->generation = number;
-	config->ifindex = spec->ifindex;
-	config->snap_len = spec->snap_len;
-	if (policy->mss_clamp && spec->mtu > IPV6_TCP_HEADERS) {
-		config->mss4 = spec->mtu - IPV4_TCP_HEADERS;
-		config->mss6 = spec->mtu - IPV6_TCP_HEADERS;
-	}
-	config->l2_len = spec->l2_len;
-	config->nat_port = policy->n_nat_port > 0;
-	config->nat_one_to_one = policy->n_one_to_one > 0;
-	config->dry_run = spec->dry_run;
-	config->trace = spec->trace;
-	config->virtual_clock = spec->virtual_clock;
-	config->nat_owner = spec->nat_owner;
-	config->held_max = held_max(policy->limits.fragments);
 }
 
 /* Describe the generation for later commands. */
@@ -497,6 +436,7 @@ static int prepare(struct generation *generation, const struct generation_spec *
 	generation->instance.next_rule_number = numbers.rule;
 	memcpy((void *)&generation->skeleton->rodata->classify_config,
 	       classifier_config(generation->classifier), sizeof(struct classify_config));
+	recording_layout(spec, (struct recorder_layout *)&generation->skeleton->rodata->recorder);
 	err = share_state(object, spec, error);
 	if (!err)
 		err = set_sizes(object, spec, classifier_n_rules(generation->classifier), error);

@@ -7,7 +7,6 @@
 
 #include "dataplane/generation.h"
 
-void generation_config(const struct generation_spec *spec, uint32_t number, struct config *config);
 int generation_build(const struct generation_spec *spec, struct generation **generation,
 		     struct error *error);
 

@@ -17,6 +17,7 @@
 #include "kernel/lock.h"
 #include "maps.h"
 #include "masquerade.h"
+#include "recorder.h"
 #include "shrike.skel.h"
 #include "uplink/route_device.h"
 #include "uplink/uplinks.h"

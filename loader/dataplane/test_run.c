@@ -13,6 +13,7 @@
 #include "classify.h"
 #include "maps.h"
 #include "masquerade.h"
+#include "recorder.h"
 #include "shrike.skel.h"
 
 #define FRAME_MIN    64u /* the kernel refuses some IPv4 packets below 34 bytes */

@@ -19,7 +19,8 @@
 #include "policy/parse_tests.h"
 #include "yaml/yaml_file.h"
 
-#define LIMIT_MAX	16777216       /* entries of a table */
+#define LIMIT_MAX	16777216 /* entries of a table */
+#define SIZE_LIMIT_MAX	(1u << 30)
 #define SOCKET_PATH_MAX 108	       /* bytes of struct sockaddr_un */
 #define read_flag	yaml_read_bool /* the kinds of settings.h: read_KIND() */
 
@@ -97,6 +98,24 @@ static int parse_limit(const struct yaml_reader *in, const struct yaml_node *nod
 	return 0;
 }
 
+/* Read a size of memory. */
+static int parse_size_limit(const struct yaml_reader *in, const struct yaml_node *node, void *to)
+{
+	uint32_t *limit = to;
+	uint64_t bytes;
+	int err;
+
+	err = yaml_expect(in->doc, node, YAML_SCALAR, "a size", in->error);
+	if (err)
+		return err;
+	if (size_parse(node->text, &bytes, in->error))
+		return yaml_locate(in->doc, node->position, in->error);
+	if (bytes > SIZE_LIMIT_MAX)
+		return yaml_error(in->doc, node->position, in->error, "a size is at most 1G");
+	*limit = (uint32_t)bytes;
+	return 0;
+}
+
 /* Read a timeout. */
 static int parse_timeout(const struct yaml_reader *in, const struct yaml_node *node, void *to)
 {
@@ -132,6 +151,9 @@ static int parse_limits(const struct yaml_reader *in, const struct yaml_node *no
 #define LIMIT(name, entries) {#name, parse_limit, offsetof(struct policy_limits, name)},
 		POLICY_LIMITS(LIMIT)
 #undef LIMIT
+#define SIZE_LIMIT(name, mebibytes) {#name, parse_size_limit, offsetof(struct policy_limits, name)},
+			POLICY_SIZE_LIMITS(SIZE_LIMIT)
+#undef SIZE_LIMIT
 	};
 
 	return yaml_read_fields(in, node, fields, sizeof(fields) / sizeof(fields[0]), to);

@@ -13,16 +13,19 @@
 static const struct policy defaults = {
 #define MODE(name, type, kind, value) .mode.name = value,
 #define LIMIT(name, entries)	      .limits.name = entries,
+#define SIZE_LIMIT(name, mebibytes)   .limits.name = (mebibytes) << 20,
 #define TIMEOUT(name, seconds, what)  .timeouts.name = (seconds)*NS_PER_S,
 #define SWITCH(name, value)	      .name = value,
 	/* clang-format off */
 	POLICY_MODES(MODE)
 	POLICY_LIMITS(LIMIT)
+	POLICY_SIZE_LIMITS(SIZE_LIMIT)
 	POLICY_TIMEOUTS(TIMEOUT)
 	POLICY_SWITCHES(SWITCH)
 /* clang-format on */
 #undef MODE
 #undef LIMIT
+#undef SIZE_LIMIT
 #undef TIMEOUT
 #undef SWITCH
 };

@@ -56,6 +56,9 @@ enum policy_forwarder_input {
 	LIMIT(other, 2048) /* each other protocol's */                                             \
 	LIMIT(fragments, 16384)
 
+/* SIZE_LIMIT(name, default): keys of "limits", MiB of memory in bytes, 0: none of it */
+#define POLICY_SIZE_LIMITS(SIZE_LIMIT) SIZE_LIMIT(recorder, 16)
+
 /*
  * TIMEOUT(name, default in seconds, what it is for): keys of "timeouts", in nanoseconds.  STATE()
  * is a state of flow.h, FRAGMENTS are fragmented datagrams; who expands the list defines both.
@@ -89,6 +92,9 @@ struct policy_limits {
 #define LIMIT(name, entries) uint32_t name;
 	POLICY_LIMITS(LIMIT)
 #undef LIMIT
+#define SIZE_LIMIT(name, mebibytes) uint32_t name;
+	POLICY_SIZE_LIMITS(SIZE_LIMIT)
+#undef SIZE_LIMIT
 };
 
 struct policy_timeouts {

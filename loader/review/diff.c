@@ -263,6 +263,8 @@ static json_t *settings_of(const struct policy_side *side)
 #define ADD(name, value)     json_object_set_new(all, name, value);
 #define LIMIT(name, entries) ADD("limits." #name, json_integer(policy->limits.name))
 	POLICY_LIMITS(LIMIT)
+#define SIZE_LIMIT(name, mebibytes) LIMIT(name, )
+	POLICY_SIZE_LIMITS(SIZE_LIMIT)
 #define SWITCH(name, value) ADD(#name, json_boolean(policy->name))
 	POLICY_SWITCHES(SWITCH)
 	ADD("nat", translations(policy))
@@ -271,6 +273,7 @@ static json_t *settings_of(const struct policy_side *side)
 	POLICY_TIMEOUTS(TIMEOUT)
 #undef TIMEOUT
 #undef SWITCH
+#undef SIZE_LIMIT
 #undef LIMIT
 #undef ADD
 	return all;

@@ -85,6 +85,14 @@ static void see(const struct trace_event *event, struct seen *seen)
 	};
 }
 
+static bool set_contains(const struct prefix_set *set, const union addr *addr, uint8_t ip_version)
+{
+	for (size_t i = 0; i < set->n_prefixes; i++)
+		if (prefix_contains_addr(&set->prefixes[i], addr, ip_version))
+			return true;
+	return false;
+}
+
 /* Whether an address is among those of a match. */
 static bool address_matches(const struct policy *policy, const struct address_match *match,
 			    const union addr *addr, uint8_t ip_version)
@@ -93,12 +101,8 @@ static bool address_matches(const struct policy *policy, const struct address_ma
 
 	for (size_t i = 0; i < match->n_prefixes && !found; i++)
 		found = prefix_contains_addr(&match->prefixes[i], addr, ip_version);
-	for (size_t s = 0; s < match->n_sets && !found; s++) {
-		const struct prefix_set *set = &policy->sets[match->sets[s]];
-
-		for (size_t i = 0; i < set->n_prefixes && !found; i++)
-			found = prefix_contains_addr(&set->prefixes[i], addr, ip_version);
-	}
+	for (size_t s = 0; s < match->n_sets && !found; s++)
+		found = set_contains(&policy->sets[match->sets[s]], addr, ip_version);
 	return found;
 }
 
@@ -210,7 +214,8 @@ static void put_addresses(FILE *out, const struct policy *policy, const struct a
 	for (i = 0; i < match->n_prefixes && n < LISTED; i++, n++, comma = ", ")
 		fprintf(out, "%s%s", comma, prefix_format(&match->prefixes[i], text, sizeof(text)));
 	for (i = 0; i < match->n_sets && n < LISTED; i++, n++, comma = ", ")
-		fprintf(out, "%sset:%s", comma, policy->sets[match->sets[i]].name);
+		fprintf(out, "%sset:%s%s", comma, policy->sets[match->sets[i]].name,
+			policy->sets[match->sets[i]].n_prefixes ? "" : " (empty)");
 	if (match->n_prefixes + match->n_sets > n)
 		fputs(", ...", out);
 	if (match->groups & GROUP_BROADCAST) {
@@ -219,6 +224,18 @@ static void put_addresses(FILE *out, const struct policy *policy, const struct a
 	}
 	if (match->groups & GROUP_MULTICAST)
 		fprintf(out, "%smulticast", comma);
+}
+
+/* Of an address that is in none of a rule's sets, in which one it is: ", it is in set:guests". */
+static void put_other_set(FILE *out, const struct policy *policy, const struct address_match *match,
+			  const union addr *addr, uint8_t ip_version)
+{
+	for (size_t i = 0; i < policy->n_sets && match->n_sets; i++) {
+		if (!set_contains(&policy->sets[i], addr, ip_version))
+			continue;
+		fprintf(out, ", it is in set:%s", policy->sets[i].name);
+		return;
+	}
 }
 
 /* "destination 224.0.0.251 is multicast, and a rule without destination admits unicast only" */
@@ -238,6 +255,8 @@ static void put_destination(FILE *out, const struct policy *policy, const struct
 	}
 	fputs(seen->group ? "the rule names " : " is not in ", out);
 	put_addresses(out, policy, &rule->destination);
+	if (!seen->group)
+		put_other_set(out, policy, &rule->destination, &seen->daddr, seen->ip_version);
 }
 
 static void put_types(FILE *out, const struct policy_rule *rule)
@@ -279,6 +298,7 @@ static void put_mismatch(FILE *out, const struct policy *policy, const struct po
 		fprintf(out, "%s is not in ",
 			addr_format(&seen->saddr, seen->ip_version, text, sizeof(text)));
 		put_addresses(out, policy, &rule->source);
+		put_other_set(out, policy, &rule->source, &seen->saddr, seen->ip_version);
 		break;
 	case FIELD_DESTINATION:
 		put_destination(out, policy, rule, seen);
@@ -431,6 +451,46 @@ json_t *trace_explain_not_routed(const struct policy *policy, const struct trace
 	if (!rule)
 		return NULL;
 	return place_json(policy, ACL_ROUTE, rule);
+}
+
+/* The ACL of which a rule has decided; ACL_MAX: none has. */
+static enum acl deciding_acl(const struct trace_event *event)
+{
+	switch (event->reason) {
+	case REASON_PEER_ACL_ALLOWED:
+	case REASON_PEER_ACL_DENIED:
+		return ACL_PEER;
+	case REASON_ROUTE_ACL_ALLOWED:
+	case REASON_ROUTE_ACL_DENIED:
+		return ACL_ROUTE;
+	default:
+		return ACL_MAX;
+	}
+}
+
+/**
+ * trace_explain_rule() - The rule that decided, by the policy's text
+ * @policy: that was in force
+ * @event: the packet's record, of a time whose rule numbers are not known any more
+ *
+ * Return: its id; NULL: no rule has decided, or none of this text.
+ */
+const char *trace_explain_rule(const struct policy *policy, const struct trace_event *event)
+{
+	enum acl acl = deciding_acl(event);
+	struct seen seen;
+
+	if (acl == ACL_MAX)
+		return NULL;
+	see(event, &seen);
+	for (size_t i = 0; i < policy->acl[acl].n_rules; i++) {
+		const struct policy_rule *rule = &policy->acl[acl].rules[i];
+
+		if (rule->allow == (event->verdict != VERDICT_DROP) &&
+		    !compare(policy, rule, &seen))
+			return rule->id;
+	}
+	return NULL;
 }
 
 static const struct policy_rule *find_rule(const struct policy *policy, const char *id,

@@ -17,6 +17,7 @@
 
 json_t *trace_explain(const struct policy *policy, const struct trace_event *event);
 json_t *trace_explain_not_routed(const struct policy *policy, const struct trace_event *event);
+const char *trace_explain_rule(const struct policy *policy, const struct trace_event *event);
 char *trace_explain_text(const struct policy *policy, const struct trace_event *event,
 			 const char *rule_id);
 

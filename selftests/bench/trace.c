@@ -24,6 +24,7 @@
 #include "dataplane/generation_build.h"
 #include "maps.h"
 #include "masquerade.h"
+#include "recorder.h"
 #include "samples.h"
 #include "shrike.skel.h"
 #include "stand.h"

@@ -144,6 +144,18 @@ record_parts() {
 	record policy-set policy set wt0 some add 100.64.10.0/24
 	record policy-set policy set wt0 --save
 	record trace-in trace in 100.64.0.2 100.64.0.1 -p udp --dport 81 -v
+	record_drops
+}
+
+# What no rule allows, what one of route_acl would allow, and what none can allow.
+record_drops() {
+	pings lost "$PEER" 100.64.0.1
+	probe timeout "$PEER" udp 100.64.0.1 81 -t 200
+	probe timeout "$PEER" udp 169.254.9.9 81 -t 200
+	wait_for eval 'shrike why 100.64.0.2 169.254.9.9 -i wt0 | grep -q martian_destination'
+	record why why -i wt0
+	record policy-suggest policy suggest wt0
+	record policy-suggest policy suggest wt0 --since 1h -n 1
 }
 
 # Questions, with a no for each kind of packet.
@@ -156,6 +168,7 @@ record_questions() {
 	record policy-reach policy reach wt0
 	record policy-unused policy unused wt0
 	record policy-unused policy unused wt0 --since 30d
+	record policy-suggest policy suggest wt0
 	record policy-reach policy reach "$T/nat.yaml"
 	record policy-reach policy reach "$T/but.yaml"
 	record policy-prove policy prove "$T/nat.yaml" "any can reach self tcp/80"
@@ -180,6 +193,7 @@ test_every_key_that_commands_print_is_in_the_manual_and_the_reverse() {
 	listen flowlog flowlog wt0 --drops 0
 	listen live trace live -i wt0
 	listen stats stats wt0 --interval 0.2
+	listen why why -i wt0 --follow
 	wait_for eval 'probe ok "$PEER" tcp 192.168.77.2 8080 && [ -s "$T/monitor.out" ]'
 	traffic
 	record_connections
@@ -198,12 +212,14 @@ test_every_key_that_commands_print_is_in_the_manual_and_the_reverse() {
 	record version version
 	record conntrack-flush conntrack flush wt0
 	stop live
+	stop why
 	wait_for grep -q '"loss"' "$T/flowlog.out"
 	stop flowlog
 	cp "$T/monitor.out" "$T/json/monitor"
 	cp "$T/flowlog.out" "$T/json/flowlog"
 	cp "$T/live.out" "$T/json/trace-live"
 	cp "$T/stats.out" "$T/json/stats"
+	cp "$T/why.out" "$T/json/why-follow"
 	stop run-wt0
 	record detach detach wt0
 	record detach detach --stale

@@ -29,6 +29,7 @@
 #include "dataplane/generation_build.h"
 #include "masquerade.h"
 #include "policy/parse.h"
+#include "recorder.h"
 #include "shrike.skel.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))

@@ -144,6 +144,8 @@ def expect_status(c, status):
         c.expect(log["used_bytes"], "shrike_flowlog_ring_used_bytes")
         c.expect(log["lost_events"], "shrike_flowlog_lost_events_total")
         c.expect(log["unsampled_drops"], "shrike_flowlog_unsampled_drops_total")
+    for figure in ("bytes", "records_total", "beyond_total", "forgotten_total"):
+        c.expect(status["recorder"][figure.removesuffix("_total")], f"shrike_recorder_{figure}")
     for direction in ["ingress", "egress"] + (["uplink"] if status["nat"] else []):
         expect_direction(c, direction, status["counters"][direction])
     expect_tables(c, status["tables"])

@@ -29,6 +29,7 @@
 #include "masquerade.h"
 #include "packet/build.h"
 #include "policy/parse.h"
+#include "recorder.h"
 #include "shrike.skel.h"
 #include "unit/simulation.h"
 

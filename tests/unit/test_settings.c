@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "dataplane/generation_build.h"
+#include "dataplane/generation_config.h"
 #include "policy/policy.h"
 #include "review/diff.h"
 
@@ -57,6 +58,9 @@ static void the_manual_has_every_setting(void **state)
 		fail_msg("%s does not have the %u entries of %s", MANUAL, entries, #name);
 	POLICY_LIMITS(LIMIT)
 #undef LIMIT
+#define SIZE_LIMIT(name, mebibytes) assert_key(manual, #name);
+	POLICY_SIZE_LIMITS(SIZE_LIMIT)
+#undef SIZE_LIMIT
 #define TIMEOUT(name, seconds, what) assert_key(manual, #name);
 	POLICY_TIMEOUTS(TIMEOUT)
 #undef TIMEOUT
@@ -187,6 +191,9 @@ static void every_setting_that_differs_is_named_by_a_diff(void **state)
 	after->field = before->field;
 #define LIMIT(name, entries) TRY(limits.name, 7)
 	POLICY_LIMITS(LIMIT)
+#define SIZE_LIMIT(name, mebibytes) LIMIT(name, )
+	POLICY_SIZE_LIMITS(SIZE_LIMIT)
+#undef SIZE_LIMIT
 #undef LIMIT
 #define TIMEOUT(name, seconds, what) TRY(timeouts.name, 7 * NS_PER_S)
 	POLICY_TIMEOUTS(TIMEOUT)

@@ -142,6 +142,33 @@ static void sets_and_families_are_named(void **state)
 	       "destination 2001:db9::1 is not in 192.168.77.0/24\n");
 }
 
+static void a_set_that_is_empty_and_the_one_that_has_the_address_are_named(void **state)
+{
+	static const char sets[] = "version: 1\n"
+				   "sets: {ops: [], dev: [100.64.0.0/24], lan: [10.0.0.0/8]}\n"
+				   "route_acl:\n"
+				   "  - {id: a, action: allow, source: ['set:ops'],\n"
+				   "     destination: ['set:lan', 11.0.0.1]}\n"
+				   "  - {id: b, action: allow, source: [100.64.1.0/24],\n"
+				   "     destination: [11.0.0.1]}\n";
+	struct trace_event event = event_of("100.64.0.2", "11.0.0.1", IPPROTO_TCP, 40000, 23,
+					    REASON_ROUTE_ACL_DEFAULT);
+	struct policy *policy;
+	struct error error;
+	char *got;
+
+	(void)state;
+	assert_int_equal(policy_parse("p", sets, sizeof(sets) - 1, &policy, &error), 0);
+	got = trace_explain_text(policy, &event, NULL);
+	assert_string_equal(got,
+			    "Nearest rules:\n"
+			    "  a (line 4): source 100.64.0.2 is not in set:ops (empty), it is in "
+			    "set:dev\n"
+			    "  b (line 6): source 100.64.0.2 is not in 100.64.1.0/24\n");
+	free(got);
+	policy_free(policy);
+}
+
 static void what_is_to_a_group_is_explained(void **state)
 {
 	struct trace_event event = event_of("100.64.0.2", "100.64.255.255", IPPROTO_TCP, 40000, 22,
@@ -251,6 +278,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_rule_with_fewest_mismatches_comes_first),
 		cmocka_unit_test(sets_and_families_are_named),
+		cmocka_unit_test(a_set_that_is_empty_and_the_one_that_has_the_address_are_named),
 		cmocka_unit_test(a_rule_of_netbirds_stands_in_no_line),
 		cmocka_unit_test(what_is_to_a_group_is_explained),
 		cmocka_unit_test(a_rule_for_what_is_routed_does_not_allow_what_is_for_this_host),
