@@ -4,30 +4,69 @@
 #include <stdlib.h>
 
 #include "dataplane/history.h"
-#include "policy/parse.h"
 
 /* The programs judge by a policy some time before it stands in the history. */
 #define NOTE_LATE_NS (10ull * NS_PER_S)
 
+/**
+ * past_policies_begin() - Make room for policies
+ * @past: all zero; becomes for past_policies_free()
+ * @n: how many past_policies_add() may add
+ * @error: set on failure
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int past_policies_begin(struct past_policies *past, size_t n, struct error *error)
+{
+	past->list = calloc(n + 1, sizeof(*past->list));
+	return past->list ? 0 : error_no_memory(error);
+}
+
+/**
+ * past_policies_add() - Add a policy, the next younger one
+ * @past: has room for it
+ * @policy: what is known of it, without the policy itself
+ * @text: of it
+ * @error: set on failure, where it is not added
+ *
+ * Return: 0 or -errno.
+ */
+int past_policies_add(struct past_policies *past, const struct past_policy *policy,
+		      const struct policy_text *text, struct error *error)
+{
+	struct past_policy *to = &past->list[past->n];
+	int err;
+
+	*to = *policy;
+	err = policy_parse(text->path, text->text, text->len, &to->policy, error);
+	past->n += !err;
+	return err;
+}
+
 /* A policy of the history; a file that is damaged, or of another version, is passed over. */
 static void add_entry(struct past_policies *past, const char *ifname, uint32_t number)
 {
-	struct past_policy *to = &past->list[past->n];
 	struct history_entry entry;
 	struct error ignored;
 
 	if (history_read(ifname, number, &entry, &ignored))
 		return;
-	*to = (struct past_policy){
-		.number = number,
-		.generation = entry.generation,
-		.from_ns = entry.time_ns,
-	};
-	if (!policy_parse(entry.path, entry.text, entry.len, &to->policy, &ignored))
-		past->n++;
+	past_policies_add(past,
+			  &(struct past_policy){
+				  .number = number,
+				  .generation = entry.generation,
+				  .from_ns = entry.time_ns,
+			  },
+			  &(struct policy_text){
+				  .path = entry.path,
+				  .text = entry.text,
+				  .len = entry.len,
+			  },
+			  &ignored);
 	history_entry_free(&entry);
 }
 
+/* The policy that is in force, with what NetBird has added. */
 static int add_in_force(struct past_policies *past, const struct attached *attached,
 			struct error *error)
 {
@@ -61,15 +100,11 @@ int past_policies_read(struct past_policies *past, const char *ifname,
 
 	if (err)
 		return err;
-	past->list = calloc(n + 1, sizeof(*past->list));
-	if (!past->list) {
-		free(numbers);
-		return error_no_memory(error);
-	}
-	for (size_t i = 0; i < n; i++)
+	err = past_policies_begin(past, n + 1, error);
+	for (size_t i = 0; i < n && !err; i++)
 		add_entry(past, ifname, numbers[i]);
 	free(numbers);
-	return add_in_force(past, attached, error);
+	return err ? err : add_in_force(past, attached, error);
 }
 
 /**

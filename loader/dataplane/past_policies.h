@@ -7,7 +7,7 @@
 #define SHRIKE_DATAPLANE_PAST_POLICIES_H
 
 #include "dataplane/attached.h"
-#include "policy/policy.h"
+#include "policy/parse.h"
 
 /*
  * struct past_policy - one of them
@@ -29,6 +29,9 @@ struct past_policies {
 	size_t n;
 };
 
+int past_policies_begin(struct past_policies *past, size_t n, struct error *error);
+int past_policies_add(struct past_policies *past, const struct past_policy *policy,
+		      const struct policy_text *text, struct error *error);
 int past_policies_read(struct past_policies *past, const char *ifname,
 		       const struct attached *attached, struct error *error);
 const struct past_policy *past_policies_find(const struct past_policies *past, uint32_t generation,

@@ -16,6 +16,14 @@ static int by_number(const void *a, const void *b)
 }
 
 /**
+ * rule_names_seal() - Have names found that were put into @names->names by hand
+ */
+void rule_names_seal(struct rule_names *names)
+{
+	qsort(names->names, names->n, sizeof(*names->names), by_number);
+}
+
+/**
  * rule_names_read() - Learn the names of a generation's rules
  * @names: what is known already stays
  * @maps: of the generation
@@ -49,7 +57,7 @@ int rule_names_read(struct rule_names *names, const struct map_set *maps, struct
 		grown[n++].id[RULE_ID_MAX - 1] = '\0';
 	}
 	names->n = n;
-	qsort(grown, n, sizeof(*grown), by_number);
+	rule_names_seal(names);
 	free(rules);
 	return 0;
 }

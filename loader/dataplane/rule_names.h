@@ -25,6 +25,7 @@ struct rule_names {
 };
 
 int rule_names_read(struct rule_names *names, const struct map_set *maps, struct error *error);
+void rule_names_seal(struct rule_names *names);
 const char *rule_names_find(const struct rule_names *names, uint32_t number);
 uint32_t rule_names_number(const struct rule_names *names, const char *id);
 void rule_names_free(struct rule_names *names);
