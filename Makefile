@@ -92,20 +92,20 @@ help:
 
 BUILD_DEPS := clang gcc libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnl-route-3-dev \
 	      libxdp-dev libfyaml-dev libjansson-dev libmd-dev libpcap-dev libseccomp-dev \
-	      libnghttp2-dev libminizip-dev libmicrohttpd-dev libsmartcols-dev \
+	      libnghttp2-dev libminizip-dev libmicrohttpd-dev libsmartcols-dev libarchive-dev \
 	      bpftool pkg-config
 TEST_DEPS := libcmocka-dev iproute2 iputils-ping procps util-linux ethtool tcpdump python3 \
 	     man-db clang-format mount jq curl traceroute libclang-rt-14-dev \
 	     bind9-dnsutils dnsmasq-base iperf3 netcat-openbsd nftables nghttp2-server python3-grpcio \
 	     python3-jsonschema python3-prometheus-client tshark systemd \
-	     zsh fish
+	     zsh fish zstd
 BENCH_DEPS := iperf3 passt slirp4netns gnuplot-nox
 KERNEL_DEPS := qemu-system-x86 cpio kmod xz-utils wireguard-tools
 HEADERS := bpf/libbpf.h:libbpf-dev libelf.h:libelf-dev zlib.h:zlib1g-dev \
 	   libnl3/netlink/netlink.h:libnl-3-dev libnl3/netlink/route/link.h:libnl-route-3-dev \
 	   xdp/xsk.h:libxdp-dev libfyaml.h:libfyaml-dev jansson.h:libjansson-dev sha2.h:libmd-dev \
 	   pcap/pcap.h:libpcap-dev \
-	   seccomp.h:libseccomp-dev microhttpd.h:libmicrohttpd-dev libsmartcols/libsmartcols.h:libsmartcols-dev nghttp2/nghttp2.h:libnghttp2-dev minizip/unzip.h:libminizip-dev
+	   seccomp.h:libseccomp-dev microhttpd.h:libmicrohttpd-dev libsmartcols/libsmartcols.h:libsmartcols-dev nghttp2/nghttp2.h:libnghttp2-dev minizip/unzip.h:libminizip-dev archive.h:libarchive-dev
 
 check-tools:
 	@missing=; \

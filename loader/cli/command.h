@@ -56,6 +56,7 @@ struct command {
 	COMMAND(why)                                                                               \
 	COMMAND(simulate)                                                                          \
 	COMMAND(doctor)                                                                            \
+	COMMAND(report)                                                                            \
 	COMMAND(version)
 
 #define COMMAND(word) extern const struct command command_##word;

@@ -169,6 +169,7 @@ record_questions() {
 	record policy-unused policy unused wt0
 	record policy-unused policy unused wt0 --since 30d
 	record policy-suggest policy suggest wt0
+	record report report wt0 "$T/incident.tar.zst"
 	record policy-reach policy reach "$T/nat.yaml"
 	record policy-reach policy reach "$T/but.yaml"
 	record policy-prove policy prove "$T/nat.yaml" "any can reach self tcp/80"
