@@ -294,7 +294,9 @@ PARSERS := $(wildcard $(addprefix loader/,yaml/*.c policy/*.c netbird/*.c)) $(ad
 	   $(addprefix base/,error.c address.c value.c keyed.c names.c) packet/build.c \
 	   $(addprefix simulate/,scenario.c fields.c expectation.c render.c numbers.c) \
 	   $(addprefix forward/,ip.c reassemble.c coalesce.c split.c) kernel/nftables.c \
-	   $(addprefix follow/,grpc.c member.c messages.c protobuf.c))
+	   $(addprefix follow/,grpc.c member.c messages.c protobuf.c) \
+	   $(addprefix incident/,past.c past_file.c unpack.c) dataplane/past_policies.c \
+	   $(addprefix trace/,explain.c record_json.c record_print.c recorded.c why.c))
 FUZZ_FLAGS := $(PLAIN_FLAGS) $(CFLAGS) -fno-sanitize-recover=undefined
 SANITIZERS := address,undefined
 
@@ -315,7 +317,7 @@ fuzz: $(FUZZ)/fuzz
 
 # sanitized in every build, but by clang, whose sanitizers cannot be linked with gcc's
 FUZZERS := $(if $(filter 1,$(SANITIZE)),,$(addprefix $(FUZZ)/fuzz_,policy scenario forward netbird \
-	   dns nft grpc bundle))
+	   dns nft grpc bundle report))
 
 fuzz-parsers: $(FUZZERS)
 	$(Q)selftests/parsers -t $(T) $^

@@ -7,6 +7,8 @@
 #include "base/output.h"
 #include "cli/command.h"
 #include "cli/simulate_report.h"
+#include "incident/archive.h"
+#include "incident/past_replay.h"
 #include "simulate/replay.h"
 #include "simulate/scenario_files.h"
 
@@ -14,14 +16,16 @@ static int run_simulate(const struct command *command, int argc, char **argv);
 
 const struct command command_simulate = {
 	.name = "simulate",
-	.arguments = "SCENARIO... | --pcap FILE -c POLICY [--address PREFIX]... [--junit FILE] "
+	.arguments = "SCENARIO... | --pcap FILE [-c POLICY] [--address PREFIX]... [--junit FILE] "
 		     "[--tap] [-j] [-v]",
 	.summary = "put packets through a policy, no interface touched",
 	/* clang-format off */
 	.details =
 		"  SCENARIO              a file, '-', or a folder: the scenarios in it\n"
 		"      --pcap FILE       instead of a scenario: the packets of a capture\n"
-		"  -c, --config POLICY   with --pcap: the policy\n"
+		"                        or, if it ends in .tar.zst, what the recorder had of\n"
+		"                        them in a report, with its addresses and policy\n"
+		"  -c, --config POLICY   with --pcap: the policy; needed for a capture\n"
 		"      --address PREFIX  with --pcap: an address of the interface and the\n"
 		"                        length of its prefix, which tell what is local\n"
 		"                        and what goes out\n"
@@ -177,7 +181,8 @@ static int parse(const struct command *command, int argc, char **argv,
 		return command_usage(command, "a scenario file or a folder of them is needed");
 	if (replay->capture_path && argc > optind)
 		return command_usage(command, "--pcap takes the place of a scenario");
-	if (!replay->capture_path != !replay->policy_path)
+	if (replay->capture_path ? !replay->policy_path && !archive_has_suffix(replay->capture_path)
+				 : !!replay->policy_path)
 		return command_usage(command, "--pcap and -c belong together");
 	return -1;
 }
@@ -232,11 +237,18 @@ static int run_files(char **paths, int n, struct simulate_report *report, struct
 
 static int run_capture(struct replay *replay, struct simulate_report *report, struct error *error)
 {
-	int err = report_begin(report, error);
+	bool from_report = archive_has_suffix(replay->capture_path);
+	struct past_replay past = {.n = 0};
+	int err = from_report ? past_replay_open(&past, replay, error) : 0;
 
+	if (err)
+		return err;
+	err = report_begin(report, error);
 	if (!err)
 		run_source(replay->capture_path, replay, report);
 	replay_close(replay);
+	if (from_report)
+		past_replay_close(&past);
 	return err;
 }
 

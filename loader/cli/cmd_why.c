@@ -17,6 +17,7 @@
 #include "cli/command.h"
 #include "conntrack/event_print.h"
 #include "dataplane/past_policies.h"
+#include "incident/past_file.h"
 #include "packet/pcapng.h"
 #include "trace/record_print.h"
 #include "trace/why.h"
@@ -30,8 +31,8 @@ static int run_why(const struct command *command, int argc, char **argv);
 
 const struct command command_why = {
 	.name = "why",
-	.arguments = "[SRC] [DST] [FILTER] [--since TIME] [-i IFACE] [--follow] [-w FILE] "
-		     "[--numeric] [-j] [-v]",
+	.arguments = "[SRC] [DST] [FILTER] [--since TIME] [-i IFACE | --from FILE] [--follow] "
+		     "[-w FILE] [--numeric] [-j] [-v]",
 	.summary = "why packets of the past were dropped or let through",
 	.details =
 		"  SRC, DST              addresses, prefixes or names; 'any' for all\n"
@@ -39,6 +40,8 @@ const struct command command_why = {
 		"  -f, --follow          go on with what comes, until a signal\n"
 		"  -w, --write FILE      a capture (pcapng) of the headers; '-': stdout\n"
 		"  -i, --interface IFACE the interface; else the only attached one, else wt0\n"
+		"      --from FILE       what 'shrike report' has written, here or elsewhere;\n"
+		"                        needs no rights, and --since ends when it was written\n"
 		"  -j, --json            one object; with --follow one per kind and "
 		"line\n" NUMERIC_HELP
 		"  -v, --verbose         each stage, not only the one that decided\n"
@@ -52,6 +55,7 @@ const struct command command_why = {
 
 enum why_option {
 	OPTION_SINCE = OPTION_COMMAND,
+	OPTION_FROM,
 };
 
 struct asked {
@@ -60,6 +64,8 @@ struct asked {
 	struct past_policies past;
 	struct rule_names rules;
 	struct names names;
+	struct incident_past report;
+	const char *from; /* the report, NULL: the kernel is asked */
 	const char *interface;
 	const char *path; /* of the capture to write, NULL: none */
 	char name[IF_NAMESIZE];
@@ -78,6 +84,9 @@ static int set_option(struct asked *asked, int option, const char *argument, str
 	case OPTION_SINCE:
 		err = duration_parse(argument, &asked->since_ns, error);
 		return err ? error_prefix(error, "since") : 0;
+	case OPTION_FROM:
+		asked->from = argument;
+		return 0;
 	case 'f':
 		asked->follow = true;
 		return 0;
@@ -117,6 +126,7 @@ static int parse(const struct command *command, int argc, char **argv, struct as
 {
 	static const struct option options[] = {
 		{"since", required_argument, NULL, OPTION_SINCE},
+		{"from", required_argument, NULL, OPTION_FROM},
 		{"follow", no_argument, NULL, 'f'},
 		{"write", required_argument, NULL, 'w'},
 		{"interface", required_argument, NULL, 'i'},
@@ -141,6 +151,8 @@ static int parse(const struct command *command, int argc, char **argv, struct as
 		return command_usage(command, "unexpected argument '%s'", argv[optind + 2]);
 	if (asked->path && (asked->json || asked->follow))
 		return command_usage(command, "-w goes with neither -j nor --follow");
+	if (asked->from && (asked->interface || asked->follow))
+		return command_usage(command, "--from goes with neither -i nor --follow");
 	if (asked->why.filter.one.state != FLOW_STATE_MAX)
 		return command_usage(command, "--state: the recorder does not know it");
 	if (set_ends(asked, argc - optind, argv + optind, &error))
@@ -224,17 +236,13 @@ static int print_kinds(const struct asked *asked, const struct why_kind *kinds, 
 	return err ? err : output_flush(stdout, error);
 }
 
-/* Read what is recorded, and answer. */
-static int answer(const struct asked *asked, struct error *error)
+/* Answer from records. */
+static int answer_from(const struct asked *asked, const struct record *records, size_t n,
+		       struct error *error)
 {
-	struct record *records;
-	struct why_kind *kinds;
-	size_t n;
-	int err = recorded_read(&asked->attached.maps, &records, &n, error);
+	struct why_kind *kinds = calloc(n + 1, sizeof(*kinds));
+	int err;
 
-	if (err)
-		return error_prefix(error, "%s", asked->name);
-	kinds = calloc(n + 1, sizeof(*kinds));
 	if (!kinds)
 		err = error_no_memory(error);
 	else if (asked->path)
@@ -242,8 +250,45 @@ static int answer(const struct asked *asked, struct error *error)
 	else
 		err = print_kinds(asked, kinds, why_kinds(&asked->why, records, n, kinds), error);
 	free(kinds);
+	return err;
+}
+
+/* Read what is recorded, and answer. */
+static int answer(const struct asked *asked, struct error *error)
+{
+	struct record *records;
+	size_t n;
+	int err = recorded_read(&asked->attached.maps, &records, &n, error);
+
+	if (err)
+		return error_prefix(error, "%s", asked->name);
+	err = answer_from(asked, records, n, error);
 	free(records);
 	return err;
+}
+
+/* Answer from a report. */
+static int answer_report(struct asked *asked, struct error *error)
+{
+	const struct incident_past *report = &asked->report;
+	int err = past_file_read(asked->from, &asked->report, error);
+
+	if (!err)
+		err = incident_past_policies(report, &asked->past, error);
+	if (!err)
+		err = incident_past_names(report, &asked->names, error);
+	if (!err)
+		err = trace_options_resolve(&asked->why.filter, &asked->names, error);
+	if (err)
+		return err;
+	asked->why.names = asked->numeric ? NULL : &asked->names;
+	asked->why.rules = &report->rules;
+	asked->why.offset_ns = report->offset_ns;
+	snprintf(asked->name, sizeof(asked->name), "%s", report->interface);
+	if (asked->since_ns && asked->since_ns < report->written_ns)
+		asked->why.from_ns = report->written_ns - asked->since_ns;
+	asked->why.to_ns = UINT64_MAX;
+	return answer_from(asked, report->records, report->n_records, error);
 }
 
 /* Read what answers refer to; after a change of the policy, again. */
@@ -297,15 +342,18 @@ static int follow(struct asked *asked, struct error *error)
 static int ask(struct asked *asked, struct error *error)
 {
 	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
-	int err = command_interface(asked->interface, asked->name, &asked->attached.ifindex, error);
+	int err;
 
+	asked->why.past = &asked->past;
+	asked->why.interface = asked->name;
+	if (asked->from)
+		return answer_report(asked, error);
+	err = command_interface(asked->interface, asked->name, &asked->attached.ifindex, error);
 	if (!err)
 		err = read_context(asked, error);
 	if (err)
 		return trace_options_unresolved(&asked->why.filter, error);
-	asked->why.past = &asked->past;
 	asked->why.rules = &asked->rules;
-	asked->why.interface = asked->name;
 	asked->why.offset_ns = flow_clock_offset_ns();
 	if (asked->since_ns && asked->since_ns < now_ns)
 		asked->why.from_ns = now_ns - asked->since_ns;
@@ -331,6 +379,7 @@ static int run_why(const struct command *command, int argc, char **argv)
 		return status;
 	err = ask(&asked, &error);
 	past_policies_free(&asked.past);
+	incident_past_free(&asked.report);
 	rule_names_free(&asked.rules);
 	names_free(&asked.names);
 	attached_close(&asked.attached);

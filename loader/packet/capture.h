@@ -22,6 +22,7 @@ struct capture;
  * @ethertype: host byte order; 0 where neither the link nor the packet shows it
  * @is_ethernet: it had an Ethernet header
  * @is_outgoing: a cooked capture says that this host sent it
+ * @is_incoming: it is known to have arrived; no capture says so
  */
 struct capture_packet {
 	const uint8_t *bytes;
@@ -31,6 +32,7 @@ struct capture_packet {
 	uint16_t ethertype;
 	bool is_ethernet;
 	bool is_outgoing;
+	bool is_incoming;
 };
 
 int capture_open(const char *path, struct capture **capture, struct error *error);

@@ -15,7 +15,6 @@
 #include "base/address.h"
 #include "base/value.h"
 #include "packet/build.h"
-#include "policy/parse.h"
 
 #define HEADERS_MAX 128 /* a packet that was cut shorter than this lacks what it is judged by */
 
@@ -110,7 +109,8 @@ static const char *unfit(const struct capture_packet *packet, bool ethernet)
 static int read_packet(struct replay *replay, struct error *error)
 {
 	struct capture_packet *packet = &replay->packet;
-	int found = capture_next(replay->capture, packet, error);
+	int found = replay->next ? replay->next(replay->next_arg, packet, error)
+				 : capture_next(replay->capture, packet, error);
 
 	if (found != 1)
 		return found;
@@ -135,14 +135,18 @@ static int fill(const struct replay *replay, struct scenario *scenario, struct e
 	scenario->interface.mtu = SCENARIO_DEFAULT_MTU;
 	scenario->interface.ethernet = replay->is_ethernet;
 	scenario->ip_forward = replay->ip_forward;
-	return policy_load(replay->policy_path, &scenario->policy, error);
+	if (!replay->policy)
+		return policy_load(replay->policy_path, &scenario->policy, error);
+	return policy_parse(replay->policy->path, replay->policy->text, replay->policy->len,
+			    &scenario->policy, error);
 }
 
 /* The first packet shows what link the interface has. */
 static int begin(struct replay *replay, struct error *error)
 {
-	int found, err = capture_open(replay->capture_path, &replay->capture, error);
+	int found, err;
 
+	err = replay->next ? 0 : capture_open(replay->capture_path, &replay->capture, error);
 	if (err)
 		return err;
 	found = read_packet(replay, error);
@@ -182,6 +186,13 @@ int replay_open(struct replay *replay, struct scenario **scenario, struct error 
 	return 0;
 }
 
+/* Which way a packet went. */
+static bool goes_out(const struct replay *replay, const struct capture_packet *packet)
+{
+	return packet->is_outgoing ||
+	       (!packet->is_incoming && replay_goes_out(replay, packet->bytes, packet->captured));
+}
+
 /**
  * replay_next() - Make a step of the next packet of a capture
  * @replay: opened
@@ -214,10 +225,7 @@ int replay_next(struct replay *replay, struct scenario_step *step, struct error 
 		.at_ns = replay->at_ns,
 		.position = {.line = replay->number},
 		.ethertype = packet->ethertype,
-		.direction = packet->is_outgoing || replay_goes_out(replay, packet->bytes,
-								    packet->captured)
-				     ? DIR_EGRESS
-				     : DIR_INGRESS,
+		.direction = goes_out(replay, packet) ? DIR_EGRESS : DIR_INGRESS,
 		.kind = SCENARIO_PACKET,
 	};
 	return 1;

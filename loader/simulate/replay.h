@@ -9,12 +9,18 @@
 
 #include "packet/capture.h"
 #include "policy/environment.h"
+#include "policy/parse.h"
 #include "simulate/scenario.h"
 
 #define REPLAY_ADDRESSES_MAX 16
 
+/* As capture_next(), from something else than a file. */
+typedef int (*replay_next_fn)(void *arg, struct capture_packet *packet, struct error *error);
+
 /*
  * struct replay - what to make a scenario of
+ * @policy: in the place of @policy_path, NULL: that is read
+ * @next: gives the packets, in the place of the file; NULL: they are read
  * @addresses: of the interface, with their prefix lengths; they show which way packets went
  * @ip_forward: the kernel forwards, for `routing: auto`
  * @warn: called for packets that are left out
@@ -22,6 +28,9 @@
 struct replay {
 	const char *capture_path;
 	const char *policy_path;
+	const struct policy_text *policy;
+	replay_next_fn next;
+	void *next_arg;
 	struct prefix addresses[REPLAY_ADDRESSES_MAX];
 	size_t n_addresses;
 	bool ip_forward;

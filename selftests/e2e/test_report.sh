@@ -5,6 +5,10 @@
 tests "veth" \
 	a_report_has_what_the_commands_say_and_its_owner_alone_reads_it \
 	an_anonymised_report_has_no_address_and_no_name_of_the_host \
+	why_answers_from_a_report_as_where_it_was_written \
+	why_answers_from_an_anonymised_report_with_its_policies_and_names \
+	simulate_judges_the_packets_of_a_report_again \
+	a_file_that_is_no_report_is_refused_and_nothing_of_it_extracted \
 	a_report_names_the_package_it_needs
 
 report_policy() {
@@ -81,11 +85,100 @@ test_an_anonymised_report_has_no_address_and_no_name_of_the_host() {
 	)"
 }
 
+# outside COMMAND...: as another user, without any right and in a namespace with nothing in it
+outside() {
+	ip netns exec "$LAN" setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs \
+		--bounding-set=-all "$@"
+}
+
+# readable REPORT: by everybody
+readable() {
+	chmod 755 "$T"
+	chmod 644 "$T/$1.tar.zst"
+}
+
+test_why_answers_from_a_report_as_where_it_was_written() {
+	open_traffic
+	probe timeout "$PEER" tcp 100.64.0.1 8002
+	policy second <<-EOF
+		mode: {routing: disabled}
+		peer_acl: [{id: other, action: allow, source: [any], protocol: udp}]
+	EOF
+	expect 0 shrike policy apply wt0 "$T/second.yaml"
+	expect 0 shrike report wt0 "$T/whole.tar.zst"
+	readable whole
+	for args in "" "-j" "--dport 8002" "--rule ssh-from-ops -v" "laptop-anna"; do
+		expect 0 shrike why -i wt0 $args
+		there=$OUT
+		expect 0 outside "$SHRIKE" why --from "$T/whole.tar.zst" $args
+		is "why $args" "$there" "$OUT"
+	done
+	matches "the policy of then" "By policy 1 of the history" "$(shrike why --from "$T/whole.tar.zst" --dport 8002)"
+	is "of the last millisecond" 0 "$(shrike why --from "$T/whole.tar.zst" --since 1ms -j | jq '.kinds | length')"
+	expect 0 shrike why --from "$T/whole.tar.zst" -w "$T/past.pcapng" --dport 8002
+	matches "the capture" 8002 "$(tshark -r "$T/past.pcapng" -T fields -e tcp.dstport)"
+	expect 2 shrike why --from "$T/whole.tar.zst" -i wt0
+	expect 2 shrike why --from "$T/whole.tar.zst" --follow
+}
+
+test_why_answers_from_an_anonymised_report_with_its_policies_and_names() {
+	open_traffic
+	probe timeout "$PEER" tcp 100.64.0.1 8002
+	expect 0 shrike report wt0 "$T/hidden.tar.zst" --anonymise
+	readable hidden
+	expect 0 outside "$SHRIKE" why --from "$T/hidden.tar.zst" --dport 8002
+	matches "a name for a name, the reason, and the nearest rule" \
+		"in TCP x[0-9a-f]+:[0-9]+ -> [0-9.]+:8002: drop peer_acl_default.*x[0-9a-f]+ \\(line [0-9]+\\): destination port 8002 is not 8001" "$OUT"
+	is "the rule is in the policy" true "$(outside "$SHRIKE" why --from "$T/hidden.tar.zst" -j --dport 8001 |
+		jq -r '.kinds[0].rule' | { read -r id && mkdir "$T/hidden" &&
+		tar --zstd -xf "$T/hidden.tar.zst" -C "$T/hidden" &&
+		jq --arg id "$id" '[.peer_acl[].id] | contains([$id])' "$T/hidden/policies/now.yaml"; })"
+	expect 0 shrike policy check "$T/hidden/policies/now.yaml"
+}
+
+test_simulate_judges_the_packets_of_a_report_again() {
+	open_traffic
+	probe timeout "$PEER" tcp 100.64.0.1 8002
+	for report in whole hidden; do
+		expect 0 shrike report wt0 "$T/$report.tar.zst" $([ $report = whole ] || echo --anonymise)
+		expect 0 "$SHRIKE" simulate --pcap "$T/$report.tar.zst" -j
+		is "to ports of $report" "8001 peer_acl_allowed 8002 peer_acl_default" \
+			"$(echo "$OUT" | jq -rs '[.[] | select(.stages[0].message | test("TCP.*:800[12]$")) |
+				"\(.stages[0].message[-4:]) \(.reason)"] | unique | join(" ")')"
+	done
+	policy better <<-EOF
+		peer_acl: [{id: all, action: allow, source: [any], protocol: all}]
+	EOF
+	expect 0 "$SHRIKE" simulate --pcap "$T/whole.tar.zst" -c "$T/better.yaml" -j
+	is "by another policy" pass "$(echo "$OUT" |
+		jq -rs '[.[] | select(.stages[0].message | test("TCP.*:8002$")).verdict] | unique | join(" ")')"
+}
+
+test_a_file_that_is_no_report_is_refused_and_nothing_of_it_extracted() {
+	mkdir "$T/evil" "$T/policies"
+	printf 'text' >"$T/text.tar.zst"
+	: >"$T/empty.tar.zst"
+	truncate -s 3G "$T/evil/recorder.json"
+	(cd "$T/evil" && tar --format=pax -cf - recorder.json | zstd -q -1 >"$T/bomb.tar.zst")
+	rm "$T/evil/recorder.json"
+	printf '{"interface":"../../x"}' >"$T/evil/recorder.json"
+	(cd "$T/evil" && cp recorder.json x && tar -P --transform 's|^x$|../policies/x|' -cf - x recorder.json |
+		zstd -q >"$T/json.tar.zst")
+	for file in text empty json bomb; do
+		expect 2 "$SHRIKE" why --from "$T/$file.tar.zst"
+		matches "$file" "^shrike: .*/$file.tar.zst: " "$ERR"
+		[ "$(printf '%s\n' "$ERR" | wc -l)" = 1 ] || die "more than a line: $ERR"
+	done
+	expect 1 "$SHRIKE" why --from "$T/none.tar.zst"
+	expect 2 "$SHRIKE" why --from "$T"
+	is "what was extracted" "" "$(ls "$T/policies")"
+}
+
 test_a_report_names_the_package_it_needs() {
 	topology veth
 	report_policy
 	run_shrike wt0 acme
-	for command in "report wt0 $T/x.tar.zst"; do
+	for command in "report wt0 $T/x.tar.zst" "why --from $T/x.tar.zst"; do
 		expect 1 ip netns exec "$ROUTER" unshare --mount sh -c \
 			'mount --bind /dev/null "$(readlink -f /usr/lib/*/libarchive.so.13)" && exec "$@"' \
 			sh "$SHRIKE" $command
