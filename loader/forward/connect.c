@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/sockaddr.h"
 #include "forward/answer.h"
 #include "forward/ports.h"
 #include "forward/route.h"
@@ -66,7 +67,7 @@ int connect_host(struct worker *w, struct tcp_flow *flow, const union addr *to, 
 {
 	const struct flow_name *name = &flow->entry.name;
 	struct sockaddr_storage addr;
-	socklen_t len = route_sockaddr(&addr, name->ends.version, to, name->dport);
+	socklen_t len = sockaddr_set(&addr, name->ends.version, to, name->dport);
 	int err = open_socket(w, flow, tos);
 
 	if (err)

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "base/sockaddr.h"
 #include "forward/displace.h"
 #include "forward/flows.h"
 #include "forward/route.h"
@@ -246,7 +247,7 @@ static bool read_message(const struct worker *w, bool is4, uint8_t *data,
 		.version = is4 ? IP_VERSION_4 : IP_VERSION_6,
 		.len = len,
 	};
-	route_addr(&from, &message->from, &port);
+	sockaddr_get(&from, &message->from, &port);
 	read_header(&header, message);
 	return true;
 }
@@ -399,7 +400,7 @@ static void send_request(struct worker *w, struct echo_flow *flow, const struct 
 	struct iovec part = {p->data + p->l4_off, len};
 	struct msghdr message = {
 		.msg_name = &to,
-		.msg_namelen = route_sockaddr(&to, p->ends.version, &flow->to, 0),
+		.msg_namelen = sockaddr_set(&to, p->ends.version, &flow->to, 0),
 		.msg_iov = &part,
 		.msg_iovlen = 1,
 		.msg_control = &control,

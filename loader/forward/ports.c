@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "forward/route.h"
+#include "base/sockaddr.h"
 
 #define PORT_FIRST 1024 /* below are those of services */
 #define PORTS	   65536
@@ -44,7 +44,7 @@ static int bind_port(int fd, uint8_t version, uint16_t port)
 {
 	static const union addr any;
 	struct sockaddr_storage addr;
-	socklen_t len = route_sockaddr(&addr, version, &any, htons(port));
+	socklen_t len = sockaddr_set(&addr, version, &any, htons(port));
 
 	return bind(fd, (struct sockaddr *)&addr, len) ? -errno : 0;
 }

@@ -17,9 +17,6 @@ enum route {
 
 int route_open(struct worker *w, struct error *error);
 enum route route_find(struct worker *w, const struct flow_name *name, union addr *to);
-socklen_t route_sockaddr(struct sockaddr_storage *to, uint8_t version, const union addr *addr,
-			 uint16_t port);
-void route_addr(const struct sockaddr_storage *from, union addr *addr, uint16_t *port);
 bool route_is_local(const struct worker *w, const union addr *addr);
 uint8_t route_ttl(uint8_t ttl, bool is_local);
 enum refusal_kind route_admit(struct worker *w, const struct flow_name *name, union addr *to);

@@ -24,6 +24,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/sockaddr.h"
 #include "forward/answer.h"
 #include "forward/connect.h"
 #include "forward/dial.h"
@@ -404,8 +405,8 @@ static bool join(struct worker *w, int fd, const struct sockaddr_storage *peer)
 	if (getsockname(fd, (struct sockaddr *)&own, &len))
 		return false;
 	name.ends.version = peer->ss_family == AF_INET ? IP_VERSION_4 : IP_VERSION_6;
-	route_addr(peer, &name.ends.saddr, &name.sport);
-	route_addr(&own, &name.ends.daddr, &name.dport);
+	sockaddr_get(peer, &name.ends.saddr, &name.sport);
+	sockaddr_get(&own, &name.ends.daddr, &name.dport);
 	entry = flow_lookup(w, &name);
 	if (!entry || tcp_flow_of(entry)->state != TCP_ACCEPTING)
 		return false;

@@ -23,6 +23,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/sockaddr.h"
 #include "forward/flows.h"
 #include "forward/route.h"
 #include "forward/transmit.h"
@@ -109,7 +110,7 @@ static struct udp_flow *flow_to(struct worker *w, const struct udp_endpoint *end
 	struct flow_entry *entry;
 	union addr addr;
 
-	route_addr(to, &addr, &name.dport);
+	sockaddr_get(to, &addr, &name.dport);
 	if (!endpoint->is_translated)
 		name.ends.daddr = addr;
 	entry = flow_lookup(w, &name);
@@ -199,7 +200,7 @@ static bool read_error(struct worker *w, struct udp_endpoint *endpoint)
 		       c->cmsg_len - CMSG_LEN(sizeof(err)) < sizeof(from)
 			       ? c->cmsg_len - CMSG_LEN(sizeof(err))
 			       : sizeof(from));
-		route_addr(&from, &offender, &port);
+		sockaddr_get(&from, &offender, &port);
 		pass_error(w, flow, &err, &offender, data, len);
 	}
 	return true;
@@ -352,7 +353,7 @@ static int gather(struct worker *w, const struct udp_flow *flow, struct sockaddr
 		  int at, int n, struct mmsghdr *messages, union segment_control *controls)
 {
 	const struct flow_name *name = &flow->entry.name;
-	socklen_t to_len = route_sockaddr(to, name->ends.version, &flow->to, name->dport);
+	socklen_t to_len = sockaddr_set(to, name->ends.version, &flow->to, name->dport);
 	int count = 0;
 
 	for (int len; at < n; at += len, count++) {
