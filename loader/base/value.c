@@ -131,6 +131,27 @@ int ports_parse(const char *text, struct port_range *range, struct error *error)
 }
 
 /**
+ * port_parse() - One port
+ * @text: "80" or a name of /etc/services that has one number
+ * @port: result
+ * @error: what is wrong
+ *
+ * Return: 0 or -EINVAL.
+ */
+int port_parse(const char *text, uint16_t *port, struct error *error)
+{
+	struct port_range range;
+	int err = ports_parse(text, &range, error);
+
+	if (!err && range.first != range.last)
+		err = error_input(error, "'%.80s' is more than one port", text);
+	if (err)
+		return error_prefix(error, "port");
+	*port = range.first;
+	return 0;
+}
+
+/**
  * protocol_parse() - Protocol of a rule
  * @text: tcp, udp, icmp (of either family), icmpv6 (58), all, a number 0-255, or a name of
  *	/etc/protocols

@@ -36,6 +36,7 @@ int number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value,
 int size_parse(const char *text, uint64_t *bytes, struct error *error);
 int port_range_parse(const char *text, struct port_range *range, struct error *error);
 int ports_parse(const char *text, struct port_range *range, struct error *error);
+int port_parse(const char *text, uint16_t *port, struct error *error);
 int protocol_parse(const char *text, uint16_t *protocol, struct error *error);
 int duration_parse(const char *text, uint64_t *ns, struct error *error);
 void text_make_printable(char *text);

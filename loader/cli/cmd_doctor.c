@@ -19,6 +19,7 @@
 #include "base/output.h"
 #include "cli/command.h"
 #include "cli/doctor.h"
+#include "cli/doctor_path.h"
 #include "cli/stale_print.h"
 #include "dataplane/attached.h"
 #include "dataplane/dataplane.h"
@@ -32,7 +33,7 @@ static int run_doctor(const struct command *command, int argc, char **argv);
 
 const struct command command_doctor = {
 	.name = "doctor",
-	.arguments = "[IFACE] [-c POLICY] [--netbird[=SOCKET]] [-j]",
+	.arguments = "[IFACE] [-c POLICY] [--netbird[=SOCKET]] [--path ADDR [--dport N]] [-j]",
 	.summary = "kernel features, limits, and what would be chosen and why",
 	/* clang-format off */
 	.details =
@@ -41,7 +42,13 @@ const struct command command_doctor = {
 		"                        look at NetBird's daemon at this socket, as\n"
 		"                        'shrike run --netbird' would follow it\n"
 		"\n"
-		"Exit status 1 if something keeps shrike from working here.\n",
+		"      --path ADDR       instead: where packets to an address end that this host\n"
+		"                        sends by IFACE: at a stage, a hop, or by their size\n"
+		"      --dport N         with --path: the port; else tcp/443 and udp/33434\n"
+		"\n"
+		"--path sends real packets, four a second, for a minute at most: an echo request,\n"
+		"TCP and UDP, by hop and by size. Exit status 1 if something keeps shrike from\n"
+		"working here, or packets from arriving.\n",
 	/* clang-format on */
 	.run = run_doctor,
 	.fits = true,
@@ -351,16 +358,52 @@ static int diagnose(const char *given, const char *policy_path, const char *netb
 	return report.bad ? EXIT_FAILED : EXIT_DONE;
 }
 
+enum doctor_option {
+	OPTION_NETBIRD = OPTION_COMMAND,
+	OPTION_PATH,
+	OPTION_DPORT,
+};
+
+/* Print where packets to an address end. */
+static int diagnose_path(const char *given, struct path_question *question, bool json)
+{
+	struct report report = {.checks = json_array()};
+	char name[IF_NAMESIZE];
+	struct error error;
+	json_t *path;
+	int err = command_interface(given, name, NULL, &error);
+
+	question->ifname = name;
+	if (!err)
+		err = doctor_check_path(&report, question, &path, &error);
+	if (!err && json)
+		err = output_json(json_pack("{s:o,s:b,s:O,s:o}", "interface",
+					    output_json_text(name), "works", !report.bad, "checks",
+					    report.checks, "path", path),
+				  stdout, &error);
+	else if (!err) {
+		print(&report);
+		json_decref(path);
+	}
+	json_decref(report.checks);
+	if (err)
+		return command_fail(&error);
+	return report.bad ? EXIT_FAILED : EXIT_DONE;
+}
+
 /* The command `shrike doctor`. */
 static int run_doctor(const struct command *command, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
-		{"netbird", optional_argument, NULL, OPTION_COMMAND},
+		{"netbird", optional_argument, NULL, OPTION_NETBIRD},
+		{"path", required_argument, NULL, OPTION_PATH},
+		{"dport", required_argument, NULL, OPTION_DPORT},
 		COMMON_LONG_OPTIONS,
 		{},
 	};
 	const char *policy = NULL, *netbird = NULL;
+	struct path_question question = {};
 	struct error error;
 	bool json = false;
 	int option;
@@ -372,11 +415,20 @@ static int run_doctor(const struct command *command, int argc, char **argv)
 			return command_unknown_option(command, argv);
 		if (option == 'c')
 			policy = optarg;
-		if (option == OPTION_COMMAND && command_netbird(optarg, &netbird, &error))
+		if (option == OPTION_PATH)
+			question.addr = optarg;
+		if ((option == OPTION_NETBIRD && command_netbird(optarg, &netbird, &error)) ||
+		    (option == OPTION_DPORT && port_parse(optarg, &question.port, &error)))
 			return command_fail(&error);
 		json |= option == 'j';
 	}
 	if (argc - optind > 1)
 		return command_usage(command, "unexpected argument '%s'", argv[optind + 1]);
+	if (question.port && !question.addr)
+		return command_usage(command, "--dport goes with --path");
+	if (question.addr && (policy || netbird))
+		return command_usage(command, "--path goes with neither -c nor --netbird");
+	if (question.addr)
+		return diagnose_path(argv[optind], &question, json);
 	return diagnose(argv[optind], policy, netbird, json);
 }

@@ -128,19 +128,6 @@ static int parse_number(const char *what, const char *text, unsigned int max, un
 	return 0;
 }
 
-static int parse_port(const char *text, uint16_t *port, struct error *error)
-{
-	struct port_range range;
-	int err = ports_parse(text, &range, error);
-
-	if (!err && range.first != range.last)
-		err = error_input(error, "'%.80s' is more than one port", text);
-	if (err)
-		return error_prefix(error, "port");
-	*port = range.first;
-	return 0;
-}
-
 static int parse_disposition(const char *text, const char **disposition, struct error *error)
 {
 	if (!strcasecmp(text, "allowed"))
@@ -173,11 +160,11 @@ static int set_option(struct request *request, int option, const char *argument,
 		err = parse_disposition(argument, &request->expected, error);
 		break;
 	case OPTION_SPORT:
-		err = parse_port(argument, &spec->sport, error);
+		err = port_parse(argument, &spec->sport, error);
 		request->has_sport = true;
 		break;
 	case OPTION_DPORT:
-		err = parse_port(argument, &spec->dport, error);
+		err = port_parse(argument, &spec->dport, error);
 		request->has_dport = true;
 		break;
 	case OPTION_ICMP_TYPE:
