@@ -362,6 +362,8 @@ complete -c shrike -n '__shrike_at simulate' -F
 complete -c shrike -n '__shrike_at doctor' -s j -l json -d 'JSON instead of text, see shrike-json(5)'
 complete -c shrike -n '__shrike_at doctor' -s c -l config -rF -d 'choose for this policy instead of the defaults'
 complete -c shrike -n '__shrike_at doctor' -l netbird -d ''
+complete -c shrike -n '__shrike_at doctor' -l path -xa '(__shrike_names)' -d 'instead: where packets to an address end that this host'
+complete -c shrike -n '__shrike_at doctor' -l dport -x -d 'with --path: the port; else tcp/443 and udp/33434'
 complete -c shrike -n '__shrike_at doctor' -l help -d 'show help'
 complete -c shrike -n '__shrike_at doctor' -a '(__shrike_interfaces)'
 complete -c shrike -n '__shrike_at report' -s j -l json -d 'JSON instead of text, see shrike-json(5)'
