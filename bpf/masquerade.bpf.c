@@ -162,10 +162,12 @@ static __always_inline int refuse(struct packet *p, enum verdict *verdict, int r
 /*
  * The peer that has a port on the uplink of a flow, and has sent to the flow's port there; NULL: there
  * is none.  What a peer of another interface has been reached by leads elsewhere.
+ *
+ * Not inlined: Linux 6.1 has no stack for its key below translate_error().
  */
-static __always_inline const struct snat_in *find_holder(const struct packet *p, __u8 l4_proto,
-							 const struct translation *translation,
-							 __be16 port)
+static __noinline const struct snat_in *find_holder(const struct packet *p, __u8 l4_proto,
+						    const struct translation *translation,
+						    __be16 port)
 {
 	const struct snat_in *in;
 	struct flow_key6 key;
