@@ -194,6 +194,15 @@ static __always_inline enum verdict later_fragment_in(struct frame *f, struct pa
 	return verdict;
 }
 
+/* Whether a packet ends here as its peer is blocked: whatever rules and connections say. */
+static __always_inline bool is_blocked(struct packet *p)
+{
+	if (!blocked.n || !blocked_is_peer(p))
+		return false;
+	trace_note(p, STAGE_PEER_ACL, MESSAGE_BLOCKED);
+	return true;
+}
+
 /**
  * pipeline_in() - Judge a packet that arrives on the interface
  * @f, @p: packet for which pipeline_begin() was called
@@ -207,6 +216,8 @@ __hidden enum verdict pipeline_in(struct frame *f, struct packet *p, __u16 ether
 
 	if (verdict != VERDICT_CONTINUE)
 		return verdict;
+	if (is_blocked(p))
+		return drop(p, REASON_BLOCKED);
 	if (p->frag == FRAGMENT_LATER)
 		return later_fragment_in(f, p);
 	if (p->frag == FRAGMENT_FIRST)
@@ -232,8 +243,8 @@ __hidden enum verdict pipeline_in(struct frame *f, struct packet *p, __u16 ether
  * @f, @p: packet for which pipeline_begin() was called
  * @ethertype: of the frame, host byte order
  *
- * Return: VERDICT_PASS: what this host sends is never judged.  VERDICT_DROP for what an uplink has
- * brought to a flow that has ended.
+ * Return: VERDICT_PASS: what this host sends is never judged.  VERDICT_DROP for what goes to a peer that
+ * is blocked, and for what an uplink has brought to a flow that has ended.
  */
 __hidden enum verdict pipeline_out(struct frame *f, struct packet *p, __u16 ethertype)
 {
@@ -243,6 +254,8 @@ __hidden enum verdict pipeline_out(struct frame *f, struct packet *p, __u16 ethe
 		return verdict;
 	if (verdict == VERDICT_DROP)
 		return pass(p, REASON_OUTBOUND_UNPARSED);
+	if (is_blocked(p))
+		return drop(p, REASON_BLOCKED);
 	if (p->tcp_flags & TCP_SYN)
 		mss_clamp(f, p);
 	if (p->frag != FRAGMENT_LATER)

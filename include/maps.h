@@ -13,6 +13,7 @@
 
 /* MAP(id, name): MAP_id is the name */
 #define MAPS(MAP)                                                                                  \
+	MAP(BLOCKED, blocked_v1)                                                                   \
 	MAP(CHANGE, change_v1)                                                                     \
 	MAP(CLASS_BASE, class_base_v1)                                                             \
 	MAP(CLASS_FLAT, class_flat_v1)                                                             \

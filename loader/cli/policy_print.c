@@ -14,6 +14,7 @@
 #include "base/names.h"
 #include "base/output.h"
 #include "base/table.h"
+#include "cli/block_print.h"
 #include "conntrack/event_print.h"
 #include "dataplane/confirm.h"
 #include "policy/rule_json.h"
@@ -311,6 +312,7 @@ static int print_text(const json_t *policy, FILE *file, struct error *error)
 		fprintf(file, "waits to be confirmed for %.0f s more\n",
 			json_real_value(json_object_get(policy, "confirm_s")));
 	print_drift(policy, file);
+	block_print(json_object_get(policy, "blocked"), "", file);
 	if (err)
 		err = error_no_memory(error);
 	else if (json_integer_value(json_object_get(policy, "rules")))
@@ -344,7 +346,7 @@ int policy_print(const struct policy_view *view, bool json, FILE *file, struct e
 		qsort(by_id, n_rules, sizeof(*by_id), compare_ids);
 	}
 	object = json_pack(
-		"{s:o,s:i,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:b,s:s}", "interface",
+		"{s:o,s:i,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:b,s:s,s:o}", "interface",
 		output_json_text(view->interface), "generation", instance->config.generation,
 		"policy",
 		output_json_text(instance->policy_path[0] ? instance->policy_path : "(default)"),
@@ -353,7 +355,8 @@ int policy_print(const struct policy_view *view, bool json, FILE *file, struct e
 		"mode", policy_mode_json(&instance->config), "peer_acl",
 		json_acl(view, ACL_PEER, by_id), "route_acl", json_acl(view, ACL_ROUTE, by_id),
 		"sets", policy_sets_json(policy), "netbird", policy->has_netbird, "file",
-		drift_name(view->drift));
+		drift_name(view->drift), "blocked",
+		block_json(view->blocked, view->numeric ? NULL : &policy->names));
 	free(by_id);
 	if (!object)
 		return error_no_memory(error);

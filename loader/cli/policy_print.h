@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "dataplane/generation_rules.h"
+#include "policy/block_list.h"
 #include "review/drift.h"
 
 /*
@@ -17,6 +18,7 @@
  * @undo: whether it waits to be confirmed
  * @rules: with hits, in any order
  * @interface: where it is in force
+ * @blocked: who is, whatever it says; NULL: nobody
  * @numeric: without the names of addresses
  * @drift: how it compares with its file
  */
@@ -27,6 +29,7 @@ struct policy_view {
 	const struct rule_view *rules;
 	size_t n_rules;
 	const char *interface;
+	const struct block_list *blocked;
 	bool numeric;
 	enum drift drift;
 };

@@ -139,6 +139,7 @@ void policy_free(struct policy *policy)
 	free(policy->nat_port);
 	free(policy->uplinks.names);
 	free(policy->follow_netbird);
+	free(policy->blocked);
 	free(policy->text);
 	free(policy->path);
 	free(policy);

@@ -185,6 +185,7 @@ struct policy {
 	bool has_netbird;     /* NetBird's part, the last rules of acl[] */
 	struct policy_limits limits;
 	struct policy_timeouts timeouts;
+	struct block_list *blocked; /* peers, whatever the file says; NULL: none */
 #define SWITCH(name, value) bool name;
 	POLICY_SWITCHES(SWITCH)
 #undef SWITCH
