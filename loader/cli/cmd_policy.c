@@ -98,8 +98,8 @@ static const char set_details[] =
 
 static const char block_details[] =
 	"  PEER                  an address, a prefix or a name of the policy\n"
-	"      --for DURATION    for so long, 1s to 366 days: 10m, 1h30m; without it until\n"
-	"                        'shrike policy unblock'\n"
+	"      --for DURATION    for so long, 1s to 366 days: 10m, 1h30m; without it\n"
+	"                        until 'shrike policy unblock'\n"
 	"  -v, --verbose         print libbpf messages\n"
 	"\n"
 	"Drops what comes from the peer and what goes to it by the interface, before any\n"
