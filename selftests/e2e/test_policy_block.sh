@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# Peers that are cut off whatever the policy says; the parameter is the device, or who stays with it.
+# Peers that are cut off whatever the policy says; the parameter is the device, who stays with it, or
+# who forwards.
+
+. "$SELFTESTS/lib/forward.sh"
 
 tests "veth tun" \
 	a_peer_that_is_blocked_is_cut_off_at_once_in_both_directions
+
+tests "native nat userspace" \
+	what_is_forwarded_for_a_peer_is_cut_at_once_whoever_opened_it
 
 tests "run attach" \
 	a_block_ends_by_itself_with_run_and_without
@@ -63,6 +69,67 @@ test_a_peer_that_is_blocked_is_cut_off_at_once_in_both_directions() {
 	counters_agree wt0
 }
 
+test_what_is_forwarded_for_a_peer_is_cut_at_once_whoever_opened_it() {
+	local family
+	ROUTING=$1
+	topology veth
+	kernel_forwards "$([ "$1" = native ] && echo 1 || echo 0)"
+	forward_policy forward
+	serve_all "$LAN" 8080
+	serve_all "$PEER" 8002
+	run_shrike wt0 forward
+	[ "$1" = native ] || wait_for forwarder_runs
+	is "routing" "$1" "$(routing wt0)"
+	for family in 4 6; do
+		use_family $family
+		open_both_ways "$1"
+		expect 0 shrike policy block wt0 $PEER_IP
+		# a forwarder ends what it has at the LAN; elsewhere the hosts there do not hear of it
+		[ "$1" != userspace ] || wait_for lan_has_no_connection
+		all_sessions timeout
+		probe timeout "$PEER" udp $LAN_IP 8080
+		is "connections" 0 "$(shrike conntrack count wt0 --src $PEER_IP)"
+		is "connections" 0 "$(shrike conntrack count wt0 --dst $PEER_IP)"
+		[ "$1" != nat ] || wait_for nothing_is_translated
+		probe ok "$PEER" udp $LAN_IP 8080 -s $PEER_OTHER_IP
+		expect 0 shrike policy unblock wt0 $PEER_IP
+		probe ok "$PEER" udp $LAN_IP 8080
+		probe ok "$PEER" tcp $LAN_IP 8080
+	done
+	counters_agree wt0
+}
+
+# open_both_ways ROUTING: what the peer opens to the LAN and what is opened to it; names go to SESSIONS
+open_both_ways() {
+	local protocol
+	SESSIONS=()
+	for protocol in tcp udp; do
+		session in-$protocol$FAMILY "$PEER" $protocol $LAN_IP 8080 -s $PEER_IP
+		session own-$protocol$FAMILY "$ROUTER" $protocol $PEER_IP 8002
+		SESSIONS+=(in-$protocol$FAMILY own-$protocol$FAMILY)
+		[ "$1" = native ] || continue
+		session lan-$protocol$FAMILY "$LAN" $protocol $PEER_IP 8002
+		SESSIONS+=(lan-$protocol$FAMILY)
+	done
+	all_sessions ok
+}
+
+# all_sessions OUTCOME: of each
+all_sessions() {
+	local name
+	for name in "${SESSIONS[@]}"; do
+		talk "$name" "$1"
+	done
+}
+
+lan_has_no_connection() {
+	[ -z "$(in_ns "$LAN" ss -Htn state established)" ]
+}
+
+nothing_is_translated() {
+	[ "$(status_of wt0 ".nat.answers.snat_in${FAMILY}_v1.entries")" = 0 ]
+}
+
 test_a_block_survives_whatever_happens_to_the_policy() {
 	protect "$1"
 	policy next <<<"peer_acl: [{id: next, action: allow, source: [any], protocol: all}]"
@@ -82,6 +149,11 @@ test_a_block_survives_whatever_happens_to_the_policy() {
 	run_shrike wt0 next
 	wait_for rule_is_in_force wt0 next
 	is "after run" "100.64.0.2 10.0.0.0/8" "$(blocked)"
+	remove_overlay veth 0
+	wait_for grep -q "is gone" "$T/run-wt0.err"
+	add_overlay veth 0 "$PEER" 1420
+	wait_for is_protected wt0
+	is "after another device" "100.64.0.2 10.0.0.0/8" "$(blocked)"
 	expect 0 shrike policy rollback wt0 1
 	is "after rollback" "100.64.0.2 10.0.0.0/8" "$(blocked)"
 	probe timeout "$PEER" udp 100.64.0.1 8001
