@@ -3,14 +3,15 @@
  * The way of a packet, from first stage to verdict, for both hooks and both families.
  *
  * Owns config (the generation's read-only data), counters_v3 (counter.h), and maps that the programs
- * do not read, but which live as long as they do: change_v1 of change_record.h, and of instance.h
- * instance_v2, numbers_v1, policy_text_v1, undo_v1 and undo_text_v1.
+ * do not read, but which live as long as they do: change_v1 of change_record.h, set_deadline_v1 of
+ * set_deadline.h, and of instance.h instance_v2, numbers_v1, policy_text_v1, undo_v1 and undo_text_v1.
  */
 #include "addr.h"
 #include "change_record.h"
 #include "dns_answer.h"
 #include "instance.h"
 #include "packet.h"
+#include "set_deadline.h"
 
 const volatile struct config config = {};
 
@@ -51,6 +52,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct policy_chunk);
 } policy_text_v1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct set_deadline);
+} set_deadline_v1 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

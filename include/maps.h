@@ -51,6 +51,7 @@
 	MAP(POLICY_TEXT, policy_text_v1)                                                           \
 	MAP(RULE_HITS, rule_hits_v1)                                                               \
 	MAP(RULES, rules_v1)                                                                       \
+	MAP(SET_DEADLINE, set_deadline_v1)                                                         \
 	MAP(SNAT_IN4, snat_in4_v1)                                                                 \
 	MAP(SNAT_IN6, snat_in6_v1)                                                                 \
 	MAP(TABLE_SCAN, table_scan_v1)                                                             \

@@ -9,9 +9,11 @@
 #include "base/output.h"
 #include "cli/cmd_policy.h"
 #include "cli/policy_print.h"
+#include "daemon/beat.h"
 #include "dataplane/attached.h"
 #include "dataplane/blocking.h"
 #include "dataplane/confirm.h"
+#include "dataplane/set_deadlines.h"
 #include "policy/parse.h"
 #include "policy/rule_json.h"
 #include "review/drift.h"
@@ -88,6 +90,8 @@ static const char apply_details[] =
 
 static const char set_details[] =
 	"  PREFIX                an address or a prefix; '-': they are on standard input\n"
+	"  timeout DURATION      the one before, or all of '-', goes again after so long,\n"
+	"                        1s to 366 days: 10m, 1h30m\n"
 	"  -v, --verbose         print libbpf messages\n"
 	"  -s, --save            write the set to the file that it comes from, too, of\n"
 	"                        which all else stays; without NAME all sets, as they\n"
@@ -191,7 +195,8 @@ static const struct command family[] = {
 	},
 	{
 		.name = "set",
-		.arguments = "[IFACE] [NAME add|del|replace PREFIX...] [--save] [-j]",
+		.arguments =
+			"[IFACE] [NAME add|del|replace PREFIX [timeout DURATION]...] [--save] [-j]",
 		.summary = "change a named set of the policy in force",
 		.details = set_details,
 		.run = policy_command_set,
@@ -309,10 +314,13 @@ static int show_policy(const struct attached *attached, const struct show_option
 	if (!err)
 		err = blocking_read(&attached->maps, &blocked, error);
 	if (!err)
+		err = set_deadlines_plan(policy, &attached->maps, NULL, error);
+	if (!err)
 		err = drift_find(attached, &drift, error);
 	if (!err)
 		err = policy_print(&(struct policy_view){policy, &attached->instance, &undo, rules,
 							 n_rules, options->interface, &blocked,
+							 beat_is_there(options->interface),
 							 options->numeric, drift},
 				   options->json, stdout, error);
 	free(rules);

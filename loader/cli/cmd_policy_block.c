@@ -261,10 +261,8 @@ static int run(struct asked *asked, struct error *error)
 
 static int parse_for(const char *text, struct asked *asked, struct error *error)
 {
-	int err = duration_parse(text, &asked->for_ns, error);
+	int err = timeout_parse(text, &asked->for_ns, error);
 
-	if (!err && asked->for_ns < NS_PER_S)
-		err = error_input(error, "'%.80s' is less than a second", text);
 	return err ? error_prefix(error, "--for") : 0;
 }
 

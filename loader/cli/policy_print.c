@@ -15,6 +15,7 @@
 #include "base/output.h"
 #include "base/table.h"
 #include "cli/block_print.h"
+#include "cli/timed_print.h"
 #include "conntrack/event_print.h"
 #include "dataplane/confirm.h"
 #include "policy/rule_json.h"
@@ -277,7 +278,7 @@ static bool has_descriptions(const json_t *policy)
 }
 
 /* Print the policy as a table below its settings. */
-static int print_text(const json_t *policy, FILE *file, struct error *error)
+static int print_text(const json_t *policy, bool has_run, FILE *file, struct error *error)
 {
 	static const struct table_column columns[N_COLUMNS] = {
 		{"ACL", 0},
@@ -318,7 +319,9 @@ static int print_text(const json_t *policy, FILE *file, struct error *error)
 	else if (json_integer_value(json_object_get(policy, "rules")))
 		err = table_print(table, error);
 	table_free(table);
-	return err ? err : print_sets(json_object_get(policy, "sets"), file, error);
+	if (!err)
+		err = print_sets(json_object_get(policy, "sets"), file, error);
+	return err ? err : timed_print(json_object_get(policy, "timeouts"), has_run, file, error);
 }
 
 /**
@@ -346,7 +349,7 @@ int policy_print(const struct policy_view *view, bool json, FILE *file, struct e
 		qsort(by_id, n_rules, sizeof(*by_id), compare_ids);
 	}
 	object = json_pack(
-		"{s:o,s:i,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:b,s:s,s:o}", "interface",
+		"{s:o,s:i,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:b,s:b,s:s,s:o}", "interface",
 		output_json_text(view->interface), "generation", instance->config.generation,
 		"policy",
 		output_json_text(instance->policy_path[0] ? instance->policy_path : "(default)"),
@@ -354,9 +357,9 @@ int policy_print(const struct policy_view *view, bool json, FILE *file, struct e
 		(json_int_t)(policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules),
 		"mode", policy_mode_json(&instance->config), "peer_acl",
 		json_acl(view, ACL_PEER, by_id), "route_acl", json_acl(view, ACL_ROUTE, by_id),
-		"sets", policy_sets_json(policy), "netbird", policy->has_netbird, "file",
-		drift_name(view->drift), "blocked",
-		block_json(view->blocked, view->numeric ? NULL : &policy->names));
+		"sets", policy_sets_json(policy), "timeouts", timed_json(policy), "run",
+		view->has_run, "netbird", policy->has_netbird, "file", drift_name(view->drift),
+		"blocked", block_json(view->blocked, view->numeric ? NULL : &policy->names));
 	free(by_id);
 	if (!object)
 		return error_no_memory(error);
@@ -364,7 +367,7 @@ int policy_print(const struct policy_view *view, bool json, FILE *file, struct e
 		json_object_set_new(object, "names", policy_names_json(&policy->names));
 	if (json)
 		return output_json(object, file, error);
-	err = print_text(object, file, error);
+	err = print_text(object, view->has_run, file, error);
 	json_decref(object);
 	return err;
 }

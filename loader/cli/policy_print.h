@@ -19,6 +19,7 @@
  * @rules: with hits, in any order
  * @interface: where it is in force
  * @blocked: who is, whatever it says; NULL: nobody
+ * @has_run: `run` is there, and does what is due
  * @numeric: without the names of addresses
  * @drift: how it compares with its file
  */
@@ -30,6 +31,7 @@ struct policy_view {
 	size_t n_rules;
 	const char *interface;
 	const struct block_list *blocked;
+	bool has_run;
 	bool numeric;
 	enum drift drift;
 };

@@ -14,6 +14,7 @@
 #include "masquerade.h"
 #include "policy/block_list.h"
 #include "policy/environment.h"
+#include "policy/sets.h"
 
 struct reserved_ports;
 
@@ -48,6 +49,8 @@ struct dataplane {
  * @keeps_part: NetBird's part of the policy in force is kept, as it is followed
  * @edit, @edit_arg: makes the policy's text from the generation in force, which nobody changes
  *	meanwhile; NULL: not used
+ * @renewed: with @edit: a change of a set that it has made, which gives elements their time anew; NULL:
+ *	none
  * @block, @block_arg: with @edit: changes who is blocked, also while a policy waits to be confirmed;
  *	NULL: nobody else is
  * @subject: with @cause: what that was about, for the history, which notes the policy even if it is the
@@ -72,6 +75,7 @@ struct dataplane_request {
 	int (*edit)(const struct attached *attached, char **text, size_t *len, void *arg,
 		    struct error *error);
 	void *edit_arg;
+	const struct sets_change *renewed;
 	int (*block)(struct block_list *list, void *arg, struct error *error);
 	void *block_arg;
 	const char *subject;

@@ -17,6 +17,7 @@
 #include "conntrack/tables.h"
 #include "dataplane/generation_fill.h"
 #include "dataplane/generation_state.h"
+#include "dataplane/set_deadlines.h"
 #include "fragment.h"
 #include "maps.h"
 #include "masquerade.h"
@@ -274,6 +275,7 @@ static int set_sizes(struct bpf_object *object, const struct generation_spec *sp
 		{MAP_NAT_ORIG, policy->n_one_to_one},
 		{MAP_NAT_TRANS, policy->n_one_to_one},
 		{MAP_POLICY_TEXT, text_chunks(policy->text_len)},
+		{MAP_SET_DEADLINE, set_deadlines_count(policy)},
 		{spec->undo ? MAP_UNDO_TEXT : NULL,
 		 spec->undo ? text_chunks(spec->undo->policy_len) : 0},
 	};

@@ -9,6 +9,7 @@
 #include "classify/classifier.h"
 #include "classify/install.h"
 #include "dataplane/generation_rules.h"
+#include "dataplane/set_deadlines.h"
 #include "maps.h"
 #include "masquerade.h"
 #include "nat.h"
@@ -113,6 +114,8 @@ int generation_fill(const struct generation_spec *spec, struct generation *gener
 		err = fill_undo(maps, spec, error);
 	if (!err)
 		err = fill_blocked(maps, spec->policy->blocked, error);
+	if (!err)
+		err = set_deadlines_fill(maps, spec->policy, error);
 	if (!err)
 		err = update(maps, MAP_INSTANCE, &zero, &generation->instance, error);
 	return err;

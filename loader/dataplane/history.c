@@ -404,7 +404,7 @@ void history_note(const struct dataplane_request *request, const struct policy *
 	/* where it cannot be noted, the history is warned of */
 	(void)note_counted(request->ifname, &generation->maps, entry.time_ns, &error);
 	/* the interface, the host or NetBird's map has changed: the user's policy is the same */
-	if (request->edit && request->uid == CHANGE_NO_UID)
+	if (request->edit && request->uid == CHANGE_NO_UID && !request->subject)
 		return;
 	if (request->subject) {
 		snprintf(cause, sizeof(cause), "%s %s", request->cause, request->subject);

@@ -14,6 +14,7 @@
 #include "dataplane/local_addresses.h"
 #include "dataplane/masquerading.h"
 #include "dataplane/neighbours.h"
+#include "dataplane/set_deadlines.h"
 #include "maps.h"
 #include "policy/parse.h"
 #include "policy/part.h"
@@ -382,6 +383,10 @@ int plan_build(struct plan *plan, struct error *error)
 	};
 	int err = keep_blocked(plan, error);
 
+	if (!err)
+		err = set_deadlines_plan(plan->to->policy,
+					 plan->request->edit ? &plan->previous.maps : NULL,
+					 plan->request->renewed, error);
 	if (err)
 		return err;
 	/* what waits, waits on while run follows the link or reads its file again */

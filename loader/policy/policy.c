@@ -116,6 +116,7 @@ void policy_free(struct policy *policy)
 	for (i = 0; i < policy->n_sets; i++) {
 		free(policy->sets[i].name);
 		free(policy->sets[i].prefixes);
+		free(policy->sets[i].times);
 	}
 	for (i = 0; i < policy->n_tests; i++) {
 		free(policy->tests[i].from.prefixes);
