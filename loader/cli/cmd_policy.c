@@ -90,8 +90,8 @@ static const char apply_details[] =
 
 static const char set_details[] =
 	"  PREFIX                an address or a prefix; '-': they are on standard input\n"
-	"  timeout DURATION      the one before, or all of '-', goes again after so long,\n"
-	"                        1s to 366 days: 10m, 1h30m\n"
+	"    timeout DURATION    behind it: it goes again after so long, 1s to 366 days:\n"
+	"                        10m, 1h30m; behind '-': all of them do\n"
 	"  -v, --verbose         print libbpf messages\n"
 	"  -s, --save            write the set to the file that it comes from, too, of\n"
 	"                        which all else stays; without NAME all sets, as they\n"
@@ -195,8 +195,7 @@ static const struct command family[] = {
 	},
 	{
 		.name = "set",
-		.arguments =
-			"[IFACE] [NAME add|del|replace PREFIX [timeout DURATION]...] [--save] [-j]",
+		.arguments = "[IFACE] [NAME add|del|replace PREFIX...] [--save] [-j]",
 		.summary = "change a named set of the policy in force",
 		.details = set_details,
 		.run = policy_command_set,

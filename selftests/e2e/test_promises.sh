@@ -326,7 +326,7 @@ test_what_prints_data_prints_json() {
 	is_json policy show -j
 	is_json policy diff "$T/json.yaml" -j
 	is_json policy set some add 10.0.0.2 -j
-	is "what the set has" '{"schema":2,"interface":"wt0","set":"some","added":1,"removed":0,"unchanged":0,"prefixes":2,"saved":false}' \
+	is "what the set has" '{"schema":2,"interface":"wt0","set":"some","added":1,"removed":0,"unchanged":0,"renewed":0,"prefixes":2,"saved":false}' \
 		"$OUT"
 	is_json conntrack list -j
 	is_json conntrack count -j
