@@ -21,6 +21,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "abi.h"
+#include "blocked.h"
 #include "config.h"
 #include "counter.h"
 #include "flow.h"
@@ -186,6 +187,7 @@ struct packet {
 _Static_assert(sizeof(struct packet) == 128, "struct packet fills the stack it is given");
 
 extern const volatile struct config config;
+extern const volatile struct blocked_table blocked;
 
 /* Of virtual_clock instances the time; of these and of dry runs the frame's length. */
 extern __u64 virtual_now_ns;
@@ -297,6 +299,7 @@ static __always_inline enum verdict forward(struct packet *p, enum reason reason
 
 /* The stages, in the order of a packet's way; each is documented in its file. */
 enum verdict parse(struct frame *f, struct packet *p, __u16 ethertype, bool tc);
+int blocked_is_peer(struct packet *p);
 int fragment_lookup(struct packet *p);
 int fragment_drop_verdict(struct packet *p);
 int fragment_record(struct packet *p, int verdict);

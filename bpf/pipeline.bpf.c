@@ -3,14 +3,15 @@
  * The way of a packet, from first stage to verdict, for both hooks and both families.
  *
  * Owns config (the generation's read-only data), counters_v3 (counter.h), and maps that the programs
- * do not read, but which live as long as they do: change_v1 of change_record.h, and of instance.h
- * instance_v2, numbers_v1, policy_text_v1, undo_v1 and undo_text_v1.
+ * do not read, but which live as long as they do: change_v1 of change_record.h, set_deadline_v1 of
+ * set_deadline.h, and of instance.h instance_v2, numbers_v1, policy_text_v1, undo_v1 and undo_text_v1.
  */
 #include "addr.h"
 #include "change_record.h"
 #include "dns_answer.h"
 #include "instance.h"
 #include "packet.h"
+#include "set_deadline.h"
 
 const volatile struct config config = {};
 
@@ -51,6 +52,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct policy_chunk);
 } policy_text_v1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct set_deadline);
+} set_deadline_v1 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -195,6 +203,15 @@ static __always_inline enum verdict later_fragment_in(struct frame *f, struct pa
 	return verdict;
 }
 
+/* Whether a packet ends here as its peer is blocked: whatever rules and connections say. */
+static __always_inline bool is_blocked(struct packet *p)
+{
+	if (!blocked.n || !blocked_is_peer(p))
+		return false;
+	trace_note(p, STAGE_PEER_ACL, MESSAGE_BLOCKED);
+	return true;
+}
+
 /**
  * pipeline_in() - Judge a packet that arrives on the interface
  * @f, @p: packet for which pipeline_begin() was called
@@ -208,6 +225,8 @@ __hidden enum verdict pipeline_in(struct frame *f, struct packet *p, __u16 ether
 
 	if (verdict != VERDICT_CONTINUE)
 		return verdict;
+	if (is_blocked(p))
+		return drop(p, REASON_BLOCKED);
 	if (p->frag == FRAGMENT_LATER)
 		return later_fragment_in(f, p);
 	if (p->frag == FRAGMENT_FIRST)
@@ -233,8 +252,8 @@ __hidden enum verdict pipeline_in(struct frame *f, struct packet *p, __u16 ether
  * @f, @p: packet for which pipeline_begin() was called
  * @ethertype: of the frame, host byte order
  *
- * Return: VERDICT_PASS: what this host sends is never judged.  VERDICT_DROP for what an uplink has
- * brought to a flow that has ended.
+ * Return: VERDICT_PASS: what this host sends is never judged.  VERDICT_DROP for what goes to a peer that
+ * is blocked, and for what an uplink has brought to a flow that has ended.
  */
 __hidden enum verdict pipeline_out(struct frame *f, struct packet *p, __u16 ethertype)
 {
@@ -244,6 +263,8 @@ __hidden enum verdict pipeline_out(struct frame *f, struct packet *p, __u16 ethe
 		return verdict;
 	if (verdict == VERDICT_DROP)
 		return pass(p, REASON_OUTBOUND_UNPARSED);
+	if (is_blocked(p))
+		return drop(p, REASON_BLOCKED);
 	if (p->tcp_flags & TCP_SYN)
 		mss_clamp(f, p);
 	if (p->frag != FRAGMENT_LATER)

@@ -13,6 +13,7 @@
 
 /* MAP(id, name): MAP_id is the name */
 #define MAPS(MAP)                                                                                  \
+	MAP(BLOCKED, blocked_v1)                                                                   \
 	MAP(CHANGE, change_v1)                                                                     \
 	MAP(CLASS_BASE, class_base_v1)                                                             \
 	MAP(CLASS_FLAT, class_flat_v1)                                                             \
@@ -51,6 +52,7 @@
 	MAP(RECORDER, recorder_v1)                                                                 \
 	MAP(RULE_HITS, rule_hits_v1)                                                               \
 	MAP(RULES, rules_v1)                                                                       \
+	MAP(SET_DEADLINE, set_deadline_v1)                                                         \
 	MAP(SNAT_IN4, snat_in4_v1)                                                                 \
 	MAP(SNAT_IN6, snat_in6_v1)                                                                 \
 	MAP(TRACE_FILTER, trace_filter_v1)                                                         \

@@ -55,6 +55,7 @@
 	REASON(NO_FLOW, "no_flow", "for a translated connection that has ended")                   \
 	REASON(TTL, "ttl", "time to live or hop limit is over")                                    \
 	REASON(TOO_BIG, "too_big", "larger than the next link takes")                              \
+	REASON(BLOCKED, "blocked", "from or to a peer that 'policy block' has cut off")            \
 	REASON(INTERNAL, "internal", "a table of the dataplane is missing; please report")
 
 #define REASONS(REASON) REASONS_ALLOW(REASON) REASONS_DROP(REASON)

@@ -46,6 +46,7 @@ enum stage {
 	MESSAGE(CT_JUDGE, 1, "Connection opened by a peer, checking ACLs")                         \
 	MESSAGE(CT_RELATED, 1, "Quotes an existing connection")                                    \
 	MESSAGE(CT_OTHER, 0, "Not part of the existing connection, checking ACLs (%F)")            \
+	MESSAGE(BLOCKED, 0, "Blocked by 'shrike policy block', whatever the rules say")            \
 	MESSAGE(ROUTE_LOCAL, 1, "Packet destined for local delivery")                              \
 	MESSAGE(ROUTE_ENABLED, 1, "Routing enabled, checking ACLs")                                \
 	MESSAGE(ROUTE_DISABLED, 0, "Routing disabled")                                             \

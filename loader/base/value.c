@@ -7,6 +7,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "abi.h"
@@ -199,20 +200,23 @@ int protocol_parse(const char *text, uint16_t *protocol, struct error *error)
 	return 0;
 }
 
+#define N_UNITS 4
+
+/* "ms" is found before "m". */
+static const struct {
+	const char *name;
+	uint64_t ns;
+} units[N_UNITS] = {
+	{"ms", NS_PER_MS},
+	{"s", NS_PER_S},
+	{"m", 60 * NS_PER_S},
+	{"h", 3600 * NS_PER_S},
+};
+
 /* Nanoseconds of the unit at @text, which is moved behind it; 0 where there is no unit. */
 static uint64_t scan_unit(const char **text)
 {
-	static const struct {
-		const char *name;
-		uint64_t ns;
-	} units[] = {/* "ms" before "m" */
-		     {"ms", NS_PER_MS},
-		     {"s", NS_PER_S},
-		     {"m", 60 * NS_PER_S},
-		     {"h", 3600 * NS_PER_S}};
-	size_t i;
-
-	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+	for (size_t i = 0; i < N_UNITS; i++) {
 		size_t len = strlen(units[i].name);
 
 		if (strncmp(*text, units[i].name, len) == 0) {
@@ -253,6 +257,50 @@ int duration_parse(const char *text, uint64_t *ns, struct error *error)
 bad:
 	return error_input(error, "'%.80s' is not a duration such as 3h, 1h30m, 60s or 500ms",
 			   text);
+}
+
+/**
+ * timeout_parse() - Span of time after which something ends
+ * @text: as for duration_parse()
+ * @ns: result, a second to 366 days
+ * @error: what is wrong
+ *
+ * Return: 0 or -EINVAL (invalid input).
+ */
+int timeout_parse(const char *text, uint64_t *ns, struct error *error)
+{
+	uint64_t parsed;
+	int err = duration_parse(text, &parsed, error);
+
+	if (!err && parsed < (uint64_t)NS_PER_S)
+		err = error_input(error, "'%.80s' is less than a second", text);
+	if (!err)
+		*ns = parsed;
+	return err;
+}
+
+/**
+ * duration_format() - Span of time, exactly as duration_parse() reads it
+ * @ns: the span; what is below a millisecond is cut off
+ * @text: where to write it
+ * @size: of @text
+ *
+ * Return: @text.
+ */
+const char *duration_format(uint64_t ns, char *text, size_t size)
+{
+	size_t len = 0;
+
+	snprintf(text, size, "0s");
+	for (size_t i = N_UNITS; i-- && len < size;) {
+		uint64_t number = ns / units[i].ns;
+
+		ns %= units[i].ns;
+		if (number)
+			len += (size_t)snprintf(text + len, size - len, "%llu%s",
+						(unsigned long long)number, units[i].name);
+	}
+	return text;
 }
 
 /**

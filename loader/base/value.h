@@ -9,6 +9,7 @@
 #define SHRIKE_BASE_VALUE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -39,6 +40,8 @@ int ports_parse(const char *text, struct port_range *range, struct error *error)
 int port_parse(const char *text, uint16_t *port, struct error *error);
 int protocol_parse(const char *text, uint16_t *protocol, struct error *error);
 int duration_parse(const char *text, uint64_t *ns, struct error *error);
+int timeout_parse(const char *text, uint64_t *ns, struct error *error);
+const char *duration_format(uint64_t ns, char *text, size_t size);
 void text_make_printable(char *text);
 
 #endif /* SHRIKE_BASE_VALUE_H */

@@ -9,8 +9,11 @@
 #include "base/output.h"
 #include "cli/cmd_policy.h"
 #include "cli/policy_print.h"
+#include "daemon/beat.h"
 #include "dataplane/attached.h"
+#include "dataplane/blocking.h"
 #include "dataplane/confirm.h"
+#include "dataplane/set_deadlines.h"
 #include "policy/parse.h"
 #include "policy/rule_json.h"
 #include "review/drift.h"
@@ -95,6 +98,8 @@ static const char apply_details[] =
 
 static const char set_details[] =
 	"  PREFIX                an address or a prefix; '-': they are on standard input\n"
+	"    timeout DURATION    behind it: it goes again after so long, 1s to 366 days:\n"
+	"                        10m, 1h30m; behind '-': all of them do\n"
 	"  -v, --verbose         print libbpf messages\n"
 	"  -s, --save            write the set to the file that it comes from, too, of\n"
 	"                        which all else stays; without NAME all sets, as they\n"
@@ -102,6 +107,17 @@ static const char set_details[] =
 	"\n"
 	"All at once, without losing a packet. Without --save the policy file stays: when\n"
 	"it is applied or read again, its own sets return.\n";
+
+static const char block_details[] =
+	"  PEER                  an address, a prefix or a name of the policy\n"
+	"      --for DURATION    for so long, 1s to 366 days: 10m, 1h30m; without it\n"
+	"                        until 'shrike policy unblock'\n"
+	"  -v, --verbose         print libbpf messages\n"
+	"\n"
+	"Drops what comes from the peer and what goes to it by the interface, before any\n"
+	"rule, and cuts its connections, also those that this host has opened. Stays over\n"
+	"changes of the policy, and is no part of it; shown by status and policy show.\n"
+	"The programs keep the time themselves, whether 'shrike run' is there or not.\n";
 
 static const char export_details[] =
 	"  --netbird             with NetBird's part\n"
@@ -207,6 +223,19 @@ static const struct command family[] = {
 		.run = policy_command_set,
 	},
 	{
+		.name = "block",
+		.arguments = "[IFACE] PEER [--for DURATION] [-j]",
+		.summary = "cut a peer off at once, whatever the policy says",
+		.details = block_details,
+		.run = policy_command_block,
+	},
+	{
+		.name = "unblock",
+		.arguments = "[IFACE] PEER [-j]",
+		.summary = "have the rules decide about a blocked peer again",
+		.run = policy_command_unblock,
+	},
+	{
 		.name = "show",
 		.arguments = "[IFACE] [--names] [--numeric] [-h] [-j]",
 		.summary = "the policy in force, with hit counters per rule",
@@ -293,6 +322,7 @@ static int show_policy(const struct attached *attached, const struct show_option
 {
 	struct policy *policy = NULL;
 	struct rule_view *rules = NULL;
+	struct block_list blocked;
 	struct undo undo;
 	enum drift drift = DRIFT_NO_FILE;
 	size_t n_rules, len;
@@ -306,10 +336,15 @@ static int show_policy(const struct attached *attached, const struct show_option
 	if (!err)
 		err = confirm_read(&attached->maps, &undo, error);
 	if (!err)
+		err = blocking_read(&attached->maps, &blocked, error);
+	if (!err)
+		err = set_deadlines_plan(policy, &attached->maps, NULL, error);
+	if (!err)
 		err = drift_find(attached, &drift, error);
 	if (!err)
 		err = policy_print(&(struct policy_view){policy, &attached->instance, &undo, rules,
-							 n_rules, options->interface,
+							 n_rules, options->interface, &blocked,
+							 beat_is_there(options->interface),
 							 options->numeric, options->human, drift},
 				   options->json, stdout, error);
 	free(rules);

@@ -13,6 +13,8 @@ int policy_command_check(const struct command *command, int argc, char **argv);
 int policy_command_apply(const struct command *command, int argc, char **argv);
 int policy_command_confirm(const struct command *command, int argc, char **argv);
 int policy_command_set(const struct command *command, int argc, char **argv);
+int policy_command_block(const struct command *command, int argc, char **argv);
+int policy_command_unblock(const struct command *command, int argc, char **argv);
 int policy_command_export(const struct command *command, int argc, char **argv);
 int policy_command_history(const struct command *command, int argc, char **argv);
 int policy_command_rollback(const struct command *command, int argc, char **argv);

@@ -16,10 +16,13 @@
 
 #include "base/output.h"
 #include "base/value.h"
+#include "change_record.h"
 #include "cli/change_print.h"
 #include "cli/cmd_policy.h"
+#include "daemon/beat.h"
 #include "dataplane/apply.h"
 #include "dataplane/confirm.h"
+#include "dataplane/set_deadlines.h"
 #include "follow/follow_status.h"
 #include "simulate/policy_tests.h"
 
@@ -85,6 +88,47 @@ static int settle(const char *ifname, int ifindex, struct error *error)
 	return err == -EALREADY ? 0 : err;
 }
 
+/* Take elements out of sets whose time is over, if nobody is there who does. */
+static void expire(const char *ifname, int ifindex)
+{
+	struct set_expiry expiry = {.n = 0};
+	struct dataplane_request request = {
+		.ifname = ifname,
+		.edit = set_deadlines_expire,
+		.edit_arg = &expiry,
+		.caller = DATAPLANE_APPLY,
+		.cause = SET_TIMEOUT_CAUSE,
+		.subject = expiry.subject,
+		.uid = CHANGE_NO_UID,
+		.warn = command_warn,
+	};
+	struct dataplane *dataplane;
+	struct attached attached;
+	struct error error;
+	uint64_t next_ns;
+	int err = attached_open(ifindex, &attached, &error);
+
+	if (err)
+		return;
+	next_ns = set_deadlines_next(&attached.maps);
+	attached_close(&attached);
+	if (set_deadlines_now_ns() < next_ns || beat_is_there(ifname))
+		return;
+	err = dataplane_apply(&request, &dataplane, &error);
+	if (!err)
+		dataplane_free(dataplane);
+	if (err && err != -ECANCELED)
+		fprintf(stderr,
+			"shrike: warning: %s: elements of sets stay though their time is over: "
+			"%s\n",
+			ifname, error.text);
+	else if (!err)
+		fprintf(stderr,
+			"shrike: warning: %s: %zu element%s of sets had stayed beyond the time, as "
+			"'shrike run' is not there\n",
+			ifname, expiry.n, expiry.n == 1 ? "" : "s");
+}
+
 /**
  * policy_command_interface() - The interface whose policy is meant, attached and settled
  * @given: as for command_interface()
@@ -92,7 +136,8 @@ static int settle(const char *ifname, int ifindex, struct error *error)
  * @ifindex: set to its index
  * @error: set on failure
  *
- * A policy that waited in vain to be confirmed is taken back first.
+ * A policy that waited in vain to be confirmed is taken back first, and elements of sets whose time is over
+ * are taken out.
  *
  * Return: 0 or -errno.
  */
@@ -101,7 +146,11 @@ int policy_command_interface(const char *given, char name[IF_NAMESIZE], int *ifi
 {
 	int err = command_interface(given, name, ifindex, error);
 
-	return err ? err : settle(name, *ifindex, error);
+	if (!err)
+		err = settle(name, *ifindex, error);
+	if (!err)
+		expire(name, *ifindex);
+	return err;
 }
 
 /* Whether the wait is over; @undo shows how.  A signal is the same as the end of the time. */

@@ -10,6 +10,7 @@
 #include "base/output.h"
 #include "cli/cmd_policy.h"
 #include "dataplane/attached.h"
+#include "dataplane/set_deadlines.h"
 #include "policy/include.h"
 #include "policy/part.h"
 
@@ -50,7 +51,7 @@ static int export_from(const char *name, const struct attached *attached, bool w
 		       bool json, struct error *error)
 {
 	struct part_text whole = {}, own = {}, part = {};
-	int err = attached_policy_text(attached, &whole.text, &whole.len, error);
+	int err = set_deadlines_text(attached, &whole.text, &whole.len, error);
 
 	if (!err)
 		err = part_split(attached->instance.policy_path, &whole, &own, &part, error);

@@ -13,7 +13,7 @@
 #include "dataplane/apply.h"
 #include "policy/parse.h"
 #include "policy/save.h"
-#include "policy/sets.h"
+#include "policy/sets_read.h"
 
 /* A change on its way through dataplane_apply(). */
 struct set_edit {
@@ -51,7 +51,7 @@ static int edit(const struct attached *attached, char **text, size_t *len, void 
 	free(old.text);
 	if (err)
 		return err;
-	if (!edit->result.added && !edit->result.removed) {
+	if (!edit->result.added && !edit->result.removed && !edit->result.renewed) {
 		free(changed.text);
 		return error_set(error, ECANCELED, "nothing to change");
 	}
@@ -116,16 +116,20 @@ static int print(const char *ifname, const struct sets_change *change,
 		 struct error *error)
 {
 	if (asked->json)
-		return output_json(json_pack("{s:o,s:o,s:I,s:I,s:I,s:I,s:b}", "interface",
+		return output_json(json_pack("{s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:b}", "interface",
 					     output_json_text(ifname), "set",
 					     output_json_text(change->name), "added",
 					     (json_int_t)result->added, "removed",
 					     (json_int_t)result->removed, "unchanged",
-					     (json_int_t)result->unchanged, "prefixes",
+					     (json_int_t)result->unchanged, "renewed",
+					     (json_int_t)result->renewed, "prefixes",
 					     (json_int_t)result->n, "saved", asked->save),
 				   stdout, error);
-	printf("%s: set %s: %zu added, %zu removed, %zu now", ifname, change->name, result->added,
-	       result->removed, result->n);
+	printf("%s: set %s: %zu added, %zu removed, ", ifname, change->name, result->added,
+	       result->removed);
+	if (result->renewed)
+		printf("%zu renewed, ", result->renewed);
+	printf("%zu now", result->n);
 	if (result->unchanged)
 		printf(" (%zu %s %s)", result->unchanged, result->unchanged == 1 ? "was" : "were",
 		       change->operation == SETS_DEL ? "not in it" : "in it before");
@@ -144,6 +148,7 @@ static int change_set(const char *given, const struct sets_change *change,
 		.ifname = name,
 		.edit = edit,
 		.edit_arg = &arg,
+		.renewed = change,
 		.caller = DATAPLANE_APPLY,
 		.cause = "policy set",
 		.uid = getuid(),
@@ -177,13 +182,26 @@ static int find_operation(int argc, char **argv, int first, enum sets_operation 
 static int read_prefixes(int argc, char **argv, int first, struct sets_change *change,
 			 struct error *error)
 {
-	size_t room = 0;
+	struct sets_reader reader = {.change = change};
 	int err = 0;
 
 	for (int i = first; i < argc && !err; i++)
-		err = strcmp(argv[i], "-") ? sets_read_word(argv[i], change, &room, error)
-					   : sets_read_file(STDIN_FILENO, change, &room, error);
+		err = strcmp(argv[i], "-") || reader.expects_time
+			      ? sets_read_word(&reader, argv[i], error)
+			      : sets_read_file(&reader, STDIN_FILENO, error);
+	if (!err)
+		err = sets_read_end(&reader, error);
 	return err && !error->in_file ? error_prefix(error, "set %s", change->name) : err;
+}
+
+/* What is there for a time is not for a file, which would give it that time with each reload. */
+static int refuse_timed(const struct sets_change *change, struct error *error)
+{
+	for (size_t i = 0; i < change->n_elements; i++)
+		if (change->elements[i].timeout_ns)
+			return error_input(error, "set %s: --save does not go with a timeout",
+					   change->name);
+	return 0;
 }
 
 /**
@@ -222,8 +240,10 @@ int policy_command_set(const struct command *command, int argc, char **argv)
 		return command_usage(command, "no prefixes are given");
 	change.name = argv[at - 1];
 	err = read_prefixes(argc, argv, at + 1, &change, &error);
+	if (!err && asked.save)
+		err = refuse_timed(&change, &error);
 	if (!err)
 		err = change_set(at == optind + 2 ? argv[optind] : NULL, &change, &asked, &error);
-	free(change.prefixes);
+	free(change.elements);
 	return err ? command_fail(&error) : EXIT_DONE;
 }

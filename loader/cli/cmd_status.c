@@ -9,6 +9,7 @@
 
 #include "base/names.h"
 #include "base/output.h"
+#include "cli/block_print.h"
 #include "cli/command.h"
 #include "cli/counters_print.h"
 #include "cli/nat_print.h"
@@ -284,6 +285,7 @@ static void print_status(const json_t *status, const struct look *look)
 		printf(" %s %s prog %lld", hook, text_of(state, "kind"),
 		       number_of(state, "prog_id"));
 	printf("\n");
+	block_print(json_object_get(status, "blocked"), "  ", stdout);
 	print_counters(json_object_get(status, "counters"), "ingress", look);
 	print_counters(json_object_get(status, "counters"), "egress", look);
 	if (json_is_object(json_object_get(status, "nat")))

@@ -97,6 +97,9 @@ static json_t *old_policy(json_t *policy)
 	rename_key(policy, "policy", "path");
 	json_object_del(policy, "interface");
 	json_object_del(policy, "file");
+	json_object_del(policy, "blocked");
+	json_object_del(policy, "timeouts");
+	json_object_del(policy, "run");
 	for (int acl = 0; acl < 2; acl++)
 		json_array_foreach (json_object_get(policy, acls[acl]), i, rule) {
 			spread_counter(rule, "hits", "packets", "bytes");

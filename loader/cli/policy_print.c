@@ -14,6 +14,8 @@
 #include "base/names.h"
 #include "base/output.h"
 #include "base/table.h"
+#include "cli/block_print.h"
+#include "cli/timed_print.h"
 #include "conntrack/event_print.h"
 #include "dataplane/confirm.h"
 #include "policy/rule_json.h"
@@ -295,6 +297,7 @@ static void print_head(const json_t *policy, FILE *file)
 		fprintf(file, "waits to be confirmed for %.0f s more\n",
 			json_real_value(json_object_get(policy, "confirm_s")));
 	print_drift(policy, file);
+	block_print(json_object_get(policy, "blocked"), "", file);
 }
 
 /* Print the rules as a table. */
@@ -332,13 +335,17 @@ static int print_rules(const json_t *policy, bool human, FILE *file, struct erro
 }
 
 /* Print the policy as tables below its settings. */
-static int print_text(const json_t *policy, bool human, FILE *file, struct error *error)
+static int print_text(const json_t *policy, const struct policy_view *view, FILE *file,
+		      struct error *error)
 {
 	int err;
 
 	print_head(policy, file);
-	err = print_rules(policy, human, file, error);
-	return err ? err : print_sets(json_object_get(policy, "sets"), file, error);
+	err = print_rules(policy, view->human, file, error);
+	if (!err)
+		err = print_sets(json_object_get(policy, "sets"), file, error);
+	return err ? err
+		   : timed_print(json_object_get(policy, "timeouts"), view->has_run, file, error);
 }
 
 /**
@@ -366,7 +373,7 @@ int policy_print(const struct policy_view *view, bool json, FILE *file, struct e
 		qsort(by_id, n_rules, sizeof(*by_id), compare_ids);
 	}
 	object = json_pack(
-		"{s:o,s:i,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:b,s:s}", "interface",
+		"{s:o,s:i,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:b,s:b,s:s,s:o}", "interface",
 		output_json_text(view->interface), "generation", instance->config.generation,
 		"policy",
 		output_json_text(instance->policy_path[0] ? instance->policy_path : "(default)"),
@@ -374,8 +381,9 @@ int policy_print(const struct policy_view *view, bool json, FILE *file, struct e
 		(json_int_t)(policy->acl[ACL_PEER].n_rules + policy->acl[ACL_ROUTE].n_rules),
 		"mode", policy_mode_json(&instance->config), "peer_acl",
 		json_acl(view, ACL_PEER, by_id), "route_acl", json_acl(view, ACL_ROUTE, by_id),
-		"sets", policy_sets_json(policy), "netbird", policy->has_netbird, "file",
-		drift_name(view->drift));
+		"sets", policy_sets_json(policy), "timeouts", timed_json(policy), "run",
+		view->has_run, "netbird", policy->has_netbird, "file", drift_name(view->drift),
+		"blocked", block_json(view->blocked, view->numeric ? NULL : &policy->names));
 	free(by_id);
 	if (!object)
 		return error_no_memory(error);
@@ -383,7 +391,7 @@ int policy_print(const struct policy_view *view, bool json, FILE *file, struct e
 		json_object_set_new(object, "names", policy_names_json(&policy->names));
 	if (json)
 		return output_json(object, file, error);
-	err = print_text(object, view->human, file, error);
+	err = print_text(object, view, file, error);
 	json_decref(object);
 	return err;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "dataplane/generation_rules.h"
+#include "policy/block_list.h"
 #include "review/drift.h"
 
 /*
@@ -17,6 +18,8 @@
  * @undo: whether it waits to be confirmed
  * @rules: with hits, in any order
  * @interface: where it is in force
+ * @blocked: who is, whatever it says; NULL: nobody
+ * @has_run: `run` is there, and does what is due
  * @numeric: without the names of addresses
  * @human: text has numbers with units
  * @drift: how it compares with its file
@@ -28,6 +31,8 @@ struct policy_view {
 	const struct rule_view *rules;
 	size_t n_rules;
 	const char *interface;
+	const struct block_list *blocked;
+	bool has_run;
 	bool numeric;
 	bool human;
 	enum drift drift;

@@ -9,12 +9,14 @@
 #include "base/clock.h"
 #include "base/names.h"
 #include "base/output.h"
+#include "cli/block_print.h"
 #include "cli/counters_print.h"
 #include "cli/nat_print.h"
 #include "conntrack/census.h"
 #include "conntrack/flow_log.h"
 #include "daemon/beat.h"
 #include "dataplane/attached.h"
+#include "dataplane/blocking.h"
 #include "dataplane/change.h"
 #include "flow_event.h"
 #include "follow/follow_status.h"
@@ -262,6 +264,20 @@ static void add_change(json_t *object, const struct attached *attached)
 				    : json_null());
 }
 
+/* Add who is blocked. */
+static void add_blocked(json_t *object, const struct attached *attached)
+{
+	struct block_list list;
+	struct error ignored;
+	struct names names;
+
+	if (blocking_read(&attached->maps, &list, &ignored))
+		return;
+	attached_names(attached, &names, &ignored);
+	json_object_set_new(object, "blocked", block_json(&list, &names));
+	names_free(&names);
+}
+
 /* What is in force on an attached interface. */
 static json_t *json_live(const struct attached *attached, const struct link_info *link,
 			 struct error *error)
@@ -298,8 +314,10 @@ static json_t *json_live(const struct attached *attached, const struct link_info
 		(json_int_t)lost_events(attached), "flow_log", json_flow_log(attached, link->name),
 		"recorder", json_recorder(attached), "applied_timestamp",
 		(json_int_t)(instance->applied_ns / NS_PER_S));
-	if (object)
+	if (object) {
 		add_change(object, attached);
+		add_blocked(object, attached);
+	}
 	return object;
 }
 

@@ -64,3 +64,14 @@ bool beat_is_hung(const struct beat *beat)
 {
 	return clock_kernel_ns(CLOCK_BOOTTIME) - beat->at_ns > HUNG_NS;
 }
+
+/**
+ * beat_is_there() - Whether a process is in charge of an interface, and at work
+ * @ifname: the interface
+ */
+bool beat_is_there(const char *ifname)
+{
+	struct beat beat;
+
+	return !beat_read(ifname, &beat) && !beat_is_hung(&beat);
+}

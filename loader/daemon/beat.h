@@ -27,5 +27,6 @@ int beat_open(const char *ifname, int *fd, struct error *error);
 void beat(int fd, bool is_waiting);
 int beat_read(const char *ifname, struct beat *beat);
 bool beat_is_hung(const struct beat *beat);
+bool beat_is_there(const char *ifname);
 
 #endif /* SHRIKE_DAEMON_BEAT_H */

@@ -19,6 +19,7 @@
 #include "dataplane/masquerading.h"
 #include "dataplane/preview.h"
 #include "dataplane/repin.h"
+#include "dataplane/set_deadlines.h"
 #include "forward/forward.h"
 #include "kernel/bypassed.h"
 #include "kernel/lock.h"
@@ -66,6 +67,19 @@ static void follow_confirmation(struct guard *guard)
 				 : "the default policy");
 	else if (err != -EALREADY)
 		log_line(&guard->log, LEVEL_ERROR, "%s", error.text);
+}
+
+/* Take elements out of sets when their time is over; where that fails, again in a second. */
+static void follow_sets(struct guard *guard)
+{
+	struct error error;
+	int err;
+
+	if (!guard->is_attached || set_deadlines_now_ns() < guard->next_end_ns)
+		return;
+	err = guard_apply(guard, POLICY_WITHOUT_ENDED, &error);
+	if (err && err != -ECANCELED)
+		log_once(&guard->log, &error);
 }
 
 /*
@@ -452,6 +466,7 @@ void guard_check(struct guard *guard)
 	forward_check(guard->forward);
 	follow_link(guard);
 	follow_confirmation(guard);
+	follow_sets(guard);
 	if (!guard->is_attached)
 		return;
 	if (sets_changed)

@@ -5,6 +5,7 @@
 
 #include "dataplane/apply.h"
 #include "dataplane/change.h"
+#include "dataplane/set_deadlines.h"
 #include "forward/forward.h"
 #include "review/change_count.h"
 #include "simulate/policy_tests.h"
@@ -56,6 +57,7 @@ int guard_refresh(struct guard *guard, struct error *error)
 	}
 	attached_close(&guard->attached);
 	guard->attached = fresh;
+	guard->next_end_ns = set_deadlines_next(&fresh.maps);
 	guard->is_attached = true;
 	forward_follow(guard->forward, &guard->attached, &guard->dataplane->link);
 	return 0;
@@ -93,6 +95,7 @@ static const char *cause_of(enum apply_source source)
 		[POLICY_IN_FORCE] = "interface or host changed",
 		[POLICY_WITH_MAP] = "NetBird's map",
 		[POLICY_BEFORE_CONFIRM] = "not confirmed",
+		[POLICY_WITHOUT_ENDED] = SET_TIMEOUT_CAUSE,
 	};
 
 	return causes[source];
@@ -109,6 +112,7 @@ static const char *cause_of(enum apply_source source)
 int guard_apply(struct guard *guard, enum apply_source source, struct error *error)
 {
 	bool edits = source == POLICY_IN_FORCE || source == POLICY_WITH_MAP;
+	struct set_expiry expiry = {.n = 0};
 	struct dataplane_request request = {
 		.ifname = guard->ifname,
 		.policy_path = guard->policy_path,
@@ -127,6 +131,11 @@ int guard_apply(struct guard *guard, enum apply_source source, struct error *err
 	struct part_text text = {};
 	int err = 0;
 
+	if (source == POLICY_WITHOUT_ENDED) {
+		request.edit = set_deadlines_expire;
+		request.edit_arg = &expiry;
+		request.subject = expiry.subject;
+	}
 	if (source == POLICY_FROM_FILE)
 		err = following_read(&guard->following, guard->policy_path, &text, error);
 	request.policy_text = text.text;

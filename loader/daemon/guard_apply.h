@@ -13,6 +13,7 @@ enum apply_source {
 	POLICY_IN_FORCE,       /* its text, built anew */
 	POLICY_WITH_MAP,       /* that, as NetBird's part is another one */
 	POLICY_BEFORE_CONFIRM, /* the earlier one returns: nobody confirmed */
+	POLICY_WITHOUT_ENDED,  /* that in force, without elements of sets whose time is over */
 };
 
 int guard_refresh(struct guard *guard, struct error *error);

@@ -62,6 +62,7 @@ struct guard {
 	char last_why[FOLLOW_WHY_MAX];	  /* that NetBird's maps did not come */
 	const char *cause;		  /* of what is applied next; NULL: by its source */
 	uint32_t uid;
+	uint64_t next_end_ns; /* of an element of a set, see dataplane/set_deadlines.h */
 };
 
 #endif /* SHRIKE_DAEMON_GUARD_STATE_H */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "dataplane/set_deadlines.h"
 #include "kernel/lock.h"
 #include "maps.h"
 
@@ -69,7 +70,8 @@ int confirm_write(const struct map_set *maps, const struct undo *undo, struct er
 }
 
 /**
- * confirm_plan() - Describe the policy in force as the one that is to return
+ * confirm_plan() - Describe the policy in force as the one that is to return, with the time that is left
+ *	to elements of its sets
  * @attached: the generation in force
  * @seconds: as for confirm_arm()
  * @undo: is filled; its deadline is a late one, until confirm_arm() is called
@@ -82,7 +84,7 @@ int confirm_plan(const struct attached *attached, uint32_t seconds, struct undo 
 		 struct error *error)
 {
 	size_t len;
-	int err = attached_policy_text(attached, text, &len, error);
+	int err = set_deadlines_text(attached, text, &len, error);
 
 	if (err)
 		return err;

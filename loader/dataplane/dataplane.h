@@ -12,7 +12,9 @@
 #include "dataplane/generation.h"
 #include "kernel/netlink.h"
 #include "masquerade.h"
+#include "policy/block_list.h"
 #include "policy/environment.h"
+#include "policy/sets.h"
 
 struct reserved_ports;
 
@@ -47,6 +49,12 @@ struct dataplane {
  * @keeps_part: NetBird's part of the policy in force is kept, as it is followed
  * @edit, @edit_arg: makes the policy's text from the generation in force, which nobody changes
  *	meanwhile; NULL: not used
+ * @renewed: with @edit: a change of a set that it has made, which gives elements their time anew; NULL:
+ *	none
+ * @block, @block_arg: with @edit: changes who is blocked, also while a policy waits to be confirmed;
+ *	NULL: nobody else is
+ * @subject: with @cause: what that was about, for the history, which notes the policy even if it is the
+ *	same; NULL: nothing to add
  * @verify: refuses a policy of a file, after NetBird's variables, before anything is built; NULL: none
  * @confirm_s: return to the policy in force if this one is not confirmed in so many seconds; 0: no
  * @revert: what to apply is the policy that returns, if the one in force still waits
@@ -67,6 +75,10 @@ struct dataplane_request {
 	int (*edit)(const struct attached *attached, char **text, size_t *len, void *arg,
 		    struct error *error);
 	void *edit_arg;
+	const struct sets_change *renewed;
+	int (*block)(struct block_list *list, void *arg, struct error *error);
+	void *block_arg;
+	const char *subject;
 	int (*verify)(struct policy *policy, const char *ifname, struct error *error);
 	uint32_t confirm_s;
 	bool revert;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "blocked.h"
 #include "config.h"
 #include "dataplane/mode.h"
 #include "instance.h"

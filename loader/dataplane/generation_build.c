@@ -5,7 +5,6 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,13 +16,14 @@
 #include "classify/install.h"
 #include "conntrack/tables.h"
 #include "dataplane/generation_config.h"
-#include "dataplane/generation_rules.h"
+#include "dataplane/generation_fill.h"
 #include "dataplane/generation_state.h"
 #include "dataplane/recording.h"
+#include "dataplane/set_deadlines.h"
 #include "fragment.h"
 #include "maps.h"
 #include "masquerade.h"
-#include "nat.h"
+#include "policy/block_list.h"
 #include "shrike.skel.h"
 #include "version.h"
 
@@ -214,6 +214,7 @@ static int set_sizes(struct bpf_object *object, const struct generation_spec *sp
 		{MAP_NAT_ORIG, policy->n_one_to_one},
 		{MAP_NAT_TRANS, policy->n_one_to_one},
 		{MAP_POLICY_TEXT, text_chunks(policy->text_len)},
+		{MAP_SET_DEADLINE, set_deadlines_count(policy)},
 		{spec->undo ? MAP_UNDO_TEXT : NULL,
 		 spec->undo ? text_chunks(spec->undo->policy_len) : 0},
 	};
@@ -300,67 +301,6 @@ static int load_programs(struct generation *generation, const struct generation_
 	return 0;
 }
 
-static int update(const struct map_set *maps, const char *name, const void *key, const void *value,
-		  struct error *error)
-{
-	if (!bpf_map_update_elem(map_set_fd(maps, name), key, value, BPF_ANY))
-		return 0;
-	return error_set(error, errno, "cannot fill BPF map %s: %s", name, strerror(errno));
-}
-
-/* Fill the maps of address and port translation. */
-static int fill_nat(const struct map_set *maps, const struct policy *policy, struct error *error)
-{
-	int err = 0;
-
-	for (size_t i = 0; i < policy->n_nat_port && !err; i++) {
-		const struct nat_port_rule *rule = &policy->nat_port[i];
-		struct nat_port_key key = {
-			.addr = rule->addr,
-			.port = htobe16(rule->port),
-			.l4_proto = rule->l4_proto,
-		};
-		struct nat_port value = {.to = htobe16(rule->to)};
-
-		err = update(maps, MAP_NAT_PORT, &key, &value, error);
-	}
-	for (size_t i = 0; i < policy->n_one_to_one && !err; i++) {
-		const struct nat_one_to_one *nat = &policy->one_to_one[i];
-
-		err = update(maps, MAP_NAT_ORIG, &nat->original, &nat->translated, error);
-		if (!err)
-			err = update(maps, MAP_NAT_TRANS, &nat->translated, &nat->original, error);
-	}
-	return err;
-}
-
-static int fill_text(const struct map_set *maps, const char *name, const char *text, size_t len,
-		     struct error *error)
-{
-	int err = 0;
-
-	for (uint32_t key = 0; key * (size_t)POLICY_CHUNK < len && !err; key++) {
-		size_t off = key * (size_t)POLICY_CHUNK, left = len - off;
-		struct policy_chunk chunk = {};
-
-		memcpy(chunk.text, text + off, left < POLICY_CHUNK ? left : POLICY_CHUNK);
-		err = update(maps, name, &key, &chunk, error);
-	}
-	return err;
-}
-
-static int fill_undo(const struct map_set *maps, const struct generation_spec *spec,
-		     struct error *error)
-{
-	uint32_t zero = 0;
-	int err;
-
-	if (!spec->undo)
-		return 0;
-	err = fill_text(maps, MAP_UNDO_TEXT, spec->undo_text, spec->undo->policy_len, error);
-	return err ? err : update(maps, MAP_UNDO, &zero, spec->undo, error);
-}
-
 /* Collect the maps, and bind those that no program reads to the ingress program's life. */
 static int collect_maps(struct generation *generation, struct error *error)
 {
@@ -384,29 +324,6 @@ static int collect_maps(struct generation *generation, struct error *error)
 					 bpf_map__name(map), strerror(-err));
 	}
 	return 0;
-}
-
-/* Fill the maps of a loaded generation. */
-static int fill(struct generation *generation, const struct generation_spec *spec,
-		struct error *error)
-{
-	const struct map_set *maps = &generation->maps;
-	uint32_t zero = 0;
-	int err;
-
-	err = classifier_fill(generation->classifier, generation->skeleton->obj, error);
-	if (!err)
-		err = generation_fill_rules(spec, generation, error);
-	if (!err)
-		err = fill_nat(maps, spec->policy, error);
-	if (!err)
-		err = fill_text(maps, MAP_POLICY_TEXT, spec->policy->text, spec->policy->text_len,
-				error);
-	if (!err)
-		err = fill_undo(maps, spec, error);
-	if (!err)
-		err = update(maps, MAP_INSTANCE, &zero, &generation->instance, error);
-	return err;
 }
 
 /* Everything before the programs are loaded: sizes, shared maps, read-only data. */
@@ -437,7 +354,11 @@ static int prepare(struct generation *generation, const struct generation_spec *
 	memcpy((void *)&generation->skeleton->rodata->classify_config,
 	       classifier_config(generation->classifier), sizeof(struct classify_config));
 	recording_layout(spec, (struct recorder_layout *)&generation->skeleton->rodata->recorder);
-	err = share_state(object, spec, error);
+	err = block_list_compile(spec->policy,
+				 (struct blocked_table *)&generation->skeleton->rodata->blocked,
+				 error);
+	if (!err)
+		err = share_state(object, spec, error);
 	if (!err)
 		err = set_sizes(object, spec, classifier_n_rules(generation->classifier), error);
 	if (!err)
@@ -530,7 +451,7 @@ int generation_build(const struct generation_spec *spec, struct generation **gen
 	if (!err)
 		err = collect_maps(built, error);
 	if (!err && !spec->clone)
-		err = fill(built, spec, error);
+		err = generation_fill(spec, built, error);
 	if (err) {
 		generation_free(built);
 		return err;

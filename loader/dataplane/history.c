@@ -285,12 +285,13 @@ static bool is_known(const char *dir, struct history_entry *entry)
 	return is_same;
 }
 
-static int note(const char *ifname, struct history_entry *entry, struct error *error)
+/* @always: even if the policy is the same as the one before */
+static int note(const char *ifname, struct history_entry *entry, bool always, struct error *error)
 {
 	char dir[PATH_MAX];
 	int err = state_path(ifname, SUBDIR, dir, error);
 
-	if (err || is_known(dir, entry))
+	if (err || (is_known(dir, entry) && !always))
 		return err;
 	err = make_dirs(dir, error);
 	if (!err)
@@ -505,7 +506,7 @@ static int note_counted(const char *ifname, const struct map_set *maps, uint64_t
 }
 
 /**
- * history_note() - Note a policy that has come into force, unless it is what was there
+ * history_note() - Note a policy that has come into force, unless that is what was there
  * @request: that led to it; is warned where it cannot be noted
  * @policy: the policy
  * @generation: in force by now
@@ -523,19 +524,23 @@ void history_note(const struct dataplane_request *request, const struct policy *
 		.cause = (char *)(request->cause ?: ""),
 		.path = policy->path,
 	};
-	char text[1200];
+	char text[1200], cause[256];
 	struct error error;
 	int err;
 
 	/* where it cannot be noted, the history is warned of */
 	(void)note_counted(request->ifname, &generation->maps, entry.time_ns, &error);
 	/* the interface, the host or NetBird's map has changed: the user's policy is the same */
-	if (request->edit && request->uid == CHANGE_NO_UID)
+	if (request->edit && request->uid == CHANGE_NO_UID && !request->subject)
 		return;
+	if (request->subject) {
+		snprintf(cause, sizeof(cause), "%s %s", request->cause, request->subject);
+		entry.cause = cause;
+	}
 	err = part_split(policy->path, &whole, &own, &part, &error);
 	entry.text = own.text;
 	if (!err)
-		err = note(request->ifname, &entry, &error);
+		err = note(request->ifname, &entry, request->subject, &error);
 	free(own.text);
 	free(part.text);
 	if (!err)

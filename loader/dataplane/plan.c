@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/blocking.h"
 #include "dataplane/change.h"
 #include "dataplane/confirm.h"
 #include "dataplane/generation_build.h"
@@ -13,6 +14,7 @@
 #include "dataplane/local_addresses.h"
 #include "dataplane/masquerading.h"
 #include "dataplane/neighbours.h"
+#include "dataplane/set_deadlines.h"
 #include "maps.h"
 #include "policy/parse.h"
 #include "policy/part.h"
@@ -165,6 +167,29 @@ int plan_keep_part(struct plan *plan, struct error *error)
 	return err ? err : keep_part(plan, error);
 }
 
+/* Whoever is blocked stays so whatever the policy says, but for what is asked for. */
+static int keep_blocked(struct plan *plan, struct error *error)
+{
+	const struct dataplane_request *request = plan->request;
+	struct policy *policy = plan->to->policy;
+	struct block_list *list;
+	int err;
+
+	if (policy->blocked || !plan->has_previous)
+		return 0;
+	list = malloc(sizeof(*list));
+	if (!list)
+		return error_no_memory(error);
+	err = blocking_read(&plan->previous.maps, list, error);
+	if (!err && request->block)
+		err = request->block(list, request->block_arg, error);
+	if (err)
+		free(list);
+	else
+		policy->blocked = list;
+	return err;
+}
+
 /**
  * plan_load_attached() - Load the policy that is made from the one in force, if one is asked for
  * @plan: the plan; its generation in force has been looked up
@@ -182,7 +207,7 @@ int plan_load_attached(struct plan *plan, struct error *error)
 
 	if (request->revert)
 		return load_undo(plan, error);
-	if (plan->has_previous && request->caller != DATAPLANE_RUN &&
+	if (plan->has_previous && request->caller != DATAPLANE_RUN && !request->block &&
 	    confirm_is_pending(&plan->previous.maps))
 		return error_set(
 			error, EBUSY,
@@ -193,6 +218,8 @@ int plan_load_attached(struct plan *plan, struct error *error)
 		err = load_edited(plan, error);
 	else
 		err = plan_keep_part(plan, error);
+	if (!err && request->block)
+		err = keep_blocked(plan, error);
 	if (!err && request->confirm_s)
 		err = confirm_plan(&plan->previous, request->confirm_s, &plan->undo,
 				   &plan->undo_text, error);
@@ -354,11 +381,17 @@ int plan_build(struct plan *plan, struct error *error)
 		.trace = plan->is_clone,
 		.own_addresses = plan->is_clone,
 	};
-	int err;
+	int err = keep_blocked(plan, error);
 
+	if (!err)
+		err = set_deadlines_plan(plan->to->policy,
+					 plan->request->edit ? &plan->previous.maps : NULL,
+					 plan->request->renewed, error);
+	if (err)
+		return err;
 	/* what waits, waits on while run follows the link or reads its file again */
 	spec.keep_undo = plan->has_previous && !plan->request->revert &&
-			 plan->request->caller == DATAPLANE_RUN &&
+			 (plan->request->caller == DATAPLANE_RUN || plan->request->block) &&
 			 confirm_is_pending(&plan->previous.maps);
 	free(plan->overlay);
 	plan->overlay = NULL;

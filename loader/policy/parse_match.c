@@ -12,6 +12,7 @@
 #include "base/value.h"
 #include "policy/icmp_type.h"
 #include "policy/parse_names.h"
+#include "policy/set_element.h"
 
 #define SET_REFERENCE "set:"
 #define SET_NETBIRDS  "nb-" /* what NetBird calls its own sets begins so */
@@ -176,6 +177,20 @@ int parse_destination(const struct yaml_reader *in, const struct yaml_node *node
 	return err;
 }
 
+/* Add an element to a set, which has room for @room of them. */
+static int add_element(struct prefix_set *set, const struct set_element *element, size_t room)
+{
+	if (element->timeout_ns && !set->times) {
+		set->times = calloc(room, sizeof(*set->times));
+		if (!set->times)
+			return -ENOMEM;
+	}
+	if (set->times)
+		set->times[set->n_prefixes].timeout_ns = element->timeout_ns;
+	set->prefixes[set->n_prefixes++] = element->prefix;
+	return 0;
+}
+
 /**
  * parse_prefixes() - Read the prefixes of a named set
  * @doc: for positions
@@ -188,21 +203,23 @@ int parse_destination(const struct yaml_reader *in, const struct yaml_node *node
 int parse_prefixes(const struct yaml_doc *doc, const struct yaml_node *node, struct prefix_set *set,
 		   struct error *error)
 {
+	size_t room = yaml_list_count(node);
 	const struct yaml_node *item;
+	struct set_element element;
 	int err;
 
 	err = yaml_expect(doc, node, YAML_SEQUENCE, "a list of addresses and prefixes", error);
-	if (err || yaml_list_count(node) == 0)
+	if (err || room == 0)
 		return err;
-	set->prefixes = calloc(yaml_list_count(node), sizeof(*set->prefixes));
+	set->prefixes = calloc(room, sizeof(*set->prefixes));
 	if (!set->prefixes)
 		return parse_no_memory(error);
 	for (item = yaml_list_first(node); item; item = yaml_list_next(node, item)) {
 		err = expect_word(doc, item, "an address or prefix", error);
-		if (!err && prefix_parse(item->text, &set->prefixes[set->n_prefixes], error))
+		if (!err && set_element_parse(item->text, &element, error))
 			err = yaml_locate(doc, item->position, error);
-		if (!err)
-			set->n_prefixes++;
+		if (!err && add_element(set, &element, room))
+			return parse_no_memory(error);
 		err = yaml_go_on(doc, error, err);
 		if (err)
 			return err;

@@ -119,6 +119,7 @@ void policy_free(struct policy *policy)
 	for (i = 0; i < policy->n_sets; i++) {
 		free(policy->sets[i].name);
 		free(policy->sets[i].prefixes);
+		free(policy->sets[i].times);
 	}
 	for (i = 0; i < policy->n_tests; i++) {
 		free(policy->tests[i].from.prefixes);
@@ -142,6 +143,7 @@ void policy_free(struct policy *policy)
 	free(policy->nat_port);
 	free(policy->uplinks.names);
 	free(policy->follow_netbird);
+	free(policy->blocked);
 	free(policy->text);
 	free(policy->path);
 	free(policy);

@@ -43,10 +43,17 @@ struct icmp_type {
 	uint8_t code;
 };
 
+/* How long a prefix is in a set. */
+struct set_time {
+	uint64_t timeout_ns;  /* from when it comes into force; 0: it stays */
+	uint64_t deadline_ns; /* CLOCK_BOOTTIME; dataplane/set_deadlines.h gives it */
+};
+
 /* A named set of prefixes. */
 struct prefix_set {
 	char *name;
 	struct prefix *prefixes;
+	struct set_time *times; /* of each prefix; NULL: all of them stay */
 	size_t n_prefixes;
 	struct position position;
 };
@@ -185,6 +192,7 @@ struct policy {
 	bool has_netbird;     /* NetBird's part, the last rules of acl[] */
 	struct policy_limits limits;
 	struct policy_timeouts timeouts;
+	struct block_list *blocked; /* peers, whatever the file says; NULL: none */
 #define SWITCH(name, value) bool name;
 	POLICY_SWITCHES(SWITCH)
 #undef SWITCH

@@ -8,6 +8,7 @@
 #include "base/names.h"
 #include "policy/icmp_type.h"
 #include "policy/mode_words.h"
+#include "policy/set_element.h"
 
 /* The addresses of a match as a list of texts. */
 static json_t *json_prefixes(const struct policy *policy, const struct address_match *match)
@@ -110,6 +111,30 @@ json_t *policy_sets_json(const struct policy *policy)
 		};
 
 		json_object_set_new(sets, policy->sets[i].name, json_prefixes(policy, &match));
+	}
+	return sets;
+}
+
+/**
+ * policy_elements_json() - As policy_sets_json(), with the timeouts of elements: "10.0.0.1 timeout 10m"
+ */
+json_t *policy_elements_json(const struct policy *policy)
+{
+	json_t *sets = policy_sets_json(policy);
+	char text[SET_ELEMENT_TEXT_MAX];
+
+	for (size_t i = 0; i < policy->n_sets; i++) {
+		const struct prefix_set *set = &policy->sets[i];
+		json_t *list = json_object_get(sets, set->name);
+
+		for (size_t j = 0; set->times && j < set->n_prefixes; j++) {
+			const struct set_element element = {set->prefixes[j],
+							    set->times[j].timeout_ns};
+
+			json_array_set_new(
+				list, j,
+				json_string(set_element_format(&element, text, sizeof(text))));
+		}
 	}
 	return sets;
 }

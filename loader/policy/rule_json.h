@@ -12,6 +12,7 @@
 
 json_t *policy_rule_json(const struct policy *policy, const struct policy_rule *rule, enum acl acl);
 json_t *policy_sets_json(const struct policy *policy);
+json_t *policy_elements_json(const struct policy *policy);
 json_t *policy_names_json(const struct names *names);
 json_t *policy_match_names_json(const struct names *names, const struct address_match *match);
 json_t *policy_asked_mode_json(const struct policy_mode *mode);

@@ -38,14 +38,16 @@ static int change(const char *path, const struct sets_change *change, bool *is_s
 {
 	struct sets_text from = {.path = path}, to = {.text = NULL};
 	struct sets_result result;
+	bool has_changed;
 	int err = yaml_read_file(path, &from.text, &from.len, error);
 
 	if (err)
 		return err;
 	err = sets_change(&from, change, &to, &result, error);
-	if (!err && (result.added || result.removed))
+	has_changed = !err && (result.added || result.removed || result.renewed);
+	if (has_changed)
 		err = replace(path, &to, error);
-	*is_saved = !err && (result.added || result.removed);
+	*is_saved = !err && has_changed;
 	free(to.text);
 	free(from.text);
 	return err;
@@ -58,14 +60,20 @@ static int change(const char *path, const struct sets_change *change, bool *is_s
  * @is_saved: set to whether the file had to be changed
  * @error: set on failure
  *
- * The file is replaced at once; all else in it stays.
+ * The file is replaced at once; all else in it stays, and so do elements that have a timeout there, as
+ * what is in the set for a time is not written to it.
  *
  * Return: 0; -EINVAL: the file has no such set; or another -errno.
  */
 int save_set(const struct policy *in_force, const struct prefix_set *set, bool *is_saved,
 	     struct error *error)
 {
-	struct sets_change to = {.name = set->name, .operation = SETS_REPLACE};
+	struct sets_change to = {
+		.name = set->name,
+		.operation = SETS_REPLACE,
+		.n_elements = set->n_prefixes,
+		.leaves_timed = true,
+	};
 	struct position at = set->position;
 	const char *path = policy_place(in_force, &at);
 	int err;
@@ -73,12 +81,15 @@ int save_set(const struct policy *in_force, const struct prefix_set *set, bool *
 	*is_saved = false;
 	if (!in_force->path || !strcmp(path, YAML_STDIN))
 		return error_set(error, ENOENT, "the policy in force comes from no file");
-	to.prefixes = calloc(set->n_prefixes + 1, sizeof(*to.prefixes));
-	if (!to.prefixes)
+	to.elements = calloc(set->n_prefixes + 1, sizeof(*to.elements));
+	if (!to.elements)
 		return error_no_memory(error);
-	memcpy(to.prefixes, set->prefixes, set->n_prefixes * sizeof(*to.prefixes));
-	to.n_prefixes = set->n_prefixes;
+	for (size_t i = 0; i < set->n_prefixes; i++)
+		to.elements[i] = (struct set_element){
+			.prefix = set->prefixes[i],
+			.timeout_ns = set->times ? set->times[i].timeout_ns : 0,
+		};
 	err = change(path, &to, is_saved, error);
-	free(to.prefixes);
+	free(to.elements);
 	return err;
 }

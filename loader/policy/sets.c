@@ -7,14 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "policy/include.h"
 #include "policy/splice.h"
 #include "yaml/yaml.h"
 
-#define WORD_MAX    256 /* bytes of a word of a list, far more than a prefix has */
-#define READ_BYTES  65536
 #define TOO_LARGE   "the policy would be larger than %zu bytes"
 #define LINES_DEPTH 3 /* values at this depth and above get a line of their own */
 
@@ -161,10 +158,10 @@ size_t sets_sort(struct prefix *prefixes, size_t n)
 	return kept;
 }
 
-static int read_set(const struct yaml_node *set, struct prefix **prefixes, size_t *n,
+static int read_set(const struct yaml_node *set, struct set_element **elements, size_t *n,
 		    struct error *error)
 {
-	struct prefix *list = calloc(yaml_list_count(set) + 1, sizeof(*list));
+	struct set_element *list = calloc(yaml_list_count(set) + 1, sizeof(*list));
 	const struct yaml_node *item;
 	size_t len = 0;
 	int err = 0;
@@ -172,38 +169,66 @@ static int read_set(const struct yaml_node *set, struct prefix **prefixes, size_
 	if (!list)
 		return error_no_memory(error);
 	for (item = yaml_list_first(set); item && !err; item = yaml_list_next(set, item))
-		err = prefix_parse(item->text, &list[len++], error);
+		err = set_element_parse(item->text, &list[len++], error);
 	if (err) {
 		free(list);
 		return err;
 	}
-	*prefixes = list;
-	*n = sets_sort(list, len);
+	*elements = list;
+	*n = set_elements_sort(list, len);
 	return 0;
 }
 
+/*
+ * Whether an element that is there gets another time, or the same anew.  Adding for a while takes
+ * nothing from what is there to stay.
+ */
+static bool is_renewed(const struct set_element *old, const struct set_element *given,
+		       const struct sets_change *change)
+{
+	if (change->operation == SETS_DEL || (change->leaves_timed && given->timeout_ns))
+		return false;
+	if (!old->timeout_ns)
+		return given->timeout_ns && change->operation == SETS_REPLACE;
+	return true;
+}
+
+/* Whether an element is in the set afterwards; NULL: it is not there, or not given. */
+static bool is_kept(const struct set_element *old, const struct set_element *given,
+		    const struct sets_change *change)
+{
+	if (!given)
+		return change->operation != SETS_REPLACE ||
+		       (change->leaves_timed && old->timeout_ns);
+	if (!old && change->leaves_timed && given->timeout_ns)
+		return false;
+	return change->operation != SETS_DEL;
+}
+
 /* Merge two sorted lists, the content and that of the change, by the operation. */
-static size_t merge(const struct prefix *old, size_t n_old, const struct sets_change *change,
-		    struct prefix *merged, struct sets_result *result)
+static size_t merge(const struct set_element *old, size_t n_old, const struct sets_change *change,
+		    struct set_element *merged, struct sets_result *result)
 {
 	size_t i = 0, j = 0, n = 0;
 
-	while (i < n_old || j < change->n_prefixes) {
-		const struct prefix *given = &change->prefixes[j];
-		int order = i == n_old		      ? 1
-			    : j == change->n_prefixes ? -1
-						      : prefix_compare(&old[i], given);
-
-		bool keeps = order < 0 ? change->operation != SETS_REPLACE
-				       : change->operation != SETS_DEL;
+	while (i < n_old || j < change->n_elements) {
+		int order = i == n_old ? 1
+			    : j == change->n_elements
+				    ? -1
+				    : set_element_compare(&old[i], &change->elements[j]);
+		const struct set_element *there = order <= 0 ? &old[i] : NULL;
+		const struct set_element *given = order >= 0 ? &change->elements[j] : NULL;
+		bool keeps = is_kept(there, given, change);
+		bool renews = there && given && is_renewed(there, given, change);
 
 		if (keeps)
-			merged[n++] = order > 0 ? *given : old[i];
-		result->added += keeps && order > 0;
-		result->removed += !keeps && order <= 0;
-		result->unchanged += order == 0 ? keeps : !keeps && order > 0;
-		i += order <= 0;
-		j += order >= 0;
+			merged[n++] = !there || renews ? *given : *there;
+		result->added += keeps && !there;
+		result->removed += !keeps && there;
+		result->renewed += renews;
+		result->unchanged += there ? given && keeps && !renews : !keeps;
+		i += there != NULL;
+		j += given != NULL;
 	}
 	return n;
 }
@@ -249,7 +274,7 @@ static int change_text(struct splice splice, const struct sets_change *change, s
 		       struct sets_result *result, struct error *error)
 {
 	struct sets_result done = {0};
-	struct prefix *old = NULL, *merged = NULL;
+	struct set_element *old = NULL, *merged = NULL;
 	struct sets_change sorted = *change;
 	size_t n_old = 0;
 	int err;
@@ -257,14 +282,14 @@ static int change_text(struct splice splice, const struct sets_change *change, s
 	err = read_set(splice.set, &old, &n_old, error);
 	if (err)
 		return err;
-	sorted.n_prefixes = sets_sort(change->prefixes, change->n_prefixes);
-	merged = calloc(n_old + sorted.n_prefixes + 1, sizeof(*merged));
+	sorted.n_elements = set_elements_sort(change->elements, change->n_elements);
+	merged = calloc(n_old + sorted.n_elements + 1, sizeof(*merged));
 	if (!merged) {
 		err = error_no_memory(error);
 	} else {
 		done.n = merge(old, n_old, &sorted, merged, &done);
-		splice.prefixes = merged;
-		splice.n_prefixes = done.n;
+		splice.elements = merged;
+		splice.n_elements = done.n;
 		err = splice_write(&splice, &to->text, &to->len, error);
 	}
 	if (!err && to->len > YAML_TEXT_MAX) {
@@ -281,9 +306,10 @@ static int change_text(struct splice splice, const struct sets_change *change, s
 /**
  * sets_change() - Change the content of a set in a policy's text
  * @from: a valid policy
- * @change: what to do; its prefixes are sorted
+ * @change: what to do; its elements are sorted
  * @to: its text becomes the policy with the change made; the caller frees it
- * @result: what the change came to; where nothing was added or removed, the policy means the same
+ * @result: what the change came to; where nothing was added, removed or renewed, the policy means
+ *	the same
  * @error: set on failure
  *
  * Return: 0; -EINVAL (invalid input) if there is no such set; -E2BIG; -ENOMEM.
@@ -313,22 +339,25 @@ static int compare_content(const struct content *content, struct sets_result *su
 {
 	struct sets_change change = {
 		.operation = SETS_REPLACE,
-		.prefixes = (struct prefix *)content->prefixes, /* only read */
-		.n_prefixes = content->n_prefixes,
+		.elements = calloc(content->n_prefixes + 1, sizeof(*change.elements)),
+		.n_elements = content->n_prefixes,
 	};
-	struct prefix *old, *merged;
-	size_t n_old;
-	int err = read_set(content->set, &old, &n_old, error);
+	struct set_element *old = NULL, *merged = NULL;
+	size_t n_old = 0;
+	int err = change.elements ? read_set(content->set, &old, &n_old, error)
+				  : error_no_memory(error);
 
-	if (err)
-		return err;
-	merged = calloc(n_old + content->n_prefixes + 1, sizeof(*merged));
-	if (merged)
+	if (!err) {
+		for (size_t i = 0; i < content->n_prefixes; i++)
+			change.elements[i].prefix = content->prefixes[i];
+		merged = calloc(n_old + content->n_prefixes + 1, sizeof(*merged));
+		err = merged ? 0 : error_no_memory(error);
+	}
+	if (!err)
 		sum->n += merge(old, n_old, &change, merged, sum);
-	else
-		err = error_no_memory(error);
 	free(merged);
 	free(old);
+	free(change.elements);
 	return err;
 }
 
@@ -383,7 +412,7 @@ int sets_fill(const struct sets_text *from, const struct sets_source *source, st
 	sets = yaml_get(yaml_root(doc), "sets");
 	contents.list = calloc(sets ? sets->n_children + 1 : 1, sizeof(*contents.list));
 	err = contents.list ? ask_contents(sets, source, &contents, error) : error_no_memory(error);
-	if (!err && (contents.sum.added || contents.sum.removed))
+	if (!err && (contents.sum.added || contents.sum.removed || contents.sum.renewed))
 		err = write_text((struct writer){.contents = contents.list,
 						 .n_contents = contents.n,
 						 .line_end = source->one_line ? ' ' : '\n'},
@@ -397,6 +426,27 @@ int sets_fill(const struct sets_text *from, const struct sets_source *source, st
 	return err;
 }
 
+/* Whom sets_visit() calls. */
+struct visitor {
+	sets_visit_fn visit;
+	void *arg;
+};
+
+/* Show the prefixes of a set. */
+static int visit_set(const char *name, const struct set_element *elements, size_t n,
+		     const struct visitor *visitor, struct error *error)
+{
+	struct prefix *prefixes = calloc(n + 1, sizeof(*prefixes));
+
+	if (!prefixes)
+		return error_no_memory(error);
+	for (size_t i = 0; i < n; i++)
+		prefixes[i] = elements[i].prefix;
+	visitor->visit(visitor->arg, name, prefixes, n);
+	free(prefixes);
+	return 0;
+}
+
 /**
  * sets_visit() - See what the sets of a policy hold
  * @from: a valid policy
@@ -408,8 +458,9 @@ int sets_fill(const struct sets_text *from, const struct sets_source *source, st
  */
 int sets_visit(const struct sets_text *from, sets_visit_fn visit, void *arg, struct error *error)
 {
+	const struct visitor visitor = {visit, arg};
 	const struct yaml_node *sets, *set;
-	struct prefix *prefixes;
+	struct set_element *elements = NULL;
 	struct yaml_doc *doc;
 	size_t n;
 	int err = yaml_parse(from->path, from->text, from->len, &doc, error);
@@ -418,117 +469,12 @@ int sets_visit(const struct sets_text *from, sets_visit_fn visit, void *arg, str
 		return err;
 	sets = yaml_get(yaml_root(doc), "sets");
 	for (set = sets ? sets->first : NULL; set && !err; set = set->next) {
-		err = read_set(set, &prefixes, &n, error);
-		if (err)
-			break;
-		visit(arg, set->key, prefixes, n);
-		free(prefixes);
+		err = read_set(set, &elements, &n, error);
+		if (!err)
+			err = visit_set(set->key, elements, n, &visitor, error);
+		free(elements);
+		elements = NULL;
 	}
 	yaml_free(doc);
 	return err;
-}
-
-/* ---- the prefixes that a user gives ---- */
-
-/**
- * sets_read_word() - Add a prefix to a change
- * @word: as the user wrote it
- * @change: its prefixes are for the caller to free
- * @room: of @change->prefixes; 0 at first
- * @error: what is wrong with it
- *
- * Return: 0, -EINVAL (invalid input), -E2BIG or -ENOMEM.
- */
-int sets_read_word(const char *word, struct sets_change *change, size_t *room, struct error *error)
-{
-	if (change->n_prefixes == *room) {
-		size_t more = *room * 2 + 64;
-		struct prefix *larger = realloc(change->prefixes, more * sizeof(*larger));
-
-		if (!larger)
-			return error_no_memory(error);
-		change->prefixes = larger;
-		*room = more;
-	}
-	if (change->n_prefixes == SETS_PREFIXES_MAX)
-		return error_input(error, "more than %d prefixes at once", SETS_PREFIXES_MAX);
-	if (prefix_parse(word, &change->prefixes[change->n_prefixes], error)) {
-		error->invalid_input = true;
-		return -error->code;
-	}
-	change->n_prefixes++;
-	return 0;
-}
-
-/* A word of standard input on its way. */
-struct word {
-	char text[WORD_MAX];
-	size_t len;
-	unsigned int line, column; /* of its first byte */
-};
-
-/* Add the word read so far to the change. */
-static int end_word(struct word *word, struct sets_change *change, size_t *room,
-		    struct error *error)
-{
-	struct error why;
-	int err;
-
-	if (!word->len)
-		return 0;
-	word->text[word->len] = '\0';
-	for (size_t i = 0; i < word->len; i++)
-		if (!isgraph((unsigned char)word->text[i]))
-			word->text[i] = '?'; /* the message is one line */
-	word->len = 0;
-	err = sets_read_word(word->text, change, room, &why);
-	if (!err)
-		return 0;
-	error_set(error, why.code, "-:%u:%u: %s", word->line, word->column, why.text);
-	error->invalid_input = error->in_file = true;
-	return -error->code;
-}
-
-/**
- * sets_read_file() - Add the prefixes of a file to a change
- * @fd: the file: words with white space or commas between them; the rest of a line from # on is
- *	not read
- * @change, @room: as for sets_read_word()
- * @error: "-:LINE:COLUMN: what", or why it cannot be read
- *
- * Return: 0 or -errno.
- */
-int sets_read_file(int fd, struct sets_change *change, size_t *room, struct error *error)
-{
-	struct word word = {.len = 0};
-	unsigned int line = 1, column = 0;
-	bool is_comment = false;
-	char buffer[READ_BYTES];
-	ssize_t got;
-	int err;
-
-	while ((got = read(fd, buffer, sizeof(buffer))) != 0) {
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return error_set(error, errno, "-: %s", strerror(errno));
-		for (ssize_t i = 0; i < got; i++) {
-			char c = buffer[i];
-
-			column++;
-			is_comment = c != '\n' && (is_comment || c == '#');
-			if (is_comment || c == ',' || isspace((unsigned char)c)) {
-				err = end_word(&word, change, room, error);
-				if (err)
-					return err;
-			} else if (word.len < WORD_MAX - 1) {
-				if (!word.len)
-					word.line = line, word.column = column;
-				word.text[word.len++] = c;
-			}
-			if (c == '\n')
-				line++, column = 0;
-		}
-	}
-	return end_word(&word, change, room, error);
 }

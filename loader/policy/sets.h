@@ -13,8 +13,7 @@
 
 #include "base/address.h"
 #include "base/error.h"
-
-#define SETS_PREFIXES_MAX 1000000 /* of one change */
+#include "policy/set_element.h"
 
 enum sets_operation {
 	SETS_ADD,
@@ -22,11 +21,17 @@ enum sets_operation {
 	SETS_REPLACE,
 };
 
+/*
+ * struct sets_change - what to do with a set
+ * @name: of the set
+ * @leaves_timed: elements with a timeout are neither taken in nor out
+ */
 struct sets_change {
-	const char *name; /* of the set */
+	const char *name;
 	enum sets_operation operation;
-	struct prefix *prefixes;
-	size_t n_prefixes;
+	struct set_element *elements;
+	size_t n_elements;
+	bool leaves_timed;
 };
 
 /* What a change came to. */
@@ -34,7 +39,8 @@ struct sets_result {
 	size_t added;
 	size_t removed;
 	size_t unchanged; /* given, and there already (add), or not there (del) */
-	size_t n;	  /* prefixes in the set afterwards */
+	size_t n;	  /* elements in the set afterwards */
+	size_t renewed;	  /* given, and there already, but not for the same time */
 };
 
 /* A policy as text. */
@@ -64,7 +70,5 @@ int sets_change(const struct sets_text *from, const struct sets_change *change,
 int sets_fill(const struct sets_text *from, const struct sets_source *source, struct sets_text *to,
 	      struct sets_result *result, struct error *error);
 int sets_visit(const struct sets_text *from, sets_visit_fn visit, void *arg, struct error *error);
-int sets_read_word(const char *word, struct sets_change *change, size_t *room, struct error *error);
-int sets_read_file(int fd, struct sets_change *change, size_t *room, struct error *error);
 
 #endif /* SHRIKE_POLICY_SETS_H */

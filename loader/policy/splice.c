@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ONE_LINE_MAX 6 /* prefixes in brackets on one line; of more each has its own */
+#define ONE_LINE_MAX 6 /* elements in brackets on one line; of more each has its own */
 #define BOM	     "\xef\xbb\xbf"
 
 /* The line behind the one at @offset. */
@@ -66,20 +66,24 @@ static size_t brackets_end(const char *text, size_t offset)
 	return offset + (text[offset] != '\0');
 }
 
-/* The end of a single prefix. */
-static size_t scalar_end(const char *text, size_t offset)
+/* The end of a single element, which has blanks in it where it has a timeout. */
+static size_t scalar_end(const struct splice *splice, size_t offset)
 {
+	const char *text = splice->text, *element = splice->set->text;
+
 	if (strchr("\"'", text[offset]))
 		return quoted_end(text, offset);
+	if (!strncmp(text + offset, element, strlen(element)))
+		return offset + strlen(element);
 	return offset + strcspn(text + offset, " \t\r\n,}]");
 }
 
-static void put_prefix(FILE *out, const struct prefix *prefix, bool is_quoted)
+static void put_element(FILE *out, const struct set_element *element, bool is_quoted)
 {
-	char text[PREFIX_TEXT_MAX];
+	char text[SET_ELEMENT_TEXT_MAX];
 
-	prefix_format(prefix, text, sizeof(text));
-	is_quoted |= prefix->ip_version == 6;
+	set_element_format(element, text, sizeof(text));
+	is_quoted |= element->prefix.ip_version == 6;
 	fprintf(out, "%s%s%s", is_quoted ? "\"" : "", text, is_quoted ? "\"" : "");
 }
 
@@ -87,21 +91,21 @@ static void put_prefix(FILE *out, const struct prefix *prefix, bool is_quoted)
 static void write_brackets(FILE *out, const struct splice *splice, size_t start)
 {
 	bool is_list = splice->text[start] == '[';
-	size_t end = is_list ? brackets_end(splice->text, start) : scalar_end(splice->text, start);
+	size_t end = is_list ? brackets_end(splice->text, start) : scalar_end(splice, start);
 	size_t key = offset_of(splice->text, splice->len, splice->set->key_position);
 	/* where the key is in quotes, this may be JSON */
 	bool is_quoted = splice->text[key] == '"' || memchr(splice->text + start, '"', end - start);
-	bool has_lines = splice->n_prefixes > ONE_LINE_MAX;
+	bool has_lines = splice->n_elements > ONE_LINE_MAX;
 
 	fwrite(splice->text, 1, start, out);
 	putc('[', out);
-	for (size_t i = 0; i < splice->n_prefixes; i++) {
+	for (size_t i = 0; i < splice->n_elements; i++) {
 		fputs(i ? "," : "", out);
 		if (has_lines)
 			fprintf(out, "\n%*s", (int)splice->set->key_position.column + 1, "");
 		else if (i)
 			putc(' ', out);
-		put_prefix(out, &splice->prefixes[i], is_quoted);
+		put_element(out, &splice->elements[i], is_quoted);
 	}
 	putc(']', out);
 	fwrite(splice->text + end, 1, splice->len - end, out);
@@ -110,17 +114,18 @@ static void write_brackets(FILE *out, const struct splice *splice, size_t start)
 /* Note that an item is in the content, if it is; those that are not noted will be new. */
 static bool keeps(const struct splice *splice, const struct yaml_node *item, bool *is_there)
 {
-	const struct prefix *found;
-	struct prefix prefix;
+	const struct set_element *found;
+	struct set_element element;
 	struct error ignored;
 
-	if (prefix_parse(item->text, &prefix, &ignored))
+	if (set_element_parse(item->text, &element, &ignored))
 		return false;
-	found = bsearch(&prefix, splice->prefixes, splice->n_prefixes, sizeof(prefix),
-			prefix_compare);
-	if (found)
-		is_there[found - splice->prefixes] = true;
-	return found;
+	found = bsearch(&element, splice->elements, splice->n_elements, sizeof(element),
+			set_element_compare);
+	if (!found || found->timeout_ns != element.timeout_ns)
+		return false;
+	is_there[found - splice->elements] = true;
+	return true;
 }
 
 /* Behind the colon of the set's key. */
@@ -136,14 +141,14 @@ static size_t after_key(const struct splice *splice)
 	return at + (splice->text[at] != '\0');
 }
 
-/* Write prefixes that are not there yet as lines like those that are. */
+/* Write elements that are not there yet as lines like those that are. */
 static void write_new(FILE *out, const struct splice *splice, const bool *is_there)
 {
-	for (size_t i = 0; i < splice->n_prefixes; i++) {
+	for (size_t i = 0; i < splice->n_elements; i++) {
 		if (is_there[i])
 			continue;
 		fprintf(out, "%*s- ", (int)splice->set->position.column - 1, "");
-		put_prefix(out, &splice->prefixes[i], false);
+		put_element(out, &splice->elements[i], false);
 		putc('\n', out);
 	}
 }
@@ -155,7 +160,7 @@ static void write_lines(FILE *out, const struct splice *splice, bool *is_there)
 	unsigned int line = splice->set->position.line;
 	size_t from = 0, start, end = line_offset(text, splice->len, line);
 
-	if (!splice->n_prefixes) {
+	if (!splice->n_elements) {
 		from = after_key(splice);
 		fwrite(text, 1, from, out);
 		fputs(" []", out);
@@ -193,7 +198,7 @@ static void write_lines(FILE *out, const struct splice *splice, bool *is_there)
 int splice_write(const struct splice *splice, char **text, size_t *len, struct error *error)
 {
 	size_t start = offset_of(splice->text, splice->len, splice->set->position);
-	bool *is_there = calloc(splice->n_prefixes + 1, sizeof(*is_there));
+	bool *is_there = calloc(splice->n_elements + 1, sizeof(*is_there));
 	FILE *out = is_there ? open_memstream(text, len) : NULL;
 	int failed;
 

@@ -10,8 +10,8 @@
 
 #include <stddef.h>
 
-#include "base/address.h"
 #include "base/error.h"
+#include "policy/set_element.h"
 #include "yaml/yaml.h"
 
 /* What a set is to hold, and where it is. */
@@ -19,8 +19,8 @@ struct splice {
 	const char *text; /* NUL-terminated */
 	size_t len;
 	const struct yaml_node *set;
-	const struct prefix *prefixes; /* sorted, each once */
-	size_t n_prefixes;
+	const struct set_element *elements; /* sorted, each once */
+	size_t n_elements;
 };
 
 int splice_write(const struct splice *splice, char **text, size_t *len, struct error *error);

@@ -307,10 +307,10 @@ int policy_diff(const struct policy_side *before, const struct policy_side *afte
 
 	if (err)
 		return err;
-	*diff = json_pack(
-		"{s:o,s:o,s:o}", "rules", rules, "sets",
-		changes_of(policy_sets_json(before->policy), policy_sets_json(after->policy)),
-		"settings", changes_of(settings_of(before), settings_of(after)));
+	*diff = json_pack("{s:o,s:o,s:o}", "rules", rules, "sets",
+			  changes_of(policy_elements_json(before->policy),
+				     policy_elements_json(after->policy)),
+			  "settings", changes_of(settings_of(before), settings_of(after)));
 	return *diff ? 0 : error_no_memory(error);
 }
 

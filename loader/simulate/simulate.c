@@ -25,8 +25,6 @@
 #include "simulate/numbers.h"
 #include "uplink/uplinks.h"
 
-#define START_NS (UINT64_C(3600) * NS_PER_S) /* virtual time 0 of a scenario: never "never" */
-
 /* A policy in force: its generation, where its records come out, and the names of its rules. */
 struct stand {
 	struct generation *generation;
@@ -251,7 +249,7 @@ static int run(struct simulation *simulation, const struct generation *generatio
 		.direction = step->direction,
 	};
 
-	generation_set_time(generation, START_NS + step->at_ns);
+	generation_set_time(generation, SIMULATE_START_NS + step->at_ns);
 	return testrun_packet(&simulation->testrun, generation, simulation->stand.records, &packet,
 			      error);
 }

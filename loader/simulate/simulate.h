@@ -19,6 +19,9 @@
 #include "simulate/scenario.h"
 #include "trace_event.h"
 
+/* Virtual time 0 of a scenario by the clock of the programs, for which 0 is "never". */
+#define SIMULATE_START_NS (UINT64_C(3600) * NS_PER_S)
+
 struct simulation;
 
 /*

@@ -123,6 +123,11 @@ record_policies() {
 	record policy-history policy history wt0 3
 	record policy-history policy history wt0 4
 	record policy-rollback policy rollback wt0 1
+	record policy-set policy set wt0 some add 100.64.11.0/24 timeout 1h
+	record policy-block policy block wt0 server --for 1h
+	record policy-show policy show wt0
+	record status status wt0
+	record policy-unblock policy unblock wt0 server
 }
 
 # A policy in several files, whose rules are described.

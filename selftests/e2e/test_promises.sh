@@ -156,7 +156,8 @@ test_the_manual_of_scenarios_has_every_key_and_an_example_that_holds() {
 	is "the example" "3 passed, 0 failed" "$(tail -n 1 <<<"$OUT")"
 }
 
-# What needs more than a scenario: a run without a forwarder, a fault of ours, and an uplink.
+# What needs more than a scenario: a run without a forwarder, a fault of ours, an uplink, and peers that
+# are blocked, who are no part of a policy.
 test_every_command_and_reason_is_reached() {
 	local word reason n=0
 	expect 0 "$SHRIKE" --help
@@ -168,7 +169,7 @@ test_every_command_and_reason_is_reached() {
 	is "enough commands" yes "$([ "$n" -ge 12 ] && echo yes)"
 	for reason in $(grep -oE 'REASON\([A-Z_]+, "[a-z_]+"' "$TREE/include/reason.h" | cut -d '"' -f 2); do
 		case $reason in
-		no_forwarder | outbound | internal) continue ;;
+		no_forwarder | outbound | internal | blocked) continue ;;
 		uplink_down | no_neighbour | link_multicast | no_port | no_flow | ttl | too_big) continue ;;
 		esac
 		grep -qrE "reason: $reason\>" "$TREE/selftests/scenarios" || die "no scenario ends with $reason"
@@ -327,7 +328,7 @@ test_what_prints_data_prints_json() {
 	is_json policy show -j
 	is_json policy diff "$T/json.yaml" -j
 	is_json policy set some add 10.0.0.2 -j
-	is "what the set has" '{"schema":2,"interface":"wt0","set":"some","added":1,"removed":0,"unchanged":0,"prefixes":2,"saved":false}' \
+	is "what the set has" '{"schema":2,"interface":"wt0","set":"some","added":1,"removed":0,"unchanged":0,"renewed":0,"prefixes":2,"saved":false}' \
 		"$OUT"
 	is_json conntrack list -j
 	is_json conntrack count -j

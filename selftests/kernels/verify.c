@@ -28,6 +28,7 @@
 #include "dataplane/generation.h"
 #include "dataplane/generation_build.h"
 #include "masquerade.h"
+#include "policy/block_list.h"
 #include "policy/parse.h"
 #include "recorder.h"
 #include "shrike.skel.h"
@@ -47,6 +48,7 @@ struct variant {
 	bool trace;
 	bool dry_run;
 	bool stateful;
+	bool blocked; /* as many peers as there may be */
 	unsigned int n_rules;
 };
 
@@ -113,6 +115,23 @@ static void write_rules(FILE *text, const char *acl, unsigned int n, bool has_de
 	}
 }
 
+/* Block so many peers that the search for one takes all its steps. */
+static int block(struct policy *policy, struct error *error)
+{
+	struct prefix peer = {.ip_version = IP_VERSION_4, .len = 32};
+	int err = 0;
+
+	policy->blocked = calloc(1, sizeof(*policy->blocked));
+	if (!policy->blocked)
+		return error_no_memory(error);
+	memcpy(peer.addr.bytes, (uint8_t[16]){[10] = 0xff, 0xff, 10}, sizeof(peer.addr));
+	for (unsigned int i = 0; i < BLOCKED_MAX && !err; i++) {
+		peer.addr.bytes[14] = i;
+		err = block_list_add(policy->blocked, &peer, i, error);
+	}
+	return err;
+}
+
 static int make_policy(const struct variant *variant, struct policy **policy, struct error *error)
 {
 	size_t len = 0;
@@ -132,15 +151,16 @@ static int make_policy(const struct variant *variant, struct policy **policy, st
 	fclose(text);
 	err = policy_parse("generated", bytes, len, policy, error);
 	free(bytes);
-	return err;
+	return err || !variant->blocked ? err : block(*policy, error);
 }
 
 static void describe(const struct variant *variant, char *text, size_t size)
 {
-	snprintf(text, size, "%s-%s-%s-%u-rules%s%s%s%s", hook_name(variant->hook),
+	snprintf(text, size, "%s-%s-%s-%u-rules%s%s%s%s%s", hook_name(variant->hook),
 		 variant->l2_len ? "ethernet" : "l3", routing_name(variant->routing),
 		 variant->n_rules, variant->nat ? "-nat" : "", variant->trace ? "-trace" : "",
-		 variant->dry_run ? "-dry" : "", variant->stateful ? "" : "-stateless");
+		 variant->dry_run ? "-dry" : "", variant->stateful ? "" : "-stateless",
+		 variant->blocked ? "-blocked" : "");
 }
 
 static int note_cost(int prog_fd, const char *variant, char *costs, size_t size)
@@ -216,11 +236,11 @@ static int try_variant(const struct variant *variant, const struct policy *polic
 
 /* The policies, the dearest first. */
 static const struct variant policies[] = {
-	{.n_rules = 20000, .stateful = true, .nat = true},
+	{.n_rules = 20000, .stateful = true, .nat = true, .blocked = true},
 	{.n_rules = 4000, .stateful = true, .nat = true},
 	{.n_rules = 10, .stateful = true, .nat = true},
 	{.n_rules = 10, .stateful = true},
-	{.n_rules = 10},
+	{.n_rules = 10, .blocked = true},
 };
 
 static const enum routing routings[] = {ROUTING_NATIVE, ROUTING_USERSPACE, ROUTING_DISABLED,

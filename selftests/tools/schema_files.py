@@ -27,7 +27,7 @@ POLICY = {
     "route_acl": [{"id": "web", "action": "allow", "destination": ["10.0.0.0/8", "set:corp"],
                    "protocol": 6, "destination_ports": 80}],
     "names": {"laptop-anna": ["100.64.0.7", "fd64::7"]},
-    "sets": {"corp": ["172.20.0.0/16"]},
+    "sets": {"corp": ["172.20.0.0/16", "172.21.0.1 timeout 1h30m"]},
     "nat": {"one_to_one": [{"original": "10.9.0.5", "translated": "100.64.0.5"}],
             "port": [{"protocol": "tcp", "port": 8080, "to": 80, "address": "100.64.0.1"}],
             "uplinks": ["eth0"], "source": "auto", "port_range": "61000-65535"},

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "fuzz/fuzz.h"
+#include "policy/block_list.h"
 #include "simulate/simulate.h"
 
 #define STEPS_MAX     12000
@@ -409,6 +410,21 @@ static void print_uplink(FILE *file, const struct scenario_uplink *uplink)
 			uplink->interface.mtu);
 }
 
+/* Who is blocked is no part of a scenario: it is for the reader. */
+static void print_blocked(FILE *file, const struct policy *policy)
+{
+	const struct block_list *list = policy->blocked;
+	char text[PREFIX_TEXT_MAX];
+
+	for (size_t i = 0; list && i < list->n; i++) {
+		struct prefix prefix = block_list_prefix(&list->peers[i]);
+
+		fprintf(file, "# blocked: %s, until %" PRIu64 " ns\n",
+			prefix_format(&prefix, text, sizeof(text)),
+			(uint64_t)list->peers[i].until_ns);
+	}
+}
+
 /**
  * fuzz_print() - Print a case as a scenario file
  * @file: where
@@ -430,6 +446,7 @@ void fuzz_print(FILE *file, const struct scenario *scenario, uint64_t seed, enum
 		scenario->interface.ethernet ? "ethernet" : "l3",
 		scenario->ip_forward ? "true" : "false");
 	print_uplink(file, &scenario->uplink);
+	print_blocked(file, scenario->policy);
 	fputs("packets:\n", file);
 	for (size_t i = 0; i <= difference->step; i++) {
 		const struct scenario_step *step = &scenario->steps[i];
@@ -439,10 +456,12 @@ void fuzz_print(FILE *file, const struct scenario *scenario, uint64_t seed, enum
 		if (step->kind == SCENARIO_APPLY) {
 			fputs("apply: ", file);
 			print_policy(file, step->policy, hook);
-		} else {
-			print_packet(file, scenario, step,
-				     i == difference->step ? &difference->model : NULL);
+			fputs("}\n", file);
+			print_blocked(file, step->policy);
+			continue;
 		}
+		print_packet(file, scenario, step,
+			     i == difference->step ? &difference->model : NULL);
 		fputs("}\n", file);
 	}
 }

@@ -7,7 +7,9 @@
 
 #include "base/address.h"
 #include "fuzz/fuzz.h"
+#include "policy/block_list.h"
 #include "policy/parse.h"
+#include "simulate/simulate.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
@@ -276,11 +278,35 @@ static void write_policy(FILE *out, struct fuzz_random *random)
 		fuzz_chance(random, 80) ? 16384 : 20000);
 }
 
+/* Block some peers, for a while or without an end; their prefixes may overlap. */
+static void block(struct policy *policy, struct fuzz_random *random)
+{
+	struct prefix prefix;
+	struct error error;
+	const char *text;
+	uint64_t until_ns;
+
+	policy->blocked = calloc(1, sizeof(*policy->blocked));
+	if (!policy->blocked)
+		abort();
+	for (uint32_t n = fuzz_random(random, 6); n; n--) {
+		text = fuzz_chance(random, 70) ? pick(random, theirs4, COUNT(theirs4))
+					       : pick(random, theirs6, COUNT(theirs6));
+		if (fuzz_chance(random, 15))
+			text = fuzz_chance(random, 50) ? "100.64.0.4/30" : "fd00:64::4/126";
+		until_ns = SIMULATE_START_NS + fuzz_random(random, 60) * NS_PER_S;
+		if (prefix_parse(text, &prefix, &error) ||
+		    block_list_add(policy->blocked, &prefix, fuzz_chance(random, 40) ? 0 : until_ns,
+				   &error))
+			abort();
+	}
+}
+
 /**
  * fuzz_policy() - A random policy
  * @random: decides
  *
- * Return: the policy, for policy_free(); its text is one line of YAML.
+ * Return: the policy, for policy_free(); its text is one line of YAML.  Peers may be blocked.
  */
 struct policy *fuzz_policy(struct fuzz_random *random)
 {
@@ -302,5 +328,7 @@ struct policy *fuzz_policy(struct fuzz_random *random)
 			fprintf(stderr, "%s\n%s\n", error.text, text);
 		free(text);
 	} while (err);
+	if (fuzz_chance(random, 15))
+		block(policy, random);
 	return policy;
 }

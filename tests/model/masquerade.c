@@ -389,6 +389,8 @@ static void leave(struct model_way *way)
 
 	way->result->state = FLOW_STATE_NONE;
 	model_go_out(way);
+	if (way->result->reason == REASON_BLOCKED)
+		return;
 	way->result->reason = before.reason;
 	strcpy(way->result->rule_id, before.rule_id);
 	way->result->verdict = before.verdict;

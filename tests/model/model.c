@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "model/way.h"
+#include "policy/block_list.h"
+#include "simulate/simulate.h"
 
 #define FRAME_PADDED 64 /* bytes of a short frame that can be looked at */
 
@@ -23,10 +25,64 @@ static bool is_housekeeping(const struct model_way *way)
 	       model_local_kind(way->model, &p->dst, 6) != LOCAL_NONE;
 }
 
+static bool is_in(const union addr *addr, uint8_t version, const struct blocked_peer *peer)
+{
+	unsigned int skipped = version == 4 ? 96 : 0;
+
+	if (peer->ip_version != version)
+		return false;
+	for (unsigned int bit = skipped; bit < skipped + peer->prefix_len; bit++)
+		if ((addr->bytes[bit / 8] ^ peer->addr.bytes[bit / 8]) & 0x80 >> bit % 8)
+			return false;
+	return true;
+}
+
+/* The address that a peer is known by on the other side of 1:1 translation, if it is translated. */
+static bool other_address(const struct policy *policy, const union addr *addr, union addr *other)
+{
+	for (size_t i = 0; i < policy->n_one_to_one; i++) {
+		const struct nat_one_to_one *nat = &policy->one_to_one[i];
+
+		*other = nat->translated;
+		if (!memcmp(addr, &nat->original, sizeof(*addr)))
+			return true;
+		*other = nat->original;
+		if (!memcmp(addr, &nat->translated, sizeof(*addr)))
+			return true;
+	}
+	return false;
+}
+
+/* Whether a peer is blocked now, by either of its addresses. */
+static bool is_blocked(struct model_way *way, const union addr *addr)
+{
+	const struct policy *policy = way->model->policy;
+	const struct block_list *list = policy->blocked;
+	uint64_t now_ns = SIMULATE_START_NS + way->now_ns;
+	bool translated;
+	union addr other;
+
+	translated = other_address(policy, addr, &other);
+	for (size_t i = 0; list && i < list->n; i++) {
+		const struct blocked_peer *peer = &list->peers[i];
+
+		if (peer->until_ns && peer->until_ns <= now_ns)
+			continue;
+		if (is_in(addr, way->p->version, peer) ||
+		    (translated && is_in(&other, way->p->version, peer))) {
+			model_decide(way, VERDICT_DROP, REASON_BLOCKED, NULL);
+			return true;
+		}
+	}
+	return false;
+}
+
 static void come_in(struct model_way *way)
 {
 	struct model_packet *p = way->p;
 
+	if (is_blocked(way, &p->src))
+		return;
 	way->wire_src = p->src;
 	if (p->later_fragment) {
 		model_translate_in(way);
@@ -56,6 +112,8 @@ void model_go_out(struct model_way *way)
 	struct model_packet *p = way->p;
 	uint16_t headers = p->version == 4 ? 40 : 60;
 
+	if (is_blocked(way, &p->dst))
+		return;
 	model_decide(way, VERDICT_PASS, REASON_OUTBOUND, NULL);
 	if (policy->mss_clamp && p->proto == TCP && p->tcp.flags & SYN)
 		model_clamp_mss(p, way->model->scenario->interface.mtu - headers);

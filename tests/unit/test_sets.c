@@ -16,7 +16,7 @@
 
 #include "policy/parse.h"
 #include "policy/policy.h"
-#include "policy/sets.h"
+#include "policy/sets_read.h"
 
 static char policy_text[] =
 	"version: 1\n"
@@ -31,6 +31,7 @@ static char policy_text[] =
 	"sets:\n"
 	"  s: [10.0.0.0/8, 'fd00::/8', 10.0.0.1, 10.0.0.0/8]\n"
 	"  'odd: name': 10.1.1.1\n"
+	"  s timed: [10.0.0.1, 10.0.0.2 timeout 10m, 'fd00::1 timeout 1h30m']\n"
 	"nat:\n"
 	"  port: [{protocol: tcp, port: 8080, to: 80}]\n"
 	"limits: {tcp: 100}\n"
@@ -46,19 +47,51 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{"s", SETS_ADD, "192.0.2.1", "10.0.0.0/8 10.0.0.1 192.0.2.1 fd00::/8", {1, 0, 0, 4}},
-	{"s", SETS_ADD, "10.0.0.1 10.0.0.1/32", "10.0.0.0/8 10.0.0.1 fd00::/8", {0, 0, 1, 3}},
+	{"s", SETS_ADD, "192.0.2.1", "10.0.0.0/8 10.0.0.1 192.0.2.1 fd00::/8", {1, 0, 0, 4, 0}},
+	{"s", SETS_ADD, "10.0.0.1 10.0.0.1/32", "10.0.0.0/8 10.0.0.1 fd00::/8", {0, 0, 1, 3, 0}},
 	{"s",
 	 SETS_ADD,
 	 "::/0 0.0.0.0/0 0.0.0.0",
 	 "0.0.0.0/0 0.0.0.0 10.0.0.0/8 10.0.0.1 ::/0 fd00::/8",
-	 {3, 0, 0, 6}},
-	{"s", SETS_DEL, "10.0.0.0/8 10.0.0.0/9", "10.0.0.1 fd00::/8", {0, 1, 1, 2}},
-	{"s", SETS_DEL, "10.0.0.0/8 10.0.0.1 fd00::/8", "", {0, 3, 0, 0}},
-	{"s", SETS_REPLACE, "", "", {0, 3, 0, 0}},
-	{"s", SETS_REPLACE, "10.0.0.1 1.2.3.4", "1.2.3.4 10.0.0.1", {1, 2, 1, 2}},
-	{"odd: name", SETS_ADD, "fd00::1", "10.1.1.1 fd00::1", {1, 0, 0, 2}},
-	{"odd: name", SETS_REPLACE, "10.1.1.1", "10.1.1.1", {0, 0, 1, 1}},
+	 {3, 0, 0, 6, 0}},
+	{"s", SETS_DEL, "10.0.0.0/8 10.0.0.0/9", "10.0.0.1 fd00::/8", {0, 1, 1, 2, 0}},
+	{"s", SETS_DEL, "10.0.0.0/8 10.0.0.1 fd00::/8", "", {0, 3, 0, 0, 0}},
+	{"s", SETS_REPLACE, "", "", {0, 3, 0, 0, 0}},
+	{"s", SETS_REPLACE, "10.0.0.1 1.2.3.4", "1.2.3.4 10.0.0.1", {1, 2, 1, 2, 0}},
+	{"odd: name", SETS_ADD, "fd00::1", "10.1.1.1 fd00::1", {1, 0, 0, 2, 0}},
+	{"odd: name", SETS_REPLACE, "10.1.1.1", "10.1.1.1", {0, 0, 1, 1, 0}},
+	{"odd: name",
+	 SETS_ADD,
+	 "10.1.1.2 timeout 90",
+	 "10.1.1.1 10.1.1.2 timeout 1m30s",
+	 {1, 0, 0, 2, 0}},
+	/* what is there to stay, stays; what is not gets its time anew, even if it is the same */
+	{"s timed",
+	 SETS_ADD,
+	 "10.0.0.1 timeout 5s 10.0.0.2 timeout 10m 10.0.0.3 timeout 1500ms",
+	 "10.0.0.1 10.0.0.2 timeout 10m 10.0.0.3 timeout 1s500ms fd00::1 timeout 1h30m",
+	 {1, 0, 1, 4, 1}},
+	{"s timed",
+	 SETS_ADD,
+	 "10.0.0.2 fd00::1 timeout 1m",
+	 "10.0.0.1 10.0.0.2 fd00::1 timeout 1m",
+	 {0, 0, 0, 3, 2}},
+	{"s timed",
+	 SETS_DEL,
+	 "10.0.0.2 10.0.0.9",
+	 "10.0.0.1 fd00::1 timeout 1h30m",
+	 {0, 1, 1, 2, 0}},
+	{"s timed",
+	 SETS_REPLACE,
+	 "10.0.0.1 timeout 1h fd00::1",
+	 "10.0.0.1 timeout 1h fd00::1",
+	 {0, 1, 0, 2, 2}},
+	/* of what is given twice the longer time counts */
+	{"s timed",
+	 SETS_REPLACE,
+	 "10.0.0.2 timeout 1h 10.0.0.2 timeout 2h 10.0.0.1 10.0.0.1 timeout 1h",
+	 "10.0.0.1 10.0.0.2 timeout 2h",
+	 {0, 1, 1, 2, 1}},
 };
 
 static struct policy *parse(const char *text, size_t len)
@@ -83,14 +116,18 @@ static const struct prefix_set *find_set(const struct policy *policy, const char
 static void set_text(const struct policy *policy, const char *name, char *text, size_t size)
 {
 	const struct prefix_set *set = find_set(policy, name);
-	char prefix[PREFIX_TEXT_MAX];
+	char word[SET_ELEMENT_TEXT_MAX];
 
 	text[0] = '\0';
 	for (size_t i = 0; i < set->n_prefixes; i++) {
+		const struct set_element element = {
+			.prefix = set->prefixes[i],
+			.timeout_ns = set->times ? set->times[i].timeout_ns : 0,
+		};
 		size_t used = strlen(text);
 
 		snprintf(text + used, size - used, "%s%s", i ? " " : "",
-			 prefix_format(&set->prefixes[i], prefix, sizeof(prefix)));
+			 set_element_format(&element, word, sizeof(word)));
 	}
 }
 
@@ -123,13 +160,15 @@ static void assert_same(const struct policy *a, const struct policy *b)
 
 static void read_words(const char *words, struct sets_change *change)
 {
+	struct sets_reader reader = {.change = change};
 	char *copy = strdup(words), *rest = copy, *word;
 	struct error error;
-	size_t room = 0;
 
 	while ((word = strtok_r(rest, " ", &rest)))
-		if (sets_read_word(word, change, &room, &error))
+		if (sets_read_word(&reader, word, &error))
 			fail_msg("%s", error.text);
+	if (sets_read_end(&reader, &error))
+		fail_msg("%s", error.text);
 	free(copy);
 }
 
@@ -158,7 +197,7 @@ static void a_change_makes_the_set_so_and_leaves_the_rest(void **state)
 		assert_memory_equal(&result, &row->result, sizeof(result));
 		policy_free(after);
 		free(to.text);
-		free(change.prefixes);
+		free(change.elements);
 	}
 	policy_free(before);
 }
@@ -185,6 +224,12 @@ static void all_else_in_the_text_stays(void **state)
 		 "  s: [10.0.0.1, 10.0.0.2, \"fd00::1\"] # d\n"},
 		{SETS_DEL, "10.0.0.2", "  s: [10.0.0.1, \"10.0.0.2\"]\n", "  s: [\"10.0.0.1\"]\n"},
 		{SETS_REPLACE, "", "  s: 10.0.0.1 # e\n", "  s: [] # e\n"},
+		{SETS_ADD, "10.0.0.2 timeout 10m", "  s: 10.0.0.1 timeout 1h # e\n",
+		 "  s: [10.0.0.1 timeout 1h, 10.0.0.2 timeout 10m] # e\n"},
+		{SETS_ADD, "10.0.0.2 timeout 2h fd00::2 timeout 1m",
+		 "  s:\n  - 10.0.0.1 timeout 1h # a\n  - 10.0.0.2 timeout 1h # b\n",
+		 "  s:\n  - 10.0.0.1 timeout 1h # a\n  - 10.0.0.2 timeout 2h\n"
+		 "  - \"fd00::2 timeout 1m\"\n"},
 		{SETS_REPLACE, "1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7",
 		 "  s: []\n",
 		 "  s: [\n    1.1.1.1,\n    1.1.1.2,\n    1.1.1.3,\n    1.1.1.4,\n    1.1.1.5,\n"
@@ -209,7 +254,7 @@ static void all_else_in_the_text_stays(void **state)
 		assert_string_equal(to.text, want);
 		policy_free(parse(to.text, to.len));
 		free(to.text);
-		free(change.prefixes);
+		free(change.elements);
 	}
 }
 
@@ -224,7 +269,7 @@ static void a_set_that_does_not_exist_is_refused_with_those_that_do(void **state
 	assert_int_equal(sets_change(&from, &change, &to, &result, &error), -EINVAL);
 	assert_true(error.invalid_input);
 	assert_string_equal(error.text, "t: no such set in the policy in force, which has: s, odd: "
-					"name");
+					"name, s timed");
 	from.text = "version: 1";
 	from.len = 10;
 	assert_int_equal(sets_change(&from, &change, &to, &result, &error), -EINVAL);
@@ -273,13 +318,13 @@ static void sets_are_filled_by_who_knows_them_and_the_rest_stays(void **state)
 
 static int read_text(const char *text, struct sets_change *change, struct error *error)
 {
-	size_t room = 0;
+	struct sets_reader reader = {.change = change};
 	int fds[2], err;
 
 	assert_int_equal(pipe(fds), 0);
 	assert_int_equal(write(fds[1], text, strlen(text)), strlen(text));
 	close(fds[1]);
-	err = sets_read_file(fds[0], change, &room, error);
+	err = sets_read_file(&reader, fds[0], error);
 	close(fds[0]);
 	return err;
 }
@@ -293,8 +338,87 @@ static void a_file_of_prefixes_may_have_lines_commas_and_comments(void **state)
 	assert_int_equal(
 		read_text("10.0.0.1 # 10.0.0.2\n\n#\n fd00::/8,10.0.0.3,\t::1", &change, &error),
 		0);
-	assert_int_equal(change.n_prefixes, 4);
-	free(change.prefixes);
+	assert_int_equal(change.n_elements, 4);
+	free(change.elements);
+}
+
+/* Read the words of a command line, of which "-" is a file, and what they come to. */
+static void check_words(const char *const *words, const char *file, const char *want)
+{
+	struct sets_change change = {.name = "s"};
+	struct sets_reader reader = {.change = &change};
+	char text[256] = "", word[SET_ELEMENT_TEXT_MAX];
+	struct error error;
+	int fds[2], err = 0;
+
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], file, strlen(file)), strlen(file));
+	close(fds[1]);
+	for (; *words && !err; words++)
+		err = strcmp(*words, "-") ? sets_read_word(&reader, *words, &error)
+					  : sets_read_file(&reader, fds[0], &error);
+	close(fds[0]);
+	if (!err)
+		err = sets_read_end(&reader, &error);
+	for (size_t i = 0; i < change.n_elements && !err; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", i ? ", " : "",
+			 set_element_format(&change.elements[i], word, sizeof(word)));
+	assert_string_equal(err ? error.text : text, want);
+	free(change.elements);
+}
+
+static void a_timeout_is_for_the_word_before_it(void **state)
+{
+	(void)state;
+	check_words((const char *[]){"10.0.0.1", "10.0.0.2", "timeout", "10m", "10.0.0.3", NULL},
+		    "", "10.0.0.1, 10.0.0.2 timeout 10m, 10.0.0.3");
+	check_words((const char *[]){"10.0.0.1", "-", "timeout", "1h", NULL},
+		    "10.0.0.2\n10.0.0.3 timeout 5m, 10.0.0.4",
+		    "10.0.0.1, 10.0.0.2 timeout 1h, 10.0.0.3 timeout 5m, 10.0.0.4 timeout 1h");
+	check_words((const char *[]){"timeout", "10m", NULL}, "",
+		    "timeout: no address or prefix stands before it");
+	check_words((const char *[]){"10.0.0.1", "timeout", NULL}, "",
+		    "timeout: for how long is missing, such as 10m");
+	check_words((const char *[]){"10.0.0.1", "timeout", "10m", "timeout", "1h", NULL}, "",
+		    "timeout: no address or prefix stands before it");
+	check_words((const char *[]){"10.0.0.1", "timeout", "999ms", NULL}, "",
+		    "timeout: '999ms' is less than a second");
+	check_words((const char *[]){"10.0.0.1", "timeout", "367h7s9", NULL}, "",
+		    "timeout: '367h7s9' is not a duration such as 3h, 1h30m, 60s or 500ms");
+	check_words((const char *[]){"10.0.0.1", "timeout", "8785h", NULL}, "",
+		    "timeout: duration '8785h' is longer than 366 days");
+	check_words((const char *[]){"10.0.0.1", "-", NULL}, "timeout 10m",
+		    "-:1:1: timeout: no address or prefix stands before it");
+}
+
+static void an_element_of_a_policy_has_a_time_that_can_be(void **state)
+{
+	static const struct {
+		const char *element, *error;
+	} cases[] = {
+		{"10.0.0.1 timeout 10", NULL},
+		{"10.0.0.0/8  timeout  8784h", NULL},
+		{"10.0.0.1 timeout 0s", "timeout: '0s' is less than a second"},
+		{"10.0.0.1 timeout", "'10.0.0.1 timeout' is not an address or prefix"},
+		{"10.0.0.1 for 10m", "'10.0.0.1 for 10m' is not an address or prefix"},
+		{"10.0.0.1/8 timeout 10m", "'10.0.0.1/8' has host bits set; write 10.0.0.0/8"},
+		{"10.0.0.1 timeout 10m x",
+		 "timeout: '10m x' is not a duration such as 3h, 1h30m, 60s or 500ms"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct policy *policy;
+		struct error error = {};
+		char text[256], want[256];
+		int len = snprintf(text, sizeof(text), "version: 1\nsets:\n  s: [%s]\n",
+				   cases[i].element);
+
+		if (!policy_parse("p", text, (size_t)len, &policy, &error))
+			policy_free(policy);
+		snprintf(want, sizeof(want), "p:3:7: %s", cases[i].error ?: "");
+		assert_string_equal(cases[i].error ? want : "", error.text);
+	}
 }
 
 static void a_bad_word_of_a_file_is_named_with_its_place(void **state)
@@ -306,7 +430,7 @@ static void a_bad_word_of_a_file_is_named_with_its_place(void **state)
 	assert_int_equal(read_text("10.0.0.1\n  10.0.0.2 \x1b[1mx, ::1", &change, &error), -EINVAL);
 	assert_true(error.invalid_input && error.in_file);
 	assert_string_equal(error.text, "-:2:12: '?[1mx' is not an address or prefix");
-	free(change.prefixes);
+	free(change.elements);
 }
 
 int main(void)
@@ -317,6 +441,8 @@ int main(void)
 		cmocka_unit_test(a_set_that_does_not_exist_is_refused_with_those_that_do),
 		cmocka_unit_test(sets_are_filled_by_who_knows_them_and_the_rest_stays),
 		cmocka_unit_test(a_file_of_prefixes_may_have_lines_commas_and_comments),
+		cmocka_unit_test(a_timeout_is_for_the_word_before_it),
+		cmocka_unit_test(an_element_of_a_policy_has_a_time_that_can_be),
 		cmocka_unit_test(a_bad_word_of_a_file_is_named_with_its_place),
 	};
 
