@@ -48,6 +48,7 @@ struct command {
 	COMMAND(conntrack)                                                                         \
 	COMMAND(monitor)                                                                           \
 	COMMAND(stats)                                                                             \
+	COMMAND(top)                                                                               \
 	COMMAND(metrics)                                                                           \
 	COMMAND(flowlog)                                                                           \
 	COMMAND(trace)                                                                             \

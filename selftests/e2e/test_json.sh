@@ -57,6 +57,8 @@ traffic() {
 
 record_connections() {
 	record conntrack-list conntrack list wt0
+	record top-dest top wt0 -i 0.05 -n 1 --by dest
+	record top-rule top wt0 -i 0.05 -n 1 --by rule
 	record conntrack-count conntrack count wt0
 	record trace-in trace in anna 192.168.77.2 --dport 8080
 	record trace-in trace in anna 192.168.77.2 -p icmp
@@ -180,9 +182,13 @@ test_every_key_that_commands_print_is_in_the_manual_and_the_reverse() {
 	listen flowlog flowlog wt0 --drops 0
 	listen live trace live -i wt0
 	listen stats stats wt0 --interval 0.2
+	listen top-peer top wt0 -i 0.2
+	listen top-flow top wt0 -i 0.2 --by flow --rows 1
 	wait_for eval 'probe ok "$PEER" tcp 192.168.77.2 8080 && [ -s "$T/monitor.out" ]'
 	traffic
 	record_connections
+	stop top-peer
+	stop top-flow
 	stop held
 	wait_for grep -q '"end"' "$T/monitor.out"
 	wait_for grep -q '"drop"' "$T/monitor.out"
@@ -204,6 +210,7 @@ test_every_key_that_commands_print_is_in_the_manual_and_the_reverse() {
 	cp "$T/flowlog.out" "$T/json/flowlog"
 	cp "$T/live.out" "$T/json/trace-live"
 	cp "$T/stats.out" "$T/json/stats"
+	cp "$T"/top-*.out "$T/json"
 	stop run-wt0
 	record detach detach wt0
 	record detach detach --stale
