@@ -55,7 +55,7 @@ DEPENDENCIES := -MMD -MP
 BPF_FLAGS := -target bpf -mcpu=v3 -g -O2 $(COMMON_FLAGS) -Wno-unused-parameter -fno-jump-tables \
 	     $(DEPENDENCIES) -Iinclude -Ivmlinux -Ibpf
 LINK_FLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) -pie -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
-LIBS := -lbpf -lelf -lz -lxdp -lnl-route-3 -lnl-3 -lfyaml -ljansson -lmd -lpcap -lseccomp -lmicrohttpd -lnghttp2 -lminizip -lsmartcols
+LIBS := -lbpf -lelf -lz -lxdp -lnl-route-3 -lnl-3 -lfyaml -ljansson -lmd -lpcap -lseccomp -lmicrohttpd -lnghttp2 -lminizip -lsmartcols -lncursesw -ltinfo
 ifeq ($(SANITIZE),1)
 # gcc 12 sees values that may be uninitialized where there are none, once it has instrumented
 HARDENING := -fsanitize=address,undefined -fno-omit-frame-pointer -Wno-maybe-uninitialized \
@@ -93,19 +93,19 @@ help:
 BUILD_DEPS := clang gcc libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnl-route-3-dev \
 	      libxdp-dev libfyaml-dev libjansson-dev libmd-dev libpcap-dev libseccomp-dev \
 	      libnghttp2-dev libminizip-dev libmicrohttpd-dev libsmartcols-dev libarchive-dev \
-	      bpftool pkg-config
+	      libncurses-dev bpftool pkg-config
 TEST_DEPS := libcmocka-dev iproute2 iputils-ping procps util-linux ethtool tcpdump python3 \
 	     man-db clang-format mount jq curl traceroute libclang-rt-14-dev \
 	     bind9-dnsutils dnsmasq-base iperf3 netcat-openbsd nftables nghttp2-server python3-grpcio \
 	     python3-jsonschema python3-prometheus-client tshark systemd \
-	     zsh fish zstd
+	     zsh fish zstd tmux
 BENCH_DEPS := iperf3 passt slirp4netns gnuplot-nox
 KERNEL_DEPS := qemu-system-x86 cpio kmod xz-utils wireguard-tools
 HEADERS := bpf/libbpf.h:libbpf-dev libelf.h:libelf-dev zlib.h:zlib1g-dev \
 	   libnl3/netlink/netlink.h:libnl-3-dev libnl3/netlink/route/link.h:libnl-route-3-dev \
 	   xdp/xsk.h:libxdp-dev libfyaml.h:libfyaml-dev jansson.h:libjansson-dev sha2.h:libmd-dev \
 	   pcap/pcap.h:libpcap-dev \
-	   seccomp.h:libseccomp-dev microhttpd.h:libmicrohttpd-dev libsmartcols/libsmartcols.h:libsmartcols-dev nghttp2/nghttp2.h:libnghttp2-dev minizip/unzip.h:libminizip-dev archive.h:libarchive-dev
+	   seccomp.h:libseccomp-dev microhttpd.h:libmicrohttpd-dev libsmartcols/libsmartcols.h:libsmartcols-dev ncurses.h:libncurses-dev nghttp2/nghttp2.h:libnghttp2-dev minizip/unzip.h:libminizip-dev archive.h:libarchive-dev
 
 check-tools:
 	@missing=; \

@@ -224,25 +224,21 @@ static __always_inline __u32 masquerade_mtu(__u8 uplink)
  * masquerade_error_turn() - Address an ICMP error to the peer that has sent what it quotes
  * @skb, @p: the error, whose source is not translated yet
  * @quote: what that peer has sent to a port on an uplink, as it was received
- * @translation: of the receiver's flow; of the same uplink
+ * @holder: the peer
  *
- * Return: whether there is such a peer.
+ * Return: whether it is addressed so.
  */
 __noinline int masquerade_error_turn(struct __sk_buff *skb, struct packet *p,
-				     const struct quote *quote, struct translation *translation)
+				     const struct quote *quote, const struct snat_in *holder)
 {
 	struct new_end end = {.stays = true, .l2_len = config.l2_len};
-	const struct snat_in *in;
 
-	if (!skb || !p || !quote || !translation)
-		return false;
-	in = find_holder(p, quote->tuple.l4_proto, translation, quote->tuple.sport);
-	if (!in)
+	if (!skb || !p || !quote || !holder)
 		return false;
 	if (config.dry_run)
 		return true;
-	end.addr = &in->peer;
-	end.port = in->port;
+	end.addr = &holder->peer;
+	end.port = holder->port;
 	skb->mark = FORWARDER_MARK; /* it opens nothing, and no flow has it */
 	return translate_error(skb, p, quote, &end);
 }
@@ -349,6 +345,7 @@ __hidden int masquerade_error_out(struct frame *f, struct packet *p)
 	struct translation translation = {};
 	struct __sk_buff *skb = f->ctx;
 	struct quote quote = {};
+	const struct snat_in *holder;
 	const struct uplink *uplink;
 	bool is_hairpin;
 	struct new_end end = {
@@ -368,8 +365,11 @@ __hidden int masquerade_error_out(struct frame *f, struct packet *p)
 	translation.addr = *uplink_addr(uplink, p->ip_version);
 	end.port = translation.port;
 	is_hairpin = addr_equal(&p->daddr, &translation.addr);
-	if (is_hairpin && !masquerade_error_turn(skb, p, &quote, &translation))
-		return TC_ACT_UNSPEC;
+	if (is_hairpin) {
+		holder = find_holder(p, quote.tuple.l4_proto, &translation, quote.tuple.sport);
+		if (!holder || !masquerade_error_turn(skb, p, &quote, holder))
+			return TC_ACT_UNSPEC;
+	}
 	if (!config.dry_run && !translate_error(skb, p, &quote, &end))
 		return TC_ACT_UNSPEC;
 	note_way(p, &translation);

@@ -99,23 +99,13 @@ static int parse(const struct command *command, int argc, char **argv, struct mo
 static bool is_wanted(struct monitor *monitor, const struct flow_event *event)
 {
 	struct filter *filter = &monitor->filter;
-	bool has_ports = l4_has_ports(event->l4_proto);
-	struct flow_view view = {
-		.addr = {event->addr[0], event->addr[1]},
-		.rule = event->rule,
-		.port = {has_ports ? be16toh(event->port[0]) : 0,
-			 has_ports ? be16toh(event->port[1]) : 0},
-		.ip_version = event->ip_version,
-		.l4_proto = event->l4_proto,
-		.state = event->flow_state,
-	};
 
 	if (event->type >= FLOW_EVENT_MAX ||
 	    (monitor->flows_only && event->type == FLOW_EVENT_DROP))
 		return false;
 	if (filter->rule_id[0] && filter->rule == RULE_NONE)
 		filter->rule = rule_names_number(&monitor->context.rules, filter->rule_id);
-	return filter_match_flow(filter, &view);
+	return filter_match_event(filter, event);
 }
 
 /* Print an event, unless the filter or the count forbids it. */

@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdio_ext.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,9 +15,6 @@
 #include "cli/counters_print.h"
 #include "dataplane/attached.h"
 #include "maps.h"
-
-#define INTERVAL_MIN_S 0.01
-#define INTERVAL_MAX_S 86400
 
 static int run_stats(const struct command *command, int argc, char **argv);
 
@@ -60,19 +56,6 @@ struct stats {
 	bool colour;
 };
 
-static int parse_interval(const struct command *command, struct stats *stats)
-{
-	char *end;
-	double seconds = strtod(optarg, &end);
-
-	/* written so that a NaN is refused */
-	if (end == optarg || *end || !(seconds >= INTERVAL_MIN_S && seconds <= INTERVAL_MAX_S))
-		return command_usage(command, "interval %.32s: not from 0.01 to 86400 seconds",
-				     optarg);
-	stats->interval_ns = seconds * NS_PER_S + 0.5;
-	return -1;
-}
-
 /* Returns an exit status, or -1 to go on. */
 static int parse(const struct command *command, int argc, char **argv, struct stats *stats)
 {
@@ -92,7 +75,7 @@ static int parse(const struct command *command, int argc, char **argv, struct st
 		else if (option == '?')
 			status = command_unknown_option(command, argv);
 		else if (option == OPTION_INTERVAL)
-			status = parse_interval(command, stats);
+			status = command_parse_interval(command, &stats->interval_ns);
 		else if (option == 'n' || option == 'c') /* -c: its name before */
 			status = command_parse_count(command, &stats->limit);
 		else if (option == 'h')

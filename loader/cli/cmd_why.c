@@ -46,10 +46,9 @@ const struct command command_why = {
 		"line\n" NUMERIC_HELP
 		"  -v, --verbose         each stage, not only the one that decided\n"
 		"\n" TRACE_FILTER_HELP "\n"
-		"The programs record each drop and each new connection.  Packets of a kind, with\n"
-		"the same addresses and destination port, are counted.  The answer is by the "
-		"policy\n"
-		"that was in force then, from the history.\n",
+		"The programs record each drop and each new connection.  Packets of a kind,\n"
+		"with the same addresses and destination port, are counted.  The answer is by\n"
+		"the policy that was in force then, from the history.\n",
 	.run = run_why,
 };
 

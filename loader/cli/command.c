@@ -22,6 +22,8 @@
 
 #define COMMAND_COLUMN 12
 #define HELP_COLUMNS   80
+#define INTERVAL_MIN_S 0.01
+#define INTERVAL_MAX_S 86400
 
 static char current_path[64] = "shrike"; /* the words that led to the command */
 
@@ -228,6 +230,26 @@ int command_parse_count(const struct command *command, uint64_t *count)
 
 	if (number_parse(optarg, 1, INT64_MAX, count, &ignored))
 		return command_usage(command, "count %.32s: not a number above 0", optarg);
+	return -1;
+}
+
+/**
+ * command_parse_interval() - Read the value of --interval, a number of seconds
+ * @command: the command
+ * @interval_ns: set to it
+ *
+ * Return: -1 to go on, or the exit status.
+ */
+int command_parse_interval(const struct command *command, int64_t *interval_ns)
+{
+	char *end;
+	double seconds = strtod(optarg, &end);
+
+	/* written so that a NaN is refused */
+	if (end == optarg || *end || !(seconds >= INTERVAL_MIN_S && seconds <= INTERVAL_MAX_S))
+		return command_usage(command, "interval %.32s: not from 0.01 to 86400 seconds",
+				     optarg);
+	*interval_ns = seconds * NS_PER_S + 0.5;
 	return -1;
 }
 

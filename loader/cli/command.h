@@ -50,6 +50,7 @@ struct command {
 	COMMAND(conntrack)                                                                         \
 	COMMAND(monitor)                                                                           \
 	COMMAND(stats)                                                                             \
+	COMMAND(top)                                                                               \
 	COMMAND(metrics)                                                                           \
 	COMMAND(flowlog)                                                                           \
 	COMMAND(trace)                                                                             \
@@ -73,6 +74,7 @@ int command_usage(const struct command *command, const char *format, ...)
 int command_parse_json(const struct command *command, int argc, char **argv, int max_arguments,
 		       bool *json);
 int command_parse_count(const struct command *command, uint64_t *count);
+int command_parse_interval(const struct command *command, int64_t *interval_ns);
 int command_option(int argc, char **argv, const char *short_options, const struct option *options);
 int command_unknown_option(const struct command *command, char **argv);
 int command_fail(const struct error *error);

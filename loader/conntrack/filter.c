@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "conntrack/filter.h"
 
+#include <endian.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -323,4 +324,25 @@ bool filter_match_flow(const struct filter *filter, const struct flow_view *view
 	if (filter->rule_id[0] && (filter->rule == RULE_NONE || filter->rule != view->rule))
 		return false;
 	return match_end(filter, 0, view) && match_end(filter, 1, view);
+}
+
+/**
+ * filter_match_event() - Whether the flow of an event, or a dropped packet, is meant
+ * @filter: the filter; its rule number is set where it names a rule
+ * @event: the event
+ */
+bool filter_match_event(const struct filter *filter, const struct flow_event *event)
+{
+	bool has_ports = l4_has_ports(event->l4_proto);
+	struct flow_view view = {
+		.addr = {event->addr[0], event->addr[1]},
+		.rule = event->rule,
+		.port = {has_ports ? be16toh(event->port[0]) : 0,
+			 has_ports ? be16toh(event->port[1]) : 0},
+		.ip_version = event->ip_version,
+		.l4_proto = event->l4_proto,
+		.state = event->flow_state,
+	};
+
+	return filter_match_flow(filter, &view);
 }

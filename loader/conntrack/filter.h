@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "conntrack/flow_view.h"
+#include "flow_event.h"
 #include "policy/names.h"
 #include "policy/policy.h"
 
@@ -93,5 +94,6 @@ bool filter_match_end(const struct filter *filter, unsigned int end, const union
 		      uint8_t ip_version);
 bool filter_match_table(const struct filter *filter, uint8_t ip_version, uint8_t l4_proto);
 bool filter_match_flow(const struct filter *filter, const struct flow_view *view);
+bool filter_match_event(const struct filter *filter, const struct flow_event *event);
 
 #endif /* SHRIKE_CONNTRACK_FILTER_H */

@@ -57,6 +57,8 @@ traffic() {
 
 record_connections() {
 	record conntrack-list conntrack list wt0
+	record top-dest top wt0 -i 0.05 -n 1 --by dest
+	record top-rule top wt0 -i 0.05 -n 1 --by rule
 	record conntrack-count conntrack count wt0
 	record trace-in trace in anna 192.168.77.2 --dport 8080
 	record trace-in trace in anna 192.168.77.2 -p icmp
@@ -200,9 +202,13 @@ test_every_key_that_commands_print_is_in_the_manual_and_the_reverse() {
 	listen live trace live -i wt0
 	listen stats stats wt0 --interval 0.2
 	listen why why -i wt0 --follow
+	listen top-peer top wt0 -i 0.2
+	listen top-flow top wt0 -i 0.2 --by flow --rows 1
 	wait_for eval 'probe ok "$PEER" tcp 192.168.77.2 8080 && [ -s "$T/monitor.out" ]'
 	traffic
 	record_connections
+	stop top-peer
+	stop top-flow
 	stop held
 	wait_for grep -q '"end"' "$T/monitor.out"
 	wait_for grep -q '"drop"' "$T/monitor.out"
@@ -214,6 +220,7 @@ test_every_key_that_commands_print_is_in_the_manual_and_the_reverse() {
 	record_simulations
 	record metrics metrics wt0
 	record doctor doctor wt0
+	record doctor-path doctor wt0 --path 100.64.0.2
 	record status-check status wt0 --check
 	record version version
 	record conntrack-flush conntrack flush wt0
@@ -226,6 +233,7 @@ test_every_key_that_commands_print_is_in_the_manual_and_the_reverse() {
 	cp "$T/live.out" "$T/json/trace-live"
 	cp "$T/stats.out" "$T/json/stats"
 	cp "$T/why.out" "$T/json/why-follow"
+	cp "$T"/top-*.out "$T/json"
 	stop run-wt0
 	record detach detach wt0
 	record detach detach --stale

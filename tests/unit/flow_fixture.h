@@ -149,6 +149,16 @@ static inline size_t fixture_add(struct fixture *f, const struct flow_spec *spec
 	return at;
 }
 
+static inline void fixture_remove(struct fixture *f, const struct flow_spec *spec)
+{
+	uint8_t ip_version = strchr(spec->src, ':') ? IP_VERSION_6 : IP_VERSION_4;
+	size_t at = fixture_table(spec->l4_proto, ip_version, !spec->unconfirmed, spec->own);
+	struct flow_key6 key;
+
+	fixture_key(&key, spec);
+	assert_int_equal(bpf_map_delete_elem(f->conntrack.tables[at].fd, &key), 0);
+}
+
 /* @n UDP flows of this host over IPv4, all different, @first counts them. */
 static inline void fixture_fill(struct fixture *f, uint32_t first, uint32_t n,
 				const struct flow *flow, uint64_t idle_ns)

@@ -71,16 +71,6 @@ static void note(const struct flow_spec *spec, enum flow_event_type type)
 	missing_ends_note(t.ends, &event);
 }
 
-static void vanish(const struct flow_spec *spec)
-{
-	uint8_t ip_version = strchr(spec->src, ':') ? IP_VERSION_6 : IP_VERSION_4;
-	size_t at = fixture_table(spec->l4_proto, ip_version, !spec->unconfirmed, spec->own);
-	struct flow_key6 key;
-
-	fixture_key(&key, spec);
-	assert_int_equal(bpf_map_delete_elem(t.fixture->conntrack.tables[at].fd, &key), 0);
-}
-
 static unsigned int scan(void)
 {
 	t.n_reported = 0;
@@ -137,8 +127,8 @@ static void who_was_there_before_is_reported_too(void **state)
 	/* their starts may still be read */
 	note(&specs[0], FLOW_EVENT_START);
 	for (size_t i = 0; i < N_SPECS; i++)
-		vanish(&specs[i]);
-	vanish(&over);
+		fixture_remove(t.fixture, &specs[i]);
+	fixture_remove(t.fixture, &over);
 	scan();
 	assert_int_equal(scan(), N_SPECS);
 	assert_int_equal(t.last.ifindex, 7);
@@ -156,7 +146,7 @@ static void who_vanishes_is_reported_once_with_its_last_counts(void **state)
 		fixture_add(t.fixture, &spec);
 		note(&spec, FLOW_EVENT_START);
 		assert_int_equal(scan(), 0);
-		vanish(&spec);
+		fixture_remove(t.fixture, &spec);
 		assert_int_equal(scan(), 0); /* its end event may be in the ring still */
 		assert_int_equal(scan(), 1);
 		assert_int_equal(t.last.type, FLOW_EVENT_END);
@@ -207,7 +197,7 @@ static void a_move_to_the_other_table_is_no_end(void **state)
 	note(&specs[0], FLOW_EVENT_START);
 	assert_int_equal(scan(), 0);
 	fixture_add(t.fixture, &confirmed);
-	vanish(&specs[0]);
+	fixture_remove(t.fixture, &specs[0]);
 	assert_int_equal(scan(), 0);
 	assert_int_equal(scan(), 0);
 }
@@ -236,7 +226,7 @@ static void of_many_only_those_that_vanish_are_reported(void **state)
 	t.n_reported = 0;
 	for (uint16_t i = 1; i < FLOWS; i += 2) {
 		spec.sport = i;
-		vanish(&spec);
+		fixture_remove(t.fixture, &spec);
 	}
 	for (unsigned int i = 0, n_reported = 0; n_reported < FLOWS / 2;
 	     n_reported += t.n_reported, i++) {
