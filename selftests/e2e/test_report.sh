@@ -102,6 +102,7 @@ test_why_answers_from_a_report_as_where_it_was_written() {
 	probe timeout "$PEER" tcp 100.64.0.1 8002
 	policy second <<-EOF
 		mode: {routing: disabled}
+		names: {laptop-anna: [100.64.0.2, "fd64::2"]}
 		peer_acl: [{id: other, action: allow, source: [any], protocol: udp}]
 	EOF
 	expect 0 shrike policy apply wt0 "$T/second.yaml"
