@@ -34,21 +34,20 @@ const struct command command_why = {
 	.arguments = "[SRC] [DST] [FILTER] [--since TIME] [-i IFACE | --from FILE] [--follow] "
 		     "[-w FILE] [--numeric] [-j] [-v]",
 	.summary = "why packets of the past were dropped or let through",
-	.details =
-		"  SRC, DST              addresses, prefixes or names; 'any' for all\n"
-		"      --since TIME      only what was seen in the last 90s, 10m, 2h\n"
-		"  -f, --follow          go on with what comes, until a signal\n"
-		"  -w, --write FILE      a capture (pcapng) of the headers; '-': stdout\n"
-		"  -i, --interface IFACE the interface; else the only attached one, else wt0\n"
-		"      --from FILE       what 'shrike report' has written, here or elsewhere;\n"
-		"                        needs no rights, and --since ends when it was written\n"
-		"  -j, --json            one object; with --follow one per kind and "
-		"line\n" NUMERIC_HELP
-		"  -v, --verbose         each stage, not only the one that decided\n"
-		"\n" TRACE_FILTER_HELP "\n"
-		"The programs record each drop and each new connection.  Packets of a kind,\n"
-		"with the same addresses and destination port, are counted.  The answer is by\n"
-		"the policy that was in force then, from the history.\n",
+	.details = "  SRC, DST              addresses, prefixes or names; 'any' for all\n"
+		   "      --since TIME      only what was seen in the last 90s, 10m, 2h\n"
+		   "  -f, --follow          go on with what comes, until a signal\n"
+		   "  -w, --write FILE      a capture (pcapng) of the headers; '-': stdout\n"
+		   "  -i, --interface IFACE the interface; else the only attached one, else wt0\n"
+		   "      --from FILE       what 'shrike report' has written, here or elsewhere;\n"
+		   "                        needs no rights, and --since ends when it was written\n"
+		   "  -j, --json            one object; with --follow one per kind and "
+		   "line\n" NUMERIC_HELP
+		   "  -v, --verbose         each stage, not only the one that decided\n"
+		   "\n" TRACE_FILTER_HELP "\n"
+		   "The programs record each drop and each new connection.  Packets of a kind,\n"
+		   "with the same addresses and destination port, are counted.  The answer is by\n"
+		   "the policy that was in force then, from the history.\n",
 	.run = run_why,
 };
 
