@@ -59,6 +59,7 @@ record_connections() {
 	record conntrack-list conntrack list wt0
 	record top-dest top wt0 -i 0.05 -n 1 --by dest
 	record top-rule top wt0 -i 0.05 -n 1 --by rule
+	record top-flow top wt0 -i 0.05 -n 1 --by flow
 	record conntrack-count conntrack count wt0
 	record trace-in trace in anna 192.168.77.2 --dport 8080
 	record trace-in trace in anna 192.168.77.2 -p icmp
@@ -187,6 +188,27 @@ record_questions() {
 	record policy-equal policy equal "$T/nat.yaml" "$T/cut.yaml"
 }
 
+# A path on which some packets arrive, and one kind does not.
+record_path() {
+	in_ns "$PEER" nft -f - <<-EOF
+		table inet quiet {
+			chain input { type filter hook input priority 0; tcp dport 443 drop; }
+		}
+	EOF
+	record doctor doctor wt0 --path 100.64.0.2
+	in_ns "$PEER" nft delete table inet quiet
+}
+
+# A path whose answers this host drops, at a stage of its own.
+record_dropped_answers() {
+	policy stateless <<-EOF
+		mode: {routing: disabled, stateful: false}
+		peer_acl: []
+	EOF
+	shrike attach wt0 -c "$T/stateless.yaml" 2>/dev/null
+	record doctor doctor wt0 --path 100.64.0.2
+}
+
 test_every_key_that_commands_print_is_in_the_manual_and_the_reverse() {
 	mkdir "$T/json"
 	nat_topology "$1"
@@ -220,7 +242,7 @@ test_every_key_that_commands_print_is_in_the_manual_and_the_reverse() {
 	record_simulations
 	record metrics metrics wt0
 	record doctor doctor wt0
-	record doctor-path doctor wt0 --path 100.64.0.2
+	record_path
 	record status-check status wt0 --check
 	record version version
 	record conntrack-flush conntrack flush wt0
@@ -235,6 +257,7 @@ test_every_key_that_commands_print_is_in_the_manual_and_the_reverse() {
 	cp "$T/why.out" "$T/json/why-follow"
 	cp "$T"/top-*.out "$T/json"
 	stop run-wt0
+	record_dropped_answers
 	record detach detach wt0
 	record detach detach --stale
 	expect 0 "$SELFTESTS/tools/json_keys.py" --all "$TREE/docs/man/shrike-json.5" "$T/json"

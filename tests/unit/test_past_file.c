@@ -154,8 +154,11 @@ static int deciding(const struct incident_past *past, size_t i)
 	if (policy_parse(NULL, text->text, text->len, &policy, &error))
 		fail_msg("%s", error.text);
 	recorded_event(&past->records[i], &event);
-	event.reason = REASON_PEER_ACL_ALLOWED;
+	event.reason = REASON_PEER_ACL_DENIED;
 	id = trace_explain_rule(policy, &event);
+	event.verdict = VERDICT_PASS;
+	if (!id)
+		id = trace_explain_rule(policy, &event);
 	for (size_t rule = 0; id && rule < policy->acl[ACL_PEER].n_rules; rule++)
 		if (!strcmp(policy->acl[ACL_PEER].rules[rule].id, id))
 			found = (int)rule;
