@@ -356,7 +356,6 @@ test_diff_changes_nothing() {
 	policy old <<<"peer_acl: [{id: old, action: allow, source: [any]}]"
 	run_shrike wt0 old
 	pings ok "$PEER" 100.64.0.1
-	before=$(policy_in_force)
 	echo "version: 1; nonsense" >"$T/bad.yaml"
 	expect 2 shrike policy diff wt0 "$T/bad.yaml"
 	is_one_error_line "$ERR" "^$T/bad.yaml:"
@@ -364,6 +363,7 @@ test_diff_changes_nothing() {
 	policy new <<<"peer_acl: [{id: new, action: deny, source: [any]}]"
 	# an address that the programs do not know yet: nor does this
 	stop run-wt0 KILL
+	before=$(policy_in_force)
 	ip -n "$ROUTER" address add 10.77.0.1/32 dev lo
 	for round in 1 2 3 4 5 6 7 8; do
 		traffic=$(traffic_of_wt0)
