@@ -199,6 +199,17 @@ keys() {
 	in_terminal "$1" send-keys -t main "${@:2}"
 }
 
+# Only the prompt is left, so that what is typed next stands behind it.
+shows_a_prompt_alone() {
+	screen "$1" >"$T/screen-$1.out"
+	[ "$(grep -v '^ *$' "$T/screen-$1.out")" = "ready>" ]
+}
+
+clear_screen() {
+	keys "$1" clear Enter
+	wait_for shows_a_prompt_alone "$1"
+}
+
 # top_in NAME OPTION...: runs in the terminal
 top_in() {
 	keys "$1" "$SHRIKE top wt0 -i 0.3 ${*:2}; echo status \$?" Enter
@@ -329,7 +340,7 @@ test_a_terminal_is_left_as_it_was() {
 		wait_for shows tty "^status 0$"
 		settled tty after-$signal
 		cmp "$T/before" "$T/after-$signal" || die "the terminal has changed"
-		keys tty clear Enter
+		clear_screen tty
 	done
 	# a key stops it, and the shell continues it
 	top_in tty
@@ -359,10 +370,10 @@ test_a_terminal_that_cannot_be_drawn_on_is_refused() {
 	keys tty "TERM=dumb $SHRIKE top wt0; echo status \$?" Enter
 	wait_for shows tty "^shrike: terminal 'dumb' cannot be drawn on: use --batch, or set TERM"
 	wait_for shows tty "^status 1$"
-	keys tty clear Enter
+	clear_screen tty
 	keys tty "env -u TERM $SHRIKE top wt0; echo status \$?" Enter
 	wait_for shows tty "^shrike: terminal '' cannot be drawn on"
-	keys tty clear Enter
+	clear_screen tty
 	noise
 	# without colours, cursor keys of its own, and characters of one byte
 	keys tty "TERM=vt100 LC_ALL=C NO_COLOR=1 $SHRIKE top wt0 -i 0.3; echo status \$?" Enter
