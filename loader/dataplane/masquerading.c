@@ -174,14 +174,6 @@ int masquerading_follow(struct dataplane *dataplane, struct error *error)
 	return masquerading_pin(&dataplane->generation->maps, &pins, error);
 }
 
-static uint32_t program_id(int fd)
-{
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
-
-	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
-}
-
 /*
  * What is done on each uplink that has a program of ours: put one of @to in the place of one of @from,
  * or of any other where that is NULL; @replaced gets the first of each kind that has gone, to be
@@ -199,8 +191,8 @@ static int replace_on(const struct replacement *r, uint32_t ifindex, int kind,
 {
 	int to = r->to->fds[kind];
 
-	if (!state->prog_id || to < 0 || state->prog_id == program_id(to) ||
-	    (r->from && state->prog_id != program_id(r->from->fds[kind])))
+	if (!state->prog_id || to < 0 || state->prog_id == hook_program_id(to) ||
+	    (r->from && state->prog_id != hook_program_id(r->from->fds[kind])))
 		return 0;
 	if (r->replaced && r->replaced->fds[kind] < 0) {
 		r->replaced->fds[kind] = bpf_prog_get_fd_by_id(state->prog_id);

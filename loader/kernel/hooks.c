@@ -78,6 +78,20 @@ static const char *program_name(enum hook_point point)
 	return names[point];
 }
 
+/**
+ * hook_program_id() - What the kernel calls a program that hooks may have, as struct hook_state
+ * @prog_fd: the program; -1: none
+ *
+ * Return: its id, 0 for none.
+ */
+uint32_t hook_program_id(int prog_fd)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	return prog_fd < 0 || bpf_obj_get_info_by_fd(prog_fd, &info, &len) ? 0 : info.id;
+}
+
 /* Whether a program uses a map. */
 static bool uses_map(int prog_fd, uint32_t map_id)
 {

@@ -47,6 +47,7 @@ struct hook_state {
 	char foreign_name[16];
 };
 
+uint32_t hook_program_id(int prog_fd);
 const char *hook_kind_name(enum hook_kind kind);
 const char *hook_point_name(enum hook_point point);
 /*

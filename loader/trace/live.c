@@ -36,14 +36,6 @@ static int program_at(const struct generation *generation, enum hook_point ingre
 	return point == ingress ? generation->ingress_fd : -1;
 }
 
-static uint32_t program_id(int fd)
-{
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
-
-	return bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
-}
-
 /**
  * trace_live_is_on() - Whether a generation writes trace records
  * @maps: of the generation
@@ -214,7 +206,7 @@ static int switch_back(struct trace_live *trace, struct error *error)
 		int fd = program_at(trace->clone, trace->attached.ingress, points[i]);
 
 		if (trace->originals[points[i]] < 0 || !hooks[points[i]].prog_id ||
-		    hooks[points[i]].prog_id != program_id(fd))
+		    hooks[points[i]].prog_id != hook_program_id(fd))
 			continue;
 		err = hook_replace(trace->attached.ifindex, points[i], &hooks[points[i]],
 				   trace->originals[points[i]], error);
@@ -372,7 +364,7 @@ void trace_live_stats(const struct trace_live *trace, struct trace_stats *stats)
 
 static bool is_in_force(const struct trace_live *trace, const struct hook_state hooks[HOOK_POINTS])
 {
-	return hooks[trace->attached.ingress].prog_id == program_id(trace->clone->ingress_fd);
+	return hooks[trace->attached.ingress].prog_id == hook_program_id(trace->clone->ingress_fd);
 }
 
 /*
