@@ -12,7 +12,8 @@
 
 #include "abi.h"
 
-#define NS_MAX (366 * 24 * 3600 * NS_PER_S)
+#define NS_PER_DAY (24 * 3600 * NS_PER_S)
+#define NS_MAX	   (366 * NS_PER_DAY)
 
 /* Reads decimal digits up to the first other byte; false where there are none or too many. */
 static bool scan_digits(const char **text, uint64_t *value)
@@ -257,6 +258,34 @@ int duration_parse(const char *text, uint64_t *ns, struct error *error)
 bad:
 	return error_input(error, "'%.80s' is not a duration such as 3h, 1h30m, 60s or 500ms",
 			   text);
+}
+
+/**
+ * since_parse() - How far back a command is to look
+ * @text: whole days ("30d"), or as for duration_parse()
+ * @ns: result in nanoseconds, more than 0, at most 366 days
+ * @error: what is wrong
+ *
+ * Return: 0 or -EINVAL (invalid input).
+ */
+int since_parse(const char *text, uint64_t *ns, struct error *error)
+{
+	struct error ignored;
+	const char *end = text;
+	uint64_t days, parsed;
+
+	if (scan_digits(&end, &days) && !strcmp(end, "d") && days <= NS_MAX / NS_PER_DAY)
+		parsed = days * NS_PER_DAY;
+	else if (duration_parse(text, &parsed, &ignored))
+		return error_input(
+			error,
+			"--since: '%.80s' is not a duration such as 30d, 12h or 90m, of at "
+			"most 366 days",
+			text);
+	if (!parsed)
+		return error_input(error, "--since: more than nothing is needed");
+	*ns = parsed;
+	return 0;
 }
 
 /**

@@ -40,6 +40,7 @@ int ports_parse(const char *text, struct port_range *range, struct error *error)
 int port_parse(const char *text, uint16_t *port, struct error *error);
 int protocol_parse(const char *text, uint16_t *protocol, struct error *error);
 int duration_parse(const char *text, uint64_t *ns, struct error *error);
+int since_parse(const char *text, uint64_t *ns, struct error *error);
 int timeout_parse(const char *text, uint64_t *ns, struct error *error);
 const char *duration_format(uint64_t ns, char *text, size_t size);
 void text_make_printable(char *text);

@@ -285,10 +285,8 @@ static int set_option(struct asked *asked, int option, const char *argument, str
 {
 	int err = 0;
 
-	if (option == OPTION_SINCE) {
-		err = duration_parse(argument, &asked->since_ns, error);
-		return err ? error_prefix(error, "since") : 0;
-	}
+	if (option == OPTION_SINCE)
+		return since_parse(argument, &asked->since_ns, error);
 	if (option == 'n') {
 		err = number_parse(argument, 1, RULES_MAX, &asked->most, error);
 		return err ? error_prefix(error, "count") : 0;

@@ -17,8 +17,7 @@
 #include "dataplane/attached.h"
 #include "review/unused.h"
 
-#define N_COLUMNS     5
-#define HOURS_OF_DAYS 24
+#define N_COLUMNS 5
 
 enum { OPTION_SINCE = OPTION_COMMAND };
 
@@ -177,29 +176,6 @@ static int find(const struct asked *asked, int ifindex, struct error *error)
 	return err;
 }
 
-/* A duration, of which days are the most usual. */
-static int parse_since(const char *text, uint64_t *ns, struct error *error)
-{
-	size_t digits = strspn(text, "0123456789");
-	char hours[32];
-	int err;
-
-	if (digits && digits < 4 && !strcmp(text + digits, "d")) {
-		snprintf(hours, sizeof(hours), "%dh", atoi(text) * HOURS_OF_DAYS);
-		err = duration_parse(hours, ns, error);
-	} else {
-		err = duration_parse(text, ns, error);
-	}
-	if (err)
-		return error_input(error,
-				   "--since: '%.80s' is not a duration such as 30d, 12h or "
-				   "90m, of at most 366 days",
-				   text);
-	if (!*ns)
-		return error_input(error, "--since: more than nothing is needed");
-	return 0;
-}
-
 /**
  * policy_command_unused() - shrike policy unused
  */
@@ -220,7 +196,7 @@ int policy_command_unused(const struct command *command, int argc, char **argv)
 			return command_help(command);
 		if (option == '?')
 			return command_unknown_option(command, argv);
-		if (option == OPTION_SINCE && parse_since(optarg, &asked.since_ns, &error))
+		if (option == OPTION_SINCE && since_parse(optarg, &asked.since_ns, &error))
 			return command_fail(&error);
 		asked.json |= option == 'j';
 	}

@@ -76,12 +76,9 @@ struct asked {
 
 static int set_option(struct asked *asked, int option, const char *argument, struct error *error)
 {
-	int err;
-
 	switch (option) {
 	case OPTION_SINCE:
-		err = duration_parse(argument, &asked->since_ns, error);
-		return err ? error_prefix(error, "since") : 0;
+		return since_parse(argument, &asked->since_ns, error);
 	case OPTION_FROM:
 		asked->from = argument;
 		return 0;

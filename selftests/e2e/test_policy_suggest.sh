@@ -133,6 +133,7 @@ test_what_no_rule_can_allow_is_said() {
 	is "multicast" '{"acl":"peer_acl","destination":["multicast"],"icmp_types":["8/0"]}' \
 		"$(suggestions '.suggestions[] | select(.rule.destination == ["multicast"]) |
 			{acl, destination: .rule.destination, icmp_types: .rule.icmp_types} | tojson')"
+	expect 0 shrike policy suggest wt0 --since 30d
 	expect 2 shrike policy suggest wt0 --since yesterday
 	expect 2 shrike policy suggest wt0 -n 0
 	expect 1 shrike policy suggest lo

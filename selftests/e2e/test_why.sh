@@ -114,6 +114,8 @@ test_why_explains_by_what_the_rules_saw_of_a_translated_packet() {
 test_why_refuses_what_it_does_not_know() {
 	why_topology "$1"
 	expect 2 shrike why -i wt0 nobody
+	expect 0 shrike why -i wt0 --since 30d
+	expect 2 shrike why -i wt0 --since 400d
 	expect 2 shrike why -i wt0 --since yesterday
 	expect 2 shrike why -i wt0 --state established
 	expect 2 shrike why any -i wt0 -j -w "$T/x"
