@@ -170,11 +170,7 @@ test_two_peers_reach_each_others_mapped_ports() {
 	nat_topology "$1"
 	run_nat
 	for family in 4 6; do
-		use_family $family
-		start mapped$family "$LAN" python3 "$SELFTESTS/tools/mapped.py" serve 3478 $LAN_IP
-		wait_for grep -q ready "$T/mapped$family.out"
-		expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/mapped.py" punch 3478 $LAN_IP \
-			"${PEER_IP%2}2" "${PEER_IP%2}3"
+		mapped_peers $family punch
 		is "IPv$family" "first filtered, each heard the other's mapped port" "$OUT"
 	done
 	[ "$(dropped wt0 filtered)" -ge 2 ] || die "filtered is not counted"
@@ -193,11 +189,7 @@ test_a_peer_that_has_closed_a_mapped_port_refuses_another_one() {
 	nat_topology "$1"
 	run_nat
 	for family in 4 6; do
-		use_family $family
-		start mapped$family "$LAN" python3 "$SELFTESTS/tools/mapped.py" serve 3478 $LAN_IP
-		wait_for grep -q ready "$T/mapped$family.out"
-		expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/mapped.py" close 3478 $LAN_IP \
-			"${PEER_IP%2}2" "${PEER_IP%2}3"
+		mapped_peers $family close
 		matches "IPv$family" "the first is refused" "$OUT"
 	done
 	counters_agree wt0

@@ -107,11 +107,7 @@ test_what_claims_to_come_from_a_peers_mapped_port_is_refused() {
 	nat_topology "$1"
 	run_nat
 	for family in 4 6; do
-		use_family $family
-		start mapped$family "$LAN" python3 "$SELFTESTS/tools/mapped.py" serve 3478 $LAN_IP
-		wait_for grep -q ready "$T/mapped$family.out"
-		expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/mapped.py" punch 3478 $LAN_IP \
-			"${PEER_IP%2}2" "${PEER_IP%2}3"
+		mapped_peers $family punch
 		is "the ports" 5000,5001 \
 			"$(mapped_port udp 5000),$(mapped_port udp 5001)"
 		brings 0 answer $ROUTER_LAN_IP 5001 $ROUTER_LAN_IP 5000

@@ -17,3 +17,12 @@ run_nat() {
 	wait_for forwarder_runs
 	is "routing" nat "$(routing wt0)"
 }
+
+# mapped_peers FAMILY WHAT: two peers learn their mapped ports from a server, and do what mapped.py says
+mapped_peers() {
+	use_family "$1"
+	start "mapped$1" "$LAN" python3 "$SELFTESTS/tools/mapped.py" serve 3478 "$LAN_IP"
+	wait_for grep -q ready "$T/mapped$1.out"
+	expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/mapped.py" "$2" 3478 "$LAN_IP" \
+		"${PEER_IP%2}2" "${PEER_IP%2}3"
+}
