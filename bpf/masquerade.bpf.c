@@ -152,7 +152,8 @@ static __always_inline int refuse(struct packet *p, enum verdict *verdict, int r
  * The peer that has a port on the uplink of a flow, and has sent to the flow's port there; NULL: there
  * is none.  What a peer of another interface has been reached by leads elsewhere.
  *
- * Not inlined: Linux 6.1 has no stack for its key below translate_error().
+ * Not inlined, so that its key is off the stack again when the packet is rewritten: Linux 6.1 counts all
+ * that is inlined, and 512 bytes are all there are.
  */
 static __noinline const struct snat_in *find_holder(const struct packet *p, __u8 l4_proto,
 						    const struct translation *translation,
