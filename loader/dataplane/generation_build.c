@@ -414,10 +414,9 @@ static int prepare_clone(struct generation *generation, const struct generation_
 		if ((bpf_map__is_internal(map) && !is_variables) ||
 		    (spec->own_records && !strncmp(bpf_map__name(map), "trace_", 6)))
 			continue;
-		shared = map_set_find(spec->previous, bpf_map__name(map));
+		shared = map_set_require(spec->previous, bpf_map__name(map), 0, error);
 		if (!shared)
-			return error_set(error, ENOENT, "the generation in force has no map %s",
-					 bpf_map__name(map));
+			return -EPROTO;
 		err = bpf_map__reuse_fd(map, shared->fd);
 		if (err)
 			return error_set(error, -err, "BPF map %s: %s", bpf_map__name(map),

@@ -39,7 +39,7 @@ int map_set_fd(const struct map_set *set, const char *name)
  * map_set_require() - The map of a name that has values of the form this version knows
  * @set: of a generation that may be another version's
  * @name: of the map
- * @value_size: of its values, in bytes
+ * @value_size: of its values, in bytes; 0: any
  * @error: set on failure
  *
  * Return: the map, or NULL.
@@ -49,7 +49,7 @@ const struct map_entry *map_set_require(const struct map_set *set, const char *n
 {
 	const struct map_entry *map = map_set_find(set, name);
 
-	if (map && map->value_size == value_size)
+	if (map && (!value_size || map->value_size == value_size))
 		return map;
 	error_set(error, EPROTO,
 		  "BPF map %s belongs to another version of shrike; apply the policy anew or "

@@ -8,6 +8,7 @@ tests "veth tun" \
 	an_upgrade_keeps_every_connection \
 	an_upgrade_says_which_connections_it_cannot_keep \
 	what_another_version_has_left_is_refused_until_it_is_detached_by_force \
+	what_a_clone_cannot_be_made_of_is_said_until_the_policy_is_applied_anew \
 	a_clock_that_jumps_ends_no_connection
 
 tests "veth" \
@@ -103,6 +104,23 @@ test_what_another_version_has_left_is_refused_until_it_is_detached_by_force() {
 	start_version "$SHRIKE"
 	talk in ok
 	stop run-wt0
+}
+
+# Older programs lack a map: what is in force can be replaced, not cloned.
+test_what_a_clone_cannot_be_made_of_is_said_until_the_policy_is_applied_anew() {
+	local command
+	another_version older "s/blocked_v1/blocked_v0/g"
+	version_topology "$1" "$T/older"
+	stop run-wt0 KILL
+	for command in "trace in 100.64.0.2 100.64.0.1 --dport 8001" "policy diff wt0 $T/web.yaml"; do
+		# shellcheck disable=SC2086
+		expect 1 shrike $command
+		is_one_error_line "$ERR" "blocked_v1 .*another version of shrike; apply the policy anew"
+	done
+	expect 0 shrike policy apply wt0 "$T/web.yaml"
+	expect 0 shrike trace in 100.64.0.2 100.64.0.1 --dport 8001
+	nothing_was_lost
+	expect 0 shrike detach wt0
 }
 
 # in_another_time SECONDS NETNS COMMAND...: with monotonic clocks that are so far ahead
