@@ -138,6 +138,22 @@ static int share_queues(struct bpf_object *object, const struct generation_spec 
 	return share_map(object, is_same_device ? spec->previous : NULL, MAP_XSKS, 0, error);
 }
 
+/*
+ * Records are laid out by the reasons that there are, and have their numbers, so those of a version with
+ * other reasons are not taken over.  The counters, one for each reason, tell.
+ */
+static int share_records(struct bpf_object *object, const struct generation_spec *spec,
+			 struct error *error)
+{
+	const struct map_entry *counters = spec->previous
+						   ? map_set_find(spec->previous, MAP_COUNTERS)
+						   : NULL;
+	bool has_same_reasons = counters && counters->value_size == sizeof(struct counters);
+
+	return share_map(object, has_same_reasons ? spec->previous : NULL, MAP_RECORDER,
+			 recording_entries(spec), error);
+}
+
 /* Use the state maps of the generation in force, as far as they fit. */
 static int share_state(struct bpf_object *object, const struct generation_spec *spec,
 		       struct error *error)
@@ -160,8 +176,7 @@ static int share_state(struct bpf_object *object, const struct generation_spec *
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others) && !err; i++)
 		err = share_map(object, spec->previous, others[i], 0, error);
 	if (!err)
-		err = share_map(object, spec->previous, MAP_RECORDER, recording_entries(spec),
-				error);
+		err = share_records(object, spec, error);
 	if (!err)
 		err = share_queues(object, spec, error);
 	if (!err)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "counter.h"
 #include "local.h"
 #include "maps.h"
 #include "packet/build.h"
@@ -54,7 +55,8 @@ static int memory_open(const struct map_set *maps, struct recorder_memory *memor
 	int cpus = libbpf_num_possible_cpus();
 	void *slots;
 
-	if (!map)
+	/* which has the same reasons as the records */
+	if (!map || !map_set_require(maps, MAP_COUNTERS, sizeof(struct counters), error))
 		return -error->code;
 	if (map->max_entries == 1 || cpus <= 0)
 		return error_set(error, ENODATA, "nothing is recorded: limits.recorder is 0");

@@ -9,6 +9,7 @@ tests "veth tun" \
 	an_upgrade_says_which_connections_it_cannot_keep \
 	what_another_version_has_left_is_refused_until_it_is_detached_by_force \
 	what_a_clone_cannot_be_made_of_is_said_until_the_policy_is_applied_anew \
+	records_of_a_version_with_other_reasons_are_not_taken_for_others \
 	a_clock_that_jumps_ends_no_connection
 
 tests "veth" \
@@ -119,6 +120,23 @@ test_what_a_clone_cannot_be_made_of_is_said_until_the_policy_is_applied_anew() {
 	done
 	expect 0 shrike policy apply wt0 "$T/web.yaml"
 	expect 0 shrike trace in 100.64.0.2 100.64.0.1 --dport 8001
+	nothing_was_lost
+	expect 0 shrike detach wt0
+}
+
+# Where the counters, one for each reason, have another form, a record's reason would be another one.
+test_records_of_a_version_with_other_reasons_are_not_taken_for_others() {
+	another_version older "s/counters_v3/counters_v0/g"
+	version_topology "$1" "$T/older"
+	probe timeout "$PEER" tcp 100.64.0.1 8002
+	stop run-wt0 KILL
+	expect 1 shrike why -i wt0
+	is_one_error_line "$ERR" "counters_v3 belongs to another version of shrike"
+	expect 0 shrike policy apply wt0 "$T/web.yaml"
+	is "what is recorded of before" "" "$(shrike why -i wt0 --dport 8002 -j | jq -r '.kinds[].reason')"
+	probe timeout "$PEER" tcp 100.64.0.1 8002
+	is "what is recorded now" peer_acl_default \
+		"$(shrike why -i wt0 --dport 8002 -j | jq -r '.kinds[].reason')"
 	nothing_was_lost
 	expect 0 shrike detach wt0
 }
