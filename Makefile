@@ -237,7 +237,8 @@ test:
 	$(Q)for program in "prometheus promtool" "nfdump nfcapd" "nfdump nfdump" \
 		"pmacct nfacctd libmariadb3 librabbitmq4 librdkafka1 libzmq5 libpgm-5.3-0 libnorm1"; do \
 		selftests/unpacked --fetch $$program >/dev/null || exit 1; done
-	$(Q)$(MAKE) --no-print-directory $(JOBS) shrike tools $(TESTS) $(FUZZERS) $(B)/kernels/verify
+	$(Q)$(MAKE) --no-print-directory $(JOBS) shrike tools $(TESTS) $(FUZZERS) $(B)/kernels/verify \
+		bench-programs
 	$(Q)$(TEST_ENV) FUZZERS="$(FUZZERS)" $(if $(KERNELS),KERNEL_TESTS="$(KERNEL_TESTS)") \
 		$(if $(ALL),WHOLE=1) selftests/all $(TESTS)
 

@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 
 /* what the skeleton holds */
+#include "blocked.h"
 #include "classify.h"
 #include "config.h"
 

@@ -47,7 +47,9 @@ static void measure(const struct policy *policy, enum hook hook, int ifindex)
 	struct error error = {};
 	int link_fd = -1;
 	const struct hook_place place = {
-		ifindex, hook == HOOK_XDP ? HOOK_POINT_XDP : HOOK_POINT_TC_INGRESS, false};
+		.ifindex = ifindex,
+		.point = hook == HOOK_XDP ? HOOK_POINT_XDP : HOOK_POINT_TC_INGRESS,
+	};
 
 	if (hook_attach(&place, generations[0]->ingress_fd, &link_fd, &error))
 		die("%s", error.text);
