@@ -84,7 +84,10 @@ static __always_inline __u64 classify_keys_passed(const struct classify_node *ke
 	       classify_at_least(key, keys->key[third + 1]);
 }
 
-/* The entry of the last key that is not above @key; the first key of a tree is 0. */
+/*
+ * The entry of the last key that is not above @key; the first key of a tree is 0.  Without a branch on
+ * what a node holds, so that the verifier walks the tree once and not by each of its paths.
+ */
 static __always_inline __u32 classify_tree_walk(const struct classify_tables *tables, __u32 base,
 						__u32 nodes, __u64 key)
 {
@@ -93,14 +96,15 @@ static __always_inline __u32 classify_tree_walk(const struct classify_tables *ta
 
 	for (int depth = 0; depth < CLASSIFY_TREE_DEPTH && node < nodes; depth++) {
 		const struct classify_node *keys;
-		__u64 passed;
+		__u64 passed, has_passed;
 
 		keys = classify_entry(tables, CLASSIFY_TABLE_NODE, base + node);
 		if (!keys)
 			return 0;
 		passed = classify_keys_passed(keys, key);
-		if (passed)
-			found = node * 8 + passed - 1;
+		asm volatile("" : "+r"(passed)); /* clang would branch */
+		has_passed = (passed + 7) / 8;
+		found += has_passed * (node * 8 + passed - 1 - found);
 		node = node * 9 + 1 + passed;
 	}
 	leaf = classify_entry(tables, CLASSIFY_TABLE_LEAF, base + found / 8);
