@@ -29,8 +29,14 @@ struct options {
 	__u8 option_len; /* that it must have, 0: any */
 };
 
-static long option_next(__u32 i, struct options *options)
+/* bpf_loop() takes pointers into the stack alone, where a pointer may lie */
+struct options_walk {
+	struct options *options;
+};
+
+static long option_next(__u32 i, struct options_walk *walk)
 {
+	struct options *options = walk->options;
 	__u32 off = options->off & 63;
 	__u8 kind = options->bytes[off], len = options->bytes[(off + 1) & 63];
 
@@ -48,6 +54,23 @@ static long option_next(__u32 i, struct options *options)
 		return 1;
 	}
 	options->off += len;
+	return 0;
+}
+
+/**
+ * options_walk() - Leaf over options until the one that is looked for
+ * @options: what is looked for, and where; its @value_off becomes where it was found
+ *
+ * Global, so that the verifier walks it once, and not for each way of a packet that leads here.
+ *
+ * Return: 0; nothing where @options is NULL, which nobody passes.
+ */
+__weak __noinline int options_walk(struct options *options)
+{
+	struct options_walk walk = {options};
+
+	if (options)
+		bpf_loop(OPTIONS_MAX, option_next, &walk, 0);
 	return 0;
 }
 
@@ -81,7 +104,7 @@ static __always_inline __u32 option_find(const struct frame *f, __u32 off, __u32
 	if (err)
 		return 0;
 	options->len = len;
-	bpf_loop(OPTIONS_MAX, option_next, options, 0);
+	options_walk(options);
 	return options->value_off & 63;
 }
 
