@@ -239,6 +239,7 @@ test_every_key_that_commands_print_is_in_the_manual_and_the_reverse() {
 	wait_for drops_beyond_the_first_row
 	stop top-peer
 	stop top-flow
+	stop stats
 	stop held
 	wait_for grep -q '"end"' "$T/monitor.out"
 	wait_for grep -q '"drop"' "$T/monitor.out"

@@ -97,6 +97,7 @@ test_a_live_trace_shows_what_uplinks_bring() {
 	wait_for is_tracing
 	talk held ok
 	wait_for grep -q "by lan0" "$T/text.out"
+	[ "$(uplink_tracers lan0)" -gt 0 ] || die "no program of the uplink writes records of a trace"
 	stop text KILL
 	matches "a line" "in TCP 192.168.77.2:8080 -> 100.64.0.2:61009: forward established( .*)? by lan0" \
 		"$(cat "$T/text.out")"
@@ -112,7 +113,8 @@ uplink_tracers() {
 	local id map n=0
 	for id in $(programs "$1" | awk '/shrike_uplink/ {print $2}'); do
 		for map in $(bpftool -j prog show id "$id" | jq '.map_ids[]'); do
-			bpftool -j map dump id "$map" 2>/dev/null |
+			bpftool -j map show id "$map" | grep -q trace_filter || continue
+			bpftool -j map dump id "$map" |
 				jq -e '.[0].formatted.value.active? == 1' >/dev/null && n=$((n + 1))
 		done
 	done
