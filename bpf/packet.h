@@ -342,7 +342,7 @@ int masquerade_error_out(struct frame *f, struct packet *p);
 int masquerade_out(struct frame *f, struct packet *p, enum verdict *verdict);
 int masquerade_answer(struct frame *f, struct packet *p);
 
-void mss_clamp(struct frame *f, struct packet *p);
+int mss_clamp(struct __sk_buff *skb, struct packet *p);
 int conntrack_out(struct packet *p);
 void nat_out(struct frame *f, struct packet *p);
 

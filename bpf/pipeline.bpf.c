@@ -12,6 +12,7 @@
 #include "instance.h"
 #include "packet.h"
 #include "set_deadline.h"
+#include "tc.h"
 
 const volatile struct config config = {};
 
@@ -265,8 +266,10 @@ __hidden enum verdict pipeline_out(struct frame *f, struct packet *p, __u16 ethe
 		return pass(p, REASON_OUTBOUND_UNPARSED);
 	if (is_blocked(p))
 		return drop(p, REASON_BLOCKED);
-	if (p->tcp_flags & TCP_SYN)
-		mss_clamp(f, p);
+	if (p->tcp_flags & TCP_SYN) {
+		mss_clamp(f->ctx, p);
+		tc_read_anew(f, config.l2_len);
+	}
 	if (p->frag != FRAGMENT_LATER)
 		conntrack_out(p);
 	/* a later fragment shows no ports: the uplink's program has looked */

@@ -10,6 +10,7 @@
 #define SHRIKE_REWRITE_H
 
 #include "packet.h"
+#include "tc.h"
 
 /* Offsets are from the IP header. */
 struct field {
@@ -60,8 +61,7 @@ static __always_inline void rewrite_tc(struct frame *f, struct packet *p, const 
 			flags |= BPF_F_MARK_MANGLED_0;
 		bpf_l4_csum_replace(skb, l2_len + field->l4_csum_off, 0, diff, flags);
 	}
-	f->data = (void *)(long)skb->data + l2_len;
-	f->data_end = (void *)(long)skb->data_end;
+	tc_read_anew(f, l2_len);
 }
 
 static __always_inline void csum_update(struct frame *f, __u32 off, __s64 diff, bool is_udp)

@@ -27,9 +27,8 @@ static __always_inline __u16 frame_ethertype(struct __sk_buff *skb)
 static __always_inline void frame_set(struct frame *f, struct __sk_buff *skb)
 {
 	tc_linearize(skb, config.l2_len);
-	f->data = (void *)(long)skb->data + config.l2_len;
-	f->data_end = (void *)(long)skb->data_end;
 	f->ctx = skb;
+	tc_read_anew(f, config.l2_len);
 }
 
 /* The forwarder's device, 0: there is none (any more), or it is to take another interface's packets. */

@@ -29,4 +29,17 @@ static __always_inline void tc_linearize(struct __sk_buff *skb, __u32 l2_len)
 		bpf_skb_pull_data(skb, skb->len < want ? skb->len : want);
 }
 
+/**
+ * tc_read_anew() - Set a frame's pointers, which a helper may have moved
+ * @f: frame with ctx set
+ * @l2_len: length of the link header, bytes
+ */
+static __always_inline void tc_read_anew(struct frame *f, __u32 l2_len)
+{
+	struct __sk_buff *skb = f->ctx;
+
+	f->data = (void *)(long)skb->data + l2_len;
+	f->data_end = (void *)(long)skb->data_end;
+}
+
 #endif /* SHRIKE_TC_H */

@@ -294,21 +294,13 @@ static __noinline int send_error(struct frame *f, struct packet *p, const struct
 	return leave_to_peer(skb, l2_len);
 }
 
-static __always_inline void frame_set(struct frame *f, __u32 l2_len)
-{
-	struct __sk_buff *skb = f->ctx;
-
-	f->data = (void *)(long)skb->data + l2_len;
-	f->data_end = (void *)(long)skb->data_end;
-}
-
 /* The frame, and what is known of it; the peer's address is there already. */
 static __always_inline enum verdict read_answer(struct frame *f, struct packet *p, __u32 l2_len)
 {
 	struct __sk_buff *skb = f->ctx;
 
 	tc_linearize(skb, l2_len);
-	frame_set(f, l2_len);
+	tc_read_anew(f, l2_len);
 	p->direction = DIR_UPLINK;
 	return parse(f, p, bpf_ntohs(skb->protocol), true);
 }
@@ -356,7 +348,7 @@ static __always_inline enum verdict judge_found(struct frame *f, struct packet *
 		fragment_record(p, VERDICT_FORWARD);
 		if (fragment_release(f->ctx, p))
 			return drop(p, REASON_INTERNAL);
-		frame_set(f, l2_len);
+		tc_read_anew(f, l2_len);
 	}
 	if (!is_error(p))
 		set_peer(p, in);
