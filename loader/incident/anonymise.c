@@ -17,8 +17,15 @@
 #define SENTENCE_MAX  1023 /* and at most */
 #define MAC_LEN	      17
 
+/* Addresses that mean something to every host and to the programs: they stay what they are. */
+static const char *const special[] = {"0.0.0.0/8",   "127.0.0.0/8", "169.254.0.0/16",
+				      "224.0.0.0/4", "240.0.0.0/4", "::/8",
+				      "fc00::/7",    "fe80::/10",   "ff00::/8"};
+#define N_SPECIAL (sizeof(special) / sizeof(special[0]))
+
 /*
  * struct anonymiser - what stands for what
+ * @special: the prefixes of that name
  * @names: digests by name
  * @has_len: whether there is a name of that many bytes to be looked for in sentences
  * @longest: of these
@@ -26,6 +33,7 @@
  */
 struct anonymiser {
 	uint8_t key[KEY_BYTES];
+	struct prefix special[N_SPECIAL];
 	json_t *names;
 	bool has_len[SENTENCE_MAX + 1];
 	size_t longest;
@@ -66,9 +74,16 @@ static const char *const no_files[] = {"(default)", "differs", "none", "same", "
 int anonymiser_new(struct anonymiser **anonymiser, struct error *error)
 {
 	struct anonymiser *made = calloc(1, sizeof(*made));
+	int err = 0;
 
 	if (!made)
 		return error_no_memory(error);
+	for (size_t i = 0; i < N_SPECIAL && !err; i++)
+		err = prefix_parse(special[i], &made->special[i], error);
+	if (err) {
+		anonymiser_free(made);
+		return err;
+	}
 	made->names = json_object();
 	made->seen = json_object();
 	if (!made->names || !made->seen) {
@@ -86,6 +101,24 @@ int anonymiser_new(struct anonymiser **anonymiser, struct error *error)
 
 /* ---- addresses ---- */
 
+/* Whether the bits before one are the first of a special prefix, which the bit is to stay in or out of. */
+static bool leads_to_special(const struct anonymiser *anonymiser, const union addr *addr,
+			     unsigned int bit, uint8_t ip_version)
+{
+	unsigned int first = ip_version == IP_VERSION_4 ? 96 : 0;
+
+	for (size_t i = 0; i < N_SPECIAL; i++) {
+		struct prefix before = anonymiser->special[i];
+
+		if (before.ip_version != ip_version || bit - first >= before.len)
+			continue;
+		prefix_truncate(&before, (uint8_t)(bit - first));
+		if (prefix_contains_addr(&before, addr, ip_version))
+			return true;
+	}
+	return false;
+}
+
 /* One bit that depends on the key, the family and the bits before. */
 static bool flips(const struct anonymiser *anonymiser, const union addr *addr, unsigned int bit,
 		  uint8_t ip_version)
@@ -93,6 +126,8 @@ static bool flips(const struct anonymiser *anonymiser, const union addr *addr, u
 	uint8_t input[KEY_BYTES + sizeof(*addr) + 2];
 	struct prefix before = {*addr, IP_VERSION_6, 128};
 
+	if (leads_to_special(anonymiser, addr, bit, ip_version))
+		return false;
 	prefix_truncate(&before, (uint8_t)bit);
 	memcpy(input, anonymiser->key, KEY_BYTES);
 	memcpy(input + KEY_BYTES, &before.addr, sizeof(before.addr));

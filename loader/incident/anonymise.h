@@ -8,6 +8,10 @@
  * The key is random, and is not kept: the same address is the same within one report alone.
  *
  * Left as they are: what is the same on every host (0.0.0.0, 127.0.0.1, 255.255.255.255, :: and ::1).
+ * What has a meaning of its own keeps it, or rules and programs would decide otherwise: a multicast
+ * address becomes another multicast address, and no other address becomes one; so with reserved,
+ * loopback, link-local and unique local addresses.  That shows the bits by which an address differs from
+ * these: its first three at least.
  */
 #ifndef SHRIKE_INCIDENT_ANONYMISE_H
 #define SHRIKE_INCIDENT_ANONYMISE_H

@@ -16,6 +16,7 @@
 #include "incident/anonymise.h"
 
 #define ADDRESSES 300
+#define KEYS	  64
 
 static uint64_t random_state = 44;
 
@@ -80,6 +81,53 @@ static const char *other_text(struct anonymiser *anonymiser, const char *text)
 	snprintf(made, sizeof(made), "%s", json_string_value(json));
 	json_decref(json);
 	return made;
+}
+
+static struct prefix parsed(const char *text)
+{
+	struct prefix prefix;
+	struct error error;
+
+	assert_int_equal(prefix_parse(text, &prefix, &error), 0);
+	return prefix;
+}
+
+/* What an address becomes with a key is in one of some prefixes, or else in none. */
+static void special_addresses_stay_special_and_no_other_becomes_so(void **state)
+{
+	static const char *const special[] = {"0.0.0.0/8",   "127.0.0.0/8", "169.254.0.0/16",
+					      "224.0.0.0/4", "240.0.0.0/4", "::/8",
+					      "fc00::/7",    "fe80::/10",   "ff00::/8"};
+	static const char *const hosts[] = {
+		"0.1.2.3/32",	  "127.8.8.8/32",  "169.254.7.7/32",  "224.0.0.251/32",
+		"239.255.9.9/32", "247.1.1.1/32",  "64:ff9b::1/128",  "fd64::2/128",
+		"fe80::1234/128", "ff02::fb/128",  "100.64.0.2/32",   "10.0.0.1/32",
+		"192.168.1.1/32", "172.16.0.1/32", "169.253.1.1/32",  "223.255.1.1/32",
+		"126.255.1.1/32", "1.0.0.1/32",	   "2001:db8::1/128", "8000::1/128",
+		"f800::1/128",	  "fec0::1/128",   "100::1/128"};
+
+	(void)state;
+	for (int key = 0; key < KEYS; key++) {
+		struct anonymiser *anonymiser = begin();
+
+		for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+			const struct prefix host = parsed(hosts[i]);
+			union addr other = host.addr;
+
+			anonymiser_host(anonymiser, &other, host.ip_version);
+			for (size_t j = 0; j < sizeof(special) / sizeof(special[0]); j++) {
+				const struct prefix in = parsed(special[j]);
+				char text[ADDR_TEXT_MAX];
+
+				if (prefix_contains_addr(&in, &host.addr, host.ip_version) !=
+				    prefix_contains_addr(&in, &other, host.ip_version))
+					fail_msg("%s became %s", hosts[i],
+						 addr_format(&other, host.ip_version, text,
+							     sizeof(text)));
+			}
+		}
+		anonymiser_free(anonymiser);
+	}
 }
 
 static void what_is_in_a_prefix_stays_in_it_and_another_key_makes_another_one(void **state)
@@ -186,6 +234,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(prefixes_are_preserved_bit_by_bit),
+		cmocka_unit_test(special_addresses_stay_special_and_no_other_becomes_so),
 		cmocka_unit_test(what_is_in_a_prefix_stays_in_it_and_another_key_makes_another_one),
 		cmocka_unit_test(addresses_are_found_wherever_they_are_in_a_text),
 		cmocka_unit_test(names_are_hidden_in_documents_and_words_are_not),
