@@ -342,3 +342,15 @@ void text_make_printable(char *text)
 		if (*text < ' ' || *text > '~')
 			*text = '?';
 }
+
+/**
+ * text_is_one_of() - Whether a text is in a list
+ * @text: the text
+ * @list: texts, and NULL behind the last
+ */
+bool text_is_one_of(const char *text, const char *const *list)
+{
+	while (*list && strcmp(*list, text))
+		list++;
+	return *list;
+}

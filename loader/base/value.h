@@ -44,5 +44,6 @@ int since_parse(const char *text, uint64_t *ns, struct error *error);
 int timeout_parse(const char *text, uint64_t *ns, struct error *error);
 const char *duration_format(uint64_t ns, char *text, size_t size);
 void text_make_printable(char *text);
+bool text_is_one_of(const char *text, const char *const *list);
 
 #endif /* SHRIKE_BASE_VALUE_H */

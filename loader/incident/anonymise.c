@@ -10,12 +10,14 @@
 
 #include "base/address.h"
 #include "base/digest.h"
+#include "base/value.h"
 
 #define KEY_BYTES     32
 #define NAME_DIGITS   10
 #define SENTENCE_NAME 2	   /* bytes that a name has at least to be looked for in sentences, */
 #define SENTENCE_MAX  1023 /* and at most */
 #define MAC_LEN	      17
+#define PATH_ENDS     " ,;:\"')" /* what a path in a sentence is before */
 
 /* Addresses that mean something to every host and to the programs: they stay what they are. */
 static const char *const special[] = {"0.0.0.0/8",   "127.0.0.0/8", "169.254.0.0/16",
@@ -56,9 +58,12 @@ static const char *const words[] = {
 	"last_hit", "protocol", "ranges", "reason", "result", "routing", "source_ports", "stage",
 	"started", "state", "time", "type", "verdict", "version", NULL};
 static const char *const names[] = {
-	"description", "dst_name", "file", "id", "policy", "rule", "socket", "src_name", NULL};
-static const char *const named[] = {"names", "sets", NULL};
-static const char *const of_names[] = {"destination_names", "empty_sets", "source_names", NULL};
+	"description", "dst_name", "file", "id", "policy", "rule", "socket", "src_name",
+	"why", /* of what was tried in vain: quotes a text that is not in the report */
+	NULL};
+static const char *const named[] = {"included", "names", "sets", NULL};
+static const char *const of_names[] = {
+	"destination_names", "empty_sets", "missing_names", "source_names", NULL};
 
 /* What stands in the place of a file's name. */
 static const char *const no_files[] = {"(default)", "differs", "none", "same", "unreadable", NULL};
@@ -339,6 +344,24 @@ static bool is_systems(const char *path)
 	       !strncmp(path, "/dev/", 5);
 }
 
+/* How many bytes the path has that is at a place of a text, up to the quote that is before it; 0: none. */
+static size_t path_at(const char *text, size_t i)
+{
+	char before = i ? text[i - 1] : ' ';
+
+	if (text[i] != '/' || !strcspn(text + i + 1, PATH_ENDS) || in_word(before) ||
+	    is_systems(text + i) ||
+	    (before == ':' && isdigit((unsigned char)text[i + 1]))) /* ::/0 */
+		return 0;
+	if (before == '\'' || before == '"') {
+		const char *end = strchr(text + i, before);
+
+		if (end)
+			return (size_t)(end - (text + i));
+	}
+	return strcspn(text + i, PATH_ENDS);
+}
+
 /* Write a text with other names and addresses. */
 static void put_text(struct anonymiser *anonymiser, const char *text, FILE *to)
 {
@@ -353,10 +376,10 @@ static void put_text(struct anonymiser *anonymiser, const char *text, FILE *to)
 			fputs(name_for(anonymiser, name), to);
 		} else if (begins && (isxdigit((unsigned char)text[i]) || text[i] == ':')) {
 			len = put_address(anonymiser, text + i, to);
-		} else if (text[i] == '/' && (!i || text[i - 1] == ' ') && text[i + 1] &&
-			   !is_systems(text + i)) {
-			fputs("/path", to);
-			len = strcspn(text + i, " ,;:\"')");
+		} else {
+			len = path_at(text, i);
+			if (len)
+				fputs("/path", to);
 		}
 		if (!len) {
 			putc(text[i], to);
@@ -395,22 +418,15 @@ json_t *anonymiser_string(struct anonymiser *anonymiser, const char *text)
 
 /* ---- documents ---- */
 
-static bool is_one_of(const char *key, const char *const *list)
-{
-	while (*list && strcmp(*list, key))
-		list++;
-	return *list;
-}
-
 static enum kind kind_of(const char *key)
 {
-	if (is_one_of(key, words))
+	if (text_is_one_of(key, words))
 		return KIND_WORD;
-	if (is_one_of(key, names))
+	if (text_is_one_of(key, names))
 		return KIND_NAME;
-	if (is_one_of(key, named))
+	if (text_is_one_of(key, named))
 		return KIND_NAMED;
-	return is_one_of(key, of_names) ? KIND_NAMES : KIND_TEXT;
+	return text_is_one_of(key, of_names) ? KIND_NAMES : KIND_TEXT;
 }
 
 static json_t *anonymise(struct anonymiser *anonymiser, const json_t *value, enum kind kind);
@@ -444,7 +460,7 @@ static json_t *anonymise(struct anonymiser *anonymiser, const json_t *value, enu
 
 	if (json_is_object(value))
 		return anonymise_object(anonymiser, value, kind);
-	if (json_is_string(value) && is_one_of(json_string_value(value), no_files))
+	if (json_is_string(value) && text_is_one_of(json_string_value(value), no_files))
 		return json_deep_copy(value);
 	if (json_is_string(value) && kind == KIND_NAME)
 		return json_string(name_for(anonymiser, json_string_value(value)));

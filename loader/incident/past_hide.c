@@ -7,25 +7,61 @@
 #include <strings.h>
 
 #include "base/value.h"
+#include "policy/names.h"
 #include "policy/parse.h"
 #include "yaml/yaml.h"
 
-/* Have every id and name of a policy hidden. */
-static void hide_policy(struct anonymiser *anonymiser, const struct policy *policy)
+/* Have the names in a list with commas hidden; what a set or another word stands for is none. */
+static void hide_ends(struct anonymiser *anonymiser, const char *list)
 {
-	for (enum acl acl = 0; acl < ACL_MAX; acl++)
-		for (size_t i = 0; i < policy->acl[acl].n_rules; i++) {
-			anonymiser_hide(anonymiser, policy->acl[acl].rules[i].id);
-			anonymiser_hide(anonymiser, policy->acl[acl].rules[i].description);
-		}
-	for (size_t i = 0; i < policy->n_sets; i++)
-		anonymiser_hide(anonymiser, policy->sets[i].name);
-	for (size_t i = 0; i < policy->names.n; i++)
-		anonymiser_hide(anonymiser, policy->names.list[i].name);
+	char *copy = strdup(list), *rest = copy, *word;
+
+	while (copy && (word = strsep(&rest, ",")))
+		if (names_is_valid(word))
+			anonymiser_hide(anonymiser, word);
+	free(copy);
+}
+
+/* Have the names in "FROM can reach TO" hidden. */
+static void hide_sentence(struct anonymiser *anonymiser, const char *text)
+{
+	char *copy = strdup(text), *rest = NULL;
+	char *word = copy ? strtok_r(copy, " \t\n", &rest) : NULL;
+
+	for (int i = 0; word; i++, word = strtok_r(NULL, " \t\n", &rest))
+		if (i == 0 || i == 3)
+			hide_ends(anonymiser, word);
+	free(copy);
+}
+
+/*
+ * Have every id and name that is in a policy's text hidden, also names that it does not define itself;
+ * its depth is bounded.
+ */
+static void hide_node(struct anonymiser *anonymiser, const struct yaml_node *node, const char *key)
+{
+	/* clang-format off */
+	static const char *const texts[] = {"description", "id", "rule", NULL};
+	static const char *const ends[] = {"destination", "from", "source", "to", NULL};
+	static const char *const named[] = {"included", "names", "sets", NULL};
+	/* clang-format on */
+	bool mapping = node->kind == YAML_MAPPING, by_name = mapping && text_is_one_of(key, named);
+
+	if (node->kind == YAML_SCALAR && text_is_one_of(key, texts))
+		anonymiser_hide(anonymiser, node->text);
+	else if (node->kind == YAML_SCALAR && text_is_one_of(key, ends))
+		hide_ends(anonymiser, node->text);
+	else if (node->kind == YAML_SCALAR && !strcmp(key, "assert"))
+		hide_sentence(anonymiser, node->text);
+	for (const struct yaml_node *child = node->first; child; child = child->next) {
+		if (by_name)
+			anonymiser_hide(anonymiser, child->key);
+		hide_node(anonymiser, child, mapping ? child->key : key);
+	}
 }
 
 /**
- * past_hide_names() - Have every name that policies of the past give hidden
+ * past_hide_names() - Have every name that policies of the past give or use hidden
  * @past: the policies; one that cannot be read is passed over
  * @anonymiser: learns the names
  */
@@ -33,14 +69,14 @@ void past_hide_names(const struct incident_past *past, struct anonymiser *anonym
 {
 	for (size_t i = 0; i < past->n_policies; i++) {
 		const struct incident_policy *from = &past->policies[i];
-		struct policy *policy;
+		struct yaml_doc *doc;
 		struct error ignored;
 
 		anonymiser_hide(anonymiser, from->path);
-		if (policy_parse(from->path, from->text, from->len, &policy, &ignored))
+		if (yaml_parse(from->path, from->text, from->len, &doc, &ignored))
 			continue;
-		hide_policy(anonymiser, policy);
-		policy_free(policy);
+		hide_node(anonymiser, yaml_root(doc), "");
+		yaml_free(doc);
 	}
 	for (size_t i = 0; i < past->rules.n; i++)
 		anonymiser_hide(anonymiser, past->rules.names[i].id);

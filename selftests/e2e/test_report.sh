@@ -2,9 +2,13 @@
 #
 # Incident reports, and what is hidden in them.
 
+. "$SELFTESTS/lib/netbird.sh"
+
 tests "veth" \
 	a_report_has_what_the_commands_say_and_its_owner_alone_reads_it \
 	an_anonymised_report_has_no_address_and_no_name_of_the_host \
+	an_anonymised_report_has_no_path_and_nothing_of_a_policy_that_was_refused \
+	an_anonymised_report_has_no_name_that_netbird_gives_or_is_to_give \
 	why_answers_from_a_report_as_where_it_was_written \
 	why_answers_from_an_anonymised_report_with_its_policies_and_names \
 	simulate_judges_the_packets_of_a_report_again \
@@ -83,6 +87,52 @@ test_an_anonymised_report_has_no_address_and_no_name_of_the_host() {
 		print(str(bool(peers) and all(any(p in n for n in nets) for p in peers)).lower())
 	EOF
 	)"
+}
+
+test_an_anonymised_report_has_no_path_and_nothing_of_a_policy_that_was_refused() {
+	topology veth
+	mkdir "$T/acme.d"
+	cat >"$T/acme.d/vault.yaml" <<-EOF
+		names: {laptop-anna: [100.64.0.2]}
+		peer_acl: [{id: ssh-from-ops, action: allow, source: [laptop-anna], protocol: tcp, destination_ports: [22]}]
+	EOF
+	policy whole <<-EOF
+		include: [acme.d/]
+		tests: [{assert: "laptop-anna cannot reach self tcp/23"}]
+	EOF
+	run_shrike wt0 whole
+	probe timeout "$PEER" tcp 100.64.0.1 8002
+	policy secret <<-EOF
+		names: {acme-boss: [100.64.0.3]}
+		peer_acl: [{id: acme-vault, action: allow, source: [acme-boss], protocol: tcp}]
+		tests: [{assert: "acme-boss cannot reach self tcp/22"}]
+	EOF
+	expect 2 shrike policy apply wt0 "$T/secret.yaml"
+	matches "why" "acme-boss cannot reach" "$(shrike status wt0 -j | jq -r '.[0].last_failure.why')"
+	expect 0 shrike report wt0 "$T/hidden.tar.zst" --anonymise
+	unpack hidden
+	is "what is left" "" "$(cd "$T/hidden" && grep -raoE '.{40}(acme|boss|vault|anna|ssh-from|whole|secret).{20}' .)"
+	expect 0 shrike policy check "$T/hidden/policies/now.yaml"
+	expect 0 "$SHRIKE" why --from "$T/hidden.tar.zst" --dport 8002
+	matches "the rule of the included file" "x[0-9a-f]+ \\(line [0-9]+\\): destination port 8002 is not 22" "$OUT"
+}
+
+test_an_anonymised_report_has_no_name_that_netbird_gives_or_is_to_give() {
+	topology veth
+	policy base <<-EOF
+		peer_acl: [{id: own, action: allow, source: [laptop-anna, acme-boss], protocol: icmp}]
+	EOF
+	network_map 7 "$(in_rule 100.64.0.2 tcp 8001)"
+	run_daemon
+	run_following base
+	wait_for follows 7
+	is "missing" acme-boss "$(netbird '.missing_names | join(" ")')"
+	probe timeout "$PEER" tcp 100.64.0.1 8002
+	expect 0 shrike report wt0 "$T/hidden.tar.zst" --anonymise
+	unpack hidden
+	is "what is left" "" "$(cd "$T/hidden" && grep -raoE '.{20}(acme|boss|anna|netbird\.cloud|nb/ptcp|nb\.sock).{20}' .)"
+	is "the name that is missing" true "$(jq -n --slurpfile status "$T/hidden/status.json" --slurpfile now "$T/hidden/policies/now.yaml" \
+		'$now[0].peer_acl[0].source[1] == $status[0][0].netbird.missing_names[0]')"
 }
 
 # outside COMMAND...: as another user, without any right and in a namespace with nothing in it

@@ -183,6 +183,27 @@ static void addresses_are_found_wherever_they_are_in_a_text(void **state)
 	anonymiser_free(anonymiser);
 }
 
+static void paths_are_hidden_wherever_they_are_in_a_text(void **state)
+{
+	static const char *const texts[] = {
+		"/home/acme/x.yaml: no",  "cannot read '/home/acme/x y'", "(/home/acme/x)",
+		"unix:/home/acme/socket", "socket=/home/acme/socket",	  "\"/home/acme\""};
+	static const char *const left[] = {"tcp/22",	   "either/or",	 "/sys/fs/bpf", "::/0",
+					   "'/proc/self'", "a / b or /", "0.0.0.0/0"};
+	struct anonymiser *anonymiser = begin();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		const char *other = other_text(anonymiser, texts[i]);
+
+		if (strstr(other, "home") || strstr(other, "acme") || strstr(other, " y"))
+			fail_msg("'%s' became '%s'", texts[i], other);
+	}
+	for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++)
+		assert_string_equal(other_text(anonymiser, left[i]), left[i]);
+	anonymiser_free(anonymiser);
+}
+
 static void names_are_hidden_in_documents_and_words_are_not(void **state)
 {
 	static const char text[] =
@@ -237,6 +258,7 @@ int main(void)
 		cmocka_unit_test(special_addresses_stay_special_and_no_other_becomes_so),
 		cmocka_unit_test(what_is_in_a_prefix_stays_in_it_and_another_key_makes_another_one),
 		cmocka_unit_test(addresses_are_found_wherever_they_are_in_a_text),
+		cmocka_unit_test(paths_are_hidden_wherever_they_are_in_a_text),
 		cmocka_unit_test(names_are_hidden_in_documents_and_words_are_not),
 	};
 
