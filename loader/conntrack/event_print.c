@@ -14,6 +14,8 @@
 #include "conntrack/flow_id.h"
 #include "conntrack/tables.h"
 
+#define CLOCK_READS 8
+
 static const char *const type_names[FLOW_EVENT_MAX] = {
 #define TYPE(id, name) [FLOW_EVENT_##id] = name,
 	FLOW_EVENTS(TYPE)
@@ -40,10 +42,25 @@ static const char *flow_cause_name(unsigned int cause)
 
 /**
  * flow_clock_offset_ns() - What to add to the kernel's CLOCK_MONOTONIC for CLOCK_REALTIME, now
+ *
+ * One clock is read between two looks at the other, and again, as this process may have to wait in
+ * between: the same record is to have the same time in each command that prints it.
  */
 uint64_t flow_clock_offset_ns(void)
 {
-	return clock_ns(CLOCK_REALTIME) - clock_kernel_ns(CLOCK_MONOTONIC);
+	uint64_t shortest_ns = UINT64_MAX, offset_ns = 0;
+
+	for (int i = 0; i < CLOCK_READS; i++) {
+		uint64_t before_ns = clock_kernel_ns(CLOCK_MONOTONIC);
+		uint64_t now_ns = clock_ns(CLOCK_REALTIME);
+		uint64_t took_ns = clock_kernel_ns(CLOCK_MONOTONIC) - before_ns;
+
+		if (took_ns >= shortest_ns)
+			continue;
+		shortest_ns = took_ns;
+		offset_ns = now_ns - before_ns - took_ns / 2;
+	}
+	return offset_ns;
 }
 
 static bool is_icmp(const struct flow_event *event)

@@ -19,7 +19,8 @@
 #include "policy/parse_names.h"
 #include "reason.h"
 
-#define OFFSET_NS UINT64_C(1700000000000000000)
+#define OFFSET_NS      UINT64_C(1700000000000000000)
+#define CLOCK_APART_NS 25000
 
 static struct flow_event event_of(const char *src, const char *dst, uint8_t l4_proto)
 {
@@ -46,6 +47,19 @@ static void expect_line(const struct flow_event *event, const char *rule_id, con
 
 	flow_event_line(event, &names, line);
 	assert_string_equal(line, want);
+}
+
+/* The first to be asked for reads what a time namespace adds. */
+static void the_offset_of_the_clocks_is_the_same_each_time(void **state)
+{
+	uint64_t first_ns = flow_clock_offset_ns();
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		int64_t apart_ns = (int64_t)(flow_clock_offset_ns() - first_ns);
+
+		assert_in_range(apart_ns + CLOCK_APART_NS, 0, 2 * CLOCK_APART_NS);
+	}
 }
 
 static void lines_show_what_each_type_has(void **state)
@@ -268,6 +282,7 @@ static void addresses_of_connections_are_shown_by_their_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_offset_of_the_clocks_is_the_same_each_time),
 		cmocka_unit_test(addresses_are_shown_by_their_names),
 		cmocka_unit_test(addresses_of_connections_are_shown_by_their_names),
 		cmocka_unit_test(lines_show_what_each_type_has),
