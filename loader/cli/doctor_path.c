@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/address.h"
@@ -11,7 +12,10 @@
 #include "cli/command.h"
 #include "cli/path_stages.h"
 #include "cli/trace_ends.h"
+#include "kernel/netlink.h"
+#include "local.h"
 #include "probe/path.h"
+#include "review/boxes.h"
 
 #define ICMP_ECHO_REPLY	 0
 #define ICMP6_ECHO_REPLY 129
@@ -119,7 +123,7 @@ static struct packet_spec expected_answer(const struct journey *journey, const s
 	return spec;
 }
 
-/* Whether this host itself drops the answer to a probe; that is a finding. */
+/* Whether this host drops the answer to a probe, or has not sent one; that is a finding. */
 static bool check_answer_in(struct journey *journey, const struct kind *kind,
 			    const struct probe_answer *answer, struct path_stage *stage)
 {
@@ -129,6 +133,13 @@ static bool check_answer_in(struct journey *journey, const struct kind *kind,
 	if (!journey->is_attached ||
 	    path_stages_ask(&journey->stages, &spec, DIR_INGRESS, stage, &ignored) || !stage->drops)
 		return false;
+	if (stage->no_connection) {
+		find(journey->report, FINDING_BAD, kind->check,
+		     "no answer, and no connection is known: it has not left %s; is there a "
+		     "neighbour that leads there?",
+		     journey->prober.ifname);
+		return true;
+	}
 	find(journey->report, FINDING_BAD, kind->check,
 	     "no answer: this host drops it at its stage %s: %s (%s%s%s)", stage->title,
 	     stage->message, stage->reason, stage->rule[0] ? ", rule " : "", stage->rule);
@@ -414,6 +425,31 @@ static int travel(struct journey *journey, struct error *error)
 	return err ? err : check_mtu(journey, error);
 }
 
+/* Whether nobody but this host, or many, would get what is sent to an address. */
+static int check_destination(const struct journey *journey, struct error *error)
+{
+	const union addr *addr = &journey->spec.daddr;
+	uint8_t ip_version = journey->spec.ip_version;
+	const struct prefix host = {*addr, ip_version, prefix_bits(ip_version)};
+	static const union addr nobody6, nobody4 = {.bytes = {[10] = 0xff, [11] = 0xff}};
+	struct interface_address *list;
+	const char *what = NULL;
+	size_t n;
+	int err = netlink_read_addresses(&list, &n, error);
+
+	if (err)
+		return err;
+	if (point_group(prefix_range(&host).first) != LOCAL_NONE)
+		what = "many";
+	else if (!memcmp(addr, &nobody4, sizeof(*addr)) || !memcmp(addr, &nobody6, sizeof(*addr)))
+		what = "nobody";
+	for (size_t i = 0; i < n; i++)
+		if (list[i].ip_version == ip_version && !memcmp(&list[i].addr, addr, sizeof(*addr)))
+			what = "this host";
+	free(list);
+	return what ? error_input(error, "destination: it is the address of %s", what) : 0;
+}
+
 /* Find the ends of the way, and whom to ask. */
 static int begin(struct journey *journey, const struct path_question *question, struct error *error)
 {
@@ -433,6 +469,8 @@ static int begin(struct journey *journey, const struct path_question *question, 
 	if (journey->is_attached)
 		attached_names(&journey->stages.attached, &journey->names, &ignored);
 	err = trace_ends_set(&ends, link.ifindex, &journey->names, error);
+	if (!err)
+		err = check_destination(journey, error);
 	if (err)
 		return err;
 	snprintf(journey->prober.ifname, sizeof(journey->prober.ifname), "%s", link.name);

@@ -87,6 +87,7 @@ int path_stages_ask(struct path_stages *stages, const struct packet_spec *spec,
 	rule = clone_rule(&stages->clone, event->rule);
 	*stage = (struct path_stage){
 		.drops = event->verdict == VERDICT_DROP,
+		.no_connection = deciding == STAGE_CONNTRACK,
 		.title = record_stage_title(deciding),
 		.reason = reason_name(event->reason),
 	};

@@ -18,11 +18,13 @@ struct path_stages {
 /*
  * struct path_stage - what became of a packet
  * @drops: whether it ends here
+ * @no_connection: because it belongs to none that is known
  * @title, @message: of the stage that decided
  * @rule: id of the rule, empty: none
  */
 struct path_stage {
 	bool drops;
+	bool no_connection;
 	const char *title;
 	const char *reason;
 	char message[256];

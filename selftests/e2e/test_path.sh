@@ -149,6 +149,10 @@ test_path_finds_the_hop_that_filters_and_the_one_that_refuses() {
 	matches "unreachable" "path-icmp bad: ends at 10.63.1.2, which says: host unreachable .3/1." "$CHECKS"
 	path 1 100.64.0.99
 	matches "no neighbour" "path-icmp bad: .*(this host|behind this host)" "$CHECKS"
+	[[ $CHECKS != *"drops it"* ]] || die "what has not left is said to be dropped: $CHECKS"
+	path 1 10.9.9.9
+	matches "no neighbour either" "path-udp bad: .*(has not left wt0|, this host, which says)" "$CHECKS"
+	[[ $CHECKS != *"drops it"* ]] || die "what has not left is said to be dropped: $CHECKS"
 }
 
 test_path_finds_the_stage_of_this_host_that_drops_answers() {
@@ -165,6 +169,10 @@ test_path_refuses_what_it_does_not_know_and_is_slow() {
 	expect 2 shrike doctor wt0 --path 10.63.3.2 --dport 99999
 	expect 2 shrike doctor wt0 --path 10.63.3.2 -c "$T/mine.yaml"
 	expect 2 shrike doctor wt0 --dport 22
+	for address in 100.64.0.1 fd64::1 127.0.0.1 224.0.0.1 ff02::1 255.255.255.255 0.0.0.0 ::; do
+		expect 2 shrike doctor wt0 --path $address
+		is_one_error_line "$ERR" "^shrike: destination: it is the address of (this host|many|nobody)\$"
+	done
 	expect 1 shrike doctor none0 --path 10.63.3.2
 	start dump "$ROUTER" tcpdump -n -i wt0 -tt --immediate-mode 'src 100.64.0.1 and dst 10.63.3.2'
 	wait_for grep -q listening "$T/dump.err" "$T/dump.out"
