@@ -72,6 +72,7 @@ struct asked {
 	bool follow;
 	bool json;
 	bool numeric;
+	bool named; /* the names of the policy in force are known */
 };
 
 static int set_option(struct asked *asked, int option, const char *argument, struct error *error)
@@ -308,6 +309,7 @@ static int read_context(struct asked *asked, struct error *error)
 		err = rule_names_read(&asked->rules, &asked->attached.maps, error);
 	if (err || asked->names.n)
 		return err;
+	asked->named = true;
 	attached_names(&asked->attached, &asked->names, &ignored);
 	asked->why.names = asked->numeric ? NULL : &asked->names;
 	return trace_options_resolve(&asked->why.filter, &asked->names, error);
@@ -347,7 +349,7 @@ static int ask(struct asked *asked, struct error *error)
 	if (!err)
 		err = read_context(asked, error);
 	if (err)
-		return trace_options_unresolved(&asked->why.filter, error);
+		return asked->named ? err : trace_options_unresolved(&asked->why.filter, error);
 	asked->why.rules = &asked->rules;
 	asked->why.offset_ns = flow_clock_offset_ns();
 	if (asked->since_ns && asked->since_ns < now_ns)

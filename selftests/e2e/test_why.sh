@@ -42,6 +42,8 @@ test_why_says_which_rules_came_near() {
 	probe timeout "$PEER" tcp 100.64.0.1 8002
 	wait_for is_recorded --dport 8002
 	is "the connection" peer_acl_allowed/web/1 "$(kinds --src 100.64.0.2 --dport 8001)"
+	expect 2 shrike why nobody -i wt0
+	is "no such name" "shrike: address: 'nobody' is neither an address nor a name of the policy in force" "$ERR"
 	expect 0 shrike why anna 100.64.0.1 --dport 8002 --verdict drop -i wt0
 	matches "the packet" "in TCP anna:[0-9]+ -> 100.64.0.1:8002: drop peer_acl_default" "$OUT"
 	matches "the stage" "Peer ACL: Blocked by peer ACL rules" "$OUT"
