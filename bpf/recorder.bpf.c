@@ -106,8 +106,31 @@ static __always_inline bool repeat(struct record *record, __u64 now_ns)
 	return true;
 }
 
+/* Whether a class of senders may have a record of a share's reserve. */
+static __always_inline bool class_is_due(struct recorder_head *head, __u64 interval,
+					 const struct kind *kind, __u64 now_ns)
+{
+	__u64 sender = (kind->saddr->half[0] ^ kind->saddr->half[1]) * 0x9e3779b97f4a7c15;
+	__u64 at = (sender >> 32) * RECORDER_CLASSES >> 32;
+	__u32 ticks = interval >> (RECORDER_TICK_SHIFT - RECORDER_CLASS_SHIFT) ?: 1;
+	__u32 burst = ticks > RECORDER_CLASS_BURST ? ticks : RECORDER_CLASS_BURST;
+	__u32 from = (now_ns >> RECORDER_TICK_SHIFT) - burst, taken;
+
+	barrier_var(at);
+	if (at >= RECORDER_CLASSES) /* which the verifier cannot see */
+		return false;
+	taken = head->class_due[at] - from;
+	if (taken > burst) /* long ago, even a round of the ticks */
+		taken = 0;
+	if (taken + ticks > burst)
+		return false;
+	head->class_due[at] = from + taken + ticks;
+	return true;
+}
+
 /* Whether a share may have another record now. */
-static __always_inline bool is_due(struct recorder_head *head, __u32 shift, __u64 now_ns)
+static __always_inline bool is_due(struct recorder_head *head, __u32 shift, const struct kind *kind,
+				   __u64 now_ns)
 {
 	__u64 interval = recorder.interval_ns >> shift, due = head->due_ns;
 	__u64 burst = interval > RECORDER_BURST_NS ? interval : RECORDER_BURST_NS;
@@ -116,6 +139,8 @@ static __always_inline bool is_due(struct recorder_head *head, __u32 shift, __u6
 		due = now_ns - burst;
 	due += interval;
 	if ((__s64)(due - now_ns) > 0)
+		return false;
+	if ((__s64)(due - now_ns + burst / 2) > 0 && !class_is_due(head, interval, kind, now_ns))
 		return false;
 	head->due_ns = due;
 	return true;
@@ -208,7 +233,7 @@ static __always_inline void note_first(const struct packet *p, const struct kind
 
 	if (!head)
 		return;
-	if (!is_due(&head->head, share.shift, p->now_ns)) {
+	if (!is_due(&head->head, share.shift, kind, p->now_ns)) {
 		note_rest(&head->head, &share, p, kind);
 		return;
 	}

@@ -9,7 +9,9 @@
  * A record stands for all packets of a kind that follow each other within RECORDER_GAP, for
  * RECORDER_LONGEST at most: addresses, protocol, destination port, rule and reason are the same.  A share
  * takes a new record only at the rate at which its ring goes round in RECORDER_SPAN_NS; beyond that, and a
- * burst, packets are counted in one record of the share without addresses (RECORD_REST).
+ * burst, packets are counted in one record of the share without addresses (RECORD_REST).  Half of the burst
+ * is for those who have had little: of RECORDER_CLASSES classes of senders each may take from it at an
+ * eighth of the rate, so whoever makes many kinds blinds the recorder for senders of the own class alone.
  */
 #ifndef SHRIKE_RECORDER_H
 #define SHRIKE_RECORDER_H
@@ -22,6 +24,10 @@
 #define RECORDER_LONGEST    57220 /* ticks, 60 s */
 #define RECORDER_SPAN_NS    (80ull * NS_PER_S)
 #define RECORDER_BURST_NS   (RECORDER_SPAN_NS / 8)
+
+#define RECORDER_CLASSES     6 /* of senders */
+#define RECORDER_CLASS_SHIFT 3 /* one has an eighth of a share's rate */
+#define RECORDER_CLASS_BURST (RECORDER_BURST_NS / 2 >> RECORDER_TICK_SHIFT) /* ticks */
 
 #define RECORDER_BY_PEER     0 /* share of the flows that peers open */
 #define RECORDER_BY_HOST     1
@@ -77,7 +83,8 @@ struct recorder_head {
 	__u64 beyond;	 /* what has come beyond the rate, and has no addresses */
 	__u32 next;	 /* place in the ring */
 	__u32 rest;	 /* slot of the open record of RECORD_REST, 0: none */
-	__u64 pad[3];
+	__u32 class_due
+		[RECORDER_CLASSES]; /* ticks, as due_ns, of what a class takes of the reserve */
 };
 
 union recorder_slot {

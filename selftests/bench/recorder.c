@@ -30,7 +30,7 @@
 #include "stand.h"
 
 #define MANY 131072 /* packets */
-#define FEW  1000   /* of new kinds: fewer than a share takes at once */
+#define FEW  400    /* of new kinds: fewer than a share takes at once from one sender */
 
 static unsigned int rounds = 15;
 

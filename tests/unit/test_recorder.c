@@ -203,6 +203,28 @@ static void a_flood_leaves_what_was_there_and_is_counted(void **state)
 	recorder_close(&r);
 }
 
+static void whoever_makes_many_kinds_leaves_room_for_others(void **state)
+{
+	size_t found = 0;
+	struct recorder r;
+
+	(void)state;
+	recorder_open(&r, text_on);
+	for (uint32_t i = 0; i < FLOOD; i++, r.now_ns += 15 * NS_PER_MS) {
+		uint32_t other = PEERS + 11 + i / 2000;
+
+		put(&r, PEERS + 1 + i % 2, 40000, 1000 + i, PACKET_TCP_SYN);
+		if (i % 2000 != 1999)
+			continue;
+		put(&r, other, 40000, 23, PACKET_TCP_SYN);
+		read_all(&r);
+		found += find(&r, other, 23) != NULL;
+	}
+	assert_in_range(found, 4,
+			10); /* some are of the classes of the two, and this recorder is tiny */
+	recorder_close(&r);
+}
+
 static void what_was_dropped_is_in_records_or_counted_as_forgotten(void **state)
 {
 	struct recorded_totals totals;
@@ -287,6 +309,7 @@ int main(void)
 			after_a_second_of_silence_and_after_a_minute_there_is_another_record),
 		cmocka_unit_test(a_new_flow_is_recorded_and_its_other_packets_are_not),
 		cmocka_unit_test(a_flood_leaves_what_was_there_and_is_counted),
+		cmocka_unit_test(whoever_makes_many_kinds_leaves_room_for_others),
 		cmocka_unit_test(what_was_dropped_is_in_records_or_counted_as_forgotten),
 		cmocka_unit_test(drops_of_each_reason_have_a_share_of_their_own),
 		cmocka_unit_test(shares_do_not_overlap),
