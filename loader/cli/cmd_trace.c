@@ -33,6 +33,7 @@
 	"      --dport PORT      destination port, likewise\n"                                     \
 	"      --icmp-type N     else an echo request\n"                                           \
 	"      --icmp-code N     else 0\n"                                                         \
+	"      --icmp-id N       identifier of an echo, else 1\n"                                  \
 	"      --syn --ack --fin --rst --psh --urg   TCP flags; none given: SYN\n"                 \
 	"  -e, --expect WHAT     allowed or denied: exit status 1 if that is not so\n"             \
 	"      --pcap FILE       instead of SRC and DST: each packet of a capture\n"               \
@@ -95,6 +96,7 @@ enum trace_option {
 	OPTION_DPORT,
 	OPTION_ICMP_TYPE,
 	OPTION_ICMP_CODE,
+	OPTION_ICMP_ID,
 	OPTION_PCAP,
 	OPTION_FLAG, /* and the bit of the flag */
 };
@@ -177,6 +179,11 @@ static int set_option(struct request *request, int option, const char *argument,
 		spec->icmp_code = value;
 		request->has_icmp = true;
 		break;
+	case OPTION_ICMP_ID:
+		err = parse_number("ICMP identifier", argument, UINT16_MAX, &value, error);
+		spec->icmp_id = value;
+		request->has_icmp = true;
+		break;
 	default:
 		if (!request->has_flags)
 			spec->tcp_flags = 0;
@@ -202,7 +209,7 @@ static int check(const struct command *command, const struct request *request)
 	if ((request->has_sport || request->has_dport) && !has_ports)
 		return command_usage(command, "only tcp and udp have ports");
 	if (request->has_icmp && !is_icmp)
-		return command_usage(command, "only icmp has an ICMP type and code");
+		return command_usage(command, "only icmp has an ICMP type, code and identifier");
 	if (request->has_flags && request->protocol != IPPROTO_TCP)
 		return command_usage(command, "only tcp has flags");
 	return -1;
@@ -218,6 +225,7 @@ static int parse(const struct command *command, int argc, char **argv, struct re
 		{"dport", required_argument, NULL, OPTION_DPORT},
 		{"icmp-type", required_argument, NULL, OPTION_ICMP_TYPE},
 		{"icmp-code", required_argument, NULL, OPTION_ICMP_CODE},
+		{"icmp-id", required_argument, NULL, OPTION_ICMP_ID},
 		{"expect", required_argument, NULL, 'e'},
 		{"pcap", required_argument, NULL, OPTION_PCAP},
 		{"fin", no_argument, NULL, OPTION_FLAG + 0},

@@ -39,18 +39,26 @@ static void add(struct arguments *arguments, const char *text)
 	arguments->n++;
 }
 
-/* Ports, where the packet is known to have them. */
-static void add_ports(struct arguments *arguments, const struct top_key *key)
+static void add_number(struct arguments *arguments, const char *option, __be16 value)
 {
-	static const char *const options[] = {"--sport", "--dport"};
 	char number[16];
 
+	snprintf(number, sizeof(number), "%u", be16toh(value));
+	add(arguments, option);
+	add(arguments, number);
+}
+
+/* Ports, or the identifier of a connection of ICMP, where the packet is known to have them. */
+static void add_ports(struct arguments *arguments, const struct top_row *row)
+{
+	static const char *const options[] = {"--sport", "--dport"};
+	const struct top_key *key = &row->key;
+
 	for (int end = 0; end < 2 && l4_has_ports(key->l4_proto); end++)
-		if (key->port[end]) {
-			snprintf(number, sizeof(number), "%u", be16toh(key->port[end]));
-			add(arguments, options[end]);
-			add(arguments, number);
-		}
+		if (key->port[end])
+			add_number(arguments, options[end], key->port[end]);
+	if (row->connections && l4_is_icmp(key->l4_proto, key->ip_version))
+		add_number(arguments, "--icmp-id", key->port[0]);
 }
 
 /* The words of the command: the packet, as the one that opened the connection, or was dropped. */
@@ -67,7 +75,7 @@ static void set_arguments(struct arguments *arguments, const char *interface,
 		add(arguments, addr_format(&key->addr[end], key->ip_version, text, sizeof(text)));
 	add(arguments, "-p");
 	add(arguments, flow_protocol_name(key->l4_proto, key->ip_version, protocol));
-	add_ports(arguments, key);
+	add_ports(arguments, row);
 	if (key->l4_proto == IPPROTO_TCP && row->connections && row->state != FLOW_STATE_SYN_SENT &&
 	    row->state != FLOW_STATE_SYN_RECEIVED)
 		add(arguments, "--ack");

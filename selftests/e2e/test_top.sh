@@ -9,6 +9,7 @@ tests veth \
 	rows_beyond_the_limit_are_summed_up \
 	lines_are_for_people_and_bad_words_are_refused \
 	a_screen_of_80_columns_leads_from_peers_to_the_trace_of_a_connection \
+	an_echo_leads_to_the_trace_of_its_connection \
 	a_wide_screen_shows_more_and_follows_its_size \
 	keys_choose_what_is_shown \
 	a_terminal_is_left_as_it_was \
@@ -252,6 +253,18 @@ test_a_screen_of_80_columns_leads_from_peers_to_the_trace_of_a_connection() {
 	wait_for shows tty "^CONNECTION "
 	keys tty Escape
 	wait_for shows tty "^PEER "
+	keys tty q
+	wait_for shows tty "^status 0$"
+}
+
+test_an_echo_leads_to_the_trace_of_its_connection() {
+	top_policy "$1"
+	start pings "$PEER" ping -n -i 0.2 -q -I 100.64.0.2 100.64.0.1
+	terminal tty 80 24
+	top_in tty --by flow -p icmp
+	wait_for shows tty "^anna>100.64.0.1 icmp .* icmp$"
+	keys tty Home Enter
+	wait_for shows tty "^Connection Tracking: Connection opened by a peer"
 	keys tty q
 	wait_for shows tty "^status 0$"
 }
