@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -289,6 +290,26 @@ static int fill(struct report *report, struct error *error)
 	return err ? err : add_manifest(report, error);
 }
 
+static const char *unfinished; /* the file that is to go if a signal ends the command; NULL: none */
+
+static void on_signal(int number)
+{
+	if (unfinished)
+		unlink(unfinished);
+	raise(number); /* which ends it, as SA_RESETHAND says */
+}
+
+/* Have no half of a report stay behind. */
+static void remove_on_signals(void)
+{
+	static const int numbers[] = {SIGHUP, SIGINT, SIGTERM};
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND}, old;
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (!sigaction(numbers[i], NULL, &old) && old.sa_handler != SIG_IGN)
+			sigaction(numbers[i], &action, NULL);
+}
+
 /* Write a report. */
 static int write_report(struct report *report, const char *path, bool anonymise,
 			struct error *error)
@@ -299,11 +320,14 @@ static int write_report(struct report *report, const char *path, bool anonymise,
 		return err;
 	err = archive_create(path, &report->archive, error);
 	if (!err) {
+		unfinished = path;
+		remove_on_signals();
 		err = fill(report, error);
 		if (err)
 			archive_discard(report->archive);
 		else
 			err = archive_finish(report->archive, error);
+		unfinished = NULL;
 	}
 	incident_past_free(&report->past);
 	anonymiser_free(report->anonymiser);

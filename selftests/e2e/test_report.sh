@@ -13,6 +13,7 @@ tests "veth" \
 	why_answers_from_an_anonymised_report_with_its_policies_and_names \
 	simulate_judges_the_packets_of_a_report_again \
 	a_file_that_is_no_report_is_refused_and_nothing_of_it_extracted \
+	a_report_that_is_interrupted_leaves_no_file \
 	a_report_names_the_package_it_needs
 
 report_policy() {
@@ -223,6 +224,20 @@ test_a_file_that_is_no_report_is_refused_and_nothing_of_it_extracted() {
 	expect 1 "$SHRIKE" why --from "$T/none.tar.zst"
 	expect 2 "$SHRIKE" why --from "$T"
 	is "what was extracted" "" "$(ls "$T/policies")"
+}
+
+test_a_report_that_is_interrupted_leaves_no_file() {
+	topology veth
+	report_policy
+	run_shrike wt0 acme
+	for signal in TERM INT HUP; do
+		# what is started in the background ignores SIGINT
+		start report "$ROUTER" env --default-signal=INT "$SHRIKE" report wt0 "$T/half.tar.zst"
+		wait_for test -e "$T/half.tar.zst"
+		stop report $signal
+		is "the status of $signal" "$((128 + $(kill -l $signal)))" "$STATUS"
+		[ ! -e "$T/half.tar.zst" ] || die "half of a report is left"
+	done
 }
 
 test_a_report_names_the_package_it_needs() {
