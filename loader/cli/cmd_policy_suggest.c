@@ -257,7 +257,7 @@ static int print(const struct asked *asked, const struct answer *answer, struct 
 /* Ask what rules could do, and print it. */
 static int suggest(const struct asked *asked, int ifindex, struct error *error)
 {
-	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC), from_ns = 0;
+	uint64_t now_ns = clock_kernel_ns(CLOCK_MONOTONIC), from_ns = 0;
 	struct answer answer = {.offset_ns = flow_clock_offset_ns()};
 	int err = attached_open(ifindex, &answer.attached, error);
 

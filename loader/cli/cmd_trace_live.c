@@ -437,7 +437,8 @@ static int sum_up(struct session *session, struct error *error)
 
 	trace_live_stats(session->trace, &stats);
 	if (session->path && !session->unread)
-		pcapng_statistics(session->out, clock_ns(CLOCK_MONOTONIC) + session->offset_ns,
+		pcapng_statistics(session->out,
+				  clock_kernel_ns(CLOCK_MONOTONIC) + session->offset_ns,
 				  stats.sampled, stats.lost);
 	fprintf(stderr, "shrike: %llu packets traced, %llu matched, %llu lost\n",
 		(unsigned long long)session->shown, (unsigned long long)stats.matched,

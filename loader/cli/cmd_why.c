@@ -323,7 +323,7 @@ static int follow(struct asked *asked, struct error *error)
 
 	while (!err) {
 		asked->why.from_ns = asked->why.to_ns;
-		asked->why.to_ns = clock_ns(CLOCK_MONOTONIC) - LATE_NS;
+		asked->why.to_ns = clock_kernel_ns(CLOCK_MONOTONIC) - LATE_NS;
 		if (poll(fds, 2, READ_PERIOD_MS) < 0 && errno != EINTR)
 			return error_set(error, errno, "cannot wait: %s", strerror(errno));
 		if (fds[0].revents || fds[1].revents & POLLERR)
@@ -338,7 +338,7 @@ static int follow(struct asked *asked, struct error *error)
 /* Open the interface and answer. */
 static int ask(struct asked *asked, struct error *error)
 {
-	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+	uint64_t now_ns = clock_kernel_ns(CLOCK_MONOTONIC);
 	int err;
 
 	asked->why.past = &asked->past;

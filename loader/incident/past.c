@@ -88,7 +88,7 @@ static int take_records(struct incident_past *past, const struct attached *attac
 {
 	int err = recorded_read(&attached->maps, &past->records, &past->n_records, error);
 
-	past->written_ns = clock_ns(CLOCK_MONOTONIC);
+	past->written_ns = clock_kernel_ns(CLOCK_MONOTONIC);
 	return err == -ENODATA ? 0 : err;
 }
 
@@ -119,7 +119,7 @@ int incident_past_take(struct incident_past *past, const char *ifname,
 		       const struct attached *attached, struct error *error)
 {
 	*past = (struct incident_past){
-		.written_ns = clock_ns(CLOCK_MONOTONIC),
+		.written_ns = clock_kernel_ns(CLOCK_MONOTONIC),
 		.offset_ns = flow_clock_offset_ns(),
 	};
 	strncpy(past->interface, ifname, sizeof(past->interface) - 1);

@@ -10,6 +10,7 @@ tests "veth" \
 	the_recorder_outlives_run_and_takes_no_space_where_it_is_off \
 	why_writes_a_capture_and_follows \
 	why_explains_by_what_the_rules_saw_of_a_translated_packet \
+	why_tells_times_by_the_kernels_clock_in_a_time_namespace \
 	why_refuses_what_it_does_not_know
 
 alone "veth" \
@@ -111,6 +112,27 @@ test_why_explains_by_what_the_rules_saw_of_a_translated_packet() {
 	expect 0 shrike why -i wt0 --dport 8080
 	matches "the packet" "-> 100.64.0.1:8080: drop peer_acl_default" "$OUT"
 	matches "the nearest rule" "destination port 8002 is not 8001" "$OUT"
+}
+
+# ahead SECONDS COMMAND...: of shrike, in a time namespace whose clocks are so far ahead
+ahead() {
+	in_ns "$ROUTER" unshare --time --monotonic="$1" --boottime="$1" -- "$SHRIKE" "${@:2}"
+}
+
+test_why_tells_times_by_the_kernels_clock_in_a_time_namespace() {
+	why_topology "$1"
+	probe timeout "$PEER" tcp 100.64.0.1 8002
+	wait_for is_recorded --dport 8002
+	for seconds in 100000 -60; do
+		is "of the last hour, $seconds s ahead" 1 \
+			"$(ahead "$seconds" why -i wt0 --since 1h --dport 8002 -j | jq '.kinds | length')"
+		expect 0 ahead "$seconds" policy suggest wt0 --since 1h
+		matches "suggested" "destination_ports: .8002." "$OUT"
+		expect 0 ahead "$seconds" report wt0 "$T/report$seconds.tar.zst"
+		is "of the last hour of a report" 1 "$("$SHRIKE" why --from "$T/report$seconds.tar.zst" \
+			--since 1h --dport 8002 -j | jq '.kinds | length')"
+	done
+	is "of the last millisecond" 0 "$(ahead -60 why -i wt0 --since 1ms --dport 8002 -j | jq '.kinds | length')"
 }
 
 test_why_refuses_what_it_does_not_know() {
