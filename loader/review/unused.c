@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "classify/classifier.h"
 #include "conntrack/event_print.h"
+#include "conntrack/tables.h"
 #include "dataplane/history.h"
 #include "policy/check.h"
 #include "policy/parse.h"
@@ -46,12 +48,69 @@ static int read_hits(const struct attached *attached, struct unused *unused, str
 		found = n ? bsearch(&key, views, n, sizeof(*views), compare_ids) : NULL;
 		if (!found)
 			continue;
+		unused->rules[i].number = found->rule.number;
 		unused->rules[i].packets = found->rule.packets;
 		if (found->rule.last_hit_ns)
 			unused->rules[i].last_hit_ns = found->rule.last_hit_ns + offset_ns;
 	}
 	free(views);
 	return 0;
+}
+
+/* ---- connections ---- */
+
+/* Rules by their numbers. */
+struct numbered {
+	struct unused_rule **list;
+	size_t n;
+	uint64_t now_ns; /* CLOCK_REALTIME */
+};
+
+static int compare_numbers(const void *a, const void *b)
+{
+	const struct unused_rule *x = *(struct unused_rule *const *)a;
+	const struct unused_rule *y = *(struct unused_rule *const *)b;
+
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+/* Note when a connection was last used that a rule has let in; fits conntrack_walk(). */
+static int note_connection(void *arg, const struct flow_view *view)
+{
+	const struct numbered *numbered = arg;
+	const struct unused_rule of_number = {.number = view->rule}, *key = &of_number;
+	uint64_t used_ns = numbered->now_ns - view->idle_ns;
+	struct unused_rule **found;
+
+	if (view->rule == RULE_NONE)
+		return 0;
+	found = bsearch(&key, numbered->list, numbered->n, sizeof(key), compare_numbers);
+	if (found && (*found)->last_use_ns < used_ns)
+		(*found)->last_use_ns = used_ns;
+	return 0;
+}
+
+/* Note which rules have connections: these have hit them when they began, maybe long ago. */
+static int read_connections(const struct attached *attached, struct unused *unused,
+			    struct error *error)
+{
+	struct numbered numbered = {calloc(unused->n + 1, sizeof(*numbered.list)), unused->n,
+				    clock_ns(CLOCK_REALTIME)};
+	struct conntrack conntrack;
+	struct flow_clock clock;
+	int err = numbered.list ? 0 : error_no_memory(error);
+
+	for (size_t i = 0; i < unused->n && !err; i++)
+		numbered.list[i] = &unused->rules[i];
+	if (!err)
+		err = conntrack_open(&attached->maps, &conntrack, error);
+	if (!err) {
+		qsort(numbered.list, numbered.n, sizeof(*numbered.list), compare_numbers);
+		flow_clock_read(&attached->instance, &clock);
+		err = conntrack_walk(&conntrack, &clock, NULL, note_connection, &numbered, error);
+	}
+	free(numbered.list);
+	return err;
 }
 
 /* ---- since when they are counted ---- */
@@ -230,6 +289,8 @@ int unused_find(const char *ifname, const struct attached *attached, const struc
 				.rule = &policy->acl[acl].rules[i], .acl = acl};
 	err = read_hits(attached, unused, error);
 	if (!err)
+		err = read_connections(attached, unused, error);
+	if (!err)
 		err = read_history(ifname, attached, policy, unused, error);
 	return err ? err : find_covered(policy, unused, error);
 }
@@ -237,11 +298,14 @@ int unused_find(const char *ifname, const struct attached *attached, const struc
 /**
  * unused_is() - Whether nothing has needed a rule
  * @rule: the rule
- * @since_ns: hits before do not count; 0: all do
+ * @since_ns: what was before does not count; 0: all does
  */
 bool unused_is(const struct unused_rule *rule, uint64_t since_ns)
 {
-	return rule->why || !rule->packets || rule->last_hit_ns < since_ns;
+	bool is_hit = rule->packets && rule->last_hit_ns >= since_ns;
+	bool has_connection = rule->last_use_ns && rule->last_use_ns >= since_ns;
+
+	return rule->why || (!is_hit && !has_connection);
 }
 
 /**

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What of a policy in force nothing needs: rules without hits, rules that others cover, sets without
- * members.
+ * What of a policy in force nothing needs: rules without hits and connections, rules that others cover,
+ * sets without members.
  *
  * A rule's hits are counted from when its id came into the policy, or from when the interface was
  * attached.  Both are known from the history.  Where they are not, and for NetBird's rules, of which
@@ -15,16 +15,20 @@
 
 /*
  * struct unused_rule - one rule of a policy, used or not
+ * @number: as connections have it
  * @counted_ns: since when hits have been counted for sure, CLOCK_REALTIME
  * @last_hit_ns: of the last hit, CLOCK_REALTIME; 0: none
+ * @last_use_ns: of the last packet of a connection that it has let in and that is there still; 0: none
  * @packets: hits
  * @why: what `policy check` says of a rule that decides about nothing; NULL: it may
  */
 struct unused_rule {
 	const struct policy_rule *rule;
 	enum acl acl;
+	uint32_t number;
 	uint64_t counted_ns;
 	uint64_t last_hit_ns;
+	uint64_t last_use_ns;
 	uint64_t packets;
 	char *why;
 };

@@ -4,6 +4,7 @@
 
 tests "veth" \
 	unused_rules_are_those_without_hits_whatever_generation_counted_them \
+	a_rule_of_a_connection_in_use_is_not_unused \
 	hits_are_counted_since_the_id_came_into_the_policy_or_the_interface_was_attached
 
 unused_policy() {
@@ -46,6 +47,29 @@ test_unused_rules_are_those_without_hits_whatever_generation_counted_them() {
 	expect 2 shrike policy unused wt0 --since yesterday
 	expect 2 shrike policy unused wt0 --since 0
 	expect 2 shrike policy unused wt0 --since 400d
+}
+
+# has_moved_on: the hit of the rule is four seconds ago
+has_moved_on() {
+	[ "$(shrike policy show wt0 -j | jq '.peer_acl[0].last_hit_s > 4')" = true ]
+}
+
+test_a_rule_of_a_connection_in_use_is_not_unused() {
+	topology "$1"
+	serve_all "$ROUTER" 8001
+	unused_policy first idle
+	run_shrike wt0 first
+	session held "$PEER" tcp 100.64.0.1 8001
+	talk held ok
+	wait_for has_moved_on
+	talk held ok
+	is "while it is used" "one idle" "$(unused '[.rules[].rule] | join(" ")' --since 4s)"
+	stop held
+	wait_for -t 30 is_unused web --since 1s
+}
+
+is_unused() {
+	[[ " $(unused '[.rules[].rule] | join(" ")' "${@:2}") " = *" $1 "* ]]
 }
 
 test_hits_are_counted_since_the_id_came_into_the_policy_or_the_interface_was_attached() {
