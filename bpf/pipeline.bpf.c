@@ -262,10 +262,11 @@ __hidden enum verdict pipeline_out(struct frame *f, struct packet *p, __u16 ethe
 
 	if (verdict == VERDICT_PASS)
 		return verdict;
-	if (verdict == VERDICT_DROP)
-		return pass(p, REASON_OUTBOUND_UNPARSED);
+	/* before what cannot be parsed passes: hosts behind this one choose what they send */
 	if (is_blocked(p))
 		return drop(p, REASON_BLOCKED);
+	if (verdict == VERDICT_DROP)
+		return pass(p, REASON_OUTBOUND_UNPARSED);
 	if (p->tcp_flags & TCP_SYN) {
 		mss_clamp(f->ctx, p);
 		tc_read_anew(f, config.l2_len);

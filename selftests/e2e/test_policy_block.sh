@@ -18,6 +18,7 @@ tests "veth" \
 	a_block_survives_whatever_happens_to_the_policy \
 	who_is_blocked_is_shown_everywhere \
 	what_cannot_be_blocked_is_refused \
+	what_is_not_understood_does_not_go_to_a_blocked_peer \
 	a_block_does_not_wait_for_a_policy_to_be_confirmed
 
 protect() {
@@ -247,6 +248,33 @@ test_what_cannot_be_blocked_is_refused() {
 	stop run-wt0
 	expect 1 shrike policy block wt0 100.64.0.2
 	is_one_error_line "$ERR" "^shrike: wt0: shrike is not attached"
+}
+
+# send_with_options ADDRESS: UDP behind destination options, which the programs do not walk over
+send_with_options() {
+	in_ns "$ROUTER" python3 - "$1" <<-EOF
+		import socket, sys
+		s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+		s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_DSTOPTS, bytes([0, 0, 1, 4, 0, 0, 0, 0]))
+		s.sendto(b"x", (sys.argv[1], 9))
+	EOF
+}
+
+# sent REASONS: packets to peers, by one of pass_reasons or drop_reasons
+sent() {
+	status_of wt0 ".counters.egress.$1.packets // 0"
+}
+
+test_what_is_not_understood_does_not_go_to_a_blocked_peer() {
+	protect "$1"
+	run_shrike wt0 all
+	send_with_options fd64::2
+	is "not understood" 1 "$(sent pass_reasons.outbound_unparsed)"
+	expect 0 shrike policy block wt0 fd64::2
+	send_with_options fd64::2
+	is "not understood" 1 "$(sent pass_reasons.outbound_unparsed)"
+	[ "$(sent drop_reasons.blocked)" -ge 1 ] || die "the packet has not been dropped"
+	counters_agree wt0
 }
 
 test_a_block_does_not_wait_for_a_policy_to_be_confirmed() {

@@ -123,6 +123,13 @@ void model_go_out(struct model_way *way)
 	model_translate_out(way);
 }
 
+/* What is malformed passes, but to a peer that is blocked; addresses that were not read are zero. */
+static void go_out_malformed(struct model_way *way)
+{
+	if (!is_blocked(way, &way->p->dst))
+		model_decide(way, VERDICT_PASS, REASON_OUTBOUND_UNPARSED, NULL);
+}
+
 static void judge_packet(struct model *model, const struct scenario_step *step,
 			 struct model_result *result)
 {
@@ -148,7 +155,7 @@ static void judge_packet(struct model *model, const struct scenario_step *step,
 	if (reason == REASON_LINK_HOUSEKEEPING)
 		model_decide(&way, VERDICT_PASS, reason, NULL);
 	else if (reason != MODEL_NO_REASON && step->direction == DIR_EGRESS)
-		model_decide(&way, VERDICT_PASS, REASON_OUTBOUND_UNPARSED, NULL);
+		go_out_malformed(&way);
 	else if (reason != MODEL_NO_REASON)
 		model_decide(&way, VERDICT_DROP, reason, NULL);
 	else if (step->direction == DIR_INGRESS)
