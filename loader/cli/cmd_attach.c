@@ -6,6 +6,7 @@
 #include "base/output.h"
 #include "cli/change_print.h"
 #include "cli/command.h"
+#include "cli/policy_source.h"
 #include "cli/stale_print.h"
 #include "dataplane/detach.h"
 #include "dataplane/generation.h"
@@ -61,17 +62,18 @@ static int run_attach(const struct command *command, int argc, char **argv)
 		.cause = "attach",
 		.warn = command_warn,
 	};
+	char name[IF_NAMESIZE], path[PATH_MAX];
 	struct dataplane *dataplane;
-	char name[IF_NAMESIZE];
+	const char *given = NULL;
 	bool json = false;
-	int option, lock, err;
+	int option, lock, err = 0;
 	struct error error;
 
 	while ((option = command_option(argc, argv, "c:jv", options)) != -1) {
 		if (option == OPTION_HELP)
 			return command_help(command);
 		if (option == 'c')
-			request.policy_path = optarg;
+			given = optarg;
 		else if (option == 'j')
 			json = true;
 		else if (option == 'v')
@@ -82,7 +84,11 @@ static int run_attach(const struct command *command, int argc, char **argv)
 	if (argc - optind > 1)
 		return command_usage(command, "unexpected argument '%s'", argv[optind + 1]);
 	request.ifname = name;
-	err = command_interface(argv[optind], name, NULL, &error);
+	request.policy_path = given ? path : NULL;
+	if (given)
+		err = policy_source_path(given, path, &error);
+	if (!err)
+		err = command_interface(argv[optind], name, NULL, &error);
 	if (!err) {
 		err = lock_try(LOCK_RUN, name, &lock, &error);
 		if (err == -EADDRINUSE)

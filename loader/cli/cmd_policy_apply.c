@@ -19,6 +19,7 @@
 #include "change_record.h"
 #include "cli/change_print.h"
 #include "cli/cmd_policy.h"
+#include "cli/policy_source.h"
 #include "daemon/beat.h"
 #include "dataplane/apply.h"
 #include "dataplane/confirm.h"
@@ -284,7 +285,7 @@ int policy_command_apply(const struct command *command, int argc, char **argv)
 		.warn = command_warn,
 	};
 	struct follow_status followed;
-	char name[IF_NAMESIZE];
+	char name[IF_NAMESIZE], path[PATH_MAX];
 	struct error error;
 	bool json = false;
 	int option, err = 0, ifindex;
@@ -306,9 +307,11 @@ int policy_command_apply(const struct command *command, int argc, char **argv)
 	if (argc - optind < 1 || argc - optind > 2)
 		return command_usage(command, "a policy file is needed");
 	request.ifname = name;
-	request.policy_path = argv[argc - 1];
-	err = policy_command_interface(argc - optind == 2 ? argv[optind] : NULL, name, &ifindex,
-				       &error);
+	request.policy_path = path;
+	err = policy_source_path(argv[argc - 1], path, &error);
+	if (!err)
+		err = policy_command_interface(argc - optind == 2 ? argv[optind] : NULL, name,
+					       &ifindex, &error);
 	request.keeps_part = !err && follow_status_read(name, &followed);
 	if (!err)
 		err = apply(&request, json, &error);

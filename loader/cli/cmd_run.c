@@ -7,6 +7,7 @@
 #include "cli/cmd_metrics.h"
 #include "cli/command.h"
 #include "cli/log_print.h"
+#include "cli/policy_source.h"
 #include "daemon/run.h"
 #include "dataplane/generation.h"
 #include "kernel/pin_path.h"
@@ -147,7 +148,7 @@ static int fail(const struct error *error)
 /* The command `shrike run`. */
 static int run_run(const struct command *command, int argc, char **argv)
 {
-	char name[IF_NAMESIZE];
+	char name[IF_NAMESIZE], path[PATH_MAX];
 	struct run_request request = {
 		.ifname = name,
 		.options.interval_ns = FOLLOW_INTERVAL_NS,
@@ -166,6 +167,10 @@ static int run_run(const struct command *command, int argc, char **argv)
 	err = command_interface(argv[optind], name, NULL, &error);
 	if (!err)
 		err = path_check_name(name, &error);
+	if (!err && request.policy_path) {
+		err = policy_source_path(request.policy_path, path, &error);
+		request.policy_path = path;
+	}
 	if (!err)
 		err = run_forever(&request, &error);
 	return err ? fail(&error) : EXIT_DONE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "cli/policy_source.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "cli/cmd_policy.h"
 #include "dataplane/attached.h"
 #include "policy/parse.h"
+#include "yaml/yaml_file.h"
 
 /* What the policy in force has been told to do about routing, whatever it was told by. */
 static const enum policy_routing routings[ROUTING_MAX] = {
@@ -27,6 +29,30 @@ bool policy_source_is_file(const char *argument)
 
 	return strchr(argument, '/') ||
 	       (dot && (!strcmp(dot, ".yaml") || !strcmp(dot, ".yml") || !strcmp(dot, ".json")));
+}
+
+/**
+ * policy_source_path() - Name the file of a policy that is to come into force
+ * @given: as the user has written it
+ * @path: set to a name that is the same file wherever it is read again: absolute, but for "-"
+ * @error: set on failure
+ *
+ * Symbolic links stay, as they may lead to another file later.
+ *
+ * Return: 0 or -errno.
+ */
+int policy_source_path(const char *given, char path[PATH_MAX], struct error *error)
+{
+	bool is_relative = *given && *given != '/' && strcmp(given, YAML_STDIN);
+	char folder[PATH_MAX] = "";
+
+	if (is_relative && !getcwd(folder, sizeof(folder)))
+		return error_set(error, errno, "%.256s: %s", given, strerror(errno));
+	while (is_relative && !strncmp(given, "./", 2))
+		given += 2 + strspn(given + 2, "/");
+	if (snprintf(path, PATH_MAX, "%s%s%s", folder, is_relative ? "/" : "", given) >= PATH_MAX)
+		return error_set(error, ENAMETOOLONG, "%.256s: %s", given, strerror(ENAMETOOLONG));
+	return 0;
 }
 
 static const char *get_variable(const char *name, void *unused)

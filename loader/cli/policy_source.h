@@ -5,6 +5,8 @@
 #ifndef SHRIKE_CLI_POLICY_SOURCE_H
 #define SHRIKE_CLI_POLICY_SOURCE_H
 
+#include <limits.h>
+
 #include "cli/command.h"
 #include "simulate/question.h"
 
@@ -20,6 +22,7 @@ struct policy_source {
 };
 
 bool policy_source_is_file(const char *argument);
+int policy_source_path(const char *given, char path[PATH_MAX], struct error *error);
 int policy_source_read(struct policy_source *source, const char *argument, const char *ifname,
 		       struct error *error);
 int policy_source_open(struct policy_source *source, const char *ifname, struct error *error);

@@ -6,6 +6,7 @@ tests "veth" \
 	a_policy_of_several_files_is_in_force_and_exported_as_one \
 	what_is_exported_gives_the_same_when_it_is_applied \
 	sets_are_saved_to_the_file_that_they_come_from \
+	a_file_is_the_same_wherever_a_command_is_typed \
 	the_history_says_who_has_changed_what_and_gives_it_back \
 	the_history_is_bounded_and_a_policy_comes_into_force_without_it
 
@@ -117,6 +118,30 @@ test_sets_are_saved_to_the_file_that_they_come_from() {
 	matches "the error" "in force, but not saved: .*10-friends.yaml: No such file" "$ERR"
 	is "what is in force" "192.0.2.3 192.0.2.9" \
 		"$(shrike policy show wt0 -j | jq -r '.sets.friends | join(" ")')"
+}
+
+test_a_file_is_the_same_wherever_a_command_is_typed() {
+	local others
+	topology "$1"
+	round_policy
+	# of the same names
+	mkdir -p "$T/elsewhere/rules.d"
+	cp "$T/main.yaml" "$T/elsewhere"
+	cp "$T/rules.d/10-friends.yaml" "$T/elsewhere/rules.d"
+	others=$(cat "$T"/elsewhere/*.yaml "$T"/elsewhere/rules.d/*)
+	cd "$T" || die "cannot work in $T"
+	expect 0 shrike attach wt0 -c main.yaml
+	is "the file" "$T/main.yaml" "$(shrike status wt0 -j | jq -r '.[0].policy')"
+	expect 0 shrike policy apply wt0 ./main.yaml
+	cd elsewhere || die "cannot work elsewhere"
+	is "the file" "$T/main.yaml" "$(shrike status wt0 -j | jq -r '.[0].policy')"
+	expect 0 shrike policy set wt0 friends add 192.0.2.9 --save
+	expect 0 shrike policy set wt0 corp add 192.168.0.0/16 --save
+	grep -q 192.0.2.9 "$T/rules.d/10-friends.yaml" || die "the included file is not saved"
+	grep -q 192.168.0.0/16 "$T/main.yaml" || die "the file is not saved"
+	is "other files" "$others" "$(cat "$T"/elsewhere/*.yaml "$T"/elsewhere/rules.d/*)"
+	is "the file" same "$(file_state)"
+	is "standard input" - "$(shrike policy apply wt0 - -j <"$T/main.yaml" | jq -r .policy)"
 }
 
 # changes: cause and who of each policy in the history
