@@ -15,6 +15,7 @@
 #include "cli/change_print.h"
 #include "cli/cmd_policy.h"
 #include "dataplane/history.h"
+#include "dataplane/history_maps.h"
 #include "follow/follow_status.h"
 #include "policy/parse.h"
 #include "review/diff.h"

@@ -15,7 +15,7 @@
 #include "daemon/guard_apply.h"
 #include "dataplane/change.h"
 #include "dataplane/confirm.h"
-#include "dataplane/history.h"
+#include "dataplane/history_maps.h"
 #include "dataplane/masquerading.h"
 #include "dataplane/preview.h"
 #include "dataplane/repin.h"

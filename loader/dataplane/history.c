@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "dataplane/history.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
@@ -15,85 +16,73 @@
 #include "base/output.h"
 #include "base/value.h"
 #include "change_record.h"
-#include "kernel/pin_path.h"
+#include "dataplane/state_dir.h"
 #include "maps.h"
 #include "policy/part.h"
 
-#define STATE_DIR   "/var/lib/shrike"
 #define SUBDIR	    "/history"
 #define COUNTED	    "/counted" /* beside it: since when hits are counted */
-#define MAPS_FILE   "/maps"    /* likewise: NetBird's */
-#define MAPS_MAX    100
-#define MAPS_SIZE   ((size_t)64 << 10)
 #define ENTRIES_MAX 100
 #define BYTES_MAX   ((off_t)64 << 20) /* of all entries */
 #define ENTRY_MAX   ((size_t)65 << 20)
-#define DIR_MODE    0700
 #define FILE_MODE   0600
 
-/* A file or directory of an interface, which need not exist. */
-static int state_path(const char *ifname, const char *name, char path[PATH_MAX],
-		      struct error *error)
-{
-	const char *state = secure_getenv("SHRIKE_STATE");
-	char root[PATH_MAX], pins[PATH_MAX];
-	int err = path_pin_root(root, error);
+/*
+ * struct slot - an entry in the directory
+ * @text_of: the number of the entry that has its text: its own, or that before a note
+ */
+struct slot {
+	uint32_t number;
+	uint32_t text_of;
+};
 
-	if (!err)
-		err = path_pin_dir(ifname, pins, error);
-	if (err)
-		return err;
-	/* below the pins of shrike there is a directory for each namespace and interface: the same here */
-	if (snprintf(path, PATH_MAX, "%s%s%s", state && *state ? state : STATE_DIR,
-		     pins + strlen(root), name) >= PATH_MAX)
-		return error_set(error, ENAMETOOLONG, "the path of the history is too long");
-	return 0;
+/* Take a file's name apart: NUMBER, or NUMBER-OTHER; false for others. */
+static bool parse_name(const char *name, struct slot *slot)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)*name))
+		return false;
+	slot->number = slot->text_of = (uint32_t)strtoul(name, &end, 10);
+	if (*end == '-' && isdigit((unsigned char)end[1]))
+		slot->text_of = (uint32_t)strtoul(end + 1, &end, 10);
+	return !*end;
 }
 
-static int make_dirs(char *dir, struct error *error)
+static int is_entry(const struct dirent *entry)
 {
-	for (char *slash = strchr(dir + 1, '/');; slash = strchr(slash + 1, '/')) {
-		if (slash)
-			*slash = '\0';
-		if (mkdir(dir, DIR_MODE) && errno != EEXIST)
-			return error_set(error, errno, "%.200s: %s", dir, strerror(errno));
-		if (!slash)
-			return 0;
-		*slash = '/';
-	}
-}
+	struct slot ignored;
 
-static int is_number(const struct dirent *entry)
-{
-	return strspn(entry->d_name, "0123456789") == strlen(entry->d_name);
+	return parse_name(entry->d_name, &ignored);
 }
 
 static int by_number(const void *a, const void *b)
 {
-	const uint32_t *x = a, *y = b;
+	const struct slot *x = a, *y = b;
 
-	return (*x > *y) - (*x < *y);
+	return (x->number > y->number) - (x->number < y->number);
 }
 
-static int list_dir(const char *dir, uint32_t **numbers, size_t *n, struct error *error)
+/* The entries of a directory, the oldest first; the caller frees them. */
+static int list_dir(const char *dir, struct slot **slots, size_t *n, struct error *error)
 {
 	struct dirent **entries;
-	int found = scandir(dir, &entries, is_number, NULL);
+	int found = scandir(dir, &entries, is_entry, NULL);
 
 	if (found < 0 && errno != ENOENT)
 		return error_set(error, errno, "%.200s: %s", dir, strerror(errno));
 	*n = found > 0 ? (size_t)found : 0;
-	*numbers = calloc(*n + 1, sizeof(**numbers));
+	*slots = calloc(*n + 1, sizeof(**slots));
 	for (size_t i = 0; i < *n; i++) {
-		if (*numbers)
-			(*numbers)[i] = (uint32_t)strtoul(entries[i]->d_name, NULL, 10);
+		if (*slots)
+			parse_name(entries[i]->d_name, &(*slots)[i]);
 		free(entries[i]);
 	}
 	if (found >= 0)
 		free(entries);
-	if (!*numbers)
+	if (!*slots)
 		return error_no_memory(error);
-	qsort(*numbers, *n, sizeof(**numbers), by_number);
+	qsort(*slots, *n, sizeof(**slots), by_number);
 	return 0;
 }
 
@@ -108,15 +97,29 @@ static int list_dir(const char *dir, uint32_t **numbers, size_t *n, struct error
  */
 int history_list(const char *ifname, uint32_t **numbers, size_t *n, struct error *error)
 {
+	struct slot *slots;
 	char dir[PATH_MAX];
-	int err = state_path(ifname, SUBDIR, dir, error);
+	int err = state_dir_path(ifname, SUBDIR, dir, error);
 
-	return err ? err : list_dir(dir, numbers, n, error);
+	if (!err)
+		err = list_dir(dir, &slots, n, error);
+	if (err)
+		return err;
+	*numbers = calloc(*n + 1, sizeof(**numbers));
+	for (size_t i = 0; i < *n && *numbers; i++)
+		(*numbers)[i] = slots[i].number;
+	free(slots);
+	return *numbers ? 0 : error_no_memory(error);
 }
 
-static int entry_path(const char *dir, uint32_t number, char path[PATH_MAX], struct error *error)
+static int entry_path(const char *dir, struct slot slot, char path[PATH_MAX], struct error *error)
 {
-	if (snprintf(path, PATH_MAX, "%s/%08u", dir, number) < PATH_MAX)
+	int len = slot.text_of == slot.number
+			  ? snprintf(path, PATH_MAX, "%s/%08u", dir, slot.number)
+			  : snprintf(path, PATH_MAX, "%s/%08u-%08u", dir, slot.number,
+				     slot.text_of);
+
+	if (len < PATH_MAX)
 		return 0;
 	return error_set(error, ENAMETOOLONG, "the path of the history is too long");
 }
@@ -146,19 +149,20 @@ static int read_head(const char *line, size_t len, struct history_entry *entry)
 	return err;
 }
 
-static int read_entry(const char *dir, uint32_t number, struct history_entry *entry,
-		      struct error *error)
+/* Read a file of the history; a note has an empty text. */
+static int read_file(const char *dir, struct slot slot, struct history_entry *entry,
+		     struct error *error)
 {
 	static const struct file_kind kind = {"policy", ENTRY_MAX};
 	char path[PATH_MAX], *all, *end;
 	size_t len;
-	int err = entry_path(dir, number, path, error);
+	int err = entry_path(dir, slot, path, error);
 
 	if (!err)
 		err = file_read(path, &kind, &all, &len, error);
 	if (err)
 		return err;
-	*entry = (struct history_entry){.number = number};
+	*entry = (struct history_entry){.number = slot.number};
 	end = memchr(all, '\n', len);
 	if (!end || read_head(all, (size_t)(end - all), entry)) {
 		free(all);
@@ -173,6 +177,29 @@ static int read_entry(const char *dir, uint32_t number, struct history_entry *en
 	return error_no_memory(error);
 }
 
+/* Read an entry, with the text that it may have elsewhere. */
+static int read_entry(const char *dir, struct slot slot, struct history_entry *entry,
+		      struct error *error)
+{
+	struct history_entry with_text;
+	int err = read_file(dir, slot, entry, error);
+
+	if (err || slot.text_of == slot.number)
+		return err;
+	err = read_file(dir, (struct slot){slot.text_of, slot.text_of}, &with_text, error);
+	if (err) {
+		history_entry_free(entry);
+		return error_set(error, EPROTO, "policy %u of the history: that of %u is gone",
+				 slot.number, slot.text_of);
+	}
+	free(entry->text);
+	entry->text = with_text.text;
+	entry->len = with_text.len;
+	with_text.text = NULL;
+	history_entry_free(&with_text);
+	return 0;
+}
+
 /**
  * history_read() - A policy that was in force
  * @ifname: the interface
@@ -185,11 +212,18 @@ static int read_entry(const char *dir, uint32_t number, struct history_entry *en
 int history_read(const char *ifname, uint32_t number, struct history_entry *entry,
 		 struct error *error)
 {
+	struct slot *slots, *slot = NULL;
 	char dir[PATH_MAX];
-	int err = state_path(ifname, SUBDIR, dir, error);
+	size_t n;
+	int err = state_dir_path(ifname, SUBDIR, dir, error);
 
 	if (!err)
-		err = read_entry(dir, number, entry, error);
+		err = list_dir(dir, &slots, &n, error);
+	if (err)
+		return err;
+	slot = bsearch(&(struct slot){.number = number}, slots, n, sizeof(*slots), by_number);
+	err = slot ? read_entry(dir, *slot, entry, error) : -ENOENT;
+	free(slots);
 	if (err == -ENOENT)
 		return error_input(error, "%s: no policy %u in the history", ifname, number);
 	return err;
@@ -206,26 +240,36 @@ void history_entry_free(struct history_entry *entry)
 	*entry = (struct history_entry){.number = 0};
 }
 
-/* Remove the oldest entries beyond the limits; the newest stays. */
+/* Remove the oldest entries beyond the limits, and notes of policies that are gone. */
 static void prune(const char *dir)
 {
+	size_t n, n_policies = 0, n_notes = 0;
+	struct slot *slots;
 	char path[PATH_MAX];
 	struct error ignored;
 	struct stat status;
-	uint32_t *numbers;
+	uint32_t oldest = 0;
 	off_t bytes = 0;
-	size_t n;
 
-	if (list_dir(dir, &numbers, &n, &ignored))
+	if (list_dir(dir, &slots, &n, &ignored))
 		return;
 	for (size_t i = n; i-- > 0;) {
-		if (entry_path(dir, numbers[i], path, &ignored) || stat(path, &status))
+		if (slots[i].text_of != slots[i].number ||
+		    entry_path(dir, slots[i], path, &ignored) || stat(path, &status))
 			continue;
 		bytes += status.st_size;
-		if (i + 1 < n && (n - i > ENTRIES_MAX || bytes > BYTES_MAX))
+		/* the newest stays, however large it is */
+		if (n_policies++ && (n_policies > ENTRIES_MAX || bytes > BYTES_MAX))
 			unlink(path);
+		else
+			oldest = slots[i].number;
 	}
-	free(numbers);
+	for (size_t i = n; i-- > 0;)
+		if (slots[i].text_of != slots[i].number &&
+		    (++n_notes > ENTRIES_MAX || slots[i].text_of < oldest) &&
+		    !entry_path(dir, slots[i], path, &ignored))
+			unlink(path);
+	free(slots);
 }
 
 /* Who has become uid 0 by sudo; `run` keeps the environment of whoever has started it. */
@@ -240,20 +284,22 @@ static uint32_t sudo_uid(const struct dataplane_request *request)
 	return (uint32_t)uid;
 }
 
-/* Write an entry. */
-static int write_entry(const char *dir, const struct history_entry *entry, struct error *error)
+/* Write an entry; only one that has a text of its own with it. */
+static int write_entry(const char *dir, const struct history_entry *entry, uint32_t text_of,
+		       struct error *error)
 {
+	struct slot slot = {entry->number, text_of};
 	json_t *head = json_pack("{s:I,s:I,s:I,s:I,s:s,s:o*}", "time_ns",
 				 (json_int_t)entry->time_ns, "uid", (json_int_t)entry->uid,
 				 "sudo_uid", (json_int_t)entry->sudo_uid, "generation",
 				 (json_int_t)entry->generation, "cause", entry->cause, "path",
 				 entry->path ? output_json_text(entry->path) : NULL);
 	char path[PATH_MAX], *line = head ? json_dumps(head, JSON_COMPACT) : NULL, *all = NULL;
-	int err = line && asprintf(&all, "%s\n%s", line, entry->text) > 0 ? 0
-									  : error_no_memory(error);
+	const char *text = text_of == entry->number ? entry->text : "";
+	int err = line && asprintf(&all, "%s\n%s", line, text) > 0 ? 0 : error_no_memory(error);
 
 	if (!err)
-		err = entry_path(dir, entry->number, path, error);
+		err = entry_path(dir, slot, path, error);
 	if (!err)
 		err = file_replace(path, FILE_MODE, all, strlen(all), error);
 	free(all);
@@ -262,167 +308,48 @@ static int write_entry(const char *dir, const struct history_entry *entry, struc
 	return err;
 }
 
-/* Whether the newest entry says the same; @entry gets the number behind it. */
-static bool is_known(const char *dir, struct history_entry *entry)
+/* Number a new entry; returns the number of the one that has the same text: its own, or the newest's. */
+static uint32_t number_entry(const char *dir, struct history_entry *entry)
 {
 	struct history_entry newest;
+	struct slot *slots, last;
 	struct error ignored;
-	uint32_t *numbers;
-	bool is_same = false;
+	uint32_t text_of;
 	size_t n;
 
-	entry->number = 1;
-	if (list_dir(dir, &numbers, &n, &ignored))
-		return false;
-	if (n)
-		entry->number = numbers[n - 1] + 1;
-	if (n && !read_entry(dir, numbers[n - 1], &newest, &ignored)) {
-		is_same = !strcmp(newest.text, entry->text) &&
-			  !strcmp(newest.path ?: "", entry->path ?: "");
+	text_of = entry->number = 1;
+	if (list_dir(dir, &slots, &n, &ignored))
+		return text_of;
+	last = n ? slots[n - 1] : (struct slot){0, 0};
+	free(slots);
+	text_of = entry->number = last.number + 1;
+	if (n && !read_entry(dir, last, &newest, &ignored)) {
+		if (!strcmp(newest.text, entry->text) &&
+		    !strcmp(newest.path ?: "", entry->path ?: ""))
+			text_of = last.text_of;
 		history_entry_free(&newest);
 	}
-	free(numbers);
-	return is_same;
+	return text_of;
 }
 
 /* @always: even if the policy is the same as the one before */
 static int note(const char *ifname, struct history_entry *entry, bool always, struct error *error)
 {
 	char dir[PATH_MAX];
-	int err = state_path(ifname, SUBDIR, dir, error);
+	uint32_t text_of;
+	int err = state_dir_path(ifname, SUBDIR, dir, error);
 
-	if (err || (is_known(dir, entry) && !always))
+	if (err)
 		return err;
-	err = make_dirs(dir, error);
+	text_of = number_entry(dir, entry);
+	if (text_of != entry->number && !always)
+		return 0;
+	err = state_dir_make(dir, error);
 	if (!err)
-		err = write_entry(dir, entry, error);
+		err = write_entry(dir, entry, text_of, error);
 	if (!err)
 		prune(dir);
 	return err;
-}
-
-/* ---- NetBird's maps ---- */
-
-/* Read the file of maps; an empty array where there is none, or none that can be read. */
-static json_t *read_maps(const char *path)
-{
-	static const struct file_kind kind = {"history", MAPS_SIZE};
-	struct error ignored;
-	json_t *list = NULL;
-	char *text;
-	size_t len;
-
-	if (!file_read(path, &kind, &text, &len, &ignored)) {
-		list = json_loadb(text, len, 0, NULL);
-		free(text);
-	}
-	if (json_is_array(list))
-		return list;
-	json_decref(list);
-	return json_array();
-}
-
-/* Take a map of the file apart. */
-static int parse_map(json_t *object, struct history_map *map)
-{
-	json_int_t time, serial, digest, generation, added, removed, cut;
-
-	if (json_unpack(object, "{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "time_ns", &time, "serial",
-			&serial, "digest", &digest, "generation", &generation, "added", &added,
-			"removed", &removed, "cut", &cut))
-		return -EINVAL;
-	*map = (struct history_map){
-		.time_ns = (uint64_t)time,
-		.serial = (uint64_t)serial,
-		.digest = (uint64_t)digest,
-		.generation = (uint32_t)generation,
-		.rules_added = (uint32_t)added,
-		.rules_removed = (uint32_t)removed,
-		.cut = (uint32_t)cut,
-	};
-	return 0;
-}
-
-/* Whether the newest one is the same, which came into force once more, as after a restart. */
-static bool is_same_map(const json_t *list, const struct history_map *map)
-{
-	struct history_map newest;
-	size_t n = json_array_size(list);
-
-	return n && !parse_map(json_array_get(list, n - 1), &newest) &&
-	       newest.serial == map->serial && newest.digest == map->digest;
-}
-
-static json_t *noted_map_json(const struct history_map *map)
-{
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "time_ns", (json_int_t)map->time_ns,
-			 "serial", (json_int_t)map->serial, "digest", (json_int_t)map->digest,
-			 "generation", (json_int_t)map->generation, "added",
-			 (json_int_t)map->rules_added, "removed", (json_int_t)map->rules_removed,
-			 "cut", (json_int_t)map->cut);
-}
-
-/**
- * history_note_map() - Note a map of NetBird's that has come into force
- * @ifname: the interface
- * @map: the map
- * @error: set on failure
- *
- * Return: 0 or -errno.
- */
-int history_note_map(const char *ifname, const struct history_map *map, struct error *error)
-{
-	char path[PATH_MAX], dir[PATH_MAX], *text = NULL;
-	int err = state_path(ifname, "", dir, error);
-	json_t *list;
-
-	if (!err)
-		err = make_dirs(dir, error);
-	if (!err)
-		err = state_path(ifname, MAPS_FILE, path, error);
-	if (err)
-		return err;
-	list = read_maps(path);
-	if (!is_same_map(list, map)) {
-		json_array_append_new(list, noted_map_json(map));
-		while (json_array_size(list) > MAPS_MAX)
-			json_array_remove(list, 0);
-		text = json_dumps(list, JSON_COMPACT);
-		err = text ? file_replace(path, FILE_MODE, text, strlen(text), error)
-			   : error_no_memory(error);
-		free(text);
-	}
-	json_decref(list);
-	return err;
-}
-
-/**
- * history_list_maps() - The last maps of NetBird's that came into force
- * @ifname: the interface
- * @maps: set to them, the oldest first; the caller frees it
- * @n: set to how many
- * @error: set on failure
- *
- * Return: 0 or -errno.
- */
-int history_list_maps(const char *ifname, struct history_map **maps, size_t *n, struct error *error)
-{
-	char path[PATH_MAX];
-	int err = state_path(ifname, MAPS_FILE, path, error);
-	json_t *list, *object;
-	size_t i;
-
-	if (err)
-		return err;
-	list = read_maps(path);
-	*n = 0;
-	*maps = calloc(json_array_size(list) + 1, sizeof(**maps));
-	if (*maps)
-		json_array_foreach (list, i, object)
-			if (!parse_map(object, &(*maps)[*n]))
-				++*n;
-	json_decref(list);
-	return *maps ? 0 : error_no_memory(error);
 }
 
 /* ---- since when hits are counted ---- */
@@ -464,7 +391,7 @@ bool history_counted_since(const char *ifname, const struct map_set *maps, uint6
 	bool known;
 	size_t len;
 
-	if (!state_path(ifname, COUNTED, path, &ignored) &&
+	if (!state_dir_path(ifname, COUNTED, path, &ignored) &&
 	    !file_read(path, &kind, &text, &len, &ignored))
 		noted = json_loadb(text, len, 0, NULL);
 	known = tables && json_equal(json_object_get(noted, "tables"), tables) &&
@@ -493,11 +420,11 @@ static int note_counted(const char *ifname, const struct map_set *maps, uint64_t
 		return 0;
 	json = json_pack("{s:o,s:I}", "tables", tables, "since_ns", (json_int_t)now_ns);
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
-	err = text ? state_path(ifname, "", path, error) : error_no_memory(error);
+	err = text ? state_dir_path(ifname, "", path, error) : error_no_memory(error);
 	if (!err)
-		err = make_dirs(path, error);
+		err = state_dir_make(path, error);
 	if (!err)
-		err = state_path(ifname, COUNTED, path, error);
+		err = state_dir_path(ifname, COUNTED, path, error);
 	if (!err)
 		err = file_replace(path, FILE_MODE, text, strlen(text), error);
 	free(text);

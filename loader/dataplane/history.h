@@ -2,13 +2,14 @@
 /*
  * The policies that were in force on an interface: who changed them, when and why.
  *
- * A file for each, /var/lib/shrike/[netns-INODE/]IFACE/history/NUMBER: a line of JSON, and the policy's
- * text without NetBird's part, which the daemon's map makes anew.  SHRIKE_STATE in the environment names
- * another directory than /var/lib/shrike.  Beside history/ the file "counted" says since when hits are
- * counted, and by which tables.  All of that is written under the lock of dataplane_apply().
+ * A file for each, history/NUMBER in the directory of state_dir.h: a line of JSON, and the policy's
+ * text without NetBird's part, which the daemon's map makes anew.  Beside history/ the file "counted" says
+ * since when hits are counted, and by which tables.  All of that is written under the lock of
+ * dataplane_apply().
  *
- * Changes of NetBird's map are many where networks are busy, and no text of the user's: the last ones are
- * in a file of their own, "maps", so that they push no policy out.  Whoever follows the daemon writes it.
+ * Who blocks or unblocks a peer leaves the policy as it was.  The note of that has a number, too, but no
+ * text: its name is NUMBER-OTHER, where OTHER is the number of the file that has it.  Such notes may be
+ * many, and push no policy out.
  */
 #ifndef SHRIKE_DATAPLANE_HISTORY_H
 #define SHRIKE_DATAPLANE_HISTORY_H
@@ -43,28 +44,6 @@ struct history_entry {
 	size_t len;
 };
 
-/*
- * struct history_map - a map of NetBird's that came into force
- * @time_ns: CLOCK_REALTIME
- * @serial: of the map
- * @digest: digest_number() of its part of the policy: a serial may stand for another map after a while
- * @rules_added: by it, or CHANGE_NO_COUNT, as are the next ones
- * @rules_removed: a rule that is another one now is both
- * @cut: connections that ended with it
- */
-struct history_map {
-	uint64_t time_ns;
-	uint64_t serial;
-	uint64_t digest;
-	uint32_t generation;
-	uint32_t rules_added;
-	uint32_t rules_removed;
-	uint32_t cut;
-};
-
-int history_note_map(const char *ifname, const struct history_map *map, struct error *error);
-int history_list_maps(const char *ifname, struct history_map **maps, size_t *n,
-		      struct error *error);
 void history_note(const struct dataplane_request *request, const struct policy *policy,
 		  const struct generation *generation);
 bool history_counted_since(const char *ifname, const struct map_set *maps, uint64_t *time_ns);

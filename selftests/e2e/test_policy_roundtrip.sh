@@ -8,7 +8,8 @@ tests "veth" \
 	sets_are_saved_to_the_file_that_they_come_from \
 	a_file_is_the_same_wherever_a_command_is_typed \
 	the_history_says_who_has_changed_what_and_gives_it_back \
-	the_history_is_bounded_and_a_policy_comes_into_force_without_it
+	the_history_is_bounded_and_a_policy_comes_into_force_without_it \
+	blocks_push_no_policy_out_of_the_history
 
 round_policy() {
 	mkdir -p "$T/rules.d"
@@ -203,4 +204,41 @@ test_the_history_is_bounded_and_a_policy_comes_into_force_without_it() {
 	expect 0 shrike policy set wt0 corp add 172.15.0.0/16
 	matches "the warning" "warning: wt0: the policy is in force, but not in its history: .*Not a directory" "$ERR"
 	matches "what is in force" 172.15.0.0/16 "$(shrike policy show wt0)"
+}
+
+# kept: how many policies and notes of the history, and the oldest and newest number
+kept() {
+	(cd "$1" && printf '%s\n' * | awk -F- '{ n[NF]++ } NR == 1 { first = $1 } { last = $1 }
+		END { print n[1] + 0, n[2] + 0, first + 0, last + 0 }')
+}
+
+test_blocks_push_no_policy_out_of_the_history() {
+	local folder i note
+	topology "$1"
+	round_policy
+	run_shrike wt0 main
+	expect 0 shrike policy set wt0 corp add 172.16.0.0/12
+	folder=$(echo "$SHRIKE_STATE"/netns-*/wt0/history)
+	expect 0 shrike policy block wt0 100.64.0.2
+	note=00000003-00000002
+	is "lines of the note" 1 "$(wc -l <"$folder/$note")"
+	for i in $(seq 4 140); do
+		cp "$folder/$note" "$folder/$(printf %08d "$i")-00000002"
+	done
+	expect 0 shrike policy unblock wt0 100.64.0.2
+	is "what is kept" "2 100 1 141" "$(kept "$folder")"
+	is "causes" "start|policy set|policy block 100.64.0.2|policy unblock 100.64.0.2" \
+		"$(shrike policy history wt0 -j | jq -r '[.policies | .[0, 1, 2, -1].cause] | join("|")')"
+	is "policy of a note" "$(shrike policy history wt0 2 -j | jq .text)" \
+		"$(shrike policy history wt0 141 -j | jq .text)"
+	expect 0 shrike policy rollback wt0 1
+	expect 0 shrike policy rollback wt0 141
+	is "the set" "10.0.0.0/8 172.16.0.0/12" \
+		"$(shrike policy show wt0 -j | jq -r '.sets.corp | join(" ")')"
+	# notes go with their policy
+	for i in $(seq 150 250); do
+		cp "$folder/00000143" "$folder/$(printf %08d "$i")"
+	done
+	expect 0 shrike policy block wt0 100.64.0.2
+	is "what is kept" "100 1 151 251" "$(kept "$folder")"
 }

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "change_record.h"
-#include "dataplane/history.h"
+#include "dataplane/history_maps.h"
 
 static char state[] = "/tmp/shrike-history.XXXXXX";
 
