@@ -16,6 +16,22 @@ static void begin(struct error *error, int code, bool invalid_input)
 	error->what = 0;
 }
 
+/*
+ * Keep a text on one line, whatever the user, a file or a file's name has brought into it: what a terminal
+ * would take for more than text becomes '?', also the control characters of ISO 6429 above ASCII.
+ */
+static void keep_to_line(char *text)
+{
+	for (unsigned char *c = (unsigned char *)text; *c; c++) {
+		bool is_upper = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0;
+
+		if (is_upper)
+			c[1] = '?';
+		if (is_upper || *c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
+}
+
 /**
  * error_set() - Note what went wrong
  * @error: where; a former text is replaced
@@ -32,6 +48,7 @@ int error_set(struct error *error, int code, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(error->text, sizeof(error->text), format, args);
 	va_end(args);
+	keep_to_line(error->text);
 	return -code;
 }
 
@@ -50,6 +67,7 @@ int error_input(struct error *error, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(error->text, sizeof(error->text), format, args);
 	va_end(args);
+	keep_to_line(error->text);
 	return -EINVAL;
 }
 
@@ -93,6 +111,7 @@ int error_prefix(struct error *error, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(error->text, sizeof(error->text), format, args);
 	va_end(args);
+	keep_to_line(error->text);
 	len = strlen(error->text);
 	room = sizeof(error->text) - len;
 	if (room > 2) {

@@ -56,6 +56,8 @@ static int run(const struct command *command, int argc, char **argv)
  */
 int command_dispatch(const struct command *family, int argc, char **argv)
 {
+	struct error error;
+
 	if (argc < 2) {
 		list(family, stderr);
 		return EXIT_INVALID;
@@ -76,9 +78,9 @@ int command_dispatch(const struct command *family, int argc, char **argv)
 			return command_dispatch(command->family, argc - 1, argv + 1);
 		return run(command, argc - 1, argv + 1);
 	}
-	fprintf(stderr, "shrike: %s: unknown command; '%s --help' lists them\n", argv[1],
-		current_path);
-	return EXIT_INVALID;
+	error_input(&error, "%.200s: unknown command; '%s --help' lists them", argv[1],
+		    current_path);
+	return command_fail(&error);
 }
 
 /* The length of what may not be parted: a word, or several in brackets. */
@@ -135,14 +137,16 @@ int command_help(const struct command *command)
  */
 int command_usage(const struct command *command, const char *format, ...)
 {
+	struct error error;
+	char what[512];
 	va_list args;
 
-	fprintf(stderr, "shrike: %s: ", current_path + strlen("shrike "));
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
-	fprintf(stderr, "; usage: %s %s\n", current_path, command->arguments);
-	return EXIT_INVALID;
+	error_input(&error, "%s: %s; usage: %s %s", current_path + strlen("shrike "), what,
+		    current_path, command->arguments);
+	return command_fail(&error);
 }
 
 /* Take the value of --json: the form that is asked for. */

@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 
 #include "yaml/yaml_file.h"
-#include "yaml/yaml_scan.h"
 
 #define FILES_MAX      1024 /* that a policy includes */
 #define DEPTH_MAX      8    /* files that include each other */
@@ -157,9 +156,6 @@ static int join_path(const struct source *from, const char *entry, char path[PAT
 static int note_file(struct inclusion *inclusion, const struct source *from, const char *path,
 		     const struct stat *status, struct error *error)
 {
-	if (yaml_scan_scalar(path, strlen(path)))
-		return yaml_error(from->doc, from->at, error,
-				  "a file name with control characters");
 	for (size_t i = 0; i < inclusion->n_files; i++)
 		if (inclusion->files[i].device == status->st_dev &&
 		    inclusion->files[i].inode == status->st_ino)

@@ -14,8 +14,12 @@
 
 static int append(struct scenario_files *files, const char *path, struct error *error)
 {
-	char **larger = realloc(files->paths, (files->n + 1) * sizeof(*larger));
+	char **larger;
+	int err = yaml_check_path(path, error);
 
+	if (err)
+		return err;
+	larger = realloc(files->paths, (files->n + 1) * sizeof(*larger));
 	if (!larger)
 		return error_no_memory(error);
 	files->paths = larger;

@@ -1,8 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "yaml/yaml_file.h"
 
+#include <string.h>
+
 #include "base/file.h"
 #include "yaml/yaml.h"
+#include "yaml/yaml_scan.h"
+
+/**
+ * yaml_check_path() - Refuse a name that reports, logs and other files could not hold as it is
+ * @path: of a file
+ * @error: "FILE: why"
+ *
+ * Return: 0, or -EINVAL (invalid input): it is no UTF-8, or controls a terminal.
+ */
+int yaml_check_path(const char *path, struct error *error)
+{
+	if (!yaml_scan_scalar(path, strlen(path)))
+		return 0;
+	return error_input(error, "%.256s: a file name with control characters", path);
+}
 
 /**
  * yaml_read_file() - Read the whole text of a file
@@ -11,11 +28,12 @@
  * @len: becomes its length in bytes
  * @error: "FILE: why"
  *
- * Return: 0, -EINVAL for a file larger than 64 MiB, -ENOMEM, or what opening and reading failed with.
+ * Return: 0, -EINVAL for a file larger than 64 MiB and for such a name as yaml_check_path() refuses, -ENOMEM, or what opening and reading failed with.
  */
 int yaml_read_file(const char *path, char **text, size_t *len, struct error *error)
 {
 	static const struct file_kind kind = {"file", YAML_TEXT_MAX};
+	int err = yaml_check_path(path, error);
 
-	return file_read(path, &kind, text, len, error);
+	return err ? err : file_read(path, &kind, text, len, error);
 }

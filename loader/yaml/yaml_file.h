@@ -11,6 +11,7 @@
 
 #define YAML_STDIN "-"
 
+int yaml_check_path(const char *path, struct error *error);
 int yaml_read_file(const char *path, char **text, size_t *len, struct error *error);
 
 #endif /* SHRIKE_YAML_YAML_FILE_H */

@@ -11,6 +11,7 @@ tests "file" \
 	the_manual_of_scenarios_has_every_key_and_an_example_that_holds \
 	every_command_and_reason_is_reached \
 	mistakes_are_one_line_and_status_2 \
+	nothing_that_is_named_controls_the_terminal \
 	pins_are_those_of_the_manual \
 	fields_of_connections_are_those_of_the_manual \
 	the_example_of_the_classifier_page_is_what_the_programs_have \
@@ -214,6 +215,22 @@ test_mistakes_are_one_line_and_status_2() {
 	matches "the command that an error names" "^shrike: trace in: " "$ERR"
 	is_a_mistake status ""
 	is_a_mistake status $'a\nb'
+}
+
+test_nothing_that_is_named_controls_the_terminal() {
+	local name=$'a\e[31m\n\r\xc2\x9b\x7f.yaml' words
+	mkdir "$T/folder"
+	echo "version: 1" >"$T/folder/$name"
+	for words in "" "status --" "status " "conntrack list " "policy check $T/no-" \
+		"policy check $T/folder/" "simulate $T/no-" "simulate $T/folder/" \
+		"attach lo -c $T/folder/" "run lo -c $T/folder/" "simulate "; do
+		read -ra words <<<"${words}X"
+		words[-1]=${words[-1]/%X/$name}
+		[ "${words[*]}" != "simulate $name" ] || words[1]=$T/folder
+		is_a_mistake "${words[@]}"
+		[[ $ERR != *[$'\e\r\x7f']* && $ERR != *$'\xc2\x9b'* ]] || die "$(cat -v <<<"$ERR")"
+	done
+	matches "the error" "/a.\[31m......yaml: a file name with control characters$" "$ERR"
 }
 
 test_pins_are_those_of_the_manual() {
