@@ -214,13 +214,17 @@ static int add_file(struct inclusion *inclusion, const struct source *from, cons
 	struct stat status;
 	char *text;
 	size_t len;
-	int err = yaml_read_file(path, &text, &len, &why);
+	int err;
 
+	/* a pipe might never end, and a device is none of the user's text */
+	if (stat(path, &status))
+		return yaml_error(from->doc, from->at, error, "%.200s: %s", path, strerror(errno));
+	if (!S_ISREG(status.st_mode))
+		return yaml_error(from->doc, from->at, error, "%.200s: not a regular file", path);
+	err = yaml_read_file(path, &text, &len, &why);
 	if (err)
 		return yaml_error(from->doc, from->at, error, "%.300s", why.text);
-	err = stat(path, &status)
-		      ? yaml_error(from->doc, from->at, error, "%.200s: %s", path, strerror(errno))
-		      : note_file(inclusion, from, path, &status, error);
+	err = note_file(inclusion, from, path, &status, error);
 	if (!err)
 		err = add_text(inclusion, path, text, len, error);
 	free(text);

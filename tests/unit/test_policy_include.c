@@ -154,6 +154,9 @@ static void a_mistake_is_told_with_its_file(void **state)
 		{"p:2:10: expected a list of files and directories, not a mapping of keys to "
 		 "values",
 		 {{"p", "version: 1\ninclude: {a: b}\n"}}},
+		{"p:2:11: -: No such file or directory", {{"p", "version: 1\ninclude: [\"-\"]\n"}}},
+		{"p:2:11: /dev/null: not a regular file",
+		 {{"p", "version: 1\ninclude: [/dev/null]\n"}}},
 		{"p:2:11: d/?.yaml: a file name with control characters",
 		 {{"p", "version: 1\ninclude: [\"d/\"]\n"}, {"d/\x01.yaml", "version: 1\n"}}},
 	};
