@@ -19,7 +19,8 @@
 #define WAIT_NS	    NS_PER_S
 #define WAIT_STEPS  20
 #define UNIX_PREFIX "unix:"
-#define UNIX_MODE   0666 /* as over TCP everybody may read; who may not is for the directory to say */
+#define UNIX_UMASK                                                                                 \
+	0111 /* as over TCP everybody may read; who may not is for the directory to say */
 
 /* An address to listen on. */
 struct listen_address {
@@ -147,6 +148,7 @@ static int bind_patiently(int fd, const struct listen_address *address)
 static int bind_and_listen(int fd, const struct listen_address *address)
 {
 	bool is_unix = address->any.sa_family == AF_UNIX;
+	mode_t umask_before;
 	int on = 1, err;
 
 	if (!is_unix) {
@@ -155,10 +157,13 @@ static int bind_and_listen(int fd, const struct listen_address *address)
 		setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on));
 		setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on));
 	}
+	/* a chmod() afterwards might be of what another user has put there meanwhile */
+	umask_before = umask(UNIX_UMASK);
 	err = bind_patiently(fd, address);
-	if (err || (is_unix && chmod(address->un.sun_path, UNIX_MODE)) || listen(fd, BACKLOG))
-		return -errno;
-	return 0;
+	if (err || listen(fd, BACKLOG))
+		err = -errno;
+	umask(umask_before);
+	return err;
 }
 
 /**

@@ -255,6 +255,7 @@ test_run_serves_metrics_over_http() {
 test_run_serves_metrics_on_a_unix_socket() {
 	topology "$1"
 	policy none </dev/null
+	umask 077 # as the unit has
 	start run-wt0 "$ROUTER" "$SHRIKE" run wt0 -c "$T/none.yaml" --metrics "unix:$T/socket"
 	until_protected wt0
 	is "its mode" 666 "$(stat -c %a "$T/socket")"
