@@ -326,14 +326,17 @@ static int find_links(const char *given, int **ifindexes, size_t *n, struct erro
 /* Programs that read JSON get an array of interfaces, and nothing else. */
 static void print_stale(bool json)
 {
+	const char what[] = "stale pins: ";
+	size_t len = strlen(what);
 	char text[1024];
 
-	if (!stale_describe(text, sizeof(text)))
+	strcpy(text, what);
+	if (!stale_describe(text + len, sizeof(text) - len))
 		return;
 	if (json)
 		command_warn(text, NULL);
 	else
-		printf("stale pins: %s\n", text);
+		puts(text);
 }
 
 /* What there is to say of an interface that is not there, if somebody waits for it. */

@@ -7,6 +7,8 @@
 #include "kernel/pin_path.h"
 #include "kernel/stale_pins.h"
 
+#define NAMED_MAX 3 /* in a sentence: hosts with containers may have many */
+
 /* Append one interface to the list, as NETNS/IFACE. */
 static void on_pin(const char *netns, const char *ifname, void *list)
 {
@@ -38,7 +40,7 @@ int stale_list(bool remove, json_t **list, struct error *error)
 }
 
 /**
- * stale_describe() - Name the pins of network namespaces that are gone, and what removes them
+ * stale_describe() - Name some pins of network namespaces that are gone, and what removes them
  * @text: set to a sentence; cut where there is no room
  * @size: bytes of @text
  *
@@ -47,18 +49,20 @@ int stale_list(bool remove, json_t **list, struct error *error)
 bool stale_describe(char *text, size_t size)
 {
 	struct error ignored;
+	size_t i, len, n;
 	json_t *list, *one;
-	size_t i, len;
 
 	if (stale_list(false, &list, &ignored))
 		return false;
+	n = json_array_size(list);
 	len = snprintf(text, size,
 		       "'shrike detach --stale' removes those of gone network "
 		       "namespaces:");
 	json_array_foreach (list, i, one)
-		if (len < size)
+		if (i < NAMED_MAX && len < size)
 			len += snprintf(text + len, size - len, " %s", json_string_value(one));
-	i = json_array_size(list);
+	if (n > NAMED_MAX && len < size)
+		snprintf(text + len, size - len, " and %zu more", n - NAMED_MAX);
 	json_decref(list);
-	return i;
+	return n;
 }

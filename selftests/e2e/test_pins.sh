@@ -77,7 +77,7 @@ test_pins_of_a_namespace_that_is_gone_are_named_and_removed() {
 	matches "status" "detach --stale.*$dir/w\\.0" "$OUT"
 	expect 0 shrike status -j
 	is "status -j" wt0 "$(jq -r '.[].interface' <<<"$OUT")"
-	matches "its warning" "detach --stale.*$dir/w\\.0" "$ERR"
+	matches "its warning" "^shrike: warning: stale pins: .*detach --stale.*$dir/w\\.0$" "$ERR"
 	expect 0 shrike doctor wt0 -j
 	matches "doctor" "$dir/w\\.0" \
 		"$(jq -r '.checks[] | select(.check == "stale-pins") | .detail' <<<"$OUT")"
