@@ -15,7 +15,9 @@
 
 #include "flowlog/record.h"
 
-#define FILE_MODE 0640
+/* without O_NONBLOCK, opening a pipe would wait for its reader, whatever signal comes */
+#define FILE_FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+#define FILE_MODE  0640
 
 struct file_sink {
 	struct sink sink;
@@ -78,12 +80,11 @@ static int open_file(struct file_sink *file, struct error *error)
 	const char *path = file->settings.path;
 
 	if (file->fd < 0)
-		file->fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-				       FILE_MODE)
-				: STDOUT_FILENO;
-	if (file->fd < 0 || fstat(file->fd, &file->stat))
+		file->fd = path ? open(path, FILE_FLAGS, FILE_MODE) : STDOUT_FILENO;
+	if ((file->fd < 0 && errno != ENXIO) || (file->fd >= 0 && fstat(file->fd, &file->stat)))
 		return fail(file, error);
-	if (path && !S_ISREG(file->stat.st_mode)) {
+	/* ENXIO is of a pipe that nobody reads, or of a socket */
+	if (path && (file->fd < 0 || !S_ISREG(file->stat.st_mode))) {
 		close_file(file);
 		return error_set(error, EINVAL, "%s: not a regular file", path);
 	}

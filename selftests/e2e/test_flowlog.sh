@@ -573,4 +573,7 @@ test_options_that_are_wrong_are_refused() {
 		--drops 1000001
 		--drops few
 	EOF
+	mkfifo "$T/pipe"
+	expect 1 timeout -s KILL 20 nsenter --net="/run/netns/$ROUTER" -- "$SHRIKE" flowlog wt0 -o "$T/pipe"
+	is_one_error_line "$ERR" "/pipe: not a regular file$"
 }
