@@ -329,16 +329,21 @@ int set_deadlines_expire(const struct attached *attached, char **text, size_t *l
 {
 	const struct rewrite rewrite = {SETS_DEL, choose_due, expiry};
 	struct set_expiry *found = expiry;
+	struct sets_text without = {.text = NULL};
 	size_t used;
-	int err = rewrite_text(attached, &rewrite, text, len, error);
+	int err = rewrite_text(attached, &rewrite, &without.text, &without.len, error);
 
-	if (!err && !found->n) {
-		free(*text);
+	if (err)
+		return err;
+	if (!found->n) {
+		free(without.text);
 		return error_set(error, ECANCELED, "no element of a set has ended");
 	}
 	used = strlen(found->subject);
-	if (!err && found->n > 1)
+	if (found->n > 1)
 		snprintf(found->subject + used, sizeof(found->subject) - used, ", %zu more",
 			 found->n - 1);
-	return err;
+	*text = without.text;
+	*len = without.len;
+	return 0;
 }

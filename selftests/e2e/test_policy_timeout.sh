@@ -11,6 +11,7 @@ tests "run" \
 	a_time_goes_on_whatever_else_changes \
 	a_file_gives_its_elements_their_time_with_each_reload \
 	elements_end_though_run_was_killed \
+	an_element_that_has_gone_before_its_time_ends_nothing \
 	a_policy_that_returns_has_its_elements_for_what_is_left \
 	a_time_that_cannot_be_changes_nothing
 
@@ -173,6 +174,35 @@ test_elements_end_though_run_was_killed() {
 	expect 0 shrike policy set wt0 others add 10.9.0.2 timeout 1s
 	run_shrike wt0 sets
 	wait_for content_is others "10.9.0.1 fd00:9::1"
+}
+
+# boottime: nanoseconds of the clock of deadlines
+boottime() {
+	python3 -c 'import time; print(time.clock_gettime_ns(time.CLOCK_BOOTTIME))'
+}
+
+is_over() {
+	[ "$(boottime)" -gt "$1" ]
+}
+
+test_an_element_that_has_gone_before_its_time_ends_nothing() {
+	local seconds=$((6 * ${SLOWNESS:-1})) end
+	protect "$1"
+	expect 0 shrike policy set wt0 friends add 100.64.0.2 timeout ${seconds}s
+	end=$(($(boottime) + (seconds + 1) * 1000000000))
+	# run is about to take the element out, and another command does so before it
+	start lock "$ROUTER" "$TOOLS/lock" wt0
+	wait_for grep -q locked "$T/lock.out"
+	wait_for -t 60 is_over $end
+	kill -STOP "${PROCESS[run-wt0]}"
+	stop lock KILL
+	expect 0 shrike policy set wt0 friends del 100.64.0.2
+	kill -CONT "${PROCESS[run-wt0]}"
+	expect 0 shrike policy set wt0 friends add 100.64.0.3 timeout 1s
+	wait_for content_is friends 100.64.0.9
+	is "who has taken it out" "set timeout" "$(status_of wt0 .change.cause)"
+	is "run" true "$(status_of wt0 .running)"
+	is "what it complains of" "" "$(cat "$T/run-wt0.err")"
 }
 
 test_a_policy_that_returns_has_its_elements_for_what_is_left() {
