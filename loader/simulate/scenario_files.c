@@ -30,15 +30,21 @@ static int append(struct scenario_files *files, const char *path, struct error *
 	return 0;
 }
 
-/* Whether a file has packets, and is no policy that lies beside it; one that is broken is looked at. */
+/*
+ * Whether a file has packets, and is no policy that lies beside it; one that is broken is looked at, but no
+ * pipe, which might never end.
+ */
 static bool may_be_scenario(const char *path)
 {
+	struct stat status;
 	struct yaml_doc *doc;
 	struct error ignored;
 	bool may = true;
 	char *text;
 	size_t len;
 
+	if (!stat(path, &status) && !S_ISREG(status.st_mode))
+		return false;
 	if (yaml_read_file(path, &text, &len, &ignored))
 		return true;
 	if (!yaml_parse(path, text, len, &doc, &ignored)) {
