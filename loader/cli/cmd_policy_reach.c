@@ -2,12 +2,9 @@
 /*
  * shrike policy reach: what can reach what.
  */
-#include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/output.h"
 #include "cli/cmd_policy.h"
 #include "cli/policy_source.h"
 #include "cli/reach_print.h"
@@ -27,29 +24,6 @@ struct reach_options {
 	const char *dport;
 	bool json;
 };
-
-struct printer {
-	const struct inquiry *inquiry;
-	json_t *rules; /* NULL: text */
-	size_t n;
-	bool at_most;
-};
-
-static int on_rule(void *arg, const struct reach_rule *rule)
-{
-	struct printer *printer = arg;
-	json_t *json = reach_rule_json(printer->inquiry, rule);
-
-	if (!json)
-		return -ENOMEM;
-	printer->n += rule->n;
-	printer->at_most |= rule->at_most;
-	if (printer->rules)
-		return json_array_append_new(printer->rules, json) ? -ENOMEM : 0;
-	reach_rule_print(json, stdout);
-	json_decref(json);
-	return 0;
-}
 
 /* Read protocol and ports; ports alone are those of every protocol that has some. */
 static int read_traffic(const struct reach_options *asked, struct policy_claim *claim,
@@ -100,27 +74,25 @@ static void keep_ports(struct traffic *traffic)
 	traffic->protocols = left;
 }
 
-static int print_end(const struct printer *printer, struct error *error)
+/* Print what rules let in of the packets that are asked about. */
+static int print_answer(const struct reach_options *asked, struct inquiry *inquiry,
+			const struct traffic *traffic, struct error *error)
 {
-	if (printer->rules)
-		return output_json(json_pack("{s:b,s:O}", "at_most", printer->at_most, "rules",
-					     printer->rules),
-				   stdout, error);
-	if (!printer->n)
-		puts("nothing");
-	if (printer->at_most)
-		fputs("shrike: warning: many rules overlap: what is said to be at most reachable "
-		      "may "
-		      "be less\n",
-		      stderr);
-	return output_flush(stdout, error);
+	struct reach_printer *printer = reach_printer_new(stdout, asked->json, inquiry);
+	int err;
+
+	if (!printer || reach_visit(inquiry, traffic, reach_printer_rule, printer))
+		err = error_no_memory(error);
+	else
+		err = reach_printer_end(printer, error);
+	reach_printer_free(printer);
+	return err;
 }
 
 static int reach(const struct reach_options *asked, struct error *error)
 {
 	struct policy_source source;
 	struct policy_claim claim = {};
-	struct printer printer = {.inquiry = &source.question.inquiry};
 	struct traffic traffic;
 	int err = policy_source_read(&source, asked->policy, asked->ifname, error);
 
@@ -132,13 +104,8 @@ static int reach(const struct reach_options *asked, struct error *error)
 		err = ask_traffic(&source.question.inquiry, &claim, &traffic, error);
 	if (!err && asked->dport && !asked->protocol)
 		keep_ports(&traffic);
-	if (!err && asked->json)
-		printer.rules = json_array();
-	if (!err && reach_visit(&source.question.inquiry, &traffic, on_rule, &printer))
-		err = error_no_memory(error);
 	if (!err)
-		err = print_end(&printer, error);
-	json_decref(printer.rules);
+		err = print_answer(asked, &source.question.inquiry, &traffic, error);
 	policy_claim_free(&claim);
 	policy_source_close(&source);
 	return err;

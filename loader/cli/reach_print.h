@@ -11,8 +11,12 @@
 #include "review/prove.h"
 #include "review/reach.h"
 
-json_t *reach_rule_json(const struct inquiry *inquiry, const struct reach_rule *rule);
-void reach_rule_print(const json_t *rule, FILE *file);
+struct reach_printer;
+
+struct reach_printer *reach_printer_new(FILE *file, bool json, const struct inquiry *inquiry);
+int reach_printer_rule(void *arg, const struct reach_rule *rule);
+int reach_printer_end(struct reach_printer *printer, struct error *error);
+void reach_printer_free(struct reach_printer *printer);
 json_t *witness_json(const struct witness *witness);
 
 #endif /* SHRIKE_CLI_REACH_PRINT_H */

@@ -13,7 +13,9 @@
 
 #define WIDE   (((point)1 << 31) - 1) /* addresses more than one: half of IPv4 */
 #define SPANS  16		      /* of a list of ranges */
-#define ENOUGH 64 /* rules of a part found by their sources: destinations are not tried */
+#define ENOUGH 64		      /* rules found by one side: the other one is not tried */
+
+#define MARK_BITS 64
 
 struct index_entry {
 	struct range range;
@@ -58,15 +60,26 @@ static point set_ends(struct index_entry *entries, size_t low, size_t high)
 	return end;
 }
 
+static bool is_wide(const struct ranges *ranges)
+{
+	for (size_t i = 0; i < ranges->n; i++)
+		if (ranges->list[i].last - ranges->list[i].first >= WIDE)
+			return true;
+	return false;
+}
+
 /* Which trees have a rule. */
 static enum index_part part_of(const struct box *box)
 {
-	const struct ranges *sources = &box->dim[BOX_SOURCE];
+	if (is_wide(&box->dim[BOX_SOURCE]))
+		return INDEX_ANY_SOURCE;
+	return is_wide(&box->dim[BOX_DESTINATION]) ? INDEX_ANY_DESTINATION : INDEX_NARROW;
+}
 
-	for (size_t i = 0; i < sources->n; i++)
-		if (sources->list[i].last - sources->list[i].first >= WIDE)
-			return INDEX_WIDE;
-	return INDEX_NARROW;
+/* Whether the rules of a part are found by one side, 0 being sources. */
+static bool has_tree(enum index_part part, int side)
+{
+	return part != (side ? INDEX_ANY_DESTINATION : INDEX_ANY_SOURCE);
 }
 
 /* Make the trees of one dimension. */
@@ -75,23 +88,29 @@ static int make_trees(struct box_index *index, int side)
 	const struct boxes *boxes = index->boxes;
 	size_t n[INDEX_PARTS] = {};
 
+	index->found[side].rank = calloc(boxes->n + 1, sizeof(*index->found[side].rank));
+	if (!index->found[side].rank)
+		return -ENOMEM;
 	for (size_t i = 0; i < boxes->n; i++)
 		n[part_of(&boxes->list[i])] += spans_of(&boxes->list[i].dim[BOX_SOURCE + side]);
-	index->found[side].rank = calloc(boxes->n + 1, sizeof(*index->found[side].rank));
-	for (enum index_part part = 0; part < INDEX_PARTS; part++)
+	for (enum index_part part = 0; part < INDEX_PARTS; part++) {
+		if (!has_tree(part, side))
+			continue;
 		index->entries[part][side] = calloc(n[part] + 1, sizeof(struct index_entry));
-	if (!index->entries[INDEX_NARROW][side] || !index->entries[INDEX_WIDE][side] ||
-	    !index->found[side].rank)
-		return -ENOMEM;
+		if (!index->entries[part][side])
+			return -ENOMEM;
+	}
 	for (size_t i = 0; i < boxes->n; i++) {
 		const struct ranges *ranges = &boxes->list[i].dim[BOX_SOURCE + side];
 		enum index_part part = part_of(&boxes->list[i]);
 
-		for (size_t s = 0; s < spans_of(ranges); s++)
+		for (size_t s = 0; has_tree(part, side) && s < spans_of(ranges); s++)
 			index->entries[part][side][index->n[part][side]++] =
 				(struct index_entry){.range = span(ranges, s), .rank = i};
 	}
 	for (enum index_part part = 0; part < INDEX_PARTS; part++) {
+		if (!has_tree(part, side))
+			continue;
 		qsort(index->entries[part][side], n[part], sizeof(struct index_entry),
 		      compare_entries);
 		set_ends(index->entries[part][side], 0, n[part]);
@@ -112,15 +131,22 @@ int box_index_make(struct box_index *index, const struct boxes *boxes)
 
 	*index = (struct box_index){.boxes = boxes};
 	index->seen = calloc(boxes->n + 1, sizeof(*index->seen));
-	err = index->seen ? make_trees(index, 0) : -ENOMEM;
+	index->marks = calloc(boxes->n / MARK_BITS + 1, sizeof(*index->marks));
+	err = index->seen && index->marks ? make_trees(index, 0) : -ENOMEM;
 	return err ? err : make_trees(index, 1);
 }
 
-/* One search through a tree; what is found goes to the list. */
+/*
+ * struct lookup - one search through a tree
+ * @found: what is found goes there
+ * @full: how many there may be; the search ends there
+ * @end: rank that they are before
+ */
 struct lookup {
 	struct box_index *index;
 	const struct index_entry *entries;
 	struct rank_list *found;
+	size_t full;
 	struct range range;
 	uint32_t end;
 };
@@ -132,7 +158,7 @@ static void look(const struct lookup *lookup, size_t low, size_t high)
 	struct rank_list *found = lookup->found;
 	uint32_t *seen = lookup->index->seen;
 
-	while (low < high) {
+	while (low < high && found->n < lookup->full) {
 		size_t middle = low + (high - low) / 2;
 		const struct index_entry *entry = &entries[middle];
 
@@ -151,18 +177,33 @@ static void look(const struct lookup *lookup, size_t low, size_t high)
 }
 
 /* Note the rules of one part that have an address of one side. */
-static void search(struct box_index *index, enum index_part part, int side,
-		   const struct ranges *ranges, const struct lookup *to)
+static void search(struct lookup *lookup, enum index_part part, int side,
+		   const struct product *product)
 {
-	struct lookup lookup = *to;
+	const struct ranges *ranges = &product->dim[BOX_SOURCE + side];
+	struct box_index *index = lookup->index;
 
 	index->search++;
-	lookup.index = index;
-	lookup.entries = index->entries[part][side];
+	lookup->entries = index->entries[part][side];
 	for (size_t s = 0; s < spans_of(ranges); s++) {
-		lookup.range = span(ranges, s);
-		look(&lookup, 0, index->n[part][side]);
+		lookup->range = span(ranges, s);
+		look(lookup, 0, index->n[part][side]);
 	}
+}
+
+static point size_of(const struct ranges *ranges)
+{
+	point size = 0;
+
+	for (size_t i = 0; i < ranges->n; i++)
+		size += ranges->list[i].last - ranges->list[i].first;
+	return size;
+}
+
+/* The side by which few rules are found, as far as the product says that. */
+static int narrow_side(const struct product *product)
+{
+	return size_of(&product->dim[BOX_DESTINATION]) < size_of(&product->dim[BOX_SOURCE]);
 }
 
 /* Add the rules of one part that have addresses of a product. */
@@ -170,15 +211,18 @@ static void find_part(struct box_index *index, enum index_part part, const struc
 		      uint32_t end)
 {
 	struct rank_list *found = &index->found[0], *other = &index->found[1];
-	size_t before = found->n, kept = before;
+	struct lookup lookup = {index, .found = found, .full = SIZE_MAX, .end = end};
+	int side = part == INDEX_NARROW ? narrow_side(product) : part == INDEX_ANY_SOURCE;
+	size_t before = found->n, kept = before, n;
 
-	search(index, part, 0, &product->dim[BOX_SOURCE],
-	       &(struct lookup){.found = found, .end = end});
-	if (found->n - before > ENOUGH) {
+	search(&lookup, part, side, product);
+	n = found->n - before;
+	if (part == INDEX_NARROW && n > ENOUGH) {
 		other->n = 0;
-		search(index, part, 1, &product->dim[BOX_DESTINATION],
-		       &(struct lookup){.found = other, .end = end});
-		if (other->n < found->n - before) {
+		lookup.found = other;
+		lookup.full = n;
+		search(&lookup, part, !side, product);
+		if (other->n < n) {
 			memcpy(found->rank + before, other->rank, other->n * sizeof(*other->rank));
 			found->n = before + other->n;
 		}
@@ -190,11 +234,18 @@ static void find_part(struct box_index *index, enum index_part part, const struc
 	found->n = kept;
 }
 
-static int compare_ranks(const void *a, const void *b)
+/* Put what was found into ascending order: of thousands a sort takes longer. */
+static void order(struct box_index *index, struct rank_list *found)
 {
-	const uint32_t *x = a, *y = b;
+	size_t n = 0;
 
-	return (*x > *y) - (*x < *y);
+	for (size_t i = 0; i < found->n; i++)
+		index->marks[found->rank[i] / MARK_BITS] |= UINT64_C(1)
+							    << found->rank[i] % MARK_BITS;
+	for (size_t word = 0; n < found->n; word++) {
+		for (; index->marks[word]; index->marks[word] &= index->marks[word] - 1)
+			found->rank[n++] = word * MARK_BITS + __builtin_ctzll(index->marks[word]);
+	}
 }
 
 /**
@@ -214,7 +265,7 @@ struct rank_list box_index_find(struct box_index *index, const struct product *p
 	index->looked_at = 0;
 	for (enum index_part part = 0; part < INDEX_PARTS; part++)
 		find_part(index, part, product, end);
-	qsort(found->rank, found->n, sizeof(*found->rank), compare_ranks);
+	order(index, found);
 	return *found;
 }
 
@@ -229,4 +280,5 @@ void box_index_free(struct box_index *index)
 		free(index->found[side].rank);
 	}
 	free(index->seen);
+	free(index->marks);
 }

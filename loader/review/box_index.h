@@ -12,12 +12,14 @@
 struct index_entry;
 
 /*
- * Rules with any source, or nearly, are in trees of their own: they are found by their destination
- * alone, and do not hide how few the others with a source are.
+ * Rules with any source, or nearly, are in a tree of their own: they are found by their destination
+ * alone, as those with any destination are by their source.  In the trees of the others they would be
+ * found for every product.
  */
 enum index_part {
 	INDEX_NARROW,
-	INDEX_WIDE,
+	INDEX_ANY_SOURCE,
+	INDEX_ANY_DESTINATION,
 	INDEX_PARTS,
 };
 
@@ -29,10 +31,11 @@ struct rank_list {
 
 /*
  * struct box_index - the rules of an ACL by their sources and by their destinations
- * @entries, @n: trees over sources and over destinations
+ * @entries, @n: trees over sources and over destinations; NULL where a part has none
  * @found: of the last search: rules that have been found, and room for more
  * @looked_at: rules that the last search has compared
  * @seen: by rank: the search that has met the rule last
+ * @marks: a bit for each rank, all 0 between searches
  */
 struct box_index {
 	const struct boxes *boxes;
@@ -41,6 +44,7 @@ struct box_index {
 	struct rank_list found[2];
 	size_t looked_at;
 	uint32_t *seen;
+	uint64_t *marks;
 	uint32_t search;
 };
 

@@ -7,6 +7,7 @@
 
 #define CHUNK_RANGES 4096
 #define JOIN_MAX     256 /* products that are compared with each other */
+#define SHORT	     8	 /* ranges of a list that is compared as a whole */
 
 struct pool_chunk {
 	struct pool_chunk *next;
@@ -239,6 +240,18 @@ bool product_intersect(struct product_pool *pool, const struct product *a, const
 	return true;
 }
 
+/* Whether two lists have a value in common, of which one may be a long set. */
+static bool lists_meet(const struct ranges *a, const struct ranges *b)
+{
+	struct ranges x = *a, y = *b;
+
+	if (x.n > SHORT)
+		x = ranges_window(a, b);
+	if (y.n > SHORT)
+		y = ranges_window(b, &x);
+	return ranges_meet(&x, &y);
+}
+
 /**
  * product_meets() - Whether a product has a packet in common with a box
  * @a: the product
@@ -247,12 +260,9 @@ bool product_intersect(struct product_pool *pool, const struct product *a, const
  */
 bool product_meets(const struct product *a, const struct ranges *b, int first)
 {
-	for (int d = BOX_DIMENSIONS - 1; d >= first; d--) {
-		const struct ranges part = ranges_window(&b[d], &a->dim[d]);
-
-		if (!part.n || !ranges_meet(&a->dim[d], &part))
+	for (int d = BOX_DIMENSIONS - 1; d >= first; d--)
+		if (!lists_meet(&a->dim[d], &b[d]))
 			return false;
-	}
 	return true;
 }
 

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 
 #include "review/remainder.h"
+#include "review/same_rules.h"
 
 #define SPORT_LIKELY 50000
 #define PROTO_LIKELY IPPROTO_GRE
@@ -312,8 +313,12 @@ static int on_allowed(void *arg, const struct share *share)
 	return 0;
 }
 
-/* Visit what each rule lets in.  Return: 0, or what the callback has returned. */
-static int visit_allowed(const struct share_walk *walk, const uint64_t *work)
+/*
+ * Visit what each rule lets in, but for those that another policy has, too (@same: NULL: none).
+ * Return: 0, or what the callback has returned.
+ */
+static int visit_allowed(const struct share_walk *walk, const uint64_t *work,
+			 const struct same_rules *same)
 {
 	struct inquiry *inquiry = walk->inquiry;
 	uint64_t own = 0;
@@ -323,6 +328,9 @@ static int visit_allowed(const struct share_walk *walk, const uint64_t *work)
 		const struct boxes *boxes = &inquiry->boxes[acl];
 
 		for (size_t rank = boxes->n_deny; rank <= boxes->n && !found; rank++) {
+			if (same && rank < boxes->n &&
+			    same_rules_have(same, acl, &boxes->list[rank]))
+				continue;
 			product_pool_reset(&inquiry->pool, RULE_WORK);
 			found = share_visit(walk, acl, rank < boxes->n ? rank : SHARE_NO_RULE);
 			own += inquiry->pool.work;
@@ -358,7 +366,7 @@ int prove_none(struct inquiry *inquiry, const struct traffic *traffic, struct wi
 		return inquiry->pool.error    ? inquiry->pool.error
 		       : is_one_pair(traffic) ? 1
 					      : PROVE_NOBODY;
-	found = visit_allowed(&walk, &proof.work);
+	found = visit_allowed(&walk, &proof.work, NULL);
 	return found < 0 ? found : !found;
 }
 
@@ -437,11 +445,16 @@ int prove_equal(struct inquiry *a, struct inquiry *b, struct witness witness[2])
 
 	traffic_all(&all);
 	for (int turn = 0; turn < 2 && !found; turn++) {
+		struct same_rules same;
+
 		walk.inquiry = turn ? b : a;
 		proof.allowed = &witness[turn];
 		proof.witness = &witness[!turn];
 		proof.inquiry = turn ? a : b;
-		found = visit_allowed(&walk, &proof.work);
+		found = same_rules_make(&same, walk.inquiry, proof.inquiry);
+		if (!found)
+			found = visit_allowed(&walk, &proof.work, &same);
+		same_rules_free(&same);
 	}
 	return found < 0 ? found : !found;
 }

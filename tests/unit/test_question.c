@@ -10,12 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #include "base/names.h"
+#include "cli/reach_print.h"
 #include "model/rulesets.h"
 #include "policy/parse.h"
+#include "review/prove.h"
 #include "review/reach.h"
 #include "simulate/question.h"
 
@@ -186,20 +189,37 @@ static int count_rule(void *arg, const struct reach_rule *rule)
 	return 0;
 }
 
-static void count_firewall(size_t n_rules, struct count *count)
+static char id[] = "rule";
+
+/* Ask about rules as if all were routed by the kernel. */
+static void open_rules(struct ruleset *set, struct inquiry *inquiry)
 {
 	const struct inquiry_host host = {.routing = ROUTING_NATIVE};
+	struct policy_acl *acl = &set->policy.acl[ACL_ROUTE];
+
+	for (size_t i = 0; i < acl->n_rules; i++)
+		acl->rules[i].id = id;
+	set->policy.mode.native_acl = true;
+	assert_int_equal(inquiry_open(inquiry, &set->policy, &host), 0);
+}
+
+static void close_rules(struct ruleset *set, struct inquiry *inquiry)
+{
+	inquiry_close(inquiry);
+	ruleset_free(set);
+}
+
+static void count_firewall(size_t n_rules, struct count *count)
+{
 	struct ruleset *set = ruleset_make(RULESET_FIREWALL, 4, n_rules, 22);
 	struct inquiry inquiry;
 	struct traffic traffic;
 
-	set->policy.mode.native_acl = true;
+	open_rules(set, &inquiry);
 	*count = (struct count){};
-	assert_int_equal(inquiry_open(&inquiry, &set->policy, &host), 0);
 	traffic_all(&traffic);
 	assert_int_equal(reach_visit(&inquiry, &traffic, count_rule, count), 0);
-	inquiry_close(&inquiry);
-	ruleset_free(set);
+	close_rules(set, &inquiry);
 }
 
 static void large_firewalls_have_bounds_for_an_answer_and_not_a_hang(void **state)
@@ -214,11 +234,77 @@ static void large_firewalls_have_bounds_for_an_answer_and_not_a_hang(void **stat
 	assert_true(count.n_at_most > 0 && count.n_at_most < count.n);
 }
 
+/* Processor time of the shortest of three answers, which are printed in a form or only counted. */
+static clock_t time_of_answer(struct inquiry *inquiry, bool print, bool json)
+{
+	clock_t least = 0;
+
+	for (int i = 0; i < 3; i++) {
+		FILE *file = fopen("/dev/null", "w");
+		struct reach_printer *printer = reach_printer_new(file, json, inquiry);
+		struct count count = {};
+		struct traffic traffic;
+		struct error error;
+		clock_t begin = clock(), took;
+
+		traffic_all(&traffic);
+		assert_int_equal(reach_visit(inquiry, &traffic,
+					     print ? reach_printer_rule : count_rule,
+					     print ? (void *)printer : &count),
+				 0);
+		assert_int_equal(print ? reach_printer_end(printer, &error) : 0, 0);
+		took = clock() - begin;
+		least = i && least < took ? least : took;
+		reach_printer_free(printer);
+		fclose(file);
+	}
+	return least;
+}
+
+static void printing_takes_little_longer_than_finding_out(void **state)
+{
+	struct ruleset *set = ruleset_make(RULESET_FIREWALL, 4, 3000, 22);
+	struct inquiry inquiry;
+	clock_t counted;
+
+	(void)state;
+	open_rules(set, &inquiry);
+	counted = time_of_answer(&inquiry, false, false);
+	for (int json = 0; json <= 1; json++)
+		assert_true(2 * time_of_answer(&inquiry, true, json) < 5 * counted);
+	close_rules(set, &inquiry);
+}
+
+/* Rules that overlap too much to be compared, in one order and in another one. */
+static void rules_that_two_policies_have_are_not_compared(void **state)
+{
+	struct inquiry inquiry[2];
+	struct ruleset *sets[2];
+	struct witness witness[2];
+	struct policy_rule first;
+	struct policy_acl *acl;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		sets[i] = ruleset_make(RULESET_HOSTILE, 4, 10000, 22);
+		acl = &sets[i]->policy.acl[ACL_ROUTE];
+		first = acl->rules[0];
+		acl->rules[0] = acl->rules[i];
+		acl->rules[i] = first;
+		open_rules(sets[i], &inquiry[i]);
+	}
+	assert_int_equal(prove_equal(&inquiry[0], &inquiry[1], witness), 1);
+	for (int i = 0; i < 2; i++)
+		close_rules(sets[i], &inquiry[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_packet_of_each_box_is_let_in_by_the_rule_that_it_is_said_of),
 		cmocka_unit_test(large_firewalls_have_bounds_for_an_answer_and_not_a_hang),
+		cmocka_unit_test(printing_takes_little_longer_than_finding_out),
+		cmocka_unit_test(rules_that_two_policies_have_are_not_compared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
