@@ -156,7 +156,8 @@ int conntrack_leaves_by(const struct tuple *opener, __u32 port)
 }
 
 /**
- * conntrack_left() - A packet is left to the userspace forwarder: report what it may have opened
+ * conntrack_left() - It is known how a packet leaves: remove the flow that it ends, or report the one
+ * that it opens and that is left to the userspace forwarder
  * @p: the packet
  *
  * Return: 0.
@@ -166,11 +167,13 @@ int conntrack_left(struct packet *p)
 	struct flow_key key;
 	struct flow *flow;
 
-	if (!p || !has_opened(p) || !flow_event_wanted(p->now_ns))
+	if (!p || !(p->ends_flow || (has_opened(p) && flow_event_wanted(p->now_ns))))
 		return 0;
 	key_of_packet(&key, p);
 	flow = flow_find(&key);
-	if (flow)
+	if (flow && p->ends_flow)
+		flow_remove(&key, flow); /* its end has been reported */
+	else if (flow)
 		flow_report(&key, flow, FLOW_CAUSE_NONE, p->now_ns);
 	return 0;
 }

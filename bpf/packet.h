@@ -181,6 +181,7 @@ struct packet {
 	};
 	__u8 out_of_window : 1; /* TCP: it fitted no window of its connection */
 	__u8 opens_flow : 1;	/* it has opened a flow */
+	__u8 ends_flow : 1;	/* its flow is to be removed, once it is known how it leaves */
 };
 _Static_assert(sizeof(struct packet) == 128, "struct packet fills the stack it is given");
 
