@@ -110,7 +110,8 @@ static __noinline int hand_over(struct frame *f, struct packet *p, enum verdict 
 		}
 		action = is_error ? masquerade_error_out(f, p) : by_nat(f, p, verdict);
 		/* not in masquerade_out(): each call takes from the stack */
-		if (action == TC_ACT_UNSPEC || p->ends_flow)
+		if (action == TC_ACT_UNSPEC || p->ends_flow ||
+		    (*verdict == VERDICT_FORWARD && p->sender == SENDER_BACK))
 			conntrack_left(p);
 		if (action != TC_ACT_UNSPEC)
 			return action;
