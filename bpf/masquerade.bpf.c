@@ -205,10 +205,10 @@ __noinline int masquerade_turn(struct __sk_buff *skb, struct packet *p,
 	if (!skb || !p || !translation)
 		return false;
 	in = find_holder(p, p->l4_proto, translation, p->dport);
+	if (config.dry_run) /* in which a peer that sends to its own port there has not got it yet */
+		return in || (l4_has_ports(p->l4_proto) && p->dport == translation->port);
 	if (!in)
 		return false;
-	if (config.dry_run)
-		return true;
 	end.addr = &in->peer;
 	end.port = in->port;
 	skb->mark = HAIRPIN_MARK;
