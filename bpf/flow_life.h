@@ -279,6 +279,12 @@ static __always_inline enum flow_state udp_state(const struct packet *p, const s
 	return flow->state;
 }
 
+/* Whether the flow of a packet says how it leaves: masquerade_out() asks after tracking. */
+static __always_inline bool leaves_by_flow(const struct packet *p, __u8 flags)
+{
+	return config.routing == ROUTING_NAT && p->direction == DIR_INGRESS && flags & FLOW_FORWARD;
+}
+
 /*
  * Count an accepted packet, take its flow to the next state, and confirm it.  @flags are the flow's,
  * as the ACLs have judged it.
@@ -317,8 +323,13 @@ static __always_inline void advance(struct packet *p, const struct flow_key *key
 		flow->flags = flags;
 	if (is_confirmed_by(p, flags, state))
 		flow_confirm(key, flow, p->now_ns);
-	if (state == FLOW_STATE_CLOSED && !(flags & FLOW_CONFIRMED))
-		flow_remove(key, flow); /* refused: nothing of it can be late */
+	if (state != FLOW_STATE_CLOSED || flags & FLOW_CONFIRMED)
+		return;
+	/* refused: nothing of it can be late */
+	if (leaves_by_flow(p, flags))
+		p->ends_flow = true; /* conntrack_left() removes it */
+	else
+		flow_remove(key, flow);
 }
 
 #endif /* SHRIKE_FLOW_LIFE_H */

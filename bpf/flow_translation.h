@@ -47,10 +47,19 @@ static __always_inline bool waits(const struct packet *p, const struct flow *flo
 	       (p->l4_proto != IPPROTO_UDP || flow->packets[0] <= WAITING_PACKETS);
 }
 
+/* Whether a flow leaves by the interface that it has come in by; a simulation has no routes. */
+static __always_inline bool goes_back(const struct flow *flow)
+{
+	return !config.virtual_clock && flow->flags & FLOW_HAIRPIN &&
+	       !(flow->flags & FLOW_MASQUERADED);
+}
+
 /**
  * conntrack_translation() - How a peer's packet that is to be forwarded leaves
  * @p: packet with VERDICT_FORWARD
  * @translation: is filled, but for the address
+ *
+ * A flow that has gone back out of the interface goes on so both ways, as far as routes still lead there.
  *
  * Return: 0.
  */
@@ -68,11 +77,14 @@ int conntrack_translation(struct packet *p, struct translation *translation)
 		translation->state = TRANSLATION_NEW; /* what it would have opened */
 		return 0;
 	}
-	if (!flow || !(flow->flags & FLOW_BY_PEER) || flow->flags & FLOW_LOCAL ||
-	    key.source != flow->opener)
+	if (!flow || !(flow->flags & FLOW_BY_PEER) || flow->flags & FLOW_LOCAL)
 		return 0;
 	if (p->frag == FRAGMENT_LATER && flow_is_expired(flow, p->now_ns))
 		return 0; /* of any other packet tracking has looked */
+	if (goes_back(flow))
+		translation->state = TRANSLATION_BACK;
+	if (goes_back(flow) || key.source != flow->opener)
+		return 0;
 	translation->port = flow->snat_port;
 	translation->epoch = flow->route_epoch;
 	translation->uplink = flow->uplink;
@@ -103,8 +115,11 @@ int conntrack_quoted(struct packet *p, const struct tuple *quoted, struct transl
 	translation->state = TRANSLATION_NONE;
 	flow_key_of(&key, quoted);
 	flow = flow_find(&key);
-	if (!flow || !(flow->flags & FLOW_MASQUERADED) || flow->flags & FLOW_REVOKED ||
-	    key.source == flow->opener || flow_is_expired(flow, p->now_ns))
+	if (!flow || flow->flags & FLOW_REVOKED || flow_is_expired(flow, p->now_ns))
+		return 0;
+	if (goes_back(flow))
+		translation->state = TRANSLATION_BACK;
+	if (!(flow->flags & FLOW_MASQUERADED) || key.source == flow->opener)
 		return 0;
 	translation->state = TRANSLATION_KNOWN;
 	translation->port = flow->snat_port;
@@ -156,7 +171,8 @@ int conntrack_leaves_by(const struct tuple *opener, __u32 port)
 }
 
 /**
- * conntrack_left() - A packet is left to the userspace forwarder: report what it may have opened
+ * conntrack_left() - It is known how a packet leaves: remove the flow that it ends, or report the one
+ * that it opens without a translation, as it is left to the userspace forwarder or sent back
  * @p: the packet
  *
  * Return: 0.
@@ -166,11 +182,13 @@ int conntrack_left(struct packet *p)
 	struct flow_key key;
 	struct flow *flow;
 
-	if (!p || !has_opened(p) || !flow_event_wanted(p->now_ns))
+	if (!p || !(p->ends_flow || (has_opened(p) && flow_event_wanted(p->now_ns))))
 		return 0;
 	key_of_packet(&key, p);
 	flow = flow_find(&key);
-	if (flow)
+	if (flow && p->ends_flow)
+		flow_remove(&key, flow); /* its end has been reported */
+	else if (flow)
 		flow_report(&key, flow, FLOW_CAUSE_NONE, p->now_ns);
 	return 0;
 }

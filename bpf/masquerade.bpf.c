@@ -6,7 +6,7 @@
  * A flow keeps its uplink and port in its own entry, so what belongs to a known one costs a look-up.
  * IP options and extension headers stay as they are.  Of a datagram in fragments the first leads the
  * others.  What cannot be translated here is left to the userspace forwarder: protocols whose checksums
- * it does not know.
+ * it does not know.  What a route leads back out of the protected interface goes there as it is.
  */
 #include "masquerade.h"
 #include "addr.h"
@@ -47,7 +47,8 @@ static __always_inline __u32 route_device(struct __sk_buff *skb, struct packet *
  *
  * The kernel refuses to look up routes as of devices that do not forward, so it is asked as if the
  * packet had come in by a device of our own which alone does, and where none ever comes in.  No route
- * leads to an uplink's own address, where another peer may have a port.
+ * leads to an uplink's own address, where another peer may have a port.  What is behind another peer
+ * (UPLINK_BACK) keeps its source and port.
  *
  * Return: 0 or why not, enum reason.
  */
@@ -59,6 +60,12 @@ __noinline int masquerade_route(struct __sk_buff *skb, struct packet *p,
 	if (!skb || !p || !translation)
 		return REASON_INTERNAL;
 	ifindex = config.virtual_clock ? 0 : route_device(skb, p);
+	if (ifindex && ifindex == config.ifindex) {
+		translation->uplink = UPLINK_BACK;
+		translation->addr = p->saddr;
+		translation->port = p->sport;
+		return 0;
+	}
 	for (__u32 i = 0; i < UPLINKS_MAX; i++) {
 		const struct uplink *uplink = uplink_at(i);
 		const union addr *addr = uplink_addr(uplink, p->ip_version);
@@ -103,6 +110,8 @@ static __always_inline bool has_room(const struct packet *p)
 static __always_inline bool has_moved(struct packet *p, struct translation *translation,
 				      __u8 uplink)
 {
+	if (translation->state == TRANSLATION_BACK)
+		return translation->uplink != UPLINK_BACK;
 	return translation->state == TRANSLATION_KNOWN &&
 	       (translation->uplink != uplink || !snat_leads_back(p, translation));
 }
@@ -124,6 +133,8 @@ static __always_inline int find_way(struct __sk_buff *skb, struct packet *p,
 			conntrack_forget(p);
 		return REASON_UPLINK_DOWN;
 	}
+	if (translation->uplink == UPLINK_BACK)
+		return 0;
 	translation->epoch = masquerade.epoch;
 	if (has_room(p))
 		translation->port = p->snat_port;
@@ -194,14 +205,20 @@ __noinline int masquerade_turn(struct __sk_buff *skb, struct packet *p,
 	if (!skb || !p || !translation)
 		return false;
 	in = find_holder(p, p->l4_proto, translation, p->dport);
+	if (config.dry_run) /* in which a peer that sends to its own port there has not got it yet */
+		return in || (l4_has_ports(p->l4_proto) && p->dport == translation->port);
 	if (!in)
 		return false;
-	if (config.dry_run)
-		return true;
 	end.addr = &in->peer;
 	end.port = in->port;
 	skb->mark = HAIRPIN_MARK;
 	return translate(skb, p, &end);
+}
+
+/* The MTU of an uplink, or of the protected interface. */
+static __always_inline __u32 masquerade_mtu(__u8 uplink)
+{
+	return uplink == UPLINK_BACK ? masquerade.mtu : uplink_at(uplink)->mtu;
 }
 
 /**
@@ -245,8 +262,8 @@ __noinline int masquerade_rewrite(struct __sk_buff *skb, struct packet *p,
 	if (!skb || !p || !translation)
 		return REASON_INTERNAL;
 	p->uplink = translation->uplink;
-	link.ifindex = uplink_at(p->uplink)->ifindex;
-	link.mtu = uplink_at(p->uplink)->mtu;
+	link.ifindex = p->uplink == UPLINK_BACK ? config.ifindex : uplink_at(p->uplink)->ifindex;
+	link.mtu = masquerade_mtu(p->uplink);
 	if (exceeds(skb, p, config.l2_len, &link))
 		return REASON_TOO_BIG;
 	if (addr_equal(&p->daddr, &translation->addr) && !masquerade_turn(skb, p, translation))
@@ -260,25 +277,62 @@ __noinline int masquerade_rewrite(struct __sk_buff *skb, struct packet *p,
 	return translate(skb, p, &end) ? 0 : REASON_INTERNAL;
 }
 
+/* What goes back is traced as such, and its mark has it open nothing as it leaves. */
+static __always_inline void note_back(struct __sk_buff *skb, struct packet *p)
+{
+	p->sender = SENDER_BACK;
+	trace_note(p, STAGE_FORWARDING, MESSAGE_FORWARD_BACK);
+	if (!config.dry_run)
+		skb->mark = FORWARDER_MARK;
+}
+
 /* Out by its uplink, or back to another peer. */
 static __always_inline int send_out(struct __sk_buff *skb, struct packet *p,
 				    struct translation *translation, enum verdict *verdict)
 {
-	bool is_hairpin = addr_equal(&p->daddr, &translation->addr);
+	bool is_back = translation->uplink == UPLINK_BACK;
+	bool is_hairpin = is_back || addr_equal(&p->daddr, &translation->addr);
 	const struct uplink *uplink = uplink_at(translation->uplink);
 	int reason;
 
-	if (!uplink->ifindex)
+	if (!is_back && !uplink->ifindex)
 		return refuse(p, verdict, REASON_UPLINK_DOWN);
 	reason = masquerade_rewrite(skb, p, translation);
 	if (reason)
 		return refuse(p, verdict, reason);
-	note_way(p, translation);
+	if (is_back)
+		note_back(skb, p);
+	else
+		note_way(p, translation);
 	if (config.dry_run || config.virtual_clock)
 		return TC_ACT_REDIRECT;
 	if (is_hairpin)
 		return leave_by(skb, config.ifindex, config.l2_len, config.l2_len);
 	return leave_by(skb, uplink->ifindex, config.l2_len, uplink->l2_len);
+}
+
+/**
+ * masquerade_error_back() - Send an ICMP error about a flow that goes back where that comes from
+ * @skb, @p: the error
+ *
+ * Return: as masquerade_out().
+ */
+__noinline int masquerade_error_back(struct __sk_buff *skb, struct packet *p)
+{
+	struct translation translation = {};
+	struct new_end end = {.addr = &translation.addr, .source = true};
+	__u32 unchanged;
+
+	if (!skb || !p || masquerade_route(skb, p, &translation) ||
+	    translation.uplink != UPLINK_BACK)
+		return TC_ACT_UNSPEC;
+	end.l2_len = config.l2_len;
+	if (!config.dry_run && !translate_ip(skb, p, &end, &unchanged))
+		return TC_ACT_UNSPEC;
+	note_back(skb, p);
+	if (config.dry_run)
+		return TC_ACT_REDIRECT;
+	return leave_by(skb, config.ifindex, config.l2_len, config.l2_len);
 }
 
 /**
@@ -304,6 +358,8 @@ __hidden int masquerade_error_out(struct frame *f, struct packet *p)
 	if (p->frag || p->hop_limit <= 1 || !icmp_error_quote(f, p, &quote))
 		return TC_ACT_UNSPEC;
 	conntrack_quoted(p, &quote.tuple, &translation);
+	if (translation.state == TRANSLATION_BACK)
+		return masquerade_error_back(skb, p);
 	uplink = uplink_at(translation.uplink);
 	if (translation.state != TRANSLATION_KNOWN || !uplink->ifindex)
 		return TC_ACT_UNSPEC;
@@ -364,7 +420,7 @@ __hidden int masquerade_out(struct frame *f, struct packet *p, enum verdict *ver
 		return refuse(p, verdict, REASON_TTL);
 	if (translation.waits && masquerade_is_stuck(skb, p, translation.uplink))
 		return refuse(p, verdict, REASON_NO_NEIGHBOUR);
-	if (translation.state == TRANSLATION_NEW || translation.epoch != masquerade.epoch) {
+	if (translation.state != TRANSLATION_KNOWN || translation.epoch != masquerade.epoch) {
 		reason = find_way(skb, p, &translation);
 		if (reason)
 			return refuse(p, verdict, reason);
@@ -389,5 +445,5 @@ __hidden int masquerade_answer(struct frame *f, struct packet *p)
 		return TC_ACT_SHOT;
 	skb->mark = FORWARDER_MARK; /* the answer opens nothing */
 	return icmp_answer(skb, p, &masquerade.own[p->ip_version == IP_VERSION_6], config.l2_len,
-			   uplink_at(p->uplink)->mtu);
+			   masquerade_mtu(p->uplink));
 }

@@ -41,6 +41,7 @@ __noinline int mss_clamp(struct __sk_buff *skb, struct packet *p)
 
 	if (!skb || !p)
 		return 0;
+	f.data = (void *)(long)skb->data + config.l2_len;
 	limit = p->ip_version == IP_VERSION_4 ? config.mss4 : config.mss6;
 	if (!limit)
 		return 0;

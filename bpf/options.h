@@ -74,6 +74,19 @@ __weak __noinline int options_walk(struct options *options)
 	return 0;
 }
 
+/* Bytes of the frame before its IP header: an uplink may have another link than the protected interface. */
+static __always_inline __u32 option_link_len(const struct frame *f, bool tc)
+{
+	struct __sk_buff *skb = f->ctx;
+	__u64 len;
+
+	if (!tc)
+		return config.l2_len;
+	len = f->data - (void *)(long)skb->data;
+	asm volatile("" : "+r"(len)); /* or clang subtracts halves: "32-bit pointer arithmetic" */
+	return len;
+}
+
 /**
  * option_find() - Find an option
  * @f: the packet
@@ -98,7 +111,7 @@ static __always_inline __u32 option_find(const struct frame *f, __u32 off, __u32
 	if (len >= OPTIONS_MAX)
 		return 0;
 	len++;
-	off += config.l2_len;
+	off += option_link_len(f, tc);
 	err = tc ? bpf_skb_load_bytes(f->ctx, off, options->bytes, len)
 		 : bpf_xdp_load_bytes(f->ctx, off, options->bytes, len);
 	if (err)

@@ -92,6 +92,7 @@ enum sender {
 	SENDER_FORWARDER,  /* the userspace forwarder */
 	SENDER_MASQUERADE, /* the program of an uplink */
 	SENDER_HAIRPIN,	   /* masquerade_out(), from one peer's port on an uplink to another's */
+	SENDER_BACK,	   /* inbound: masquerade_out(), untranslated, by where it has come from */
 };
 
 /* How a flow is routed, for masquerade_out(). */
@@ -99,6 +100,7 @@ enum translation_state {
 	TRANSLATION_NONE,  /* not by NAT */
 	TRANSLATION_NEW,   /* by NAT, as soon as it has a route and a port */
 	TRANSLATION_KNOWN, /* by NAT */
+	TRANSLATION_BACK,  /* as it is, back out of the protected interface */
 };
 
 /*
@@ -108,7 +110,7 @@ struct translation {
 	union addr addr; /* its source there */
 	__be16 port;
 	__u8 epoch;  /* struct masquerade.epoch when its route was looked up */
-	__u8 uplink; /* index */
+	__u8 uplink; /* index, or UPLINK_BACK */
 	__u8 state;  /* enum translation_state */
 	__u8 waits;  /* its flow waits for an answer so long that the next hop may be missing */
 	__u8 pad[2];
@@ -176,11 +178,12 @@ struct packet {
 	};
 	union {
 		__u8 scale;    /* TCP: the window scale option of a SYN; SCALE_NONE: it has none */
-		__u8 uplink;   /* inbound from SENDER_MASQUERADE, or too big for it: index */
+		__u8 uplink;   /* inbound from SENDER_MASQUERADE, or too big for it: as above */
 		__u8 no_route; /* inbound, for REASON_NO_ROUTE: BPF_FIB_LKUP_RET_* */
 	};
 	__u8 out_of_window : 1; /* TCP: it fitted no window of its connection */
 	__u8 opens_flow : 1;	/* it has opened a flow */
+	__u8 ends_flow : 1;	/* its flow is to be removed, once it is known how it leaves */
 };
 _Static_assert(sizeof(struct packet) == 128, "struct packet fills the stack it is given");
 

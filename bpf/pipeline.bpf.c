@@ -131,7 +131,7 @@ __hidden void pipeline_end(struct frame *f, struct packet *p, struct counters *c
 		counters->tcp_out_of_window.packets++;
 		counters->tcp_out_of_window.bytes += p->avail_len;
 	}
-	if (counters && p->sender == SENDER_MASQUERADE &&
+	if (counters && (p->sender == SENDER_MASQUERADE || p->sender == SENDER_BACK) &&
 	    (verdict == VERDICT_FORWARD || p->direction == DIR_EGRESS)) {
 		counters->translated.packets++;
 		counters->translated.bytes += p->avail_len;

@@ -109,9 +109,12 @@ static __noinline int hand_over(struct frame *f, struct packet *p, enum verdict 
 			frame_set(f, skb);
 		}
 		action = is_error ? masquerade_error_out(f, p) : by_nat(f, p, verdict);
+		/* not in masquerade_out(): each call takes from the stack */
+		if (action == TC_ACT_UNSPEC || p->ends_flow ||
+		    (*verdict == VERDICT_FORWARD && p->sender == SENDER_BACK))
+			conntrack_left(p);
 		if (action != TC_ACT_UNSPEC)
 			return action;
-		conntrack_left(p);
 	}
 	if (config.virtual_clock)
 		return TC_ACT_SHOT;

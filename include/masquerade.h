@@ -20,6 +20,9 @@
 
 #define UPLINKS_MAX 16
 
+/* Instead of an uplink's index: the protected interface itself, where the route leads back. */
+#define UPLINK_BACK UPLINKS_MAX
+
 /*
  * Mark of the packets that the program of an uplink sends out of the interface: they belong to a
  * peer's connection, which must be there.  Sockets that only keep ports for flows have it as well.

@@ -57,6 +57,7 @@ enum stage {
 	MESSAGE(ACL_BLOCKED, 0, "Blocked by route ACLs (%R)")                                      \
 	MESSAGE(FORWARD_REMOTE, 1, "Forwarding to proxy-remote [proxy-remote to %D]")              \
 	MESSAGE(FORWARD_NAT, 1, "Forwarding to nat [%N]")                                          \
+	MESSAGE(FORWARD_BACK, 1, "Forwarding back by the interface it came in by")                 \
 	MESSAGE(FORWARD_REFUSED, 0, "Not forwarded: %H")                                           \
 	MESSAGE(FORWARD_LOCAL, 1, "Forwarding to proxy-local")                                     \
 	MESSAGE(FORWARD_NATIVE, 1, "Forwarding via native router")                                 \

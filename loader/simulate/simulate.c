@@ -216,6 +216,7 @@ int simulation_new(const struct scenario *scenario, const struct environment *en
 	return 0;
 }
 
+/* The clone as it is to be for a trace now: what the programs know of ports is no map that both have. */
 static int make_clone(struct stand *stand, struct error *error)
 {
 	const struct generation_spec spec = {
@@ -226,12 +227,10 @@ static int make_clone(struct stand *stand, struct error *error)
 		.dry_run = true,
 		.clone = true,
 	};
+	int err = 0;
 
-	int err;
-
-	if (stand->clone)
-		return 0;
-	err = generation_build(&spec, &stand->clone, error);
+	if (!stand->clone)
+		err = generation_build(&spec, &stand->clone, error);
 	if (!err)
 		masquerading_carry(&stand->generation->maps, stand->clone);
 	return err;

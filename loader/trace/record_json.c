@@ -114,6 +114,8 @@ static const char *forwarded_by(const struct trace_event *event)
 {
 	if (event->verdict != VERDICT_FORWARD)
 		return NULL;
+	if (event->message[STAGE_FORWARDING] == MESSAGE_FORWARD_BACK)
+		return "nat";
 	return event->uplink[0] ? "nat" : "forwarder";
 }
 

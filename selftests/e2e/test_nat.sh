@@ -251,11 +251,6 @@ denied() {
 	status_of wt0 '[.counters[].drop_reasons.route_acl_denied.packets // 0] | add'
 }
 
-# is_tracked PORT
-is_tracked() {
-	shrike conntrack list wt0 | grep -q "$1"
-}
-
 test_the_host_is_left_as_it_was() {
 	local before programs
 	nat_topology "$1"
@@ -334,15 +329,6 @@ test_who_sends_what_is_too_big_is_told() {
 	matches "what the LAN has learnt" "mtu 1290" "$(ip -n "$LAN" route get 192.168.77.1)"
 	matches "what the LAN has learnt" "mtu 1290" "$(ip -n "$LAN" -6 route get fd77::1)"
 	counters_agree wt0
-}
-
-# is_told_mtu MTU ADDR: a peer who pings with more
-is_told_mtu() {
-	in_ns "$PEER" ping -n -c 1 -W 1 -M do -s 1350 "$2" 2>&1 | grep -Eq "mtu ?= ?$1"
-}
-
-mtu_is() {
-	[ "$(forwarder mtu)" = "$1" ]
 }
 
 # As STUN would ask; one port of the peer is among those that the host chooses from, one is not.

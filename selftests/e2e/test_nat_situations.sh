@@ -103,9 +103,9 @@ test_every_form_of_traceroute_shows_the_path() {
 	counters_agree wt0
 }
 
-# As STUN servers would tell it, by both families.
+# As STUN servers would tell it, by both families (RFC 4787, REQ-1; RFC 5382, REQ-1).
 test_mappings_are_the_same_for_all_destinations() {
-	local family n addrs
+	local family n addrs how
 	forwarding_topology "$1"
 	for n in 3 4 5; do
 		ip -n "$LAN" address add 192.168.77.$n/24 dev eth0
@@ -118,11 +118,11 @@ test_mappings_are_the_same_for_all_destinations() {
 		# shellcheck disable=SC2086
 		start mapped$family "$LAN" python3 "$SELFTESTS/tools/mapped.py" serve 3478 $addrs
 		wait_for grep -q ready "$T/mapped$family.out"
-		for n in 5000 50000; do
+		for how in "ask 5000" "ask 50000" "connect 5000" "connect 50000"; do
 			# shellcheck disable=SC2086
-			expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/mapped.py" ask $n 3478 $addrs
-			is "mappings of port $n" 1 "$(sort -u <<<"$OUT" | wc -l)"
-			matches "the mapping" "^$ROUTER_LAN_IP [0-9]+$" "$(sort -u <<<"$OUT")"
+			expect 0 in_ns "$PEER" python3 "$SELFTESTS/tools/mapped.py" $how 3478 $addrs
+			is "answers to $how" 4 "$(wc -l <<<"$OUT")"
+			matches "the only mapping" "^$ROUTER_LAN_IP [0-9]+$" "$(sort -u <<<"$OUT")"
 		done
 	done
 	counters_agree wt0

@@ -29,6 +29,19 @@ forwarding_topology() {
 	forward_policy forward
 }
 
+# dial_black_hole: 10.88.0.0/16 answers nothing; four peers begin to open 256 connections there each
+dial_black_hole() {
+	local i greedy=()
+	ip -n "$ROUTER" route add 10.88.0.0/16 via 192.168.77.2
+	ip -n "$LAN" route add blackhole 10.88.0.0/16
+	for i in 10 11 12 13; do
+		ip -n "$PEER" address add 100.64.0.$i/16 dev p0
+		greedy+=(100.64.0.$i)
+	done
+	start dials "$PEER" python3 "$SELFTESTS/tools/greedy.py" dial 256 "${greedy[@]}"
+	wait_for grep -q ready "$T/dials.out"
+}
+
 # run_forwarder: `shrike run` with the policy "forward", until it forwards
 run_forwarder() {
 	run_shrike wt0 forward

@@ -18,6 +18,21 @@ run_nat() {
 	is "routing" nat "$(routing wt0)"
 }
 
+# is_tracked PORT: a connection from or to it
+is_tracked() {
+	shrike conntrack list wt0 | grep -q "$1"
+}
+
+# is_told_mtu MTU ADDR: a peer who pings with more
+is_told_mtu() {
+	in_ns "$PEER" ping -n -c 1 -W 1 -M do -s 1350 "$2" 2>&1 | grep -Eq "mtu ?= ?$1"
+}
+
+# mtu_is MTU: of wt0, as run knows it
+mtu_is() {
+	[ "$(forwarder mtu)" = "$1" ]
+}
+
 # mapped_peers FAMILY WHAT: two peers learn their mapped ports from a server, and do what mapped.py says
 mapped_peers() {
 	use_family "$1"

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What a NAT makes of an address and port, as STUN tells it.
 
-  mapped.py serve PORT ADDR...       each datagram is answered by its source, "ADDR PORT"
+  mapped.py serve PORT ADDR...       each datagram and connection is answered by its source, "ADDR PORT"
   mapped.py ask SOURCE_PORT PORT ADDR...   asks all of them from one port; prints a line for each
+  mapped.py connect SOURCE_PORT PORT ADDR...   the same by TCP, with all connections open at once
   mapped.py punch PORT SERVER ADDR ADDR    two sources ask the server, then send to what the other one
                                            was told: once in vain, then both ways
   mapped.py close PORT SERVER ADDR ADDR    the same, and then the second closes its port
@@ -21,15 +22,37 @@ def udp(addr, port):
     return sock
 
 
+def tcp(addr, port):
+    sock = socket.socket(socket.AF_INET6 if ":" in addr else socket.AF_INET)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind((addr, port))
+    return sock
+
+
+def answer(waiting, sock):
+    if sock.type == socket.SOCK_DGRAM:
+        _, source = sock.recvfrom(100)
+        sock.sendto(f"{source[0]} {source[1]}".encode(), source)
+    elif sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        accepted, source = sock.accept()
+        accepted.send(f"{source[0]} {source[1]}".encode())
+        waiting.register(accepted, selectors.EVENT_READ)
+    else:  # the client has gone
+        waiting.unregister(sock)
+        sock.close()
+
+
 def serve(port, addrs):
     waiting = selectors.DefaultSelector()
     for addr in addrs:
+        listener = tcp(addr, port)
+        listener.listen()
+        waiting.register(listener, selectors.EVENT_READ)
         waiting.register(udp(addr, port), selectors.EVENT_READ)
     print("ready", flush=True)
     while True:
         for key, _ in waiting.select():
-            _, source = key.fileobj.recvfrom(100)
-            key.fileobj.sendto(f"{source[0]} {source[1]}".encode(), source)
+            answer(waiting, key.fileobj)
 
 
 def ask(source_port, port, addrs):
@@ -38,6 +61,16 @@ def ask(source_port, port, addrs):
     for addr in addrs:
         sock.sendto(b"?", (addr, port))
         print(sock.recvfrom(100)[0].decode())
+
+
+def connect(source_port, port, addrs):
+    """Nobody hangs up before all have connected and answered."""
+    socks = [tcp("::" if ":" in addr else "0.0.0.0", source_port) for addr in addrs]
+    for sock, addr in zip(socks, addrs):
+        sock.settimeout(PATIENCE_S)
+        sock.connect((addr, port))
+    for sock in socks:
+        print(sock.recv(100).decode())
 
 
 def mapping(sock, server):
@@ -79,5 +112,7 @@ elif sys.argv[1] == "punch":
     punch(int(sys.argv[2]), *sys.argv[3:])
 elif sys.argv[1] == "close":
     punch(int(sys.argv[2]), *sys.argv[3:], closes=True)
+elif sys.argv[1] == "connect":
+    connect(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])
 else:
     ask(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])

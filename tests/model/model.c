@@ -100,6 +100,7 @@ static void come_in(struct model_way *way)
 	}
 	if (way->result->verdict == VERDICT_FORWARD && model_is_nat(way->model))
 		model_masquerade_out(way);
+	model_track_end(way);
 }
 
 /**
@@ -121,6 +122,7 @@ void model_go_out(struct model_way *way)
 		model_track_out(way);
 	model_quote_out(way);
 	model_translate_out(way);
+	model_track_end(way);
 }
 
 /* What is malformed passes, but to a peer that is blocked; addresses that were not read are zero. */

@@ -261,8 +261,26 @@ static void advance(struct model_way *way, struct model_flow *flow, bool from_op
 	if (effect != EFFECT_MOVES)
 		return;
 	flow->seen_ns = way->now_ns;
-	if (flow->state == FLOW_STATE_CLOSED && !flow->tcp.confirmed)
+	if (flow->state == FLOW_STATE_CLOSED && !flow->tcp.confirmed) {
+		way->ends_flow = true;
+		way->ended = flow->opener;
+	}
+}
+
+/**
+ * model_track_end() - A packet has gone, by the flow that it may have ended, and that is over now
+ * @way: the packet
+ */
+void model_track_end(struct model_way *way)
+{
+	struct model_flow *flow;
+
+	if (!way->ends_flow)
+		return;
+	flow = model_flow_of(&way->model->flows, &way->ended);
+	if (flow)
 		model_flow_remove(&way->model->flows, flow);
+	way->ends_flow = false;
 }
 
 /* A SYN finds a connection that lingers: it makes way if the SYN is allowed. */

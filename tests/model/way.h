@@ -66,6 +66,8 @@ enum model_sender { SENDER_HOST, SENDER_FORWARDER, SENDER_MASQUERADE };
  * @is_local: the rules were asked about it, as one that ends at this host
  * @follows: the first fragment of its datagram has left by the uplink
  * @of_flow: as it leaves, it belongs to a flow of the one that it goes to
+ * @ends_flow: it has ended a flow before that was confirmed
+ * @ended: a packet of that flow
  */
 struct model_way {
 	struct model *model;
@@ -82,6 +84,8 @@ struct model_way {
 	bool is_local;
 	bool follows;
 	bool of_flow;
+	bool ends_flow;
+	struct model_tuple ended;
 };
 
 /*
@@ -130,6 +134,7 @@ void model_masquerade_in(struct model_way *way, uint16_t ethertype);
 enum verdict model_track_in(struct model_way *way);
 void model_quote_out(struct model_way *way);
 void model_track_out(struct model_way *way);
+void model_track_end(struct model_way *way);
 
 void model_translate_in(struct model_way *way);
 void model_translate_out(struct model_way *way);

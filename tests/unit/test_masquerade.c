@@ -61,6 +61,40 @@ static void what_answers_nothing_is_left_alone(void **state)
 	nat_close(&nat);
 }
 
+/* Its flow is over with it, but it is to be told how that leaves: the server would wait. */
+static void a_reset_of_who_has_just_opened_reaches_the_server(void **state)
+{
+	(void)state;
+	need_programs();
+	for (int is_6 = 0; is_6 < 2; is_6++) {
+		struct packet_spec peer, sent, late;
+		struct frame in, expected, out;
+		struct nat nat;
+
+		nat_open(&nat, ETH_HLEN);
+		spec_set(&peer, IPPROTO_TCP, is_6);
+		peer.sport = 61005;
+		answer_flow(&nat, &peer, open_flow(&nat, &peer));
+		peer.tcp_flags = PACKET_TCP_RST;
+		peer.seq++;
+		sent = peer;
+		set_addr(&sent.saddr, sources[is_6]);
+		sent.ttl--;
+		build(&peer, &in);
+		build(&sent, &expected);
+		assert_int_equal(put_peer(&nat, &in, &out), TC_ACT_REDIRECT);
+		assert_same(&expected, &out);
+		late = sent;
+		late.saddr = sent.daddr;
+		late.daddr = sent.saddr;
+		late.sport = sent.dport;
+		late.dport = sent.sport;
+		build(&late, &in);
+		assert_int_equal(put_uplink(&nat, &in, &out), TC_ACT_UNSPEC);
+		nat_close(&nat);
+	}
+}
+
 static void protocols_without_ports_are_translated_by_address(void **state)
 {
 	static const uint8_t protocols[] = {IPPROTO_IPIP, IPPROTO_GRE, IPPROTO_ESP, IPPROTO_SCTP};
@@ -331,6 +365,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packets_are_translated_there_and_back),
 		cmocka_unit_test(what_answers_nothing_is_left_alone),
+		cmocka_unit_test(a_reset_of_who_has_just_opened_reaches_the_server),
 		cmocka_unit_test(protocols_without_ports_are_translated_by_address),
 		cmocka_unit_test(frames_to_groups_are_not_forwarded),
 		cmocka_unit_test(errors_from_the_uplink_are_translated_with_their_quotes),
