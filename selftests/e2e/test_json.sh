@@ -234,6 +234,7 @@ test_every_key_that_commands_print_is_in_the_manual_and_the_reverse() {
 	listen top-peer top wt0 -i 0.2
 	listen top-flow top wt0 -i 0.2 --by flow --rows 1
 	wait_for eval 'probe ok "$PEER" tcp 192.168.77.2 8080 && [ -s "$T/monitor.out" ]'
+	wait_for eval '[ -s "$T/top-peer.out" ] && [ -s "$T/top-flow.out" ] && [ -s "$T/stats.out" ]'
 	traffic
 	record_connections
 	wait_for drops_beyond_the_first_row
