@@ -337,8 +337,10 @@ static int note(const char *ifname, struct history_entry *entry, bool always, st
 {
 	char dir[PATH_MAX];
 	uint32_t text_of;
-	int err = state_dir_path(ifname, SUBDIR, dir, error);
+	int err = state_dir_claim(error);
 
+	if (!err)
+		err = state_dir_path(ifname, SUBDIR, dir, error);
 	if (err)
 		return err;
 	text_of = number_entry(dir, entry);

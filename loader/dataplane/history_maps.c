@@ -85,9 +85,11 @@ static json_t *noted_map_json(const struct history_map *map)
 int history_note_map(const char *ifname, const struct history_map *map, struct error *error)
 {
 	char path[PATH_MAX], dir[PATH_MAX], *text = NULL;
-	int err = state_dir_path(ifname, "", dir, error);
+	int err = state_dir_claim(error);
 	json_t *list;
 
+	if (!err)
+		err = state_dir_path(ifname, "", dir, error);
 	if (!err)
 		err = state_dir_make(dir, error);
 	if (!err)

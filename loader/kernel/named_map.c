@@ -3,15 +3,11 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <linux/netlink.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
+#include "kernel/netns.h"
 
 /* FNV-1a; the NUL at the end of a text counts, so that no two texts run into each other. */
 static uint64_t hash(uint64_t sum, const void *data, size_t len)
@@ -21,20 +17,6 @@ static uint64_t hash(uint64_t sum, const void *data, size_t len)
 	for (size_t i = 0; i < len; i++)
 		sum = (sum ^ bytes[i]) * UINT64_C(0x100000001b3);
 	return sum;
-}
-
-/* A number that the kernel gives to no other network namespace until it boots again. */
-static int netns_cookie(uint64_t *cookie)
-{
-	int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), err = 0;
-	socklen_t len = sizeof(*cookie);
-
-	if (sock < 0)
-		return -errno;
-	if (getsockopt(sock, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &len))
-		err = -errno;
-	close(sock);
-	return err;
 }
 
 /**

@@ -9,6 +9,7 @@ tests "veth" \
 	a_file_is_the_same_wherever_a_command_is_typed \
 	the_history_says_who_has_changed_what_and_gives_it_back \
 	the_history_is_bounded_and_a_policy_comes_into_force_without_it \
+	the_history_of_a_namespace_that_has_gone_is_nobody_elses \
 	blocks_push_no_policy_out_of_the_history
 
 round_policy() {
@@ -204,6 +205,31 @@ test_the_history_is_bounded_and_a_policy_comes_into_force_without_it() {
 	expect 0 shrike policy set wt0 corp add 172.15.0.0/16
 	matches "the warning" "warning: wt0: the policy is in force, but not in its history: .*Not a directory" "$ERR"
 	matches "what is in force" 172.15.0.0/16 "$(shrike policy show wt0)"
+}
+
+# The kernel gives the inode number of a namespace to another one once it has gone.
+test_the_history_of_a_namespace_that_has_gone_is_nobody_elses() {
+	local folder
+	topology "$1"
+	round_policy
+	run_shrike wt0 main
+	expect 0 shrike policy set wt0 corp add 172.16.0.0/12
+	folder=$(echo "$SHRIKE_STATE"/netns-*)
+	is "mode of the note whose folder it is" 600 "$(stat -c %a "$folder/.namespace")"
+	stop run-wt0
+	expect 0 shrike detach wt0
+	mkdir "$folder/wt9"
+	run_shrike wt0 main
+	is "of this namespace" "1 start null null; 2 policy set 0 null; 3 start null null" "$(changes)"
+	stop run-wt0
+	expect 0 shrike detach wt0
+	sed -i 's/ .*/ 1/' "$folder/.namespace"
+	run_shrike wt0 main
+	is "of another one" "1 start null null" "$(changes)"
+	[ ! -e "$folder/wt9" ] || die "another interface of the namespace that has gone"
+	expect 2 shrike policy rollback wt0 2
+	expect 0 shrike policy set wt0 corp add 172.16.0.0/12
+	is "and after" "1 start null null; 2 policy set 0 null" "$(changes)"
 }
 
 # kept: how many policies and notes of the history, and the oldest and newest number
