@@ -221,7 +221,9 @@ static int add_file(struct inclusion *inclusion, const struct source *from, cons
 		return yaml_error(from->doc, from->at, error, "%.200s: %s", path, strerror(errno));
 	if (!S_ISREG(status.st_mode))
 		return yaml_error(from->doc, from->at, error, "%.200s: not a regular file", path);
-	err = yaml_read_file(path, &text, &len, &why);
+	err = yaml_check_path(path, &why);
+	if (!err)
+		err = yaml_read_file(path, &text, &len, &why);
 	if (err)
 		return yaml_error(from->doc, from->at, error, "%.300s", why.text);
 	err = note_file(inclusion, from, path, &status, error);

@@ -7,8 +7,13 @@
 #include "yaml/yaml.h"
 #include "yaml/yaml_scan.h"
 
+static int refuse_name(const char *path, struct error *error)
+{
+	return error_input(error, "%.256s: a file name with control characters", path);
+}
+
 /**
- * yaml_check_path() - Refuse a name that reports, logs and other files could not hold as it is
+ * yaml_check_path() - Refuse a name that a report or another file could not hold as it is
  * @path: of a file
  * @error: "FILE: why"
  *
@@ -18,7 +23,7 @@ int yaml_check_path(const char *path, struct error *error)
 {
 	if (!yaml_scan_scalar(path, strlen(path)))
 		return 0;
-	return error_input(error, "%.256s: a file name with control characters", path);
+	return refuse_name(path, error);
 }
 
 /**
@@ -28,12 +33,14 @@ int yaml_check_path(const char *path, struct error *error)
  * @len: becomes its length in bytes
  * @error: "FILE: why"
  *
- * Return: 0, -EINVAL for a file larger than 64 MiB and for such a name as yaml_check_path() refuses, -ENOMEM, or what opening and reading failed with.
+ * Return: 0, -EINVAL for a file larger than 64 MiB and for a name with control characters, -ENOMEM, or
+ * what opening and reading failed with.
  */
 int yaml_read_file(const char *path, char **text, size_t *len, struct error *error)
 {
 	static const struct file_kind kind = {"file", YAML_TEXT_MAX};
-	int err = yaml_check_path(path, error);
 
-	return err ? err : file_read(path, &kind, text, len, error);
+	if (yaml_scan_name(path))
+		return refuse_name(path, error);
+	return file_read(path, &kind, text, len, error);
 }

@@ -98,6 +98,25 @@ const char *yaml_scan_scalar(const char *text, size_t len)
 	return NULL;
 }
 
+/**
+ * yaml_scan_name() - Check a name of the system's, which need be no UTF-8
+ * @name: the name, such as a path
+ *
+ * Return: whether it has a control character.
+ */
+bool yaml_scan_name(const char *name)
+{
+	size_t len = strlen(name), size;
+	uint32_t character;
+
+	for (size_t i = 0; i < len; i += size ? size : 1) {
+		size = decode((const unsigned char *)name + i, len - i, &character);
+		if (size && is_control(character))
+			return true;
+	}
+	return false;
+}
+
 /* First byte of a line that is not blank, or its end. */
 static const char *skip_blanks(const char *line, const char *end)
 {
