@@ -5,8 +5,9 @@
  *	recorder [ROUNDS]
  *
  * Two builds of the programs judge the same packets in turn, on the same maps: as they are, and with the
- * recorder off, which the verifier then removes.  Writes a line of JSON per case; "empty" are the
- * samples without it.
+ * recorder off, which the verifier then removes.  Each is loaded several times, as where the kernel puts
+ * the code makes more of a difference than the recorder does.  Writes a line of JSON per case; "empty" are
+ * the samples without it.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -32,38 +33,40 @@
 #define MANY 131072 /* packets */
 #define FEW  400    /* of new kinds: fewer than a share takes at once from one sender */
 
-static unsigned int rounds = 15;
+#define LOADS 8 /* of each build; a round takes the next ones */
+
+static unsigned int rounds = 4 * LOADS;
 
 struct builds {
-	int with_fd;
-	int without_fd;
+	struct shrike_bpf *loads[2][LOADS]; /* without the recorder, and with it */
 	union recorder_slot *slots;
 	uint32_t n_slots;
 };
 
-/* On the maps and with the read-only data of a generation, but for the recorder. */
-static struct shrike_bpf *load_without(const struct generation *generation)
+/* On the maps and with the read-only data of a generation, with its recorder or without one. */
+static struct shrike_bpf *load(const struct generation *generation, bool with)
 {
-	struct shrike_bpf *without = shrike_bpf__open();
+	struct shrike_bpf *build = shrike_bpf__open();
 	struct bpf_map *map;
 
-	if (!without)
+	if (!build)
 		die("cannot open the programs: %s", strerror(errno));
-	bpf_object__for_each_map(map, without->obj)
+	bpf_object__for_each_map(map, build->obj)
 	{
 		if (!bpf_map__is_internal(map) &&
 		    bpf_map__reuse_fd(map, map_set_fd(&generation->maps, bpf_map__name(map))))
 			die("the generation has no map %s", bpf_map__name(map));
 	}
-	memcpy((void *)without->rodata, generation->skeleton->rodata, sizeof(*without->rodata));
-	((struct recorder_layout *)&without->rodata->recorder)->cpu_slots = 0;
-	bpf_program__set_autoload(without->progs.shrike_event, false);
-	bpf_program__set_autoload(without->progs.shrike_ingress, false);
-	bpf_program__set_autoload(without->progs.shrike_uplink, false);
-	bpf_program__set_autoload(without->progs.shrike_uplinkl3, false);
-	if (shrike_bpf__load(without))
-		die("cannot load the programs without the recorder: %s", strerror(errno));
-	return without;
+	memcpy((void *)build->rodata, generation->skeleton->rodata, sizeof(*build->rodata));
+	if (!with)
+		((struct recorder_layout *)&build->rodata->recorder)->cpu_slots = 0;
+	bpf_program__set_autoload(build->progs.shrike_event, false);
+	bpf_program__set_autoload(build->progs.shrike_ingress, false);
+	bpf_program__set_autoload(build->progs.shrike_uplink, false);
+	bpf_program__set_autoload(build->progs.shrike_uplinkl3, false);
+	if (shrike_bpf__load(build))
+		die("cannot load the programs: %s", strerror(errno));
+	return build;
 }
 
 /* Let each share take as much as at the beginning. */
@@ -86,8 +89,9 @@ static void measure(struct stand *stand, const struct builds *builds, struct tra
 	for (unsigned int i = 0; i < rounds; i++) {
 		for (int with = 0; with < 2; with++) {
 			allow_all(builds, cpu_slots);
-			stand_set_program(stand, traffic.path,
-					  with ? builds->with_fd : builds->without_fd);
+			stand_set_program(
+				stand, traffic.path,
+				bpf_program__fd(builds->loads[with][i % LOADS]->progs.shrike_xdp));
 			(with ? samples.measured : samples.empty)[i] = stand_run(stand, &traffic,
 										 packets, false);
 			if (traffic.fresh)
@@ -134,7 +138,6 @@ static void measure_all(struct stand *stand, const struct builds *builds)
 int main(int argc, char **argv)
 {
 	struct builds builds = {};
-	struct shrike_bpf *without;
 	struct stand stand = {};
 	const struct map_entry *map;
 
@@ -144,18 +147,18 @@ int main(int argc, char **argv)
 		die("usage: recorder [ROUNDS], at most %d", SAMPLES_MAX);
 	generation_verbose(false);
 	stand_open(&stand, STAND_POLICY);
-	without = load_without(stand.generations[HOOK_XDP]);
+	for (int i = 0; i < 2 * LOADS; i++)
+		builds.loads[i % 2][i / 2] = load(stand.generations[HOOK_XDP], i % 2);
 	map = map_set_find(&stand.generations[HOOK_XDP]->maps, MAP_RECORDER);
 	builds.n_slots = map->max_entries;
 	builds.slots = mmap(NULL, (size_t)map->max_entries * map->value_size,
 			    PROT_READ | PROT_WRITE, MAP_SHARED, map->fd, 0);
 	if (builds.slots == MAP_FAILED)
 		die("cannot map %s: %s", map->name, strerror(errno));
-	builds.with_fd = stand.generations[HOOK_XDP]->ingress_fd;
-	builds.without_fd = bpf_program__fd(without->progs.shrike_xdp);
 	stand_establish(&stand, IP_VERSION_4, IPPROTO_TCP, 0, 1);
 	measure_all(&stand, &builds);
-	shrike_bpf__destroy(without);
+	for (int i = 0; i < 2 * LOADS; i++)
+		shrike_bpf__destroy(builds.loads[i % 2][i / 2]);
 	stand_close(&stand);
 	return 0;
 }
