@@ -35,7 +35,7 @@
 
 #define LOADS 8 /* of each build; a round takes the next ones */
 
-static unsigned int rounds = 4 * LOADS;
+static unsigned int rounds = 12 * LOADS;
 
 struct builds {
 	struct shrike_bpf *loads[2][LOADS]; /* without the recorder, and with it */
@@ -87,7 +87,9 @@ static void measure(struct stand *stand, const struct builds *builds, struct tra
 	struct samples samples = {.has_empty = true};
 
 	for (unsigned int i = 0; i < rounds; i++) {
-		for (int with = 0; with < 2; with++) {
+		for (unsigned int turn = 0; turn < 2; turn++) {
+			bool with = (turn + i / LOADS) % 2; /* tables fill up meanwhile */
+
 			allow_all(builds, cpu_slots);
 			stand_set_program(
 				stand, traffic.path,
