@@ -99,7 +99,7 @@ int history_list(const char *ifname, uint32_t **numbers, size_t *n, struct error
 {
 	struct slot *slots;
 	char dir[PATH_MAX];
-	int err = state_dir_path(ifname, SUBDIR, dir, error);
+	int err = state_dir_find(ifname, SUBDIR, dir, error);
 
 	if (!err)
 		err = list_dir(dir, &slots, n, error);
@@ -215,7 +215,7 @@ int history_read(const char *ifname, uint32_t number, struct history_entry *entr
 	struct slot *slots, *slot = NULL;
 	char dir[PATH_MAX];
 	size_t n;
-	int err = state_dir_path(ifname, SUBDIR, dir, error);
+	int err = state_dir_find(ifname, SUBDIR, dir, error);
 
 	if (!err)
 		err = list_dir(dir, &slots, &n, error);

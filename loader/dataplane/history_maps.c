@@ -122,7 +122,7 @@ int history_note_map(const char *ifname, const struct history_map *map, struct e
 int history_list_maps(const char *ifname, struct history_map **maps, size_t *n, struct error *error)
 {
 	char path[PATH_MAX];
-	int err = state_dir_path(ifname, MAPS_FILE, path, error);
+	int err = state_dir_find(ifname, MAPS_FILE, path, error);
 	json_t *list, *object;
 	size_t i;
 

@@ -105,50 +105,91 @@ static int remove_entry(const char *path, const struct stat *stat, int type, str
 /* Whether a file holds something else than a text; one that is not there does not. */
 static bool holds_other(const char *path, const char *text)
 {
-	static const struct file_kind kind = {"note", 4096};
+	static const struct file_kind kind = {"note", IDENTITY_MAX};
 	struct error ignored;
-	bool is_other = false;
+	bool is_other;
 	char *found;
 	size_t len;
+	int err = file_read(path, &kind, &found, &len, &ignored);
 
-	if (!file_read(path, &kind, &found, &len, &ignored)) {
-		is_other = strcmp(found, text);
-		free(found);
-	}
+	if (err)
+		return err == -EINVAL; /* it is larger than a note of ours */
+	is_other = strcmp(found, text);
+	free(found);
 	return is_other;
 }
 
-/**
- * state_dir_claim() - Have state of this network namespace alone where its state is kept
- * @error: set on failure
- *
- * The kernel gives the inode number of a namespace that has gone to another one, and what is noted under
- * it, policies to roll back to among others, is not the other one's: it is removed.  The initial
- * namespace keeps its state for good.  To be called before state is noted.
- *
- * Return: 0 or -errno.
+/*
+ * struct claim - whose the state in the directory of a network namespace is
+ * @dir: the directory
+ * @path: the note of whose it is
+ * @text: what that says if it is this namespace's
  */
-int state_dir_claim(struct error *error)
-{
-	char root[PATH_MAX], parent[PATH_MAX], dir[PATH_MAX], path[PATH_MAX];
+struct claim {
+	char dir[PATH_MAX];
+	char path[PATH_MAX];
 	char text[IDENTITY_MAX];
+};
+
+/* Return: 1; 0 in the initial namespace, which keeps its state for good; or -errno. */
+static int claim_of(struct claim *claim, struct error *error)
+{
+	char root[PATH_MAX], parent[PATH_MAX];
 	int err = path_pin_root(root, error);
 
 	if (!err)
 		err = path_pin_parent(parent, error);
 	if (err || !strcmp(root, parent))
 		return err;
-	err = identify(text, error);
+	err = identify(claim->text, error);
 	if (!err)
-		err = path_beside(parent, "", dir, error);
+		err = path_beside(parent, "", claim->dir, error);
 	if (!err)
-		err = path_beside(parent, IDENTITY_FILE, path, error);
-	if (err)
+		err = path_beside(parent, IDENTITY_FILE, claim->path, error);
+	return err ? err : 1;
+}
+
+/**
+ * state_dir_find() - A file or directory of an interface's state, to be read
+ * @ifname, @name, @path, @error: as state_dir_path(); @path is empty, and so no file's, where the state that
+ *	is there is of another network namespace, which had the inode number of this one before
+ *
+ * Return: 0 or -errno.
+ */
+int state_dir_find(const char *ifname, const char *name, char path[PATH_MAX], struct error *error)
+{
+	struct claim claim;
+	int err = claim_of(&claim, error);
+
+	if (err < 0)
 		return err;
-	if (holds_other(path, text) && nftw(dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS))
-		return error_set(error, errno, "%.200s: %s", dir, strerror(errno));
-	err = state_dir_make(dir, error);
-	if (err || !access(path, F_OK))
+	path[0] = '\0';
+	return err && holds_other(claim.path, claim.text)
+		       ? 0
+		       : state_dir_path(ifname, name, path, error);
+}
+
+/**
+ * state_dir_claim() - Have state of this network namespace alone where its state is kept
+ * @error: set on failure
+ *
+ * What another namespace has left there, which had the inode number of this one before, is removed.  To be
+ * called before state is noted.
+ *
+ * Return: 0 or -errno.
+ */
+int state_dir_claim(struct error *error)
+{
+	struct claim claim;
+	int err = claim_of(&claim, error);
+
+	if (err <= 0)
 		return err;
-	return file_replace(path, FILE_MODE, text, strlen(text), error);
+	if (holds_other(claim.path, claim.text) &&
+	    nftw(claim.dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS))
+		return error_set(error, errno, "%.200s: %s", claim.dir, strerror(errno));
+	err = state_dir_make(claim.dir, error);
+	if (err || !access(claim.path, F_OK))
+		return err;
+	return file_replace(claim.path, FILE_MODE, claim.text, strlen(claim.text), error);
 }

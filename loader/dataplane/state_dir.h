@@ -10,6 +10,7 @@
 #include "base/error.h"
 
 int state_dir_path(const char *ifname, const char *name, char path[PATH_MAX], struct error *error);
+int state_dir_find(const char *ifname, const char *name, char path[PATH_MAX], struct error *error);
 int state_dir_claim(struct error *error);
 int state_dir_make(char *dir, struct error *error);
 

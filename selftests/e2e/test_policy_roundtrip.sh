@@ -224,6 +224,7 @@ test_the_history_of_a_namespace_that_has_gone_is_nobody_elses() {
 	stop run-wt0
 	expect 0 shrike detach wt0
 	sed -i 's/ .*/ 1/' "$folder/.namespace"
+	is "what can be seen before anything is noted" "" "$(changes)"
 	run_shrike wt0 main
 	is "of another one" "1 start null null" "$(changes)"
 	[ ! -e "$folder/wt9" ] || die "another interface of the namespace that has gone"
