@@ -34,6 +34,7 @@
 #include "forward/tcp_socket.h"
 #include "forward/tun_device.h"
 #include "forward/watch.h"
+#include "kernel/netns.h"
 #include "sk_lookup.skel.h"
 
 #define TUN_NAME       "tun0"
@@ -181,15 +182,9 @@ static int open_network(struct worker *w, struct error *error)
 /* Another forwarder may have handed the socket over, and it has read packets of peers. */
 static bool is_foreign(int netlink_fd)
 {
-	int own = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	uint64_t here = 0, there = 0;
-	socklen_t len = sizeof(here);
-	bool known = own >= 0 && !getsockopt(own, SOL_SOCKET, SO_NETNS_COOKIE, &here, &len) &&
-		     !getsockopt(netlink_fd, SOL_SOCKET, SO_NETNS_COOKIE, &there, &len);
+	uint64_t here, there;
 
-	if (own >= 0)
-		close(own);
-	return known && here != there;
+	return !netns_cookie(&here) && !netns_cookie_of(netlink_fd, &there) && here != there;
 }
 
 /**

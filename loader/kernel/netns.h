@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+int netns_cookie_of(int sock, uint64_t *cookie);
 int netns_cookie(uint64_t *cookie);
 
 #endif /* SHRIKE_KERNEL_NETNS_H */
