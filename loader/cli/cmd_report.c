@@ -290,7 +290,8 @@ static int fill(struct report *report, struct error *error)
 	return err ? err : add_manifest(report, error);
 }
 
-static const char *unfinished; /* the file that is to go if a signal ends the command; NULL: none */
+static const char
+	*volatile unfinished; /* the file that is to go if a signal ends the command; NULL: none */
 
 static void on_signal(int number)
 {
