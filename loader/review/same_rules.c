@@ -99,7 +99,9 @@ int same_rules_make(struct same_rules *same, const struct inquiry *mine,
 		    const struct inquiry *other)
 {
 	*same = (struct same_rules){};
-	for (enum acl acl = 0; acl < ACL_MAX && same_regions(mine, other); acl++) {
+	if (!same_regions(mine, other))
+		return 0;
+	for (enum acl acl = 0; acl < ACL_MAX; acl++) {
 		const struct boxes *boxes = &other->boxes[acl];
 		int as_much = denies_as_much(&mine->boxes[acl], boxes);
 
