@@ -61,7 +61,8 @@ static long option_next(__u32 i, struct options_walk *walk)
  * options_walk() - Leaf over options until the one that is looked for
  * @options: what is looked for, and where; its @value_off becomes where it was found
  *
- * Global, so that the verifier walks it once, and not for each way of a packet that leads here.
+ * Global, so that the verifier walks it once, and not for each way of a packet that leads here; weak, as
+ * each object that includes this has it.
  *
  * Return: 0; nothing where @options is NULL, which nobody passes.
  */
